@@ -1,0 +1,134 @@
+"""Domains and paths in one normal form, and which domains a browser counts as one site."""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+from .errors import ConfigError
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+_PATH = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def normalise_origin(text: str, *, setting: str) -> str:
+    """
+    Return ``scheme://host[:port]`` in lower case, without a default port, path or trailing slash.
+
+    A missing scheme becomes ``http`` for localhost and IP addresses and ``https`` for everything else, as in the
+    official SDKs.
+
+    :param setting: the name of the setting, for the error.
+    :raises ConfigError: *text* is not an address of a host.
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise ConfigError(f"{setting} must be an address such as https://api.example.com, not {text!r}")
+    text = text.strip()
+    if not _SCHEME.match(text):
+        text = "//" + text
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise ConfigError(f"{setting} is not an address: {error}") from None
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError(f"{setting} must not contain a user name or password")
+    if not is_ip_address(host) and not _HOST_NAME.fullmatch(host):
+        raise ConfigError(f"{setting} needs a plain host name (punycode for international ones), not {host!r}")
+    scheme = parts.scheme.lower() or ("http" if is_local(host) or is_ip_address(host) else "https")
+    if scheme not in _DEFAULT_PORTS:
+        raise ConfigError(f"{setting} must be an http or https address, not {scheme}")
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}" if port in (None, _DEFAULT_PORTS[scheme]) else f"{scheme}://{shown}:{port}"
+
+
+def normalise_path(text: str, *, setting: str) -> str:
+    """
+    Return the path with a leading and without a trailing slash; the root is the empty string.
+
+    :raises ConfigError: *text* is not a plain path.
+    """
+    if not isinstance(text, str):
+        raise ConfigError(f"{setting} must be a path such as /auth, not {text!r}")
+    path = "/" + text.strip().strip("/")
+    path = "" if path == "/" else path
+    if not _PATH.fullmatch(path) or any(part in (".", "..") for part in path.split("/")):
+        raise ConfigError(
+            f"{setting} must be a plain path such as /auth, without query or empty segments, not {text!r}"
+        )
+    return path
+
+
+def host_of(origin: str) -> str:
+    """Return the host of an origin in normal form, without port and brackets."""
+    return urlsplit(origin).hostname or ""
+
+
+def scheme_of(origin: str) -> str:
+    """Return the scheme of an origin in normal form."""
+    return origin.partition(":")[0]
+
+
+def is_ip_address(host: str) -> bool:
+    """Return whether *host* is an IPv4 or IPv6 address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_local(host: str) -> bool:
+    """Return whether *host* names this machine to developers: ``localhost`` or something below it."""
+    return host == "localhost" or host.endswith(".localhost")
+
+
+def registrable_domain(host: str) -> str:
+    """
+    Return the part of *host* that a browser calls its site: the public suffix and one label more.
+
+    Localhost (anything that starts with it) and IP addresses all count as ``localhost``, as in the official SDKs. A
+    host that is itself a public suffix stays whole.
+    """
+    host = host.lower().rstrip(".")
+    if host.startswith("localhost") or is_local(host) or is_ip_address(host):
+        return "localhost"
+    labels = host.split(".")
+    length = _suffix_length(labels)
+    return host if length >= len(labels) else ".".join(labels[-length - 1 :])
+
+
+def is_public_suffix(host: str) -> bool:
+    """Return whether anyone can register names directly below *host*, such as ``com`` or ``co.uk``."""
+    labels = host.lower().strip(".").split(".")
+    return _suffix_length(labels) >= len(labels)
+
+
+def _suffix_length(labels: list[str]) -> int:
+    rules = _public_suffix_rules()
+    for start in range(len(labels)):
+        name = ".".join(labels[start:])
+        if "!" + name in rules:
+            return len(labels) - start - 1
+        if name in rules or (start + 1 < len(labels) and "*." + ".".join(labels[start + 1 :]) in rules):
+            return len(labels) - start
+    return 1
+
+
+@functools.cache
+def _public_suffix_rules() -> frozenset[str]:
+    """Read the packaged snapshot of the Public Suffix List (ICANN and private section), once, when first asked."""
+    text = importlib.resources.files(__package__).joinpath("public_suffix_list.dat").read_text("utf-8")
+    rules = (line for line in text.splitlines() if line and not line.startswith("//"))
+    return frozenset(rule if rule.isascii() else _to_ascii(rule) for rule in rules)
+
+
+def _to_ascii(rule: str) -> str:
+    return ".".join(
+        label if label.isascii() else "xn--" + label.encode("punycode").decode() for label in rule.split(".")
+    )
