@@ -1,0 +1,38 @@
+"""The official SDKs for Node and Python, each in its own process, on top of our core served over HTTP."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sdks.installs import node, node_packages, python_environment
+from sdks.peers import Peer, running
+from sdks.processes import free_port, serving
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def core_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of `python -m st_wsgi core serve` with an empty database."""
+    folder = tmp_path_factory.mktemp("core")
+    port = free_port()
+    command = [sys.executable, "-m", "st_wsgi", "core", "serve", "--db", str(folder / "auth.db"), "--port", str(port)]
+    with serving(command, port=port, log=folder / "core.log"):
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session", params=["node", "python"])
+def sdk(request: pytest.FixtureRequest, core_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
+    """The official SDK for Node, then the one for Python, running against the core."""
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "node":
+        node_packages(HERE)
+        command = [node(), str(HERE / "node_app.mjs"), core_url]
+    else:
+        command = [str(python_environment(HERE)), str(HERE / "python_app.py"), core_url]
+    with running(command, folder / "errors.log") as peer:
+        yield peer

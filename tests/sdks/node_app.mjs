@@ -1,0 +1,104 @@
+// The official Node SDK as a program: it serves the SDK's routes with Express and calls its functions on request.
+// One JSON object a line comes in, {"call": name, "with": {...}}; one goes out, {"result": ...} or {"error": {type, message}}.
+import express from "express";
+import readline from "node:readline";
+import supertokens from "supertokens-node";
+import EmailPassword from "supertokens-node/recipe/emailpassword/index.js";
+import Session from "supertokens-node/recipe/session/index.js";
+import { errorHandler, middleware } from "supertokens-node/framework/express/index.js";
+import { verifySession } from "supertokens-node/recipe/session/framework/express/index.js";
+
+console.log = console.error; // standard output carries answers only
+
+supertokens.init({
+    framework: "express",
+    supertokens: { connectionURI: process.argv[2], apiKey: process.env.CORE_API_KEY },
+    appInfo: { appName: "peer", apiDomain: "http://127.0.0.1:3000", websiteDomain: "http://127.0.0.1:3000" },
+    recipeList: [EmailPassword.init(), Session.init()],
+    telemetry: false,
+});
+
+const answer = (value) => process.stdout.write(JSON.stringify(value) + "\n");
+const recipeUserId = (id) => supertokens.convertToRecipeUserId(id);
+const account = (result) => ({
+    status: result.status,
+    user: result.user?.toJson(),
+    recipe_user_id: result.recipeUserId?.getAsString(),
+});
+const sessionFacts = (session) => {
+    const tokens = session.getAllSessionTokensDangerously();
+    return {
+        user_id: session.getUserId(),
+        handle: session.getHandle(),
+        tenant_id: session.getTenantId(),
+        payload: session.getAccessTokenPayload(),
+        access_token: tokens.accessToken,
+        refresh_token: tokens.refreshToken ?? null,
+        updated: tokens.accessAndFrontTokenUpdated,
+    };
+};
+
+const calls = {
+    sign_up: async ({ email, password }) => account(await EmailPassword.signUp("public", email, password)),
+    sign_in: async ({ email, password }) => account(await EmailPassword.signIn("public", email, password)),
+    create_session: async ({ user_id, payload, data }) =>
+        sessionFacts(
+            await Session.createNewSessionWithoutRequestResponse("public", recipeUserId(user_id), payload, data)
+        ),
+    get_session: async ({ access_token, check_database }) =>
+        sessionFacts(
+            await Session.getSessionWithoutRequestResponse(access_token, undefined, {
+                antiCsrfCheck: false,
+                checkDatabase: check_database,
+            })
+        ),
+    refresh: async ({ refresh_token }) =>
+        sessionFacts(await Session.refreshSessionWithoutRequestResponse(refresh_token, true)),
+    revoke: async ({ session_handle }) => await Session.revokeSession(session_handle),
+    revoke_all: async ({ user_id }) => await Session.revokeAllSessionsForUser(user_id),
+    handles: async ({ user_id }) => await Session.getAllSessionHandlesForUser(user_id),
+    session_information: async ({ session_handle }) => {
+        const found = await Session.getSessionInformation(session_handle);
+        return found === undefined
+            ? null
+            : {
+                  user_id: found.userId,
+                  data: found.sessionDataInDatabase,
+                  payload: found.customClaimsInAccessTokenPayload,
+                  expiry: found.expiry,
+                  created: found.timeCreated,
+              };
+    },
+    update_data: async ({ session_handle, new_session_data }) =>
+        await Session.updateSessionDataInDatabase(session_handle, new_session_data),
+    merge_payload: async ({ session_handle, access_token_payload_update }) =>
+        await Session.mergeIntoAccessTokenPayload(session_handle, access_token_payload_update),
+    jwks: async () => (await Session.getJWKS()).keys,
+    create_jwt: async ({ payload, validity_seconds, use_static_key }) =>
+        await Session.createJWT(payload, validity_seconds, use_static_key),
+};
+
+const app = express();
+app.use(middleware());
+app.get("/sessioninfo", verifySession(), (request, response) =>
+    response.json({
+        userId: request.session.getUserId(),
+        sessionHandle: request.session.getHandle(),
+        accessTokenPayload: request.session.getAccessTokenPayload(),
+    })
+);
+app.use(errorHandler());
+
+const server = app.listen(0, "127.0.0.1", async () => {
+    answer({ port: server.address().port });
+    for await (const line of readline.createInterface({ input: process.stdin })) {
+        const request = JSON.parse(line);
+        try {
+            answer({ result: await calls[request.call](request.with) });
+        } catch (error) {
+            answer({ error: { type: error.type ?? error.name, message: error.message } });
+        }
+    }
+    server.closeAllConnections();
+    server.close();
+});

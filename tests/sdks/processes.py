@@ -1,0 +1,66 @@
+"""Programs that tests start: a free port, a start that waits until the program listens, an end that is certain."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+#: Seconds after which a program that does not listen counts as broken; a loaded machine needs a few.
+START_LIMIT = 60.0
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nothing listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask the process to stop, and insist after ten seconds."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def serving(
+    command: Sequence[str], *, port: int, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run ``command`` until the block ends; the block starts when the program listens on ``port``.
+
+    ``env`` is added to the environment of the tests. What the program prints goes to the file ``log``
+    (appended, so that a restart keeps the earlier output). AssertionError with that output if it ends early.
+    """
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})}, cwd=cwd
+        )
+        try:
+            _wait_until_listening(process, port, log)
+            yield process
+        finally:
+            end(process)
+
+
+def _wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    limit = time.monotonic() + START_LIMIT
+    while time.monotonic() < limit:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        try:
+            code = process.wait(0.05)
+        except subprocess.TimeoutExpired:
+            continue
+        raise AssertionError(f"{process.args!r} ended with code {code} before it listened:\n{log.read_text()}")
+    raise AssertionError(f"{process.args!r} does not listen on port {port}:\n{log.read_text()}")

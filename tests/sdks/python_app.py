@@ -1,0 +1,148 @@
+"""The official Python SDK as a program: it serves the SDK's routes with Flask and calls its functions on request.
+
+One JSON object a line comes in, ``{"call": name, "with": {...}}``; one goes out, ``{"result": ...}`` or
+``{"error": {"type": ..., "message": ...}}``. The same calls and facts as in ``node_app.mjs``.
+"""
+# mypy: disable-error-code="import-not-found, import-untyped, no-any-unimported, untyped-decorator"
+# (the SDK is installed in an environment of its own, where mypy does not look)
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from typing import Any
+
+from flask import Flask, g, jsonify
+from supertokens_python import InputAppInfo, SupertokensConfig, convert_to_recipe_user_id, init
+from supertokens_python.framework.flask import Middleware
+from supertokens_python.recipe import emailpassword, session
+from supertokens_python.recipe.emailpassword import syncio as passwords
+from supertokens_python.recipe.session import SessionContainer
+from supertokens_python.recipe.session import syncio as sessions
+from supertokens_python.recipe.session.exceptions import TokenTheftError, TryRefreshTokenError, UnauthorisedError
+from supertokens_python.recipe.session.framework.flask import verify_session
+from werkzeug.serving import make_server
+
+init(
+    supertokens_config=SupertokensConfig(connection_uri=sys.argv[1], api_key=os.environ.get("CORE_API_KEY")),
+    app_info=InputAppInfo(app_name="peer", api_domain="http://127.0.0.1:3000", website_domain="http://127.0.0.1:3000"),
+    framework="flask",
+    recipe_list=[emailpassword.init(), session.init()],
+    telemetry=False,
+)
+
+
+def answer(value: object) -> None:
+    print(json.dumps(value), flush=True)
+
+
+def account(result: Any) -> dict[str, Any]:
+    user = getattr(result, "user", None)
+    return {
+        "status": result.status,
+        "user": None if user is None else user.to_json(),
+        "recipe_user_id": None if user is None else result.recipe_user_id.get_as_string(),
+    }
+
+
+def session_facts(found: SessionContainer) -> dict[str, Any]:
+    tokens = found.get_all_session_tokens_dangerously()
+    return {
+        "user_id": found.get_user_id(),
+        "handle": found.get_handle(),
+        "tenant_id": found.get_tenant_id(),
+        "payload": found.get_access_token_payload(),
+        "access_token": tokens["accessToken"],
+        "refresh_token": tokens["refreshToken"],
+        "updated": tokens["accessAndFrontTokenUpdated"],
+    }
+
+
+def session_information(session_handle: str) -> dict[str, Any] | None:
+    found = sessions.get_session_information(session_handle)
+    if found is None:
+        return None
+    return {
+        "user_id": found.user_id,
+        "data": found.session_data_in_database,
+        "payload": found.custom_claims_in_access_token_payload,
+        "expiry": found.expiry,
+        "created": found.time_created,
+    }
+
+
+def create_session(user_id: str, payload: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    recipe_user_id = convert_to_recipe_user_id(user_id)
+    return session_facts(sessions.create_new_session_without_request_response("public", recipe_user_id, payload, data))
+
+
+def get_session(access_token: str, check_database: bool) -> dict[str, Any]:
+    found = sessions.get_session_without_request_response(
+        access_token, anti_csrf_check=False, check_database=check_database
+    )
+    assert found is not None, "a session is required by default"
+    return session_facts(found)
+
+
+def create_jwt(payload: dict[str, Any], validity_seconds: int, use_static_key: bool) -> dict[str, Any]:
+    made = sessions.create_jwt(payload, validity_seconds, use_static_key)
+    return {"status": made.status, "jwt": made.jwt}
+
+
+#: The names that the Node SDK has for these errors.
+ERRORS = {
+    TokenTheftError: "TOKEN_THEFT_DETECTED",
+    TryRefreshTokenError: "TRY_REFRESH_TOKEN",
+    UnauthorisedError: "UNAUTHORISED",
+}
+
+CALLS: dict[str, Any] = {
+    "sign_up": lambda email, password: account(passwords.sign_up("public", email, password)),
+    "sign_in": lambda email, password: account(passwords.sign_in("public", email, password)),
+    "create_session": create_session,
+    "get_session": get_session,
+    "refresh": lambda refresh_token: session_facts(
+        sessions.refresh_session_without_request_response(refresh_token, disable_anti_csrf=True)
+    ),
+    "revoke": sessions.revoke_session,
+    "revoke_all": sessions.revoke_all_sessions_for_user,
+    "handles": sessions.get_all_session_handles_for_user,
+    "session_information": session_information,
+    "update_data": sessions.update_session_data_in_database,
+    "merge_payload": sessions.merge_into_access_token_payload,
+    "jwks": lambda: [vars(key) for key in sessions.get_jwks().keys],
+    "create_jwt": create_jwt,
+}
+
+app = Flask(__name__)
+Middleware(app)
+
+
+@app.get("/sessioninfo")
+@verify_session()
+def session_info() -> Any:
+    found: SessionContainer = g.supertokens
+    return jsonify(
+        userId=found.get_user_id(),
+        sessionHandle=found.get_handle(),
+        accessTokenPayload=found.get_access_token_payload(),
+    )
+
+
+def main() -> None:
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    answer({"port": server.server_port})
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            answer({"result": CALLS[request["call"]](**request["with"])})
+        except Exception as error:  # whatever the SDK raises is a fact for the test to judge
+            answer({"error": {"type": ERRORS.get(type(error), type(error).__name__), "message": str(error)}})
+    server.shutdown()
+
+
+if __name__ == "__main__":
+    main()
