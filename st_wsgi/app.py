@@ -1,0 +1,202 @@
+"""SuperTokens, the instance: it binds recipes, builds the route table and handles a request."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+from werkzeug.wrappers import Response
+
+from . import cors as cross_origin
+from . import current
+from .config import AppInfo, Cors
+from .context import RequestContext
+from .errors import Answerable, ConfigError, InternalError, SessionError
+from .middleware import ErrorHandler, Middleware
+from .querier import NetworkInterceptor, Querier
+from .recipe import Recipe
+from .routing import Router
+from .services import Services
+from .transport import HTTPTransport, Transport
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_log = logging.getLogger("st_wsgi")
+
+P = ParamSpec("P")
+
+
+class SuperTokens:
+    """
+    SuperTokens for one app. Several instances can live in one process and do not see each other.
+
+    :param app_info: who the app is and where it lives.
+    :param core: the address of the core: ``https://core1:3567;https://core2:3567`` for one or more hosts, or
+        ``sqlite:///auth.db`` for the embedded core on a file (``sqlite://`` in memory). A transport is taken as it is.
+    :param recipes: what the app offers. Recipes that these need are added with their defaults.
+    :param api_key: of the core.
+    :param network_interceptor: sees, and may change, every request to the core.
+    :param disable_core_call_cache: ask the core for the same thing again within one request.
+    :param cors: rules for browsers whose pages come from another origin; None leaves it to the app.
+    :param allow_in_memory_core: take an in-memory core together with an https ``api_domain``, although every restart
+        forgets all users.
+    :raises ConfigError: a setting is not usable; the message says which and what to do.
+    """
+
+    def __init__(
+        self,
+        *,
+        app_info: AppInfo,
+        core: str | Transport,
+        recipes: Iterable[Recipe[Any, Any, Any]],
+        api_key: str | None = None,
+        network_interceptor: NetworkInterceptor | None = None,
+        disable_core_call_cache: bool = False,
+        cors: Cors | None = None,
+        allow_in_memory_core: bool = False,
+    ) -> None:
+        bound = _with_required(recipes)
+        if isinstance(core, str) and not allow_in_memory_core:
+            _refuse_forgetful_core(core, app_info)
+        self.cors = cors
+        self._transport = _open_transport(core) if isinstance(core, str) else core
+        querier = Querier(
+            transport=self._transport,
+            api_key=api_key,
+            api_domain=app_info.api_domain,
+            website_domain=app_info.fixed_origin,
+            network_interceptor=network_interceptor,
+            disable_core_call_cache=disable_core_call_cache,
+            cache_store=current.core_cache_or_none,
+            user_context=current.user_context_or_none,
+        )
+        self.services = Services(app_info=app_info, core=querier)
+        for recipe in bound:
+            self.services.add(recipe)
+        for recipe in bound:
+            recipe.bind(self.services)
+        self._recipes = tuple(bound)
+        self.router = Router(base_path=app_info.api_base_path, recipes=bound)
+
+    def wrap(self, app: WSGIApplication) -> WSGIApplication:
+        """
+        Put SuperTokens in front of a WSGI app: ``app.wsgi_app = st.wrap(app.wsgi_app)``.
+
+        The result is a plain function, since some test clients take a callable object for something else.
+        """
+        seam = ErrorHandler(Middleware(app, self), self)
+
+        def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            return seam(environ, start_response)
+
+        return wrapped
+
+    def handle(self, context: RequestContext) -> Response | None:
+        """Return the response to a request of ours, or None for the app's."""
+        environ = context.environ
+        if environ is None:
+            raise ConfigError("there is no request to handle")
+        path = environ.get("PATH_INFO", "")
+        if self.cors is not None and cross_origin.is_preflight(environ):
+            return self._preflight(self.cors, context, path)
+        match = self.router.match(method=environ.get("REQUEST_METHOD", ""), path=path, rid=environ.get("HTTP_RID"))
+        if match is None:
+            return None
+        context.ours = True
+        context.tenant_id = match.tenant_id
+        return self._guarded(context, lambda: match.route.handler(match.recipe, context))
+
+    def close(self) -> None:
+        """Close the connections to the core. The instance cannot be used afterwards."""
+        for recipe in self._recipes:
+            recipe.close()
+        self._transport.close()
+
+    def _guarded(self, context: RequestContext, handle: Callable[[], Response]) -> Response:
+        try:
+            return handle()
+        except SessionError as error:
+            return context.answer(error)
+        except Answerable as error:
+            context.changes.discard()
+            return context.answer(error)
+        except Exception:  # the boundary: no framework stands between our own routes and the server
+            _log.exception("a route of SuperTokens failed: %s", context.tenant_id)
+            context.changes.discard()
+            return context.answer(InternalError())
+
+    def _preflight(self, rules: Cors, context: RequestContext, path: str) -> Response | None:
+        methods = self.router.methods(path)
+        if not methods and not rules.whole_app:
+            return None
+        context.ours = True
+        allowed = methods or ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+        response = Response(status=204)
+        response.headers.clear()
+        response.headers.extend(cross_origin.preflight_headers(rules, allowed))
+        return response
+
+
+def _as_default(make: Callable[P, SuperTokens]) -> Callable[P, SuperTokens]:
+    def init(*args: P.args, **settings: P.kwargs) -> SuperTokens:
+        """Make an instance, as :class:`SuperTokens` does, and make it the default of this process."""
+        supertokens = make(*args, **settings)
+        current.set_default(supertokens.services)
+        return supertokens
+
+    return init
+
+
+init = _as_default(SuperTokens)
+
+
+def _open_transport(core: str) -> Transport:
+    if core.startswith("sqlite:"):
+        from .embedded import EmbeddedCore  # an app on a core of its own never loads the embedded one
+
+        return EmbeddedCore.open(core)
+    return HTTPTransport(core)
+
+
+def _refuse_forgetful_core(core: str, app_info: AppInfo) -> None:
+    address, _, _ = core.partition("?")
+    if address in (
+        "sqlite:",
+        "sqlite:/",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+    ) and app_info.api_domain.startswith("https:"):
+        raise ConfigError(
+            "an in-memory core forgets all users at every restart, which does not fit an https api_domain; "
+            "use core='sqlite:///auth.db' or the address of a core, or say allow_in_memory_core=True"
+        )
+
+
+def _with_required(recipes: Iterable[Recipe[Any, Any, Any]]) -> list[Recipe[Any, Any, Any]]:
+    """Return the recipes in the order in which they need each other, with the missing ones added."""
+    given: dict[type[Any], Recipe[Any, Any, Any]] = {}
+    for recipe in recipes:
+        if not isinstance(recipe, Recipe):
+            raise ConfigError(f"recipes must be recipe objects such as Session(), not {recipe!r}")
+        if any(known.id == recipe.id for known in given.values()):
+            raise ConfigError(f"the recipe {recipe.id} is in the list twice")
+        given[type(recipe)] = recipe
+    ordered: list[Recipe[Any, Any, Any]] = []
+
+    def add(recipe: Recipe[Any, Any, Any]) -> None:
+        if recipe in ordered:
+            return
+        for kind in recipe.requires:
+            found = next((one for one in (*given.values(), *ordered) if isinstance(one, kind)), None)
+            if found is None:
+                found = kind()
+                _log.debug("the recipe %s is needed by %s and was added", found.id, recipe.id)
+            add(found)
+        ordered.append(recipe)
+
+    for recipe in given.values():
+        add(recipe)
+    return ordered

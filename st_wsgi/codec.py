@@ -1,0 +1,137 @@
+"""
+Between JSON and values: the only place that turns snake case into camel case and back.
+
+An attrs class names its members in snake case; on the wire they are in camel case unless the field's metadata says
+otherwise (``{"wire": "name"}``, or ``{"wire": None}`` for a member that never travels). A class variable ``status``
+becomes the member ``status``. Members that are None are left out, as the protocol does.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, TypeVar
+
+import attrs
+
+from .errors import CoreAnswerInvalid
+from .users import RecipeUserId
+
+T = TypeVar("T")
+Decoder: TypeAlias = Callable[[Any], Any]
+
+
+class _Mismatch(Exception):
+    """Where in the JSON something is not what was expected; becomes CoreAnswerInvalid at the top."""
+
+
+def to_json(value: object) -> Any:
+    """Return *value* (attrs values, mappings, sequences, scalars) as JSON types."""
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    if isinstance(value, RecipeUserId):
+        return value.value
+    if isinstance(value, Mapping):
+        return {key: to_json(member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json(member) for member in value]
+    members: dict[str, Any] = {}
+    kind: Any = type(value)
+    status = getattr(kind, "status", None)
+    if isinstance(status, str):
+        members["status"] = status
+    for name, wire in _wire_names(kind):
+        member = getattr(value, name)
+        if member is not None:
+            members[wire] = to_json(member)
+    return members
+
+
+def from_json(kind: type[T], data: object, *, path: str) -> T:
+    """
+    Return *data* as a value of the attrs class *kind*. Unknown members are ignored, types are not converted.
+
+    :param path: of the core call that gave the data, for the error.
+    :raises CoreAnswerInvalid: a member is missing or of another type; the message names it.
+    """
+    wanted: Any = kind
+    try:
+        value: T = _decoder(wanted)(data)
+    except _Mismatch as mismatch:
+        raise CoreAnswerInvalid(path=path, problem=str(mismatch)) from None
+    return value
+
+
+def member(kind: type[T], data: Mapping[str, Any], name: str, *, path: str) -> T:
+    """
+    Return one member of a core's answer.
+
+    :raises CoreAnswerInvalid: it is missing or not a *kind*.
+    """
+    value = data.get(name)
+    if type(value) is not kind:
+        raise CoreAnswerInvalid(path=path, problem=f"{name} is not a {kind.__name__}")
+    return value
+
+
+@functools.cache
+def _wire_names(kind: Any) -> tuple[tuple[str, str], ...]:
+    names = ((field.name, field.metadata.get("wire", _camel(field.name))) for field in attrs.fields(kind))
+    return tuple((name, wire) for name, wire in names if wire is not None)
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+@functools.cache
+def _decoder(kind: Any) -> Decoder:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any or kind is object:
+        return lambda data: data
+    if kind is RecipeUserId:
+        return lambda data: RecipeUserId(_exactly(str, data))
+    if kind in (str, int, bool, float):
+        return functools.partial(_exactly, kind)
+    if origin is types.UnionType or origin is typing.Union:
+        inner = _decoder(next(argument for argument in arguments if argument is not type(None)))
+        return lambda data: None if data is None else inner(data)
+    if origin is tuple:
+        return functools.partial(_decode_list, _decoder(arguments[0]))
+    if origin is dict:
+        return functools.partial(_exactly, dict)
+    return functools.partial(_decode_object, kind)
+
+
+def _exactly(kind: type[Any], data: object) -> Any:
+    if type(data) is not kind:
+        raise _Mismatch(f"is a {type(data).__name__}, not a {kind.__name__}")
+    return data
+
+
+def _decode_list(inner: Decoder, data: object) -> tuple[Any, ...]:
+    return tuple(inner(item) for item in _exactly(list, data))
+
+
+def _decode_object(kind: Any, data: object) -> Any:
+    members = _exactly(dict, data)
+    values: dict[str, Any] = {}
+    for name, wire, decode, required in _members(kind):
+        if wire in members:
+            try:
+                values[name] = decode(members[wire])
+            except _Mismatch as mismatch:
+                raise _Mismatch(f"{wire} {mismatch}") from None
+        elif required:
+            raise _Mismatch(f"{wire} is missing")
+    return kind(**values)
+
+
+@functools.cache
+def _members(kind: Any) -> tuple[tuple[str, str, Decoder, bool], ...]:
+    hints = typing.get_type_hints(kind)
+    required = {field.name: field.default is attrs.NOTHING for field in attrs.fields(kind)}
+    return tuple((name, wire, _decoder(hints[name]), required[name]) for name, wire in _wire_names(kind))

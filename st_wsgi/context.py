@@ -1,0 +1,122 @@
+"""One request: what it is, what belongs to it, and what it changes in the response. It lives in the WSGI environ."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.wrappers import Request, Response
+
+from . import body
+from .changes import ResponseChanges
+from .errors import Answerable
+from .routing import PUBLIC_TENANT
+from .services import Services
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+NEWEST_FDI_VERSION = (4, 2)
+
+_FDI_VERSION = re.compile(r"\s*([0-9]{1,3})\.([0-9]{1,3})\s*\Z")
+
+
+class RequestContext:
+    """
+    The state of one request; outside a request, that of one piece of work.
+
+    Two requests never share one, and it does not outlive its request.
+
+    :ivar services: of the instance that serves the request.
+    :ivar environ: the WSGI environ, or None outside a request.
+    :ivar changes: cookies and headers to add to the response.
+    :ivar tenant_id: of the route, ``public`` if it names none.
+    :ivar session: the session that was verified or made last in this request, or None.
+    """
+
+    __slots__ = (
+        "_answered",
+        "_core_cache",
+        "_request",
+        "_user_context",
+        "changes",
+        "environ",
+        "ours",
+        "services",
+        "session",
+        "tenant_id",
+    )
+
+    def __init__(self, services: Services, environ: WSGIEnvironment | None = None) -> None:
+        self.services = services
+        self.environ = environ
+        self.changes = ResponseChanges()
+        self.tenant_id = PUBLIC_TENANT
+        self.ours = False
+        self.session: Any = None
+        self._request: Request | None = None
+        self._user_context: dict[str, Any] | None = None
+        self._core_cache: dict[Any, Any] | None = None
+        self._answered: tuple[Answerable, Response] | None = None
+
+    @property
+    def request(self) -> Request | None:
+        """The request as werkzeug sees it, or None outside a request."""
+        if self._request is None and self.environ is not None:
+            self._request = Request(self.environ, populate_request=False)
+        return self._request
+
+    @property
+    def user_context(self) -> dict[str, Any]:
+        """The app's own notes on this request, for its overrides: from any text to any value."""
+        if self._user_context is None:
+            self._user_context = {}
+        return self._user_context
+
+    @property
+    def core_cache(self) -> dict[Any, Any]:
+        """The querier's cache of GETs, which dies with the request."""
+        if self._core_cache is None:
+            self._core_cache = {}
+        return self._core_cache
+
+    @property
+    def fdi_version(self) -> tuple[int, int]:
+        """
+        The highest version in the ``fdi-version`` header (a comma list); without a usable one the newest.
+
+        Entries that are not ``digits.digits`` are skipped.
+        """
+        header = self.header("fdi-version")
+        if header is None:
+            return NEWEST_FDI_VERSION
+        found = (_FDI_VERSION.match(part) for part in header[:1024].split(","))
+        versions = [(int(match[1]), int(match[2])) for match in found if match]
+        return max(versions, default=NEWEST_FDI_VERSION)
+
+    def header(self, name: str) -> str | None:
+        """Return a request header, or None."""
+        if self.environ is None:
+            return None
+        value: str | None = self.environ.get("HTTP_" + name.upper().replace("-", "_"))
+        return value
+
+    def read_json(self) -> dict[str, Any]:
+        """
+        Read the body, which must be a JSON object of at most 100 kB.
+
+        :raises BadInput: it is something else.
+        :raises BodyTooLarge: it is larger.
+        """
+        if self.environ is None:
+            raise RuntimeError("there is no request to read")
+        return body.read_json(self.environ)
+
+    def answer(self, error: Answerable, /) -> Response:
+        """Return the response to *error*, asking the recipe that it belongs to; asked again, the same response."""
+        if self._answered is not None and self._answered[0] is error:
+            return self._answered[1]
+        recipe = self.services.answerer(error)
+        response: Response = error.plain_response() if recipe is None else recipe.answer(error, self)
+        self._answered = error, response
+        return response

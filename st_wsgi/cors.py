@@ -1,0 +1,68 @@
+"""Cross-origin answers for browsers: exact origins, credentials, and one list of headers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .changes import HeaderList
+from .config import Cors
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_ALLOW_ORIGIN = "Access-Control-Allow-Origin"
+_REQUEST_HEADERS = ("anti-csrf", "authorization", "fdi-version", "rid", "st-auth-mode")
+
+
+def get_all_cors_headers() -> list[str]:
+    """
+    Return the request headers that a CORS layer has to allow for the official frontends, in lower case.
+
+    A browser app also needs ``content-type``.
+    """
+    return list(_REQUEST_HEADERS)
+
+
+def add_headers(cors: Cors, environ: WSGIEnvironment, headers: HeaderList) -> HeaderList:
+    """
+    Return *headers* with the cross-origin headers for this request.
+
+    An app that has answered with its own ``Access-Control-Allow-Origin`` keeps it. ``Vary: Origin`` is always there, so
+    that a shared cache does not give one origin's answer to another.
+    """
+    if any(name.lower() == _ALLOW_ORIGIN.lower() for name, _ in headers):
+        return headers
+    merged = _vary_by_origin(headers)
+    origin = environ.get("HTTP_ORIGIN")
+    if origin in cors.origins:
+        merged += [(_ALLOW_ORIGIN, origin), ("Access-Control-Allow-Credentials", "true")]
+    return merged
+
+
+def preflight_headers(cors: Cors, methods: tuple[str, ...]) -> HeaderList:
+    """Return what a preflight is told beside :func:`add_headers`."""
+    return [
+        ("Access-Control-Allow-Methods", ", ".join(methods)),
+        ("Access-Control-Allow-Headers", ", ".join(["content-type", *_REQUEST_HEADERS])),
+        ("Access-Control-Max-Age", str(cors.max_age)),
+        ("Content-Length", "0"),
+    ]
+
+
+def is_preflight(environ: WSGIEnvironment) -> bool:
+    """Return whether this is the browser asking for permission, and no request of the app."""
+    return (
+        environ.get("REQUEST_METHOD") == "OPTIONS"
+        and "HTTP_ORIGIN" in environ
+        and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+    )
+
+
+def _vary_by_origin(headers: HeaderList) -> HeaderList:
+    for index, (name, value) in enumerate(headers):
+        if name.lower() == "vary":
+            known = {part.strip().lower() for part in value.split(",")}
+            if known & {"origin", "*"}:
+                return list(headers)
+            return [*headers[:index], (name, f"{value}, Origin"), *headers[index + 1 :]]
+    return [*headers, ("Vary", "Origin")]

@@ -1,0 +1,134 @@
+"""
+The global state department: the default instance and the request in flight. Nothing else in this package is global.
+
+Neither is ever required: everything can be reached from an environ or an instance too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from werkzeug.wrappers import Request
+
+from .context import RequestContext
+from .errors import CONTEXT_KEY, ConfigError
+from .services import Services
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+    RequestLike: TypeAlias = "WSGIEnvironment | Request | RequestContext | Any"
+
+_default: Services | None = None
+_in_flight: ContextVar[RequestContext | None] = ContextVar("st_wsgi.in_flight", default=None)
+
+
+def set_default(services: Services | None) -> None:
+    """Make an instance the default of this process; None forgets it."""
+    global _default
+    _default = services
+
+
+def services() -> Services:
+    """
+    Return what the instance of the request in flight offers, else that of the default instance.
+
+    :raises ConfigError: there is neither.
+    """
+    context = _in_flight.get()
+    if context is not None:
+        return context.services
+    if _default is None:
+        raise ConfigError("SuperTokens is not initialised; call st_wsgi.init(...) first")
+    return _default
+
+
+def context() -> RequestContext | None:
+    """Return the context in flight, or None."""
+    return _in_flight.get()
+
+
+def enter(context: RequestContext) -> Token[RequestContext | None]:
+    """Put *context* in flight until :func:`leave` is called with what this returns."""
+    return _in_flight.set(context)
+
+
+def leave(token: Token[RequestContext | None]) -> None:
+    """Take back what :func:`enter` did."""
+    _in_flight.reset(token)
+
+
+def context_of(request: RequestLike | None = None) -> RequestContext:
+    """
+    Return the context of a request: of a WSGI environ, of any framework's request object, or of the one in flight.
+
+    :param request: an environ, an object with an attribute ``environ`` (Flask, Werkzeug, Bottle, Pyramid), ``META``
+        (Django) or ``env`` (Falcon), or None for the request in flight.
+    :raises ConfigError: the request did not come through the middleware.
+    """
+    if request is None:
+        found = _in_flight.get()
+    elif isinstance(request, RequestContext):
+        found = request
+    else:
+        found = environ_of(request).get(CONTEXT_KEY)
+    if found is None:
+        raise ConfigError(
+            "this request did not come through st_wsgi: wrap the app, such as app.wsgi_app = st.wrap(app.wsgi_app)"
+        )
+    return found
+
+
+def environ_of(request: RequestLike) -> WSGIEnvironment:
+    """
+    Return the WSGI environ of any framework's request object.
+
+    :raises TypeError: *request* has none.
+    """
+    if isinstance(request, dict):
+        return request
+    for name in ("environ", "META", "env"):
+        environ = getattr(request, name, None)
+        if isinstance(environ, dict):
+            return environ
+    raise TypeError(f"a WSGI environ or a request is needed, not {type(request).__name__}")
+
+
+def user_context() -> dict[str, Any]:
+    """
+    Return the user context of the request in flight: a dictionary for the app's own notes, from its views to its
+    overrides. Outside a request it is a new and empty one, unless :func:`open_user_context` opened one.
+    """
+    context = _in_flight.get()
+    return {} if context is None else context.user_context
+
+
+@contextmanager
+def open_user_context(values: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+    """
+    Open a user context for work outside a request, such as a script or a background job.
+
+    Reads of the core are cached inside the block, as they are inside a request.
+    """
+    context = RequestContext(services())
+    context.user_context.update(values or {})
+    token = enter(context)
+    try:
+        yield context.user_context
+    finally:
+        leave(token)
+
+
+def user_context_or_none() -> dict[str, Any] | None:
+    """Return the user context in flight, or None: what the querier hands to a network interceptor."""
+    context = _in_flight.get()
+    return None if context is None else context.user_context
+
+
+def core_cache_or_none() -> dict[Any, Any] | None:
+    """Return the cache of core answers that belongs to the context in flight, or None: then nothing is cached."""
+    context = _in_flight.get()
+    return None if context is None else context.core_cache

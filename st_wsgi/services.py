@@ -1,0 +1,54 @@
+"""What a recipe may reach: the app's settings, the core and the other recipes of the same instance."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from .config import AppInfo
+from .errors import Answerable, ConfigError
+from .querier import Querier
+
+R = TypeVar("R")
+
+
+class Services:
+    """
+    Lives as long as its :class:`~st_wsgi.app.SuperTokens` instance and is shared by all its requests.
+
+    :param app_info: who the app is.
+    :param core: the client of the core.
+    """
+
+    def __init__(self, *, app_info: AppInfo, core: Querier) -> None:
+        self.app_info = app_info
+        self.core = core
+        self._recipes: dict[type[Any], Any] = {}
+        self._answerers: dict[type[Answerable], Any] = {}
+
+    def add(self, recipe: Any) -> None:
+        """Make a recipe known, under its own class and as the one that answers its errors."""
+        self._recipes[type(recipe)] = recipe
+        for error in recipe.answers:
+            self._answerers[error] = recipe
+
+    def get(self, kind: type[R]) -> R:
+        """
+        Return the recipe of this class.
+
+        :raises ConfigError: it is not in the list of recipes.
+        """
+        found = self.find(kind)
+        if found is None:
+            raise ConfigError(f"the recipe {kind.__name__} is not initialised; add {kind.__name__}() to recipes")
+        return found
+
+    def find(self, kind: type[R]) -> R | None:
+        """Return the recipe of this class, a subclass included, or None."""
+        found: R | None = self._recipes.get(kind)
+        if found is None:
+            found = next((recipe for recipe in self._recipes.values() if isinstance(recipe, kind)), None)
+        return found
+
+    def answerer(self, error: Answerable) -> Any:
+        """Return the recipe that answers *error*, or None."""
+        return next((self._answerers[kind] for kind in type(error).__mro__ if kind in self._answerers), None)
