@@ -1,0 +1,95 @@
+"""Chromium without a screen, the Flask example in its arrangements, a visitor with an empty profile for each test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+from sdks.installs import missing
+
+from browser.sites import Site, built_page, site
+from browser.visitor import Visitor
+
+HERE = Path(__file__).parent
+
+#: Chromium looks up nothing and talks to nobody but the servers of the tests.
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP *.shop.test 127.0.0.1",
+]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave these tests out where ST_TEST_BROWSER is 0: one interpreter of several is enough for a browser."""
+    if os.environ.get("ST_TEST_BROWSER", "1") != "0":
+        return
+    ours = [item for item in items if HERE in item.path.parents]
+    items[:] = [item for item in items if item not in ours]
+    config.hook.pytest_deselected(items=ours)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if os.environ.get("ST_TEST_BROWSER", "1") == "0":
+        terminalreporter.write_line("tests/browser left out: ST_TEST_BROWSER=0 (they run on one interpreter only)")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One Chromium for all tests."""
+    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if executable is None:
+        missing("Chromium (on Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def page_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The test page with the official web SDK in it, ready to be served."""
+    return built_page(tmp_path_factory.mktemp("page"))
+
+
+class Sites(Protocol):
+    """Starts an arrangement when it is first asked for and keeps it until the end."""
+
+    def __call__(self, origins: str, *, token_seconds: int = 3600) -> Site: ...
+
+
+@pytest.fixture(scope="session")
+def sites(page_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    """Sites by arrangement (``one origin``, ``two origins``) and life of the access token in seconds."""
+    started: dict[tuple[str, int], Site] = {}
+    with ExitStack() as stack:
+
+        def get(origins: str, *, token_seconds: int = 3600) -> Site:
+            if (origins, token_seconds) not in started:
+                folder = tmp_path_factory.mktemp("site")
+                core = f"sqlite:///{folder}/auth.db?access_token_validity={token_seconds}"
+                made = site(origins=origins, core=core, page=page_folder, log=folder / "server.log")
+                started[origins, token_seconds] = stack.enter_context(made)
+            return started[origins, token_seconds]
+
+        yield get
+
+
+@pytest.fixture
+def visitor(chromium: Browser) -> Iterator[Visitor]:
+    """A person with a fresh browser profile; scripts of the pages may not have failed when the test ends."""
+    with chromium.new_context() as context:
+        person = Visitor(context)
+        yield person
+        assert person.page_errors == []

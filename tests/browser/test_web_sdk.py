@@ -1,0 +1,161 @@
+"""The official web SDK in Chromium drives the Flask example: cookies and headers, one origin and two."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from browser.conftest import Sites
+from browser.visitor import PASSWORD, Tab, Visitor
+
+SESSION_COOKIES = {"sAccessToken", "sRefreshToken"}
+
+
+@pytest.fixture(params=["cookie", "header"])
+def mode(request: pytest.FixtureRequest) -> str:
+    """How the SDK is told to carry its tokens."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(params=["one origin", "two origins"])
+def origins(request: pytest.FixtureRequest) -> str:
+    """Where the website is: on the origin of the API, or on another port."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def tab(visitor: Visitor, sites: Sites, mode: str, origins: str) -> Tab:
+    """The website, opened for the first time; tokens live for an hour."""
+    return visitor.open(sites(origins).address(mode))
+
+
+@pytest.fixture
+def short_lived(visitor: Visitor, sites: Sites, mode: str, origins: str) -> Tab:
+    """The same, with access tokens that live for two seconds, and a visitor who signed up."""
+    opened = visitor.open(sites(origins, token_seconds=2).address(mode))
+    assert opened.sign_up(visitor.email)["status"] == "OK"
+    return opened
+
+
+def test_sign_up_makes_a_session_that_the_protected_route_accepts(visitor: Visitor, tab: Tab, mode: str) -> None:
+    assert tab.run("sessionExists") is False
+    answer = tab.sign_up(visitor.email)
+    assert answer["status"] == "OK"
+    assert answer["user"]["emails"] == [visitor.email]
+    info = tab.session_info()
+    assert info["status"] == 200
+    assert info["body"]["userId"] == answer["user"]["id"] == tab.run("userId")
+    assert info["body"]["accessTokenPayload"] == tab.run("payload")
+    assert "SESSION_CREATED" in tab.events()
+    in_cookies = SESSION_COOKIES & visitor.cookies().keys()
+    assert in_cookies == (SESSION_COOKIES if mode == "cookie" else set())
+    assert (tab.run("accessToken") is not None) is (mode == "header")
+
+
+def test_session_cookies_cannot_be_read_by_scripts(visitor: Visitor, tab: Tab, mode: str) -> None:
+    tab.sign_up(visitor.email)
+    for name in SESSION_COOKIES & visitor.cookies().keys():
+        cookie = visitor.cookies()[name]
+        assert cookie["httpOnly"] is True
+        assert cookie["sameSite"] == "Lax"
+        assert name not in tab.page.evaluate("document.cookie")
+    assert visitor.cookies()["sFrontToken"]["httpOnly"] is False
+
+
+def test_a_first_visit_asks_for_a_session_once(visitor: Visitor, tab: Tab) -> None:
+    """The SDK cannot know whether a session exists until a refresh call without a token is answered by 401."""
+    assert tab.run("sessionExists") is False
+    assert tab.run("sessionExists") is False
+    assert tab.session_info()["status"] == 401
+    assert visitor.refreshes() == [401]
+
+
+def test_sign_in_after_sign_out(visitor: Visitor, tab: Tab) -> None:
+    first = tab.sign_up(visitor.email)["user"]["id"]
+    tab.run("signOut")
+    assert tab.run("sessionExists") is False
+    assert tab.session_info()["status"] == 401
+    answer = tab.sign_in(visitor.email)
+    assert (answer["status"], answer["user"]["id"]) == ("OK", first)
+    assert tab.session_info()["body"]["userId"] == first
+
+
+def test_sign_out_leaves_no_token_behind(visitor: Visitor, tab: Tab) -> None:
+    tab.sign_up(visitor.email)
+    tab.run("signOut")
+    left = visitor.cookies().keys()
+    assert not left & {*SESSION_COOKIES, "sFrontToken", "st-access-token", "st-refresh-token"}
+    assert tab.events()[-1] == "SIGN_OUT"
+
+
+def test_wrong_credentials_and_a_taken_address_are_answers_the_page_can_show(visitor: Visitor, tab: Tab) -> None:
+    assert tab.run("emailExists", visitor.email)["doesExist"] is False
+    tab.sign_up(visitor.email)
+    assert tab.run("emailExists", visitor.email)["doesExist"] is True
+    tab.run("signOut")
+    taken = tab.sign_up(visitor.email)
+    assert taken["status"] == "FIELD_ERROR"
+    assert [field["id"] for field in taken["formFields"]] == ["email"]
+    assert tab.sign_in(visitor.email, "wrong 1 password")["status"] == "WRONG_CREDENTIALS_ERROR"
+    assert tab.sign_in("nobody@example.com")["status"] == "WRONG_CREDENTIALS_ERROR"
+    assert tab.run("sessionExists") is False
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"email": "not an address", "password": PASSWORD}, ["email"]),
+        ({"email": "someone@example.com", "password": "short1"}, ["password"]),
+        ({"email": "not an address", "password": "onlyletters"}, ["email", "password"]),
+    ],
+    ids=["address", "password", "both"],
+)
+def test_fields_that_break_the_rules_are_named(tab: Tab, fields: dict[str, str], wrong: list[str]) -> None:
+    answer: dict[str, Any] = tab.run("signUp", fields)
+    assert answer["status"] == "FIELD_ERROR"
+    assert sorted(field["id"] for field in answer["formFields"]) == wrong
+    assert all(field["error"] for field in answer["formFields"])
+
+
+def test_a_reload_keeps_the_session(visitor: Visitor, tab: Tab) -> None:
+    user_id = tab.sign_up(visitor.email)["user"]["id"]
+    tab.page.reload()
+    tab.page.wait_for_function("window.frontend !== undefined")
+    assert tab.run("sessionExists") is True
+    assert tab.session_info()["body"]["userId"] == user_id
+    assert visitor.refreshes() == [401]
+
+
+def test_an_expired_token_is_renewed_without_the_user_noticing(visitor: Visitor, short_lived: Tab) -> None:
+    before = short_lived.session_info()
+    short_lived.wait_for_expiry()
+    earlier = len(visitor.refreshes())
+    after = short_lived.session_info()
+    assert after["status"] == 200
+    assert after["body"]["sessionHandle"] == before["body"]["sessionHandle"]
+    assert visitor.refreshes()[earlier:] == [200]
+
+
+def test_calls_in_parallel_share_one_refresh(visitor: Visitor, short_lived: Tab) -> None:
+    short_lived.wait_for_expiry()
+    earlier = len(visitor.refreshes())
+    answers = short_lived.call_at_once("/sessioninfo", 8)
+    assert [answer["status"] for answer in answers] == [200] * 8
+    assert visitor.refreshes()[earlier:] == [200]
+
+
+def test_a_call_by_xmlhttprequest_is_renewed_too(visitor: Visitor, short_lived: Tab) -> None:
+    short_lived.wait_for_expiry()
+    answer = short_lived.run("callByXhr", "/sessioninfo")
+    assert answer["status"] == 200
+    assert visitor.refreshes()[-1] == 200
+
+
+def test_sign_out_works_with_an_expired_token(visitor: Visitor, short_lived: Tab) -> None:
+    short_lived.wait_for_expiry()
+    short_lived.run("signOut")
+    assert short_lived.run("sessionExists") is False
+    assert short_lived.session_info()["status"] == 401

@@ -1,0 +1,84 @@
+"""A person with a browser: one profile, one or more tabs, and a record of what went over the wire."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page, Request
+
+PASSWORD = "correct horse 1"
+
+#: Milliseconds that anything in the page may take; a sign-up hashes a password.
+LIMIT = 20_000
+
+
+class Tab:
+    """One tab on the test page: the functions of its ``window.frontend``."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def run(self, function: str, *arguments: object) -> Any:
+        """The result of ``frontend.<function>(...arguments)``; the SDK's promises are awaited."""
+        return self.page.evaluate(f"(given) => window.frontend.{function}(...given)", list(arguments))
+
+    def sign_up(self, email: str, password: str = PASSWORD) -> Any:
+        return self.run("signUp", {"email": email, "password": password})
+
+    def sign_in(self, email: str, password: str = PASSWORD) -> Any:
+        return self.run("signIn", {"email": email, "password": password})
+
+    def session_info(self) -> Any:
+        """``{status, body}`` of the example's protected route, as the website sees it."""
+        return self.run("call", "/sessioninfo")
+
+    def call_at_once(self, path: str, times: int) -> list[Any]:
+        """The answers to ``times`` parallel calls."""
+        answers: list[Any] = self.page.evaluate(
+            "([path, times]) => Promise.all(Array.from({ length: times }, () => window.frontend.call(path)))",
+            [path, times],
+        )
+        return answers
+
+    def wait_for_expiry(self) -> None:
+        """Return as soon as the access token has expired by the page's clock."""
+        self.page.wait_for_function("window.frontend.remaining() < 0")
+
+    def events(self) -> list[str]:
+        """What the SDK told the website, oldest first, such as ``SESSION_CREATED``."""
+        actions: list[str] = self.page.evaluate("window.frontend.events.map((event) => event.action)")
+        return actions
+
+
+class Visitor:
+    """A browser profile of its own that keeps a record of every request of its tabs."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.context = context
+        self.requests: list[Request] = []
+        #: Errors that scripts did not catch: none may ever appear.
+        self.page_errors: list[str] = []
+        context.set_default_timeout(LIMIT)
+        context.on("request", self._record)
+        context.on("weberror", lambda error: self.page_errors.append(str(error.error)))
+        self.email = f"{uuid.uuid4().hex}@example.com"
+
+    def _record(self, request: Request) -> None:
+        self.requests.append(request)
+
+    def open(self, address: str) -> Tab:
+        """A new tab on the test page."""
+        page = self.context.new_page()
+        page.goto(address)
+        page.wait_for_function("window.frontend !== undefined")
+        return Tab(page)
+
+    def refreshes(self) -> list[int]:
+        """The statuses of all refresh calls so far, oldest first."""
+        calls = [request for request in self.requests if request.url.endswith("/auth/session/refresh")]
+        return [answer.status for call in calls if call.method == "POST" and (answer := call.response()) is not None]
+
+    def cookies(self) -> dict[str, Any]:
+        """The cookies of the profile by name, each with its attributes."""
+        return {cookie["name"]: cookie for cookie in self.context.cookies()}
