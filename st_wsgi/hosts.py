@@ -1,0 +1,63 @@
+"""The addresses of cores: what a ``connection_uri`` may say, in one normal form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import quote, urlsplit
+
+from .errors import ConfigError
+
+_EXAMPLE = "write it like https://core.example.com:3567 (several are separated by semicolons)"
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def parse_hosts(connection_uri: str | Sequence[str]) -> tuple[str, ...]:
+    """
+    Return the addresses in *connection_uri*, normalised: no trailing slash, no default port, each only once.
+
+    :param connection_uri: one or more of scheme, host, optional port and optional base path, separated by semicolons;
+        or a sequence of those.
+    :raises ConfigError: when there is none, or one of them is not an address of a core. Credentials that someone put
+        into an address are not repeated in the message.
+    """
+    parts = connection_uri.split(";") if isinstance(connection_uri, str) else list(connection_uri)
+    hosts = [_normalise(part.strip()) for part in parts if part.strip()]
+    if not hosts:
+        raise ConfigError(f"core names no address: {_EXAMPLE}")
+    return tuple(dict.fromkeys(hosts))
+
+
+def _normalise(address: str) -> str:
+    try:
+        split = urlsplit(address)
+        name, port = split.hostname, split.port
+    except ValueError:
+        raise ConfigError(f"core has an address with an unusable host or port: {_EXAMPLE}") from None
+    if split.username is not None or split.password is not None:
+        raise ConfigError("core must not contain a user name or password: pass the core's key as api_key")
+    if split.query or split.fragment or "?" in address or "#" in address:
+        raise ConfigError("core must not contain a query or fragment: pass the core's key as api_key")
+    if split.scheme not in _DEFAULT_PORTS or not name or _UNPRINTABLE.search(address) or "\\" in address:
+        raise ConfigError(f"core has an address that is not http:// or https:// and a host: {_EXAMPLE}")
+    if port == 0:
+        raise ConfigError(f"core has an address with port 0: {_EXAMPLE}")
+    authority = _authority(name)
+    if port is not None and port != _DEFAULT_PORTS[split.scheme]:
+        authority = f"{authority}:{port}"
+    path = quote(split.path, safe="/%-._~!$&'()*+,;=:@").rstrip("/")
+    return f"{split.scheme}://{authority}{path}"
+
+
+def _authority(name: str) -> str:
+    if ":" in name:
+        return f"[{name}]"
+    try:
+        ascii_name = name.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        ascii_name = ""
+    if not _HOST_NAME.fullmatch(ascii_name):
+        raise ConfigError(f"core has a host name that cannot exist: {_EXAMPLE}")
+    return ascii_name
