@@ -1,0 +1,69 @@
+# make demo and make test are the two that matter; `make help` lists the rest.
+# PYTHON is the interpreter that the virtual environment is made with, VENV the folder that it lives in.
+
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 3000
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+# What the installed packages depend on: when one of these changes, they are installed again.
+METADATA := setup.cfg pyproject.toml st_verify/pyproject.toml
+
+.PHONY: help demo test lint unit build clean
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@echo "st-wsgi: SuperTokens for any WSGI app. Python 3.10 or newer is needed, nothing else."
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  PYTHON=python3.12 chooses the interpreter, VENV=folder the virtual environment, PORT=8000 the demo's port."
+
+demo: $(VENV)/.demo ## set everything up and serve the Flask example on http://127.0.0.1:3000
+	@echo
+	@echo "  Open http://127.0.0.1:$(PORT) and sign up. Users are kept in auth.db; Ctrl+C stops the server."
+	@echo "  The whole app is examples/flask_app.py."
+	@echo
+	@PORT=$(PORT) $(BIN)/python examples/flask_app.py
+
+test: lint unit ## linters, types, import layers, then all tests
+
+lint: $(VENV)/.test ## ruff, mypy --strict, import layers
+	@echo "== ruff" && $(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@echo "== mypy" && $(BIN)/mypy
+	@echo "== import layers" && $(BIN)/lint-imports --no-cache
+
+unit: $(VENV)/.test ## the tests alone; PYTEST_ADDOPTS is handed on
+	@echo "== pytest" && $(BIN)/python -m pytest
+
+build: $(VENV)/.test ## both distributions, into dist/
+	$(BIN)/python -m build --outdir dist st_verify
+	$(BIN)/python -m build --outdir dist .
+
+clean: ## remove the virtual environment and everything that was made
+	rm -rf $(VENV) build dist *.egg-info st_verify/build st_verify/*.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.python:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "There is no $(PYTHON) here. Install Python 3.10 or newer, or name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	  echo "Python 3.10 or newer is needed; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another one: make PYTHON=python3.12"; \
+	  exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Making a virtual environment in $(VENV) with $$($(PYTHON) -V)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.python $(METADATA)
+	@echo "Installing st-verify, st-wsgi and Flask"
+	@$(PIP) install --quiet -e ./st_verify -e . Flask
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.python $(METADATA)
+	@echo "Installing st-verify, st-wsgi and what the tests need (about a minute the first time)"
+	@$(PIP) install --quiet -e ./st_verify -e '.[test]'
+	@touch $@
