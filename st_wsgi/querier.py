@@ -7,6 +7,7 @@ transports. What is read in one request is kept in that request's own store and 
 
 from __future__ import annotations
 
+import functools
 import importlib
 import logging
 import re
@@ -14,25 +15,21 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import attrs
 
-from .errors import BadInput, ConfigError, CoreAnswerInvalid, CoreError, CoreRefused, CoreTooOld
+from .answers import expect_status, read_answer
+from .errors import BadInput, ConfigError, CoreAnswerInvalid, CoreError, CoreTooOld
 from .forks import renew_after_fork
-from .transport import Attempt, CoreRequest, CoreResponse, Method, Transport, copy_json
+from .interceptor import NetworkInterceptor, intercepting
+from .transport import CoreRequest, CoreResponse, Method, Transport, copy_json
+
+__all__ = ["NetworkInterceptor", "Parameter", "Querier", "expect_status", "present"]
 
 Parameter: TypeAlias = "str | int | float | bool | None"
-
-NetworkInterceptor: TypeAlias = Callable[
-    [str, str, dict[str, str], dict[str, str], dict[str, Any], dict[str, Any]],
-    tuple[str, str, Mapping[str, str], "Mapping[str, str] | None", "Mapping[str, Any] | None"],
-]
-"""
-Sees every request of the querier just before it leaves, once for each try: url, method, headers, query parameters, body
-(empty for GET and DELETE) and user context. Returns the first five, which are sent as they are.
-"""
 
 _log = logging.getLogger("st_wsgi.core")
 
@@ -42,9 +39,7 @@ _TENANT = re.compile(r"[a-z0-9-]{1,64}")
 _PATH = re.compile(r"(/[A-Za-z0-9._~%-]+)+")
 _VERSION = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6}){1,3}")
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=([0-9]{1,10})(?:$|[,\s])")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_SECRET = re.compile(r"password|token|code|secret|hash|key|jwt", re.IGNORECASE)
+_KEY = re.compile(r"[\x21-\x7e]+")
 
 _KEY_SET_PATH = "/.well-known/jwks.json"
 _KEY_SET_SECONDS = 3.0
@@ -132,21 +127,20 @@ class Querier:
         user_context: Callable[[], dict[str, Any] | None] = lambda: None,
         inside_api: Callable[[], bool] = lambda: False,
     ) -> None:
-        if api_key is not None and (not api_key.strip() or not _HEADER_VALUE.fullmatch(api_key)):
-            raise ConfigError("api_key must be a text that an HTTP header can carry; leave it out if the core has none")
+        if api_key is not None and not _KEY.fullmatch(api_key.strip()):
+            raise ConfigError("api_key must be plain letters, digits and signs; leave it out if the core has none")
         if not cdi_versions or not all(_VERSION.fullmatch(version) for version in cdi_versions):
             raise ConfigError('cdi_versions must be a sequence of versions such as "5.4"')
         self._transport = transport
         self._api_key = api_key.strip() if api_key is not None else None
         self._api_domain = api_domain
         self._website_domain = website_domain
-        self._network_interceptor = network_interceptor
+        self._intercept = intercepting(network_interceptor, user_context) if network_interceptor is not None else None
         self._caching = not disable_core_call_cache
         self._cdi_versions = tuple(cdi_versions)
         self._cache_store = cache_store
-        self._user_context = user_context
         self._inside_api = inside_api
-        self._tracer = _tracer()
+        self._span = _client_spans()
         self._version: str | None = None
         self._lock = threading.Lock()
         self._negotiation: _Negotiation | None = None
@@ -170,7 +164,7 @@ class Querier:
         if (known := readable.get(key)) is not None:
             return copy_json(known)
         response = self._send(request)
-        answer = self._meaning(request, response)
+        answer = read_answer(request, response)
         if response.status == 200:
             readable[key] = copy_json(answer)
         return answer
@@ -224,7 +218,7 @@ class Querier:
             max_answer_bytes=_KEY_SET_BYTES,
         )
         response = self._send(request)
-        answer = self._meaning(request, response)
+        answer = read_answer(request, response)
         found = _MAX_AGE.search(response.headers.get("cache-control", ""))
         return answer, int(found[1]) if found else None
 
@@ -300,19 +294,19 @@ class Querier:
             params=_query(params) if params else {},
             body=body,
             headers=headers,
-            intercept=self._intercept(),
+            intercept=self._intercept,
         )
 
     def _call(self, request: CoreRequest) -> dict[str, Any]:
-        return self._meaning(request, self._send(request))
+        return read_answer(request, self._send(request))
 
     def _send(self, request: CoreRequest) -> CoreResponse:
         kept = self._kept()
         if kept is not None:
             kept.calls += 1
-        if self._tracer is None:
+        if self._span is None:
             return self._timed(request, kept)
-        with self._tracer.start_as_current_span(f"{request.method} {request.path}", kind=_client_kind()) as span:
+        with self._span(f"{request.method} {request.path}") as span:
             span.set_attribute("http.request.method", request.method)
             span.set_attribute("url.path", request.path)
             response = self._timed(request, kept)
@@ -336,38 +330,6 @@ class Querier:
         _log.debug("call %s: %s %s %s: %d, %.1f ms", number, request.method, request.path, host, status, spent)
         return response
 
-    def _meaning(self, request: CoreRequest, response: CoreResponse) -> dict[str, Any]:
-        body = response.body
-        if response.status >= 400:
-            said = body if isinstance(body, str) else str(body.get("message", "a JSON object"))
-            raise CoreRefused(
-                status=response.status,
-                text=self._without_secrets(said, request),
-                method=request.method,
-                path=request.path,
-                remedy=_remedy(response.status, said),
-            )
-        if not 200 <= response.status < 300:
-            raise CoreAnswerInvalid(
-                path=request.path,
-                problem=f"status {response.status}; redirects are not followed: give the core's own address",
-            )
-        if isinstance(body, str):
-            kind = response.headers.get("content-type", "no content type")
-            raise CoreAnswerInvalid(
-                path=request.path,
-                problem=f"no JSON object but {len(body)} characters ({kind[:60]}); is this the address of a core?",
-            )
-        return body
-
-    def _without_secrets(self, text: str, request: CoreRequest) -> str:
-        secrets = [] if self._api_key is None else [self._api_key]
-        secrets.extend(_secrets(request.params))
-        secrets.extend(_secrets(request.body or {}))
-        for secret in sorted(secrets, key=len, reverse=True):
-            text = text.replace(secret, "***")
-        return text
-
     # The cache of one request.
 
     def _kept(self) -> _Kept | None:
@@ -384,27 +346,6 @@ class Querier:
             _writes.change()
         if (kept := self._kept()) is not None:
             kept.answers = {}
-
-    # The interceptor.
-
-    def _intercept(self) -> Callable[[Attempt], Attempt] | None:
-        interceptor = self._network_interceptor
-        if interceptor is None:
-            return None
-        context = self._user_context()
-
-        def intercept(attempt: Attempt) -> Attempt:
-            returned: object = interceptor(
-                attempt.url,
-                attempt.method,
-                attempt.headers,
-                attempt.params,
-                {} if attempt.body is None else attempt.body,
-                {} if context is None else context,
-            )
-            return _checked_attempt(returned, had_body=attempt.body is not None)
-
-        return intercept
 
     # Version negotiation.
 
@@ -432,7 +373,7 @@ class Querier:
             path="/apiversion",
             params=params,
             headers={} if self._api_key is None else {"api-key": self._api_key},
-            intercept=self._intercept(),
+            intercept=self._intercept,
             start="peek",
         )
         theirs = self._call(request).get("versions")
@@ -443,21 +384,6 @@ class Querier:
         if not common:
             raise CoreTooOld(ours=self._cdi_versions, theirs=[version[:20] for version in theirs[:50]])
         return max(common, key=_numbers)
-
-
-def expect_status(body: Mapping[str, Any], path: str, *allowed: str) -> str:
-    """
-    Return the ``status`` of an answer of the core.
-
-    :param path: of the call, for the error.
-    :param allowed: every status that the caller can handle.
-    :raises CoreAnswerInvalid: when it is missing, or none of these.
-    """
-    status = body.get("status")
-    if not isinstance(status, str) or status not in allowed:
-        told = f"{status[:80]!r}" if isinstance(status, str) else "missing" if status is None else "not a text"
-        raise CoreAnswerInvalid(path=path, problem=f"status is {told}, expected {' or '.join(allowed)}")
-    return status
 
 
 def present(members: Mapping[_K, Any]) -> dict[_K, Any]:
@@ -482,62 +408,10 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def _remedy(status: int, said: str) -> str:
-    if status == 401:
-        return "Set api_key to one of the keys that the core is configured with"
-    if status == 402:
-        return "This feature needs a licence of the official core; the embedded core has it switched on"
-    if status == 404 and "Not found" in said:
-        return "Is this the address of a core, with the right base path, and does the tenant exist?"
-    return ""
-
-
-def _secrets(value: object, *, named: bool = False) -> list[str]:
-    """Return the texts in *value* that stand under a name which says that they are secret."""
-    if isinstance(value, str):
-        return [value] if named and len(value) > 3 else []
-    if isinstance(value, Mapping):
-        return [
-            text
-            for name, item in value.items()
-            for text in _secrets(item, named=named or bool(_SECRET.search(str(name))))
-        ]
-    if isinstance(value, list | tuple):
-        return [text for item in value for text in _secrets(item, named=named)]
-    return []
-
-
-def _checked_attempt(returned: object, *, had_body: bool) -> Attempt:
-    if not isinstance(returned, tuple | list) or len(returned) != 5:
-        raise ConfigError("network_interceptor must return url, method, headers, params and body")
-    url, method, headers, params, body = returned
-    if not isinstance(url, str) or method not in ("GET", "POST", "PUT", "DELETE"):
-        raise ConfigError("network_interceptor must return a url and one of GET, POST, PUT and DELETE as method")
-    params = {} if params is None else params
-    if not _is_text_mapping(headers) or not _is_text_mapping(params):
-        raise ConfigError("network_interceptor must return headers and params as mappings from text to text")
-    if not all(_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(text) for name, text in headers.items()):
-        raise ConfigError("network_interceptor returned a header that cannot be sent: a line break, or not latin-1")
-    if body is not None and not isinstance(body, Mapping):
-        raise ConfigError("network_interceptor must return a mapping or None as body")
-    sent = dict(body) if body is not None and (body or had_body) else None
-    return Attempt(url=url, method=method, headers=dict(headers), params=dict(params), body=sent)
-
-
-def _is_text_mapping(value: object) -> bool:
-    return isinstance(value, Mapping) and all(
-        isinstance(name, str) and isinstance(text, str) for name, text in value.items()
-    )
-
-
-def _tracer() -> Any:
-    """Return an OpenTelemetry tracer if the package is there (extra ``otel``), else None, which costs nothing."""
+def _client_spans() -> Callable[[str], AbstractContextManager[Any]] | None:
+    """Return what opens an OpenTelemetry span, or None when the package (extra ``otel``) is not there."""
     try:
         trace = importlib.import_module("opentelemetry.trace")
     except ImportError:
         return None
-    return trace.get_tracer("st_wsgi")
-
-
-def _client_kind() -> Any:
-    return importlib.import_module("opentelemetry.trace").SpanKind.CLIENT
+    return functools.partial(trace.get_tracer("st_wsgi").start_as_current_span, kind=trace.SpanKind.CLIENT)
