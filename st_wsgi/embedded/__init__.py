@@ -1,0 +1,7 @@
+"""A SuperTokens core in one SQLite file: the core driver interface, in process or over HTTP."""
+
+from __future__ import annotations
+
+from st_wsgi.embedded.core import EmbeddedCore as EmbeddedCore
+
+__all__ = ["EmbeddedCore"]

@@ -1,0 +1,148 @@
+"""
+One call of the core driver interface as its handler sees it.
+
+A handler reads its fields first and touches the database after; the first touch checks that the tenant of the path
+exists and that the path may name one (``webserver/WebserverAPI.java`` of the official core answers in that order too).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Literal
+
+import attrs
+
+from st_wsgi.embedded.cleanup import Cleaner
+from st_wsgi.embedded.fields import Body, Query, Refused
+from st_wsgi.embedded.keys import Keys
+from st_wsgi.embedded.passwords import Passwords
+from st_wsgi.embedded.settings import CoreSettings
+from st_wsgi.embedded.stats import RequestStats
+from st_wsgi.embedded.store import Store
+from st_wsgi.embedded.tenancy import Tenancy, Tenant
+from st_wsgi.transport import CoreResponse
+
+Clock = Callable[[], int]
+"""Returns the time in milliseconds since 1970."""
+
+Scope = Literal["app", "app-tolerant", "tenant", "special"]
+"""
+``app``: no tenant in the path. ``app-tolerant``: a tenant in the path is ignored. ``tenant``: the tenant must exist.
+``special``: the handler checks by itself.
+"""
+
+Version = tuple[int, ...]
+"""A CDI version, such as (5, 4)."""
+
+
+@attrs.frozen
+class Engine:
+    """What the handlers of one embedded core share."""
+
+    store: Store
+    clock: Clock
+    keys: Keys
+    passwords: Passwords
+    tenancy: Tenancy
+    stats: RequestStats
+    cleaner: Cleaner
+    versions: tuple[str, ...]
+
+
+@attrs.define
+class Call:
+    """A call that passed the checks of API key and version, on its way through a handler."""
+
+    engine: Engine
+    scope: Scope
+    app_id: str
+    tenant_id: str
+    tenant: Tenant | None
+    version: Version
+    body: Body
+    query: Query
+    headers: Mapping[str, str]
+    _admitted: bool = False
+
+    @property
+    def now(self) -> int:
+        """The time in milliseconds since 1970."""
+        return self.engine.clock()
+
+    @property
+    def here(self) -> Tenant:
+        """The tenant that this call is for; for calls at app level the app's public one."""
+        self.admit()
+        assert self.tenant is not None
+        return self.tenant
+
+    @property
+    def app(self) -> int:
+        """The number of the app in the tables."""
+        return self.here.app
+
+    @property
+    def settings(self) -> CoreSettings:
+        """The settings in force for this call."""
+        return self.here.settings
+
+    def admit(self) -> None:
+        """Refuse a tenant that does not exist, or that the path may not name."""
+        if self._admitted:
+            return
+        if self.scope == "app":
+            self.public_only()
+        elif self.scope == "app-tolerant" and self.tenant_id != "public":
+            # The tenant, if one matters, comes from the session handle or token.
+            self.tenant = self.engine.tenancy.find(self.app_id, "public")
+        if self.tenant is None:
+            raise self.unknown_tenant(self.tenant_id if self.scope != "app-tolerant" else "public")
+        self._admitted = True
+
+    def public_only(self) -> None:
+        """Refuse a tenant in the path: this call is about the whole app."""
+        if self.tenant_id != "public":
+            raise Refused(403, "Only public tenantId can call this app specific API")
+
+    def unknown_tenant(self, tenant_id: str) -> Refused:
+        """Return the refusal of a tenant that this app does not have."""
+        return Refused(
+            400,
+            "AppId or tenantId not found => Tenant with the following connectionURIDomain, appId and tenantId "
+            f"combination not found: (, {self.app_id}, {tenant_id})",
+        )
+
+    def read(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Open the database for reading."""
+        self.admit()
+        return self.engine.store.read()
+
+    def write(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Open a write transaction."""
+        self.admit()
+        return self.engine.store.write()
+
+
+Handler = Callable[[Call], "dict[str, Any] | CoreResponse"]
+"""Returns the JSON object of a 200, or another response."""
+
+
+@attrs.frozen
+class Route:
+    """
+    One row of the endpoint table.
+
+    :param rid: for ``/recipe/user``, the recipe that the ``rid`` header names.
+    :param keyless: served without an API key.
+    :param unversioned: served whatever the ``cdi-version`` header says.
+    """
+
+    method: str
+    path: str
+    scope: Scope
+    handler: Handler
+    rid: str | None = None
+    keyless: bool = False
+    unversioned: bool = False

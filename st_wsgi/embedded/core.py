@@ -1,0 +1,330 @@
+"""
+A core in one SQLite file, as a transport.
+
+The official core's order of checks holds for every call (``webserver/WebserverAPI.java``): the client's address, the
+API key, the CDI version, the handler's own fields, the tenant, the work. What a call may do is in the rows that the
+modules of the areas contribute; :data:`ROUTES` joins them.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import os
+import pathlib
+import re
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import attrs
+
+from st_wsgi.embedded import emailpassword, general, jwt, sessions
+from st_wsgi.embedded.call import Call, Clock, Engine, Route, Version
+from st_wsgi.embedded.cleanup import Cleaner
+from st_wsgi.embedded.fields import Body, Query, Refused
+from st_wsgi.embedded.general import TEXT, numbers
+from st_wsgi.embedded.keys import Keys
+from st_wsgi.embedded.passwords import Passwords
+from st_wsgi.embedded.settings import CoreSettings
+from st_wsgi.embedded.stats import RequestStats
+from st_wsgi.embedded.store import Store, explain
+from st_wsgi.embedded.tenancy import Tenancy, Tenant
+from st_wsgi.errors import ConfigError
+from st_wsgi.transport import CoreRequest, CoreResponse
+
+VERSIONS = ("5.0", "5.1", "5.2", "5.3", "5.4")
+"""The CDI versions that the embedded core speaks."""
+
+ROUTES: tuple[Route, ...] = (
+    *general.ROUTES,
+    *sessions.ROUTES,
+    *jwt.ROUTES,
+    *emailpassword.ROUTES,
+)
+"""Every endpoint, in the order of the core driver interface's tables."""
+
+_DEFAULT_RID = emailpassword.RECIPE
+_NEVER_TENANTS = ("recipe", "config", "users", "hello")
+_ID = re.compile(r"[a-z0-9-]+")
+_APP_ID = re.compile(r"appid-([a-z0-9-]*)")
+_VERSION_NUMBERS = {numbers(version): version for version in VERSIONS}
+_NEWEST: Version = numbers(VERSIONS[-1])
+_log = logging.getLogger("st_wsgi.core")
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class RouteTable:
+    """Finds the row for a method and a path, once built from :data:`ROUTES`."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._by_path: dict[str, dict[tuple[str, str | None], Route]] = {}
+        for route in routes:
+            rows = self._by_path.setdefault(route.path.rstrip("/").lower(), {})
+            key = (route.method, route.rid)
+            if key in rows:
+                raise ValueError(f"two routes for {route.method} {route.path}")
+            rows[key] = route
+
+    def split(self, path: str) -> tuple[str, str, dict[tuple[str, str | None], Route] | None]:
+        """Return app id, tenant id and the rows of a path: ``[/appid-<app>][/<tenant>]<path>``, in any case."""
+        rest = path.lower().removesuffix("/")
+        rows = self._by_path.get(rest)
+        if rows is not None:
+            return "public", "public", rows
+        app_id = "public"
+        segments = rest.split("/")[1:]
+        app_match = _APP_ID.fullmatch(segments[0]) if segments else None
+        if app_match is not None:
+            app_id = app_match[1] or "public"
+            segments = segments[1:]
+            rows = self._by_path.get(_joined(segments))
+            if rows is not None:
+                return app_id, "public", rows
+        if segments and segments[0] not in _NEVER_TENANTS and _ID.fullmatch(segments[0]):
+            rows = self._by_path.get(_joined(segments[1:]))
+            if rows is not None:
+                return app_id, segments[0], rows
+        return "public", "public", None
+
+    @staticmethod
+    def choose(rows: Mapping[tuple[str, str | None], Route], method: str, rid: str | None) -> Route | None:
+        """Return the row for a method; where recipes share a path, of the recipe that ``rid`` names."""
+        return rows.get((method, None)) or rows.get((method, rid)) or rows.get((method, _DEFAULT_RID))
+
+
+def _joined(segments: Iterable[str]) -> str:
+    return "".join(f"/{segment}" for segment in segments)
+
+
+_TABLE = RouteTable(ROUTES)
+
+
+@attrs.frozen
+class _Place:
+    """
+    What a path names.
+
+    :param rows: its endpoints by method and recipe, None when there is nothing.
+    :param public: the public tenant of the app, None when there is no such app.
+    """
+
+    app_id: str
+    tenant_id: str
+    rows: Mapping[tuple[str, str | None], Route] | None
+    tenant: Tenant | None
+    public: Tenant | None
+
+
+class EmbeddedCore:
+    """
+    A SuperTokens core in this process, with its users in one SQLite file.
+
+    A :class:`~st_wsgi.transport.Transport`: ``send`` takes calls from any number of threads, greenlets and (for a file)
+    processes. The bodies it returns are fresh objects that belong to the caller.
+
+    :param path: the file, made if it is not there; None keeps everything in memory, for as long as this object lives.
+    :param settings: core settings by their official names, such as ``{"access_token_validity": 2}``.
+    :param clock: returns the time in milliseconds since 1970.
+    :raises ConfigError: for a setting or a file that cannot be used. The message names it and what to do.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        settings: Mapping[str, object] | None = None,
+        clock: Clock = _now,
+    ) -> None:
+        base = CoreSettings.of(settings or {})
+        passwords = Passwords(base)
+        store = Store(path)
+        self._engine = Engine(
+            store=store,
+            clock=clock,
+            keys=Keys(store),
+            passwords=passwords,
+            tenancy=Tenancy(store, base),
+            stats=RequestStats(),
+            cleaner=Cleaner(),
+            versions=VERSIONS,
+        )
+
+    @classmethod
+    def open(cls, address: str, *, settings: Mapping[str, object] | None = None, clock: Clock = _now) -> EmbeddedCore:
+        """
+        Return the core at *address*.
+
+        ``sqlite:///auth.db`` is relative, ``sqlite:////srv/auth.db`` absolute, ``sqlite://`` in memory. The query
+        holds core settings: ``sqlite:///auth.db?access_token_validity=2``. *settings* go on top.
+
+        :raises ConfigError: when the address, a setting or the file is not usable.
+        """
+        path, given = parse_address(address)
+        return cls(path, settings={**given, **(settings or {})}, clock=clock)
+
+    def __repr__(self) -> str:
+        return f"<EmbeddedCore {self._engine.store.name}>"
+
+    @property
+    def engine(self) -> Engine:
+        """What the commands (``db``, ``user``, ``export``) work on."""
+        return self._engine
+
+    def close(self) -> None:
+        """Close the database. Calls that run finish; later ones fail."""
+        self._engine.store.close()
+
+    def __enter__(self) -> EmbeddedCore:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def send(self, request: CoreRequest, /, *, client_address: str | None = None) -> CoreResponse:
+        """
+        Answer one call as the official core would.
+
+        :param client_address: for the settings ``ip_allow_regex`` and ``ip_deny_regex``; None skips them.
+        """
+        place = self._place(unquote(request.path))
+        if place.public is not None:
+            self._engine.stats.count(place.app_id, self._engine.clock())
+        try:
+            answer = self._answer(request, place, client_address)
+        except Refused as error:
+            return CoreResponse(error.status, error.text, TEXT)
+        except sqlite3.Error as error:
+            text = explain(error, self._engine.store.name)
+            _log.error("%s %s: %s", request.method, request.path, text)
+            return CoreResponse(500, text, TEXT)
+        return answer if isinstance(answer, CoreResponse) else CoreResponse(200, answer)
+
+    def _answer(self, request: CoreRequest, place: _Place, client_address: str | None) -> dict[str, Any] | CoreResponse:
+        in_force = place.tenant or place.public
+        if in_force is not None and client_address is not None and not _admitted(in_force.settings, client_address):
+            return CoreResponse(403, "", TEXT)
+        rows, headers = place.rows, request.headers
+        keyless = rows is None or any(row.keyless for row in rows.values())
+        if place.public is not None and not keyless:
+            self._check_key(place.public.settings, headers)
+        route = None if rows is None else _TABLE.choose(rows, request.method, headers.get("rid"))
+        settings = self._engine.tenancy.base if place.public is None else place.public.settings
+        unversioned = route is not None and route.unversioned
+        version = _NEWEST if unversioned else _version(headers.get("cdi-version"), settings)
+        if rows is None:
+            raise Refused(404, "Not found")
+        if route is None:
+            raise Refused(405, "Method not supported")
+        body = request.body if request.method in ("POST", "PUT") else {}
+        if body is None and not keyless:
+            raise Refused(400, "Invalid Json Input")
+        return route.handler(
+            Call(
+                engine=self._engine,
+                scope=route.scope,
+                app_id=place.app_id,
+                tenant_id=place.tenant_id,
+                tenant=place.tenant,
+                version=version,
+                body=Body(body or {}),
+                query=Query(request.params),
+                headers=headers,
+            )
+        )
+
+    def _place(self, path: str) -> _Place:
+        app_id, tenant_id, rows = _TABLE.split(path)
+        tenant = public = self._engine.tenancy.find(app_id, tenant_id)
+        if tenant_id != "public":
+            public = self._engine.tenancy.find(app_id, "public")
+        return _Place(app_id, tenant_id, rows, tenant, public)
+
+    def _check_key(self, settings: CoreSettings, headers: Mapping[str, str]) -> None:
+        """Refuse a call without one of the app's API keys (or the core's own secret), if there are any."""
+        secret = self._engine.tenancy.base.text("supertokens_saas_secret")
+        keys = settings.api_keys if secret is None else (*settings.api_keys, secret.encode())
+        if not keys:
+            return
+        given = _api_key(headers).encode()
+        matches = [hmac.compare_digest(key, given) for key in keys]
+        if not any(matches):
+            raise Refused(401, "Invalid API key")
+
+
+def _api_key(headers: Mapping[str, str]) -> str:
+    key = headers.get("api-key")
+    if key is None:
+        key = headers.get("authorization", "")
+        if key[:7].lower() == "bearer ":
+            key = key[7:]
+    return key.strip()
+
+
+def _admitted(settings: CoreSettings, address: str) -> bool:
+    if settings.ip_deny is not None and re.fullmatch(settings.ip_deny, address):
+        return False
+    if settings.ip_allow is not None:
+        return re.fullmatch(settings.ip_allow, address) is not None
+    return True
+
+
+def _version(header: str | None, settings: CoreSettings) -> Version:
+    """Return the CDI version that a call asks for. :raises Refused: when this core does not speak it."""
+    highest = min(_NEWEST, numbers(settings.max_cdi_version or VERSIONS[-1]))
+    if header is None:
+        return highest
+    try:
+        asked = numbers(header.strip())
+    except ValueError:
+        raise Refused(400, "cdi-version header is invalid") from None
+    if asked not in _VERSION_NUMBERS or asked > highest:
+        raise Refused(400, f"cdi-version {header.strip()} not supported")
+    lowest = settings.min_cdi_version
+    if lowest is not None and asked < numbers(lowest):
+        raise Refused(400, f"cdi-version {header.strip()} is lower than the minimum allowed version {lowest}")
+    return asked
+
+
+def parse_address(address: str) -> tuple[pathlib.Path | None, dict[str, object]]:
+    """
+    Return the file (None for memory) and the core settings of a ``sqlite:`` address.
+
+    ``sqlite:///auth.db`` is relative to the current folder, ``sqlite:////srv/auth.db`` absolute.
+
+    :raises ConfigError: when it is not such an address.
+    """
+    parts = urlsplit(address)
+    if parts.scheme != "sqlite":
+        raise ConfigError(f"not the address of an embedded core: {parts.scheme or address!r}. Write sqlite:///auth.db")
+    if parts.netloc or parts.fragment:
+        raise ConfigError(
+            f"{parts.netloc!r} is no place for a file: write sqlite:///auth.db (in the current folder) or "
+            "sqlite:////srv/auth.db"
+        )
+    settings: dict[str, object] = {}
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name in settings:
+            raise ConfigError(f"the core setting {name!r} is in the address twice")
+        settings[name] = value
+    path = unquote(parts.path.removeprefix("/"))
+    return (None if path in ("", ":memory:") else pathlib.Path(path)), settings
+
+
+@attrs.frozen
+class Endpoint:
+    """A row of :data:`ROUTES` for documentation and tests."""
+
+    method: str
+    path: str
+    scope: str
+
+
+def endpoints() -> list[Endpoint]:
+    """Return every method and path that the embedded core serves."""
+    return [Endpoint(route.method, route.path, route.scope) for route in ROUTES]

@@ -1,0 +1,272 @@
+"""Email and password (CDI 1.3, semantics 3.8; ``emailpassword/EmailPassword.java`` of the official core)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+import sqlite3
+from typing import Any
+
+from st_wsgi.embedded import methods
+from st_wsgi.embedded.call import Call, Route
+from st_wsgi.embedded.fields import Refused, bad
+from st_wsgi.embedded.passwords import HashUnusable, kind_of_hash
+from st_wsgi.embedded.users import EMAIL_LIMIT, external_id, internal_id, normal_email, touch, user_json
+
+RECIPE = "emailpassword"
+
+_FORMATS = {"ARGON2": "Argon2", "BCRYPT": "BCrypt", "FIREBASE_SCRYPT": "Firebase SCrypt"}
+_FAKE_DOMAINS = ("@stfakeemail.supertokens.com", ".fakeemail.com")
+
+
+def one_time_token() -> str:
+    """Return a fresh token of 128 URL-safe characters, as the official core makes them for links in mails."""
+    return base64.urlsafe_b64encode(secrets.token_hex(48).encode()).decode()
+
+
+def token_hash(token: str) -> str:
+    """Return what the store keeps of a token: hex SHA-256."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _by_email(db: sqlite3.Connection, app: int, tenant_id: str, email: str) -> tuple[str, str] | None:
+    row = db.execute(
+        "SELECT m.user_id, m.password_hash FROM method_tenants t JOIN login_methods m USING (app, user_id)"
+        " WHERE t.app = ? AND t.tenant_id = ? AND t.email = ? AND t.recipe_id = ?",
+        (app, tenant_id, email, RECIPE),
+    ).fetchone()
+    return None if row is None else (str(row[0]), str(row[1]))
+
+
+def _algorithm(call: Call) -> str | None:
+    return call.settings.text("password_hashing_alg")
+
+
+def sign_up(call: Call) -> dict[str, Any]:
+    """``POST /recipe/signup``."""
+    email = normal_email(call.body.text("email"))
+    password = call.body.text("password")
+    if not password:
+        raise bad("Password cannot be an empty string")
+    here = call.here
+    if len(email) > EMAIL_LIMIT:
+        raise bad("Field name 'email' is invalid in JSON input")
+    with call.read() as db:
+        # Looked up before hashing, so that the loser does not cost a hash; the index has the last word.
+        taken = _by_email(db, here.app, here.tenant_id, email) is not None
+    if not taken:
+        stored = call.engine.passwords.hash(password, _algorithm(call))
+        with call.write() as db:
+            user_id = methods.insert(db, here.app, here.tenant_id, RECIPE, call.now, email=email, password_hash=stored)
+            if user_id is not None:
+                _verify_if_fake(db, here.app, user_id, email)
+                touch(db, here.app, user_id, call.now)
+                user = user_json(db, here.app, user_id, call.version)
+                return {"status": "OK", "user": user, "recipeUserId": user_id}
+    return {"status": "EMAIL_ALREADY_EXISTS_ERROR"}
+
+
+def _verify_if_fake(db: sqlite3.Connection, app: int, user_id: str, email: str) -> None:
+    if email.endswith(_FAKE_DOMAINS):
+        db.execute("INSERT INTO verified_emails VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (app, user_id, email))
+
+
+def sign_in(call: Call) -> dict[str, Any]:
+    """``POST /recipe/signin``. An unknown email costs a hash too, so that the time does not tell who has an account."""
+    email = normal_email(call.body.text("email"))
+    password = call.body.text("password")
+    here = call.here
+    with call.read() as db:
+        found = _by_email(db, here.app, here.tenant_id, email)
+    user_id, stored = found if found is not None else (None, None)
+    try:
+        right = call.engine.passwords.matches(
+            password,
+            stored,
+            algorithm=_algorithm(call),
+            firebase_key=call.settings.text("firebase_password_hashing_signer_key"),
+        )
+    except HashUnusable as error:
+        raise Refused(500, str(error)) from error
+    if not right or user_id is None:
+        return {"status": "WRONG_CREDENTIALS_ERROR"}
+    with call.write() as db:
+        user = user_json(db, here.app, user_id, call.version)
+        if user is None:
+            return {"status": "WRONG_CREDENTIALS_ERROR"}
+        touch(db, here.app, methods.group_of(db, here.app, user_id), call.now)
+        return {"status": "OK", "user": user, "recipeUserId": external_id(db, here.app, user_id)}
+
+
+def get_user(call: Call) -> dict[str, Any]:
+    """``GET /recipe/user`` (deprecated): by ``userId`` or, in one tenant, by ``email``."""
+    user_id = call.query.text_or_none("userId")
+    email = call.query.text_or_none("email")
+    if user_id is not None and email is not None:
+        raise bad("Please provide only one of userId or email")
+    if user_id is not None:
+        call.public_only()
+    elif email is None:
+        raise bad("Please provide one of userId or email")
+    with call.read() as db:
+        if user_id is not None:
+            method = methods.find(db, call.app, internal_id(db, call.app, user_id), RECIPE)
+            found = None if method is None else method.user_id
+        else:
+            row = _by_email(db, call.app, call.here.tenant_id, normal_email(email or ""))
+            found = None if row is None else row[0]
+        user = None if found is None else user_json(db, call.app, found, call.version)
+    if user is None:
+        return {"status": "UNKNOWN_USER_ID_ERROR" if user_id is not None else "UNKNOWN_EMAIL_ERROR"}
+    return {"status": "OK", "user": user}
+
+
+def put_user(call: Call) -> dict[str, Any]:
+    """``PUT /recipe/user``: another email or password for a login method."""
+    user_id = call.body.text("recipeUserId")
+    email = call.body.text_or_none("email")
+    password = call.body.text_or_none("password")
+    if email is None and password is None:
+        raise bad("You have to provide either email or password.")
+    app = call.app
+    with call.read() as db:
+        user_id = internal_id(db, app, user_id)
+        if methods.find(db, app, user_id, RECIPE) is None:
+            return {"status": "UNKNOWN_USER_ID_ERROR"}
+    stored = None if password is None else call.engine.passwords.hash(password, _algorithm(call))
+    with call.write() as db:
+        method = methods.find(db, app, user_id, RECIPE)
+        if method is None:
+            return {"status": "UNKNOWN_USER_ID_ERROR"}
+        if email is not None:
+            email = normal_email(email)
+            if methods.other_primary_with(db, app, method, email=email) is not None:
+                return {
+                    "status": "EMAIL_CHANGE_NOT_ALLOWED_ERROR",
+                    "reason": "New email is associated with another primary user ID",
+                }
+            if len(email) > EMAIL_LIMIT:
+                raise bad("Field name 'email' is invalid in JSON input")
+            if not methods.change_email(db, app, user_id, email):
+                return {"status": "EMAIL_ALREADY_EXISTS_ERROR"}
+        if stored is not None:
+            _set_hash(db, app, user_id, stored)
+    return {"status": "OK"}
+
+
+def _set_hash(db: sqlite3.Connection, app: int, user_id: str, stored: str) -> None:
+    db.execute("UPDATE login_methods SET password_hash = ? WHERE app = ? AND user_id = ?", (stored, app, user_id))
+
+
+def create_reset_token(call: Call) -> dict[str, Any]:
+    """``POST /recipe/user/password/reset/token``: for any user id that exists, with an email to give back later."""
+    user_id = call.body.text("userId")
+    here = call.here
+    email = call.body.text("email")
+    token = one_time_token()
+    with call.write() as db:
+        user_id = internal_id(db, here.app, user_id)
+        if not methods.in_tenant(db, here.app, here.tenant_id, user_id):
+            return {"status": "UNKNOWN_USER_ID_ERROR"}
+        lifetime = call.settings.whole("password_reset_token_lifetime")
+        db.execute(
+            "INSERT INTO password_reset_tokens VALUES (?, ?, ?, ?, ?)",
+            (here.app, token_hash(token), user_id, email, call.now + lifetime),
+        )
+        call.engine.cleaner.a_little(db, call.now)
+    return {"status": "OK", "token": token}
+
+
+def _consume(call: Call, db: sqlite3.Connection, token: str) -> tuple[str, str] | None:
+    """Return the user id and email of a valid reset token; whatever it was, all tokens of its user are gone after."""
+    row = db.execute(
+        "SELECT user_id, email, expires_at FROM password_reset_tokens WHERE app = ? AND token_hash = ?",
+        (call.app, token_hash(token)),
+    ).fetchone()
+    if row is None:
+        return None
+    user_id, email, expires_at = row
+    db.execute("DELETE FROM password_reset_tokens WHERE app = ? AND user_id = ?", (call.app, user_id))
+    return None if expires_at < call.now else (user_id, email)
+
+
+def consume_reset_token(call: Call) -> dict[str, Any]:
+    """``POST /recipe/user/password/reset/token/consume``: does not set a password."""
+    token = call.body.text("token")
+    with call.write() as db:
+        found = _consume(call, db, token)
+        if found is None:
+            return {"status": "RESET_PASSWORD_INVALID_TOKEN_ERROR"}
+        return {"status": "OK", "userId": external_id(db, call.app, found[0]), "email": found[1]}
+
+
+def reset_password(call: Call) -> dict[str, Any]:
+    """``POST /recipe/user/password/reset`` (deprecated): consume a token and set a password at once."""
+    method = call.body.text("method")
+    token = call.body.text("token")
+    password = call.body.text("newPassword")
+    if method != "token":
+        raise bad("Unsupported method for password reset")
+    if not password:
+        raise bad("Password cannot be an empty string")
+    call.admit()
+    with call.read() as db:
+        known = db.execute(
+            "SELECT 1 FROM password_reset_tokens WHERE app = ? AND token_hash = ?", (call.app, token_hash(token))
+        ).fetchone()
+    if known is None:
+        return {"status": "RESET_PASSWORD_INVALID_TOKEN_ERROR"}
+    stored = call.engine.passwords.hash(password, _algorithm(call))
+    with call.write() as db:
+        found = _consume(call, db, token)
+        if found is None:
+            return {"status": "RESET_PASSWORD_INVALID_TOKEN_ERROR"}
+        _set_hash(db, call.app, found[0], stored)
+        return {"status": "OK", "userId": external_id(db, call.app, found[0])}
+
+
+def import_hash(call: Call) -> dict[str, Any]:
+    """``POST /recipe/user/passwordhash/import``: a user with a hash that another system made."""
+    email = normal_email(call.body.text("email"))
+    stored = call.body.text("passwordHash").strip()
+    algorithm = call.body.text_or_none("hashingAlgorithm")
+    if not stored:
+        raise bad("Password hash cannot be an empty string")
+    if algorithm is not None:
+        algorithm = algorithm.strip().upper()
+        if not algorithm:
+            raise bad("Hashing Algorithm cannot be an empty string")
+        if algorithm not in _FORMATS:
+            raise bad("Unsupported password hashing algorithm")
+    here, kind = call.here, kind_of_hash(stored)
+    if kind is None or algorithm not in (None, kind):
+        raise bad(f"Password hash is in invalid {_FORMATS[algorithm] + ' ' if algorithm else ''}format")
+    if kind == "FIREBASE_SCRYPT" and call.settings.text("firebase_password_hashing_signer_key") is None:
+        raise bad("'firebase_password_hashing_signer_key' cannot be null")
+    if len(email) > EMAIL_LIMIT or len(stored) > 1024:
+        raise bad("Field name 'email' or 'passwordHash' is invalid in JSON input")
+    with call.write() as db:
+        user_id = methods.insert(db, here.app, here.tenant_id, RECIPE, call.now, email=email, password_hash=stored)
+        existed = user_id is None
+        if user_id is None:
+            found = _by_email(db, here.app, here.tenant_id, email)
+            assert found is not None, "the index refused the insert because of it"
+            user_id = found[0]
+            _set_hash(db, here.app, user_id, stored)
+        else:
+            _verify_if_fake(db, here.app, user_id, email)
+        user = user_json(db, here.app, user_id, call.version)
+    return {"status": "OK", "user": user, "didUserAlreadyExist": existed}
+
+
+ROUTES = (
+    Route("POST", "/recipe/signup", "tenant", sign_up),
+    Route("POST", "/recipe/signin", "tenant", sign_in),
+    Route("GET", "/recipe/user", "tenant", get_user, rid=RECIPE),
+    Route("PUT", "/recipe/user", "app", put_user, rid=RECIPE),
+    Route("POST", "/recipe/user/password/reset/token", "tenant", create_reset_token),
+    Route("POST", "/recipe/user/password/reset/token/consume", "tenant", consume_reset_token),
+    Route("POST", "/recipe/user/password/reset", "tenant", reset_password),
+    Route("POST", "/recipe/user/passwordhash/import", "tenant", import_hash),
+)

@@ -1,0 +1,202 @@
+"""
+Reading a request's fields, with the official core's texts for what is wrong with them.
+
+The rules are those of ``webserver/InputParser.java`` of the official core: strings must be quoted and booleans bare,
+whole numbers may be quoted, and an explicit null for an optional string or boolean is an error, not an absence.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_LONG = range(-(2**63), 2**63)
+
+
+class Refused(Exception):
+    """The call ends with an HTTP status of 400 and above, and a text."""
+
+    def __init__(self, status: int, text: str) -> None:
+        self.status = status
+        self.text = text
+        super().__init__(f"{status} {text}")
+
+
+def bad(text: str) -> Refused:
+    """Return the refusal of a request that is not as the protocol wants it."""
+    return Refused(400, text)
+
+
+def dump(value: Any) -> str:
+    """Return JSON text as the store keeps it."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _sound(text: str) -> bool:
+    """Tell whether *text* can be stored: JSON may spell half of a surrogate pair, UTF-8 cannot."""
+    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+class Body:
+    """The JSON object of a POST or PUT."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values = values
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.values
+
+    def _refuse(self, name: str) -> Refused:
+        return bad(f"Field name '{name}' is invalid in JSON input")
+
+    def text(self, name: str) -> str:
+        """Return a string that must be there."""
+        value = self.values.get(name)
+        if isinstance(value, str) and _sound(value):
+            return value
+        raise self._refuse(name)
+
+    def text_or_none(self, name: str) -> str | None:
+        """Return a string that may be absent (but not null)."""
+        return self.text(name) if name in self.values else None
+
+    def text_or_null(self, name: str) -> str | None:
+        """Return a string that may be absent or null."""
+        return None if self.values.get(name) is None else self.text(name)
+
+    def filled(self, name: str) -> str:
+        """Return a string that must be there and not blank, trimmed."""
+        value = self.text(name).strip()
+        if not value:
+            raise bad(f"Field name '{name}' cannot be an empty String")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """Return a boolean that must be there."""
+        value = self.values.get(name)
+        if isinstance(value, bool):
+            return value
+        raise self._refuse(name)
+
+    def flag_or_none(self, name: str) -> bool | None:
+        """Return a boolean that may be absent (but not null)."""
+        return self.flag(name) if name in self.values else None
+
+    def object(self, name: str) -> dict[str, Any]:
+        """Return a JSON object that must be there."""
+        value = self.values.get(name)
+        if isinstance(value, dict):
+            return value
+        raise self._refuse(name)
+
+    def object_or_none(self, name: str) -> dict[str, Any] | None:
+        """Return a JSON object that may be absent (but not null)."""
+        return self.object(name) if name in self.values else None
+
+    def array(self, name: str) -> list[Any]:
+        """Return a JSON array that must be there."""
+        value = self.values.get(name)
+        if isinstance(value, (list, tuple)):
+            return list(value)
+        raise self._refuse(name)
+
+    def texts(self, name: str) -> list[str]:
+        """Return an array of strings that must be there."""
+        values = self.array(name)
+        if all(isinstance(value, str) and _sound(value) for value in values):
+            return values
+        raise self._refuse(name)
+
+    def texts_or_none(self, name: str) -> list[str] | None:
+        """Return an array of strings that may be absent."""
+        return self.texts(name) if name in self.values else None
+
+    def filled_texts_or_none(self, name: str) -> list[str] | None:
+        """Return an array of strings that may be absent; the strings are trimmed and must not be blank."""
+        if name not in self.values:
+            return None
+        values = [value.strip() for value in self.texts(name)]
+        if not all(values):
+            raise bad(f"Field name '{name}' cannot contain an empty string")
+        return values
+
+    def whole(self, name: str) -> int:
+        """Return a whole number that must be there; quoted is fine."""
+        value = self.values.get(name)
+        if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+            try:
+                number = int(value)
+            except (ValueError, OverflowError):
+                raise self._refuse(name) from None
+            if number in _LONG:
+                return number
+        raise self._refuse(name)
+
+    def whole_or_none(self, name: str) -> int | None:
+        """Return a whole number that may be absent."""
+        return self.whole(name) if name in self.values else None
+
+
+class Query:
+    """The query parameters of a GET or DELETE."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self.values = values
+
+    def text_or_none(self, name: str) -> str | None:
+        """Return a parameter that may be absent."""
+        value = self.values.get(name)
+        if value is not None and not _sound(value):
+            raise bad(f"Field name '{name}' is invalid in GET request")
+        return value
+
+    def text(self, name: str) -> str:
+        """Return a parameter that must be there."""
+        value = self.text_or_none(name)
+        if value is None:
+            raise bad(f"Field name '{name}' is missing in GET request")
+        return value
+
+    def filled(self, name: str) -> str:
+        """Return a parameter that must be there and not blank, trimmed."""
+        value = self.text(name).strip()
+        if not value:
+            raise bad(f"Field name '{name}' cannot be an empty String")
+        return value
+
+    def flag(self, name: str, default: bool) -> bool:
+        """Return a parameter as a boolean: anything but ``true`` (in any case) is false."""
+        value = self.text_or_none(name)
+        return default if value is None else value.lower() == "true"
+
+    def int_or_none(self, name: str) -> int | None:
+        """Return a parameter of 32 bits that may be absent."""
+        return self._number(name, "an int", range(-(2**31), 2**31))
+
+    def long(self, name: str) -> int:
+        """Return a parameter of 64 bits that must be there."""
+        self.text(name)
+        number = self._number(name, "a long", _LONG)
+        assert number is not None
+        return number
+
+    def listed(self, name: str, separator: str = ",") -> list[str] | None:
+        """Return a parameter that is a list with separators, None when absent."""
+        value = self.text_or_none(name)
+        if value is None:
+            return None
+        return [part for part in (part.strip() for part in value.split(separator)) if part]
+
+    def _number(self, name: str, kind: str, allowed: Sequence[int]) -> int | None:
+        value = self.text_or_none(name)
+        if value is None:
+            return None
+        digits = value[1:] if value[:1] in ("-", "+") else value
+        if not (digits.isascii() and digits.isdigit() and len(digits) < 25 and int(value) in allowed):
+            raise bad(f"Field name '{name}' must be {kind} in the GET request")
+        return int(value)

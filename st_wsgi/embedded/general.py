@@ -1,0 +1,112 @@
+"""The endpoints about the core itself (CDI 1.1)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from st_wsgi.embedded.call import Call, Route
+from st_wsgi.embedded.fields import Refused, bad
+from st_wsgi.transport import CoreResponse
+
+TEXT = {"content-type": "text/html; charset=UTF-8"}
+"""The headers of an answer that is not JSON."""
+
+FEATURES = ("account_linking", "multi_tenancy", "test", "dashboard_login", "mfa", "security", "oauth", "saml")
+"""All there are (``featureflag/EE_FEATURES.java``), as the official core answers with its in-memory database."""
+
+
+def hello(call: Call) -> CoreResponse:
+    """``/`` and ``/hello``, any method: is the core there, and its database too?"""
+    with call.read() as db:
+        db.execute("SELECT 1 FROM apps LIMIT 1").fetchone()
+    return CoreResponse(200, "Hello", TEXT)
+
+
+def api_version(call: Call) -> dict[str, Any]:
+    """``GET /apiversion``: the CDI versions that this core speaks."""
+    call.admit()
+    versions = call.engine.versions
+    highest, lowest = call.settings.max_cdi_version, call.settings.min_cdi_version
+    if highest is not None:
+        versions = tuple(version for version in versions if numbers(version) <= numbers(highest))
+    if lowest is not None:
+        versions = tuple(version for version in versions if numbers(version) >= numbers(lowest))
+    return {"versions": list(versions)}
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Return a version as numbers to compare: ``5.4.0`` equals ``5.4``. :raises ValueError: when it is not one."""
+    parts = [int(part) for part in version.split(".") if part.isascii() and part.isdigit()]
+    if len(parts) != version.count(".") + 1:
+        raise ValueError(version)
+    while len(parts) > 1 and parts[-1] == 0:
+        parts.pop()
+    return tuple(parts)
+
+
+def config(call: Call) -> dict[str, Any]:
+    """``GET /config``: where the configuration is, for who already knows the process."""
+    pid = call.query.text("pid")
+    if call.app_id != "public" or call.tenant_id != "public":
+        raise Refused(403, "you can call this only from the base connection uri domain, public app and tenant")
+    call.admit()
+    if pid != str(os.getpid()):
+        return {"status": "NOT_ALLOWED"}
+    return {"status": "OK", "path": call.engine.store.name}
+
+
+def telemetry(call: Call) -> dict[str, Any]:
+    """``GET /telemetry``: the embedded core has none."""
+    call.admit()
+    return {"exists": False}
+
+
+def request_stats(call: Call) -> dict[str, Any]:
+    """``GET /requests/stats``: requests a second, of the last day's minutes, counted in this process."""
+    call.admit()
+    return {"status": "OK", **call.engine.stats.report(call.app_id, call.now)}
+
+
+def feature_flag(call: Call) -> dict[str, Any]:
+    """``GET /ee/featureflag``: everything is on."""
+    call.admit()
+    return {"status": "OK", "features": list(FEATURES), "usageStats": {}}
+
+
+def put_license(call: Call) -> dict[str, Any]:
+    """``PUT /ee/license``: any key is fine, and nothing changes."""
+    key = call.body.text_or_none("licenseKey")
+    if key is None and call.body.values:
+        raise bad("Field name 'licenseKey' is missing in JSON input")
+    call.admit()
+    return {"status": "OK"}
+
+
+def get_license(call: Call) -> dict[str, Any]:
+    """``GET /ee/license``."""
+    call.admit()
+    return {"status": "NO_LICENSE_KEY_FOUND_ERROR"}
+
+
+def delete_license(call: Call) -> dict[str, Any]:
+    """``DELETE /ee/license``."""
+    call.admit()
+    return {"status": "OK"}
+
+
+ROUTES = (
+    *(
+        Route(method, path, "app-tolerant", hello, keyless=True, unversioned=path == "/hello")
+        for path in ("/", "/hello")
+        for method in ("GET", "POST", "PUT", "DELETE")
+    ),
+    Route("GET", "/apiversion", "app", api_version),
+    Route("GET", "/config", "special", config, keyless=True),
+    Route("GET", "/telemetry", "app", telemetry),
+    Route("GET", "/requests/stats", "app", request_stats),
+    Route("GET", "/ee/featureflag", "app", feature_flag),
+    Route("PUT", "/ee/license", "app", put_license),
+    Route("GET", "/ee/license", "app", get_license),
+    Route("DELETE", "/ee/license", "app", delete_license),
+)

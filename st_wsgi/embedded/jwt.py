@@ -1,0 +1,48 @@
+"""The JWT recipe and the JWKS (CDI 1.2, semantics 3.5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from st_wsgi.embedded.call import Call, Route
+from st_wsgi.embedded.fields import bad
+from st_wsgi.transport import CoreResponse
+
+
+def create(call: Call) -> dict[str, Any]:
+    """``POST /recipe/jwt``: sign a payload; the static key unless asked otherwise."""
+    algorithm = call.body.text("algorithm")
+    domain = call.body.text("jwksDomain").strip()
+    payload = call.body.object("payload")
+    validity = call.body.whole("validity")
+    dynamic = call.body.flag_or_none("useStaticSigningKey") is False
+    if validity <= 0:
+        raise bad("validity must be greater than or equal to 0")
+    if algorithm.upper() != "RS256":
+        return {"status": "UNSUPPORTED_ALGORITHM_ERROR"}
+    issued = call.now // 1000
+    key = call.engine.keys.for_signing(call.app, call.settings, call.now, static=not dynamic)
+    claims = {**({} if "iss" in payload else {"iss": domain}), **payload, "exp": issued + validity, "iat": issued}
+    return {"status": "OK", "jwt": key.sign({}, claims)}
+
+
+def _keys(call: Call) -> tuple[list[dict[str, str]], int]:
+    return call.engine.keys.jwks(call.app, call.settings, call.now)
+
+
+def well_known(call: Call) -> CoreResponse:
+    """``GET /.well-known/jwks.json``: the public keys, for everyone."""
+    keys, seconds = _keys(call)
+    return CoreResponse(200, {"keys": keys}, {"cache-control": f"max-age={seconds}, must-revalidate"})
+
+
+def recipe_jwks(call: Call) -> dict[str, Any]:
+    """``GET /recipe/jwt/jwks`` (deprecated)."""
+    return {"status": "OK", "keys": _keys(call)[0]}
+
+
+ROUTES = (
+    Route("POST", "/recipe/jwt", "app", create),
+    Route("GET", "/recipe/jwt/jwks", "app", recipe_jwks),
+    Route("GET", "/.well-known/jwks.json", "app-tolerant", well_known, keyless=True, unversioned=True),
+)

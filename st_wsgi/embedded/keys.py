@@ -1,0 +1,240 @@
+"""
+Signing keys, JWKS and the JWT recipe (CDI 1.2; ``signingkeys/SigningKeys.java`` of the official core).
+
+Keys are RSA-2048 and made when first needed. The static key of an app never changes; a dynamic one is followed by a new
+key at the end of its interval, a minute early so that caches of the JWKS see the new key before it signs.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import secrets
+import uuid
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from st_wsgi.embedded.offload import offloaded
+from st_wsgi.embedded.settings import CoreSettings
+from st_wsgi.embedded.store import Store
+
+_OVERLAP = 60_000
+_PADDING = padding.PKCS1v15()
+_SHA256 = hashes.SHA256()
+_APPS_CACHED = 2048
+
+
+@attrs.frozen(eq=False)
+class SigningKey:
+    """One key pair, loaded."""
+
+    key_id: str
+    dynamic: bool
+    created_at: int
+    private: rsa.RSAPrivateKey = attrs.field(repr=False)
+    public: rsa.RSAPublicKey = attrs.field(repr=False)
+
+    def sign(self, header: Mapping[str, Any], payload: Mapping[str, Any]) -> str:
+        """Return a JWT with this key's algorithm, key id and type in its header."""
+        full = {"alg": "RS256", "typ": "JWT", "kid": self.key_id, **header}
+        signed = f"{_encode(_json(full))}.{_encode(_json(payload))}"
+        return f"{signed}.{_encode(self.private.sign(signed.encode(), _PADDING, _SHA256))}"
+
+    def jwk(self) -> dict[str, str]:
+        """Return the public half for a JWKS."""
+        numbers = self.public.public_numbers()
+        return {
+            "kty": "RSA",
+            "kid": self.key_id,
+            "n": _encode(numbers.n.to_bytes((numbers.n.bit_length() + 7) // 8, "big")),
+            "e": _encode(numbers.e.to_bytes((numbers.e.bit_length() + 7) // 8, "big")),
+            "alg": "RS256",
+            "use": "sig",
+        }
+
+
+class TokenInvalid(Exception):
+    """A JWT that none of our keys made."""
+
+
+class _AppKeys:
+    """What is loaded of one app's keys. Replaced as a whole, never changed."""
+
+    def __init__(self, keys: list[SigningKey]) -> None:
+        self.by_id = {key.key_id: key for key in keys}
+        self.static = next((key for key in keys if not key.dynamic), None)
+        self.dynamic = sorted((key for key in keys if key.dynamic), key=lambda key: key.created_at, reverse=True)
+
+
+class Keys:
+    """The signing keys of all apps, and the keys that seal refresh tokens."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._apps: OrderedDict[int, _AppKeys] = OrderedDict()
+        self._seals: OrderedDict[int, AESGCM] = OrderedDict()
+
+    def for_signing(self, app: int, settings: CoreSettings, now: int, *, static: bool) -> SigningKey:
+        """Return the key to sign with at *now*, making it if need be."""
+        keys = self._apps.get(app) or self._load(app)
+        if static:
+            return keys.static or self._make(app, settings, now, dynamic=False)
+        if not keys.dynamic or _next_key_at(keys.dynamic[0], settings) < now:
+            newest = self._make(app, settings, now, dynamic=True)
+            keys = self._apps[app]
+        else:
+            newest = keys.dynamic[0]
+        if now - newest.created_at < _overlap(settings):
+            for older in keys.dynamic:
+                if older is not newest and older.created_at + settings.signing_key_interval > now:
+                    return older
+        return newest
+
+    def jwks(self, app: int, settings: CoreSettings, now: int) -> tuple[list[dict[str, str]], int]:
+        """Return the public keys, newest dynamic one first, and the seconds until there will be another."""
+        self._load(app)
+        self.for_signing(app, settings, now, static=False)
+        static = self.for_signing(app, settings, now, static=True)
+        keys = self._apps[app].dynamic
+        alive = [key for key in keys if _verifies(key, settings, now)]
+        wait = (_next_key_at(keys[0], settings) - now) // 1000
+        return [key.jwk() for key in (*alive, static)], max(1, wait)
+
+    def verify(self, app: int, settings: CoreSettings, now: int, token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """
+        Return header and payload of a JWT that a key of the app signed. Its times are the caller's business.
+
+        :raises TokenInvalid: for everything else.
+        """
+        header, payload, signature = split_token(token)
+        key_id = header.get("kid")
+        if header.get("alg") != "RS256" or not isinstance(key_id, str):
+            raise TokenInvalid("Unsupported algorithm or no key id")
+        keys = self._apps.get(app) or self._load(app)
+        if key_id not in keys.by_id:
+            keys = self._load(app)
+        key = keys.by_id.get(key_id)
+        if key is None or (key.dynamic and not _verifies(key, settings, now)):
+            raise TokenInvalid("Key not found")
+        try:
+            key.public.verify(signature, token.rpartition(".")[0].encode(), _PADDING, _SHA256)
+        except InvalidSignature:
+            raise TokenInvalid("JWT verification failed") from None
+        return header, payload
+
+    def seal(self, app: int) -> AESGCM:
+        """Return the cipher that seals the refresh tokens of an app."""
+        cipher = self._seals.get(app)
+        if cipher is None:
+            fresh = base64.b64encode(secrets.token_bytes(32)).decode()
+            with self._store.write() as db:
+                db.execute(
+                    "INSERT INTO key_values VALUES (?, 'refresh_token_key', ?) ON CONFLICT DO NOTHING", (app, fresh)
+                )
+                row = db.execute(
+                    "SELECT value FROM key_values WHERE app = ? AND name = 'refresh_token_key'", (app,)
+                ).fetchone()
+            cipher = self._seals[app] = AESGCM(base64.b64decode(row[0]))
+            _trim(self._seals)
+        return cipher
+
+    def _load(self, app: int) -> _AppKeys:
+        with self._store.read() as db:
+            rows = db.execute(
+                "SELECT key_id, dynamic, created_at, private_key FROM signing_keys WHERE app = ?", (app,)
+            ).fetchall()
+        known = self._apps.get(app)
+        keys = []
+        for key_id, dynamic, created_at, pem in rows:
+            key = known.by_id.get(key_id) if known is not None else None
+            keys.append(key or _loaded(key_id, bool(dynamic), created_at, pem))
+        loaded = self._apps[app] = _AppKeys(keys)
+        _trim(self._apps)
+        return loaded
+
+    def _make(self, app: int, settings: CoreSettings, now: int, *, dynamic: bool) -> SigningKey:
+        """Make a key unless another process was quicker. The slow part runs before the transaction starts."""
+        keys = self._load(app)
+        found = keys.dynamic[0] if dynamic and keys.dynamic else None if dynamic else keys.static
+        if found is not None and (not dynamic or _next_key_at(found, settings) >= now):
+            return found
+        private = offloaded(rsa.generate_private_key, 65537, 2048)
+        pem = private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode()
+        oldest = now - settings.signing_key_interval - 2 * settings.access_token_validity
+        with self._store.write() as db:
+            newest = db.execute(
+                "SELECT max(created_at) FROM signing_keys WHERE app = ? AND dynamic = ?", (app, int(dynamic))
+            ).fetchone()[0]
+            if newest is None or (dynamic and newest + settings.signing_key_interval - _overlap(settings) < now):
+                key_id = f"d-{now}" if dynamic else f"s-{uuid.uuid4()}"
+                db.execute("INSERT INTO signing_keys VALUES (?, ?, ?, ?, ?)", (app, key_id, int(dynamic), pem, now))
+            if dynamic:
+                db.execute("DELETE FROM signing_keys WHERE app = ? AND dynamic = 1 AND created_at < ?", (app, oldest))
+        keys = self._load(app)
+        made = keys.dynamic[0] if dynamic else keys.static
+        assert made is not None, "the transaction above saw or made one"
+        return made
+
+
+def _overlap(settings: CoreSettings) -> int:
+    interval = settings.signing_key_interval
+    return _OVERLAP if interval > _OVERLAP else interval // 5
+
+
+def _next_key_at(newest: SigningKey, settings: CoreSettings) -> int:
+    return newest.created_at + settings.signing_key_interval - _overlap(settings)
+
+
+def _verifies(key: SigningKey, settings: CoreSettings, now: int) -> bool:
+    return key.created_at + settings.signing_key_interval + 2 * settings.access_token_validity >= now
+
+
+def _loaded(key_id: str, dynamic: bool, created_at: int, pem: str) -> SigningKey:
+    # Our own key from our own file: its consistency check would cost ten times the loading.
+    private = serialization.load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
+    assert isinstance(private, rsa.RSAPrivateKey)
+    return SigningKey(key_id, dynamic, created_at, private, private.public_key())
+
+
+def split_token(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes]:
+    """Return header, payload and signature of a JWT, nothing checked. :raises TokenInvalid: when it is not one."""
+    parts = token.split(".")
+    if len(parts) != 3 or not token.isascii():
+        raise TokenInvalid("Invalid JWT")
+    try:
+        header, payload = json.loads(_decode(parts[0])), json.loads(_decode(parts[1]))
+        signature = _decode(parts[2])
+    except (ValueError, RecursionError):
+        raise TokenInvalid("Invalid JWT") from None
+    if not isinstance(header, dict) or not isinstance(payload, dict):
+        raise TokenInvalid("Invalid JWT")
+    return header, payload, signature
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    if "=" in text:
+        raise binascii.Error("padding")
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+
+
+def _trim(cache: OrderedDict[int, Any]) -> None:
+    while len(cache) > _APPS_CACHED:
+        cache.popitem(last=False)

@@ -1,0 +1,182 @@
+"""
+The tables. ``MIGRATIONS[n]`` takes a database from ``user_version`` n to n + 1; a released row is never edited.
+
+``app`` is the number of an app (never reused, so that nothing cached for a removed app can serve a new one of the same
+name). Times are milliseconds since 1970. A login method is one row of ``login_methods`` whatever its recipe, with its
+identity (``email``, ``phone_number``, ``third_party_*``) repeated in ``method_tenants`` for each tenant it belongs to:
+there the uniqueness per tenant lives, and there pages of users are read from an index.
+"""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x53745753
+
+_V1 = (
+    """CREATE TABLE apps (
+        app INTEGER PRIMARY KEY AUTOINCREMENT,
+        app_id TEXT NOT NULL UNIQUE,
+        created_at INTEGER NOT NULL)""",
+    """CREATE TABLE tenants (
+        app INTEGER NOT NULL,
+        tenant_id TEXT NOT NULL,
+        core_config TEXT NOT NULL DEFAULT '{}',
+        first_factors TEXT,
+        required_secondary_factors TEXT,
+        email_password_enabled INTEGER,
+        third_party_enabled INTEGER,
+        passwordless_enabled INTEGER,
+        created_at INTEGER NOT NULL,
+        PRIMARY KEY (app, tenant_id)) WITHOUT ROWID""",
+    """CREATE TABLE tenant_providers (
+        app INTEGER NOT NULL,
+        tenant_id TEXT NOT NULL,
+        third_party_id TEXT NOT NULL,
+        config TEXT NOT NULL,
+        PRIMARY KEY (app, tenant_id, third_party_id)) WITHOUT ROWID""",
+    """CREATE TABLE key_values (
+        app INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (app, name)) WITHOUT ROWID""",
+    """CREATE TABLE signing_keys (
+        app INTEGER NOT NULL,
+        key_id TEXT NOT NULL,
+        dynamic INTEGER NOT NULL,
+        private_key TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        PRIMARY KEY (app, key_id)) WITHOUT ROWID""",
+    """CREATE TABLE sessions (
+        app INTEGER NOT NULL,
+        handle TEXT NOT NULL,
+        tenant_id TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        refresh_token_hash_2 TEXT NOT NULL,
+        session_data TEXT NOT NULL,
+        jwt_payload TEXT NOT NULL,
+        use_static_key INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        PRIMARY KEY (app, handle)) WITHOUT ROWID""",
+    "CREATE INDEX sessions_of_user ON sessions (app, user_id)",
+    "CREATE INDEX sessions_by_expiry ON sessions (expires_at)",
+    """CREATE TABLE login_methods (
+        app INTEGER NOT NULL,
+        user_id TEXT NOT NULL,
+        recipe_id TEXT NOT NULL,
+        primary_user_id TEXT NOT NULL,
+        linked INTEGER NOT NULL DEFAULT 0,
+        time_joined INTEGER NOT NULL,
+        email TEXT,
+        phone_number TEXT,
+        third_party_id TEXT,
+        third_party_user_id TEXT,
+        password_hash TEXT,
+        PRIMARY KEY (app, user_id)) WITHOUT ROWID""",
+    "CREATE INDEX methods_of_group ON login_methods (app, primary_user_id)",
+    """CREATE TABLE method_tenants (
+        app INTEGER NOT NULL,
+        tenant_id TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        recipe_id TEXT NOT NULL,
+        primary_user_id TEXT NOT NULL,
+        group_time_joined INTEGER NOT NULL,
+        email TEXT,
+        phone_number TEXT,
+        third_party_id TEXT,
+        third_party_user_id TEXT,
+        PRIMARY KEY (app, tenant_id, user_id)) WITHOUT ROWID""",
+    "CREATE INDEX tenants_of_method ON method_tenants (app, user_id)",
+    "CREATE INDEX tenants_of_group ON method_tenants (app, primary_user_id)",
+    """CREATE INDEX page_newest_first ON method_tenants
+        (app, tenant_id, group_time_joined DESC, primary_user_id DESC, recipe_id)""",
+    """CREATE INDEX page_oldest_first ON method_tenants
+        (app, tenant_id, group_time_joined ASC, primary_user_id DESC, recipe_id)""",
+    "CREATE INDEX method_by_email ON method_tenants (app, tenant_id, email) WHERE email IS NOT NULL",
+    """CREATE UNIQUE INDEX one_method_per_email ON method_tenants (app, tenant_id, recipe_id, email)
+        WHERE email IS NOT NULL AND recipe_id <> 'thirdparty'""",
+    """CREATE UNIQUE INDEX one_method_per_phone ON method_tenants (app, tenant_id, phone_number)
+        WHERE phone_number IS NOT NULL""",
+    """CREATE UNIQUE INDEX one_method_per_identity
+        ON method_tenants (app, tenant_id, third_party_id, third_party_user_id) WHERE third_party_id IS NOT NULL""",
+    """CREATE TABLE user_id_mappings (
+        app INTEGER NOT NULL,
+        user_id TEXT NOT NULL,
+        external_user_id TEXT NOT NULL,
+        info TEXT,
+        PRIMARY KEY (app, user_id)) WITHOUT ROWID""",
+    "CREATE UNIQUE INDEX mapping_by_external_id ON user_id_mappings (app, external_user_id)",
+    """CREATE TABLE verified_emails (
+        app INTEGER NOT NULL,
+        user_id TEXT NOT NULL,
+        email TEXT NOT NULL,
+        PRIMARY KEY (app, user_id, email)) WITHOUT ROWID""",
+    """CREATE TABLE email_verification_tokens (
+        app INTEGER NOT NULL,
+        tenant_id TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        email TEXT NOT NULL,
+        token_hash TEXT NOT NULL,
+        expires_at INTEGER NOT NULL,
+        PRIMARY KEY (app, tenant_id, token_hash)) WITHOUT ROWID""",
+    "CREATE INDEX verification_tokens_of_user ON email_verification_tokens (app, user_id, tenant_id, email)",
+    "CREATE INDEX verification_tokens_by_expiry ON email_verification_tokens (expires_at)",
+    """CREATE TABLE password_reset_tokens (
+        app INTEGER NOT NULL,
+        token_hash TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        email TEXT,
+        expires_at INTEGER NOT NULL,
+        PRIMARY KEY (app, token_hash)) WITHOUT ROWID""",
+    "CREATE INDEX reset_tokens_of_user ON password_reset_tokens (app, user_id)",
+    "CREATE INDEX reset_tokens_by_expiry ON password_reset_tokens (expires_at)",
+    """CREATE TABLE user_metadata (
+        app INTEGER NOT NULL,
+        user_id TEXT NOT NULL,
+        metadata TEXT NOT NULL,
+        PRIMARY KEY (app, user_id)) WITHOUT ROWID""",
+    "CREATE TABLE roles (app INTEGER NOT NULL, role TEXT NOT NULL, PRIMARY KEY (app, role)) WITHOUT ROWID",
+    """CREATE TABLE role_permissions (
+        app INTEGER NOT NULL,
+        role TEXT NOT NULL,
+        permission TEXT NOT NULL,
+        PRIMARY KEY (app, role, permission)) WITHOUT ROWID""",
+    "CREATE INDEX roles_of_permission ON role_permissions (app, permission)",
+    """CREATE TABLE user_roles (
+        app INTEGER NOT NULL,
+        tenant_id TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        role TEXT NOT NULL,
+        PRIMARY KEY (app, tenant_id, user_id, role)) WITHOUT ROWID""",
+    "CREATE INDEX users_of_role ON user_roles (app, role, tenant_id)",
+    "CREATE INDEX roles_of_user ON user_roles (app, user_id)",
+    """CREATE TABLE last_active (
+        app INTEGER NOT NULL,
+        user_id TEXT NOT NULL,
+        last_active INTEGER NOT NULL,
+        PRIMARY KEY (app, user_id)) WITHOUT ROWID""",
+    "CREATE INDEX users_by_activity ON last_active (app, last_active)",
+    "INSERT INTO apps (app_id, created_at) VALUES ('public', 0)",
+    "INSERT INTO tenants (app, tenant_id, created_at) VALUES (1, 'public', 0)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1,)
+
+APP_TABLES = (
+    "tenants",
+    "tenant_providers",
+    "key_values",
+    "signing_keys",
+    "sessions",
+    "login_methods",
+    "method_tenants",
+    "user_id_mappings",
+    "verified_emails",
+    "email_verification_tokens",
+    "password_reset_tokens",
+    "user_metadata",
+    "roles",
+    "role_permissions",
+    "user_roles",
+    "last_active",
+)
+"""Every table with rows of an app, for its removal."""

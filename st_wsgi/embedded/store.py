@@ -1,0 +1,292 @@
+"""
+The SQLite file behind an embedded core: connections, transactions, migrations.
+
+Three rules hold everywhere:
+
+* a write happens inside :meth:`Store.write`, which starts with ``BEGIN IMMEDIATE``, so that no transaction ever has to
+  upgrade its lock (SQLite fails such an upgrade at once, whatever the time-out);
+* a connection serves one thread at a time and never leaves the process that opened it;
+* nothing inside :meth:`Store.read` or :meth:`Store.write` waits for anything but SQLite. Under gevent another greenlet
+  of the process would otherwise wait for a lock that its own process holds.
+
+An acknowledged write survives the death of the process (``kill -9``): WAL hands every commit to the operating system
+before it returns. ``synchronous=NORMAL`` leaves the last commits before a *power failure* to the file system, without
+ever breaking the file.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+from st_wsgi.embedded.schema import APPLICATION_ID, MIGRATIONS
+from st_wsgi.errors import ConfigError
+
+BUSY_TIMEOUT = 60.0
+"""Seconds to wait for another process that writes."""
+
+_ABANDONED: list[sqlite3.Connection] = []
+"""Connections that came through a fork: kept, because closing them here would disturb the parent's locks."""
+
+
+class _Connections:
+    """The connections of one process: idle ones to take, and the lock that queues this process's writers."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.idle: deque[sqlite3.Connection] = deque()
+        self.writing = threading.RLock()
+
+
+class Store:
+    """
+    One SQLite database, shared by threads, greenlets and processes.
+
+    Connections are pooled rather than tied to threads: a server that starts a thread (or greenlet) a request reuses
+    them, and they do not pile up. They are opened lazily, and anew after a fork.
+
+    :param path: the file, or None for a database in memory, which lives as long as this object.
+    :raises ConfigError: when the file cannot be used; it says why and what to do, and the file is untouched.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None) -> None:
+        self.path = None if path is None else pathlib.Path(path)
+        self._connections = _Connections()
+        self._closed = False
+        if self.path is None:
+            db = self._connect("file::memory:")
+            migrate(db)
+            self._connections.idle.append(db)
+        else:
+            self._prepare(self.path)
+
+    @property
+    def name(self) -> str:
+        """What to call the database in messages."""
+        return "the in-memory database" if self.path is None else str(self.path)
+
+    def close(self) -> None:
+        """Close all connections that are not in use; those in use close when they come back."""
+        self._closed = True
+        state = self._connections
+        if state.pid == os.getpid():
+            with state.writing if self.path is None else nullcontext():
+                while state.idle:
+                    state.idle.popleft().close()
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Hand out a connection for reading: every statement sees the newest commit."""
+        state = self._state()
+        if self.path is not None:
+            with self._lent(state) as db:
+                yield db
+        else:
+            with state.writing:
+                yield state.idle[0]
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Hand out a connection for reading on which all statements see the same state of the database."""
+        with self.read() as db:
+            db.execute("BEGIN")
+            try:
+                yield db
+            finally:
+                db.execute("ROLLBACK")
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Hand out a connection inside a write transaction: committed at the end, rolled back by an exception."""
+        state = self._state()
+        with state.writing, self._lent(state) if self.path is not None else nullcontext(state.idle[0]) as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+            try:
+                db.execute("COMMIT")
+            except sqlite3.Error:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _lent(self, state: _Connections) -> Iterator[sqlite3.Connection]:
+        try:
+            db = state.idle.pop()
+        except IndexError:
+            assert self.path is not None, "a database in memory has one connection, used under the lock"
+            db = self._connect(_uri(self.path, "rw"))
+        try:
+            yield db
+        finally:
+            if self._closed:
+                db.close()
+            else:
+                state.idle.append(db)
+
+    def _state(self) -> _Connections:
+        state = self._connections
+        if state.pid == os.getpid():
+            if self._closed:
+                raise ConfigError(f"{self.name}: this embedded core was closed")
+            return state
+        if self.path is None:
+            raise ConfigError(
+                "an embedded core in memory cannot be shared by processes: each would have users of its own. "
+                'Give it a file, such as core="sqlite:///auth.db", or make it after the fork'
+            )
+        _ABANDONED.extend(state.idle)
+        self._connections = _Connections()
+        return self._connections
+
+    def _connect(self, uri: str) -> sqlite3.Connection:
+        db = sqlite3.connect(
+            uri,
+            uri=True,
+            timeout=BUSY_TIMEOUT,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=512,
+        )
+        for pragma in ("synchronous=NORMAL", "temp_store=MEMORY", "foreign_keys=OFF"):
+            db.execute(f"PRAGMA {pragma}")
+        return db
+
+    def _prepare(self, path: pathlib.Path) -> None:
+        """Look before touching: make or migrate the file, or refuse it."""
+        try:
+            version = inspect(path)
+            if version == len(MIGRATIONS):
+                return
+            if version is None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                # Made here, not by SQLite, so that nobody else may read the hashes and keys in it.
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            db = self._connect(_uri(path, "rw"))
+            try:
+                _use_wal(db, path)
+                migrate(db, backup_of=path if version else None)
+            finally:
+                db.close()
+        except (sqlite3.Error, OSError) as error:
+            raise ConfigError(explain(error, str(path))) from error
+
+
+def _uri(path: pathlib.Path, mode: str) -> str:
+    return f"{path.absolute().as_uri()}?mode={mode}"
+
+
+def _use_wal(db: sqlite3.Connection, path: pathlib.Path) -> None:
+    mode = db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    if mode != "wal":
+        raise ConfigError(
+            f"{path}: SQLite cannot use its write-ahead log there (got {mode!r}). "
+            "Put the database on a local disk, not on a network share"
+        )
+
+
+def inspect(path: pathlib.Path) -> int | None:
+    """
+    Return the schema version of a database without touching it; None when there is no database yet.
+
+    :raises ConfigError: when it is not ours, damaged, not readable, or newer than this version of the package.
+    """
+    if not path.exists() or path.stat().st_size == 0:
+        return None
+    with path.open("rb") as file:
+        header = file.read(16)
+    if header != b"SQLite format 3\0":
+        raise ConfigError(f"{path} is not a SQLite database. Name another file, or move this one away")
+    if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+        raise ConfigError(
+            f"{path} is read-only for this user. Make the file and its folder writable (SQLite keeps its log beside it)"
+        )
+    db = sqlite3.connect(_uri(path, "ro"), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
+    try:
+        version: int = db.execute("PRAGMA user_version").fetchone()[0]
+        owner = db.execute("PRAGMA application_id").fetchone()[0]
+        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    finally:
+        db.close()
+    if version == 0 and tables == 0:
+        return None
+    if owner != APPLICATION_ID:
+        raise ConfigError(f"{path} is the database of another program. Name another file for the core")
+    if version > len(MIGRATIONS):
+        raise ConfigError(
+            f"{path} was written by a newer version of this package (schema {version}, this one knows up to "
+            f"{len(MIGRATIONS)}). Upgrade the package, or restore the backup that the upgrade made"
+        )
+    return version
+
+
+def migrate(db: sqlite3.Connection, *, backup_of: pathlib.Path | None = None) -> list[int]:
+    """
+    Bring the schema up to date in one transaction; return the versions that were applied.
+
+    :param backup_of: the file to copy to ``<name>.v<version>.bak`` before anything changes.
+    """
+    if backup_of is not None:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version < len(MIGRATIONS):
+            backup(db, backup_of.with_name(f"{backup_of.name}.v{version}.bak"))
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        # Read again under the lock: another process may have been quicker.
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        applied = []
+        for number, statements in enumerate(MIGRATIONS[version:], version + 1):
+            for statement in statements:
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version={number}")
+            applied.append(number)
+        db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    return applied
+
+
+def backup(db: sqlite3.Connection, target: pathlib.Path) -> None:
+    """Copy a database in use to *target*, consistently; a half-made copy never stays under that name."""
+    part = target.with_name(target.name + ".part")
+    part.unlink(missing_ok=True)
+    os.close(os.open(part, os.O_RDWR | os.O_CREAT, 0o600))
+    copy = sqlite3.connect(part, isolation_level=None)
+    try:
+        db.backup(copy, pages=1000)
+    finally:
+        copy.close()
+    part.replace(target)
+
+
+def explain(error: Exception, name: str) -> str:
+    """Return what went wrong with the database called *name*, and what to do about it."""
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return f"{name}: another process kept the database locked for {BUSY_TIMEOUT:.0f} s. Is one stopped or hanging?"
+    if "full" in text or "No space" in text:
+        return f"{name}: the disk is full. Nothing was changed; free some space and try again"
+    if "readonly" in text or "read-only" in text or "Permission" in text or "unable to open" in text:
+        return (
+            f"{name} cannot be opened or written by this user ({text}). "
+            "Make the file and its folder exist and writable (SQLite keeps its log beside the file)"
+        )
+    if "malformed" in text or "not a database" in text:
+        return (
+            f"{name} is damaged ({text}). Run `python -m st_wsgi db check` on it, and put a backup in its place; "
+            "do not go on writing to it"
+        )
+    return f"{name}: {text}"

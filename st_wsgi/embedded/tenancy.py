@@ -1,0 +1,68 @@
+"""Which apps and tenants there are, and the settings in force for each."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+
+import attrs
+
+from st_wsgi.embedded.settings import CoreSettings
+from st_wsgi.embedded.store import Store
+
+_CACHED = 4096
+
+
+@attrs.frozen
+class Tenant:
+    """
+    A tenant that exists.
+
+    :param app: the number of its app in the tables; never used again after the app's removal.
+    :param settings: its own, over those of its app's public tenant, over the core's.
+    """
+
+    app: int
+    app_id: str
+    tenant_id: str
+    settings: CoreSettings
+
+
+class Tenancy:
+    """
+    Looks tenants up, one query a call, so that a change made by another process counts at once.
+
+    Only the parsing is cached, by the very text of the configuration, and so can never be stale.
+    """
+
+    def __init__(self, store: Store, base: CoreSettings) -> None:
+        self.base = base
+        self._store = store
+        self._parsed: OrderedDict[tuple[str, str], CoreSettings] = OrderedDict()
+
+    def find(self, app_id: str, tenant_id: str) -> Tenant | None:
+        """Return a tenant, None when it or its app does not exist."""
+        with self._store.read() as db:
+            rows = db.execute(
+                "SELECT app, tenant_id, core_config FROM apps JOIN tenants USING (app)"
+                " WHERE app_id = ? AND tenant_id IN ('public', ?)",
+                (app_id, tenant_id),
+            ).fetchall()
+        configs = {row[1]: row[2] for row in rows}
+        if tenant_id not in configs:
+            return None
+        own = configs[tenant_id] if tenant_id != "public" else "{}"
+        return Tenant(rows[0][0], app_id, tenant_id, self.settings(configs["public"], own))
+
+    def settings(self, of_app: str, of_tenant: str) -> CoreSettings:
+        """Return the settings that two ``coreConfig`` objects (as JSON text) make over the base."""
+        if of_app == of_tenant == "{}":
+            return self.base
+        key = (of_app, of_tenant)
+        found = self._parsed.get(key)
+        if found is None:
+            found = self.base.over({**json.loads(of_app), **json.loads(of_tenant)})
+            self._parsed[key] = found
+            while len(self._parsed) > _CACHED:
+                self._parsed.popitem(last=False)
+        return found

@@ -1,0 +1,160 @@
+"""
+What access and refresh tokens are made of (CDI 3.2 and 3.4).
+
+A refresh token is opaque to everyone but this core: an AES-GCM box with the session's handle and lineage, and after it,
+as in the official core, a nonce and a version. The box must be sealed: the hash of a parent token, which decides about
+theft, is readable in access tokens, and nobody may put it into a refresh token of his own making.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from st_wsgi.embedded.keys import SigningKey
+
+PROTECTED = (
+    "sub",
+    "exp",
+    "iat",
+    "sessionHandle",
+    "refreshTokenHash1",
+    "parentRefreshTokenHash1",
+    "antiCsrfToken",
+    "rsub",
+    "tId",
+)
+"""The claims that belong to the core; a user's payload may not have them."""
+
+_VERSION = "5"
+_REFRESH_VERSION = "V2"
+
+
+class RefreshTokenInvalid(Exception):
+    """A refresh token that this core did not make."""
+
+
+def hash1(token: str) -> str:
+    """Return the hash of a token that its children carry: hex SHA-256."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def hash2(token: str) -> str:
+    """Return the hash of a token that the store keeps."""
+    return hash1(hash1(token))
+
+
+@attrs.frozen
+class RefreshToken:
+    """
+    What is inside a refresh token.
+
+    :param user_id: the recipe user id, external if mapped.
+    :param parent_hash1: of the token that it came from in a refresh.
+    """
+
+    handle: str
+    user_id: str
+    parent_hash1: str | None
+    anti_csrf: str | None
+
+    def sealed(self, seal: AESGCM) -> str:
+        """Return the token's text, different each time."""
+        nonce = hash1(str(uuid.uuid4()))
+        parts = [self.handle, self.user_id, self.parent_hash1, self.anti_csrf]
+        iv = os.urandom(12)
+        box = iv + seal.encrypt(iv, json.dumps(parts, separators=(",", ":")).encode(), nonce.encode())
+        return f"{base64.b64encode(box).decode()}.{nonce}.{_REFRESH_VERSION}"
+
+    @classmethod
+    def opened(cls, token: str, seal: AESGCM) -> RefreshToken:
+        """Return what is inside *token*. :raises RefreshTokenInvalid: when this core did not make it."""
+        if token.count(".") != 2 or not token.isascii():
+            raise RefreshTokenInvalid("Invalid refresh token")
+        box, nonce, version = token.split(".")
+        if version != _REFRESH_VERSION:
+            raise RefreshTokenInvalid("Invalid refresh token")
+        try:
+            sealed = base64.b64decode(box, validate=True)
+            plain = seal.decrypt(sealed[:12], sealed[12:], nonce.encode())
+        except (InvalidTag, binascii.Error, ValueError):
+            raise RefreshTokenInvalid("Invalid refresh token") from None
+        return cls(*json.loads(plain))
+
+
+@attrs.frozen
+class AccessToken:
+    """
+    What is inside an access token of version 5.
+
+    :param expires_at: milliseconds, a whole second.
+    :param payload: the user's part.
+    """
+
+    handle: str
+    user_id: str
+    recipe_user_id: str
+    tenant_id: str
+    refresh_hash1: str
+    parent_hash1: str | None
+    anti_csrf: str | None
+    expires_at: int
+    payload: Mapping[str, Any]
+
+    def signed(self, key: SigningKey, now: int) -> str:
+        """Return the token's text."""
+        claims = {
+            **self.payload,
+            "sub": self.user_id,
+            "exp": self.expires_at // 1000,
+            "iat": now // 1000,
+            "sessionHandle": self.handle,
+            "refreshTokenHash1": self.refresh_hash1,
+            "parentRefreshTokenHash1": self.parent_hash1,
+            "antiCsrfToken": self.anti_csrf,
+            "tId": self.tenant_id,
+            "rsub": self.recipe_user_id,
+        }
+        return key.sign({"version": _VERSION}, claims)
+
+    @classmethod
+    def of(cls, header: Mapping[str, Any], claims: Mapping[str, Any]) -> AccessToken | None:
+        """Return what the parts of a JWT say; None when it is not an access token of this core."""
+        texts = ("sub", "sessionHandle", "refreshTokenHash1", "tId", "rsub")
+        if header.get("version", _VERSION) != _VERSION or not all(isinstance(claims.get(name), str) for name in texts):
+            return None
+        parent, anti_csrf, expiry = (
+            claims.get("parentRefreshTokenHash1"),
+            claims.get("antiCsrfToken"),
+            claims.get("exp"),
+        )
+        if not isinstance(parent, (str, type(None))) or not isinstance(anti_csrf, (str, type(None))):
+            return None
+        if not isinstance(expiry, int):
+            return None
+        return cls(
+            handle=claims["sessionHandle"],
+            user_id=claims["sub"],
+            recipe_user_id=claims["rsub"],
+            tenant_id=claims["tId"],
+            refresh_hash1=claims["refreshTokenHash1"],
+            parent_hash1=parent,
+            anti_csrf=anti_csrf,
+            expires_at=expiry * 1000,
+            payload={name: value for name, value in claims.items() if name not in PROTECTED},
+        )
+
+
+def tenant_of_handle(handle: str) -> str:
+    """Return the tenant that a session handle names."""
+    return handle.split("_")[1] if "_" in handle else "public"
