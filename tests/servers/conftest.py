@@ -1,0 +1,47 @@
+"""One server after the other, each started once for a module; what it printed is shown with a test that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from servers.running import APPS, SERVERS, Site, running
+from servers.visitor import Visitor
+
+SHOWN = 6000
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(app, server) for server in SERVERS for app in APPS],
+    ids="-".join,
+)
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Every example under every server."""
+    app, server = request.param
+    with running(app, server, folder=tmp_path_factory.mktemp(app)) as site:
+        yield site
+
+
+@pytest.fixture(params=["cookie", "header"])
+def mode(request: pytest.FixtureRequest) -> str:
+    """How the visitor's tokens travel."""
+    chosen: str = request.param
+    return chosen
+
+
+@pytest.fixture
+def visitor(site: Site, mode: str) -> Iterator[Visitor]:
+    """Somebody new."""
+    with Visitor(site.origin, mode) as visitor:
+        yield visitor
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    site = getattr(item, "funcargs", {}).get("site")
+    if report.failed and isinstance(site, Site):
+        report.sections.append(("what the server printed last", site.log.read_text(errors="replace")[-SHOWN:]))
+    return report

@@ -1,0 +1,37 @@
+"""What only time or a restart brings about: a token that expired, and a server that was started again."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from servers.running import APPS, running
+from servers.visitor import Visitor
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_an_expired_access_token_is_refreshed_and_the_call_repeated(app: str, mode: str, tmp_path: Path) -> None:
+    with (
+        running(app, "gunicorn-gthread", folder=tmp_path, access_token_validity=1) as site,
+        Visitor(site.origin, mode) as visitor,
+    ):
+        user = visitor.sign_up()["user"]
+        limit = time.monotonic() + 20
+        while (answer := visitor.session_info()).status_code == 200 and time.monotonic() < limit:
+            pass
+        assert (answer.status_code, answer.json()["message"]) == (401, "try refresh token")
+        assert visitor.refresh().status_code == 200
+        assert visitor.session_info().json()["userId"] == user["id"]
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_a_restart_keeps_users_and_sessions(app: str, tmp_path: Path) -> None:
+    with running(app, "itself", folder=tmp_path) as site, Visitor(site.origin, "header") as visitor:
+        user, tokens = visitor.sign_up()["user"], visitor.tokens
+    with running(app, "itself", folder=tmp_path) as site, Visitor(site.origin, "header") as returned:
+        returned.email, returned.tokens = visitor.email, tokens
+        assert returned.refresh().status_code == 200
+        assert returned.session_info().json()["userId"] == user["id"]
+        assert returned.sign_in()["user"]["id"] == user["id"]

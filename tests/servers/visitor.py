@@ -1,0 +1,110 @@
+"""A frontend: it keeps its tokens where the official ones do, in cookies or in the headers of each answer."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import attrs
+import requests
+
+PASSWORD = "correct horse 1"
+REFRESH_PATH = "/auth/session/refresh"
+
+#: Seconds after which a server that does not answer has failed; hashing a password on a loaded machine takes a few.
+LIMIT = 30
+
+
+@attrs.frozen
+class Tokens:
+    """What a frontend holds; None for what it does not have."""
+
+    access: str | None
+    refresh: str | None
+
+
+class Visitor:
+    """
+    A visitor of a site, with an e-mail address of their own.
+
+    :param mode: ``cookie`` or ``header``: how tokens travel.
+    """
+
+    def __init__(self, origin: str, mode: str) -> None:
+        self.mode = mode
+        self.email = f"{uuid.uuid4().hex}@example.com"
+        self._origin = origin
+        self._http = requests.Session()
+        self._http.trust_env = False
+        self._tokens = Tokens(None, None)
+
+    def __enter__(self) -> Visitor:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._http.close()
+
+    @property
+    def tokens(self) -> Tokens:
+        if self.mode == "header":
+            return self._tokens
+        kept = {cookie.name: cookie.value for cookie in self._http.cookies}
+        return Tokens(kept.get("sAccessToken"), kept.get("sRefreshToken"))
+
+    @tokens.setter
+    def tokens(self, tokens: Tokens) -> None:
+        if self.mode == "header":
+            self._tokens = tokens
+            return
+        self._http.cookies.clear()
+        for name, value, path in (
+            ("sAccessToken", tokens.access, "/"),
+            ("sRefreshToken", tokens.refresh, REFRESH_PATH),
+        ):
+            if value is not None:
+                self._http.cookies.set(name, value, domain="127.0.0.1", path=path)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        json: object = None,
+        *,
+        data: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> requests.Response:
+        """Send a request as the frontend would and keep the tokens of the answer."""
+        sent = {"rid": "session", "st-auth-mode": self.mode, **(headers or {})}
+        if self.mode == "header":
+            token = self._tokens.refresh if path == REFRESH_PATH else self._tokens.access
+            if token is not None:
+                sent["Authorization"] = f"Bearer {token}"
+        answer = self._http.request(method, self._origin + path, json=json, data=data, headers=sent, timeout=LIMIT)
+        if self.mode == "header":
+            self._tokens = Tokens(
+                answer.headers.get("st-access-token", self._tokens.access) or None,
+                answer.headers.get("st-refresh-token", self._tokens.refresh) or None,
+            )
+        return answer
+
+    def sign_up(self, password: str = PASSWORD) -> dict[str, Any]:
+        return self._send_form("/auth/signup", password)
+
+    def sign_in(self, password: str = PASSWORD) -> dict[str, Any]:
+        return self._send_form("/auth/signin", password)
+
+    def refresh(self) -> requests.Response:
+        return self.call("POST", REFRESH_PATH)
+
+    def session_info(self) -> requests.Response:
+        return self.call("GET", "/sessioninfo")
+
+    def sign_out(self) -> requests.Response:
+        return self.call("POST", "/auth/signout")
+
+    def _send_form(self, path: str, password: str) -> dict[str, Any]:
+        fields = [{"id": "email", "value": self.email}, {"id": "password", "value": password}]
+        answer = self.call("POST", path, {"formFields": fields})
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body

@@ -1,0 +1,92 @@
+"""The examples in process, with wsgiref's validator around each: it watches both sides of PEP 3333."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from wsgiref.validate import validator
+
+import pytest
+from werkzeug.test import Client
+
+from st_wsgi import current
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+API = "http://localhost"
+SIGN_UP = {"formFields": [{"id": "email", "value": "ada@example.com"}, {"id": "password", "value": "correct horse 1"}]}
+COOKIES = {"st-auth-mode": "cookie", "rid": "session"}
+
+Open = Callable[..., Client]
+
+
+@pytest.fixture(params=["flask_app", "bottle_app", "pyramid_app"])
+def visit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Runs an example's file with settings in the environment; gives a client of the validated app."""
+    opened = []
+
+    def run(website: str = API) -> Client:
+        monkeypatch.setenv("ST_CORE", "sqlite://")
+        monkeypatch.setenv("ST_API_DOMAIN", API)
+        monkeypatch.setenv("ST_WEBSITE_DOMAIN", website)
+        names = runpy.run_path(str(EXAMPLES / f"{request.param}.py"))
+        opened.append(names["st"])
+        return Client(validator(names["app"]))
+
+    yield run
+    current.set_default(None)
+    for instance in opened:
+        instance.close()
+
+
+def test_a_visitor_signs_up_is_recognised_refreshes_and_signs_out(visit: Open) -> None:
+    client = visit()
+    assert client.get("/").mimetype == "text/html"
+    assert client.get("/sessioninfo").status_code == 401
+    signed_up = client.post("/auth/signup", json=SIGN_UP, headers=COOKIES)
+    assert signed_up.json is not None
+    assert signed_up.json["status"] == "OK"
+    info = client.get("/sessioninfo")
+    assert info.json is not None
+    assert info.json["userId"] == signed_up.json["user"]["id"]
+    assert client.post("/auth/session/refresh", headers=COOKIES).status_code == 200
+    assert client.post("/auth/signout", headers=COOKIES).json == {"status": "OK"}
+    assert client.get("/sessioninfo").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("HEAD", "/", 200),
+        ("HEAD", "/sessioninfo", 401),
+        ("HEAD", "/auth/jwt/jwks.json", 200),
+        ("GET", "/auth/.well-known/openid-configuration", 200),
+        ("GET", "/nothing", 404),
+        ("GET", "/auth/nothing", 404),
+        ("POST", "/auth/signin", 400),
+        ("POST", "/auth/session/refresh", 401),
+        ("POST", "/auth/signout", 401),
+    ],
+)
+def test_every_kind_of_answer_is_valid_wsgi(visit: Open, method: str, path: str, status: int) -> None:
+    answer = visit().open(path, method=method)
+    assert answer.status_code == status
+    assert (answer.data == b"") == (method == "HEAD")
+
+
+def test_a_website_of_another_origin_may_call_the_routes_and_the_app(visit: Open) -> None:
+    website = "http://localhost:8080"
+    client = visit(website=website)
+    for path in ("/auth/signup", "/sessioninfo"):
+        asked = client.options(
+            path, headers={"Origin": website, "Access-Control-Request-Method": "GET" if "info" in path else "POST"}
+        )
+        assert asked.status_code == 204
+        assert asked.headers["Access-Control-Allow-Origin"] == website
+        assert "rid" in asked.headers["Access-Control-Allow-Headers"]
+    refused = client.get("/sessioninfo", headers={"Origin": website})
+    assert refused.status_code == 401
+    assert refused.headers["Access-Control-Allow-Origin"] == website
+    assert refused.headers["Access-Control-Allow-Credentials"] == "true"
+    stranger = client.get("/sessioninfo", headers={"Origin": "http://evil.example"})
+    assert "Access-Control-Allow-Origin" not in stranger.headers

@@ -1,0 +1,211 @@
+"""The two distributions, built as a release is: a source archive, the wheel from that, looked into and installed."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import importlib.metadata
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from email.message import Message
+from email.parser import Parser
+from pathlib import Path
+
+import attrs
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@attrs.frozen
+class Built:
+    """A distribution's two archives: the names in the source one, and the files of the wheel by name."""
+
+    wheel: Path
+    source_names: frozenset[str]
+    files: dict[str, bytes]
+
+    def about(self, name: str) -> str:
+        """The text of a file of the wheel's dist-info folder."""
+        found = [data for path, data in self.files.items() if path.endswith(f".dist-info/{name}")]
+        assert len(found) == 1, f"{name}: {sorted(self.files)}"
+        return found[0].decode()
+
+    @property
+    def metadata(self) -> Message:
+        return Parser().parsestr(self.about("METADATA"))
+
+    @property
+    def contents(self) -> set[str]:
+        """What the wheel installs, apart from the description of itself."""
+        return {path for path in self.files if ".dist-info/" not in path}
+
+
+def build(folder: Path, out: Path) -> Built:
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(folder)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    (wheel,) = out.glob("*.whl")
+    (archive,) = out.glob("*.tar.gz")
+    with zipfile.ZipFile(wheel) as zipped, tarfile.open(archive) as tarred:
+        source_names = frozenset(name.partition("/")[2] for name in tarred.getnames())
+        return Built(wheel, source_names, {name: zipped.read(name) for name in zipped.namelist()})
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what is built: building leaves files beside the sources, which later builds would pick up."""
+    copy = tmp_path_factory.mktemp("sources") / "repository"
+    left_out = shutil.ignore_patterns(".*", "tests", "node_modules", "build", "dist", "*.egg-info", "__pycache__")
+    shutil.copytree(ROOT, copy, ignore=left_out)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def sdk(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build(sources, tmp_path_factory.mktemp("sdk"))
+
+
+@pytest.fixture(scope="module")
+def verifier(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build(sources / "st_verify", tmp_path_factory.mktemp("verifier"))
+
+
+def files_below(package: str) -> set[str]:
+    """What belongs to a package: all its files but those that build it."""
+    return {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / package).rglob("*")
+        if path.is_file()
+        and not {"__pycache__", "build", "dist"} & set(path.parts)
+        and not any(part.endswith(".egg-info") for part in path.parts)
+        and not (package == "st_verify" and path.name in ("LICENSE", "README.md", "pyproject.toml"))
+    }
+
+
+def required(metadata: Message) -> set[str]:
+    """The names of what is installed along, without extras."""
+    lines = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
+    return {re.match(r"[A-Za-z0-9._-]+", line)[0].lower() for line in lines}  # type: ignore[index]  # names come first
+
+
+def literal_version(package: str) -> str:
+    for node in ast.parse((ROOT / package / "__init__.py").read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__":
+            version = ast.literal_eval(node.value)
+            assert isinstance(version, str)
+            return version
+    raise AssertionError(f"{package}/__init__.py assigns no literal to __version__")
+
+
+def test_both_wheels_hold_every_file_of_their_package_and_nothing_else(sdk: Built, verifier: Built) -> None:
+    assert sdk.contents == files_below("st_wsgi")
+    assert verifier.contents == files_below("st_verify")
+
+
+def test_both_are_marked_as_typed(sdk: Built, verifier: Built) -> None:
+    assert "st_wsgi/py.typed" in sdk.contents
+    assert "st_verify/py.typed" in verifier.contents
+
+
+def test_source_archives_hold_no_part_of_the_test_suite(sdk: Built, verifier: Built) -> None:
+    assert not [name for name in sdk.source_names | verifier.source_names if name.startswith("tests")]
+
+
+def test_the_versions_are_literals_and_equal(sdk: Built, verifier: Built) -> None:
+    version = literal_version("st_wsgi")
+    assert literal_version("st_verify") == version
+    assert sdk.metadata["Version"] == verifier.metadata["Version"] == version
+
+
+def test_the_sdk_takes_the_verifier_of_its_own_minor_release(sdk: Built) -> None:
+    major, minor, _ = literal_version("st_wsgi").split(".")
+    assert f"st-verify=={major}.{minor}.*" in sdk.metadata.get_all("Requires-Dist", [])
+
+
+def test_the_changelog_speaks_of_this_version() -> None:
+    assert f"## {literal_version('st_wsgi')}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_what_is_installed_along(sdk: Built, verifier: Built) -> None:
+    assert required(sdk.metadata) == {"attrs", "cryptography", "pyjwt", "requests", "st-verify", "werkzeug"}
+    assert required(verifier.metadata) <= {"cryptography", "pyjwt"}
+
+
+def test_names_pythons_and_descriptions(sdk: Built, verifier: Built) -> None:
+    assert sdk.metadata["Name"] == "st-wsgi"
+    assert verifier.metadata["Name"] == "st-verify"
+    for metadata in (sdk.metadata, verifier.metadata):
+        assert metadata["Requires-Python"] == ">=3.10"
+        assert metadata["Summary"]
+        assert metadata["Description-Content-Type"] == "text/markdown"
+        assert "```" in metadata.get_payload()
+
+
+def test_licences_travel_with_the_code(sdk: Built, verifier: Built) -> None:
+    assert sdk.metadata["License-Expression"] == "Apache-2.0 AND MPL-2.0"
+    assert verifier.metadata["License-Expression"] == "Apache-2.0"
+    text = (ROOT / "LICENSE").read_text()
+    assert sdk.about("licenses/LICENSE") == verifier.about("licenses/LICENSE") == text
+
+
+def test_the_part_under_another_licence_is_named(sdk: Built) -> None:
+    """The suffix list is MPL-2.0: the notice says so and where its source is, and so does the file itself."""
+    notice = sdk.about("licenses/NOTICE")
+    assert "st_wsgi/public_suffix_list.dat" in notice
+    assert "Mozilla Public License" in notice
+    assert b"Mozilla Public" in sdk.files["st_wsgi/public_suffix_list.dat"]
+
+
+def test_the_command_exists(sdk: Built) -> None:
+    scripts = configparser.ConfigParser()
+    scripts.read_string(sdk.about("entry_points.txt"))
+    assert dict(scripts["console_scripts"]) == {"st-wsgi": "st_wsgi.cli:main"}
+
+
+def test_extras_are_those_that_code_asks_for(sdk: Built) -> None:
+    assert set(sdk.metadata.get_all("Provides-Extra", [])) == {"bcrypt", "examples", "test"}
+
+
+def installed_alone(folder: Path, *wheels: Path) -> Path:
+    """The interpreter of a new environment in which *wheels* were installed, with what they ask for."""
+    venv.create(folder, with_pip=True)
+    interpreter = folder / "bin" / "python"
+    command = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wheels]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return interpreter
+
+
+def names_in(interpreter: Path) -> set[str]:
+    code = (
+        "import importlib.metadata, json; "
+        "print(json.dumps([found.metadata['Name'].lower() for found in importlib.metadata.distributions()]))"
+    )
+    run = subprocess.run([interpreter, "-I", "-c", code], capture_output=True, text=True, check=True)
+    # typing_extensions stands in for what Python 3.10 lacks
+    return set(json.loads(run.stdout)) - {"pip", "setuptools", "typing_extensions"}
+
+
+def test_a_clean_environment_gets_five_packages_for_the_verifier(verifier: Built, tmp_path: Path) -> None:
+    interpreter = installed_alone(tmp_path / "env", verifier.wheel)
+    assert names_in(interpreter) == {"cffi", "cryptography", "pycparser", "pyjwt", "st-verify"}
+    subprocess.run([interpreter, "-I", "-c", "import st_verify, st_verify.wsgi"], check=True, cwd=tmp_path)
+
+
+def test_a_clean_environment_gets_fourteen_packages_for_the_sdk(sdk: Built, verifier: Built, tmp_path: Path) -> None:
+    interpreter = installed_alone(tmp_path / "env", sdk.wheel, verifier.wheel)
+    names = names_in(interpreter)
+    assert len(names) == 14, names
+    code = "from st_wsgi.recipes import emailpassword, session; import st_wsgi.embedded"
+    subprocess.run([interpreter, "-I", "-c", code], check=True, cwd=tmp_path)
+    version = subprocess.run(
+        [interpreter.with_name("st-wsgi"), "--version"], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert importlib.metadata.version("st-wsgi") in version.stdout
