@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import os
 import shutil
 import subprocess
 import sys
@@ -15,10 +14,10 @@ from urllib.parse import urlencode
 
 from attrs import frozen
 from sdks.installs import node_packages
-from sdks.processes import free_port, serving
+from sdks.processes import ROOT, free_port, serving
 
 HERE = Path(__file__).parent
-EXAMPLE = HERE.parent.parent / "examples" / "flask_app.py"
+EXAMPLE = ROOT / "examples" / "flask_app.py"
 
 
 @frozen
@@ -91,7 +90,6 @@ def example_beside_page(*, core: str, page: Path, log: Path) -> Iterator[str]:
         "ST_WEBSITE_DOMAIN": api,
         "EXAMPLE": str(EXAMPLE),
         "PAGE_FOLDER": str(page),
-        "PYTHONPATH": os.pathsep.join([str(HERE.parent.parent), os.environ.get("PYTHONPATH", "")]),
     }
     command = [sys.executable, "-m", "gunicorn", "--workers=2", "--threads=4", f"--bind=127.0.0.1:{port}", "beside:app"]
     with serving(command, port=port, log=log, env=env, cwd=HERE):

@@ -10,6 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+#: The root of the repository, where started programs find the package, installed or not.
+ROOT = Path(__file__).parent.parent.parent
+
 #: Seconds after which a program that does not listen counts as broken; a loaded machine needs a few.
 START_LIMIT = 60.0
 
@@ -41,10 +44,10 @@ def serving(
     ``env`` is added to the environment of the tests. What the program prints goes to the file ``log``
     (appended, so that a restart keeps the earlier output). AssertionError with that output if it ends early.
     """
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": path, **(env or {})}
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})}, cwd=cwd
-        )
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=cwd)
         try:
             _wait_until_listening(process, port, log)
             yield process
