@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,7 +10,7 @@ from typing import Protocol
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
-from sdks.installs import missing
+from sdks.installs import missing, once_is_enough
 
 from browser.sites import Site, built_page, site
 from browser.visitor import Visitor
@@ -32,17 +31,7 @@ CHROMIUM_FLAGS = [
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave these tests out where ST_TEST_BROWSER is 0: one interpreter of several is enough for a browser."""
-    if os.environ.get("ST_TEST_BROWSER", "1") != "0":
-        return
-    ours = [item for item in items if HERE in item.path.parents]
-    items[:] = [item for item in items if item not in ours]
-    config.hook.pytest_deselected(items=ours)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if os.environ.get("ST_TEST_BROWSER", "1") == "0":
-        terminalreporter.write_line("tests/browser left out: ST_TEST_BROWSER=0 (they run on one interpreter only)")
+    once_is_enough(config, items, HERE)
 
 
 @pytest.fixture(scope="session")

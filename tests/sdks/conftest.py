@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from sdks.installs import node, node_packages, python_environment
+from sdks.installs import node, node_packages, once_is_enough, python_environment
 from sdks.peers import Peer, running
 from sdks.processes import free_port, serving
 
 HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    once_is_enough(config, items, HERE)
 
 
 @pytest.fixture(scope="session")
