@@ -131,6 +131,16 @@ class Line:
         return self.session.send(request, stream=True, timeout=timeout, proxies=proxies, allow_redirects=False)
 
 
+@contextmanager
+def closing_on_error(response: Response) -> Iterator[Response]:
+    """Close *response*, and with it its connection, unless everything in the block went well."""
+    try:
+        yield response
+    except BaseException:
+        response.close()
+        raise
+
+
 def was_not_sent(error: Exception) -> bool:
     """Say whether *error* is certain to have come before the first byte of the request went out."""
     if isinstance(error, (ConnectTimeout, ProxyError)):  # a proxy error is one of reaching the proxy

@@ -17,9 +17,9 @@ from requests import PreparedRequest, Response
 from requests.exceptions import ReadTimeout, RequestException
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_netrc_auth, requote_uri
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
-from .connections import Connections, tls_context, was_not_sent
+from .connections import Connections, closing_on_error, tls_context, was_not_sent
 from .errors import ConfigError, CoreAnswerInvalid, CoreUnavailable
 from .forks import renew_after_fork
 from .hosts import parse_hosts
@@ -244,9 +244,9 @@ class HTTPTransport:
         connections = self._connections[host]
         line = connections.lend()
         try:
-            response = line.send(prepared, (connect_timeout, read_timeout))
             limit = min(self._max_answer_bytes, request.max_answer_bytes or self._max_answer_bytes)
-            answer = _read(response, request.path, limit, deadline)
+            with closing_on_error(line.send(prepared, (connect_timeout, read_timeout))) as response:
+                answer = _read(response, request.path, limit, deadline)
         except (RequestException, HTTPError) as error:
             line.session.close()
             unsent = was_not_sent(error)
@@ -334,6 +334,8 @@ def _read(response: Response, path: str, limit: int, deadline: float) -> bytes:
             raise CoreAnswerInvalid(path=path, problem=f"it is larger than {limit} bytes (max_answer_bytes)")
         if time.monotonic() > deadline:
             raise ReadTimeout("the answer trickled in too slowly")
+    if not pieces and raw.length_remaining is None and not raw.chunked:
+        raise ProtocolError("the answer ends within its headers")  # which http.client takes for an empty answer
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
