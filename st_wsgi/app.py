@@ -27,6 +27,8 @@ _log = logging.getLogger("st_wsgi")
 
 P = ParamSpec("P")
 
+_BCRYPT_LIMIT = 72  # bytes; the official core hashes with bcrypt unless told otherwise
+
 
 class SuperTokens:
     """
@@ -71,8 +73,14 @@ class SuperTokens:
             disable_core_call_cache=disable_core_call_cache,
             cache_store=current.core_cache_or_none,
             user_context=current.user_context_or_none,
+            inside_api=current.inside_api,
         )
-        self.services = Services(app_info=app_info, core=querier)
+        self.services = Services(
+            app_info=app_info,
+            core=querier,
+            core_in_process=getattr(self._transport, "in_process", False),
+            password_byte_limit=getattr(self._transport, "password_byte_limit", _BCRYPT_LIMIT),
+        )
         for recipe in bound:
             self.services.add(recipe)
         for recipe in bound:

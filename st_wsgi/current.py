@@ -132,3 +132,9 @@ def core_cache_or_none() -> dict[Any, Any] | None:
     """Return the cache of core answers that belongs to the context in flight, or None: then nothing is cached."""
     context = _in_flight.get()
     return None if context is None else context.core_cache
+
+
+def inside_api() -> bool:
+    """Return whether a route of ours is being served."""
+    context = _in_flight.get()
+    return context is not None and context.ours

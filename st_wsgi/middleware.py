@@ -115,9 +115,10 @@ class _Seam:
         if self._answer is None:
             return body
         _close(body)
-        error, self._answer = self._answer, None
+        raised, self._answer = self._answer, None
         self._context.ours = True
-        return error.get_response(self._environ)(self._environ, self.start)
+        response: Iterable[bytes] = raised.get_response(self._environ)(self._environ, self.start)
+        return response
 
     def _begin(self, body: Iterable[bytes]) -> Iterable[bytes]:
         """Read a lazy app's body up to its first bytes: its view runs only now, and its errors are still ours."""

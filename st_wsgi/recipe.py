@@ -7,10 +7,14 @@ Functions and APIs are interface and default implementation in one. Default code
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Generic, TypeVar
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar
 
 from werkzeug.wrappers import Response
 
+from . import current
 from .context import RequestContext
 from .errors import Answerable
 from .override import Override, compose
@@ -20,6 +24,8 @@ from .services import Services
 C = TypeVar("C")
 F = TypeVar("F")
 A = TypeVar("A")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Recipe(Generic[C, F, A]):
@@ -63,3 +69,22 @@ class Recipe(Generic[C, F, A]):
 
     def close(self) -> None:
         """Release what the recipe holds on to."""
+
+
+def user_facing(kind: type[Recipe[Any, F, Any]], function: Callable[Concatenate[F, P], R]) -> Callable[P, R]:
+    """
+    Return *function*, a method of a recipe's functions class, as a plain function for users.
+
+    It runs the overridden method of the instance in question: that of the request in flight, else the default one.
+    """
+    name = function.__name__
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        result: R = getattr(current.services().get(kind).functions, name)(*args, **kwargs)
+        return result
+
+    signature = inspect.signature(function)
+    parameters = tuple(signature.parameters.values())[1:]
+    call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return call

@@ -17,11 +17,17 @@ class Services:
 
     :param app_info: who the app is.
     :param core: the client of the core.
+    :param core_in_process: the core is part of this process, and asking it costs microseconds.
+    :param password_byte_limit: how many bytes of a password the core's hash looks at; None for all.
     """
 
-    def __init__(self, *, app_info: AppInfo, core: Querier) -> None:
+    def __init__(
+        self, *, app_info: AppInfo, core: Querier, core_in_process: bool, password_byte_limit: int | None
+    ) -> None:
         self.app_info = app_info
         self.core = core
+        self.core_in_process = core_in_process
+        self.password_byte_limit = password_byte_limit
         self._recipes: dict[type[Any], Any] = {}
         self._answerers: dict[type[Answerable], Any] = {}
 

@@ -1,0 +1,1 @@
+"""The recipes: one package for each thing that an app can offer."""

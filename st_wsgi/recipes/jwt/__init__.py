@@ -1,0 +1,23 @@
+"""JWTs for machines: made by the core, verified by anyone who has its public keys."""
+
+from __future__ import annotations
+
+from ...recipe import user_facing
+from .apis import JwtAPIs
+from .functions import JwtFunctions
+from .recipe import Jwt
+from .types import Jwks, JwtCreated, UnsupportedAlgorithm
+
+__all__ = [
+    "Jwks",
+    "Jwt",
+    "JwtAPIs",
+    "JwtCreated",
+    "JwtFunctions",
+    "UnsupportedAlgorithm",
+    "create_jwt",
+    "get_jwks",
+]
+
+create_jwt = user_facing(Jwt, JwtFunctions.create_jwt)
+get_jwks = user_facing(Jwt, JwtFunctions.get_jwks)

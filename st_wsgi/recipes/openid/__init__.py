@@ -1,0 +1,19 @@
+"""OpenID Connect discovery: where the keys are, and who issues the tokens."""
+
+from __future__ import annotations
+
+from ...recipe import user_facing
+from .apis import OpenIdAPIs
+from .functions import OpenIdFunctions
+from .recipe import OpenId
+from .types import DiscoveryConfiguration
+
+__all__ = [
+    "DiscoveryConfiguration",
+    "OpenId",
+    "OpenIdAPIs",
+    "OpenIdFunctions",
+    "get_open_id_discovery_configuration",
+]
+
+get_open_id_discovery_configuration = user_facing(OpenId, OpenIdFunctions.get_open_id_discovery_configuration)

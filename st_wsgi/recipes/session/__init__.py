@@ -1,0 +1,316 @@
+"""
+Sessions: short access tokens, refresh tokens that rotate, and theft detection.
+
+Functions that take a *request* take the request object of any framework, a WSGI environ, or nothing for the request in
+flight.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+from ... import current
+from ...errors import CONTEXT_KEY, ConfigError, InvalidClaims, TokenTheftDetected, TryRefreshToken, Unauthorised
+from ...recipe import user_facing
+from ...users import RecipeUserId
+from . import in_request
+from .apis import SessionAPIs, SignOutOk
+from .claims import BooleanClaim, PrimitiveArrayClaim, PrimitiveClaim, SessionClaim, SessionClaimValidator
+from .container import SessionContainer
+from .functions import SessionFunctions
+from .in_request import OverrideGlobalClaimValidators
+from .recipe import Session
+from .types import (
+    ClaimsValidationResult,
+    ClaimValueOk,
+    ErrorHandlers,
+    SessionDoesNotExist,
+    SessionInformation,
+    SessionTokens,
+    TokenInfo,
+)
+
+__all__ = [
+    "BooleanClaim",
+    "ClaimValueOk",
+    "ClaimsValidationResult",
+    "ErrorHandlers",
+    "InvalidClaims",
+    "PrimitiveArrayClaim",
+    "PrimitiveClaim",
+    "Session",
+    "SessionAPIs",
+    "SessionClaim",
+    "SessionClaimValidator",
+    "SessionContainer",
+    "SessionDoesNotExist",
+    "SessionFunctions",
+    "SessionInformation",
+    "SessionTokens",
+    "SignOutOk",
+    "TokenInfo",
+    "TokenTheftDetected",
+    "TryRefreshToken",
+    "Unauthorised",
+    "create_new_session",
+    "create_new_session_without_request_response",
+    "current_session",
+    "fetch_and_set_claim",
+    "get_all_session_handles_for_user",
+    "get_claim_value",
+    "get_session",
+    "get_session_information",
+    "get_session_or_none",
+    "get_session_without_request_response",
+    "merge_into_access_token_payload",
+    "refresh_session",
+    "refresh_session_without_request_response",
+    "remove_claim",
+    "revoke_all_sessions_for_user",
+    "revoke_multiple_sessions",
+    "revoke_session",
+    "set_claim_value",
+    "update_session_data_in_database",
+    "validate_claims_for_session_handle",
+    "verify_session",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+fetch_and_set_claim = user_facing(Session, SessionFunctions.fetch_and_set_claim)
+get_all_session_handles_for_user = user_facing(Session, SessionFunctions.get_all_session_handles_for_user)
+get_claim_value = user_facing(Session, SessionFunctions.get_claim_value)
+get_session_information = user_facing(Session, SessionFunctions.get_session_information)
+merge_into_access_token_payload = user_facing(Session, SessionFunctions.merge_into_access_token_payload)
+remove_claim = user_facing(Session, SessionFunctions.remove_claim)
+revoke_all_sessions_for_user = user_facing(Session, SessionFunctions.revoke_all_sessions_for_user)
+revoke_multiple_sessions = user_facing(Session, SessionFunctions.revoke_multiple_sessions)
+revoke_session = user_facing(Session, SessionFunctions.revoke_session)
+set_claim_value = user_facing(Session, SessionFunctions.set_claim_value)
+update_session_data_in_database = user_facing(Session, SessionFunctions.update_session_data_in_database)
+validate_claims_for_session_handle = user_facing(Session, SessionFunctions.validate_claims_for_session_handle)
+
+
+def get_session(
+    request: Any = None,
+    *,
+    anti_csrf_check: bool | None = None,
+    check_database: bool = False,
+    override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
+) -> SessionContainer:
+    """
+    Return the session of a request. What is renewed on the way goes into the response by itself.
+
+    :param anti_csrf_check: default: check unless the method is GET or HEAD, for sessions in cookies.
+    :param check_database: ask the core whether the session still exists, so that a revoked one is refused at once.
+    :param override_global_claim_validators: from the global validators and the session to those to use.
+    :raises Unauthorised: there is no session: 401.
+    :raises TryRefreshToken: its access token must be renewed: 401, after which the frontend refreshes and repeats.
+    :raises InvalidClaims: a claim is not good: 403.
+    :raises CoreUnavailable: the core is needed and cannot be reached: 503.
+    """
+    context = current.context_of(request)
+    session = in_request.get_session(
+        context.services.get(Session),
+        context,
+        anti_csrf_check=anti_csrf_check,
+        check_database=check_database,
+        override_global_claim_validators=override_global_claim_validators,
+    )
+    if session is None:
+        raise Unauthorised(clear_tokens=False)
+    return session
+
+
+def get_session_or_none(
+    request: Any = None,
+    *,
+    anti_csrf_check: bool | None = None,
+    check_database: bool = False,
+    override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
+) -> SessionContainer | None:
+    """
+    Return the session of a request, or None if it carries none; otherwise as :func:`get_session`.
+
+    A token that is there but not good any more still raises, so that the frontend renews it.
+    """
+    context = current.context_of(request)
+    return in_request.get_session(
+        context.services.get(Session),
+        context,
+        session_required=False,
+        anti_csrf_check=anti_csrf_check,
+        check_database=check_database,
+        override_global_claim_validators=override_global_claim_validators,
+    )
+
+
+def current_session(request: Any = None) -> SessionContainer:
+    """
+    Return the session that was verified or made earlier in this request, by :func:`verify_session` for instance.
+
+    :raises Unauthorised: there was none.
+    """
+    session = current.context_of(request).session
+    if not isinstance(session, SessionContainer):
+        raise Unauthorised("no session was verified in this request", clear_tokens=False)
+    return session
+
+
+def create_new_session(
+    request: Any,
+    tenant_id: str,
+    recipe_user_id: RecipeUserId,
+    access_token_payload: Mapping[str, Any] | None = None,
+    session_data_in_database: Mapping[str, Any] | None = None,
+) -> SessionContainer:
+    """
+    Make a session and send its tokens with the response to *request*.
+
+    :param recipe_user_id: whose session it is; no user with this id has to exist.
+    :param access_token_payload: claims of the app. Protected names in it are left out.
+    :param session_data_in_database: the app's data that never leaves the core.
+    """
+    context = current.context_of(request)
+    return in_request.create_new_session(
+        context.services.get(Session),
+        context,
+        tenant_id=tenant_id,
+        recipe_user_id=recipe_user_id,
+        user_id=recipe_user_id.value,
+        access_token_payload=access_token_payload,
+        session_data_in_database=session_data_in_database,
+    )
+
+
+def refresh_session(request: Any = None) -> SessionContainer:
+    """
+    Trade the refresh token of a request for new tokens and send them with the response.
+
+    :raises Unauthorised: there is none, or it is not good: 401, and the frontend forgets its tokens.
+    :raises TokenTheftDetected: it was used after its child had been: 401, and the session is revoked.
+    """
+    context = current.context_of(request)
+    return in_request.refresh_session(context.services.get(Session), context)
+
+
+def create_new_session_without_request_response(
+    tenant_id: str,
+    recipe_user_id: RecipeUserId,
+    access_token_payload: Mapping[str, Any] | None = None,
+    session_data_in_database: Mapping[str, Any] | None = None,
+    disable_anti_csrf: bool = False,
+) -> SessionContainer:
+    """Make a session whose tokens the app carries to the frontend itself, as :func:`create_new_session` otherwise."""
+    recipe = current.services().get(Session)
+    return recipe.functions.create_new_session(
+        user_id=recipe_user_id.value,
+        recipe_user_id=recipe_user_id,
+        tenant_id=tenant_id,
+        access_token_payload=in_request.full_payload(
+            recipe,
+            access_token_payload or {},
+            user_id=recipe_user_id.value,
+            recipe_user_id=recipe_user_id,
+            tenant_id=tenant_id,
+        ),
+        session_data_in_database=session_data_in_database,
+        disable_anti_csrf=disable_anti_csrf,
+    )
+
+
+def get_session_without_request_response(
+    access_token: str,
+    anti_csrf_token: str | None = None,
+    *,
+    anti_csrf_check: bool = True,
+    session_required: bool = True,
+    check_database: bool = False,
+    override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
+) -> SessionContainer | None:
+    """
+    Return the session of an access token that the app has received in a way of its own.
+
+    :raises ConfigError: the mode is ``VIA_CUSTOM_HEADER``, which needs a request, and the check was not switched off.
+    """
+    recipe = current.services().get(Session)
+    _refuse_custom_header(recipe, check=anti_csrf_check, remedy="pass anti_csrf_check=False")
+    session = recipe.functions.get_session(
+        access_token=access_token,
+        anti_csrf_token=anti_csrf_token,
+        anti_csrf_check=anti_csrf_check,
+        session_required=session_required,
+        check_database=check_database,
+    )
+    if session is not None:
+        session.assert_claims(in_request.required_claim_validators(recipe, session, override_global_claim_validators))
+    return session
+
+
+def refresh_session_without_request_response(
+    refresh_token: str, disable_anti_csrf: bool = False, anti_csrf_token: str | None = None
+) -> SessionContainer:
+    """
+    Trade a refresh token that the app has received in a way of its own.
+
+    :raises ConfigError: the mode is ``VIA_CUSTOM_HEADER``, which needs a request, and the check was not switched off.
+    """
+    recipe = current.services().get(Session)
+    _refuse_custom_header(recipe, check=not disable_anti_csrf, remedy="pass disable_anti_csrf=True")
+    return recipe.functions.refresh_session(
+        refresh_token=refresh_token, anti_csrf_token=anti_csrf_token, disable_anti_csrf=disable_anti_csrf
+    )
+
+
+def verify_session(
+    *,
+    session_required: bool = True,
+    anti_csrf_check: bool | None = None,
+    check_database: bool = False,
+    override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """
+    Protect a view: its body runs only with a session, which :func:`current_session` then returns.
+
+    Works on views of any framework: the request is found among the arguments, or is the one in flight. Parameters and
+    errors as in :func:`get_session`.
+    """
+
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(view)
+        def protected(*args: P.args, **kwargs: P.kwargs) -> R:
+            context = current.context_of(_request_among((*args, *kwargs.values())))
+            in_request.get_session(
+                context.services.get(Session),
+                context,
+                session_required=session_required,
+                anti_csrf_check=anti_csrf_check,
+                check_database=check_database,
+                override_global_claim_validators=override_global_claim_validators,
+            )
+            return view(*args, **kwargs)
+
+        return protected
+
+    return decorate
+
+
+def _request_among(arguments: Iterable[object]) -> object | None:
+    """Return the first argument that is a request from the middleware, else None for the one in flight."""
+    for argument in arguments:
+        try:
+            environ = current.environ_of(argument)
+        except TypeError:
+            continue
+        if CONTEXT_KEY in environ:
+            return environ
+    return None
+
+
+def _refuse_custom_header(recipe: Session, *, check: bool, remedy: str) -> None:
+    fixed = recipe.services.app_info.fixed_origin
+    if check and fixed is not None and recipe.transfer.anti_csrf_for(fixed) == "VIA_CUSTOM_HEADER":
+        raise ConfigError(f"without a request there is no rid header to check; {remedy}, or set anti_csrf='VIA_TOKEN'")

@@ -1,0 +1,54 @@
+"""What functions, APIs and sessions in hand may use of the recipe."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from ...recipe import Recipe
+from ...services import Services
+from ..openid import OpenId
+from .claims import SessionClaim, SessionClaimValidator
+from .transfer import TokenTransfer
+from .types import SessionConfig
+from .verification import TokenVerification
+
+F = TypeVar("F")
+A = TypeVar("A")
+
+
+class SessionRecipe(Recipe[SessionConfig, F, A]):
+    """
+    The session recipe without its functions and APIs.
+
+    :ivar transfer: how tokens travel.
+    :ivar verification: whether an access token is good.
+    :ivar claims: built for every new session; recipes above add theirs when they are bound.
+    :ivar claim_validators: checked whenever a session is read; recipes above add theirs when they are bound.
+    """
+
+    transfer: TokenTransfer
+    verification: TokenVerification
+
+    def __init__(self, config: SessionConfig, override: Any = None) -> None:
+        super().__init__(config, override)
+        self.claims: list[SessionClaim[Any]] = []
+        self.claim_validators: list[SessionClaimValidator] = []
+
+    def bind(self, services: Services) -> None:
+        self.transfer = TokenTransfer(config=self.config, app_info=services.app_info)
+        self.verification = TokenVerification(
+            config=self.config,
+            core=services.core,
+            issuer=services.get(OpenId).functions.get_open_id_discovery_configuration().issuer,
+            in_process=services.core_in_process,
+        )
+        super().bind(services)
+
+    def add_claim(self, claim: SessionClaim[Any]) -> None:
+        """Have a claim built for every new session."""
+        if claim not in self.claims:
+            self.claims.append(claim)
+
+    def add_claim_validator(self, validator: SessionClaimValidator) -> None:
+        """Have a claim checked whenever a session is read."""
+        self.claim_validators.append(validator)

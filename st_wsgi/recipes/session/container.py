@@ -1,0 +1,282 @@
+"""A session in hand: what :func:`get_session` and :func:`create_new_session` return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from ... import current
+from ...context import RequestContext
+from ...errors import InvalidClaims, Unauthorised
+from ...transport import copy_json
+from ...users import RecipeUserId
+from .claims import SessionClaim, SessionClaimValidator, build
+from .tokens import build_front_token, claims_of, merged_payload
+from .transfer import TokenTransfer
+from .types import (
+    SECRET_CLAIMS,
+    CheckedSession,
+    ClaimsValidationResult,
+    SessionInformation,
+    SessionTokens,
+    TokenInfo,
+    TransferMethod,
+)
+
+T = TypeVar("T")
+
+
+class Operations(Protocol):
+    """The functions of the recipe that a session in hand uses: the overridden ones."""
+
+    def revoke_session(self, *, session_handle: str) -> bool: ...
+
+    def get_session_information(self, *, session_handle: str) -> SessionInformation | None: ...
+
+    def update_session_data_in_database(self, *, session_handle: str, new_session_data: Mapping[str, Any]) -> bool: ...
+
+    def regenerate_access_token(
+        self, *, access_token: str, new_access_token_payload: Mapping[str, Any] | None = None
+    ) -> CheckedSession | None: ...
+
+    def validate_claims(
+        self,
+        *,
+        user_id: str,
+        recipe_user_id: RecipeUserId,
+        tenant_id: str,
+        access_token_payload: dict[str, Any],
+        claim_validators: Iterable[SessionClaimValidator],
+    ) -> ClaimsValidationResult: ...
+
+
+class Owner(Protocol):
+    """The recipe, as far as a session in hand knows it."""
+
+    @property
+    def functions(self) -> Operations: ...
+
+    @property
+    def transfer(self) -> TokenTransfer: ...
+
+
+class SessionContainer:
+    """
+    One session of one user.
+
+    Changes of the access token reach the frontend by themselves when the session came from a request.
+    """
+
+    def __init__(
+        self,
+        *,
+        recipe: Owner,
+        handle: str,
+        user_id: str,
+        recipe_user_id: RecipeUserId,
+        tenant_id: str,
+        payload: Callable[[], dict[str, Any]],
+        access_token: str,
+        access_token_expiry: int,
+        access_token_updated: bool,
+        refresh_token: TokenInfo | None = None,
+        anti_csrf_token: str | None = None,
+    ) -> None:
+        self._recipe = recipe
+        self._handle = handle
+        self._user_id = user_id
+        self._recipe_user_id = recipe_user_id
+        self._tenant_id = tenant_id
+        self._payload_source = payload
+        self._claims: dict[str, Any] | None = None
+        self._access_token = access_token
+        self._access_token_expiry = access_token_expiry
+        self._updated = access_token_updated
+        self._refresh_token = refresh_token
+        self._anti_csrf_token = anti_csrf_token
+        self._attached: tuple[RequestContext, TransferMethod] | None = None
+
+    def __repr__(self) -> str:
+        return f"<SessionContainer {self._handle} of {self._user_id}>"
+
+    def get_user_id(self) -> str:
+        """Return the id of the user: the primary one, when accounts are linked."""
+        return self._user_id
+
+    def get_recipe_user_id(self) -> RecipeUserId:
+        """Return the id of the login method with which the session began."""
+        return self._recipe_user_id
+
+    def get_tenant_id(self) -> str:
+        return self._tenant_id
+
+    def get_handle(self) -> str:
+        """Return the session's name, which stays the same for its whole life."""
+        return self._handle
+
+    def get_access_token(self) -> str:
+        return self._access_token
+
+    def get_access_token_payload(self) -> dict[str, Any]:
+        """Return a copy of the claims of the access token, without what only the protocol needs to know."""
+        return {name: copy_json(value) for name, value in self._payload.items() if name not in SECRET_CLAIMS}
+
+    def get_all_session_tokens_dangerously(self) -> SessionTokens:
+        """Return the tokens themselves, for apps that carry them to the frontend in a way of their own."""
+        return SessionTokens(
+            access_token=self._access_token,
+            front_token=self._front_token(),
+            refresh_token=None if self._refresh_token is None else self._refresh_token.token,
+            anti_csrf_token=self._anti_csrf_token,
+            access_and_front_token_updated=self._updated,
+        )
+
+    def revoke_session(self) -> None:
+        """End the session, in the core and in the frontend."""
+        self._recipe.functions.revoke_session(session_handle=self._handle)
+        if self._attached is not None:
+            # Whatever the core said: the frontend of this very request must not keep tokens of an ended session.
+            context, method = self._attached
+            self._recipe.transfer.clear(context, (method,))
+
+    def get_session_data_from_database(self) -> dict[str, Any]:
+        """
+        Return the app's data that the core keeps with the session.
+
+        :raises Unauthorised: the session has ended.
+        """
+        return self._information().session_data_in_database
+
+    def update_session_data_in_database(self, new_session_data: Mapping[str, Any]) -> None:
+        """
+        Replace the app's data that the core keeps with the session.
+
+        :raises Unauthorised: the session has ended.
+        """
+        updated = self._recipe.functions.update_session_data_in_database(
+            session_handle=self._handle, new_session_data=new_session_data
+        )
+        if not updated:
+            raise Unauthorised("the session does not exist any more")
+
+    def get_time_created(self) -> int:
+        """Return when the session began, in milliseconds since 1970. Raises :class:`Unauthorised` if it has ended."""
+        return self._information().time_created
+
+    def get_expiry(self) -> int:
+        """Return when its refresh token ends, in milliseconds since 1970; raise :class:`Unauthorised` if it is gone."""
+        return self._information().expiry
+
+    def merge_into_access_token_payload(self, access_token_payload_update: Mapping[str, Any]) -> None:
+        """
+        Change the app's part of the access token; a value of None removes a member. Protected claims stay as they are.
+
+        :raises Unauthorised: the session has ended.
+        """
+        payload = merged_payload(self._payload, access_token_payload_update)
+        checked = self._recipe.functions.regenerate_access_token(
+            access_token=self._access_token, new_access_token_payload=payload
+        )
+        if checked is None:
+            raise Unauthorised("the session does not exist any more")
+        if checked.access_token is None:
+            # The access token is too old to be made anew; the next refresh brings the new payload.
+            self._claims = {**self._payload, **payload}
+            return
+        self._take_access_token(checked.access_token)
+
+    def assert_claims(self, claim_validators: Iterable[SessionClaimValidator]) -> None:
+        """
+        Validate claims, fetching what is missing or too old.
+
+        :raises InvalidClaims: with every claim that is not good.
+        """
+        validators = tuple(claim_validators)
+        if not validators:
+            return
+        result = self._recipe.functions.validate_claims(
+            user_id=self._user_id,
+            recipe_user_id=self._recipe_user_id,
+            tenant_id=self._tenant_id,
+            access_token_payload=self.get_access_token_payload(),
+            claim_validators=validators,
+        )
+        if result.access_token_payload_update is not None:
+            self.merge_into_access_token_payload(result.access_token_payload_update)
+        if result.invalid_claims:
+            raise InvalidClaims(result.invalid_claims)
+
+    def fetch_and_set_claim(self, claim: SessionClaim[Any]) -> None:
+        """Fetch a claim's value and put it into the access token. Raises :class:`Unauthorised` if the session ended."""
+        self.merge_into_access_token_payload(
+            build(
+                claim,
+                user_id=self._user_id,
+                recipe_user_id=self._recipe_user_id,
+                tenant_id=self._tenant_id,
+                current_payload=self.get_access_token_payload(),
+            )
+        )
+
+    def set_claim_value(self, claim: SessionClaim[T], value: T) -> None:
+        """Put a value of a claim into the access token. Raises :class:`Unauthorised` if the session ended."""
+        self.merge_into_access_token_payload(claim.add_to_payload({}, value))
+
+    def get_claim_value(self, claim: SessionClaim[T]) -> T | None:
+        """Return the value of a claim in the access token, or None."""
+        return claim.get_value_from_payload(self._payload)
+
+    def remove_claim(self, claim: SessionClaim[Any]) -> None:
+        """Take a claim out of the access token. Raises :class:`Unauthorised` if the session ended."""
+        self.merge_into_access_token_payload({claim.key: None})
+
+    def attach_to_request_response(self, request: Any, transfer_method: TransferMethod) -> None:
+        """
+        Send the session's tokens to the frontend, as far as they are new.
+
+        :param request: any framework's request that came through the middleware, or its environ or context.
+        """
+        context = current.context_of(request)
+        self._attached = context, transfer_method
+        if not self._updated:
+            return
+        transfer = self._recipe.transfer
+        self._send_access_token()
+        if self._refresh_token is not None:
+            refresh = self._refresh_token
+            transfer.attach_refresh_token(context, transfer_method, token=refresh.token, expiry=refresh.expiry)
+        if self._anti_csrf_token is not None:
+            transfer.attach_anti_csrf_token(context, self._anti_csrf_token)
+
+    @property
+    def _payload(self) -> dict[str, Any]:
+        """All claims, read when they are first asked for: many requests only want the user's id."""
+        if self._claims is None:
+            self._claims = self._payload_source()
+        return self._claims
+
+    def _information(self) -> SessionInformation:
+        information = self._recipe.functions.get_session_information(session_handle=self._handle)
+        if information is None:
+            raise Unauthorised("the session does not exist any more")
+        return information
+
+    def _take_access_token(self, access_token: TokenInfo) -> None:
+        self._claims = claims_of(access_token.token)
+        self._access_token = access_token.token
+        self._access_token_expiry = access_token.expiry
+        self._updated = True
+        if self._attached is not None:
+            self._send_access_token()
+
+    def _send_access_token(self) -> None:
+        if self._attached is not None:
+            context, method = self._attached
+            self._recipe.transfer.attach_access_token(
+                context, method, token=self._access_token, front_token=self._front_token()
+            )
+
+    def _front_token(self) -> str:
+        return build_front_token(
+            user_id=self._user_id, access_token_expiry=self._access_token_expiry, payload=self._payload
+        )

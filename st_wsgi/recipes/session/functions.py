@@ -1,0 +1,416 @@
+"""
+What can be done with sessions: interface and default implementation.
+
+CDI 5.4, ``/recipe/session`` and below. Every method can be overridden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import attrs
+
+from st_verify.token import AccessToken
+
+from ...codec import from_json, member
+from ...errors import CoreAnswerInvalid, TokenTheftDetected, TryRefreshToken, Unauthorised
+from ...querier import expect_status, present
+from ...users import RecipeUserId
+from .base import SessionRecipe
+from .claims import SessionClaim, SessionClaimValidator, build, failures, fetch
+from .container import SessionContainer
+from .tokens import claims_of, merged_payload
+from .types import (
+    CheckedSession,
+    ClaimsValidationResult,
+    ClaimValueOk,
+    IssuedSession,
+    SessionDoesNotExist,
+    SessionInformation,
+    StolenSession,
+)
+
+T = TypeVar("T")
+
+
+class SessionFunctions:
+    """The functions of the session recipe."""
+
+    def __init__(self, recipe: SessionRecipe[SessionFunctions, Any]) -> None:
+        self.recipe = recipe
+
+    def create_new_session(
+        self,
+        *,
+        user_id: str,
+        recipe_user_id: RecipeUserId,
+        tenant_id: str,
+        access_token_payload: Mapping[str, Any] | None = None,
+        session_data_in_database: Mapping[str, Any] | None = None,
+        disable_anti_csrf: bool = False,
+    ) -> SessionContainer:
+        """
+        Create a session in the core.
+
+        :param user_id: of the user; the core resolves it from *recipe_user_id* anew.
+        :param access_token_payload: the app's part of the access token.
+        :param session_data_in_database: the app's data that never leaves the core.
+        :param disable_anti_csrf: make no anti-CSRF token, whatever the mode.
+        :raises CoreError: the core did not create it.
+        """
+        config = self.recipe.config
+        body = {
+            "userId": recipe_user_id.value,
+            "userDataInJWT": dict(access_token_payload or {}),
+            "userDataInDatabase": dict(session_data_in_database or {}),
+            "useDynamicSigningKey": config.use_dynamic_access_token_signing_key,
+            "enableAntiCsrf": not disable_anti_csrf and config.anti_csrf == "VIA_TOKEN",
+        }
+        answer = self.recipe.services.core.post("/recipe/session", body, tenant_id=tenant_id)
+        expect_status(answer, "/recipe/session", "OK")
+        return self._issued(from_json(IssuedSession, answer, path="/recipe/session"))
+
+    def get_session(
+        self,
+        *,
+        access_token: str | None,
+        anti_csrf_token: str | None = None,
+        anti_csrf_check: bool = True,
+        session_required: bool = True,
+        check_database: bool = False,
+    ) -> SessionContainer | None:
+        """
+        Verify an access token.
+
+        :param anti_csrf_check: hold the token to *anti_csrf_token* when the mode is ``VIA_TOKEN``.
+        :param session_required: raise without a token; otherwise return None.
+        :param check_database: ask the core whether the session still exists.
+        :raises Unauthorised: there is no token, or none of ours.
+        :raises TryRefreshToken: it must be renewed.
+        :raises CoreUnavailable: the core is needed and cannot be reached.
+        """
+        if access_token is None or (not session_required and not self.recipe.verification.has_form(access_token)):
+            if session_required:
+                raise Unauthorised("there is no session token in the request", clear_tokens=False)
+            return None
+        token = self.recipe.verification.verify(access_token)
+        anti_csrf = anti_csrf_check and self.recipe.config.anti_csrf == "VIA_TOKEN"
+        if anti_csrf:
+            self.recipe.verification.check_anti_csrf(token, anti_csrf_token)
+        # A token right after a refresh is made final by the core the first time that it is used (CDI up to 5.5).
+        if check_database or token.parent_refresh_token_hash_1 is not None:
+            return self._checked(token, access_token, anti_csrf_token, anti_csrf, check_database)
+        return self._verified(token, access_token)
+
+    def refresh_session(
+        self, *, refresh_token: str, anti_csrf_token: str | None = None, disable_anti_csrf: bool = False
+    ) -> SessionContainer:
+        """
+        Trade a refresh token for new tokens.
+
+        :raises Unauthorised: it is not, or no longer, the token of a session.
+        :raises TokenTheftDetected: it was used after its child had been.
+        """
+        path = "/recipe/session/refresh"
+        config = self.recipe.config
+        body = {
+            "refreshToken": refresh_token,
+            "antiCsrfToken": anti_csrf_token,
+            "enableAntiCsrf": not disable_anti_csrf and config.anti_csrf == "VIA_TOKEN",
+            "useDynamicSigningKey": config.use_dynamic_access_token_signing_key,
+        }
+        answer = self.recipe.services.core.post(path, present(body))
+        status = expect_status(answer, path, "OK", "UNAUTHORISED", "TOKEN_THEFT_DETECTED")
+        if status == "UNAUTHORISED":
+            raise Unauthorised("the refresh token is not that of a session", clear_tokens=True)
+        if status == "TOKEN_THEFT_DETECTED":
+            stolen = from_json(StolenSession, member(dict, answer, "session", path=path), path=path)
+            raise TokenTheftDetected(
+                session_handle=stolen.handle, user_id=stolen.user_id, recipe_user_id=stolen.recipe_user_id.value
+            )
+        return self._issued(from_json(IssuedSession, answer, path=path))
+
+    def get_session_information(self, *, session_handle: str) -> SessionInformation | None:
+        """Return what the core keeps of a session, or None if there is no such session."""
+        path = "/recipe/session"
+        answer = self.recipe.services.core.get(path, {"sessionHandle": session_handle})
+        if expect_status(answer, path, "OK", "UNAUTHORISED") != "OK":
+            return None
+        return from_json(SessionInformation, answer, path=path)
+
+    def revoke_session(self, *, session_handle: str) -> bool:
+        """End a session; return whether there was one."""
+        revoked = self.recipe.functions.revoke_multiple_sessions(session_handles=[session_handle])
+        return len(revoked) == 1
+
+    def revoke_multiple_sessions(self, *, session_handles: list[str]) -> list[str]:
+        """End sessions; return the handles of those that there were."""
+        return self._removed({"sessionHandles": session_handles}, tenant_id=None)
+
+    def revoke_all_sessions_for_user(
+        self, *, user_id: str, revoke_sessions_for_linked_accounts: bool = True, tenant_id: str | None = None
+    ) -> list[str]:
+        """
+        End all sessions of a user; return their handles.
+
+        :param tenant_id: only those of one tenant; None for all.
+        """
+        body = {
+            "userId": user_id,
+            "revokeSessionsForLinkedAccounts": revoke_sessions_for_linked_accounts,
+            "revokeAcrossAllTenants": tenant_id is None,
+        }
+        return self._removed(body, tenant_id=tenant_id)
+
+    def get_all_session_handles_for_user(
+        self, *, user_id: str, fetch_sessions_for_all_linked_accounts: bool = True, tenant_id: str | None = None
+    ) -> list[str]:
+        """
+        Return the handles of a user's sessions that have not ended.
+
+        :param tenant_id: only those of one tenant; None for all.
+        """
+        path = "/recipe/session/user"
+        params: dict[str, str | bool] = {
+            "userId": user_id,
+            "fetchSessionsForAllLinkedAccounts": fetch_sessions_for_all_linked_accounts,
+            "fetchAcrossAllTenants": tenant_id is None,
+        }
+        answer = self.recipe.services.core.get(path, params, tenant_id=tenant_id)
+        expect_status(answer, path, "OK")
+        return _texts(answer, "sessionHandles", path)
+
+    def update_session_data_in_database(self, *, session_handle: str, new_session_data: Mapping[str, Any]) -> bool:
+        """Replace the app's data that the core keeps with a session; return whether there is such a session."""
+        path = "/recipe/session/data"
+        body = {"sessionHandle": session_handle, "userDataInDatabase": dict(new_session_data)}
+        return expect_status(self.recipe.services.core.put(path, body), path, "OK", "UNAUTHORISED") == "OK"
+
+    def merge_into_access_token_payload(
+        self, *, session_handle: str, access_token_payload_update: Mapping[str, Any]
+    ) -> bool:
+        """
+        Change the app's part of a session's access tokens; a value of None removes a member.
+
+        It shows in the next access token. Protected claims stay as they are.
+
+        :return: whether there is such a session.
+        """
+        information = self.recipe.functions.get_session_information(session_handle=session_handle)
+        if information is None:
+            return False
+        payload = merged_payload(information.custom_claims_in_access_token_payload, access_token_payload_update)
+        path = "/recipe/jwt/data"
+        answer = self.recipe.services.core.put(path, {"sessionHandle": session_handle, "userDataInJWT": payload})
+        return expect_status(answer, path, "OK", "UNAUTHORISED") == "OK"
+
+    def regenerate_access_token(
+        self, *, access_token: str, new_access_token_payload: Mapping[str, Any] | None = None
+    ) -> CheckedSession | None:
+        """
+        Make an access token anew with another payload, or with the stored one.
+
+        :return: None if there is no such session; without an access token if the old one has expired.
+        """
+        path = "/recipe/session/regenerate"
+        payload = None if new_access_token_payload is None else dict(new_access_token_payload)
+        body = present({"accessToken": access_token, "userDataInJWT": payload})
+        answer = self.recipe.services.core.post(path, body)
+        if expect_status(answer, path, "OK", "UNAUTHORISED") != "OK":
+            return None
+        return from_json(CheckedSession, answer, path=path)
+
+    def get_global_claim_validators(
+        self,
+        *,
+        tenant_id: str,
+        user_id: str,
+        recipe_user_id: RecipeUserId,
+        claim_validators_added_by_other_recipes: list[SessionClaimValidator],
+    ) -> list[SessionClaimValidator]:
+        """Return the validators that every session has to pass. An override may add or remove some."""
+        return claim_validators_added_by_other_recipes
+
+    def validate_claims(
+        self,
+        *,
+        user_id: str,
+        recipe_user_id: RecipeUserId,
+        tenant_id: str,
+        access_token_payload: dict[str, Any],
+        claim_validators: Iterable[SessionClaimValidator],
+    ) -> ClaimsValidationResult:
+        """
+        Validate claims, fetching what is missing or too old.
+
+        A validator that raises, or returns something else than a result, fails with a reason that says no more.
+        """
+        validators = tuple(claim_validators)
+        payload = access_token_payload
+        for validator in validators:
+            if validator.claim is not None and validator.should_refetch(payload):
+                value = fetch(
+                    validator.claim,
+                    user_id=user_id,
+                    recipe_user_id=recipe_user_id,
+                    tenant_id=tenant_id,
+                    current_payload=payload,
+                )
+                if value is not None:
+                    payload = validator.claim.add_to_payload(payload, value)
+        return ClaimsValidationResult(
+            invalid_claims=failures(validators, payload),
+            access_token_payload_update=None if payload == access_token_payload else payload,
+        )
+
+    def validate_claims_for_session_handle(
+        self,
+        *,
+        session_handle: str,
+        override_global_claim_validators: Callable[
+            [list[SessionClaimValidator], SessionInformation], Iterable[SessionClaimValidator]
+        ]
+        | None = None,
+    ) -> ClaimsValidationResult | SessionDoesNotExist:
+        """Validate the claims of a session that is not in hand; values that were fetched are stored."""
+        functions = self.recipe.functions
+        information = functions.get_session_information(session_handle=session_handle)
+        if information is None:
+            return SessionDoesNotExist()
+        validators = functions.get_global_claim_validators(
+            tenant_id=information.tenant_id,
+            user_id=information.user_id,
+            recipe_user_id=information.recipe_user_id,
+            claim_validators_added_by_other_recipes=list(self.recipe.claim_validators),
+        )
+        if override_global_claim_validators is not None:
+            validators = list(override_global_claim_validators(validators, information))
+        result = functions.validate_claims(
+            user_id=information.user_id,
+            recipe_user_id=information.recipe_user_id,
+            tenant_id=information.tenant_id,
+            access_token_payload=information.custom_claims_in_access_token_payload,
+            claim_validators=validators,
+        )
+        update = result.access_token_payload_update
+        if update is not None and not functions.merge_into_access_token_payload(
+            session_handle=session_handle, access_token_payload_update=update
+        ):
+            return SessionDoesNotExist()
+        return attrs.evolve(result, access_token_payload_update=None)
+
+    def fetch_and_set_claim(self, *, session_handle: str, claim: SessionClaim[Any]) -> bool:
+        """Fetch a claim's value and store it with a session; return whether there is such a session."""
+        information = self.recipe.functions.get_session_information(session_handle=session_handle)
+        if information is None:
+            return False
+        update = build(
+            claim,
+            user_id=information.user_id,
+            recipe_user_id=information.recipe_user_id,
+            tenant_id=information.tenant_id,
+            current_payload=information.custom_claims_in_access_token_payload,
+        )
+        return self.recipe.functions.merge_into_access_token_payload(
+            session_handle=session_handle, access_token_payload_update=update
+        )
+
+    def set_claim_value(self, *, session_handle: str, claim: SessionClaim[T], value: T) -> bool:
+        """Store a value of a claim with a session; return whether there is such a session."""
+        return self.recipe.functions.merge_into_access_token_payload(
+            session_handle=session_handle, access_token_payload_update=claim.add_to_payload({}, value)
+        )
+
+    def get_claim_value(self, *, session_handle: str, claim: SessionClaim[Any]) -> ClaimValueOk | SessionDoesNotExist:
+        """Return the value of a claim that is stored with a session."""
+        information = self.recipe.functions.get_session_information(session_handle=session_handle)
+        if information is None:
+            return SessionDoesNotExist()
+        return ClaimValueOk(claim.get_value_from_payload(information.custom_claims_in_access_token_payload))
+
+    def remove_claim(self, *, session_handle: str, claim: SessionClaim[Any]) -> bool:
+        """Take a claim out of a session; return whether there is such a session."""
+        return self.recipe.functions.merge_into_access_token_payload(
+            session_handle=session_handle, access_token_payload_update={claim.key: None}
+        )
+
+    def _issued(self, issued: IssuedSession) -> SessionContainer:
+        return SessionContainer(
+            recipe=self.recipe,
+            handle=issued.session.handle,
+            user_id=issued.session.user_id,
+            recipe_user_id=issued.session.recipe_user_id,
+            tenant_id=issued.session.tenant_id,
+            payload=lambda: claims_of(issued.access_token.token),
+            access_token=issued.access_token.token,
+            access_token_expiry=issued.access_token.expiry,
+            access_token_updated=True,
+            refresh_token=issued.refresh_token,
+            anti_csrf_token=issued.anti_csrf_token,
+        )
+
+    def _verified(self, token: AccessToken, access_token: str) -> SessionContainer:
+        return SessionContainer(
+            recipe=self.recipe,
+            handle=token.session_handle,
+            user_id=token.user_id,
+            recipe_user_id=RecipeUserId(token.recipe_user_id),
+            tenant_id=token.tenant_id,
+            payload=token.payload,
+            access_token=access_token,
+            access_token_expiry=token.expires_at * 1000,
+            access_token_updated=False,
+        )
+
+    def _checked(
+        self,
+        token: AccessToken,
+        access_token: str,
+        anti_csrf_token: str | None,
+        anti_csrf: bool,
+        check_database: bool,
+    ) -> SessionContainer:
+        """Ask the core about a token that is good by itself; what it renews goes to the frontend."""
+        path = "/recipe/session/verify"
+        body = {
+            "accessToken": access_token,
+            "antiCsrfToken": anti_csrf_token,
+            "doAntiCsrfCheck": anti_csrf,
+            "enableAntiCsrf": self.recipe.config.anti_csrf == "VIA_TOKEN",
+            "checkDatabase": check_database,
+        }
+        answer = self.recipe.services.core.post(path, present(body))
+        status = expect_status(answer, path, "OK", "UNAUTHORISED", "TRY_REFRESH_TOKEN")
+        if status == "UNAUTHORISED":
+            raise Unauthorised("the session has ended")
+        if status == "TRY_REFRESH_TOKEN":
+            raise TryRefreshToken("the core wants this token renewed")
+        checked = from_json(CheckedSession, answer, path=path)
+        renewed = checked.access_token
+        if renewed is None:
+            return self._verified(token, access_token)
+        return SessionContainer(
+            recipe=self.recipe,
+            handle=checked.session.handle,
+            user_id=checked.session.user_id,
+            recipe_user_id=checked.session.recipe_user_id,
+            tenant_id=checked.session.tenant_id,
+            payload=lambda: claims_of(renewed.token),
+            access_token=renewed.token,
+            access_token_expiry=renewed.expiry,
+            access_token_updated=True,
+        )
+
+    def _removed(self, body: dict[str, Any], *, tenant_id: str | None) -> list[str]:
+        path = "/recipe/session/remove"
+        answer = self.recipe.services.core.post(path, body, tenant_id=tenant_id)
+        expect_status(answer, path, "OK")
+        return _texts(answer, "sessionHandlesRevoked", path)
+
+
+def _texts(answer: Mapping[str, Any], name: str, path: str) -> list[str]:
+    values = member(list, answer, name, path=path)
+    if not all(isinstance(value, str) for value in values):
+        raise CoreAnswerInvalid(path=path, problem=f"{name} is not a list of texts")
+    return values

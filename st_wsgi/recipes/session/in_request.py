@@ -1,0 +1,211 @@
+"""
+Sessions of a request: read, made and refreshed where the tokens are, in its cookies and headers.
+
+The order of the checks is part of the protocol: nothing up to the look-up of the signing key causes a call, a missing
+token never clears what a parallel request may just have set, and the header decides before the cookie.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+from ...context import RequestContext
+from ...errors import DuplicateSessionCookies, TryRefreshToken, Unauthorised
+from ...users import RecipeUserId
+from ..openid import OpenId
+from .base import SessionRecipe
+from .claims import SessionClaimValidator, build
+from .container import SessionContainer
+from .functions import SessionFunctions
+from .tokens import without_protected_claims
+from .transfer import ANTI_CSRF, Sent
+from .types import TRANSFER_METHODS, TransferMethod
+
+AnySession: TypeAlias = SessionRecipe[SessionFunctions, Any]
+OverrideGlobalClaimValidators: TypeAlias = Callable[
+    [list[SessionClaimValidator], SessionContainer], Iterable[SessionClaimValidator]
+]
+"""From the global validators and the session to the validators to use."""
+
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
+_WITHOUT_SESSION = frozenset({"OPTIONS", "TRACE"})
+
+_log = logging.getLogger("st_wsgi.session")
+
+
+def get_session(
+    recipe: AnySession,
+    context: RequestContext,
+    *,
+    session_required: bool = True,
+    anti_csrf_check: bool | None = None,
+    check_database: bool = False,
+    override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
+) -> SessionContainer | None:
+    """Return the session of a request; what the core renews goes into the response."""
+    method = "" if context.environ is None else context.environ.get("REQUEST_METHOD", "")
+    sent = recipe.transfer.read(context)
+    if sent.legacy_cookie:
+        raise TryRefreshToken("the request carries a session of a very old SDK")
+    found = None if method in _WITHOUT_SESSION else _access_token(recipe, context, sent)
+    if found is None:
+        if session_required:
+            raise Unauthorised("there is no session token in the request", clear_tokens=False)
+        return None
+    access_token, transfer_method = found
+    check = method not in _SAFE_METHODS if anti_csrf_check is None else anti_csrf_check
+    check = check and transfer_method == "cookie"
+    if check and recipe.transfer.anti_csrf(context) == "VIA_CUSTOM_HEADER" and not context.header("rid"):
+        raise TryRefreshToken("the request has no rid header, which shows that a script of the website sent it")
+    session = recipe.functions.get_session(
+        access_token=access_token,
+        anti_csrf_token=context.header(ANTI_CSRF),
+        anti_csrf_check=check,
+        session_required=session_required,
+        check_database=check_database,
+    )
+    if session is None:
+        return None
+    # Attached before the claims are checked, so that what checking them renews is not lost.
+    session.attach_to_request_response(context, transfer_method)
+    session.assert_claims(required_claim_validators(recipe, session, override_global_claim_validators))
+    context.session = session
+    return session
+
+
+def create_new_session(
+    recipe: AnySession,
+    context: RequestContext,
+    *,
+    tenant_id: str,
+    recipe_user_id: RecipeUserId,
+    user_id: str,
+    access_token_payload: Mapping[str, Any] | None = None,
+    session_data_in_database: Mapping[str, Any] | None = None,
+) -> SessionContainer:
+    """Make a session and send its tokens with the response to this request."""
+    method = recipe.transfer.creation_method(context)
+    session = recipe.functions.create_new_session(
+        user_id=user_id,
+        recipe_user_id=recipe_user_id,
+        tenant_id=tenant_id,
+        access_token_payload=full_payload(
+            recipe,
+            access_token_payload or {},
+            user_id=user_id,
+            recipe_user_id=recipe_user_id,
+            tenant_id=tenant_id,
+        ),
+        session_data_in_database=session_data_in_database,
+        disable_anti_csrf=method == "header",
+    )
+    _clear_other_transport(recipe, context, method)
+    session.attach_to_request_response(context, method)
+    context.session = session
+    return session
+
+
+def refresh_session(recipe: AnySession, context: RequestContext) -> SessionContainer:
+    """Trade the request's refresh token for new tokens and send them with the response."""
+    sent = recipe.transfer.read(context)
+    policy = recipe.transfer.policy(context, creating=False)
+    if policy != "header" and (len(sent.access_cookies) > 1 or len(sent.refresh_cookies) > 1):
+        _refuse_duplicates(recipe, context)
+    header = sent.header if policy != "cookie" else None
+    cookie = sent.refresh_cookies[0] if policy != "header" and sent.refresh_cookies else None
+    refresh_token = header or cookie
+    if not refresh_token:
+        if sent.legacy_cookie:
+            recipe.transfer.clear_legacy_cookie(context)
+        raise Unauthorised("there is no refresh token in the request")
+    method: TransferMethod = "header" if header else "cookie"
+    disable_anti_csrf = method == "header"
+    if method == "cookie" and recipe.transfer.anti_csrf(context) == "VIA_CUSTOM_HEADER":
+        if not context.header("rid"):
+            raise Unauthorised("the request has no rid header, which shows that a script of the website sent it")
+        disable_anti_csrf = True
+    session = recipe.functions.refresh_session(
+        refresh_token=refresh_token,
+        anti_csrf_token=context.header(ANTI_CSRF),
+        disable_anti_csrf=disable_anti_csrf,
+    )
+    _clear_other_transport(recipe, context, method)
+    session.attach_to_request_response(context, method)
+    if sent.legacy_cookie:
+        recipe.transfer.clear_legacy_cookie(context)
+    context.session = session
+    return session
+
+
+def full_payload(
+    recipe: AnySession,
+    payload: Mapping[str, Any],
+    *,
+    user_id: str,
+    recipe_user_id: RecipeUserId,
+    tenant_id: str,
+) -> dict[str, Any]:
+    """Return the payload of a new access token: the app's without protected names, the issuer, and all claims."""
+    full = without_protected_claims(payload)
+    openid = recipe.services.get(OpenId)
+    full["iss"] = openid.functions.get_open_id_discovery_configuration().issuer
+    for claim in recipe.claims:
+        full |= build(claim, user_id=user_id, recipe_user_id=recipe_user_id, tenant_id=tenant_id, current_payload=full)
+    return full
+
+
+def required_claim_validators(
+    recipe: AnySession, session: SessionContainer, override: OverrideGlobalClaimValidators | None
+) -> list[SessionClaimValidator]:
+    """Return the validators that a session has to pass."""
+    validators = recipe.functions.get_global_claim_validators(
+        tenant_id=session.get_tenant_id(),
+        user_id=session.get_user_id(),
+        recipe_user_id=session.get_recipe_user_id(),
+        claim_validators_added_by_other_recipes=list(recipe.claim_validators),
+    )
+    return validators if override is None else list(override(validators, session))
+
+
+def _access_token(recipe: AnySession, context: RequestContext, sent: Sent) -> tuple[str, TransferMethod] | None:
+    policy = recipe.transfer.policy(context, creating=False)
+    if policy != "cookie" and sent.header is not None and recipe.verification.has_form(sent.header):
+        return sent.header, "header"
+    if policy == "header" or not sent.access_cookies:
+        return None
+    if len(sent.access_cookies) > 1:
+        raise TryRefreshToken("the request carries more than one access token cookie")
+    cookie = sent.access_cookies[0]
+    return (cookie, "cookie") if recipe.verification.has_form(cookie) else None
+
+
+def _clear_other_transport(recipe: AnySession, context: RequestContext, method: TransferMethod) -> None:
+    """Have the frontend forget the tokens of the transport that is not used, so that it never has two sessions."""
+    sent = recipe.transfer.read(context)
+    carried: dict[TransferMethod, bool] = {
+        "cookie": bool(sent.access_cookies or sent.refresh_cookies),
+        "header": sent.header is not None,
+    }
+    for other in TRANSFER_METHODS:
+        if other != method and carried[other]:
+            recipe.transfer.clear_transport(context, other)
+
+
+def _refuse_duplicates(recipe: AnySession, context: RequestContext) -> None:
+    """
+    Answer a refresh whose cookies are there twice, one of them from a cookie domain that was configured earlier.
+
+    :raises DuplicateSessionCookies: the older domain is known; its cookies are cleared and the next refresh succeeds.
+    :raises Unauthorised: it is not known.
+    """
+    if recipe.config.older_cookie_domain is not None:
+        recipe.transfer.clear_cookies_of(context, recipe.transfer.older_cookie_domain())
+        raise DuplicateSessionCookies
+    _log.warning(
+        "a refresh request carries a session cookie twice, which happens after cookie_domain was changed; "
+        "set older_cookie_domain to the former value ('' if there was none) so that users stay signed in"
+    )
+    recipe.transfer.clear_cookies_of(context, None)
+    raise Unauthorised("the request carries a session cookie twice")

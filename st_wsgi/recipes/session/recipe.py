@@ -1,0 +1,129 @@
+"""The session recipe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from ...changes import SameSite
+from ...context import RequestContext
+from ...errors import (
+    Answerable,
+    ConfigError,
+    DuplicateSessionCookies,
+    InvalidClaims,
+    SessionError,
+    TokenTheftDetected,
+    TryRefreshToken,
+    Unauthorised,
+)
+from ...override import Override
+from ..openid import OpenId
+from .apis import SessionAPIs
+from .base import SessionRecipe
+from .functions import SessionFunctions
+from .routes import ROUTES
+from .types import AntiCsrf, ErrorHandlers, GetTokenTransferMethod, SessionConfig
+
+
+class Session(SessionRecipe[SessionFunctions, SessionAPIs]):
+    """
+    Sessions with short access tokens, rotating refresh tokens and theft detection.
+
+    :param cookie_domain: share the cookies with the sub-domains of this domain.
+    :param older_cookie_domain: the former *cookie_domain* after a change (an empty text if there was none), so that its
+        cookies are cleared.
+    :param cookie_secure: default: whether ``api_domain`` is https.
+    :param cookie_same_site: default: ``none`` if website and API are on different sites, else ``lax``.
+    :param session_expired_status_code: the status that makes the frontend refresh, default 401.
+    :param invalid_claim_status_code: the status for failed claims, default 403.
+    :param anti_csrf: default: ``VIA_CUSTOM_HEADER`` if website and API are on different sites, else ``NONE``.
+    :param get_token_transfer_method: from the request, and whether a session is being created, to ``cookie``,
+        ``header`` or ``any``. Default: what the frontend asks for.
+    :param error_handlers: other answers than the protocol's.
+    :param use_dynamic_access_token_signing_key: sign access tokens with a key that changes now and then.
+    :param expose_access_token_to_frontend_in_cookie_based_auth: let the website's scripts see the access token.
+    :param jwks_refresh_interval_sec: seconds after which the signing keys are fetched anew at the latest.
+    :param override: changes of the functions and APIs.
+    :raises ConfigError: settings contradict each other.
+    """
+
+    id = "session"
+    requires = (OpenId,)
+    routes = ROUTES
+    answers = (SessionError,)
+    functions_class = SessionFunctions
+    apis_class = SessionAPIs
+
+    def __init__(
+        self,
+        *,
+        cookie_domain: str | None = None,
+        older_cookie_domain: str | None = None,
+        cookie_secure: bool | None = None,
+        cookie_same_site: SameSite | None = None,
+        session_expired_status_code: int = 401,
+        invalid_claim_status_code: int = 403,
+        anti_csrf: AntiCsrf | None = None,
+        get_token_transfer_method: GetTokenTransferMethod | None = None,
+        error_handlers: ErrorHandlers | None = None,
+        use_dynamic_access_token_signing_key: bool = True,
+        expose_access_token_to_frontend_in_cookie_based_auth: bool = False,
+        jwks_refresh_interval_sec: int = 14400,
+        override: Override[SessionFunctions, SessionAPIs] | None = None,
+    ) -> None:
+        if session_expired_status_code == invalid_claim_status_code:
+            raise ConfigError("session_expired_status_code and invalid_claim_status_code must differ")
+        _one_of("cookie_same_site", cookie_same_site, ("none", "lax", "strict", None))
+        _one_of("anti_csrf", anti_csrf, ("VIA_TOKEN", "VIA_CUSTOM_HEADER", "NONE", None))
+        config = SessionConfig(
+            cookie_domain=cookie_domain,
+            older_cookie_domain=older_cookie_domain,
+            cookie_secure=cookie_secure,
+            cookie_same_site=cookie_same_site,
+            session_expired_status_code=session_expired_status_code,
+            invalid_claim_status_code=invalid_claim_status_code,
+            anti_csrf=anti_csrf,
+            get_token_transfer_method=get_token_transfer_method,
+            error_handlers=ErrorHandlers() if error_handlers is None else error_handlers,
+            use_dynamic_access_token_signing_key=use_dynamic_access_token_signing_key,
+            expose_access_token_to_frontend_in_cookie_based_auth=expose_access_token_to_frontend_in_cookie_based_auth,
+            jwks_refresh_interval_sec=jwks_refresh_interval_sec,
+        )
+        super().__init__(config, override)
+
+    def answer(self, error: Answerable, context: RequestContext) -> Response:
+        """
+        Return the response to a session error, and record what the frontend has to forget.
+
+        Tokens are cleared in both transports, since an override may have attached fresh ones before it raised.
+        """
+        handlers = self.config.error_handlers
+        if isinstance(error, TokenTheftDetected):
+            self.functions.revoke_session(session_handle=error.session_handle)
+            self.transfer.clear(context)
+            if handlers.on_token_theft_detected is not None:
+                return handlers.on_token_theft_detected(error, context)
+        elif isinstance(error, Unauthorised):
+            if error.clear_tokens:
+                self.transfer.clear(context)
+            if handlers.on_unauthorised is not None:
+                return handlers.on_unauthorised(error, context)
+        elif isinstance(error, TryRefreshToken):
+            if handlers.on_try_refresh_token is not None:
+                return handlers.on_try_refresh_token(error, context)
+        elif isinstance(error, InvalidClaims):
+            if handlers.on_invalid_claim is not None:
+                return handlers.on_invalid_claim(error, context)
+            return error.plain_response(self.config.invalid_claim_status_code)
+        elif isinstance(error, DuplicateSessionCookies):
+            if handlers.on_clear_duplicate_session_cookies is not None:
+                return handlers.on_clear_duplicate_session_cookies(error, context)
+            return error.plain_response()
+        return error.plain_response(self.config.session_expired_status_code)
+
+
+def _one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
+    if value not in allowed:
+        raise ConfigError(f"{name} must be one of {', '.join(str(one) for one in allowed)}, not {value!r}")

@@ -1,0 +1,62 @@
+"""What the frontend is told of an access token."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from st_verify import strict_json
+
+from ...errors import CoreAnswerInvalid
+from .types import PROTECTED_CLAIMS
+
+
+def build_front_token(*, user_id: str, access_token_expiry: int, payload: Mapping[str, Any]) -> str:
+    """
+    Return the ``front-token``: standard base64 of compact JSON with sorted keys (supertokens-python,
+    ``recipe/session/utils.py``). The frontends compare its text to see whether the payload changed.
+
+    :param access_token_expiry: milliseconds since 1970.
+    """
+    told = {"ate": access_token_expiry, "uid": user_id, "up": dict(payload)}
+    return base64.b64encode(json.dumps(told, separators=(",", ":"), sort_keys=True).encode("utf-8")).decode("ascii")
+
+
+def claims_of(access_token: str) -> dict[str, Any]:
+    """
+    Return the claims of an access token that the core has just handed out, which needs no verification.
+
+    :raises CoreAnswerInvalid: it is no access token.
+    """
+    try:
+        payload = access_token.split(".")[1]
+        claims = strict_json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, ValueError):
+        claims = None
+    if not isinstance(claims, dict):
+        raise CoreAnswerInvalid(path="/recipe/session", problem="accessToken is not a token")
+    return claims
+
+
+def without_protected_claims(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of *payload* without the members that are the protocol's."""
+    return {name: value for name, value in payload.items() if name not in PROTECTED_CLAIMS}
+
+
+def merged_payload(current: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the app's payload with *update* merged into it: a value of None removes a member.
+
+    The issuer stays as it is; no other protected claim is part of what is stored.
+    """
+    merged = without_protected_claims(current)
+    if "iss" in current:
+        merged["iss"] = current["iss"]
+    for name, value in without_protected_claims(update).items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = value
+    return merged

@@ -1,0 +1,252 @@
+"""
+How tokens travel between the frontend and us: cookies and headers, read from the request, recorded for the response.
+
+Everything that depends on the website's origin (SameSite, anti-CSRF) is worked out for each request: with an origin
+function, one request says nothing about the next.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+from collections.abc import Callable
+
+import attrs
+
+from st_verify.headers import bearer_token, cookie_values
+
+from ...changes import SameSite
+from ...config import AppInfo
+from ...context import RequestContext
+from ...errors import ConfigError
+from ...urls import host_of, is_ip_address, is_local, is_public_suffix, registrable_domain, scheme_of
+from .types import TRANSFER_METHODS, AntiCsrf, SessionConfig, TransferMethod, TransferPolicy
+
+ACCESS_COOKIE = "sAccessToken"
+REFRESH_COOKIE = "sRefreshToken"
+LEGACY_COOKIE = "sIdRefreshToken"
+ACCESS_HEADER = "st-access-token"
+REFRESH_HEADER = "st-refresh-token"
+FRONT_TOKEN = "front-token"
+ANTI_CSRF = "anti-csrf"
+
+_ONE_YEAR_MS = 31_536_000_000
+_BROWSER_COOKIE_LIMIT = 4096
+
+_log = logging.getLogger("st_wsgi.session")
+
+
+@attrs.frozen
+class Sent:
+    """
+    The tokens of a request.
+
+    :param header: the single word after ``Bearer``, or None.
+    :param access_cookies: the values of all cookies of that name.
+    :param refresh_cookies: the values of all cookies of that name.
+    :param legacy_cookie: whether the request carries the cookie of very old SDKs.
+    """
+
+    header: str | None = attrs.field(repr=False)
+    access_cookies: tuple[str, ...] = attrs.field(repr=False)
+    refresh_cookies: tuple[str, ...] = attrs.field(repr=False)
+    legacy_cookie: bool
+
+
+class TokenTransfer:
+    """
+    The rules of one app.
+
+    :raises ConfigError: the settings contradict each other or the app's domains.
+    """
+
+    def __init__(self, *, config: SessionConfig, app_info: AppInfo, clock: Callable[[], float] = time.time) -> None:
+        self._config = config
+        self._app_info = app_info
+        self._clock = clock
+        self._api_host = host_of(app_info.api_domain)
+        self._secure = (
+            scheme_of(app_info.api_domain) == "https" if config.cookie_secure is None else config.cookie_secure
+        )
+        self._domain = _cookie_domain(config.cookie_domain, self._api_host)
+        self._refresh_path = app_info.public_base_path + "/session/refresh"
+        self._same_site_of = functools.lru_cache(maxsize=256)(self._compute_same_site)
+        if app_info.fixed_origin is not None:
+            self._refuse_insecure_cookies(app_info.fixed_origin)
+
+    def anti_csrf(self, context: RequestContext) -> AntiCsrf:
+        """Return how a request proves that the website's own script sent it."""
+        return self.anti_csrf_for(self._origin(context))
+
+    def anti_csrf_for(self, origin: str) -> AntiCsrf:
+        """Return the same for a website's origin."""
+        if self._config.anti_csrf is not None:
+            return self._config.anti_csrf
+        return "VIA_CUSTOM_HEADER" if self._same_site_of(origin) == "none" else "NONE"
+
+    def same_site(self, context: RequestContext) -> SameSite:
+        """Return the SameSite attribute of the cookies in the answer to this request."""
+        return self._same_site_of(self._origin(context))
+
+    def policy(self, context: RequestContext, *, creating: bool) -> TransferPolicy:
+        """Return how tokens may travel in this request."""
+        choose = self._config.get_token_transfer_method
+        if choose is not None and context.request is not None:
+            chosen = choose(context.request, creating)
+            if chosen not in ("cookie", "header", "any"):
+                raise ConfigError(f"get_token_transfer_method must return cookie, header or any, not {chosen!r}")
+            return chosen
+        if not creating:
+            return "any"
+        mode = context.header("st-auth-mode")
+        return mode if mode in ("cookie", "header") else "any"  # type: ignore[return-value]
+
+    def creation_method(self, context: RequestContext) -> TransferMethod:
+        """
+        Return how the tokens of a new session travel.
+
+        :raises ConfigError: by cookies that no browser would keep.
+        """
+        policy = self.policy(context, creating=True)
+        if policy == "any":
+            policy = "cookie" if context.header("st-auth-mode") == "cookie" else "header"
+        if policy == "cookie":
+            self._refuse_insecure_cookies(self._origin(context))
+        return policy
+
+    def read(self, context: RequestContext) -> Sent:
+        """Return the tokens that the request carries, none of them judged."""
+        environ = context.environ or {}
+        cookies = environ.get("HTTP_COOKIE", "")
+        return Sent(
+            header=bearer_token(environ.get("HTTP_AUTHORIZATION", "")),
+            access_cookies=tuple(cookie_values(cookies, ACCESS_COOKIE)),
+            refresh_cookies=tuple(cookie_values(cookies, REFRESH_COOKIE)),
+            legacy_cookie=bool(cookie_values(cookies, LEGACY_COOKIE)),
+        )
+
+    def attach_access_token(
+        self, context: RequestContext, method: TransferMethod, *, token: str, front_token: str
+    ) -> None:
+        """Record an access token and what the frontend is told of it."""
+        changes = context.changes
+        changes.set_header(FRONT_TOKEN, front_token, expose=True)
+        changes.set_header("Cache-Control", "no-store")
+        if method == "cookie":
+            self._set_cookie(
+                context, ACCESS_COOKIE, token, path="/", expires_ms=self._in_one_year(), domain=self._domain
+            )
+        if method == "header" or self._config.expose_access_token_to_frontend_in_cookie_based_auth:
+            changes.set_header(ACCESS_HEADER, token, expose=True)
+
+    def attach_refresh_token(self, context: RequestContext, method: TransferMethod, *, token: str, expiry: int) -> None:
+        """
+        Record a refresh token.
+
+        :param expiry: milliseconds since 1970.
+        """
+        if method == "cookie":
+            self._set_cookie(
+                context, REFRESH_COOKIE, token, path=self._refresh_path, expires_ms=expiry, domain=self._domain
+            )
+        else:
+            context.changes.set_header(REFRESH_HEADER, token, expose=True)
+
+    def attach_anti_csrf_token(self, context: RequestContext, token: str) -> None:
+        """Record the anti-CSRF token, which a script of the website sends back in a header."""
+        context.changes.set_header(ANTI_CSRF, token, expose=True)
+
+    def clear(self, context: RequestContext, methods: tuple[TransferMethod, ...] = TRANSFER_METHODS) -> None:
+        """Record that the frontend forgets its tokens, and with them the session."""
+        changes = context.changes
+        for method in methods:
+            self.clear_transport(context, method)
+        changes.drop_header(ANTI_CSRF)
+        changes.set_header(FRONT_TOKEN, "remove", expose=True)
+        changes.set_header("Cache-Control", "no-store")
+
+    def clear_transport(self, context: RequestContext, method: TransferMethod) -> None:
+        """Record that the tokens of one transport go, while the session lives on in the other one."""
+        if method == "cookie":
+            self.clear_cookies_of(context, self._domain)
+        else:
+            context.changes.set_header(ACCESS_HEADER, "", expose=True)
+            context.changes.set_header(REFRESH_HEADER, "", expose=True)
+
+    def clear_legacy_cookie(self, context: RequestContext) -> None:
+        """Record that the cookie of very old SDKs goes."""
+        self._set_cookie(context, LEGACY_COOKIE, "", path="/", expires_ms=0, domain=self._domain)
+
+    def clear_cookies_of(self, context: RequestContext, domain: str | None) -> None:
+        """Record that the cookies of one cookie domain go; None stands for cookies of just this host."""
+        for name, path in ((ACCESS_COOKIE, "/"), (REFRESH_COOKIE, self._refresh_path)):
+            self._set_cookie(context, name, "", path=path, expires_ms=0, domain=domain)
+
+    def older_cookie_domain(self) -> str | None:
+        """Return the older cookie domain as it stands in a cookie: None for cookies of just this host."""
+        return self._config.older_cookie_domain or None
+
+    def _set_cookie(
+        self, context: RequestContext, name: str, value: str, *, path: str, expires_ms: int, domain: str | None
+    ) -> None:
+        if len(value) > _BROWSER_COOKIE_LIMIT:
+            _log.warning(
+                "the cookie %s has %d bytes and browsers drop cookies above %d: "
+                "keep less in the access token payload, or use header-based sessions",
+                name,
+                len(value),
+                _BROWSER_COOKIE_LIMIT,
+            )
+        context.changes.set_cookie(
+            name,
+            value,
+            path=path,
+            domain=domain,
+            secure=self._secure,
+            same_site=self.same_site(context),
+            expires_ms=expires_ms,
+        )
+
+    def _in_one_year(self) -> int:
+        return int(self._clock() * 1000) + _ONE_YEAR_MS
+
+    def _origin(self, context: RequestContext) -> str:
+        fixed = self._app_info.fixed_origin
+        return self._app_info.origin_for(context.request, context.user_context) if fixed is None else fixed
+
+    def _compute_same_site(self, origin: str) -> SameSite:
+        if self._config.cookie_same_site is not None:
+            return self._config.cookie_same_site
+        same_scheme = scheme_of(origin) == scheme_of(self._app_info.api_domain)
+        same_site = registrable_domain(host_of(origin)) == registrable_domain(self._api_host)
+        return "lax" if same_scheme and same_site else "none"
+
+    def _refuse_insecure_cookies(self, origin: str) -> None:
+        if self._secure or self._same_site_of(origin) != "none":
+            return
+        if _is_development(self._api_host) and _is_development(host_of(origin)):
+            return
+        raise ConfigError(
+            "website and API are on different sites, so browsers keep the session cookies only over https: use an "
+            "https api_domain (and leave cookie_secure alone), or header-based sessions only"
+        )
+
+
+def _is_development(host: str) -> bool:
+    return is_local(host) or host.startswith("localhost") or is_ip_address(host)
+
+
+def _cookie_domain(domain: str | None, api_host: str) -> str | None:
+    if domain is None:
+        return None
+    bare = domain.strip().lower().lstrip(".")
+    if _is_development(bare):
+        if bare != api_host:
+            raise ConfigError(f"cookie_domain {domain!r} is not a parent of the API's host {api_host}")
+        return bare
+    if not (api_host == bare or api_host.endswith("." + bare)):
+        raise ConfigError(f"cookie_domain {domain!r} is not a parent of the API's host {api_host}")
+    if is_public_suffix(bare):
+        raise ConfigError(f"cookie_domain {domain!r} is a public suffix: browsers refuse cookies for it")
+    return domain.strip().lower()

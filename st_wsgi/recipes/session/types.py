@@ -1,0 +1,202 @@
+"""Settings, results and values of the session recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import attrs
+from werkzeug.wrappers import Response
+
+from ...changes import SameSite
+from ...context import RequestContext
+from ...errors import (
+    DuplicateSessionCookies,
+    InvalidClaims,
+    TokenTheftDetected,
+    TryRefreshToken,
+    Unauthorised,
+)
+from ...users import RecipeUserId
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Request
+
+TransferMethod: TypeAlias = Literal["cookie", "header"]
+TransferPolicy: TypeAlias = Literal["cookie", "header", "any"]
+AntiCsrf: TypeAlias = Literal["VIA_TOKEN", "VIA_CUSTOM_HEADER", "NONE"]
+GetTokenTransferMethod: TypeAlias = "Callable[[Request, bool], TransferPolicy]"
+"""From the request, and whether a session is being created, to how tokens travel."""
+
+TRANSFER_METHODS: tuple[TransferMethod, ...] = ("header", "cookie")
+
+PROTECTED_CLAIMS = frozenset(
+    {
+        "sub",
+        "iat",
+        "exp",
+        "sessionHandle",
+        "parentRefreshTokenHash1",
+        "refreshTokenHash1",
+        "antiCsrfToken",
+        "rsub",
+        "tId",
+        "stt",
+        "iss",
+        "aud",
+    }
+)
+"""Members of an access token that are never taken from an app's payload."""
+
+SECRET_CLAIMS = frozenset({"refreshTokenHash1", "parentRefreshTokenHash1", "antiCsrfToken"})
+"""Members of an access token that handlers do not see."""
+
+
+@attrs.frozen(kw_only=True)
+class ErrorHandlers:
+    """
+    What to answer instead of the protocol's own answers.
+
+    Each is called with the error and the request's context, after the protocol's changes (cleared tokens) were
+    recorded, and returns a response.
+    """
+
+    on_unauthorised: Callable[[Unauthorised, RequestContext], Response] | None = None
+    on_try_refresh_token: Callable[[TryRefreshToken, RequestContext], Response] | None = None
+    on_token_theft_detected: Callable[[TokenTheftDetected, RequestContext], Response] | None = None
+    on_invalid_claim: Callable[[InvalidClaims, RequestContext], Response] | None = None
+    on_clear_duplicate_session_cookies: Callable[[DuplicateSessionCookies, RequestContext], Response] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class SessionConfig:
+    """The settings of the recipe, as :class:`~st_wsgi.recipes.session.Session` took them."""
+
+    cookie_domain: str | None
+    older_cookie_domain: str | None
+    cookie_secure: bool | None
+    cookie_same_site: SameSite | None
+    session_expired_status_code: int
+    invalid_claim_status_code: int
+    anti_csrf: AntiCsrf | None
+    get_token_transfer_method: GetTokenTransferMethod | None
+    error_handlers: ErrorHandlers
+    use_dynamic_access_token_signing_key: bool
+    expose_access_token_to_frontend_in_cookie_based_auth: bool
+    jwks_refresh_interval_sec: int
+
+
+@attrs.frozen
+class TokenInfo:
+    """
+    A token of the core.
+
+    :param expiry: milliseconds since 1970.
+    :param created_time: milliseconds since 1970.
+    """
+
+    token: str = attrs.field(repr=False)
+    expiry: int
+    created_time: int
+
+
+@attrs.frozen(kw_only=True)
+class CoreSession:
+    """What the core says of a session with a token."""
+
+    handle: str
+    user_id: str
+    recipe_user_id: RecipeUserId
+    tenant_id: str
+
+
+@attrs.frozen(kw_only=True)
+class IssuedSession:
+    """The core's answer to create and refresh."""
+
+    session: CoreSession
+    access_token: TokenInfo
+    refresh_token: TokenInfo
+    anti_csrf_token: str | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class CheckedSession:
+    """The core's answer to verify and regenerate."""
+
+    session: CoreSession
+    access_token: TokenInfo | None = None
+
+
+@attrs.frozen(kw_only=True)
+class StolenSession:
+    """Whose session it was whose refresh token was used twice."""
+
+    handle: str
+    user_id: str
+    recipe_user_id: RecipeUserId
+
+
+@attrs.frozen(kw_only=True)
+class SessionInformation:
+    """
+    What the core keeps of a session.
+
+    :param expiry: milliseconds since 1970, of the refresh token.
+    :param time_created: milliseconds since 1970.
+    :param session_data_in_database: the app's data that never leaves the core.
+    :param custom_claims_in_access_token_payload: the app's and the recipes' part of the access token.
+    """
+
+    session_handle: str
+    user_id: str
+    recipe_user_id: RecipeUserId
+    tenant_id: str
+    expiry: int
+    time_created: int
+    session_data_in_database: dict[str, Any] = attrs.field(metadata={"wire": "userDataInDatabase"})
+    custom_claims_in_access_token_payload: dict[str, Any] = attrs.field(metadata={"wire": "userDataInJWT"})
+
+
+@attrs.frozen(kw_only=True)
+class SessionTokens:
+    """
+    All tokens of a session, for apps that carry them themselves.
+
+    :param access_and_front_token_updated: whether this call made a new access token, which then has to be kept.
+    :param refresh_token: None unless the session was created or refreshed just now.
+    """
+
+    access_token: str = attrs.field(repr=False)
+    front_token: str = attrs.field(repr=False)
+    refresh_token: str | None = attrs.field(repr=False)
+    anti_csrf_token: str | None = attrs.field(repr=False)
+    access_and_front_token_updated: bool
+
+
+@attrs.frozen(kw_only=True)
+class ClaimsValidationResult:
+    """
+    What came of validating claims.
+
+    :param invalid_claims: pairs of validator id and reason.
+    :param access_token_payload_update: the payload with values that were fetched anew, or None.
+    """
+
+    invalid_claims: tuple[tuple[str, Any], ...]
+    access_token_payload_update: dict[str, Any] | None = None
+
+
+@attrs.frozen
+class ClaimValueOk:
+    """The value of a claim in a session, None if the session does not have it."""
+
+    value: Any
+    status = "OK"
+
+
+@attrs.frozen
+class SessionDoesNotExist:
+    """There is no such session."""
+
+    status = "SESSION_DOES_NOT_EXIST_ERROR"

@@ -1,0 +1,90 @@
+"""Whether an access token is good: st_verify, with the keys of this app's core."""
+
+from __future__ import annotations
+
+import hmac
+import json
+
+from st_verify.errors import KeysUnavailable, NoSession, Refused, TryRefresh
+from st_verify.fetch import FetchedKeys
+from st_verify.remote import RemoteKeys
+from st_verify.settings import ANY
+from st_verify.token import AccessToken
+from st_verify.verifier import SessionVerifier
+
+from ...errors import CoreUnavailable, Forbidden, TryRefreshToken, Unauthorised
+from ...querier import Querier
+from .types import SessionConfig
+
+
+class TokenVerification:
+    """
+    The verifier of one app.
+
+    :param issuer: the ``iss`` that its tokens have.
+    :param in_process: the core is part of this process, so that fetching its keys costs microseconds.
+    """
+
+    def __init__(self, *, config: SessionConfig, core: Querier, issuer: str, in_process: bool) -> None:
+        self._core = core
+        keys = RemoteKeys(
+            fetch=self._fetch,
+            max_refresh=config.jwks_refresh_interval_sec,
+            min_refresh=min(60, config.jwks_refresh_interval_sec),
+            default_refresh=min(900, config.jwks_refresh_interval_sec),
+            background=not in_process,
+            lookup_interval=0 if in_process else 10,
+        )
+        self._verifier = SessionVerifier(
+            keys=keys,
+            issuer=issuer,
+            # The tenant of a session is a fact that the app acts on; every tenant of the app is served here.
+            tenants=ANY,
+            use_dynamic_signing_key=config.use_dynamic_access_token_signing_key,
+        )
+
+    def has_form(self, text: str) -> bool:
+        """
+        Return whether *text* is a session's access token by its form. Its payload is not looked at, nothing is fetched.
+
+        :raises TryRefreshToken: it is one of a very old core.
+        """
+        try:
+            return self._verifier.gate(text) is not None
+        except TryRefresh as refusal:
+            raise TryRefreshToken(refusal.reason) from None
+
+    def verify(self, text: str) -> AccessToken:
+        """
+        Return what is in an access token.
+
+        :raises Unauthorised: it is no access token of this app.
+        :raises TryRefreshToken: it must be renewed.
+        :raises CoreUnavailable: there are no keys to verify it with.
+        """
+        try:
+            return self._verifier.verify(text)
+        except NoSession as refusal:
+            raise Unauthorised(refusal.reason, clear_tokens=False) from None
+        except TryRefresh as refusal:
+            raise TryRefreshToken(refusal.reason) from None
+        except KeysUnavailable as refusal:
+            raise CoreUnavailable(f"no keys to verify an access token with: {refusal.reason}") from None
+        except Refused as refusal:
+            raise Forbidden(refusal.reason) from None
+
+    @staticmethod
+    def check_anti_csrf(token: AccessToken, anti_csrf_token: str | None) -> None:
+        """
+        Hold a request to the anti-CSRF token inside its access token.
+
+        :raises TryRefreshToken: it has none, or another one.
+        """
+        expected = (token.anti_csrf_token or "").encode()
+        given = (anti_csrf_token or "").encode("utf-8", "replace")
+        if not expected or not hmac.compare_digest(expected, given):
+            raise TryRefreshToken("the anti-csrf header does not match the access token")
+
+    def _fetch(self) -> FetchedKeys:
+        document, max_age = self._core.get_jwks()
+        return FetchedKeys(json.dumps(document).encode(), max_age)
