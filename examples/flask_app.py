@@ -9,8 +9,7 @@ from typing import Any
 from flask import Flask, request
 
 import st_wsgi
-from st_wsgi import AppInfo
-from st_wsgi.config import Cors
+from st_wsgi import AppInfo, Cors
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.session import Session

@@ -12,8 +12,7 @@ from pyramid.response import Response
 from werkzeug.serving import run_simple
 
 import st_wsgi
-from st_wsgi import AppInfo
-from st_wsgi.config import Cors
+from st_wsgi import AppInfo, Cors
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.session import Session
