@@ -1,0 +1,85 @@
+"""
+Verified tokens, remembered so that a repeated token costs a hash instead of a signature check.
+
+An entry says only "signature and static claims were good". It counts while the token has not expired
+(wall clock), for at most a minute (monotonic clock), and while its kid still maps to the very key object
+that verified it. The token's text is not kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from contextlib import suppress
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from st_verify.jwk import SigningKey
+from st_verify.keys import KeySource
+
+_SECONDS = 60.0
+
+
+class Verified(Protocol):
+    """What the cache must know of a verified token."""
+
+    @property
+    def expires_at(self) -> int:
+        """Seconds since the epoch."""
+        ...
+
+
+T = TypeVar("T", bound=Verified)
+
+
+class _Entry(NamedTuple, Generic[T]):
+    token: T
+    key: SigningKey
+    keys: KeySource
+    until: float
+
+
+class TokenCache(Generic[T]):
+    """
+    Least recently used first out; safe for threads without a lock, since each step is one dict operation.
+
+    :param size: how many tokens.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._entries: OrderedDict[bytes, _Entry[T]] = OrderedDict()
+
+    def get(self, digest: bytes, *, now: float, monotonic: float) -> T | None:
+        """
+        :param now: wall time minus leeway, in seconds.
+        :raises KeysUnavailable: the key source has no usable keys any more.
+        """
+        entry = self._entries.get(digest)
+        if entry is None:
+            return None
+        token, key, keys, until = entry
+        if monotonic >= until or token.expires_at <= now or keys.snapshot().get(key.kid) is not key:
+            self._entries.pop(digest, None)
+            return None
+        with suppress(KeyError):  # another thread removed it meanwhile
+            self._entries.move_to_end(digest)
+        return token
+
+    def put(self, digest: bytes, token: T, key: SigningKey, keys: KeySource, *, monotonic: float) -> None:
+        """Remember a token that was just verified with `key` of `keys`."""
+        self._entries[digest] = _Entry(token, key, keys, monotonic + _SECONDS)
+        if len(self._entries) > self._size:
+            with suppress(KeyError):  # another thread emptied it meanwhile
+                self._entries.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def digest_of(text: str) -> bytes:
+    """
+    The cache key of a token.
+
+    :raises UnicodeEncodeError: not ASCII, so no token.
+    """
+    return hashlib.sha256(text.encode("ascii")).digest()

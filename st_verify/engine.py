@@ -1,0 +1,181 @@
+"""
+The signature core that the three verifiers share: text, key, signature, payload, in this order.
+
+What must stay true: the algorithm comes from the key and never from the token; the payload is parsed
+once and, with one issuer, only after its signature (an unknown kid is the one exception: its payload is
+looked at to spare the key server a fetch); a cached answer is never weaker than a fresh one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from st_verify import strict_json
+from st_verify.cache import TokenCache, Verified, digest_of
+from st_verify.clock import Clock
+from st_verify.errors import NoSession, TryRefresh
+from st_verify.jwk import KeySet
+from st_verify.keys import KeySource
+from st_verify.token import USUAL_SIGNATURE_LENGTHS, Gate, GatedToken
+
+logger = logging.getLogger("st_verify")
+
+T = TypeVar("T", bound=Verified)
+_LOUD_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One key source and the issuers whose tokens it verifies (None: any)."""
+
+    issuers: frozenset[str] | None
+    keys: KeySource
+
+
+#: Turns a parsed payload into a value, or raises `NoSession` or `TryRefresh`:
+#: (gated token, payload as signed, payload, allowed issuers, wall time in seconds).
+Judge = Callable[[GatedToken, bytes, dict[str, Any], "frozenset[str] | None", float], T]
+
+
+class Engine(Generic[T]):
+    """
+    :param sources: one, or several with disjoint issuers.
+    :param accepts_kid: whether keys of that id may sign this kind of token at all.
+    :param leeway: seconds after expiry in which a cached token still counts.
+    :param cache_size: verified tokens to remember; 0 switches the cache off.
+    """
+
+    def __init__(
+        self,
+        *,
+        sources: tuple[Source, ...],
+        gate: Gate,
+        judge: Judge[T],
+        accepts_kid: Callable[[str], bool],
+        leeway: float,
+        cache_size: int,
+        clock: Clock,
+    ) -> None:
+        self._sources = sources
+        self._gate = gate
+        self._judge = judge
+        self._accepts_kid = accepts_kid
+        self._leeway = leeway
+        self._cache: TokenCache[T] | None = TokenCache(cache_size) if cache_size else None
+        self._wall = clock.wall
+        self._monotonic = clock.monotonic
+        self._signature_lengths: tuple[KeySet | None, frozenset[int]] = (None, USUAL_SIGNATURE_LENGTHS)
+        self._loud_again = float("-inf")
+
+    def gate(self, text: str) -> GatedToken:
+        """
+        Judge text and header only. No I/O.
+
+        :raises NoSession: not a token of this kind.
+        :raises TryRefresh: a session token of version 1 or 2.
+        :raises TypeError: no str.
+        """
+        return self._gate.read(text, self._signature_lengths[1])
+
+    def verify(self, token: str | GatedToken) -> T:
+        """
+        The whole check. Waits for the network only if there is no usable key set.
+
+        :raises NoSession, TryRefresh, KeysUnavailable: see errors.py.
+        :raises TypeError: neither str nor GatedToken.
+        """
+        if isinstance(token, GatedToken):
+            text = token.text
+        elif isinstance(token, str):
+            text = token
+        else:
+            raise TypeError(f"a token is a str, not {type(token).__name__}")
+        digest = None
+        if self._cache is not None and len(text) <= self._gate.max_token:
+            try:
+                digest = digest_of(text)
+            except UnicodeEncodeError:
+                raise NoSession("token_form") from None
+            cached = self._cache.get(digest, now=self._wall() - self._leeway, monotonic=self._monotonic())
+            if cached is not None:
+                return cached
+        gated = token if isinstance(token, GatedToken) else self.gate(text)
+        return self._verify(gated, digest)
+
+    def _verify(self, gated: GatedToken, digest: bytes | None) -> T:
+        kid = gated.header.kid
+        if not self._accepts_kid(kid):
+            raise TryRefresh("kid_type")
+        payload: dict[str, Any] | None = None
+        payload_json = b""
+        if len(self._sources) == 1:
+            source = self._sources[0]
+        else:
+            # Keys are looked up only inside the set of the issuer that the token names.
+            payload_json, payload = _parse(gated)
+            source = self._source_of(payload)
+        key_set = source.keys.snapshot()
+        self._learn_signature_lengths(key_set)
+        key = key_set.get(kid)
+        if key is None:
+            if not key_set.may_be_newer(kid, self._wall()):
+                raise TryRefresh("unknown_kid")
+            payload_json, payload = _parse(gated)
+            self._judged(gated, payload_json, payload, source)
+            key = source.keys.search(kid).get(kid)
+            if key is None:
+                raise TryRefresh("unknown_kid")
+        if gated.signature_length != key.signature_length:
+            raise NoSession("signature_length")
+        if not key.verifies(gated.signing_input, gated.signature):
+            raise TryRefresh("bad_signature")
+        if payload is None:
+            payload_json, payload = _parse(gated)
+        token = self._judged(gated, payload_json, payload, source)
+        self._gate.remember(gated)
+        if digest is not None and self._cache is not None:
+            self._cache.put(digest, token, key, source.keys, monotonic=self._monotonic())
+        return token
+
+    def _judged(self, gated: GatedToken, payload_json: bytes, payload: dict[str, Any], source: Source) -> T:
+        try:
+            return self._judge(gated, payload_json, payload, source.issuers, self._wall())
+        except NoSession as refusal:
+            if refusal.reason == "issuer":
+                self._complain_about_issuer(payload)
+            raise
+
+    def _source_of(self, payload: Mapping[str, Any]) -> Source:
+        issuer = payload.get("iss")
+        for source in self._sources:
+            if isinstance(issuer, str) and source.issuers is not None and issuer in source.issuers:
+                return source
+        self._complain_about_issuer(payload)
+        raise NoSession("issuer")
+
+    def _complain_about_issuer(self, payload: Mapping[str, Any]) -> None:
+        """Loud, since a mistyped issuer lets every browser loop through refresh; once a minute at most."""
+        now = self._monotonic()
+        if now < self._loud_again:
+            return
+        self._loud_again = now + _LOUD_SECONDS
+        expected = sorted(issuer for source in self._sources for issuer in source.issuers or ())
+        logger.error("token of another issuer: expected one of %s, got %s", expected, ascii(payload.get("iss"))[:200])
+
+    def _learn_signature_lengths(self, key_set: KeySet) -> None:
+        if self._signature_lengths[0] is not key_set:
+            self._signature_lengths = (key_set, self._signature_lengths[1] | key_set.signature_lengths)
+
+
+def _parse(gated: GatedToken) -> tuple[bytes, dict[str, Any]]:
+    payload_json = gated.payload_json
+    try:
+        payload = strict_json.loads(payload_json)
+    except strict_json.NotStrictJSON:
+        raise NoSession("payload_json") from None
+    if not isinstance(payload, dict):
+        raise NoSession("payload_json")
+    return payload_json, payload

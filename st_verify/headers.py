@@ -1,0 +1,47 @@
+"""
+Tokens out of raw request headers, with one reading only.
+
+Standard cookie parsers merge duplicates, decode names and can be made to work quadratically. Here names
+are exact and case-sensitive, duplicates stay visible, and the work is linear in a capped header.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+#: Longest Cookie header that is read, in characters.
+MAX_COOKIE_HEADER = 16_384
+_MAX_AUTHORIZATION = MAX_COOKIE_HEADER + 64
+
+_BEARER = re.compile(r"bearer[ \t]+([!-+\--~]+)[ \t]*", re.IGNORECASE)
+
+
+def bearer_token(authorization: str) -> str | None:
+    """
+    The token of an ``Authorization`` header: scheme Bearer in any case (RFC 9110 11.1), then exactly one word.
+
+    :returns: None for another scheme, several words or several values joined by a comma.
+    """
+    if len(authorization) > _MAX_AUTHORIZATION:
+        return None
+    match = _BEARER.fullmatch(authorization)
+    return None if match is None else match[1]
+
+
+def cookie_values(header: str, name: str) -> list[str]:
+    """
+    All values of the cookie `name` in a raw ``Cookie`` header, in order, as they were set: one pair of double
+    quotes is stripped, then percent-encoding is undone once. A header above `MAX_COOKIE_HEADER` has no cookies.
+    """
+    if name not in header or len(header) > MAX_COOKIE_HEADER:
+        return []
+    values = []
+    for pair in header.split(";"):
+        found, separator, value = pair.lstrip(" \t").partition("=")
+        if separator and found == name:
+            value = value.strip(" \t")
+            if len(value) >= 2 and value[0] == value[-1] == '"':
+                value = value[1:-1]
+            values.append(unquote(value))
+    return values

@@ -1,0 +1,275 @@
+"""
+From the bytes of a JWK set to keys that may verify: the policy that distrusts the key server.
+
+A key is one object that binds kid, algorithm, public key and signature length. A key that breaks the
+policy is left out and named in `refused`; a document that breaks it is refused as a whole, and the
+caller keeps what it had.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt.algorithms import RSAAlgorithm
+from jwt.exceptions import InvalidKeyError
+
+from st_verify import base64url, strict_json
+
+#: Largest JWK set, in bytes.
+MAX_DOCUMENT = 512 * 1024
+MAX_KEYS = 64
+_MAX_KID = 256
+# A Fermat test of a 2048 bit modulus costs about 20 ms and grows with the cube of the length. One document
+# may ask for as much work as 64 such keys; material that was checked before costs nothing.
+_MAX_WORK = 64.0
+
+_RS256 = RSAAlgorithm(RSAAlgorithm.SHA256)
+_BASE64URL = re.compile(r"([A-Za-z0-9_-]+)={0,2}")
+_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_DYNAMIC_KID = re.compile(r"d-([0-9]{1,15})")
+# A key minted by a core whose clock is ahead of ours.
+_KID_SKEW_MS = 5 * 60 * 1000
+_SMALL_PRIMES = (
+    3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109,
+    113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
+)  # fmt: skip
+
+#: Called with a stable event name and the truncated, ASCII-only kid it concerns.
+Report = Callable[[str, str], None]
+
+
+class KeySetRefused(ValueError):
+    """The document as a whole is unusable. `reason` is a stable word."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """One RS256 key. Compared by identity: the same object means the same material under the same kid."""
+
+    kid: str
+    #: RFC 7638, base64url without padding.
+    thumbprint: str
+    #: In base64url characters.
+    signature_length: int
+    #: Canonical base64url of modulus and exponent.
+    n: str = field(repr=False)
+    e: str = field(repr=False)
+    public_key: RSAPublicKey = field(repr=False, compare=False)
+
+    #: The only algorithm there is; a token's ``alg`` must equal it.
+    alg: ClassVar[str] = "RS256"
+
+    def verifies(self, signing_input: bytes, signature: bytes) -> bool:
+        """Whether `signature` is this key's RS256 signature of `signing_input`."""
+        return _RS256.verify(signing_input, self.public_key, signature)
+
+    def to_jwk(self) -> dict[str, str]:
+        """The public JWK."""
+        return {"kty": "RSA", "kid": self.kid, "n": self.n, "e": self.e, "alg": self.alg, "use": "sig"}
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """An immutable snapshot of an issuer's usable keys."""
+
+    keys: Mapping[str, SigningKey]
+    #: Key ids that were published with a key we do not use.
+    refused: frozenset[str] = frozenset()
+    #: Possible lengths of a signature, in base64url characters.
+    signature_lengths: frozenset[int] = frozenset()
+    #: Creation time of the oldest dynamic key, in ms; None when there is none.
+    oldest_ms: int | None = None
+
+    @staticmethod
+    def of(keys: Collection[SigningKey], refused: Collection[str] = ()) -> KeySet:
+        """Make a set of keys that the policy accepted."""
+        created = [int(match[1]) for key in keys if (match := _DYNAMIC_KID.fullmatch(key.kid))]
+        return KeySet(
+            keys=MappingProxyType({key.kid: key for key in keys}),
+            refused=frozenset(refused),
+            signature_lengths=frozenset(key.signature_length for key in keys),
+            oldest_ms=min(created, default=None),
+        )
+
+    def get(self, kid: str) -> SigningKey | None:
+        """The key of that id, if there is one that we use."""
+        return self.keys.get(kid)
+
+    def may_be_newer(self, kid: str, now: float) -> bool:
+        """
+        Whether a fetch could bring a key of this id, which the set does not have.
+
+        A dynamic key's id carries its creation time (``d-<ms>``, supertokens-core `SigningKeys`): keys
+        older than the oldest one published are gone for ever, and nobody has keys of the future.
+        :param now: wall time in seconds.
+        """
+        if kid in self.refused:
+            return False
+        if not kid.startswith("d-"):
+            return True
+        match = _DYNAMIC_KID.fullmatch(kid)
+        if match is None:
+            return False
+        created = int(match[1])
+        if self.oldest_ms is not None and created < self.oldest_ms:
+            return False
+        return created <= now * 1000 + _KID_SKEW_MS
+
+    def to_json(self) -> bytes:
+        """The set as a JWK set document."""
+        return json.dumps({"keys": [key.to_jwk() for key in self.keys.values()]}).encode("ascii")
+
+
+def read_key_set(
+    document: bytes,
+    *,
+    previous: KeySet | None = None,
+    pins: Collection[str] = (),
+    report: Report = lambda event, kid: None,
+) -> KeySet:
+    """
+    Judge a JWK set document.
+
+    :param previous: keys with unchanged material are taken over as the same objects.
+    :param pins: RFC 7638 thumbprints; if there are any, other keys are refused.
+    :param report: told about every key that is left out.
+    :raises KeySetRefused: the document is unusable, or no key in it is.
+    """
+    if len(document) > MAX_DOCUMENT:
+        raise KeySetRefused("document_too_large")
+    try:
+        parsed = strict_json.loads(document)
+    except strict_json.NotStrictJSON:
+        raise KeySetRefused("not_json") from None
+    entries = parsed.get("keys") if isinstance(parsed, dict) else None
+    if not isinstance(entries, list) or not entries:
+        raise KeySetRefused("no_keys")
+    if len(entries) > MAX_KEYS:
+        raise KeySetRefused("too_many_keys")
+    known = {} if previous is None else previous.keys
+    accepted: dict[str, SigningKey] = {}
+    refused: set[str] = set()
+    work = 0.0
+    for entry in entries:
+        kid = entry.get("kid") if isinstance(entry, dict) else None
+        if not isinstance(kid, str) or not kid or len(kid) > _MAX_KID or not kid.isascii():
+            report("key_without_usable_kid", "")
+            continue
+        try:
+            n, e = _material(entry)
+            same = known.get(kid)
+            if same is not None and (same.n, same.e) == (n, e):
+                key = same
+            else:
+                work += (len(n) / 342) ** 3
+                if work > _MAX_WORK:
+                    raise KeySetRefused("too_much_work")
+                key = _make_key(kid, n, e)
+            if pins and key.thumbprint not in pins:
+                raise _KeyRefused("key_not_pinned")
+        except _KeyRefused as refusal:
+            report(refusal.event, kid)
+            refused.add(kid)
+            continue
+        twin = accepted.setdefault(kid, key)
+        if (twin.n, twin.e) != (key.n, key.e):
+            report("kid_with_two_keys", kid)
+            refused.add(kid)
+    keys = [key for kid, key in accepted.items() if kid not in refused]
+    if not keys:
+        raise KeySetRefused("no_usable_key")
+    return KeySet.of(keys, refused)
+
+
+def make_key(jwk: Mapping[str, Any]) -> SigningKey:
+    """
+    One key from a JWK that the operator gives.
+
+    :raises KeySetRefused: it breaks the policy; the reason says how.
+    """
+    kid = jwk.get("kid")
+    if not isinstance(kid, str) or not kid or len(kid) > _MAX_KID or not kid.isascii():
+        raise KeySetRefused("key_without_usable_kid")
+    try:
+        return _make_key(kid, *_material(jwk))
+    except _KeyRefused as refusal:
+        raise KeySetRefused(refusal.event) from None
+
+
+class _KeyRefused(Exception):
+    def __init__(self, event: str) -> None:
+        super().__init__(event)
+        self.event = event
+
+
+def _material(jwk: Mapping[str, Any]) -> tuple[str, str]:
+    """Judge the members of a JWK; return n and e in canonical base64url."""
+    if not _PRIVATE_MEMBERS.isdisjoint(jwk):
+        raise _KeyRefused("private_key_published")
+    if jwk.get("kty") != "RSA" or jwk.get("alg", "RS256") != "RS256":
+        raise _KeyRefused("key_of_other_algorithm")
+    operations = jwk.get("key_ops", ["verify"])
+    if jwk.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
+        raise _KeyRefused("key_not_for_signatures")
+    n, e = _number(jwk.get("n")), _number(jwk.get("e"))
+    if not 2048 <= n.bit_length() <= 8192 or n % 2 == 0 or e % 2 == 0 or not 65537 <= e < 2**32:
+        raise _KeyRefused("weak_key")
+    return _to_base64url(n), _to_base64url(e)
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, str) or len(value) > 2048:
+        raise _KeyRefused("malformed_key")
+    match = _BASE64URL.fullmatch(value)
+    if match is None or not base64url.is_canonical(match[1]):
+        raise _KeyRefused("malformed_key")
+    return int.from_bytes(base64url.decode(match[1]), "big")
+
+
+def _to_base64url(number: int) -> str:
+    return base64url.encode(number.to_bytes((number.bit_length() + 7) // 8, "big"))
+
+
+def _make_key(kid: str, n: str, e: str) -> SigningKey:
+    modulus = int.from_bytes(base64url.decode(n), "big")
+    if any(modulus % prime == 0 for prime in _SMALL_PRIMES) or pow(2, modulus - 1, modulus) == 1 or _is_roca(modulus):
+        raise _KeyRefused("weak_key")
+    try:
+        # Only these three members: with "d" PyJWT would build a private key.
+        public_key = RSAAlgorithm.from_jwk({"kty": "RSA", "n": n, "e": e})
+    except (InvalidKeyError, ValueError, TypeError, binascii.Error):
+        raise _KeyRefused("malformed_key") from None
+    if not isinstance(public_key, RSAPublicKey):
+        raise _KeyRefused("malformed_key")
+    canonical = json.dumps({"e": e, "kty": "RSA", "n": n}, separators=(",", ":")).encode("ascii")
+    return SigningKey(
+        kid=kid,
+        thumbprint=base64url.encode(hashlib.sha256(canonical).digest()),
+        signature_length=-(-((modulus.bit_length() + 7) // 8) * 4 // 3),
+        n=n,
+        e=e,
+        public_key=public_key,
+    )
+
+
+@cache
+def _powers_of_65537() -> tuple[tuple[int, frozenset[int]], ...]:
+    return tuple((prime, frozenset(pow(65537, i, prime) for i in range(prime))) for prime in _SMALL_PRIMES)
+
+
+def _is_roca(modulus: int) -> bool:
+    """CVE-2017-15361: moduli of the broken generator are powers of 65537 modulo every small prime."""
+    return all(modulus % prime in powers for prime, powers in _powers_of_65537())

@@ -1,0 +1,88 @@
+"""
+JSON with one reading only.
+
+Two parsers that read the same bytes differently are how a forged claim gets through, so everything on
+which parsers differ is refused: duplicate members (compared after unescaping, at any depth), NaN and
+Infinity, numbers that overflow, lone surrogates, text that is not UTF-8, deep nesting.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+#: Containers within containers; access tokens need three.
+MAX_DEPTH = 32
+# Far below the interpreter's own limit (4300 digits), whose exception differs between versions.
+_MAX_DIGITS = 1000
+
+# A string (closed or not, so that no match is ever retried) or a bracket outside of strings.
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{\]}]', re.DOTALL)
+
+
+class NotStrictJSON(ValueError):
+    """The bytes are not JSON with exactly one reading. Carries no text of the input."""
+
+
+def loads(data: bytes) -> Any:
+    """
+    Parse UTF-8 bytes.
+
+    :raises NotStrictJSON: for anything but one unambiguous RFC 8259 text.
+    """
+    try:
+        text = data.decode("utf-8")
+        if text.count("{") + text.count("[") > MAX_DEPTH:
+            _check_depth(text)
+        value = _decoder.decode(text)
+        if "\\u" in text:
+            # An escaped lone surrogate parses, and would crash whoever encodes the string later.
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except NotStrictJSON:
+        raise
+    except (ValueError, RecursionError):
+        raise NotStrictJSON("not strict JSON") from None
+    return value
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for match in _STRING_OR_BRACKET.finditer(text):
+        if text[match.start()] == '"':
+            continue
+        depth += 1 if match.group() in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise NotStrictJSON("nested too deeply")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise NotStrictJSON("duplicate member")
+    return members
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise NotStrictJSON("number too long")
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    if len(digits) > _MAX_DIGITS:
+        raise NotStrictJSON("number too long")
+    number = float(digits)
+    if not math.isfinite(number):
+        raise NotStrictJSON("number overflows")
+    return number
+
+
+def _no_constants(name: str) -> Any:
+    raise NotStrictJSON("NaN or Infinity")
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_int=_integer, parse_float=_finite, parse_constant=_no_constants
+)

@@ -1,0 +1,219 @@
+"""
+A token's text and header, judged before anything is decoded that could grow; and the values that come out.
+
+The header does not choose how a token is treated: it must be exactly the header that the core writes
+(`io.supertokens.session.accessToken`, `io.supertokens.utils.Utils` in supertokens-core), or the text is
+not an access token at all. The payload stays untouched here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+from st_verify import base64url, strict_json
+from st_verify.errors import ConfigError, NoSession, TryRefresh
+
+#: Default cap on the whole token, in characters.
+MAX_TOKEN = 16_384
+
+# 342 characters are a 2048 bit signature, 1366 an 8192 bit one.
+_TOKEN = re.compile(r"([A-Za-z0-9_-]{20,1368})\.([A-Za-z0-9_-]{2,16384})\.([A-Za-z0-9_-]{342,1366})")
+_MIN_TOKEN = 20 + 1 + 2 + 1 + 342
+#: Base64url lengths of signatures by RSA keys of 2048, 3072, 4096 and 8192 bits.
+USUAL_SIGNATURE_LENGTHS = frozenset({342, 512, 683, 1366})
+
+_KID = re.compile(r"[ds]-[A-Za-z0-9-]{1,128}")
+_LEGACY_KID = re.compile(r"[!-~]{1,256}")
+
+# Access tokens of versions 1 and 2 have one constant header each, in padded standard base64, and no kid.
+_LEGACY = re.compile(
+    r"(?:eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsInZlcnNpb24iOiIxIn0=|eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsInZlcnNpb24iOiIyIn0=)"
+    r"\.[A-Za-z0-9+/]{2,16384}={0,2}\.[A-Za-z0-9+/]{342,1368}={0,2}"
+)
+_LEGACY_START = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsInZlcnNpb24iOi"
+
+_KNOWN_HEADERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class TokenHeader:
+    """The two members of a header that differ between genuine tokens."""
+
+    kid: str
+    #: "3", "4" or "5"; None for token kinds whose header has no version.
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GatedToken:
+    """A token whose text and header are right. Nothing about it is verified."""
+
+    header: TokenHeader
+    #: The token itself.
+    text: str = field(repr=False)
+    #: Where the second dot is.
+    signature_dot: int = field(repr=False)
+    #: Where the first dot is.
+    payload_dot: int = field(repr=False)
+
+    @property
+    def signing_input(self) -> bytes:
+        """The bytes that the signature covers."""
+        return self.text[: self.signature_dot].encode("ascii")
+
+    @property
+    def signature_length(self) -> int:
+        """In base64url characters."""
+        return len(self.text) - self.signature_dot - 1
+
+    @property
+    def signature(self) -> bytes:
+        """The decoded signature."""
+        return base64url.decode(self.text[self.signature_dot + 1 :])
+
+    @property
+    def payload_json(self) -> bytes:
+        """The decoded payload, not parsed."""
+        return base64url.decode(self.text[self.payload_dot + 1 : self.signature_dot])
+
+
+class Gate:
+    """
+    Judges text and header of one kind of token.
+
+    :param versions: the allowed values of the header member ``version``, or None for kinds that have none.
+    :param legacy_kids: exact key ids without ``d-`` or ``s-`` prefix (static keys of cores below 5.0).
+    :param max_token: cap on the token, in characters.
+    """
+
+    def __init__(
+        self, *, versions: Collection[str] | None, legacy_kids: Collection[str] = (), max_token: int = MAX_TOKEN
+    ) -> None:
+        if not _MIN_TOKEN <= max_token <= MAX_TOKEN:
+            raise ConfigError(f"max_token: must lie between {_MIN_TOKEN} and {MAX_TOKEN} characters")
+        if isinstance(legacy_kids, str) or not all(_LEGACY_KID.fullmatch(kid) for kid in legacy_kids):
+            raise ConfigError("legacy_kids: give a list of key ids of printable ASCII")
+        if versions is not None and not all(re.fullmatch(r"[1-9][0-9]?", version) for version in versions):
+            raise ConfigError('versions: give strings such as "5"')
+        self.max_token = max_token
+        self._versions = None if versions is None else frozenset(versions)
+        self._legacy_kids = frozenset(legacy_kids)
+        self._members = {"alg", "typ", "kid"} if versions is None else {"alg", "typ", "kid", "version"}
+        self._known: dict[str, TokenHeader] = {}
+
+    def read(self, text: str, signature_lengths: Collection[int] = USUAL_SIGNATURE_LENGTHS) -> GatedToken:
+        """
+        :param signature_lengths: the possible lengths of the signature, in base64url characters.
+        :raises NoSession: the text is not a token of this kind.
+        :raises TryRefresh: it is a session token of version 1 or 2, which only a refresh replaces.
+        :raises TypeError: it is no str.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"a token is a str, not {type(text).__name__}")
+        if not _MIN_TOKEN <= len(text) <= self.max_token:
+            raise NoSession("token_size")
+        match = _TOKEN.fullmatch(text)
+        if match is None:
+            if self._versions is not None and text.startswith(_LEGACY_START) and _LEGACY.fullmatch(text):
+                raise TryRefresh("legacy_version")
+            raise NoSession("token_form")
+        header_text, payload_text, signature_text = match.groups()
+        if not base64url.is_canonical(payload_text) or not base64url.is_canonical(signature_text):
+            raise NoSession("base64_form")
+        if len(signature_text) not in signature_lengths:
+            raise NoSession("signature_length")
+        header = self._known.get(header_text) or self._read_header(header_text)
+        return GatedToken(header, text, len(text) - len(signature_text) - 1, len(header_text))
+
+    def remember(self, token: GatedToken) -> None:
+        """Keep the parsed header of a token whose signature was good: a handful for each key."""
+        if len(self._known) < _KNOWN_HEADERS:
+            self._known[token.text[: token.payload_dot]] = token.header
+
+    def _read_header(self, header_text: str) -> TokenHeader:
+        if not base64url.is_canonical(header_text):
+            raise NoSession("base64_form")
+        try:
+            header = strict_json.loads(base64url.decode(header_text))
+        except strict_json.NotStrictJSON:
+            raise NoSession("header_json") from None
+        if not isinstance(header, dict):
+            raise NoSession("header_json")
+        if header.keys() != self._members:
+            # Covers jwk, jku, x5*, crit, b64, zip, enc, cty and a missing version: none is ever read.
+            raise NoSession("header_members")
+        if header["alg"] != "RS256":
+            raise NoSession("algorithm")
+        if header["typ"] != "JWT":
+            raise NoSession("type")
+        kid, version = header["kid"], header.get("version")
+        if not isinstance(kid, str) or not (_KID.fullmatch(kid) or kid in self._legacy_kids):
+            raise NoSession("kid_form")
+        if self._versions is not None and (not isinstance(version, str) or version not in self._versions):
+            raise NoSession("version")
+        return TokenHeader(kid, version)
+
+
+#: Protocol members that no handler needs and no log may show.
+SECRET_CLAIMS = frozenset({"refreshTokenHash1", "parentRefreshTokenHash1", "antiCsrfToken"})
+
+
+class Pickleless:
+    """Values that carry secrets do not leave the process by accident."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} is not pickled: it carries secrets of a session")
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken(Pickleless):
+    """
+    A verified session access token. Immutable, so that threads and requests may share it.
+
+    Times are whole seconds since the epoch. `repr` shows no secret and no claim of the app.
+    """
+
+    #: ``sub``: the primary user id, unchanged.
+    user_id: str
+    #: ``rsub``; equals `user_id` in tokens of versions 3 and 4.
+    recipe_user_id: str
+    #: ``tId``; ``public`` in tokens of version 3.
+    tenant_id: str
+    session_handle: str
+    #: ``iat``
+    issued_at: int
+    #: ``exp``
+    expires_at: int
+    #: ``iss``; None only where the verifier's issuer is ANY.
+    issuer: str | None
+    kid: str
+    #: "3", "4" or "5"
+    version: str
+    refresh_token_hash_1: str = field(repr=False)
+    parent_refresh_token_hash_1: str | None = field(repr=False)
+    anti_csrf_token: str | None = field(repr=False)
+    #: The payload as it was signed.
+    payload_json: bytes = field(repr=False)
+
+    @property
+    def claims(self) -> Mapping[str, Any]:
+        """
+        The claims without the protocol's secrets: read-only, and a fresh copy at every access, so that
+        nobody's change reaches another request. Take it once into a local name.
+        """
+        claims = self.payload()
+        for name in SECRET_CLAIMS:
+            claims.pop(name, None)
+        return MappingProxyType(claims)
+
+    def payload(self) -> dict[str, Any]:
+        """The whole payload as a fresh dict, **with** the protocol's secrets (``front-token`` needs them)."""
+        payload: dict[str, Any] = json.loads(self.payload_json)
+        return payload
