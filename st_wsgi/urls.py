@@ -29,6 +29,8 @@ def normalise_origin(text: str, *, setting: str) -> str:
     if not isinstance(text, str) or not text.strip():
         raise ConfigError(f"{setting} must be an address such as https://api.example.com, not {text!r}")
     text = text.strip()
+    if not text.isprintable():  # urlsplit drops tabs and line ends, and another host would come out
+        raise ConfigError(f"{setting} must be a plain address, without control characters")
     if not _SCHEME.match(text):
         text = "//" + text
     try:
