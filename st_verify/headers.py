@@ -7,15 +7,12 @@ are exact and case-sensitive, duplicates stay visible, and the work is linear in
 
 from __future__ import annotations
 
-import re
 from urllib.parse import unquote
 
 #: Longest Cookie header that is read, in characters.
 MAX_COOKIE_HEADER = 16_384
 _MAX_AUTHORIZATION = MAX_COOKIE_HEADER + 64
 
-# Matched on its own: with the scheme's ignored case in one expression it takes five times as long.
-_WORD = re.compile(r"[!-+\--~]+")
 
 
 def bearer_token(authorization: str) -> str | None:
@@ -30,7 +27,9 @@ def bearer_token(authorization: str) -> str | None:
     if scheme.lower() != "bearer" or rest[:1] not in (" ", "\t"):
         return None
     word = rest.strip(" \t")
-    return word if _WORD.fullmatch(word) else None
+    # String methods, since this runs for every request and an expression takes three times as long.
+    one_word = word.isascii() and word.isprintable() and " " not in word and "," not in word
+    return word if word and one_word else None
 
 
 def cookie_values(header: str, name: str) -> list[str]:
