@@ -21,7 +21,21 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import attrs
 
-from st_wsgi.embedded import emailpassword, general, jwt, sessions
+from st_wsgi.embedded import (
+    associations,
+    emailpassword,
+    emailverification,
+    general,
+    idmapping,
+    jwt,
+    listing,
+    metadata,
+    providers,
+    removal,
+    roles,
+    sessions,
+    tenants,
+)
 from st_wsgi.embedded.call import Call, Clock, Engine, Route, Version
 from st_wsgi.embedded.cleanup import Cleaner
 from st_wsgi.embedded.fields import Body, Query, Refused
@@ -40,9 +54,18 @@ VERSIONS = ("5.0", "5.1", "5.2", "5.3", "5.4")
 
 ROUTES: tuple[Route, ...] = (
     *general.ROUTES,
+    *listing.ROUTES,
+    *removal.ROUTES,
     *sessions.ROUTES,
     *jwt.ROUTES,
     *emailpassword.ROUTES,
+    *emailverification.ROUTES,
+    *idmapping.ROUTES,
+    *roles.ROUTES,
+    *metadata.ROUTES,
+    *tenants.ROUTES,
+    *providers.ROUTES,
+    *associations.ROUTES,
 )
 """Every endpoint, in the order of the core driver interface's tables."""
 

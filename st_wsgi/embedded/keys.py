@@ -146,6 +146,11 @@ class Keys:
             _trim(self._seals)
         return cipher
 
+    def forget(self, app: int) -> None:
+        """Drop what is loaded for an app that is gone."""
+        self._apps.pop(app, None)
+        self._seals.pop(app, None)
+
     def _load(self, app: int) -> _AppKeys:
         with self._store.read() as db:
             rows = db.execute(

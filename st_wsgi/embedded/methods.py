@@ -94,16 +94,6 @@ def tenants_of(db: sqlite3.Connection, app: int, user_id: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def in_tenant(db: sqlite3.Connection, app: int, tenant_id: str, user_id: str) -> bool:
-    """Tell whether a user (SuperTokens id of a method or of a group) has a login method in a tenant."""
-    row = db.execute(
-        "SELECT 1 FROM method_tenants WHERE app = ? AND tenant_id = ? AND user_id = ?"
-        " UNION ALL SELECT 1 FROM method_tenants WHERE app = ? AND primary_user_id = ? AND tenant_id = ? LIMIT 1",
-        (app, tenant_id, user_id, app, user_id, tenant_id),
-    ).fetchone()
-    return row is not None
-
-
 def change_email(db: sqlite3.Connection, app: int, user_id: str, email: str) -> bool:
     """Give a login method another email in all its tenants; False, and nothing changed, when one of them has it."""
     db.execute("SAVEPOINT email")
@@ -171,3 +161,40 @@ def primary_with(
             if row is not None:
                 return str(row[0])
     return None
+
+
+def update_group_time(db: sqlite3.Connection, app: int, primary_user_id: str) -> None:
+    """Set the time joined of a group, by which users are listed, to the earliest of its login methods."""
+    db.execute(
+        "UPDATE method_tenants SET group_time_joined ="
+        " (SELECT min(time_joined) FROM login_methods WHERE app = ?1 AND primary_user_id = ?2)"
+        " WHERE app = ?1 AND primary_user_id = ?2",
+        (app, primary_user_id),
+    )
+
+
+def add_to_tenant(db: sqlite3.Connection, app: int, tenant_id: str, method: Method) -> str | None:
+    """Add a login method to a tenant; return None, or the status that says which of its identities is taken there."""
+    joined = db.execute(
+        "SELECT min(time_joined) FROM login_methods WHERE app = ? AND primary_user_id = ?",
+        (app, method.primary_user_id),
+    ).fetchone()[0]
+    identity = (method.email, method.phone_number, method.third_party_id, method.third_party_user_id)
+    try:
+        db.execute(
+            "INSERT INTO method_tenants VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (app, tenant_id, method.user_id, method.recipe_id, method.primary_user_id, joined, *identity),
+        )
+    except sqlite3.IntegrityError as error:
+        if "phone_number" in str(error):
+            return "PHONE_NUMBER_ALREADY_EXISTS_ERROR"
+        return "THIRD_PARTY_USER_ALREADY_EXISTS_ERROR" if "third" in str(error) else "EMAIL_ALREADY_EXISTS_ERROR"
+    return None
+
+
+def remove_from_tenant(db: sqlite3.Connection, app: int, tenant_id: str, user_id: str) -> bool:
+    """Remove a login method from a tenant, its last one too; tell whether it was in it."""
+    gone = db.execute(
+        "DELETE FROM method_tenants WHERE app = ? AND tenant_id = ? AND user_id = ?", (app, tenant_id, user_id)
+    ).rowcount
+    return gone > 0

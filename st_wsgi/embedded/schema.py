@@ -22,9 +22,9 @@ _V1 = (
         core_config TEXT NOT NULL DEFAULT '{}',
         first_factors TEXT,
         required_secondary_factors TEXT,
-        email_password_enabled INTEGER,
-        third_party_enabled INTEGER,
-        passwordless_enabled INTEGER,
+        email_password_enabled INTEGER NOT NULL DEFAULT 1,
+        third_party_enabled INTEGER NOT NULL DEFAULT 1,
+        passwordless_enabled INTEGER NOT NULL DEFAULT 1,
         created_at INTEGER NOT NULL,
         PRIMARY KEY (app, tenant_id)) WITHOUT ROWID""",
     """CREATE TABLE tenant_providers (

@@ -30,7 +30,7 @@ from st_wsgi.embedded.tokens import (
     hash2,
     tenant_of_handle,
 )
-from st_wsgi.embedded.users import ids_for_session, internal_id, touch
+from st_wsgi.embedded.users import ID_LIMIT, ids_for_session, internal_id, touch
 
 _MISSING = "Session does not exist."
 
@@ -107,7 +107,7 @@ def _fresh_expiry(call: Call, now: int) -> int:
 
 def create(call: Call) -> dict[str, Any]:
     """``POST /recipe/session``: a new session, for any user id."""
-    user_id = call.body.text("userId")
+    user_id = call.body.text("userId", limit=ID_LIMIT)
     enable_anti_csrf = call.body.flag("enableAntiCsrf")
     payload = call.body.object("userDataInJWT")
     data = dump(call.body.object("userDataInDatabase"))

@@ -25,7 +25,15 @@ _API_KEY = re.compile(r"[A-Za-z0-9=-]+")
 
 
 class SettingRefused(ValueError):
-    """A value that the core does not take. ``str()`` is the text after ``Invalid core config:``."""
+    """
+    A value that the core does not take. ``str()`` is the text after ``Invalid core config:``.
+
+    :param hint: what else to tell a person.
+    """
+
+    def __init__(self, text: str, *, hint: str = "") -> None:
+        self.hint = hint
+        super().__init__(text)
 
 
 @attrs.frozen
@@ -123,6 +131,7 @@ def split_keys(api_keys: str) -> tuple[str, ...]:
 
 
 _HASHES = ("ARGON2", "BCRYPT")
+_UNUSED = "Accepted for the sake of the official core, not used by the embedded one."
 _REUSE = ("TOKEN_THEFT", "UNAUTHORISED")
 
 _TABLE = (
@@ -311,23 +320,21 @@ _TABLE = (
         check=_cdi_version,
     ),
     Setting("supertokens_saas_secret", "text", None, "base", "A key for every app.", nullable=True, check=_api_keys),
-    Setting("supertokens_saas_load_only_cud", "text", None, "base", "Not used here.", nullable=True),
-    Setting("oauth_provider_public_service_url", "text", None, "app", "Not used here.", nullable=True),
-    Setting("oauth_provider_admin_service_url", "text", None, "app", "Not used here.", nullable=True),
-    Setting("oauth_provider_consent_login_base_url", "text", None, "app", "Not used here.", nullable=True),
-    Setting("oauth_provider_url_configured_in_oauth_provider", "text", None, "app", "Not used here.", nullable=True),
-    Setting("oauth_client_secret_encryption_key", "text", None, "base", "Not used here.", nullable=True),
-    Setting("bulk_migration_parallelism", "int", 1, "app", "Not used here.", check=_at_least(1)),
-    Setting("bulk_migration_batch_size", "int", 8000, "app", "Not used here.", check=_at_least(1)),
-    Setting(
-        "bulk_migration_sleep_between_rounds_in_batch_ms", "int", 1000, "app", "Not used here.", check=_at_least(0)
-    ),
-    Setting("saml_sp_entity_id", "text", "https://saml.supertokens.com", "tenant", "Not used here.", nullable=True),
-    Setting("saml_legacy_acs_url", "text", None, "app", "Not used here.", nullable=True),
-    Setting("saml_claims_validity", "int", 300000, "tenant", "Not used here.", check=_at_least(1)),
-    Setting("saml_relay_state_validity", "int", 300000, "tenant", "Not used here.", check=_at_least(1)),
-    Setting("otel_collector_connection_uri", "text", None, "base", "Not used here.", nullable=True),
-    Setting("deadlock_logger_enable", "bool", False, "base", "Not used here."),
+    Setting("supertokens_saas_load_only_cud", "text", None, "base", _UNUSED, nullable=True),
+    Setting("oauth_provider_public_service_url", "text", None, "app", _UNUSED, nullable=True),
+    Setting("oauth_provider_admin_service_url", "text", None, "app", _UNUSED, nullable=True),
+    Setting("oauth_provider_consent_login_base_url", "text", None, "app", _UNUSED, nullable=True),
+    Setting("oauth_provider_url_configured_in_oauth_provider", "text", None, "app", _UNUSED, nullable=True),
+    Setting("oauth_client_secret_encryption_key", "text", None, "base", _UNUSED, nullable=True),
+    Setting("bulk_migration_parallelism", "int", 1, "app", _UNUSED, check=_at_least(1)),
+    Setting("bulk_migration_batch_size", "int", 8000, "app", _UNUSED, check=_at_least(1)),
+    Setting("bulk_migration_sleep_between_rounds_in_batch_ms", "int", 1000, "app", _UNUSED, check=_at_least(0)),
+    Setting("saml_sp_entity_id", "text", "https://saml.supertokens.com", "tenant", _UNUSED, nullable=True),
+    Setting("saml_legacy_acs_url", "text", None, "app", _UNUSED, nullable=True),
+    Setting("saml_claims_validity", "int", 300000, "tenant", _UNUSED, check=_at_least(1)),
+    Setting("saml_relay_state_validity", "int", 300000, "tenant", _UNUSED, check=_at_least(1)),
+    Setting("otel_collector_connection_uri", "text", None, "base", _UNUSED, nullable=True),
+    Setting("deadlock_logger_enable", "bool", False, "base", _UNUSED),
 )
 
 SETTINGS: Mapping[str, Setting] = {setting.name: setting for setting in _TABLE}
@@ -389,7 +396,7 @@ class CoreSettings:
         try:
             return cls().over(values)
         except SettingRefused as error:
-            raise ConfigError(f"core setting refused: {error}") from error
+            raise ConfigError(f"core setting refused: {error}{error.hint}") from error
 
     def over(self, values: Mapping[str, object]) -> CoreSettings:
         """Return these settings with *values* on top. :raises SettingRefused: when one is not valid."""
@@ -397,7 +404,7 @@ class CoreSettings:
         for name, value in values.items():
             setting = SETTINGS.get(ALIASES.get(name, name))
             if setting is None:
-                raise SettingRefused(_unknown(name))
+                raise _unknown(name)
             given[setting.name] = setting.convert(value)
         return CoreSettings(given)
 
@@ -424,6 +431,6 @@ class CoreSettings:
         return value
 
 
-def _unknown(name: str) -> str:
+def _unknown(name: str) -> SettingRefused:
     near = difflib.get_close_matches(name, (*SETTINGS, *ALIASES), n=3)
-    return f"Invalid config key: {name}" + (f" (did you mean {' or '.join(near)}?)" if near else "")
+    return SettingRefused(f"Invalid config key: {name}", hint=f". Did you mean {' or '.join(near)}?" if near else "")

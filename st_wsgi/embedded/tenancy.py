@@ -7,7 +7,7 @@ from collections import OrderedDict
 
 import attrs
 
-from st_wsgi.embedded.settings import CoreSettings
+from st_wsgi.embedded.settings import SETTINGS, CoreSettings
 from st_wsgi.embedded.store import Store
 
 _CACHED = 4096
@@ -61,7 +61,9 @@ class Tenancy:
         key = (of_app, of_tenant)
         found = self._parsed.get(key)
         if found is None:
-            found = self.base.over({**json.loads(of_app), **json.loads(of_tenant)})
+            # A setting at app level is the same for all its tenants, whatever an older value of theirs says.
+            own = {name: value for name, value in json.loads(of_tenant).items() if SETTINGS[name].scope == "tenant"}
+            found = self.base.over({**json.loads(of_app), **own})
             self._parsed[key] = found
             while len(self._parsed) > _CACHED:
                 self._parsed.popitem(last=False)

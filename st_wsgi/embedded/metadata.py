@@ -1,0 +1,83 @@
+"""User metadata (CDI 1.6, semantics 3.12)."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+from st_wsgi.embedded.call import Call, Route
+from st_wsgi.embedded.fields import bad, dump
+from st_wsgi.embedded.users import ID_LIMIT
+
+BULK_LIMIT = 500
+
+
+def _find(db: sqlite3.Connection, app: int, user_id: str) -> dict[str, Any] | None:
+    row = db.execute("SELECT metadata FROM user_metadata WHERE app = ? AND user_id = ?", (app, user_id)).fetchone()
+    if row is None:
+        return None
+    stored: dict[str, Any] = json.loads(row[0])
+    return stored
+
+
+def get(call: Call) -> dict[str, Any]:
+    """``GET /recipe/user/metadata``: ``{}`` for a user without any."""
+    user_id = call.query.text("userId")
+    with call.read() as db:
+        return {"status": "OK", "metadata": _find(db, call.app, user_id) or {}}
+
+
+def put(call: Call) -> dict[str, Any]:
+    """``PUT /recipe/user/metadata``: merged at the top level, where null removes a key."""
+    user_id = call.body.text("userId", limit=ID_LIMIT)
+    update = call.body.object("metadataUpdate")
+    with call.write() as db:
+        merged = _find(db, call.app, user_id) or {}
+        for key, value in update.items():
+            merged.pop(key, None)
+            if value is not None:
+                merged[key] = value
+        stored = dump(merged)
+        db.execute(
+            "INSERT INTO user_metadata VALUES (?, ?, ?)"
+            " ON CONFLICT (app, user_id) DO UPDATE SET metadata = excluded.metadata",
+            (call.app, user_id, stored),
+        )
+    return {"status": "OK", "metadata": json.loads(stored)}
+
+
+def remove(call: Call) -> dict[str, Any]:
+    """``POST /recipe/user/metadata/remove``."""
+    user_id = call.body.text("userId")
+    with call.write() as db:
+        db.execute("DELETE FROM user_metadata WHERE app = ? AND user_id = ?", (call.app, user_id))
+    return {"status": "OK"}
+
+
+def bulk(call: Call) -> dict[str, Any]:
+    """``POST /recipe/user/metadata/bulk``: of up to 500 users, null for those without any."""
+    user_ids = call.body.array("userIds")
+    if len(user_ids) > BULK_LIMIT:
+        raise bad(f"You can only query up to {BULK_LIMIT} users at a time.")
+    if not all(isinstance(user_id, str) for user_id in user_ids):
+        raise bad("userIds array must contain only strings")
+    with call.read() as db:
+        rows = db.execute(
+            "SELECT user_id, metadata FROM user_metadata WHERE app = ? AND user_id IN (SELECT value FROM json_each(?))",
+            (call.app, dump(user_ids)),
+        ).fetchall()
+    found = dict(rows)
+    users = [
+        {"userId": user_id, "metadata": json.loads(found[user_id]) if user_id in found else None}
+        for user_id in user_ids
+    ]
+    return {"status": "OK", "users": users}
+
+
+ROUTES = (
+    Route("GET", "/recipe/user/metadata", "app", get),
+    Route("PUT", "/recipe/user/metadata", "app", put),
+    Route("POST", "/recipe/user/metadata/remove", "app", remove),
+    Route("POST", "/recipe/user/metadata/bulk", "app", bulk),
+)

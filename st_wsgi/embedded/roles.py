@@ -1,0 +1,148 @@
+"""Roles and permissions, app-wide, and who has them, per tenant (CDI 1.6, semantics 3.12)."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from st_wsgi.embedded.call import Call, Route
+from st_wsgi.embedded.users import ID_LIMIT
+
+_LIMIT = 255
+_UNKNOWN = {"status": "UNKNOWN_ROLE_ERROR"}
+
+
+def _exists(db: sqlite3.Connection, app: int, role: str) -> bool:
+    return db.execute("SELECT 1 FROM roles WHERE app = ? AND role = ?", (app, role)).fetchone() is not None
+
+
+def _column(db: sqlite3.Connection, query: str, values: tuple[Any, ...]) -> list[str]:
+    return [row[0] for row in db.execute(query, values)]
+
+
+def create(call: Call) -> dict[str, Any]:
+    """``PUT /recipe/role``: a role, or more permissions for one that is there."""
+    role = call.body.filled("role", limit=_LIMIT)
+    permissions = call.body.filled_texts_or_none("permissions", limit=_LIMIT) or []
+    with call.write() as db:
+        created = db.execute("INSERT INTO roles VALUES (?, ?) ON CONFLICT DO NOTHING", (call.app, role)).rowcount
+        db.executemany(
+            "INSERT INTO role_permissions VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            [(call.app, role, permission) for permission in permissions],
+        )
+    return {"status": "OK", "createdNewRole": created == 1}
+
+
+def remove(call: Call) -> dict[str, Any]:
+    """``POST /recipe/role/remove``: the role, its permissions, and from everyone who has it."""
+    role = call.body.filled("role")
+    with call.write() as db:
+        existed = _exists(db, call.app, role)
+        for table in ("roles", "role_permissions", "user_roles"):
+            db.execute(f"DELETE FROM {table} WHERE app = ? AND role = ?", (call.app, role))
+    return {"status": "OK", "didRoleExist": existed}
+
+
+def all_roles(call: Call) -> dict[str, Any]:
+    """``GET /recipe/roles``."""
+    with call.read() as db:
+        return {"status": "OK", "roles": _column(db, "SELECT role FROM roles WHERE app = ?", (call.app,))}
+
+
+def permissions_of(call: Call) -> dict[str, Any]:
+    """``GET /recipe/role/permissions``."""
+    role = call.query.filled("role")
+    with call.read() as db:
+        if not _exists(db, call.app, role):
+            return dict(_UNKNOWN)
+        query = "SELECT permission FROM role_permissions WHERE app = ? AND role = ?"
+        return {"status": "OK", "permissions": _column(db, query, (call.app, role))}
+
+
+def remove_permissions(call: Call) -> dict[str, Any]:
+    """``POST /recipe/role/permissions/remove``: the given ones, or all."""
+    role = call.body.filled("role")
+    permissions = call.body.filled_texts_or_none("permissions")
+    with call.write() as db:
+        if not _exists(db, call.app, role):
+            return dict(_UNKNOWN)
+        if permissions is None:
+            db.execute("DELETE FROM role_permissions WHERE app = ? AND role = ?", (call.app, role))
+        else:
+            db.executemany(
+                "DELETE FROM role_permissions WHERE app = ? AND role = ? AND permission = ?",
+                [(call.app, role, permission) for permission in permissions],
+            )
+    return {"status": "OK"}
+
+
+def with_permission(call: Call) -> dict[str, Any]:
+    """``GET /recipe/permission/roles``."""
+    permission = call.query.filled("permission")
+    with call.read() as db:
+        query = "SELECT role FROM role_permissions WHERE app = ? AND permission = ?"
+        return {"status": "OK", "roles": _column(db, query, (call.app, permission))}
+
+
+def give(call: Call) -> dict[str, Any]:
+    """``PUT /recipe/user/role``: any user id will do."""
+    user_id = call.body.text("userId", limit=ID_LIMIT)
+    role = call.body.filled("role")
+    here = call.here
+    with call.write() as db:
+        if not _exists(db, here.app, role):
+            return dict(_UNKNOWN)
+        added = db.execute(
+            "INSERT INTO user_roles VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (here.app, here.tenant_id, user_id, role),
+        ).rowcount
+    return {"status": "OK", "didUserAlreadyHaveRole": added == 0}
+
+
+def take(call: Call) -> dict[str, Any]:
+    """``POST /recipe/user/role/remove``."""
+    user_id = call.body.text("userId")
+    role = call.body.filled("role")
+    here = call.here
+    with call.write() as db:
+        if not _exists(db, here.app, role):
+            return dict(_UNKNOWN)
+        removed = db.execute(
+            "DELETE FROM user_roles WHERE app = ? AND tenant_id = ? AND user_id = ? AND role = ?",
+            (here.app, here.tenant_id, user_id, role),
+        ).rowcount
+    return {"status": "OK", "didUserHaveRole": removed == 1}
+
+
+def of_user(call: Call) -> dict[str, Any]:
+    """``GET /recipe/user/roles``."""
+    user_id = call.query.text("userId")
+    here = call.here
+    with call.read() as db:
+        query = "SELECT role FROM user_roles WHERE app = ? AND tenant_id = ? AND user_id = ?"
+        return {"status": "OK", "roles": _column(db, query, (here.app, here.tenant_id, user_id))}
+
+
+def users_with(call: Call) -> dict[str, Any]:
+    """``GET /recipe/role/users``."""
+    role = call.query.filled("role")
+    here = call.here
+    with call.read() as db:
+        if not _exists(db, here.app, role):
+            return dict(_UNKNOWN)
+        query = "SELECT user_id FROM user_roles WHERE app = ? AND role = ? AND tenant_id = ?"
+        return {"status": "OK", "users": _column(db, query, (here.app, role, here.tenant_id))}
+
+
+ROUTES = (
+    Route("PUT", "/recipe/role", "app", create),
+    Route("POST", "/recipe/role/remove", "app", remove),
+    Route("GET", "/recipe/roles", "app", all_roles),
+    Route("GET", "/recipe/role/permissions", "app", permissions_of),
+    Route("POST", "/recipe/role/permissions/remove", "app", remove_permissions),
+    Route("GET", "/recipe/permission/roles", "app", with_permission),
+    Route("PUT", "/recipe/user/role", "tenant", give),
+    Route("POST", "/recipe/user/role/remove", "tenant", take),
+    Route("GET", "/recipe/user/roles", "tenant", of_user),
+    Route("GET", "/recipe/role/users", "tenant", users_with),
+)

@@ -1,0 +1,175 @@
+"""What is stored of a tenant, and the two shapes in which the core driver interface shows it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from st_wsgi.embedded.fields import dump
+from st_wsgi.embedded.schema import APP_TABLES
+
+RECIPE_FACTORS: Mapping[str, tuple[str, ...]] = {
+    "emailPassword": ("emailpassword",),
+    "thirdParty": ("thirdparty",),
+    "passwordless": ("otp-phone", "otp-email", "link-phone", "link-email"),
+}
+"""The factors that the older endpoints' switches (``emailPasswordEnabled``, ...) stand for."""
+
+ALL_ON: Mapping[str, bool] = dict.fromkeys(RECIPE_FACTORS, True)
+ALL_OFF: Mapping[str, bool] = dict.fromkeys(RECIPE_FACTORS, False)
+
+_TENANT_TABLES = (
+    "tenants",
+    "tenant_providers",
+    "sessions",
+    "method_tenants",
+    "email_verification_tokens",
+    "user_roles",
+)
+
+
+@attrs.frozen
+class TenantRow:
+    """
+    The configuration of a tenant.
+
+    :param first_factors: None where nothing was said.
+    :param enabled: the older endpoints' switches, by recipe.
+    :param providers: third party providers, as they were given.
+    """
+
+    tenant_id: str
+    core_config: Mapping[str, Any] = attrs.field(factory=dict)
+    first_factors: Sequence[str] | None = None
+    required_secondary_factors: Sequence[str] | None = None
+    enabled: Mapping[str, bool] = ALL_ON
+    providers: Sequence[Mapping[str, Any]] = ()
+
+    def shown_as_enabled(self, recipe: str) -> bool:
+        """Return the older endpoints' switch of a recipe; without any first factor everything is off (CDI 5.0)."""
+        return self.enabled[recipe] and (self.first_factors is None or len(self.first_factors) > 0)
+
+    def json_v2(self) -> dict[str, Any]:
+        """Return the tenant as the endpoints of CDI 5.1 show it: what is null is left out."""
+        answer: dict[str, Any] = {
+            "tenantId": self.tenant_id,
+            "thirdParty": {"providers": json.loads(dump(list(self.providers)))},
+            "coreConfig": json.loads(dump(dict(self.core_config))),
+        }
+        if self.first_factors is not None:
+            answer["firstFactors"] = list(self.first_factors)
+        if self.required_secondary_factors is not None:
+            answer["requiredSecondaryFactors"] = list(self.required_secondary_factors)
+        return answer
+
+    def json_v1(self) -> dict[str, Any]:
+        """Return the tenant as the deprecated endpoints show it to CDI 5.0 and later."""
+        answer = self.json_v2()
+        for recipe in RECIPE_FACTORS:
+            answer.setdefault(recipe, {})["enabled"] = self.shown_as_enabled(recipe)
+        if not self.first_factors:
+            answer.pop("firstFactors", None)
+        return answer
+
+
+_COLUMNS = (
+    "tenant_id, core_config, first_factors, required_secondary_factors, email_password_enabled, third_party_enabled,"
+    " passwordless_enabled"
+)
+
+
+def _row(db: sqlite3.Connection, app: int, row: tuple[Any, ...]) -> TenantRow:
+    providers = db.execute(
+        "SELECT config FROM tenant_providers WHERE app = ? AND tenant_id = ? ORDER BY third_party_id", (app, row[0])
+    ).fetchall()
+    return TenantRow(
+        tenant_id=row[0],
+        core_config=json.loads(row[1]),
+        first_factors=None if row[2] is None else json.loads(row[2]),
+        required_secondary_factors=None if row[3] is None else json.loads(row[3]),
+        enabled=dict(zip(RECIPE_FACTORS, map(bool, row[4:7]), strict=True)),
+        providers=[json.loads(provider[0]) for provider in providers],
+    )
+
+
+def load(db: sqlite3.Connection, app: int, tenant_id: str) -> TenantRow | None:
+    """Return a tenant of an app, None when there is none of that id."""
+    row = db.execute(f"SELECT {_COLUMNS} FROM tenants WHERE app = ? AND tenant_id = ?", (app, tenant_id)).fetchone()
+    return None if row is None else _row(db, app, row)
+
+
+def load_all(db: sqlite3.Connection, app: int) -> list[TenantRow]:
+    """Return an app's tenants in the order in which they were made."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM tenants WHERE app = ? ORDER BY tenant_id <> 'public', created_at, tenant_id", (app,)
+    ).fetchall()
+    return [_row(db, app, row) for row in rows]
+
+
+def save(db: sqlite3.Connection, app: int, tenant: TenantRow, now: int) -> None:
+    """Store a tenant, new or changed; its providers are stored by :func:`save_provider`."""
+    values = (
+        tenant.tenant_id,
+        dump(dict(tenant.core_config)),
+        None if tenant.first_factors is None else dump(list(tenant.first_factors)),
+        # No required factors and nothing said about them are the same thing.
+        dump(list(tenant.required_secondary_factors)) if tenant.required_secondary_factors else None,
+        *(tenant.enabled[recipe] for recipe in RECIPE_FACTORS),
+    )
+    changes = ", ".join(f"{name.strip()} = excluded.{name.strip()}" for name in _COLUMNS.split(",")[1:])
+    db.execute(
+        f"INSERT INTO tenants (app, created_at, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        f" ON CONFLICT (app, tenant_id) DO UPDATE SET {changes}",
+        (app, now, *values),
+    )
+
+
+def save_provider(db: sqlite3.Connection, app: int, tenant_id: str, provider: Mapping[str, Any]) -> bool:
+    """Store a provider of a tenant; tell whether it is new."""
+    key = (app, tenant_id, provider["thirdPartyId"])
+    new = not remove_provider(db, *key)
+    db.execute("INSERT INTO tenant_providers VALUES (?, ?, ?, ?)", (*key, dump(dict(provider))))
+    return new
+
+
+def remove_provider(db: sqlite3.Connection, app: int, tenant_id: str, third_party_id: str) -> bool:
+    """Remove a provider of a tenant; tell whether it was there."""
+    gone = db.execute(
+        "DELETE FROM tenant_providers WHERE app = ? AND tenant_id = ? AND third_party_id = ?",
+        (app, tenant_id, third_party_id),
+    ).rowcount
+    return gone > 0
+
+
+def create_app(db: sqlite3.Connection, app_id: str, now: int) -> int:
+    """Store a new app without any tenant yet; return its number."""
+    number = db.execute("INSERT INTO apps (app_id, created_at) VALUES (?, ?)", (app_id, now)).lastrowid
+    assert number is not None
+    return number
+
+
+def app_number(db: sqlite3.Connection, app_id: str) -> int | None:
+    """Return the number of an app, None when there is none of that id."""
+    row = db.execute("SELECT app FROM apps WHERE app_id = ?", (app_id,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def all_apps(db: sqlite3.Connection) -> list[tuple[int, str]]:
+    """Return number and id of every app, in the order in which they were made."""
+    return db.execute("SELECT app, app_id FROM apps ORDER BY app").fetchall()
+
+
+def remove_app(db: sqlite3.Connection, app: int) -> None:
+    """Remove an app with everything in it."""
+    for table in (*APP_TABLES, "apps"):
+        db.execute(f"DELETE FROM {table} WHERE app = ?", (app,))
+
+
+def remove_tenant(db: sqlite3.Connection, app: int, tenant_id: str) -> None:
+    """Remove a tenant with what is its own; its users stay in the app."""
+    for table in _TENANT_TABLES:
+        db.execute(f"DELETE FROM {table} WHERE app = ? AND tenant_id = ?", (app, tenant_id))

@@ -1,0 +1,376 @@
+"""
+Apps and tenants (CDI 1.7, semantics 3.13; ``multitenancy/Multitenancy.java`` of the official core).
+
+Creating one costs a row or two: signing keys are made when something is signed.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from st_wsgi.embedded import tenantrows, tenants_v1
+from st_wsgi.embedded.call import Call, Route
+from st_wsgi.embedded.fields import Refused, bad
+from st_wsgi.embedded.settings import ALIASES, SETTINGS, CoreSettings, SettingRefused
+from st_wsgi.embedded.tenantrows import TenantRow
+
+_ID = re.compile(r"[a-z0-9-]+")
+_FACTOR = re.compile(r"[0-9a-zA-Z_(.)-]+")
+_NEVER_TENANTS = ("recipe", "config", "users", "hello")
+_NOT_V2 = {
+    "emailPasswordEnabled": "emailPasswordEnabled",
+    "thirdPartyEnabled": "thirdParty",
+    "passwordlessEnabled": "passwordless",
+}
+
+
+def _id(value: str, name: str) -> str:
+    """Return an id of an app or tenant in its one spelling."""
+    value = value.strip().lower()
+    if not value:
+        raise bad(f"{name} should not be an empty String")
+    if name == "tenantId" and value in _NEVER_TENANTS:
+        raise bad(f"Cannot use '{value}' as a tenantId")
+    if value.startswith("appid-"):
+        raise bad(f"{name} must not start with 'appid-'")
+    if not _ID.fullmatch(value):
+        raise bad(f"{name} can only contain letters, numbers and hyphens")
+    return value
+
+
+def _optional_id(call: Call, name: str) -> str:
+    value = call.body.text_or_none(name)
+    return "public" if value is None else _id(value, name)
+
+
+def _put(call: Call, app_id: str, tenant_id: str, *, v2: bool) -> dict[str, Any]:
+    """Create or update the public tenant of an app, and with it the app, or a tenant."""
+    here = call.here
+    change = call.body.object_or_none("coreConfig")
+    with call.write() as db:
+        app = tenantrows.app_number(db, app_id)
+        before = None if app is None else tenantrows.load(db, app, tenant_id)
+        tenant = before or (_new_v2(tenant_id) if v2 else tenants_v1.new(tenant_id))
+        if change is not None:
+            merged = {**tenant.core_config, **{ALIASES.get(key, key): value for key, value in change.items()}}
+            kept = {key: value for key, value in merged.items() if value is not None or key not in SETTINGS}
+            tenant = attrs.evolve(tenant, core_config=kept)
+        tenant = _factors_v2(call, tenant) if v2 else tenants_v1.update(call.body, tenant)
+        _check_names(tenant)
+        _check_permission((here.app_id, here.tenant_id), (app_id, tenant_id))
+        _check_core_config(call, db, app, app_id, tenant)
+        if app is None:
+            app = tenantrows.create_app(db, app_id, call.now)
+        tenantrows.save(db, app, tenant, call.now)
+    return {"status": "OK", "createdNew": before is None}
+
+
+def _new_v2(tenant_id: str) -> TenantRow:
+    return TenantRow(tenant_id, first_factors=None if tenant_id == "public" else [])
+
+
+def _factors_v2(call: Call, tenant: TenantRow) -> TenantRow:
+    """Return the tenant with the factors that the body names: absent keeps them, null resets them."""
+    for name, shown in _NOT_V2.items():
+        if name in call.body:
+            raise bad(f"{shown} is not a valid input for this API")
+    first = tenants_v1.factors(call.body, "firstFactors")
+    secondary = tenants_v1.factors(call.body, "requiredSecondaryFactors")
+    if "firstFactors" not in call.body and "requiredSecondaryFactors" not in call.body:
+        return tenant
+    before = tenant.first_factors
+    if before is None and not all(tenant.enabled.values()):
+        # The older switches become what they mean before they are all on.
+        before = tenants_v1.factors_of_enabled(tenant)
+    return attrs.evolve(
+        tenant,
+        enabled=tenantrows.ALL_ON,
+        first_factors=first if "firstFactors" in call.body else before,
+        required_secondary_factors=(
+            secondary if "requiredSecondaryFactors" in call.body else tenant.required_secondary_factors
+        ),
+    )
+
+
+def _check_names(tenant: TenantRow) -> None:
+    named = {
+        "firstFactors": tenant.first_factors,
+        "requiredSecondaryFactors": tenant.required_secondary_factors,
+    }
+    for name, factors in named.items():
+        if not all(_FACTOR.fullmatch(factor) for factor in factors or ()):
+            raise bad(f"{name} should contain only 0-9,a-z,A-Z,_,.,- characters")
+
+
+def _check_permission(source: tuple[str, str], target: tuple[str, str]) -> None:
+    """Refuse what the place that a call comes from may not change; both are app id and tenant id."""
+    if target[1] != "public":
+        if source[1] not in ("public", target[1]):
+            raise Refused(403, "You must use the public or same tenant to add/update a tenant")
+    elif target[0] != "public" and (source[1] != "public" or source[0] not in ("public", target[0])):
+        raise Refused(403, "You must use the public or same app to add/update an app")
+
+
+def _check_core_config(call: Call, db: sqlite3.Connection, app: int | None, app_id: str, tenant: TenantRow) -> None:
+    """Refuse settings that do not exist, do not belong here, contradict the app's, or are not valid together."""
+    if not tenant.core_config:
+        return
+    if app_id == "public" and tenant.tenant_id == "public":
+        raise bad("Cannot modify base config")
+    tenancy = call.engine.tenancy
+    public = None if app is None else tenantrows.load(db, app, "public")
+    of_app = {} if public is None or tenant.tenant_id == "public" else dict(public.core_config)
+    try:
+        above = tenancy.base.over(of_app)
+        merged = above.over(tenant.core_config)
+        for name in tenant.core_config:
+            scope = SETTINGS[name].scope
+            if scope == "base":
+                raise SettingRefused(f"{name} can only be set via the core's base config setting")
+            if scope == "app" and tenant.tenant_id != "public" and merged.value(name) != above.value(name):
+                raise SettingRefused(f"You cannot set different values for {name} for the same appId")
+        problem = call.engine.passwords.problem_with(merged.text("password_hashing_alg"))
+        if problem is not None:
+            raise SettingRefused(problem)
+    except SettingRefused as error:
+        raise bad(f"Invalid core config: {error}") from error
+
+
+def put_tenant_v2(call: Call) -> dict[str, Any]:
+    """``PUT /recipe/multitenancy/tenant/v2``."""
+    return _put(call, call.app_id, _optional_id(call, "tenantId"), v2=True)
+
+
+def put_tenant(call: Call) -> dict[str, Any]:
+    """``PUT /recipe/multitenancy/tenant`` (deprecated)."""
+    return _put(call, call.app_id, _optional_id(call, "tenantId"), v2=False)
+
+
+def put_app_v2(call: Call) -> dict[str, Any]:
+    """``PUT /recipe/multitenancy/app/v2``."""
+    return _put(call, _optional_id(call, "appId"), "public", v2=True)
+
+
+def put_app(call: Call) -> dict[str, Any]:
+    """``PUT /recipe/multitenancy/app`` (deprecated)."""
+    return _put(call, _optional_id(call, "appId"), "public", v2=False)
+
+
+def _put_domain(call: Call, *, v2: bool) -> dict[str, Any]:
+    """A connection URI domain needs a database of its own, which one SQLite file cannot give: only the base one is."""
+    domain = call.body.text_or_none("connectionUriDomain")
+    if domain is None:
+        return _put(call, "public", "public", v2=v2)
+    if not domain.strip():
+        raise bad("connectionUriDomain should not be an empty String")
+    call.admit()
+    raise bad("Invalid core config: a connection URI domain needs a database of its own, which SQLite cannot give")
+
+
+def put_domain_v2(call: Call) -> dict[str, Any]:
+    """``PUT /recipe/multitenancy/connectionuridomain/v2``."""
+    return _put_domain(call, v2=True)
+
+
+def put_domain(call: Call) -> dict[str, Any]:
+    """``PUT /recipe/multitenancy/connectionuridomain`` (deprecated)."""
+    return _put_domain(call, v2=False)
+
+
+def _get(call: Call, *, v2: bool) -> dict[str, Any]:
+    if call.tenant is None:
+        return {"status": "TENANT_NOT_FOUND_ERROR"}
+    with call.read() as db:
+        tenant = tenantrows.load(db, call.app, call.here.tenant_id)
+    if tenant is None:
+        return {"status": "TENANT_NOT_FOUND_ERROR"}
+    return {"status": "OK", **_shown(tenant, v2=v2)}
+
+
+def _shown(tenant: TenantRow, *, v2: bool) -> dict[str, Any]:
+    return tenant.json_v2() if v2 else tenant.json_v1()
+
+
+def get_tenant_v2(call: Call) -> dict[str, Any]:
+    """``GET /recipe/multitenancy/tenant/v2``."""
+    return _get(call, v2=True)
+
+
+def get_tenant(call: Call) -> dict[str, Any]:
+    """``GET /recipe/multitenancy/tenant`` (deprecated)."""
+    return _get(call, v2=False)
+
+
+def _list_tenants(call: Call, *, v2: bool) -> dict[str, Any]:
+    if call.here.tenant_id != "public":
+        raise Refused(403, "Only the public tenantId is allowed to list all tenants associated with this app")
+    with call.read() as db:
+        found = tenantrows.load_all(db, call.app)
+    return {"status": "OK", "tenants": [_shown(tenant, v2=v2) for tenant in found]}
+
+
+def list_tenants_v2(call: Call) -> dict[str, Any]:
+    """``GET /recipe/multitenancy/tenant/list/v2``."""
+    return _list_tenants(call, v2=True)
+
+
+def list_tenants(call: Call) -> dict[str, Any]:
+    """``GET /recipe/multitenancy/tenant/list`` (deprecated)."""
+    return _list_tenants(call, v2=False)
+
+
+def _apps(call: Call, *, v2: bool) -> list[dict[str, Any]]:
+    with call.read() as db:
+        return [
+            {"appId": app_id, "tenants": [_shown(tenant, v2=v2) for tenant in tenantrows.load_all(db, app)]}
+            for app, app_id in tenantrows.all_apps(db)
+        ]
+
+
+def _base_only(call: Call, refusal: str) -> None:
+    if (call.here.app_id, call.here.tenant_id) != ("public", "public"):
+        raise Refused(403, refusal)
+
+
+def _list_apps(call: Call, *, v2: bool) -> dict[str, Any]:
+    _base_only(
+        call,
+        "Only the public tenantId and public appId is allowed to list all apps associated with this connection uri "
+        "domain",
+    )
+    return {"status": "OK", "apps": _apps(call, v2=v2)}
+
+
+def list_apps_v2(call: Call) -> dict[str, Any]:
+    """``GET /recipe/multitenancy/app/list/v2``."""
+    return _list_apps(call, v2=True)
+
+
+def list_apps(call: Call) -> dict[str, Any]:
+    """``GET /recipe/multitenancy/app/list`` (deprecated)."""
+    return _list_apps(call, v2=False)
+
+
+def _list_domains(call: Call, *, v2: bool) -> dict[str, Any]:
+    _base_only(
+        call,
+        "Only the public tenantId, public appId and default connectionUriDomain is allowed to list all "
+        "connectionUriDomains and appIds associated with this core",
+    )
+    return {"status": "OK", "connectionUriDomains": [{"connectionUriDomain": "", "apps": _apps(call, v2=v2)}]}
+
+
+def list_domains_v2(call: Call) -> dict[str, Any]:
+    """``GET /recipe/multitenancy/connectionuridomain/list/v2``."""
+    return _list_domains(call, v2=True)
+
+
+def list_domains(call: Call) -> dict[str, Any]:
+    """``GET /recipe/multitenancy/connectionuridomain/list`` (deprecated)."""
+    return _list_domains(call, v2=False)
+
+
+def remove_domain(call: Call) -> dict[str, Any]:
+    """``POST /recipe/multitenancy/connectionuridomain/remove``: there is none but the base one."""
+    domain = call.body.text("connectionUriDomain").strip()
+    if not domain:
+        raise bad("connectionUriDomain should not be an empty String")
+    _base_only(
+        call,
+        "Only the public tenantId, public appId and default connectionUriDomain is allowed to delete a "
+        "connectionUriDomain",
+    )
+    return {"status": "OK", "didExist": False}
+
+
+def remove_tenant(call: Call) -> dict[str, Any]:
+    """``POST /recipe/multitenancy/tenant/remove``."""
+    tenant_id = _id(call.body.text("tenantId"), "tenantId")
+    if tenant_id == "public":
+        raise Refused(403, "Cannot delete public tenant, use remove app API instead")
+    if call.here.tenant_id != "public":
+        raise Refused(403, "Only the public tenantId is allowed to delete a tenant")
+    with call.write() as db:
+        existed = tenantrows.load(db, call.app, tenant_id) is not None
+        tenantrows.remove_tenant(db, call.app, tenant_id)
+    return {"status": "OK", "didExist": existed}
+
+
+def remove_app(call: Call) -> dict[str, Any]:
+    """``POST /recipe/multitenancy/app/remove``."""
+    app_id = _id(call.body.text("appId"), "appId")
+    if app_id == "public":
+        raise Refused(403, "Cannot delete the public app, use remove connection uri domain API instead")
+    _base_only(call, "Only the public tenantId and public appId is allowed to delete an app")
+    with call.write() as db:
+        app = tenantrows.app_number(db, app_id)
+        if app is not None:
+            if len(tenantrows.load_all(db, app)) > 1:
+                raise Refused(
+                    403, "Please delete all tenants except the public tenant for this app before calling the delete API"
+                )
+            tenantrows.remove_app(db, app)
+            call.engine.keys.forget(app)
+            call.engine.stats.forget(app_id)
+    return {"status": "OK", "didExist": app is not None}
+
+
+_HIDDEN = (
+    "api_keys",
+    "access_token_signing_key_dynamic",
+    "access_token_blacklisting",
+)
+
+
+def core_config(call: Call) -> dict[str, Any]:
+    """``GET /recipe/dashboard/tenant/core-config``: the settings that a tenant may have of its own."""
+    settings = call.settings
+    defaults = CoreSettings()
+    fields = [
+        {
+            "key": setting.name,
+            "valueType": _VALUE_TYPES[setting.kind] if setting.options is None else "enum",
+            "value": settings.value(setting.name),
+            "description": setting.description,
+            "isDifferentAcrossTenants": setting.scope == "tenant",
+            "possibleValues": None if setting.options is None else list(setting.options),
+            "isNullable": setting.default is None,
+            "defaultValue": defaults.value(setting.name),
+            "isPluginProperty": False,
+            "isPluginPropertyEditable": False,
+        }
+        for setting in SETTINGS.values()
+        if setting.scope != "base" and setting.name not in _HIDDEN
+    ]
+    return {"status": "OK", "config": fields}
+
+
+_VALUE_TYPES: Mapping[str, str] = {"int": "number", "float": "number", "text": "string", "bool": "boolean"}
+
+_BASE = "/recipe/multitenancy"
+
+ROUTES = (
+    Route("PUT", f"{_BASE}/tenant/v2", "tenant", put_tenant_v2),
+    Route("GET", f"{_BASE}/tenant/v2", "tenant", get_tenant_v2),
+    Route("GET", f"{_BASE}/tenant/list/v2", "tenant", list_tenants_v2),
+    Route("POST", f"{_BASE}/tenant/remove", "tenant", remove_tenant),
+    Route("PUT", f"{_BASE}/app/v2", "tenant", put_app_v2),
+    Route("GET", f"{_BASE}/app/list/v2", "tenant", list_apps_v2),
+    Route("POST", f"{_BASE}/app/remove", "tenant", remove_app),
+    Route("PUT", f"{_BASE}/connectionuridomain/v2", "tenant", put_domain_v2),
+    Route("GET", f"{_BASE}/connectionuridomain/list/v2", "tenant", list_domains_v2),
+    Route("POST", f"{_BASE}/connectionuridomain/remove", "tenant", remove_domain),
+    Route("PUT", f"{_BASE}/tenant", "tenant", put_tenant),
+    Route("GET", f"{_BASE}/tenant", "tenant", get_tenant),
+    Route("GET", f"{_BASE}/tenant/list", "tenant", list_tenants),
+    Route("PUT", f"{_BASE}/app", "tenant", put_app),
+    Route("GET", f"{_BASE}/app/list", "tenant", list_apps),
+    Route("PUT", f"{_BASE}/connectionuridomain", "tenant", put_domain),
+    Route("GET", f"{_BASE}/connectionuridomain/list", "tenant", list_domains),
+    Route("GET", "/recipe/dashboard/tenant/core-config", "tenant", core_config),
+)
