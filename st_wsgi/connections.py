@@ -110,6 +110,11 @@ def _use_our_pools(manager: PoolManager) -> None:
     manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
 
 
+class _Session(Session):
+    def get_redirect_target(self, resp: Response) -> None:
+        """Know of no redirect: the usual session reads on at one, without limit, even when told not to follow it."""
+
+
 @attrs.define(eq=False)
 class Line:
     """A session with at most one kept connection, and when it was last used (monotonic, seconds)."""
@@ -225,7 +230,7 @@ class Connections:
         return stale
 
     def _new_line(self) -> Line:
-        session = Session()
+        session = _Session()
         session.trust_env = self._trust_environment
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         adapter = _Adapter(self._context())

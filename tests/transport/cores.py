@@ -1,4 +1,4 @@
-"""Cores that do what a test tells them, on real sockets: answer, hang, break off, lie. And a proxy that breaks things."""
+"""Cores that do what a test tells them, on real sockets: answer, hang, break off, lie. And a proxy that breaks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 import attrs
@@ -53,8 +53,8 @@ class Answer:
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
-HANG = "hang"
-RESET = "reset"
+HANG: Final = "hang"
+RESET: Final = "reset"
 Reply = Answer | Literal["hang", "reset"]
 
 

@@ -200,27 +200,36 @@ def test_a_write_is_not_repeated_when_the_answer_breaks(method: Method, fault: R
 @pytest.mark.parametrize("fault", ["reset", "close", "half", "never"])
 def test_no_write_is_lost_or_doubled_by_what_stands_between(fault: str) -> None:
     """The core behind a broken proxy did the work: neither host gets the write a second time."""
-    with core() as behind, proxy(behind, fault) as between, core() as other:
-        with transport(between.url, other.url, read_timeout=0.2) as cores:
-            with pytest.raises(CoreUnavailable):
-                cores.send(a_call("POST", "/recipe/signup"))
-            assert behind.paths + other.paths == ["POST /recipe/signup"]
+    with (
+        core() as behind,
+        proxy(behind, fault) as between,
+        core() as other,
+        transport(between.url, other.url, read_timeout=0.2) as cores,
+    ):
+        with pytest.raises(CoreUnavailable):
+            cores.send(a_call("POST", "/recipe/signup"))
+        assert behind.paths + other.paths == ["POST /recipe/signup"]
 
 
 def test_a_flapping_proxy_neither_loses_nor_doubles_acknowledged_writes() -> None:
     """Every acknowledged write arrived exactly once, every other at most once."""
-    with core() as behind, proxy(behind) as between, core() as other, dead() as nobody:
-        with transport(between.url, nobody, other.url, read_timeout=0.2) as cores:
-            acknowledged = []
-            for number, fault in enumerate(["pass", "reset", "pass", "close", "refuse", "half"] * 3):
-                between.fault = fault
-                with contextlib.suppress(CoreUnavailable):
-                    cores.send(a_call("POST", f"/write/{number}"))
-                    acknowledged.append(f"POST /write/{number}")
-            arrived = Counter(behind.paths + other.paths)
-            assert set(arrived.values()) == {1}
-            assert set(acknowledged) <= set(arrived)
-            assert len(acknowledged) >= 12
+    with (
+        core() as behind,
+        proxy(behind) as between,
+        core() as other,
+        dead() as nobody,
+        transport(between.url, nobody, other.url, read_timeout=0.2) as cores,
+    ):
+        acknowledged = []
+        for number, fault in enumerate(["pass", "reset", "pass", "close", "refuse", "half"] * 3):
+            between.fault = fault
+            with contextlib.suppress(CoreUnavailable):
+                cores.send(a_call("POST", f"/write/{number}"))
+                acknowledged.append(f"POST /write/{number}")
+        arrived = Counter(behind.paths + other.paths)
+        assert set(arrived.values()) == {1}
+        assert set(acknowledged) <= set(arrived)
+        assert len(acknowledged) >= 12
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 500, 502, 503])
@@ -257,9 +266,13 @@ def test_a_refused_write_says_how_to_start_a_core_and_nothing_of_its_body() -> N
 
 
 def test_an_untrusted_certificate_says_how_to_trust_it(certificate: Certificate) -> None:
-    with core(tls=certificate.server) as stranger, transport(stranger.url) as cores:
-        with pytest.raises(CoreUnavailable, match=r"certificate is not trusted: self.signed certificate.*as tls"):
-            cores.send(a_call())
+    why = r"certificate is not trusted: self.signed certificate.*as tls"
+    with (
+        core(tls=certificate.server) as stranger,
+        transport(stranger.url) as cores,
+        pytest.raises(CoreUnavailable, match=why),
+    ):
+        cores.send(a_call())
 
 
 def test_a_certificate_for_another_name_is_refused(certificate: Certificate) -> None:
@@ -285,13 +298,16 @@ def test_each_host_is_tried_once_and_the_time_is_bounded() -> None:
 
 def test_a_calls_own_time_holds_for_all_hosts_together() -> None:
     """Three seconds for a key set are not three for each host: what is left after the first goes to the second."""
-    with core(lambda _: HANG) as one, core(lambda _: HANG) as two, core() as three:
-        with transport(one.url, two.url, three.url, read_timeout=30) as cores:
-            began = time.monotonic()
-            with pytest.raises(CoreUnavailable):
-                cores.send(a_call(timeout=0.1))
-            assert time.monotonic() - began < 5
-            assert [len(one.seen), len(two.seen), len(three.seen)] == [1, 0, 0]
+    with (
+        core(lambda _: HANG) as one,
+        core(lambda _: HANG) as two,
+        transport(one.url, two.url, read_timeout=30) as cores,
+    ):
+        began = time.monotonic()
+        with pytest.raises(CoreUnavailable):
+            cores.send(a_call(timeout=0.1))
+        assert time.monotonic() - began < 5
+        assert [len(one.seen), len(two.seen)] == [1, 0]
 
 
 def test_a_host_that_failed_is_tried_again_at_its_next_turn() -> None:
@@ -317,9 +333,11 @@ def test_a_trickling_answer_is_given_up() -> None:
         thread = threading.Thread(target=trickle, args=(listener,))
         thread.start()
         host = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with transport(host, connect_timeout=0.1, read_timeout=0.1) as cores:
-            with pytest.raises(CoreUnavailable, match="no answer within"):
-                cores.send(a_call())
+        with (
+            transport(host, connect_timeout=0.1, read_timeout=0.1) as cores,
+            pytest.raises(CoreUnavailable, match="no answer within"),
+        ):
+            cores.send(a_call())
         over.set()
         thread.join()
 

@@ -1,0 +1,107 @@
+"""What comes back: a JSON object, or which error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from transport.cores import Answer, core, friendly
+
+from querier.scripted import KEY, Scripted, querier
+from st_wsgi.errors import CoreAnswerInvalid, CoreRefused
+from st_wsgi.querier import expect_status
+from st_wsgi.transport import CoreResponse, HTTPTransport
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (Answer(b"<html>login</html>", headers=(("Content-Type", "text/html"),)), "no JSON object but 18 characters"),
+        (Answer(b""), "no JSON object but 0 characters"),
+        (Answer(b"[]"), "no JSON object but 2 characters"),
+        (Answer(b"12"), "no JSON object but 2 characters"),
+        (Answer(b"x" * 2_000_000), "larger than 1000000 bytes"),
+        (Answer(b"", 302, (("Location", "http://127.0.0.1:1/"),)), "status 302; redirects are not followed"),
+        (Answer(b"", 304), "status 304"),
+    ],
+    ids=["html", "empty", "list", "number", "huge", "redirect", "not modified"],
+)
+def test_an_answer_that_is_no_json_object_is_a_typed_error_that_names_the_path(answer: Answer, problem: str) -> None:
+    """QT-9."""
+    with core(lambda seen: friendly(seen) if seen.path == "/apiversion" else answer) as host:
+        transport = HTTPTransport(host.url, max_answer_bytes=1_000_000)
+        client = querier(transport)
+        for verb in (client.get, client.post):
+            with pytest.raises(CoreAnswerInvalid, match=f"to /recipe/thing: .*{problem}") as raised:
+                verb("/recipe/thing")
+            assert raised.value.path == "/recipe/thing"
+        transport.close()
+        assert len(host.seen) == 3
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 409, 500, 503])
+def test_any_other_status_is_a_refusal_with_what_the_core_said(scripted: Scripted, status: int) -> None:
+    scripted.behave = lambda _: CoreResponse(status, "Field name 'x' is invalid in JSON input\n")
+    with pytest.raises(CoreRefused, match=f"answered {status} to POST /shop/recipe/thing: Field name 'x'") as raised:
+        querier(scripted).post("/recipe/thing", tenant_id="shop")
+    error = raised.value
+    assert (error.status, error.method, error.path) == (status, "POST", "/shop/recipe/thing")
+    assert error.text == "Field name 'x' is invalid in JSON input"
+
+
+def test_a_refusal_in_json_gives_its_message(scripted: Scripted) -> None:
+    scripted.behave = lambda _: CoreResponse(400, {"message": "so not"})
+    with pytest.raises(CoreRefused, match="so not"):
+        querier(scripted).get("/users")
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "remedy"),
+    [
+        (401, "Invalid API key\n", "Set api_key"),
+        (402, "Cannot use feature: multi_tenancy\n", "This feature needs a licence"),
+        (404, "Not found\n", "Is this the address of a core"),
+    ],
+)
+def test_the_usual_refusals_come_with_a_remedy(scripted: Scripted, status: int, text: str, remedy: str) -> None:
+    scripted.behave = lambda _: CoreResponse(status, text)
+    with pytest.raises(CoreRefused, match=f"{text.strip()}[.] {remedy}"):
+        querier(scripted, api_key=KEY).get("/users")
+
+
+def test_a_wrong_key_is_refused_in_the_very_first_call_with_its_remedy() -> None:
+    with core(lambda _: Answer(b"Invalid API key\n", 401)) as host:
+        transport = HTTPTransport(host.url)
+        with pytest.raises(CoreRefused, match="401 to GET /apiversion: Invalid API key[.] Set api_key") as raised:
+            querier(transport, api_key=KEY).get("/users")
+        transport.close()
+    assert KEY not in str(raised.value)
+
+
+def test_secrets_of_the_request_are_cut_out_of_what_the_core_says(scripted: Scripted) -> None:
+    secrets = {"password": "hunter2!", "accessToken": "eyJhbGciOi", "nested": {"userInputCode": "123456"}}
+    echo = f"{KEY} hunter2! eyJhbGciOi 123456 in-the-query a@b.c " + "x" * 5000
+    scripted.behave = lambda _: CoreResponse(500, echo)
+    with pytest.raises(CoreRefused) as raised:
+        querier(scripted, api_key=KEY).put("/recipe/user", {**secrets, "email": "a@b.c"}, {"linkCode": "in-the-query"})
+    assert raised.value.text.startswith("*** *** *** *** *** a@b.c xxx")
+    assert len(raised.value.text) <= 300
+
+
+def test_expect_status_returns_a_known_status() -> None:
+    assert expect_status({"status": "OK", "user": {}}, "/user/id", "OK", "UNKNOWN_USER_ID_ERROR") == "OK"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({}, "missing"),
+        ({"status": None}, "missing"),
+        ({"status": 1}, "not a text"),
+        ({"status": "NEW_ERROR"}, "'NEW_ERROR'"),
+        ({"status": "ok"}, "'ok'"),
+    ],
+)
+def test_an_unknown_status_is_an_error_and_not_a_guess(body: dict[str, Any], told: str) -> None:
+    with pytest.raises(CoreAnswerInvalid, match=f"/user/id: status is {told}, expected OK or UNKNOWN_USER_ID_ERROR"):
+        expect_status(body, "/user/id", "OK", "UNKNOWN_USER_ID_ERROR")
