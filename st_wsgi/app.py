@@ -191,6 +191,8 @@ def _with_required(recipes: Iterable[Recipe[Any, Any, Any]]) -> list[Recipe[Any,
             raise ConfigError(f"recipes must be recipe objects such as Session(), not {recipe!r}")
         if any(known.id == recipe.id for known in given.values()):
             raise ConfigError(f"the recipe {recipe.id} is in the list twice")
+        if recipe.is_bound:
+            raise ConfigError(f"this {type(recipe).__name__} belongs to another instance; make a new one for this one")
         given[type(recipe)] = recipe
     ordered: list[Recipe[Any, Any, Any]] = []
 

@@ -115,7 +115,10 @@ class AppInfo:
             return fixed
         if not callable(self.origin):
             raise ConfigError("there is neither a website_domain nor an origin function")
-        origin = normalise_origin(self.origin(request, user_context), setting="the result of origin")
+        try:
+            origin = normalise_origin(self.origin(request, user_context), setting="the result of origin")
+        except ConfigError:  # most functions hand on a header of the request, so this is the client's mistake
+            raise BadInput("this origin is not allowed") from None
         if origin not in self.allowed_origins:
             raise BadInput("this origin is not allowed")
         return origin

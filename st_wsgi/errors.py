@@ -35,11 +35,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from werkzeug.exceptions import HTTPException
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Request, Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-    from werkzeug.wrappers import Request
 
 CONTEXT_KEY = "st_wsgi.context"
 """Where a request's context lives in its WSGI environ."""
@@ -97,7 +96,8 @@ class Answerable(SuperTokensError, HTTPException):
         scope: dict[str, Any] | None = None,
     ) -> Response:
         """Return the answer, asking the request's context first when the error was raised below our middleware."""
-        answerer: Answerer | None = environ.get(CONTEXT_KEY) if isinstance(environ, dict) else None
+        known = environ.environ if isinstance(environ, Request) else environ
+        answerer: Answerer | None = None if known is None else known.get(CONTEXT_KEY)
         if answerer is None:
             return self.plain_response()
         return answerer.answer(self)

@@ -53,6 +53,11 @@ class Recipe(Generic[C, F, A]):
         self.config = config
         self._override: Override[F, A] = Override() if override is None else override
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether this recipe has become part of an instance; it cannot become part of another one."""
+        return hasattr(self, "services")
+
     def bind(self, services: Services) -> None:
         """
         Become part of an instance: build functions and APIs with their overrides.

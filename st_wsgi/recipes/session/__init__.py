@@ -276,21 +276,25 @@ def verify_session(
     Protect a view: its body runs only with a session, which :func:`current_session` then returns.
 
     Works on views of any framework: the request is found among the arguments, or is the one in flight. Parameters and
-    errors as in :func:`get_session`.
+    errors as in :func:`get_session`. On a view that an app put in place of our refresh route, it refreshes the session.
     """
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(view)
         def protected(*args: P.args, **kwargs: P.kwargs) -> R:
             context = current.context_of(_request_among((*args, *kwargs.values())))
-            in_request.get_session(
-                context.services.get(Session),
-                context,
-                session_required=session_required,
-                anti_csrf_check=anti_csrf_check,
-                check_database=check_database,
-                override_global_claim_validators=override_global_claim_validators,
-            )
+            recipe = context.services.get(Session)
+            if in_request.is_refresh(recipe, context):
+                in_request.refresh_session(recipe, context)
+            else:
+                in_request.get_session(
+                    recipe,
+                    context,
+                    session_required=session_required,
+                    anti_csrf_check=anti_csrf_check,
+                    check_database=check_database,
+                    override_global_claim_validators=override_global_claim_validators,
+                )
             return view(*args, **kwargs)
 
         return protected

@@ -20,7 +20,7 @@ from .claims import SessionClaimValidator, build
 from .container import SessionContainer
 from .functions import SessionFunctions
 from .tokens import without_protected_claims
-from .transfer import ANTI_CSRF, Sent
+from .transfer import ANTI_CSRF
 from .types import TRANSFER_METHODS, TransferMethod
 
 AnySession: TypeAlias = SessionRecipe[SessionFunctions, Any]
@@ -46,10 +46,7 @@ def get_session(
 ) -> SessionContainer | None:
     """Return the session of a request; what the core renews goes into the response."""
     method = "" if context.environ is None else context.environ.get("REQUEST_METHOD", "")
-    sent = recipe.transfer.read(context)
-    if sent.legacy_cookie:
-        raise TryRefreshToken("the request carries a session of a very old SDK")
-    found = None if method in _WITHOUT_SESSION else _access_token(recipe, context, sent)
+    found = None if method in _WITHOUT_SESSION else _access_token(recipe, context)
     if found is None:
         if session_required:
             raise Unauthorised("there is no session token in the request", clear_tokens=False)
@@ -73,6 +70,13 @@ def get_session(
     session.assert_claims(required_claim_validators(recipe, session, override_global_claim_validators))
     context.session = session
     return session
+
+
+def is_refresh(recipe: AnySession, context: RequestContext) -> bool:
+    """Return whether a request is a refresh, which an app may serve itself after switching our route off."""
+    environ = context.environ or {}
+    path = recipe.services.app_info.api_base_path + "/session/refresh"
+    return environ.get("REQUEST_METHOD") == "POST" and environ.get("PATH_INFO") == path
 
 
 def create_new_session(
@@ -169,7 +173,10 @@ def required_claim_validators(
     return validators if override is None else list(override(validators, session))
 
 
-def _access_token(recipe: AnySession, context: RequestContext, sent: Sent) -> tuple[str, TransferMethod] | None:
+def _access_token(recipe: AnySession, context: RequestContext) -> tuple[str, TransferMethod] | None:
+    sent = recipe.transfer.read(context)
+    if sent.legacy_cookie:
+        raise TryRefreshToken("the request carries a session of a very old SDK")
     policy = recipe.transfer.policy(context, creating=False)
     if policy != "cookie" and sent.header is not None and recipe.verification.has_form(sent.header):
         return sent.header, "header"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from werkzeug.wrappers import Response
@@ -25,6 +26,8 @@ from .base import SessionRecipe
 from .functions import SessionFunctions
 from .routes import ROUTES
 from .types import AntiCsrf, ErrorHandlers, GetTokenTransferMethod, SessionConfig
+
+_log = logging.getLogger("st_wsgi.session")
 
 
 class Session(SessionRecipe[SessionFunctions, SessionAPIs]):
@@ -99,6 +102,7 @@ class Session(SessionRecipe[SessionFunctions, SessionAPIs]):
 
         Tokens are cleared in both transports, since an override may have attached fresh ones before it raised.
         """
+        _log.debug("%s: %s", type(error).__name__, error)
         handlers = self.config.error_handlers
         if isinstance(error, TokenTheftDetected):
             self.functions.revoke_session(session_handle=error.session_handle)
