@@ -17,6 +17,7 @@ from .config import AppInfo, Cors
 from .cors import get_all_cors_headers
 from .current import open_user_context, user_context
 from .errors import SuperTokensError
+from .limits import InMemoryRateLimit
 from .middleware import ErrorHandler, Middleware
 from .override import Override, like, replace
 from .users import LoginMethod, RecipeUserId, ThirdPartyInfo, User
@@ -26,6 +27,7 @@ __all__ = [
     "AppInfo",
     "Cors",
     "ErrorHandler",
+    "InMemoryRateLimit",
     "LoginMethod",
     "Middleware",
     "Override",

@@ -13,6 +13,7 @@ from . import current
 from .config import AppInfo, Cors
 from .context import RequestContext
 from .errors import Answerable, ConfigError, InternalError, SessionError
+from .limits import RateLimit
 from .middleware import ErrorHandler, Middleware
 from .querier import NetworkInterceptor, Querier
 from .recipe import Recipe
@@ -42,6 +43,10 @@ class SuperTokens:
     :param network_interceptor: sees, and may change, every request to the core.
     :param disable_core_call_cache: ask the core for the same thing again within one request.
     :param cors: rules for browsers whose pages come from another origin; None leaves it to the app.
+    :param rate_limit: how often somebody may try to sign up or in, such as ``InMemoryRateLimit()``; None leaves that to
+        what stands in front of the app.
+    :param trusted_proxies: how many proxies of yours stand in front of the app, so that the last entries of
+        ``X-Forwarded-For`` can be believed.
     :param allow_in_memory_core: take an in-memory core together with an https ``api_domain``, although every restart
         forgets all users.
     :raises ConfigError: a setting is not usable; the message says which and what to do.
@@ -57,8 +62,12 @@ class SuperTokens:
         network_interceptor: NetworkInterceptor | None = None,
         disable_core_call_cache: bool = False,
         cors: Cors | None = None,
+        rate_limit: RateLimit | None = None,
+        trusted_proxies: int = 0,
         allow_in_memory_core: bool = False,
     ) -> None:
+        if trusted_proxies < 0:
+            raise ConfigError("trusted_proxies is a number of proxies, 0 for none")
         bound = _with_required(recipes)
         if isinstance(core, str) and not allow_in_memory_core:
             _refuse_forgetful_core(core, app_info)
@@ -78,6 +87,8 @@ class SuperTokens:
         self.services = Services(
             app_info=app_info,
             core=querier,
+            rate_limit=rate_limit,
+            trusted_proxies=trusted_proxies,
             core_in_process=getattr(self._transport, "in_process", False),
             password_byte_limit=getattr(self._transport, "password_byte_limit", _BCRYPT_LIMIT),
         )

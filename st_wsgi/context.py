@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Request, Response
 
-from . import body
+from . import body, limits
 from .changes import ResponseChanges
-from .errors import Answerable
+from .errors import Answerable, TooManyRequests
 from .routing import PUBLIC_TENANT
 from .services import Services
 
@@ -100,6 +100,31 @@ class RequestContext:
             return None
         value: str | None = self.environ.get("HTTP_" + name.upper().replace("-", "_"))
         return value
+
+    @property
+    def client_address(self) -> str:
+        """The address of whoever sent the request, as far as it can be believed; empty outside a request."""
+        environ = self.environ or {}
+        return limits.client_address(
+            environ.get("REMOTE_ADDR", ""),
+            environ.get("HTTP_X_FORWARDED_FOR"),
+            trusted_proxies=self.services.trusted_proxies,
+        )
+
+    def count_try(self, route: str, *, account: str) -> None:
+        """
+        Count a try of the client at an account of the tenant.
+
+        :param route: the path below the base path.
+        :raises TooManyRequests: the client, or everybody at this account, has tried too often.
+        """
+        rate_limit = self.services.rate_limit
+        if rate_limit is None:
+            return
+        for key in (f"address:{self.client_address}", f"account:{self.tenant_id}:{account}"):
+            retry_after = rate_limit(key, route)
+            if retry_after is not None:
+                raise TooManyRequests(retry_after=retry_after)
 
     def read_json(self) -> dict[str, Any]:
         """

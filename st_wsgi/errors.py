@@ -15,6 +15,7 @@ Every exception that this package raises.
        │  └─ BodyTooLarge 413
        ├─ FieldErrors 200
        ├─ Forbidden 403
+       ├─ TooManyRequests 429
        ├─ InternalError 500
        └─ SessionError
           ├─ Unauthorised 401
@@ -31,6 +32,7 @@ by :meth:`Answerable.get_response`, which lets the recipe that the error belongs
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -144,6 +146,24 @@ class Forbidden(Answerable):
     code = 403
     message = "forbidden"
     no_store = True
+
+
+class TooManyRequests(Answerable):
+    """
+    Somebody tries too often.
+
+    :param retry_after: seconds to wait.
+    """
+
+    code = 429
+    message = "too many requests"
+
+    def __init__(self, *, retry_after: float) -> None:
+        self.retry_after = retry_after
+        super().__init__()
+
+    def headers(self) -> Mapping[str, str]:
+        return {"Retry-After": str(max(1, math.ceil(self.retry_after)))}
 
 
 class InternalError(Answerable):

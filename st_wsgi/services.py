@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from .config import AppInfo
 from .errors import Answerable, ConfigError
+from .limits import RateLimit
 from .querier import Querier
 
 R = TypeVar("R")
@@ -17,15 +18,26 @@ class Services:
 
     :param app_info: who the app is.
     :param core: the client of the core.
+    :param rate_limit: how often somebody may try; None for as often as they like.
+    :param trusted_proxies: how many proxies of ours stand in front of the app.
     :param core_in_process: the core is part of this process, and asking it costs microseconds.
     :param password_byte_limit: how many bytes of a password the core's hash looks at; None for all.
     """
 
     def __init__(
-        self, *, app_info: AppInfo, core: Querier, core_in_process: bool, password_byte_limit: int | None
+        self,
+        *,
+        app_info: AppInfo,
+        core: Querier,
+        rate_limit: RateLimit | None,
+        trusted_proxies: int,
+        core_in_process: bool,
+        password_byte_limit: int | None,
     ) -> None:
         self.app_info = app_info
         self.core = core
+        self.rate_limit = rate_limit
+        self.trusted_proxies = trusted_proxies
         self.core_in_process = core_in_process
         self.password_byte_limit = password_byte_limit
         self._recipes: dict[type[Any], Any] = {}

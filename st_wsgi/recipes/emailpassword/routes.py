@@ -15,7 +15,7 @@ from ...routing import Route
 from ...users import User
 from ..session import Session, SessionContainer, in_request
 from .apis import EmailPasswordAPIs
-from .fields import normalise_email, read_form
+from .fields import EMAIL, normalise_email, read_form, value_of
 from .functions import EmailPasswordFunctions
 from .types import (
     EmailPasswordConfig,
@@ -33,6 +33,7 @@ _NO_LINKING = "Accounts cannot be linked here. Please sign out first, or contact
 def sign_up(recipe: _EmailPassword, context: RequestContext) -> Response:
     body = context.read_json()
     fields = read_form(body, recipe.config.sign_up_fields, tenant_id=context.tenant_id)
+    context.count_try("/signup", account=value_of(fields, EMAIL))
     if _wants_linking(recipe, context, body):
         return json_response(SignUpNotAllowed(_NO_LINKING))
     result = recipe.apis.sign_up_post(form_fields=fields, tenant_id=context.tenant_id, context=context)
@@ -44,6 +45,7 @@ def sign_up(recipe: _EmailPassword, context: RequestContext) -> Response:
 def sign_in(recipe: _EmailPassword, context: RequestContext) -> Response:
     body = context.read_json()
     fields = read_form(body, recipe.config.sign_in_fields, tenant_id=context.tenant_id)
+    context.count_try("/signin", account=value_of(fields, EMAIL))
     if _wants_linking(recipe, context, body):
         return json_response(SignInNotAllowed(_NO_LINKING))
     result = recipe.apis.sign_in_post(form_fields=fields, tenant_id=context.tenant_id, context=context)
@@ -57,6 +59,7 @@ def email_exists(recipe: _EmailPassword, context: RequestContext) -> Response:
     if len(emails) != 1:
         raise BadInput("please give one email as a query parameter")
     email = normalise_email(emails[0])
+    context.count_try("/emailpassword/email/exists", account=email)
     return json_response(recipe.apis.email_exists_get(email=email, tenant_id=context.tenant_id, context=context))
 
 

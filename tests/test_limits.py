@@ -1,0 +1,158 @@
+"""How often somebody may try: the in-memory limits, the client's address, and the answers of the routes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from werkzeug.test import Client, TestResponse
+
+from st_wsgi import AppInfo, InMemoryRateLimit, SuperTokens
+from st_wsgi.errors import ConfigError
+from st_wsgi.limits import RateLimit, client_address
+from st_wsgi.recipes.emailpassword import EmailPassword
+
+
+class Clock:
+    """Time that goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_as_many_tries_as_the_limit_pass_at_once_and_the_next_has_to_wait_for_one_to_come_back() -> None:
+    clock = Clock()
+    limit = InMemoryRateLimit(per_account=3, clock=clock)
+    assert [limit("account:public:a@b.co", "/signin") for _ in range(3)] == [None, None, None]
+    wait = limit("account:public:a@b.co", "/signin")
+    assert wait == pytest.approx(20)
+    clock.now += 20
+    assert limit("account:public:a@b.co", "/signin") is None
+    assert limit("account:public:a@b.co", "/signin") is not None
+
+
+def test_accounts_addresses_and_routes_are_counted_apart() -> None:
+    limit = InMemoryRateLimit(per_account=1, per_address=1, clock=Clock())
+    keys = [
+        ("account:public:a@b.co", "/signin"),
+        ("account:public:a@b.co", "/signup"),
+        ("account:t1:a@b.co", "/signin"),
+    ]
+    keys += [("account:public:b@b.co", "/signin"), ("address:10.0.0.1", "/signin"), ("address:10.0.0.2", "/signin")]
+    assert [limit(*key) for key in keys] == [None] * len(keys)
+    assert all(limit(*key) is not None for key in keys)
+
+
+def test_the_longest_unused_are_forgotten_when_there_are_too_many() -> None:
+    limit = InMemoryRateLimit(per_address=1, size=2, clock=Clock())
+    for address in ("1", "2", "3"):
+        assert limit(f"address:{address}", "/signin") is None
+    assert limit("address:3", "/signin") is not None
+    assert limit("address:1", "/signin") is None
+
+
+@pytest.mark.parametrize("settings", [{"per_address": 0}, {"per_account": -1}, {"size": 0}])
+def test_a_limit_of_nothing_is_refused(settings: dict[str, int]) -> None:
+    with pytest.raises(ConfigError, match="positive"):
+        InMemoryRateLimit(**settings)  # type: ignore[arg-type]  # the names come from the table
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "proxies", "expected"),
+    [
+        pytest.param("6.6.6.6", 0, "10.0.0.1", id="W-026 nobody is trusted, so the header is anybody's invention"),
+        pytest.param("6.6.6.6, 7.7.7.7", 1, "7.7.7.7", id="one proxy: the last entry is what it saw"),
+        pytest.param("6.6.6.6, 7.7.7.7, 8.8.8.8", 2, "7.7.7.7", id="two proxies: the last but one"),
+        pytest.param("7.7.7.7", 3, "7.7.7.7", id="fewer entries than proxies: the leftmost"),
+        pytest.param(None, 1, "10.0.0.1", id="no header"),
+        pytest.param("", 1, "10.0.0.1", id="an empty header"),
+        pytest.param("6.6.6.6, ", 1, "10.0.0.1", id="an empty entry"),
+    ],
+)
+def test_the_address_is_read_from_the_right(forwarded: str | None, proxies: int, expected: str) -> None:
+    assert client_address("10.0.0.1", forwarded, trusted_proxies=proxies) == expected
+
+
+def nothing(environ: Any, start_response: Any) -> list[bytes]:
+    start_response("404 Not Found", [])
+    return []
+
+
+class App:
+    """An app with a rate limit, and a client of it."""
+
+    def __init__(self, rate_limit: RateLimit, trusted_proxies: int = 0) -> None:
+        self.supertokens = SuperTokens(
+            app_info=AppInfo(app_name="Shop", api_domain="http://localhost", website_domain="http://localhost"),
+            core="sqlite://?argon2_memory_kb=64",
+            recipes=[EmailPassword()],
+            rate_limit=rate_limit,
+            trusted_proxies=trusted_proxies,
+        )
+        self.client = Client(self.supertokens.wrap(nothing))
+
+    def try_to(self, route: str, email: str, **headers: str) -> TestResponse:
+        fields = [{"id": "email", "value": email}, {"id": "password", "value": "secret123"}]
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        sender = {"REMOTE_ADDR": "10.0.0.1"}
+        return self.client.post(f"/auth{route}", json={"formFields": fields}, headers=names, environ_base=sender)
+
+
+@pytest.fixture
+def limited() -> Iterator[App]:
+    app = App(InMemoryRateLimit(per_address=5, per_account=2, clock=Clock()), trusted_proxies=1)
+    yield app
+    app.supertokens.close()
+
+
+def test_tries_at_one_account_are_limited_from_whatever_address() -> None:
+    app = App(InMemoryRateLimit(per_account=2, clock=Clock()), trusted_proxies=1)
+    answers = [app.try_to("/signin", "a@b.co", x_forwarded_for=f"10.0.0.{number}") for number in range(3)]
+    app.supertokens.close()
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[-1].json == {"message": "too many requests"}
+    assert answers[-1].headers["Retry-After"] == "30"
+
+
+def test_the_case_of_an_email_gives_no_further_tries(limited: App) -> None:
+    answers = [limited.try_to("/signin", email) for email in ("a@b.co", "A@B.CO", " a@b.Co ")]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+
+
+def test_tries_from_one_address_are_limited_at_whatever_accounts(limited: App) -> None:
+    answers = [limited.try_to("/signup", f"user{number}@b.co") for number in range(6)]
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+    # The client cannot pass for another one by inventing entries on the left.
+    assert limited.try_to("/signup", "x@b.co", x_forwarded_for="1.2.3.4").status_code == 200
+    for number in range(4):
+        limited.try_to("/signup", f"y{number}@b.co", x_forwarded_for="1.2.3.4")
+    assert limited.try_to("/signup", "z@b.co", x_forwarded_for="9.9.9.9, 1.2.3.4").status_code == 429
+
+
+def test_asking_whether_an_email_is_known_is_limited_too(limited: App) -> None:
+    url = "/auth/emailpassword/email/exists?email=a@b.co"
+    assert [limited.client.get(url).status_code for _ in range(3)] == [200, 200, 429]
+
+
+def test_a_function_of_the_app_decides_with_the_key_and_the_route() -> None:
+    asked: list[tuple[str, str]] = []
+
+    def decide(key: str, route: str, /) -> float | None:
+        asked.append((key, route))
+        return 7.2 if key.startswith("account:") else None
+
+    app = App(decide)
+    answer = app.try_to("/t1/signin", "a@b.co", x_forwarded_for="6.6.6.6")
+    app.supertokens.close()
+    assert asked == [("address:10.0.0.1", "/signin"), ("account:t1:a@b.co", "/signin")]
+    assert answer.status_code == 429
+    assert answer.headers["Retry-After"] == "8"
+
+
+def test_a_negative_number_of_proxies_is_refused() -> None:
+    with pytest.raises(ConfigError, match="trusted_proxies"):
+        App(InMemoryRateLimit(), trusted_proxies=-1)
