@@ -200,7 +200,7 @@ class EmbeddedCore:
     @property
     def password_byte_limit(self) -> int | None:
         """How many bytes of a password the hash looks at: 72 with bcrypt, all with Argon2."""
-        return 72 if self._engine.tenancy.base.password_hashing_alg == "BCRYPT" else None
+        return 72 if self._engine.tenancy.base.text("password_hashing_alg") == "BCRYPT" else None
 
     @property
     def engine(self) -> Engine:
