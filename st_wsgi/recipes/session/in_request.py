@@ -29,7 +29,6 @@ OverrideGlobalClaimValidators: TypeAlias = Callable[
 ]
 """From the global validators and the session to the validators to use."""
 
-_SAFE_METHODS = frozenset({"GET", "HEAD"})
 _WITHOUT_SESSION = frozenset({"OPTIONS", "TRACE"})
 
 _log = logging.getLogger("st_wsgi.session")
@@ -52,10 +51,10 @@ def get_session(
             raise Unauthorised("there is no session token in the request", clear_tokens=False)
         return None
     access_token, transfer_method = found
-    check = method not in _SAFE_METHODS if anti_csrf_check is None else anti_csrf_check
-    check = check and transfer_method == "cookie"
-    if check and recipe.transfer.anti_csrf(context) == "VIA_CUSTOM_HEADER" and not context.header("rid"):
-        raise TryRefreshToken("the request has no rid header, which shows that a script of the website sent it")
+    safe = method in recipe.config.csrf_safe_methods
+    check = transfer_method == "cookie" and (not safe if anti_csrf_check is None else anti_csrf_check)
+    if check:
+        recipe.transfer.check_csrf_headers(context, every_method=safe)
     session = recipe.functions.get_session(
         access_token=access_token,
         anti_csrf_token=context.header(ANTI_CSRF),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from werkzeug.wrappers import Response
@@ -42,6 +43,9 @@ class Session(SessionRecipe[SessionFunctions, SessionAPIs]):
     :param session_expired_status_code: the status that makes the frontend refresh, default 401.
     :param invalid_claim_status_code: the status for failed claims, default 403.
     :param anti_csrf: default: ``VIA_CUSTOM_HEADER`` if website and API are on different sites, else ``NONE``.
+    :param csrf_safe_methods: methods that change nothing and are not checked: GET and HEAD, one of them, or none.
+    :param check_request_origin: refuse a request with cookies that the browser calls cross-site and that does not come
+        from the website, whatever its other headers say.
     :param get_token_transfer_method: from the request, and whether a session is being created, to ``cookie``,
         ``header`` or ``any``. Default: what the frontend asks for.
     :param error_handlers: other answers than the protocol's.
@@ -69,6 +73,8 @@ class Session(SessionRecipe[SessionFunctions, SessionAPIs]):
         session_expired_status_code: int = 401,
         invalid_claim_status_code: int = 403,
         anti_csrf: AntiCsrf | None = None,
+        csrf_safe_methods: Iterable[str] = ("GET", "HEAD"),
+        check_request_origin: bool = False,
         get_token_transfer_method: GetTokenTransferMethod | None = None,
         error_handlers: ErrorHandlers | None = None,
         use_dynamic_access_token_signing_key: bool = True,
@@ -80,6 +86,9 @@ class Session(SessionRecipe[SessionFunctions, SessionAPIs]):
             raise ConfigError("session_expired_status_code and invalid_claim_status_code must differ")
         _one_of("cookie_same_site", cookie_same_site, ("none", "lax", "strict", None))
         _one_of("anti_csrf", anti_csrf, ("VIA_TOKEN", "VIA_CUSTOM_HEADER", "NONE", None))
+        safe_methods = tuple(csrf_safe_methods)
+        if not set(safe_methods) <= {"GET", "HEAD"}:
+            raise ConfigError("csrf_safe_methods must be a list of GET and HEAD, of one of them, or empty")
         config = SessionConfig(
             cookie_domain=cookie_domain,
             older_cookie_domain=older_cookie_domain,
@@ -88,6 +97,8 @@ class Session(SessionRecipe[SessionFunctions, SessionAPIs]):
             session_expired_status_code=session_expired_status_code,
             invalid_claim_status_code=invalid_claim_status_code,
             anti_csrf=anti_csrf,
+            csrf_safe_methods=safe_methods,
+            check_request_origin=check_request_origin,
             get_token_transfer_method=get_token_transfer_method,
             error_handlers=ErrorHandlers() if error_handlers is None else error_handlers,
             use_dynamic_access_token_signing_key=use_dynamic_access_token_signing_key,

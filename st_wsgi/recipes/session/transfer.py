@@ -14,12 +14,14 @@ from collections.abc import Callable
 
 import attrs
 
+from st_verify.csrf import CsrfMode, CsrfRules
+from st_verify.errors import TryRefresh
 from st_verify.headers import bearer_token, cookie_values
 
 from ...changes import SameSite
 from ...config import AppInfo
 from ...context import RequestContext
-from ...errors import ConfigError
+from ...errors import ConfigError, TryRefreshToken
 from ...urls import host_of, is_ip_address, is_local, is_public_suffix, registrable_domain, scheme_of
 from .types import TRANSFER_METHODS, AntiCsrf, SessionConfig, TransferMethod, TransferPolicy
 
@@ -72,6 +74,7 @@ class TokenTransfer:
         self._domain = _cookie_domain(config.cookie_domain, self._api_host)
         self._refresh_path = app_info.public_base_path + "/session/refresh"
         self._same_site_of = functools.lru_cache(maxsize=256)(self._compute_same_site)
+        self._csrf_rules_of = functools.lru_cache(maxsize=512)(self._make_csrf_rules)
         if app_info.fixed_origin is not None:
             self._refuse_insecure_cookies(app_info.fixed_origin)
 
@@ -84,6 +87,19 @@ class TokenTransfer:
         if self._config.anti_csrf is not None:
             return self._config.anti_csrf
         return "VIA_CUSTOM_HEADER" if self._same_site_of(origin) == "none" else "NONE"
+
+    def check_csrf_headers(self, context: RequestContext, *, every_method: bool) -> None:
+        """
+        Judge what a request with cookies shows of where it comes from, apart from its tokens.
+
+        :param every_method: also those that change nothing.
+        :raises TryRefreshToken: a foreign site may have sent it.
+        """
+        rules = self._csrf_rules_of(self._origin(context), every_method)
+        try:
+            rules.check_headers(context.environ or {})
+        except TryRefresh as refusal:
+            raise TryRefreshToken(refusal.reason) from None
 
     def same_site(self, context: RequestContext) -> SameSite:
         """Return the SameSite attribute of the cookies in the answer to this request."""
@@ -214,6 +230,13 @@ class TokenTransfer:
     def _origin(self, context: RequestContext) -> str:
         fixed = self._app_info.fixed_origin
         return self._app_info.origin_for(context.request, context.user_context) if fixed is None else fixed
+
+    def _make_csrf_rules(self, origin: str, every_method: bool) -> CsrfRules:
+        return CsrfRules(
+            CsrfMode[self.anti_csrf_for(origin)],
+            safe_methods=() if every_method else self._config.csrf_safe_methods,
+            allowed_origins=(origin,) if self._config.check_request_origin else None,
+        )
 
     def _compute_same_site(self, origin: str) -> SameSite:
         if self._config.cookie_same_site is not None:

@@ -79,6 +79,8 @@ class SessionConfig:
     session_expired_status_code: int
     invalid_claim_status_code: int
     anti_csrf: AntiCsrf | None
+    csrf_safe_methods: tuple[str, ...]
+    check_request_origin: bool
     get_token_transfer_method: GetTokenTransferMethod | None
     error_handlers: ErrorHandlers
     use_dynamic_access_token_signing_key: bool
