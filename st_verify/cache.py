@@ -76,10 +76,6 @@ class TokenCache(Generic[T]):
         return len(self._entries)
 
 
-def digest_of(text: str) -> bytes:
-    """
-    The cache key of a token.
-
-    :raises UnicodeEncodeError: not ASCII, so no token.
-    """
-    return hashlib.sha256(text.encode("ascii")).digest()
+def digest_of(token: bytes) -> bytes:
+    """The cache key of a token."""
+    return hashlib.sha256(token).digest()

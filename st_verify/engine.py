@@ -17,7 +17,7 @@ from st_verify import strict_json
 from st_verify.cache import TokenCache, Verified, digest_of
 from st_verify.clock import Clock
 from st_verify.errors import NoSession, TryRefresh
-from st_verify.jwk import KeySet
+from st_verify.jwk import KeySet, SigningKey
 from st_verify.keys import KeySource
 from st_verify.token import USUAL_SIGNATURE_LENGTHS, Gate, GatedToken
 
@@ -25,6 +25,8 @@ logger = logging.getLogger("st_verify")
 
 T = TypeVar("T", bound=Verified)
 _LOUD_SECONDS = 60.0
+#: A payload as it was signed, and parsed.
+_Parsed = tuple[bytes, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Engine(Generic[T]):
         clock: Clock,
     ) -> None:
         self._sources = sources
+        self._only_source = sources[0] if len(sources) == 1 else None
         self._gate = gate
         self._judge = judge
         self._accepts_kid = accepts_kid
@@ -78,7 +81,7 @@ class Engine(Generic[T]):
         :raises TryRefresh: a session token of version 1 or 2.
         :raises TypeError: no str.
         """
-        return self._gate.read(text, self._signature_lengths[1])
+        return self._gate.read(self._gate.candidate(text), self._signature_lengths[1])
 
     def verify(self, token: str | GatedToken) -> T:
         """
@@ -87,60 +90,57 @@ class Engine(Generic[T]):
         :raises NoSession, TryRefresh, KeysUnavailable: see errors.py.
         :raises TypeError: neither str nor GatedToken.
         """
-        if isinstance(token, GatedToken):
-            text = token.text
-        elif isinstance(token, str):
-            text = token
-        else:
-            raise TypeError(f"a token is a str, not {type(token).__name__}")
+        data = token.data if isinstance(token, GatedToken) else self._gate.candidate(token)
         digest = None
-        if self._cache is not None and len(text) <= self._gate.max_token:
-            try:
-                digest = digest_of(text)
-            except UnicodeEncodeError:
-                raise NoSession("token_form") from None
+        if self._cache is not None:
+            # Only texts that passed the gate are in the cache, so a hit need not pass it again.
+            digest = digest_of(data)
             cached = self._cache.get(digest, now=self._wall() - self._leeway, monotonic=self._monotonic())
             if cached is not None:
                 return cached
-        gated = token if isinstance(token, GatedToken) else self.gate(text)
+        gated = token if isinstance(token, GatedToken) else self._gate.read(data, self._signature_lengths[1])
         return self._verify(gated, digest)
 
     def _verify(self, gated: GatedToken, digest: bytes | None) -> T:
         kid = gated.header.kid
         if not self._accepts_kid(kid):
             raise TryRefresh("kid_type")
-        payload: dict[str, Any] | None = None
-        payload_json = b""
-        if len(self._sources) == 1:
-            source = self._sources[0]
-        else:
+        parsed: _Parsed | None = None
+        source = self._only_source
+        if source is None:
             # Keys are looked up only inside the set of the issuer that the token names.
-            payload_json, payload = _parse(gated)
-            source = self._source_of(payload)
+            parsed = _parse(gated)
+            source = self._source_of(parsed[1])
         key_set = source.keys.snapshot()
-        self._learn_signature_lengths(key_set)
-        key = key_set.get(kid)
+        if self._signature_lengths[0] is not key_set:
+            self._signature_lengths = (key_set, USUAL_SIGNATURE_LENGTHS | key_set.signature_lengths)
+        key = key_set.keys.get(kid)
         if key is None:
-            if not key_set.may_be_newer(kid, self._wall()):
-                raise TryRefresh("unknown_kid")
-            payload_json, payload = _parse(gated)
-            self._judged(gated, payload_json, payload, source)
-            key = source.keys.search(kid).get(kid)
-            if key is None:
-                raise TryRefresh("unknown_kid")
+            parsed = parsed or _parse(gated)
+            key = self._search(gated, parsed, source, key_set)
         if gated.signature_length != key.signature_length:
             raise NoSession("signature_length")
         if not key.verifies(gated.signing_input, gated.signature):
             raise TryRefresh("bad_signature")
-        if payload is None:
-            payload_json, payload = _parse(gated)
-        token = self._judged(gated, payload_json, payload, source)
+        token = self._judged(gated, parsed or _parse(gated), source)
         self._gate.remember(gated)
         if digest is not None and self._cache is not None:
             self._cache.put(digest, token, key, source.keys, monotonic=self._monotonic())
         return token
 
-    def _judged(self, gated: GatedToken, payload_json: bytes, payload: dict[str, Any], source: Source) -> T:
+    def _search(self, gated: GatedToken, parsed: _Parsed, source: Source, key_set: KeySet) -> SigningKey:
+        """Ask the key server for an unknown kid, unless its form or the (unverified) payload makes that pointless."""
+        kid = gated.header.kid
+        if not key_set.may_be_newer(kid, self._wall()):
+            raise TryRefresh("unknown_kid")
+        self._judged(gated, parsed, source)
+        key = source.keys.search(kid).get(kid)
+        if key is None:
+            raise TryRefresh("unknown_kid")
+        return key
+
+    def _judged(self, gated: GatedToken, parsed: _Parsed, source: Source) -> T:
+        payload_json, payload = parsed
         try:
             return self._judge(gated, payload_json, payload, source.issuers, self._wall())
         except NoSession as refusal:
@@ -165,12 +165,8 @@ class Engine(Generic[T]):
         expected = sorted(issuer for source in self._sources for issuer in source.issuers or ())
         logger.error("token of another issuer: expected one of %s, got %s", expected, ascii(payload.get("iss"))[:200])
 
-    def _learn_signature_lengths(self, key_set: KeySet) -> None:
-        if self._signature_lengths[0] is not key_set:
-            self._signature_lengths = (key_set, self._signature_lengths[1] | key_set.signature_lengths)
 
-
-def _parse(gated: GatedToken) -> tuple[bytes, dict[str, Any]]:
+def _parse(gated: GatedToken) -> _Parsed:
     payload_json = gated.payload_json
     try:
         payload = strict_json.loads(payload_json)

@@ -45,7 +45,6 @@ class Refused(VerifyError):
     message: ClassVar[str] = "unauthorised"
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason)
         #: Stable word for logs and metrics; contains nothing from the token.
         self.reason = reason
 

@@ -14,7 +14,6 @@ MAX_COOKIE_HEADER = 16_384
 _MAX_AUTHORIZATION = MAX_COOKIE_HEADER + 64
 
 
-
 def bearer_token(authorization: str) -> str | None:
     """
     The token of an ``Authorization`` header: scheme Bearer in any case (RFC 9110 11.1), then exactly one word.

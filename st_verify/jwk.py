@@ -234,9 +234,10 @@ def _number(value: object) -> int:
     if not isinstance(value, str) or len(value) > 2048:
         raise _KeyRefused("malformed_key")
     match = _BASE64URL.fullmatch(value)
-    if match is None or not base64url.is_canonical(match[1]):
+    segment = b"" if match is None else match[1].encode("ascii")
+    if not segment or not base64url.is_canonical(segment[-1], len(segment)):
         raise _KeyRefused("malformed_key")
-    return int.from_bytes(base64url.decode(match[1]), "big")
+    return int.from_bytes(base64url.decode(segment), "big")
 
 
 def _to_base64url(number: int) -> str:
@@ -244,7 +245,7 @@ def _to_base64url(number: int) -> str:
 
 
 def _make_key(kid: str, n: str, e: str) -> SigningKey:
-    modulus = int.from_bytes(base64url.decode(n), "big")
+    modulus = int.from_bytes(base64url.decode(n.encode("ascii")), "big")
     if any(modulus % prime == 0 for prime in _SMALL_PRIMES) or pow(2, modulus - 1, modulus) == 1 or _is_roca(modulus):
         raise _KeyRefused("weak_key")
     try:

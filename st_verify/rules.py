@@ -116,7 +116,9 @@ def text(payload: Mapping[str, Any], name: str) -> str:
     :raises NoSession: it is not.
     """
     value = payload.get(name)
-    if not isinstance(value, str) or not value or len(value) > _MAX_TEXT or _CONTROL.search(value):
+    if not isinstance(value, str) or not value or len(value) > _MAX_TEXT:
+        raise NoSession(f"{name}_form")
+    if not (value.isascii() and value.isprintable()) and _CONTROL.search(value):
         raise NoSession(f"{name}_form")
     return value
 

@@ -33,10 +33,14 @@ def loads(data: bytes) -> Any:
     :raises NotStrictJSON: for anything but one unambiguous RFC 8259 text.
     """
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8").strip(" \t\n\r")
         if text.count("{") + text.count("[") > MAX_DEPTH:
             _check_depth(text)
-        value = _decoder.decode(text)
+        # A short text has no room for a number that is too long: spare it a Python call for every integer.
+        decoder = _long_decoder if len(text) > _MAX_DIGITS else _short_decoder
+        value, end = decoder.raw_decode(text)
+        if end != len(text):
+            raise NotStrictJSON("text after the value")
         if "\\u" in text:
             # An escaped lone surrogate parses, and would crash whoever encodes the string later.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -83,6 +87,7 @@ def _no_constants(name: str) -> Any:
     raise NotStrictJSON("NaN or Infinity")
 
 
-_decoder = json.JSONDecoder(
+_short_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constants)
+_long_decoder = json.JSONDecoder(
     object_pairs_hook=_unique, parse_int=_integer, parse_float=_finite, parse_constant=_no_constants
 )

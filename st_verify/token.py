@@ -21,9 +21,9 @@ from st_verify.errors import ConfigError, NoSession, TryRefresh
 #: Default cap on the whole token, in characters.
 MAX_TOKEN = 16_384
 
-# 342 characters are a 2048 bit signature, 1366 an 8192 bit one.
-_TOKEN = re.compile(r"([A-Za-z0-9_-]{20,1368})\.([A-Za-z0-9_-]{2,16384})\.([A-Za-z0-9_-]{342,1366})")
-_MIN_TOKEN = 20 + 1 + 2 + 1 + 342
+# 1368 characters are a header of 1 KiB, 342 are a 2048 bit signature.
+_MIN_HEADER, _MAX_HEADER, _MIN_PAYLOAD, _MIN_SIGNATURE = 20, 1368, 2, 342
+_MIN_TOKEN = _MIN_HEADER + 1 + _MIN_PAYLOAD + 1 + _MIN_SIGNATURE
 #: Base64url lengths of signatures by RSA keys of 2048, 3072, 4096 and 8192 bits.
 USUAL_SIGNATURE_LENGTHS = frozenset({342, 512, 683, 1366})
 
@@ -32,10 +32,10 @@ _LEGACY_KID = re.compile(r"[!-~]{1,256}")
 
 # Access tokens of versions 1 and 2 have one constant header each, in padded standard base64, and no kid.
 _LEGACY = re.compile(
-    r"(?:eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsInZlcnNpb24iOiIxIn0=|eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsInZlcnNpb24iOiIyIn0=)"
-    r"\.[A-Za-z0-9+/]{2,16384}={0,2}\.[A-Za-z0-9+/]{342,1368}={0,2}"
+    rb"(?:eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsInZlcnNpb24iOiIxIn0=|eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsInZlcnNpb24iOiIyIn0=)"
+    rb"\.[A-Za-z0-9+/]{2,16384}={0,2}\.[A-Za-z0-9+/]{342,1368}={0,2}"
 )
-_LEGACY_START = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsInZlcnNpb24iOi"
+_LEGACY_START = b"eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsInZlcnNpb24iOi"
 
 _KNOWN_HEADERS = 64
 
@@ -54,32 +54,39 @@ class GatedToken:
     """A token whose text and header are right. Nothing about it is verified."""
 
     header: TokenHeader
-    #: The token itself.
-    text: str = field(repr=False)
-    #: Where the second dot is.
-    signature_dot: int = field(repr=False)
+    #: The token itself, as ASCII.
+    data: bytes = field(repr=False)
+    #: Whether the header's text is one that came with a good signature before.
+    header_known: bool = field(repr=False)
     #: Where the first dot is.
     payload_dot: int = field(repr=False)
+    #: Where the second dot is.
+    signature_dot: int = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        """The token itself."""
+        return self.data.decode("ascii")
 
     @property
     def signing_input(self) -> bytes:
         """The bytes that the signature covers."""
-        return self.text[: self.signature_dot].encode("ascii")
+        return self.data[: self.signature_dot]
 
     @property
     def signature_length(self) -> int:
         """In base64url characters."""
-        return len(self.text) - self.signature_dot - 1
+        return len(self.data) - self.signature_dot - 1
 
     @property
     def signature(self) -> bytes:
         """The decoded signature."""
-        return base64url.decode(self.text[self.signature_dot + 1 :])
+        return base64url.decode(self.data[self.signature_dot + 1 :])
 
     @property
     def payload_json(self) -> bytes:
         """The decoded payload, not parsed."""
-        return base64url.decode(self.text[self.payload_dot + 1 : self.signature_dot])
+        return base64url.decode(self.data[self.payload_dot + 1 : self.signature_dot])
 
 
 class Gate:
@@ -104,39 +111,56 @@ class Gate:
         self._versions = None if versions is None else frozenset(versions)
         self._legacy_kids = frozenset(legacy_kids)
         self._members = {"alg", "typ", "kid"} if versions is None else {"alg", "typ", "kid", "version"}
-        self._known: dict[str, TokenHeader] = {}
+        self._known: dict[bytes, TokenHeader] = {}
 
-    def read(self, text: str, signature_lengths: Collection[int] = USUAL_SIGNATURE_LENGTHS) -> GatedToken:
+    def candidate(self, text: str) -> bytes:
         """
-        :param signature_lengths: the possible lengths of the signature, in base64url characters.
-        :raises NoSession: the text is not a token of this kind.
-        :raises TryRefresh: it is a session token of version 1 or 2, which only a refresh replaces.
+        Refuse what cannot be a token before anything is copied or hashed.
+
+        :raises NoSession: its length or its first segment is impossible, or it is not ASCII.
         :raises TypeError: it is no str.
         """
         if not isinstance(text, str):
             raise TypeError(f"a token is a str, not {type(text).__name__}")
-        if not _MIN_TOKEN <= len(text) <= self.max_token:
-            raise NoSession("token_size")
-        match = _TOKEN.fullmatch(text)
-        if match is None:
-            if self._versions is not None and text.startswith(_LEGACY_START) and _LEGACY.fullmatch(text):
+        if not _MIN_TOKEN <= len(text) <= self.max_token or text.find(".", 0, _MAX_HEADER + 1) < _MIN_HEADER:
+            raise NoSession("token_form")
+        if not text.isascii():
+            raise NoSession("token_form")
+        return text.encode("ascii")
+
+    def read(self, candidate: bytes, signature_lengths: Collection[int] = USUAL_SIGNATURE_LENGTHS) -> GatedToken:
+        """
+        :param candidate: what `candidate` returned.
+        :param signature_lengths: the possible lengths of the signature, in base64url characters.
+        :raises NoSession: the text is not a token of this kind.
+        :raises TryRefresh: it is a session token of version 1 or 2, which only a refresh replaces.
+        """
+        first, second = candidate.find(b"."), candidate.rfind(b".")
+        signature_length = len(candidate) - second - 1
+        if second - first - 1 < _MIN_PAYLOAD or signature_length < _MIN_SIGNATURE:
+            raise NoSession("token_form")
+        # Without the alphabet exactly the two dots are left.
+        if candidate.translate(None, base64url.ALPHABET) != b"..":
+            if self._versions is not None and candidate.startswith(_LEGACY_START) and _LEGACY.fullmatch(candidate):
                 raise TryRefresh("legacy_version")
             raise NoSession("token_form")
-        header_text, payload_text, signature_text = match.groups()
-        if not base64url.is_canonical(payload_text) or not base64url.is_canonical(signature_text):
+        if not base64url.is_canonical(candidate[second - 1], second - first - 1):
             raise NoSession("base64_form")
-        if len(signature_text) not in signature_lengths:
+        if signature_length not in signature_lengths:
             raise NoSession("signature_length")
-        header = self._known.get(header_text) or self._read_header(header_text)
-        return GatedToken(header, text, len(text) - len(signature_text) - 1, len(header_text))
+        if not base64url.is_canonical(candidate[-1], signature_length):
+            raise NoSession("base64_form")
+        header_text = candidate[:first]
+        known = self._known.get(header_text)
+        return GatedToken(known or self._read_header(header_text), candidate, known is not None, first, second)
 
     def remember(self, token: GatedToken) -> None:
         """Keep the parsed header of a token whose signature was good: a handful for each key."""
-        if len(self._known) < _KNOWN_HEADERS:
-            self._known[token.text[: token.payload_dot]] = token.header
+        if not token.header_known and len(self._known) < _KNOWN_HEADERS:
+            self._known[token.data[: token.payload_dot]] = token.header
 
-    def _read_header(self, header_text: str) -> TokenHeader:
-        if not base64url.is_canonical(header_text):
+    def _read_header(self, header_text: bytes) -> TokenHeader:
+        if not base64url.is_canonical(header_text[-1], len(header_text)):
             raise NoSession("base64_form")
         try:
             header = strict_json.loads(base64url.decode(header_text))

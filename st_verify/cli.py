@@ -1,0 +1,144 @@
+"""``python -m st_verify TOKEN --jwks URL --issuer URL``: explain a session token without printing its secrets."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from st_verify import strict_json
+from st_verify.errors import ConfigError, NoSession, Refused
+from st_verify.keys import KeySource, StaticKeys
+from st_verify.reasons import REASONS
+from st_verify.remote import RemoteKeys
+from st_verify.settings import ANY
+from st_verify.token import SECRET_CLAIMS, Gate, GatedToken
+from st_verify.verifier import SessionVerifier
+
+_SHOWN = ("sub", "rsub", "tId", "sessionHandle", "iss", "aud", "stt")
+_TIMES = ("iat", "exp", "nbf")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    :returns: the exit status: 0 accepted, 1 refused, 2 wrong usage.
+    """
+    options = _parser().parse_args(arguments)
+    text = sys.stdin.read() if options.token == "-" else options.token
+    # What a shell or a copy from a browser adds around a token.
+    text = text.strip()
+    try:
+        keys: KeySource = StaticKeys.from_file(options.keys) if options.keys else RemoteKeys(options.jwks)
+        verifier = SessionVerifier(
+            keys=keys,
+            issuer=options.issuer or ANY,
+            tenants=options.tenant or ANY,
+            audience=options.audience or None,
+            legacy_kids=options.legacy_kid,
+            cache_size=0,
+        )
+    except ConfigError as error:
+        print(f"st_verify: {error}", file=sys.stderr)
+        return 2
+    report = _examine(verifier, keys, text, options.legacy_kid)
+    if options.json:
+        print(json.dumps(report, indent=2))
+    else:
+        for name, value in report.items():
+            print(f"{name + ':':<12}{value if isinstance(value, str) else json.dumps(value)}")
+    return 0 if report["verdict"] == "accepted" else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m st_verify",
+        description="Explain a SuperTokens session access token, and why it is refused. Prints no secrets.",
+    )
+    parser.add_argument("token", metavar="TOKEN", help="the token; - reads it from standard input")
+    keys = parser.add_mutually_exclusive_group(required=True)
+    keys.add_argument("--jwks", metavar="URL", action="append", help="JWKS URL; may be repeated")
+    keys.add_argument("--keys", metavar="FILE", help="a file with a JWK set instead")
+    parser.add_argument("--issuer", metavar="URL", action="append", help="expected iss; may be repeated; default: any")
+    parser.add_argument("--tenant", metavar="ID", action="append", help="tenant served; may be repeated; default: any")
+    parser.add_argument("--audience", metavar="AUD", action="append", help="expected aud; default: none")
+    parser.add_argument("--legacy-kid", metavar="KID", action="append", default=[], help="kid without prefix to allow")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _examine(verifier: SessionVerifier, keys: KeySource, text: str, legacy_kids: list[str]) -> dict[str, Any]:
+    report: dict[str, Any] = {}
+    gate = Gate(versions=("3", "4", "5"), legacy_kids=legacy_kids)
+    try:
+        gated = gate.read(gate.candidate(text))
+    except Refused as refused:
+        report["kind"] = _other_kind(text, legacy_kids)
+        return report | _refusal(refused)
+    report["kind"] = f"session access token, version {gated.header.version}"
+    report["kid"] = gated.header.kid
+    try:
+        verifier.verify(gated)
+    except Refused as refused:
+        report |= _refusal(refused)
+        report["keys"] = _known_kids(keys)
+        verified = isinstance(refused, NoSession) or refused.reason in ("expired", "tenant", "issued_in_future")
+    else:
+        report |= {"verdict": "accepted"}
+        verified = True
+    report["claims"] = _claims(gated)
+    if not verified:
+        report["note"] = "the claims are what the token says; nothing vouches for them"
+    return report
+
+
+def _refusal(refused: Refused) -> dict[str, Any]:
+    return {
+        "verdict": "refused",
+        "answer": f"{refused.status} {refused.message}",
+        "reason": refused.reason,
+        "meaning": REASONS[refused.reason],
+    }
+
+
+def _other_kind(text: str, legacy_kids: list[str]) -> str:
+    gate = Gate(versions=None, legacy_kids=legacy_kids)
+    try:
+        gated = gate.read(gate.candidate(text))
+    except Refused:
+        return "no access token"
+    kind = _payload(gated).get("stt")
+    if type(kind) is int and kind in (1, 2):
+        return f"OAuth2 {'access' if kind == 1 else 'ID'} token, no session token"
+    return "token of the jwt recipe or of somebody else, no session token"
+
+
+def _known_kids(keys: KeySource) -> list[str]:
+    try:
+        return [ascii(kid[:64])[1:-1] for kid in keys.snapshot().keys]
+    except Refused:
+        return []
+
+
+def _payload(gated: GatedToken) -> dict[str, Any]:
+    try:
+        payload = strict_json.loads(gated.payload_json)
+    except strict_json.NotStrictJSON:
+        return {}
+    return payload if isinstance(payload, dict) else {}
+
+
+def _claims(gated: GatedToken) -> dict[str, Any]:
+    payload = _payload(gated)
+    claims: dict[str, Any] = {name: payload[name] for name in _SHOWN if name in payload}
+    for name in _TIMES:
+        seconds = payload.get(name)
+        if type(seconds) is int and 0 <= seconds < 253402300800:  # year 10000
+            claims[name] = datetime.fromtimestamp(seconds, timezone.utc).isoformat()
+        elif name in payload:
+            claims[name] = "malformed"
+    # Values of other claims are the app's own business.
+    claims["others"] = sorted(set(payload) - set(_SHOWN) - set(_TIMES) - SECRET_CLAIMS)
+    return claims
