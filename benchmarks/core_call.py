@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import selectors
 import socket
 import statistics
 import subprocess
@@ -65,8 +66,6 @@ for line in sys.stdin:
 
 def serve(listener: socket.socket) -> None:
     """Answer every request on every connection alike, until killed. One connection is asked at a time."""
-    import selectors
-
     selector = selectors.DefaultSelector()
     selector.register(listener, selectors.EVENT_READ)
     while True:
@@ -155,7 +154,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--peer", type=Path, default=Path(__file__).parent.parent / "tests/sdks/.venv-peer/bin/python")
     options = parser.parse_args()
-    with core() as url, requests.Session() as session:
+    with core() as url, requests.Session() as session, requests.Session() as blind:
+        blind.trust_env = False
         transport = HTTPTransport(url)
         querier = Querier(
             transport=transport,
@@ -166,6 +166,9 @@ def main() -> None:
         request = CoreRequest(method="GET", path=PATH, params=PARAMS, headers=HEADERS)
         contenders = {
             "requests.Session": repeated(lambda: session.get(url + PATH, params=PARAMS, headers=HEADERS).json()),
+            "the same, environment ignored": repeated(
+                lambda: blind.get(url + PATH, params=PARAMS, headers=HEADERS).json()
+            ),
             "HTTPTransport.send": repeated(lambda: transport.send(request)),
             "Querier.get": repeated(lambda: querier.get(PATH, PARAMS, rid="userroles")),
         }

@@ -72,7 +72,7 @@ def test_the_usual_refusals_come_with_a_remedy(scripted: Scripted, status: int, 
 def test_a_wrong_key_is_refused_in_the_very_first_call_with_its_remedy() -> None:
     with core(lambda _: Answer(b"Invalid API key\n", 401)) as host:
         transport = HTTPTransport(host.url)
-        with pytest.raises(CoreRefused, match="401 to GET /apiversion: Invalid API key[.] Set api_key") as raised:
+        with pytest.raises(CoreRefused, match=r"401 to GET /apiversion: Invalid API key[.] Set api_key") as raised:
             querier(transport, api_key=KEY).get("/users")
         transport.close()
     assert KEY not in str(raised.value)

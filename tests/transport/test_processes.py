@@ -21,7 +21,7 @@ from transport.fork_program import CALLS, CHILDREN
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
 
 
 def run(*command: str) -> str:
