@@ -17,7 +17,7 @@ def test_the_benchmark_tells_the_cost_of_each_client_beside_the_bare_call() -> N
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
-    assert list(results)[0] == "requests.Session"
+    assert next(iter(results)) == "requests.Session"
     assert {"HTTPTransport.send", "Querier.get"} <= set(results)
     assert results["requests.Session"]["ratio"] == 1
     assert all(result["microseconds"] > 0 for result in results.values())
