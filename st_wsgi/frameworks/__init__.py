@@ -1,0 +1,1 @@
+"""What single frameworks want beside ``st.wrap(app)``. Each module is imported only by who names it."""
