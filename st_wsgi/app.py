@@ -135,9 +135,10 @@ class SuperTokens:
 
     def _guarded(self, context: RequestContext, handle: Callable[[], Response]) -> Response:
         try:
-            return handle()
-        except SessionError as error:
-            return context.answer(error)
+            try:
+                return handle()
+            except SessionError as error:
+                return context.answer(error)  # which may need the core, and fail itself
         except Answerable as error:
             context.changes.discard()
             return context.answer(error)

@@ -107,7 +107,8 @@ class _Seam:
         try:
             body = app(self._environ, self.start)
             if not self._changes.started and self._answer is None:
-                body = self._begin(body)
+                unread, body = body, ()  # if it fails at its beginning, that closes it
+                body = self._begin(unread)
         except Answerable as error:
             if self._changes.started:
                 raise

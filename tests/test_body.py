@@ -30,8 +30,13 @@ class Wire(io.RawIOBase):
         return chunk
 
 
-def environ(data: bytes, content_type: str | None = JSON, length: object = "its own", **more: Any) -> dict[str, Any]:
-    given: dict[str, Any] = {"wsgi.input": Wire(data), **more}
+CHUNKED = {"wsgi.input_terminated": True}
+
+
+def environ(
+    data: bytes, content_type: str | None = JSON, length: object = "its own", more: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    given: dict[str, Any] = {"wsgi.input": Wire(data), **(more or {})}
     if content_type is not None:
         given["CONTENT_TYPE"] = content_type
     if length is not None:
@@ -77,7 +82,7 @@ def test_json_in_utf_8_is_taken(content_type: str) -> None:
 )
 def test_another_content_type_is_refused_and_the_body_not_read(content_type: str | None) -> None:
     given = environ(b'{"a": 1}', content_type)
-    with pytest.raises(BadInput, match="content type|charset"):
+    with pytest.raises(BadInput, match=r"content type|charset"):
         read_json(given)
     assert given["wsgi.input"].position == 0
 
@@ -149,7 +154,7 @@ def test_a_longer_body_is_refused_by_its_length_and_not_read(length: object) -> 
     assert given["wsgi.input"].position == 0
 
 
-@pytest.mark.parametrize("length", ["-1", "+5", "5, 5", "5.0", "0x5", "1e3", " 5", "٥", "²", "five", "5\n"])
+@pytest.mark.parametrize("length", ["-1", "+5", "5, 5", "5.0", "0x5", "1e3", " 5", "\u0665", "\u00b2", "five", "5\n"])
 def test_a_length_that_is_no_number_is_refused_and_the_body_not_read(length: str) -> None:
     """W-040."""
     given = environ(b"{}   ", length=length)
@@ -171,15 +176,15 @@ def test_a_body_without_a_length_is_empty_unless_the_server_says_where_it_ends()
     given = environ(b"{}", length=None)
     with pytest.raises(BadInput, match="not valid JSON"):
         read_json(given)
-    assert read_json(environ(b"{}", length=None, **{"wsgi.input_terminated": True})) == {}
-    assert read_json(environ(b"{}", length="", **{"wsgi.input_terminated": True})) == {}
+    assert read_json(environ(b"{}", length=None, more=CHUNKED)) == {}
+    assert read_json(environ(b"{}", length="", more=CHUNKED)) == {}
 
 
 def test_a_chunked_body_is_read_to_its_end_but_not_beyond_the_limit() -> None:
     """W-040."""
-    fits = environ(of_size(MAX_BODY), length=None, **{"wsgi.input_terminated": True})
+    fits = environ(of_size(MAX_BODY), length=None, more=CHUNKED)
     assert len(read_json(fits)["a"]) == MAX_BODY - 9
-    larger = environ(of_size(MAX_BODY * 3), length=None, **{"wsgi.input_terminated": True})
+    larger = environ(of_size(MAX_BODY * 3), length=None, more=CHUNKED)
     wire = larger["wsgi.input"]
     with pytest.raises(BodyTooLarge):
         read_json(larger)
@@ -189,7 +194,7 @@ def test_a_chunked_body_is_read_to_its_end_but_not_beyond_the_limit() -> None:
 def test_a_body_that_comes_in_small_pieces_is_put_together() -> None:
     """W-041."""
     data = b'{"a": "' + b"x" * 100 + b'"}'
-    given = environ(data, **{"wsgi.input": Wire(data, piece=3)})
+    given = environ(data, more={"wsgi.input": Wire(data, piece=3)})
     assert read_json(given) == {"a": "x" * 100}
 
 
