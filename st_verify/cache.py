@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from contextlib import suppress
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from st_verify.jwk import SigningKey
 from st_verify.keys import KeySource
@@ -31,13 +31,6 @@ class Verified(Protocol):
 T = TypeVar("T", bound=Verified)
 
 
-class _Entry(NamedTuple, Generic[T]):
-    token: T
-    key: SigningKey
-    keys: KeySource
-    until: float
-
-
 class TokenCache(Generic[T]):
     """
     Least recently used first out; safe for threads without a lock, since each step is one dict operation.
@@ -47,7 +40,8 @@ class TokenCache(Generic[T]):
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._entries: OrderedDict[bytes, _Entry[T]] = OrderedDict()
+        # Token, the key that verified it, where that key came from, and until when (monotonic) this counts.
+        self._entries: OrderedDict[bytes, tuple[T, SigningKey, KeySource, float]] = OrderedDict()
 
     def get(self, digest: bytes, *, now: float, monotonic: float) -> T | None:
         """
@@ -67,7 +61,7 @@ class TokenCache(Generic[T]):
 
     def put(self, digest: bytes, token: T, key: SigningKey, keys: KeySource, *, monotonic: float) -> None:
         """Remember a token that was just verified with `key` of `keys`."""
-        self._entries[digest] = _Entry(token, key, keys, monotonic + _SECONDS)
+        self._entries[digest] = (token, key, keys, monotonic + _SECONDS)
         if len(self._entries) > self._size:
             with suppress(KeyError):  # another thread emptied it meanwhile
                 self._entries.popitem(last=False)
