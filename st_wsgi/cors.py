@@ -59,10 +59,10 @@ def is_preflight(environ: WSGIEnvironment) -> bool:
 
 
 def _vary_by_origin(headers: HeaderList) -> HeaderList:
+    known = {part.strip().lower() for name, value in headers if name.lower() == "vary" for part in value.split(",")}
+    if known & {"origin", "*"}:
+        return list(headers)
     for index, (name, value) in enumerate(headers):
         if name.lower() == "vary":
-            known = {part.strip().lower() for part in value.split(",")}
-            if known & {"origin", "*"}:
-                return list(headers)
             return [*headers[:index], (name, f"{value}, Origin"), *headers[index + 1 :]]
     return [*headers, ("Vary", "Origin")]

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from . import current
 from .context import RequestContext
-from .errors import Answerable
+from .errors import Answerable, ConfigError
 from .override import Override, compose
 from .routing import Route
 from .services import Services
@@ -66,6 +66,9 @@ class Recipe(Generic[C, F, A]):
         """
         self.services = services
         self.functions = compose(self.functions_class(self), self._override.functions)  # type: ignore[arg-type]
+        for name, value in vars(self.functions).items():
+            if value is None and hasattr(self.functions_class, name):
+                raise ConfigError(f"the function {name!r} of {self.id} cannot be None: only APIs can be switched off")
         self.apis = compose(self.apis_class(self), self._override.apis)  # type: ignore[arg-type]
 
     def answer(self, error: Answerable, context: RequestContext) -> Response:

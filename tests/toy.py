@@ -79,12 +79,12 @@ class Toy(Recipe[None, ToyFunctions, ToyAPIs]):
     """
 
     id: ClassVar[str] = "toy"
-    routes = (
+    routes: ClassVar[tuple[Route, ...]] = (
         Route("GET", "/greet", "greet_get", greet),
         Route("POST", "/echo", "echo_post", echo),
         Route("POST", "/act", "act_post", act),
     )
-    answers = (TryRefreshToken,)
+    answers: ClassVar[tuple[type[Answerable], ...]] = (TryRefreshToken,)
     functions_class = ToyFunctions
     apis_class = ToyAPIs
 

@@ -1,0 +1,200 @@
+"""Browsers of the listed origins may call with credentials, and nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from wsgiref.validate import validator
+
+import pytest
+from toy import Browser, Toy, supertokens
+from werkzeug.test import TestResponse
+from werkzeug.wrappers import Response
+
+from st_wsgi import Cors, get_all_cors_headers
+from st_wsgi.context import RequestContext
+from st_wsgi.errors import TryRefreshToken
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+SHOP = "https://shop.example"
+OTHER = "http://localhost:3000"
+ALLOWED = {
+    "Access-Control-Allow-Origin": SHOP,
+    "Access-Control-Allow-Credentials": "true",
+    "Vary": "Origin",
+}
+
+
+def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """An app whose own headers are in the query, one a parameter."""
+    if environ["PATH_INFO"] == "/protected":
+        raise TryRefreshToken
+    asked = environ["QUERY_STRING"].replace("%20", " ")
+    headers = [(part.partition("=")[0], part.partition("=")[2]) for part in asked.split("&") if part]
+    start_response("200 OK", [("Content-Type", "text/plain"), *headers])
+    return [b"app"]
+
+
+def refuse(_context: RequestContext) -> Response:
+    raise TryRefreshToken
+
+
+def browser(*, whole_app: bool = False, cors: bool = True) -> Browser:
+    rules = Cors(origins=[SHOP, OTHER], whole_app=whole_app) if cors else None
+    return Browser(validator(supertokens(Toy(act=refuse), cors=rules).wrap(app)))
+
+
+def cross_origin_headers(answer: TestResponse) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in answer.headers.items()
+        if name == "Vary" or (name.startswith("Access-Control-Allow") and name != "Access-Control-Allow-Headers")
+    }
+
+
+def preflight(client: Browser, path: str, origin: str = SHOP) -> TestResponse:
+    return client.options(path, headers={"Origin": origin, "Access-Control-Request-Method": "POST"})
+
+
+@pytest.mark.parametrize("origin", [SHOP, OTHER])
+def test_a_listed_origin_may_read_our_answers_with_credentials(origin: str) -> None:
+    answer = browser().get("/auth/greet", headers={"Origin": origin})
+    assert cross_origin_headers(answer) == ALLOWED | {"Access-Control-Allow-Origin": origin}
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "null",
+        "https://shop.example.evil.example",
+        "https://evilshop.example",
+        "http://shop.example",
+        "https://shop.example:8443",
+        "https://shop.example:443",
+        "https://shop.example.",
+        "https://SHOP.example",
+        "HTTPS://shop.example",
+        "https://shop.example/",
+        "https://shop.example, https://evil.example",
+        "https://sub.shop.example",
+        "*",
+        "",
+    ],
+)
+@pytest.mark.parametrize("path", ["/auth/greet", "/protected"])
+def test_any_other_origin_gets_no_permission(path: str, origin: str) -> None:
+    """W-010: origins are compared exactly; W-011: the answer still varies by origin."""
+    for answer in (browser().get(path, headers={"Origin": origin}), preflight(browser(), path, origin)):
+        if answer.text != "app":
+            assert cross_origin_headers(answer).keys() <= {"Vary", "Access-Control-Allow-Methods"}
+            assert answer.headers["Vary"] == "Origin"
+
+
+@pytest.mark.parametrize("path", ["/auth/greet", "/auth/echo", "/auth/act", "/protected"])
+@pytest.mark.parametrize("origin", [None, SHOP, "https://evil.example"])
+def test_every_answer_of_ours_varies_by_origin_errors_included(path: str, origin: str | None) -> None:
+    """W-011."""
+    headers = {} if origin is None else {"Origin": origin}
+    answer = browser().open(path, method="GET" if path in ("/auth/greet", "/protected") else "POST", headers=headers)
+    assert answer.headers["Vary"] == "Origin"
+    assert ("Access-Control-Allow-Origin" in answer.headers) is (origin == SHOP)
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"), [("/auth/greet", "GET"), ("/auth/echo", "POST"), ("/auth/t1/echo/", "POST")]
+)
+def test_a_preflight_to_our_routes_is_answered_with_exactly_the_headers_that_frontends_send(
+    path: str, methods: str
+) -> None:
+    """W-013."""
+    answer = preflight(browser(), path)
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert cross_origin_headers(answer) == ALLOWED | {"Access-Control-Allow-Methods": methods}
+    allowed = {name.strip() for name in answer.headers["Access-Control-Allow-Headers"].split(",")}
+    assert allowed == {"rid", "fdi-version", "anti-csrf", "authorization", "st-auth-mode", "content-type"}
+    assert int(answer.headers["Access-Control-Max-Age"]) > 0
+    assert "Content-Type" not in answer.headers
+
+
+def test_a_preflight_does_not_run_the_route() -> None:
+    toy = Toy(act=refuse)
+    client = Browser(validator(supertokens(toy, cors=Cors(origins=SHOP)).wrap(app)))
+    assert preflight(client, "/auth/act").status_code == 204
+    assert toy.answered == 0
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": SHOP}, {"Access-Control-Request-Method": "POST"}, {}],
+    ids=["no method asked for", "no origin", "neither"],
+)
+def test_options_that_are_no_preflight_go_to_the_app(headers: dict[str, str]) -> None:
+    assert browser().options("/auth/greet", headers=headers).text == "app"
+
+
+@pytest.mark.parametrize("path", ["/page", "/auth/unknown"])
+def test_preflights_and_answers_of_the_app_are_left_alone_unless_asked_for(path: str) -> None:
+    assert preflight(browser(), path).text == "app"
+    assert cross_origin_headers(browser().get(path, headers={"Origin": SHOP})) == {}
+
+
+def test_the_whole_app_can_be_covered() -> None:
+    client = browser(whole_app=True)
+    assert cross_origin_headers(client.get("/page", headers={"Origin": SHOP})) == ALLOWED
+    answer = preflight(client, "/page")
+    assert answer.status_code == 204
+    assert {"GET", "POST", "PUT", "PATCH", "DELETE"} <= {
+        name.strip() for name in answer.headers["Access-Control-Allow-Methods"].split(",")
+    }
+
+
+def test_an_error_of_ours_in_the_app_can_be_read_by_the_frontend_although_the_app_is_not_covered() -> None:
+    """Without these headers a browser hides the 401, and the frontend cannot refresh."""
+    answer = browser().get("/protected", headers={"Origin": SHOP})
+    assert answer.status_code == 401
+    assert cross_origin_headers(answer) == ALLOWED
+
+
+def test_without_rules_no_cross_origin_header_is_added_and_preflights_are_the_apps() -> None:
+    client = browser(cors=False)
+    assert cross_origin_headers(client.get("/auth/greet", headers={"Origin": SHOP})) == {}
+    assert preflight(client, "/auth/greet").text == "app"
+
+
+def test_an_app_that_has_its_own_cors_layer_keeps_its_headers_undoubled() -> None:
+    own = "/page?Access-Control-Allow-Origin=https://other.example&Vary=Origin"
+    answer = browser(whole_app=True).get(own, headers={"Origin": SHOP})
+    assert answer.headers.getlist("Access-Control-Allow-Origin") == ["https://other.example"]
+    assert answer.headers.getlist("Vary") == ["Origin"]
+
+
+@pytest.mark.parametrize(
+    ("own", "vary"),
+    [
+        ("Vary=Cookie", ["Cookie, Origin"]),
+        ("Vary=Accept,%20origin", ["Accept, origin"]),
+        ("vary=*", ["*"]),
+        ("Vary=Accept&Vary=Origin", ["Accept", "Origin"]),
+        ("", ["Origin"]),
+    ],
+)
+def test_what_the_app_varies_by_is_added_to(own: str, vary: list[str]) -> None:
+    answer = browser(whole_app=True).get(f"/page?{own}", headers={"Origin": SHOP})
+    assert answer.headers.getlist("Vary") == vary
+
+
+def test_each_request_is_judged_by_its_own_origin() -> None:
+    """W-012: nothing is remembered from the first request."""
+    client = browser()
+    for origin in (SHOP, OTHER, "https://evil.example", SHOP):
+        answer = client.get("/auth/greet", headers={"Origin": origin})
+        assert answer.headers.get("Access-Control-Allow-Origin") == (origin if origin in (SHOP, OTHER) else None)
+
+
+def test_the_headers_that_an_apps_own_cors_layer_has_to_allow() -> None:
+    assert get_all_cors_headers() == ["anti-csrf", "authorization", "fdi-version", "rid", "st-auth-mode"]
+    get_all_cors_headers().clear()
+    assert len(get_all_cors_headers()) == 5
