@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, TypeVar
 
 from ...recipe import Recipe
@@ -35,14 +36,19 @@ class SessionRecipe(Recipe[SessionConfig, F, A]):
         self.claim_validators: list[SessionClaimValidator] = []
 
     def bind(self, services: Services) -> None:
-        self.transfer = TokenTransfer(config=self.config, app_info=services.app_info)
+        self.transfer = TokenTransfer(config=self.config, app_info=services.app_info, clock=self.clock)
         self.verification = TokenVerification(
             config=self.config,
             core=services.core,
             issuer=services.get(OpenId).functions.get_open_id_discovery_configuration().issuer,
             in_process=services.core_in_process,
+            clock=self.clock,
         )
         super().bind(services)
+
+    def clock(self) -> float:
+        """Return seconds since 1970. A subclass can tell another time, in tests for instance."""
+        return time.time()
 
     def add_claim(self, claim: SessionClaim[Any]) -> None:
         """Have a claim built for every new session."""

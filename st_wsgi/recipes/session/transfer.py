@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import time
 from collections.abc import Callable
 
 import attrs
@@ -60,10 +59,11 @@ class TokenTransfer:
     """
     The rules of one app.
 
+    :param clock: returns seconds since 1970.
     :raises ConfigError: the settings contradict each other or the app's domains.
     """
 
-    def __init__(self, *, config: SessionConfig, app_info: AppInfo, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, *, config: SessionConfig, app_info: AppInfo, clock: Callable[[], float]) -> None:
         self._config = config
         self._app_info = app_info
         self._clock = clock

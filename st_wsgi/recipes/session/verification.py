@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections.abc import Callable
 
+from st_verify.clock import Clock
 from st_verify.errors import KeysUnavailable, NoSession, Refused, TryRefresh
 from st_verify.fetch import FetchedKeys
 from st_verify.remote import RemoteKeys
@@ -23,9 +25,12 @@ class TokenVerification:
 
     :param issuer: the ``iss`` that its tokens have.
     :param in_process: the core is part of this process, so that fetching its keys costs microseconds.
+    :param clock: returns seconds since 1970.
     """
 
-    def __init__(self, *, config: SessionConfig, core: Querier, issuer: str, in_process: bool) -> None:
+    def __init__(
+        self, *, config: SessionConfig, core: Querier, issuer: str, in_process: bool, clock: Callable[[], float]
+    ) -> None:
         self._core = core
         keys = RemoteKeys(
             fetch=self._fetch,
@@ -41,6 +46,7 @@ class TokenVerification:
             # The tenant of a session is a fact that the app acts on; every tenant of the app is served here.
             tenants=ANY,
             use_dynamic_signing_key=config.use_dynamic_access_token_signing_key,
+            clock=Clock(wall=clock),
         )
 
     def has_form(self, text: str) -> bool:
