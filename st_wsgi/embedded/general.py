@@ -17,10 +17,23 @@ FEATURES = ("account_linking", "multi_tenancy", "test", "dashboard_login", "mfa"
 
 
 def hello(call: Call) -> CoreResponse:
-    """``/`` and ``/hello``, any method: is the core there, and its database too?"""
+    """``/hello``, any method: is the core there, and its database too?"""
     with call.read() as db:
         db.execute("SELECT 1 FROM apps LIMIT 1").fetchone()
     return CoreResponse(200, "Hello", TEXT)
+
+
+def root(call: Call) -> CoreResponse:
+    """``/``, any method: the same, for a tenant that exists."""
+    if call.tenant is None and call.engine.tenancy.find(call.app_id, "public") is not None:
+        raise Refused(404, "Not found")
+    return hello(call)
+
+
+def no_bulk_import(call: Call) -> CoreResponse:
+    """``/bulk-import/...``: refused with the text that the official core has for its in-memory database."""
+    call.admit()
+    raise bad("This API is not supported in the in-memory database.")
 
 
 def api_version(call: Call) -> dict[str, Any]:
@@ -97,8 +110,11 @@ def delete_license(call: Call) -> dict[str, Any]:
 
 ROUTES = (
     *(
-        Route(method, path, "app-tolerant", hello, keyless=True, unversioned=path == "/hello")
-        for path in ("/", "/hello")
+        Route(method, "/", "tenant", root, keyless=True)
+        for method in ("GET", "POST", "PUT", "DELETE")
+    ),
+    *(
+        Route(method, "/hello", "app-tolerant", hello, keyless=True, unversioned=True)
         for method in ("GET", "POST", "PUT", "DELETE")
     ),
     Route("GET", "/apiversion", "app", api_version),
@@ -109,4 +125,9 @@ ROUTES = (
     Route("PUT", "/ee/license", "app", put_license),
     Route("GET", "/ee/license", "app", get_license),
     Route("DELETE", "/ee/license", "app", delete_license),
+    Route("GET", "/bulk-import/users", "app", no_bulk_import),
+    Route("POST", "/bulk-import/users", "app", no_bulk_import),
+    Route("GET", "/bulk-import/users/count", "app", no_bulk_import),
+    Route("POST", "/bulk-import/users/remove", "app", no_bulk_import),
+    Route("POST", "/bulk-import/import", "app", no_bulk_import),
 )

@@ -7,13 +7,16 @@ It serves one WSGI application that answers at once with a length, which is all 
 from __future__ import annotations
 
 import contextlib
+import io
 import socket
 import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
+
+from st_wsgi.embedded.wsgi import BODY_LIMIT
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -104,7 +107,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         with self.server.busy():
-            environ = self._environ()
+            body = self._read_body()
+            if body is None:
+                self.close_connection = True
+                self.send_error(413 if self.headers.get("Content-Length", "0").isdigit() else 400)
+                return
+            environ = self._environ(body)
             answered: list[tuple[str, list[tuple[str, str]]]] = []
 
             def start_response(
@@ -113,33 +121,58 @@ class _Handler(BaseHTTPRequestHandler):
                 answered[:] = [(status, headers)]
                 return lambda data: None
 
-            body = b"".join(self.server.app(environ, start_response))
+            data = b"".join(self.server.app(environ, start_response))
             status, headers = answered[0]
             self.send_response(int(status[:3]), status[4:])
             for name, value in headers:
                 self.send_header(name, value)
-            if self.server.stopping or "Transfer-Encoding" in self.headers:
+            if self.server.stopping:
                 self.send_header("Connection", "close")
                 self.close_connection = True
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(data)
             self.wfile.flush()
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_OPTIONS = do_PATCH = do_TRACE = _serve
 
-    def _environ(self) -> dict[str, Any]:
+    def _read_body(self) -> bytes | None:
+        """Return the whole body, so that nothing of it is taken for the next request; None when it cannot be had."""
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            return self._read_chunks()
+        length = self.headers.get("Content-Length", "0")
+        if not (length.isascii() and length.isdigit()) or int(length) > BODY_LIMIT:
+            return None
+        body = self.rfile.read(int(length))
+        return body if len(body) == int(length) else None
+
+    def _read_chunks(self) -> bytes | None:
+        body = bytearray()
+        while True:
+            try:
+                size = int(self.rfile.readline(100).partition(b";")[0], 16)
+            except ValueError:
+                return None
+            if size < 0 or len(body) + size > BODY_LIMIT:
+                return None
+            if size == 0:
+                break
+            body += self.rfile.read(size)
+            self.rfile.readline(100)
+        while self.rfile.readline(8192).strip():
+            pass
+        return bytes(body)
+
+    def _environ(self, body: bytes) -> dict[str, Any]:
         path, _, query = self.path.partition("?")
-        length = self.headers.get("Content-Length", "")
-        stream: IO[bytes] = self.rfile  # type: ignore[assignment]  # a BufferedReader is an IO[bytes]
         environ: dict[str, Any] = {
             "REQUEST_METHOD": self.command,
             "SCRIPT_NAME": "",
             "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
             "QUERY_STRING": query,
-            "CONTENT_LENGTH": length,
+            "CONTENT_LENGTH": str(len(body)),
             "REMOTE_ADDR": self.client_address[0],
             "SERVER_PROTOCOL": self.request_version,
-            "wsgi.input": stream,
+            "wsgi.input": io.BytesIO(body),
             "wsgi.url_scheme": "http",
         }
         for name, value in self.headers.items():

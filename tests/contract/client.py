@@ -1,0 +1,158 @@
+"""The side of the contract suite that calls: any core, and apps of our own in it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import requests
+
+from contract.expectations import differences
+from st_wsgi.transport import CoreRequest, Transport
+
+
+class Answer:
+    """What a core said to one call."""
+
+    def __init__(self, call: str, status: int, body: Any, headers: Mapping[str, str]) -> None:
+        self.call = call
+        self.status = status
+        self.body = body
+        self.headers = headers
+
+    def gives(self, expected: Any) -> Any:
+        """Return the JSON body of a 200, which is as *expected*."""
+        __tracebackhide__ = True
+        problems = differences(self.body, expected) if self.status == 200 else [f"status {self.status}: {self.body!r}"]
+        if problems:
+            raise AssertionError("\n".join([self.call, *problems]))
+        return self.body
+
+    def says(self, status: str, **more: Any) -> Any:
+        """Return the JSON body of a 200 that has this ``status`` and exactly these other fields."""
+        __tracebackhide__ = True
+        return self.gives({"status": status, **more})
+
+    def has(self, **fields: Any) -> Any:
+        """Return the JSON body of an ``OK`` that has these fields, maybe among others."""
+        __tracebackhide__ = True
+        found = self.body if isinstance(self.body, dict) else {}
+        some = {key: value for key, value in found.items() if key in fields or key == "status"}
+        Answer(self.call, self.status, some if found else self.body, self.headers).gives({"status": "OK", **fields})
+        return self.body
+
+    def refused(self, status: int, text: str) -> None:
+        """Check that the call was refused with an HTTP status and a text."""
+        __tracebackhide__ = True
+        if (self.status, self.body) != (status, text):
+            raise AssertionError(f"{self.call}\nexpected: {status} {text!r}\ngot:      {self.status} {self.body!r}")
+
+
+class Wire(Protocol):
+    """A way to a core."""
+
+    def send(
+        self, method: str, path: str, *, body: Any, params: Mapping[str, str], headers: Mapping[str, str]
+    ) -> tuple[int, Any, Mapping[str, str]]: ...
+
+
+class InProcess:
+    """A core in this process, through the seam that the SDK uses."""
+
+    def __init__(self, core: Transport) -> None:
+        self._core = core
+
+    def send(
+        self, method: str, path: str, *, body: Any, params: Mapping[str, str], headers: Mapping[str, str]
+    ) -> tuple[int, Any, Mapping[str, str]]:
+        answer = self._core.send(
+            CoreRequest(method, path, params=params, body=body, headers=headers)  # type: ignore[arg-type]  # any method is to be answered
+        )
+        return answer.status, answer.body, answer.headers
+
+
+class OverHTTP:
+    """A core at an address."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._session = requests.Session()
+
+    def send(
+        self, method: str, path: str, *, body: Any, params: Mapping[str, str], headers: Mapping[str, str]
+    ) -> tuple[int, Any, Mapping[str, str]]:
+        response = self._session.request(
+            method, self.url + path, params=params, json=body, headers=dict(headers), timeout=30, allow_redirects=False
+        )
+        names = {name.lower(): value for name, value in response.headers.items()}
+        if names.get("content-type", "").startswith("application/json"):
+            return response.status_code, response.json(), names
+        return response.status_code, response.text.removesuffix("\n").removesuffix("\r"), names
+
+    def close(self) -> None:
+        self._session.close()
+
+
+class Caller:
+    """
+    Calls a core, below a prefix such as ``/appid-x/t1``.
+
+    :param made: every call that was made, as (method, path without prefix).
+    """
+
+    def __init__(self, wire: Wire, *, headers: Mapping[str, str], prefix: str = "") -> None:
+        self.wire = wire
+        self.headers = dict(headers)
+        self.prefix = prefix
+        self.made: list[tuple[str, str]] = []
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | None] | None = None,
+    ) -> Answer:
+        """Make one call; a header of None is left out."""
+        merged = {**self.headers, **(headers or {})}
+        sent = {name: value for name, value in merged.items() if value is not None}
+        self.made.append((method, path))
+        status, answer, answer_headers = self.wire.send(
+            method, self.prefix + path, body=body, params=params or {}, headers=sent
+        )
+        return Answer(f"{method} {self.prefix}{path} {body or params or ''}", status, answer, answer_headers)
+
+    def get(self, path: str, **params: str) -> Answer:
+        """GET with query parameters."""
+        return self.call("GET", path, params=params)
+
+    def post(self, path: str, **body: Any) -> Answer:
+        """POST a JSON object."""
+        return self.call("POST", path, body)
+
+    def put(self, path: str, **body: Any) -> Answer:
+        """PUT a JSON object."""
+        return self.call("PUT", path, body)
+
+    def delete(self, path: str, **params: str) -> Answer:
+        """DELETE with query parameters."""
+        return self.call("DELETE", path, params=params)
+
+    def below(self, segment: str) -> Caller:
+        """Return a caller for a tenant or app of this one; its calls count as this one's."""
+        caller = Caller(self.wire, headers=self.headers, prefix=f"{self.prefix}/{segment}")
+        caller.made = self.made
+        return caller
+
+
+def fresh(word: str) -> str:
+    """Return a name that nothing else has."""
+    return f"{word}-{uuid.uuid4().hex[:12]}"
+
+
+def email() -> str:
+    """Return an address that nobody has."""
+    return f"{fresh('user')}@example.com"

@@ -1,0 +1,98 @@
+"""
+The cores that the contract suite runs on.
+
+``embedded`` is one in this process, ``served`` one over HTTP. With ``ST_CORE_URL`` (and ``ST_CORE_API_KEY``) set, the
+suite also runs on the core there, in an app that it makes and removes.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from contract.client import Caller, InProcess, OverHTTP, Wire, fresh
+from st_wsgi.embedded import EmbeddedCore
+from st_wsgi.embedded.server import CoreServer
+from st_wsgi.embedded.wsgi import core_app
+
+QUICK = {"argon2_memory_kb": 64}
+
+CORES = ["embedded", "served", *(["remote"] if os.environ.get("ST_CORE_URL") else [])]
+
+
+@pytest.fixture(scope="session", params=CORES)
+def wire(request: pytest.FixtureRequest) -> Iterator[Wire]:
+    """A way to each core in turn."""
+    if request.param == "remote":
+        remote = OverHTTP(os.environ["ST_CORE_URL"])
+        yield remote
+        remote.close()
+        return
+    with EmbeddedCore(settings=QUICK) as core:
+        if request.param == "embedded":
+            yield InProcess(core)
+            return
+        server = CoreServer(core_app(core), host="127.0.0.1", port=0)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        over_http = OverHTTP(server.address)
+        yield over_http
+        over_http.close()
+        server.stop()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def base(wire: Wire, request: pytest.FixtureRequest) -> Caller:
+    """The core's public app."""
+    headers = {"cdi-version": "5.4"}
+    if isinstance(wire, OverHTTP) and "ST_CORE_API_KEY" in os.environ:
+        headers["api-key"] = os.environ["ST_CORE_API_KEY"]
+    return Caller(wire, headers=headers)
+
+
+@pytest.fixture(scope="session")
+def make_app(base: Caller) -> Iterator[Callable[..., Caller]]:
+    """Make apps with settings of their own; they are removed in the end."""
+    made = []
+
+    def make(**core_config: object) -> Caller:
+        app_id = fresh("contract")
+        base.put("/recipe/multitenancy/app/v2", appId=app_id, coreConfig=core_config).says("OK", createdNew=True)
+        made.append(app_id)
+        return base.below(f"appid-{app_id}")
+
+    yield make
+    for app_id in made:
+        tenants = base.below(f"appid-{app_id}").get("/recipe/multitenancy/tenant/list/v2")
+        for tenant in tenants.body["tenants"] if tenants.status == 200 else ():
+            if tenant["tenantId"] != "public":
+                base.below(f"appid-{app_id}").post("/recipe/multitenancy/tenant/remove", tenantId=tenant["tenantId"])
+        base.post("/recipe/multitenancy/app/remove", appId=app_id)
+
+
+@pytest.fixture(scope="module")
+def module_app(make_app: Callable[..., Caller]) -> Caller:
+    """An app for the tests of one file."""
+    return make_app()
+
+
+@pytest.fixture
+def app(module_app: Caller, base: Caller, request: pytest.FixtureRequest) -> Iterator[Caller]:
+    """The app to test in. A test that says what it covers must have called it."""
+    before = len(base.made)
+    yield module_app
+    made = {(method, path.rstrip("/") or "/") for method, path in base.made[before:]}
+    for method, path in getattr(request.function, "covers", ()):
+        assert (method, path.rstrip("/") or "/") in made, f"says that it covers {method} {path}, but never called it"
+
+
+@pytest.fixture
+def tenant(app: Caller) -> Caller:
+    """A tenant of the app that nothing else uses."""
+    tenant_id = fresh("tenant")
+    app.put("/recipe/multitenancy/tenant/v2", tenantId=tenant_id, firstFactors=None).says("OK", createdNew=True)
+    return app.below(tenant_id)

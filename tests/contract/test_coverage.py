@@ -1,0 +1,25 @@
+"""The suite covers what the embedded core serves: its list of endpoints is held against the routes."""
+
+from __future__ import annotations
+
+from contract import (  # noqa: F401 - importing a file of tests puts its endpoints on the list
+    test_emailpassword,
+    test_emailverification,
+    test_general,
+    test_idmapping,
+    test_jwt,
+    test_metadata,
+    test_multitenancy,
+    test_roles,
+    test_sessions,
+    test_users,
+)
+from contract.covered import COVERED
+from st_wsgi.embedded.core import endpoints
+
+
+def test_every_endpoint_is_covered() -> None:
+    """Each endpoint is covered by a test that says so, and no test speaks of one that is not served."""
+    served = {(endpoint.method, endpoint.path) for endpoint in endpoints()}
+    assert {f"{method} {path}" for method, path in served - COVERED} == set()
+    assert {f"{method} {path}" for method, path in COVERED - served} == set()
