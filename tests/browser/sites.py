@@ -91,7 +91,8 @@ def example_beside_page(*, core: str, page: Path, log: Path) -> Iterator[str]:
         "EXAMPLE": str(EXAMPLE),
         "PAGE_FOLDER": str(page),
     }
-    command = [sys.executable, "-m", "gunicorn", "--workers=2", "--threads=4", f"--bind=127.0.0.1:{port}", "beside:app"]
+    options = ["--workers=2", "--threads=4", f"--bind=127.0.0.1:{port}", "--no-control-socket"]
+    command = [sys.executable, "-m", "gunicorn", *options, "beside:app"]
     with serving(command, port=port, log=log, env=env, cwd=HERE):
         yield api
 

@@ -20,8 +20,18 @@ class Tab:
         self.page = page
 
     def run(self, function: str, *arguments: object) -> Any:
-        """The result of ``frontend.<function>(...arguments)``; the SDK's promises are awaited."""
-        return self.page.evaluate(f"(given) => window.frontend.{function}(...given)", list(arguments))
+        """The result of ``frontend.<function>(...arguments)``; the SDK's promises are awaited, but not for ever."""
+        return self.evaluate(f"(given) => window.frontend.{function}(...given)", list(arguments))
+
+    def evaluate(self, function: str, argument: object = None) -> Any:
+        """What the JavaScript function gives for the argument; an error after ``LIMIT``, where Playwright has none."""
+        return self.page.evaluate(
+            f"""(given) => {{
+                const tooLate = (_, reject) => setTimeout(() => reject(new Error("no answer in time")), {LIMIT});
+                return Promise.race([({function})(given), new Promise(tooLate)]);
+            }}""",
+            argument,
+        )
 
     def sign_up(self, email: str, password: str = PASSWORD) -> Any:
         return self.run("signUp", {"email": email, "password": password})
@@ -35,7 +45,7 @@ class Tab:
 
     def call_at_once(self, path: str, times: int) -> list[Any]:
         """The answers to ``times`` parallel calls."""
-        answers: list[Any] = self.page.evaluate(
+        answers: list[Any] = self.evaluate(
             "([path, times]) => Promise.all(Array.from({ length: times }, () => window.frontend.call(path)))",
             [path, times],
         )
