@@ -1,0 +1,25 @@
+"""Django with st_wsgi in front."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+import st_wsgi
+from benchmarks.apps import API, CORE
+from benchmarks.apps.django_site import nobody, site
+from st_wsgi.recipes import session
+from st_wsgi.recipes.emailpassword import EmailPassword
+from st_wsgi.recipes.session import Session
+
+
+def me(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({"userId": session.get_session(request).get_user_id()})
+
+
+st = st_wsgi.init(
+    app_info=st_wsgi.AppInfo(app_name="bench", api_domain=API, website_domain=API),
+    core=CORE,
+    recipes=[EmailPassword(), Session()],
+)
+bare = site(nobody)
+app = st.wrap(site(me))

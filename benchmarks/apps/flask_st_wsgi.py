@@ -1,0 +1,26 @@
+"""Flask with st_wsgi."""
+
+from __future__ import annotations
+
+from flask import request
+
+import st_wsgi
+from benchmarks.apps import API, CORE
+from benchmarks.apps.flask_site import nobody, site
+from st_wsgi.recipes import session
+from st_wsgi.recipes.emailpassword import EmailPassword
+from st_wsgi.recipes.session import Session
+
+
+def me() -> dict[str, str]:
+    return {"userId": session.get_session(request).get_user_id()}
+
+
+st = st_wsgi.init(
+    app_info=st_wsgi.AppInfo(app_name="bench", api_domain=API, website_domain=API),
+    core=CORE,
+    recipes=[EmailPassword(), Session()],
+)
+bare = site(nobody)
+app = site(me)
+app.wsgi_app = st.wrap(app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to put something in front

@@ -1,0 +1,215 @@
+"""
+Many clients at once on the Flask example under gunicorn: no errors, nobody else's data, nothing that grows.
+
+::
+
+    python -m benchmarks.load [--clients 64] [--seconds 20] [--workers sync,gthread,gevent] [--mixed] [--json]
+
+Two workers on an embedded core in one SQLite file. After a round in which every client did everything once, the open
+files and threads of the workers are counted; then all clients ask for a protected route, refresh and sign in, each for
+the given time; then everybody hangs up and the workers must come down to what they had before. Every answer is held to
+the user who asked. The exit status is 1 if anything was wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import attrs
+
+from benchmarks.programs import ROOT, free_port, running
+from benchmarks.report import Goal, Row, machine, table, to_json
+from benchmarks.visitor import Visitor, WrongAnswer
+
+KINDS: dict[str, Callable[[Visitor], None]] = {
+    "protected": Visitor.who_am_i,
+    "refresh": Visitor.refresh,
+    "sign-in": Visitor.sign_in,
+}
+WORKERS = {
+    "sync": ["--worker-class=sync"],
+    "gthread": ["--worker-class=gthread", "--threads=8"],
+    "gevent": ["--worker-class=gevent"],
+}
+#: Seconds in which the workers have to give back what they needed for connections that are closed now.
+CALM_LIMIT = 30.0
+_SHOWN = 3
+
+
+@attrs.define
+class Phase:
+    """What came of one kind of request: *wrong* has a line for every error and every wrong answer."""
+
+    worker: str
+    kind: str
+    seconds: float
+    answers: int = 0
+    wrong: list[str] = attrs.field(factory=list)
+
+
+@attrs.frozen
+class Held:
+    """What the workers of a server hold: open files and threads, over all of them."""
+
+    files: int
+    threads: int
+
+    def within(self, limit: Held) -> bool:
+        return self.files <= limit.files and self.threads <= limit.threads
+
+
+@attrs.frozen
+class Outcome:
+    """What came of one worker class."""
+
+    worker: str
+    phases: Sequence[Phase]
+    before: Held
+    after: Held
+
+    @property
+    def good(self) -> bool:
+        done = all(phase.answers and not phase.wrong for phase in self.phases)
+        return done and self.after.within(self.before)
+
+
+def run(worker: str, *, clients: int, seconds: float, mixed: bool) -> Outcome:
+    """Run one worker class; *mixed* has the clients do all kinds at once, for the one time."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, port = Path(name), free_port()
+        origin = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", "--workers=2", *WORKERS[worker]]
+        env = {"ST_CORE": f"sqlite:///{folder}/auth.db", "ST_API_DOMAIN": origin, "ST_WEBSITE_DOMAIN": origin}
+        with running([*command, "flask_app:app"], port=port, log=folder / "log", env=env, cwd=ROOT / "examples") as server:
+            return _outcome(worker, server, _visitors(port, clients), seconds, mixed)
+
+
+def _visitors(port: int, count: int) -> list[Visitor]:
+    modes = ("cookie", "header")
+    return [Visitor(port=port, email=f"{uuid.uuid4().hex}@example.com", mode=modes[i % 2]) for i in range(count)]
+
+
+def _outcome(
+    worker: str, server: subprocess.Popen[bytes], visitors: list[Visitor], seconds: float, mixed: bool
+) -> Outcome:
+    with ThreadPoolExecutor(len(visitors)) as pool:
+        for act in (Visitor.sign_up, *KINDS.values()):
+            list(pool.map(act, visitors))
+        _hang_up(visitors)
+        before = _calm(server, Held(0, 0))
+        plans = [tuple(KINDS)] if mixed else [(kind,) for kind in KINDS]
+        phases = [_phase(pool, worker, plan, visitors, seconds) for plan in plans]
+        _hang_up(visitors)
+        after = _calm(server, before)
+    return Outcome(worker, phases, before, after)
+
+
+def _phase(
+    pool: ThreadPoolExecutor, worker: str, kinds: tuple[str, ...], visitors: list[Visitor], seconds: float
+) -> Phase:
+    phase = Phase(worker, " and ".join(kinds), seconds)
+    start = threading.Barrier(len(visitors))
+    lock = threading.Lock()
+
+    def act(number: int) -> None:
+        visitor, do = visitors[number], KINDS[kinds[number % len(kinds)]]
+        answers, wrong = 0, []
+        start.wait()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                do(visitor)
+                answers += 1
+            except (OSError, WrongAnswer, ValueError, LookupError) as error:
+                # Whatever a client can meet: no connection, a wrong status, a body that is no JSON or lacks a member.
+                wrong.append(f"{type(error).__name__}: {error}")
+        with lock:
+            phase.answers += answers
+            phase.wrong += wrong
+
+    list(pool.map(act, range(len(visitors))))
+    return phase
+
+
+def _hang_up(visitors: Iterable[Visitor]) -> None:
+    for visitor in visitors:
+        visitor.close()
+
+
+def _calm(server: subprocess.Popen[bytes], limit: Held) -> Held:
+    """Return what the workers hold once it is within *limit*, or has not fallen for two seconds, or time is up."""
+    end = time.monotonic() + CALM_LIMIT
+    lowest, since = _held(server.pid), time.monotonic()
+    while not lowest.within(limit) and time.monotonic() < min(end, since + 2):
+        try:
+            server.wait(0.05)
+        except subprocess.TimeoutExpired:
+            held = _held(server.pid)
+            if held.files < lowest.files or held.threads < lowest.threads:
+                lowest, since = held, time.monotonic()
+    return lowest
+
+
+def _held(server: int) -> Held:
+    children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    return Held(
+        files=sum(len(list(Path(f"/proc/{child}/fd").iterdir())) for child in children),
+        threads=sum(len(list(Path(f"/proc/{child}/task").iterdir())) for child in children),
+    )
+
+
+def rows(outcomes: Iterable[Outcome]) -> list[Row]:
+    """Return what happened as rows: rates, and counts whose goal is none."""
+    none = Goal(of="value", at_most=0)
+    found = []
+    for outcome in outcomes:
+        for phase in outcome.phases:
+            name = f"load, {phase.kind}"
+            found.append(Row(name, outcome.worker, phase.answers / phase.seconds, "/s"))
+            found.append(Row(name, f"{outcome.worker}, wrong answers", len(phase.wrong), "", goal=none))
+        before, after = outcome.before, outcome.after
+        grown = {"open files": after.files - before.files, "threads": after.threads - before.threads}
+        found += [Row("load, growth", f"{outcome.worker}, {of}", grown[of], "", goal=none) for of in grown]
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").strip().splitlines()[0])
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--seconds", type=float, help="of each kind of request; default 20, with --quick 3")
+    parser.add_argument("--workers", default=",".join(WORKERS), help="worker classes, default %(default)s")
+    parser.add_argument("--mixed", action="store_true", help="all kinds of requests at once, for one time")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    options = parser.parse_args()
+    chosen = options.workers.split(",")
+    if unknown := set(chosen) - set(WORKERS):
+        parser.error(f"worker classes are {', '.join(WORKERS)}, not {', '.join(sorted(unknown))}")
+    if not 1 <= options.clients <= 256:
+        parser.error("--clients must lie between 1 and 256")
+    seconds = options.seconds or (3.0 if options.quick else 20.0)
+    about = machine()
+    outcomes = [run(worker, clients=options.clients, seconds=seconds, mixed=options.mixed) for worker in chosen]
+    if options.json:
+        print(json.dumps(to_json(rows(outcomes))))
+    else:
+        print(about, table(rows(outcomes)), sep="\n\n")
+    for outcome in outcomes:
+        for phase in outcome.phases:
+            for line in phase.wrong[:_SHOWN]:
+                print(f"{phase.worker}, {phase.kind}: {line}", file=sys.stderr)
+    return 0 if all(outcome.good for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

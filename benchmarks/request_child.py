@@ -1,0 +1,96 @@
+"""
+The child of :mod:`~benchmarks.request_cost`: one app in one process, called in this process, without a server.
+
+::
+
+    python -m benchmarks.request_child benchmarks.apps.flask_st_wsgi
+
+It signs a user up, says so, and then answers ``{"case": "header", "count": 100}`` with the CPU time in microseconds that
+a request took, without and with sessions, the two taking turns.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import sys
+import time
+import uuid
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.test import Client, EnvironBuilder
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+#: Requests of one kind in a row, before it is the other's turn.
+TURN = 10
+
+
+def main(module: str) -> None:
+    site = importlib.import_module(module)
+    cases = _cases(_tokens(site.app))
+    print(json.dumps(sorted(cases)), flush=True)
+    for line in sys.stdin:
+        question = json.loads(line)
+        bare_path, path, headers = cases[question["case"]]
+        without, with_ours = _environ(bare_path, headers), _environ(path, headers)
+        bare = full = 0.0
+        for _ in range(question["count"] // TURN):
+            bare += _seconds(site.bare, without)
+            full += _seconds(site.app, with_ours)
+        calls = question["count"] // TURN * TURN
+        print(json.dumps({"bare": bare / calls * 1e6, "full": full / calls * 1e6}), flush=True)
+
+
+def _cases(token: str) -> dict[str, tuple[str, str, dict[str, str]]]:
+    """From a case to the address in the bare app, the one in the full app, and the headers of the request."""
+    cookie = {"Cookie": f"theme=dark; sAccessToken={token}; st-last-access-token-update=1790000000000"}
+    header = {"Authorization": f"Bearer {token}"}
+    return {
+        "anonymous": ("/plain", "/plain", {}),
+        "plain": ("/plain", "/plain", cookie),
+        "cookie": ("/nobody", "/me", cookie),
+        "header": ("/nobody", "/me", header),
+    }
+
+
+def _tokens(app: WSGIApplication) -> str:
+    fields = {"email": f"{uuid.uuid4().hex}@example.com", "password": "correct horse 1"}
+    form = {"formFields": [{"id": name, "value": value} for name, value in fields.items()]}
+    answer = Client(app).post("/auth/signup", json=form, headers={"rid": "emailpassword", "st-auth-mode": "header"})
+    assert answer.json is not None and answer.json["status"] == "OK", answer.text
+    return answer.headers["st-access-token"]
+
+
+def _environ(path: str, headers: dict[str, str]) -> dict[str, Any]:
+    return EnvironBuilder(path=path, base_url="http://127.0.0.1:3000", headers=headers).get_environ()
+
+
+def _seconds(app: WSGIApplication, environ: dict[str, Any]) -> float:
+    statuses: list[str] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        statuses.append(status)
+
+    requests = [{**environ, "wsgi.input": io.BytesIO()} for _ in range(TURN)]
+    began = time.process_time()
+    for request in requests:
+        _consume(app(request, start_response))
+    took = time.process_time() - began
+    assert statuses == ["200 OK"] * TURN, statuses
+    return took
+
+
+def _consume(body: Iterable[bytes]) -> None:
+    for _ in body:
+        pass
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
