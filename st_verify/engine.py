@@ -19,12 +19,15 @@ from st_verify.clock import Clock
 from st_verify.errors import NoSession, TryRefresh
 from st_verify.jwk import KeySet, SigningKey
 from st_verify.keys import KeySource
-from st_verify.token import USUAL_SIGNATURE_LENGTHS, Gate, GatedToken
+from st_verify.token import Gate, GatedToken
 
 logger = logging.getLogger("st_verify")
 
 T = TypeVar("T", bound=Verified)
 _LOUD_SECONDS = 60.0
+# Base64url lengths of signatures by keys of 2048, 3072, 4096 and 8192 bits: a new key is of one of them, or of a
+# length that the set has already.
+_USUAL_SIGNATURES = frozenset({342, 512, 683, 1366})
 #: A payload as it was signed, and parsed.
 _Parsed = tuple[bytes, dict[str, Any]]
 
@@ -70,7 +73,6 @@ class Engine(Generic[T]):
         self._cache: TokenCache[T] | None = TokenCache(cache_size) if cache_size else None
         self._wall = clock.wall
         self._monotonic = clock.monotonic
-        self._signature_lengths: tuple[KeySet | None, frozenset[int]] = (None, USUAL_SIGNATURE_LENGTHS)
         self._loud_again = float("-inf")
 
     def gate(self, text: str) -> GatedToken:
@@ -81,7 +83,7 @@ class Engine(Generic[T]):
         :raises TryRefresh: a session token of version 1 or 2.
         :raises TypeError: no str.
         """
-        return self._gate.read(self._gate.candidate(text), self._signature_lengths[1])
+        return self._gate.read(self._gate.candidate(text))
 
     def verify(self, token: str | GatedToken) -> T:
         """
@@ -98,7 +100,7 @@ class Engine(Generic[T]):
             cached = self._cache.get(digest, now=self._wall() - self._leeway, monotonic=self._monotonic())
             if cached is not None:
                 return cached
-        gated = token if isinstance(token, GatedToken) else self._gate.read(data, self._signature_lengths[1])
+        gated = token if isinstance(token, GatedToken) else self._gate.read(data)
         return self._verify(gated, digest)
 
     def _verify(self, gated: GatedToken, digest: bytes | None) -> T:
@@ -112,8 +114,6 @@ class Engine(Generic[T]):
             parsed = _parse(gated)
             source = self._source_of(parsed[1])
         key_set = source.keys.snapshot()
-        if self._signature_lengths[0] is not key_set:
-            self._signature_lengths = (key_set, USUAL_SIGNATURE_LENGTHS | key_set.signature_lengths)
         key = key_set.keys.get(kid)
         if key is None:
             parsed = parsed or _parse(gated)
@@ -131,6 +131,8 @@ class Engine(Generic[T]):
     def _search(self, gated: GatedToken, parsed: _Parsed, source: Source, key_set: KeySet) -> SigningKey:
         """Ask the key server for an unknown kid, unless its form or the (unverified) payload makes that pointless."""
         kid = gated.header.kid
+        if gated.signature_length not in _USUAL_SIGNATURES | key_set.signature_lengths:
+            raise NoSession("signature_length")
         if not key_set.may_be_newer(kid, self._wall()):
             raise TryRefresh("unknown_kid")
         self._judged(gated, parsed, source)

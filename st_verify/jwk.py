@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -246,7 +246,7 @@ def _to_base64url(number: int) -> str:
 
 def _make_key(kid: str, n: str, e: str) -> SigningKey:
     modulus = int.from_bytes(base64url.decode(n.encode("ascii")), "big")
-    if any(modulus % prime == 0 for prime in _SMALL_PRIMES) or pow(2, modulus - 1, modulus) == 1 or _is_roca(modulus):
+    if _is_weak(modulus):
         raise _KeyRefused("weak_key")
     try:
         # Only these three members: with "d" PyJWT would build a private key.
@@ -264,6 +264,13 @@ def _make_key(kid: str, n: str, e: str) -> SigningKey:
         e=e,
         public_key=public_key,
     )
+
+
+@lru_cache(maxsize=2 * MAX_KEYS)
+def _is_weak(modulus: int) -> bool:
+    """Whether the modulus has a small factor, is a prime itself (Fermat's test), or of the broken generator."""
+    small = any(modulus % prime == 0 for prime in _SMALL_PRIMES)
+    return small or _is_roca(modulus) or pow(2, modulus - 1, modulus) == 1
 
 
 @cache

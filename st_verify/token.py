@@ -21,11 +21,9 @@ from st_verify.errors import ConfigError, NoSession, TryRefresh
 #: Default cap on the whole token, in characters.
 MAX_TOKEN = 16_384
 
-# 1368 characters are a header of 1 KiB, 342 are a 2048 bit signature.
-_MIN_HEADER, _MAX_HEADER, _MIN_PAYLOAD, _MIN_SIGNATURE = 20, 1368, 2, 342
+# 1368 characters are a header of 1 KiB; 342 are the signature of a 2048 bit key, 1366 that of one of 8192 bits.
+_MIN_HEADER, _MAX_HEADER, _MIN_PAYLOAD, _MIN_SIGNATURE, _MAX_SIGNATURE = 20, 1368, 2, 342, 1366
 _MIN_TOKEN = _MIN_HEADER + 1 + _MIN_PAYLOAD + 1 + _MIN_SIGNATURE
-#: Base64url lengths of signatures by RSA keys of 2048, 3072, 4096 and 8192 bits.
-USUAL_SIGNATURE_LENGTHS = frozenset({342, 512, 683, 1366})
 
 _KID = re.compile(r"[ds]-[A-Za-z0-9-]{1,128}")
 _LEGACY_KID = re.compile(r"[!-~]{1,256}")
@@ -128,16 +126,15 @@ class Gate:
             raise NoSession("token_form")
         return text.encode("ascii")
 
-    def read(self, candidate: bytes, signature_lengths: Collection[int] = USUAL_SIGNATURE_LENGTHS) -> GatedToken:
+    def read(self, candidate: bytes) -> GatedToken:
         """
         :param candidate: what `candidate` returned.
-        :param signature_lengths: the possible lengths of the signature, in base64url characters.
         :raises NoSession: the text is not a token of this kind.
         :raises TryRefresh: it is a session token of version 1 or 2, which only a refresh replaces.
         """
         first, second = candidate.find(b"."), candidate.rfind(b".")
         signature_length = len(candidate) - second - 1
-        if second - first - 1 < _MIN_PAYLOAD or signature_length < _MIN_SIGNATURE:
+        if second - first - 1 < _MIN_PAYLOAD or not _MIN_SIGNATURE <= signature_length <= _MAX_SIGNATURE:
             raise NoSession("token_form")
         # Without the alphabet exactly the two dots are left.
         if candidate.translate(None, base64url.ALPHABET) != b"..":
@@ -146,8 +143,6 @@ class Gate:
             raise NoSession("token_form")
         if not base64url.is_canonical(candidate[second - 1], second - first - 1):
             raise NoSession("base64_form")
-        if signature_length not in signature_lengths:
-            raise NoSession("signature_length")
         if not base64url.is_canonical(candidate[-1], signature_length):
             raise NoSession("base64_form")
         header_text = candidate[:first]

@@ -32,6 +32,18 @@ from st_verify.verifier import SessionVerifier
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
+__all__ = [
+    "ENVIRON_KEY",
+    "Answer",
+    "CsrfMode",
+    "Protect",
+    "RevocationCheck",
+    "SessionGuard",
+    "answer",
+    "check_cors",
+    "session_of",
+]
+
 Environ = dict[str, Any]
 P = ParamSpec("P")
 R = TypeVar("R")
