@@ -8,6 +8,7 @@ flight.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
@@ -297,6 +298,8 @@ def verify_session(
                 )
             return view(*args, **kwargs)
 
+        # Pyramid counts a view's parameters without following wrappers, to know whether it wants the context too.
+        protected.__signature__ = inspect.signature(view)  # type: ignore[attr-defined]
         return protected
 
     return decorate
