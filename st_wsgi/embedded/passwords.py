@@ -22,9 +22,9 @@ from cryptography.exceptions import InvalidKey, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf import argon2
 
-from st_wsgi.embedded.offload import offloaded
-from st_wsgi.embedded.settings import CoreSettings
-from st_wsgi.errors import ConfigError
+from ..errors import ConfigError
+from .offload import offloaded
+from .settings import CoreSettings
 
 try:
     import bcrypt as _bcrypt
@@ -37,6 +37,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 Algorithm = Literal["ARGON2", "BCRYPT", "FIREBASE_SCRYPT"]
+
+#: By process id, made when first needed, so that none is inherited by a fork or older than gevent's patches: OpenSSL
+#: computes the lanes of an Argon2 hash on threads whose number is a setting of the whole process. While one hash with
+#: several lanes resets it, another one waits for ever or fails for want of memory.
+_one_at_a_time: dict[int, threading.Lock] = {}
 
 _ARGON2 = re.compile(
     r"\$argon2(?P<kind>id|i|d)(\$v=19)?\$m=(?P<m>\d{1,8}),t=(?P<t>\d{1,4}),p=(?P<p>\d{1,3})"
@@ -70,7 +75,7 @@ class Passwords:
         # A hash takes 88 MB by default: as many at a time as can run anyway, or as many as were asked for.
         given = settings.given.get("argon2_hashing_pool_size")
         self._at_a_time = given if isinstance(given, int) else os.cpu_count() or 1
-        self._slots: tuple[int, threading.Semaphore] | None = None
+        self._slots: dict[int, threading.Semaphore] = {}
         if self._memory_kb < 8 * self._lanes:
             raise ConfigError("core setting refused: 'argon2_memory_kb' must be at least 8 times 'argon2_parallelism'")
         problem = self.problem_with(settings.text("password_hashing_alg"))
@@ -97,7 +102,9 @@ class Passwords:
 
     def hash(self, password: str, algorithm: str | None = None) -> str:
         """Return a new hash of *password*. *algorithm* is ``ARGON2`` (default) or ``BCRYPT``."""
-        return self._run(self._bcrypt_hash if algorithm == "BCRYPT" else self._argon2_hash, password)
+        if algorithm == "BCRYPT":
+            return self._run(self._bcrypt_hash, password)
+        return self._run_lanes(self._lanes, self._argon2_hash, password)
 
     def matches(
         self, password: str, stored: str | None, *, algorithm: str | None = None, firebase_key: str | None = None
@@ -116,7 +123,7 @@ class Passwords:
         kind = kind_of_hash(stored)
         try:
             if kind == "ARGON2":
-                return self._run(_matches_argon2, password, stored)
+                return self._run_lanes(_lanes_of(stored), _matches_argon2, password, stored)
             if kind == "BCRYPT":
                 return self._run(self._matches_bcrypt, password, stored)
             if kind == "FIREBASE_SCRYPT":
@@ -127,11 +134,15 @@ class Passwords:
         return False
 
     def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        slots = self._slots
-        if slots is None or slots[0] != os.getpid():
-            slots = self._slots = (os.getpid(), threading.Semaphore(self._at_a_time))
-        with slots[1]:
+        slots = self._slots.setdefault(os.getpid(), threading.Semaphore(self._at_a_time))
+        with slots:
             return offloaded(function, *args, **kwargs)
+
+    def _run_lanes(self, lanes: int, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if lanes == 1:
+            return self._run(function, *args, **kwargs)
+        with _one_at_a_time.setdefault(os.getpid(), threading.Lock()):
+            return self._run(function, *args, **kwargs)
 
     def _argon2_hash(self, password: str) -> str:
         derivation = argon2.Argon2id(
@@ -161,6 +172,12 @@ class Passwords:
 def _bcrypt_input(password: str) -> bytes:
     # bcrypt looks at 72 bytes, and newer versions of the library refuse more instead of cutting.
     return password.encode()[:72]
+
+
+def _lanes_of(stored: str) -> int:
+    parts = _ARGON2.fullmatch(stored)
+    assert parts is not None, "chosen by kind_of_hash"
+    return int(parts["p"])
 
 
 def _matches_argon2(password: str, stored: str) -> bool:
