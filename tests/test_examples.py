@@ -5,10 +5,11 @@ from __future__ import annotations
 import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from wsgiref.validate import validator
 
 import pytest
-from werkzeug.test import Client
+from werkzeug.test import Client, TestResponse
 
 from st_wsgi import current
 
@@ -17,7 +18,15 @@ API = "http://localhost"
 SIGN_UP = {"formFields": [{"id": "email", "value": "ada@example.com"}, {"id": "password", "value": "correct horse 1"}]}
 COOKIES = {"st-auth-mode": "cookie", "rid": "session"}
 
-Open = Callable[..., Client]
+
+class ClosingClient(Client):
+    """A client that reads every answer to its end and closes it, as a server must."""
+
+    def open(self, *args: Any, **settings: Any) -> TestResponse:
+        return super().open(*args, **{"buffered": True, **settings})
+
+
+Open = Callable[..., ClosingClient]
 
 
 @pytest.fixture(params=["flask_app", "bottle_app", "pyramid_app"])
@@ -25,13 +34,13 @@ def visit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     """Runs an example's file with settings in the environment; gives a client of the validated app."""
     opened = []
 
-    def run(website: str = API) -> Client:
+    def run(website: str = API) -> ClosingClient:
         monkeypatch.setenv("ST_CORE", "sqlite://")
         monkeypatch.setenv("ST_API_DOMAIN", API)
         monkeypatch.setenv("ST_WEBSITE_DOMAIN", website)
         names = runpy.run_path(str(EXAMPLES / f"{request.param}.py"))
         opened.append(names["st"])
-        return Client(validator(names["app"]))
+        return ClosingClient(validator(names["app"]))
 
     yield run
     current.set_default(None)

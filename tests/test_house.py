@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from typing import ParamSpec, TypeVar
 
 import pytest
 
@@ -141,18 +141,17 @@ RECIPES = [f"st_wsgi.recipes.{found.name}" for found in pkgutil.iter_modules([st
 
 @pytest.mark.parametrize("name", [*PACKAGES, *RECIPES])
 def test_the_public_names_are_listed_and_there_is_nothing_else(name: str) -> None:
-    """Whatever a package defines and shows without an underscore is in ``__all__``; its order is ruff's (RUF022)."""
+    """Every class and function that a package defines has a listed name; the order is ruff's business (RUF022)."""
     package = importlib.import_module(name)
     shown = {
         shown
         for shown, value in vars(package).items()
-        if not (shown.startswith("_") or isinstance(value, ModuleType))
-        and str(getattr(value, "__module__", name)).startswith(name)
+        if not (shown.startswith("_") or isinstance(value, TypeVar | ParamSpec))
+        and str(getattr(value, "__module__", "")).startswith(name)
     }
-    listed = package.__all__
-    assert len(set(listed)) == len(listed)
-    assert shown == {public for public in listed if not public.startswith("_")}
-    assert all(hasattr(package, public) for public in listed)
+    assert shown <= set(package.__all__)
+    assert all(hasattr(package, listed) for listed in package.__all__)
+    assert len(set(package.__all__)) == len(package.__all__)
 
 
 def loaded_by(statements: str) -> set[str]:
@@ -164,7 +163,7 @@ def loaded_by(statements: str) -> set[str]:
 
 
 FRAMEWORKS = {"bottle", "django", "falcon", "flask", "pyramid"}
-HEAVY = {"asyncio", "bcrypt", "gevent", "multiprocessing", "pytest", "sqlite3", "st_wsgi.embedded", "OpenSSL"}
+HEAVY = {"asyncio", "gevent", "multiprocessing", "pytest", "sqlite3", "st_wsgi.embedded", "OpenSSL"}
 
 
 def test_importing_the_package_and_its_recipes_loads_no_framework_no_database_and_no_event_loop() -> None:
