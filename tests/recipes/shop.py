@@ -81,6 +81,8 @@ class Shop:
     """
     An app, its instance, and what its views do.
 
+    :param clock: of the core, if the test moves it.
+    :param origin: of the pages that visitors come from, as their browsers tell it.
     :param view: answers every path that is not SuperTokens' with a JSON value; by default with the visitor's user id.
     """
 
@@ -88,7 +90,9 @@ class Shop:
         self,
         core: Borrowed,
         *,
+        clock: Clock | None = None,
         sessions: Session | None = None,
+        origin: str | None = None,
         recipes: Iterable[Recipe[Any, Any, Any]] | None = None,
         view: Callable[[WSGIEnvironment], Any] | None = None,
         app_info: Mapping[str, Any] | None = None,
@@ -98,7 +102,9 @@ class Shop:
         self.view = view or (lambda environ: {"userId": session.get_session(environ).get_user_id()})
         about = {"app_name": "Shop", "api_domain": API, "website_domain": WEBSITE} | dict(app_info or {})
         listed = [EmailPassword()] if recipes is None else list(recipes)
-        self.sessions = sessions or Session()
+        self.clock = clock or Clock()
+        self.origin = origin
+        self.sessions = sessions or (Session() if clock is None else clock.session())
         self.st: SuperTokens = st_wsgi.init(
             app_info=AppInfo(**about), core=core, recipes=[*listed, self.sessions], **settings
         )
@@ -168,6 +174,7 @@ class Visitor:
             "rid": self.rid,
             "fdi-version": self.fdi_version,
             "anti-csrf": self.anti_csrf,
+            "Origin": self.shop.origin,
             "Cookie": self.cookie_header(path) or None,
             "Authorization": self._authorization(path),
         }
