@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, sync_playwright
 from sdks.installs import missing, once_is_enough
 
 from browser.sites import Site, built_page, site
-from browser.visitor import Visitor
+from browser.visitor import Visitor, visiting
 
 HERE = Path(__file__).parent
 
@@ -77,8 +77,6 @@ def sites(page_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture
 def visitor(chromium: Browser) -> Iterator[Visitor]:
-    """A person with a fresh browser profile; scripts of the pages may not have failed when the test ends."""
-    with chromium.new_context() as context:
-        person = Visitor(context)
+    """A person with a fresh browser profile."""
+    with visiting(chromium) as person:
         yield person
-        assert person.page_errors == []

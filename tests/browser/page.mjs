@@ -52,9 +52,9 @@ window.frontend = {
             request.send();
         }),
 
-    // Milliseconds until the access token expires, read without the SDK, which would refresh it.
-    remaining: () => {
+    // What the SDK knows of the access token, read without the SDK, which would refresh an expired one.
+    frontToken: () => {
         const cookie = document.cookie.split("; ").find((item) => item.startsWith("sFrontToken="));
-        return JSON.parse(atob(cookie.slice("sFrontToken=".length))).ate - Date.now();
+        return JSON.parse(atob(cookie.slice("sFrontToken=".length)));
     },
 };

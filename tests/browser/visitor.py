@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, Page, Request
+from playwright.sync_api import Browser, BrowserContext, Page, Request
 
 PASSWORD = "correct horse 1"
 
@@ -53,7 +56,12 @@ class Tab:
 
     def wait_for_expiry(self) -> None:
         """Return as soon as the access token has expired by the page's clock."""
-        self.page.wait_for_function("window.frontend.remaining() < 0")
+        self.page.wait_for_function("window.frontend.frontToken().ate < Date.now()")
+
+    def known_payload(self) -> dict[str, Any]:
+        """The access token's payload as the SDK keeps it, expired or not."""
+        payload: dict[str, Any] = self.page.evaluate("window.frontend.frontToken().up")
+        return payload
 
     def events(self) -> list[str]:
         """What the SDK told the website, oldest first, such as ``SESSION_CREATED``."""
@@ -84,11 +92,24 @@ class Visitor:
         page.wait_for_function("window.frontend !== undefined")
         return Tab(page)
 
+    def answers(self, path: str) -> list[int]:
+        """The statuses of all recorded calls of that path, oldest first, preflights left out."""
+        calls = [call for call in self.requests if urlsplit(call.url).path == path and call.method != "OPTIONS"]
+        return [answer.status for call in calls if (answer := call.response()) is not None]
+
     def refreshes(self) -> list[int]:
-        """The statuses of all refresh calls so far, oldest first."""
-        calls = [request for request in self.requests if request.url.endswith("/auth/session/refresh")]
-        return [answer.status for call in calls if call.method == "POST" and (answer := call.response()) is not None]
+        """The statuses of all recorded refresh calls, oldest first."""
+        return self.answers("/auth/session/refresh")
 
     def cookies(self) -> dict[str, Any]:
         """The cookies of the profile by name, each with its attributes."""
         return {cookie["name"]: cookie for cookie in self.context.cookies()}
+
+
+@contextmanager
+def visiting(chromium: Browser) -> Iterator[Visitor]:
+    """A person with a fresh browser profile; scripts of the pages may not have failed when the block ends."""
+    with chromium.new_context() as context:
+        person = Visitor(context)
+        yield person
+        assert person.page_errors == []

@@ -25,6 +25,11 @@ const account = (result) => ({
     user: result.user?.toJson(),
     recipe_user_id: result.recipeUserId?.getAsString(),
 });
+// The SDK's result with its names in snake case, as the Python SDK has them.
+const outcome = (result) =>
+    Object.fromEntries(
+        Object.entries(result).map(([name, value]) => [name.replace(/[A-Z]/g, (letter) => "_" + letter.toLowerCase()), value])
+    );
 const sessionFacts = (session) => {
     const tokens = session.getAllSessionTokensDangerously();
     return {
@@ -71,11 +76,58 @@ const calls = {
     },
     update_data: async ({ session_handle, new_session_data }) =>
         await Session.updateSessionDataInDatabase(session_handle, new_session_data),
-    merge_payload: async ({ session_handle, access_token_payload_update }) =>
-        await Session.mergeIntoAccessTokenPayload(session_handle, access_token_payload_update),
+    merge_payload: async ({ session_handle, new_access_token_payload }) =>
+        await Session.mergeIntoAccessTokenPayload(session_handle, new_access_token_payload),
     jwks: async () => (await Session.getJWKS()).keys,
     create_jwt: async ({ payload, validity_seconds, use_static_key }) =>
         await Session.createJWT(payload, validity_seconds, use_static_key),
+
+    get_user: async ({ user_id }) => (await supertokens.getUser(user_id))?.toJson() ?? null,
+    users_by_email: async ({ email }) =>
+        (await supertokens.listUsersByAccountInfo("public", { email })).map((user) => user.toJson()),
+    users: async ({ newest_first, limit, pagination_token }) => {
+        const list = newest_first ? supertokens.getUsersNewestFirst : supertokens.getUsersOldestFirst;
+        const page = await list({ tenantId: "public", limit, paginationToken: pagination_token ?? undefined });
+        return { ids: page.users.map((user) => user.id), next: page.nextPaginationToken ?? null };
+    },
+    count_users: async () => await supertokens.getUserCount(),
+    delete_user: async ({ user_id }) => (await supertokens.deleteUser(user_id)).status,
+    map_user: async ({ user_id, external_user_id, external_user_id_info, force }) =>
+        outcome(
+            await supertokens.createUserIdMapping({
+                superTokensUserId: user_id,
+                externalUserId: external_user_id,
+                externalUserIdInfo: external_user_id_info,
+                force,
+            })
+        ),
+    mapping_of: async ({ user_id }) => {
+        const found = await supertokens.getUserIdMapping({ userId: user_id });
+        return found.status === "OK"
+            ? {
+                  status: "OK",
+                  user_id: found.superTokensUserId,
+                  external_user_id: found.externalUserId,
+                  info: found.externalUserIdInfo ?? null,
+              }
+            : { status: found.status };
+    },
+    unmap_user: async ({ user_id, force }) =>
+        (await supertokens.deleteUserIdMapping({ userId: user_id, force })).didMappingExist,
+
+    reset_token: async ({ user_id, email }) =>
+        outcome(await EmailPassword.createResetPasswordToken("public", user_id, email)),
+    reset_password: async ({ token, new_password }) =>
+        (await EmailPassword.resetPasswordUsingToken("public", token, new_password)).status,
+    consume_reset_token: async ({ token }) => outcome(await EmailPassword.consumePasswordResetToken("public", token)),
+    update_account: async ({ user_id, email, password }) =>
+        (
+            await EmailPassword.updateEmailOrPassword({
+                recipeUserId: recipeUserId(user_id),
+                email: email ?? undefined,
+                password: password ?? undefined,
+            })
+        ).status,
 };
 
 const app = express();

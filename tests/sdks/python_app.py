@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import threading
 from typing import Any
 
 from flask import Flask, g, jsonify
 from supertokens_python import InputAppInfo, SupertokensConfig, convert_to_recipe_user_id, init
+from supertokens_python import syncio as accounts
 from supertokens_python.framework.flask import Middleware
 from supertokens_python.recipe import emailpassword, session
 from supertokens_python.recipe.emailpassword import syncio as passwords
@@ -23,6 +25,7 @@ from supertokens_python.recipe.session import SessionContainer
 from supertokens_python.recipe.session import syncio as sessions
 from supertokens_python.recipe.session.exceptions import TokenTheftError, TryRefreshTokenError, UnauthorisedError
 from supertokens_python.recipe.session.framework.flask import verify_session
+from supertokens_python.types.base import AccountInfoInput
 from werkzeug.serving import make_server
 
 init(
@@ -33,15 +36,41 @@ init(
     telemetry=False,
 )
 
+#: The names that the Node SDK has for these errors.
+ERRORS = {
+    TokenTheftError: "TOKEN_THEFT_DETECTED",
+    TryRefreshTokenError: "TRY_REFRESH_TOKEN",
+    UnauthorisedError: "UNAUTHORISED",
+}
+
+#: Classes without a status whose name does not spell it either.
+STATUSES = {
+    "UnknownSupertokensUserIDError": "UNKNOWN_SUPERTOKENS_USER_ID_ERROR",
+}
+
 
 def answer(value: object) -> None:
     print(json.dumps(value), flush=True)
 
 
+def status(result: object) -> str:
+    """The wire status of a result; most classes of the SDK carry it in their name only."""
+    name = type(result).__name__
+    if isinstance(spelled := getattr(result, "status", None), str):
+        return spelled
+    if name.endswith("Error"):
+        return STATUSES.get(name) or re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper()
+    return "OK"
+
+
+def outcome(result: object) -> dict[str, Any]:
+    return {**vars(result), "status": status(result)}
+
+
 def account(result: Any) -> dict[str, Any]:
     user = getattr(result, "user", None)
     return {
-        "status": result.status,
+        "status": status(result),
         "user": None if user is None else user.to_json(),
         "recipe_user_id": None if user is None else result.recipe_user_id.get_as_string(),
     }
@@ -86,17 +115,36 @@ def get_session(access_token: str, check_database: bool) -> dict[str, Any]:
     return session_facts(found)
 
 
-def create_jwt(payload: dict[str, Any], validity_seconds: int, use_static_key: bool) -> dict[str, Any]:
-    made = sessions.create_jwt(payload, validity_seconds, use_static_key)
-    return {"status": made.status, "jwt": made.jwt}
+def users(newest_first: bool, limit: int, pagination_token: str | None) -> dict[str, Any]:
+    listed = accounts.get_users_newest_first if newest_first else accounts.get_users_oldest_first
+    page = listed("public", limit, pagination_token)
+    return {"ids": [user.id for user in page.users], "next": page.next_pagination_token}
 
 
-#: The names that the Node SDK has for these errors.
-ERRORS = {
-    TokenTheftError: "TOKEN_THEFT_DETECTED",
-    TryRefreshTokenError: "TRY_REFRESH_TOKEN",
-    UnauthorisedError: "UNAUTHORISED",
-}
+def get_user(user_id: str) -> dict[str, Any] | None:
+    found = accounts.get_user(user_id)
+    return None if found is None else found.to_json()
+
+
+def map_user(user_id: str, external_user_id: str, external_user_id_info: str | None, force: bool) -> dict[str, Any]:
+    return outcome(accounts.create_user_id_mapping(user_id, external_user_id, external_user_id_info, force))
+
+
+def mapping_of(user_id: str) -> dict[str, Any]:
+    found = accounts.get_user_id_mapping(user_id)
+    if status(found) != "OK":
+        return {"status": status(found)}
+    return {
+        "status": "OK",
+        "user_id": found.supertokens_user_id,
+        "external_user_id": found.external_user_id,
+        "info": found.external_user_info,
+    }
+
+
+def update_account(user_id: str, email: str | None, password: str | None) -> str:
+    return status(passwords.update_email_or_password(convert_to_recipe_user_id(user_id), email, password))
+
 
 CALLS: dict[str, Any] = {
     "sign_up": lambda email, password: account(passwords.sign_up("public", email, password)),
@@ -113,7 +161,25 @@ CALLS: dict[str, Any] = {
     "update_data": sessions.update_session_data_in_database,
     "merge_payload": sessions.merge_into_access_token_payload,
     "jwks": lambda: [vars(key) for key in sessions.get_jwks().keys],
-    "create_jwt": create_jwt,
+    "create_jwt": lambda payload, validity_seconds, use_static_key: outcome(
+        sessions.create_jwt(payload, validity_seconds, use_static_key)
+    ),
+    "get_user": get_user,
+    "users_by_email": lambda email: [
+        user.to_json() for user in accounts.list_users_by_account_info("public", AccountInfoInput(email=email))
+    ],
+    "users": users,
+    "count_users": accounts.get_user_count,
+    "delete_user": lambda user_id: status(accounts.delete_user(user_id)),
+    "map_user": map_user,
+    "mapping_of": mapping_of,
+    "unmap_user": lambda user_id, force: accounts.delete_user_id_mapping(user_id, force=force).did_mapping_exist,
+    "reset_token": lambda user_id, email: outcome(passwords.create_reset_password_token("public", user_id, email)),
+    "reset_password": lambda token, new_password: status(
+        passwords.reset_password_using_token("public", token, new_password)
+    ),
+    "consume_reset_token": lambda token: outcome(passwords.consume_password_reset_token("public", token)),
+    "update_account": update_account,
 }
 
 app = Flask(__name__)
@@ -140,7 +206,8 @@ def main() -> None:
         try:
             answer({"result": CALLS[request["call"]](**request["with"])})
         except Exception as error:  # whatever the SDK raises is a fact for the test to judge
-            answer({"error": {"type": ERRORS.get(type(error), type(error).__name__), "message": str(error)}})
+            kind = ERRORS.get(type(error), type(error).__name__)
+            answer({"error": {"type": kind, "message": str(error)}})
     server.shutdown()
 
 

@@ -167,7 +167,7 @@ def test_what_a_session_keeps_is_read_and_replaced(sdk: Peer, user: dict[str, An
     assert sdk.call("update_data", session_handle=session["handle"], new_session_data={"cart": []}) is True
     assert (
         sdk.call(
-            "merge_payload", session_handle=session["handle"], access_token_payload_update={"plan": "paid", "seats": 2}
+            "merge_payload", session_handle=session["handle"], new_access_token_payload={"plan": "paid", "seats": 2}
         )
         is True
     )
@@ -181,4 +181,4 @@ def test_what_a_session_keeps_is_read_and_replaced(sdk: Peer, user: dict[str, An
 def test_changes_to_a_session_that_is_gone_report_that(sdk: Peer) -> None:
     gone = str(uuid.uuid4())
     assert sdk.call("update_data", session_handle=gone, new_session_data={}) is False
-    assert sdk.call("merge_payload", session_handle=gone, access_token_payload_update={"a": 1}) is False
+    assert sdk.call("merge_payload", session_handle=gone, new_access_token_payload={"a": 1}) is False
