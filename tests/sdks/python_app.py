@@ -173,7 +173,7 @@ CALLS: dict[str, Any] = {
     "delete_user": lambda user_id: status(accounts.delete_user(user_id)),
     "map_user": map_user,
     "mapping_of": mapping_of,
-    "unmap_user": lambda user_id, force: accounts.delete_user_id_mapping(user_id, force=force).did_mapping_exist,
+    "unmap_user": lambda user_id, force: accounts.delete_user_id_mapping(user_id, "ANY", force).did_mapping_exist,
     "reset_token": lambda user_id, email: outcome(passwords.create_reset_password_token("public", user_id, email)),
     "reset_password": lambda token, new_password: status(
         passwords.reset_password_using_token("public", token, new_password)
