@@ -103,3 +103,15 @@ def framework(request: pytest.FixtureRequest) -> str:
 def site(sites: Sites, framework: str) -> Site:
     """The site with default settings."""
     return sites(framework)
+
+
+@pytest.fixture
+def st() -> Iterator[SuperTokens]:
+    """An instance of one test, for apps that the test makes itself."""
+    st = SuperTokens(
+        app_info=AppInfo(app_name="Shop", api_domain="http://localhost", website_domain="http://localhost"),
+        core="sqlite://",
+        recipes=[EmailPassword(), Session()],
+    )
+    with closing(st):
+        yield st

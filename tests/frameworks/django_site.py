@@ -40,6 +40,7 @@ if not settings.configured:
         ROOT_URLCONF="frameworks.django_site",
         INSTALLED_APPS=["corsheaders"],
         LOGGING_CONFIG=None,
+        REST_FRAMEWORK={"UNAUTHENTICATED_USER": None},
     )
     django.setup()
 
