@@ -4,7 +4,10 @@ import express from "express";
 import readline from "node:readline";
 import supertokens from "supertokens-node";
 import EmailPassword from "supertokens-node/recipe/emailpassword/index.js";
+import EmailVerification from "supertokens-node/recipe/emailverification/index.js";
 import Session from "supertokens-node/recipe/session/index.js";
+import UserMetadata from "supertokens-node/recipe/usermetadata/index.js";
+import UserRoles from "supertokens-node/recipe/userroles/index.js";
 import { errorHandler, middleware } from "supertokens-node/framework/express/index.js";
 import { verifySession } from "supertokens-node/recipe/session/framework/express/index.js";
 
@@ -14,7 +17,13 @@ supertokens.init({
     framework: "express",
     supertokens: { connectionURI: process.argv[2], apiKey: process.env.CORE_API_KEY },
     appInfo: { appName: "peer", apiDomain: "http://127.0.0.1:3000", websiteDomain: "http://127.0.0.1:3000" },
-    recipeList: [EmailPassword.init(), Session.init()],
+    recipeList: [
+        EmailPassword.init(),
+        EmailVerification.init({ mode: "OPTIONAL" }),
+        UserMetadata.init(),
+        UserRoles.init(),
+        Session.init(),
+    ],
     telemetry: false,
 });
 
@@ -128,6 +137,31 @@ const calls = {
                 password: password ?? undefined,
             })
         ).status,
+
+    verification_token: async ({ user_id }) =>
+        outcome(await EmailVerification.createEmailVerificationToken("public", recipeUserId(user_id))),
+    verify_email: async ({ token }) => (await EmailVerification.verifyEmailUsingToken("public", token)).status,
+    is_verified: async ({ user_id }) => await EmailVerification.isEmailVerified(recipeUserId(user_id)),
+    unverify: async ({ user_id }) => (await EmailVerification.unverifyEmail(recipeUserId(user_id))).status,
+    revoke_verification_tokens: async ({ user_id }) =>
+        (await EmailVerification.revokeEmailVerificationTokens("public", recipeUserId(user_id))).status,
+
+    get_metadata: async ({ user_id }) => (await UserMetadata.getUserMetadata(user_id)).metadata,
+    update_metadata: async ({ user_id, change }) => (await UserMetadata.updateUserMetadata(user_id, change)).metadata,
+    clear_metadata: async ({ user_id }) => (await UserMetadata.clearUserMetadata(user_id)).status,
+
+    create_role: async ({ role, permissions }) =>
+        outcome(await UserRoles.createNewRoleOrAddPermissions(role, permissions)),
+    add_role: async ({ user_id, role }) => outcome(await UserRoles.addRoleToUser("public", user_id, role)),
+    remove_role: async ({ user_id, role }) => outcome(await UserRoles.removeUserRole("public", user_id, role)),
+    roles_of: async ({ user_id }) => (await UserRoles.getRolesForUser("public", user_id)).roles,
+    users_with_role: async ({ role }) => outcome(await UserRoles.getUsersThatHaveRole("public", role)),
+    permissions_of: async ({ role }) => outcome(await UserRoles.getPermissionsForRole(role)),
+    remove_permissions: async ({ role, permissions }) =>
+        outcome(await UserRoles.removePermissionsFromRole(role, permissions)),
+    roles_with_permission: async ({ permission }) => (await UserRoles.getRolesThatHavePermission(permission)).roles,
+    delete_role: async ({ role }) => (await UserRoles.deleteRole(role)).didRoleExist,
+    all_roles: async () => (await UserRoles.getAllRoles()).roles,
 };
 
 const app = express();

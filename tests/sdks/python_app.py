@@ -19,12 +19,15 @@ from flask import Flask, g, jsonify
 from supertokens_python import InputAppInfo, SupertokensConfig, convert_to_recipe_user_id, init
 from supertokens_python import syncio as accounts
 from supertokens_python.framework.flask import Middleware
-from supertokens_python.recipe import emailpassword, session
+from supertokens_python.recipe import emailpassword, emailverification, session, usermetadata, userroles
 from supertokens_python.recipe.emailpassword import syncio as passwords
+from supertokens_python.recipe.emailverification import syncio as verification
 from supertokens_python.recipe.session import SessionContainer
 from supertokens_python.recipe.session import syncio as sessions
 from supertokens_python.recipe.session.exceptions import TokenTheftError, TryRefreshTokenError, UnauthorisedError
 from supertokens_python.recipe.session.framework.flask import verify_session
+from supertokens_python.recipe.usermetadata import syncio as metadata
+from supertokens_python.recipe.userroles import syncio as roles
 from supertokens_python.types.base import AccountInfoInput
 from werkzeug.serving import make_server
 
@@ -32,7 +35,13 @@ init(
     supertokens_config=SupertokensConfig(connection_uri=sys.argv[1], api_key=os.environ.get("CORE_API_KEY")),
     app_info=InputAppInfo(app_name="peer", api_domain="http://127.0.0.1:3000", website_domain="http://127.0.0.1:3000"),
     framework="flask",
-    recipe_list=[emailpassword.init(), session.init()],
+    recipe_list=[
+        emailpassword.init(),
+        emailverification.init(mode="OPTIONAL"),
+        usermetadata.init(),
+        userroles.init(),
+        session.init(),
+    ],
     telemetry=False,
 )
 
@@ -45,6 +54,7 @@ ERRORS = {
 
 #: Classes without a status whose name does not spell it either.
 STATUSES = {
+    "VerifyEmailUsingTokenInvalidTokenError": "EMAIL_VERIFICATION_INVALID_TOKEN_ERROR",
     "UnknownSupertokensUserIDError": "UNKNOWN_SUPERTOKENS_USER_ID_ERROR",
 }
 
@@ -146,6 +156,19 @@ def update_account(user_id: str, email: str | None, password: str | None) -> str
     return status(passwords.update_email_or_password(convert_to_recipe_user_id(user_id), email, password))
 
 
+def by_recipe_user_id(function: Any) -> Any:
+    """The function with a plain user id where it wants a RecipeUserId."""
+    return lambda user_id: function(convert_to_recipe_user_id(user_id))
+
+
+def in_public_by_recipe_user_id(function: Any) -> Any:
+    return lambda user_id: function("public", convert_to_recipe_user_id(user_id))
+
+
+VERIFICATION_TOKEN = in_public_by_recipe_user_id(verification.create_email_verification_token)
+REVOKE_VERIFICATION_TOKENS = in_public_by_recipe_user_id(verification.revoke_email_verification_tokens)
+UNVERIFY = by_recipe_user_id(verification.unverify_email)
+
 CALLS: dict[str, Any] = {
     "sign_up": lambda email, password: account(passwords.sign_up("public", email, password)),
     "sign_in": lambda email, password: account(passwords.sign_in("public", email, password)),
@@ -180,6 +203,24 @@ CALLS: dict[str, Any] = {
     ),
     "consume_reset_token": lambda token: outcome(passwords.consume_password_reset_token("public", token)),
     "update_account": update_account,
+    "verification_token": lambda user_id: outcome(VERIFICATION_TOKEN(user_id)),
+    "verify_email": lambda token: status(verification.verify_email_using_token("public", token)),
+    "is_verified": by_recipe_user_id(verification.is_email_verified),
+    "unverify": lambda user_id: status(UNVERIFY(user_id)),
+    "revoke_verification_tokens": lambda user_id: status(REVOKE_VERIFICATION_TOKENS(user_id)),
+    "get_metadata": lambda user_id: metadata.get_user_metadata(user_id).metadata,
+    "update_metadata": lambda user_id, change: metadata.update_user_metadata(user_id, change).metadata,
+    "clear_metadata": lambda user_id: status(metadata.clear_user_metadata(user_id)),
+    "create_role": lambda role, permissions: outcome(roles.create_new_role_or_add_permissions(role, permissions)),
+    "add_role": lambda user_id, role: outcome(roles.add_role_to_user("public", user_id, role)),
+    "remove_role": lambda user_id, role: outcome(roles.remove_user_role("public", user_id, role)),
+    "roles_of": lambda user_id: roles.get_roles_for_user("public", user_id).roles,
+    "users_with_role": lambda role: outcome(roles.get_users_that_have_role("public", role)),
+    "permissions_of": lambda role: outcome(roles.get_permissions_for_role(role)),
+    "remove_permissions": lambda role, permissions: outcome(roles.remove_permissions_from_role(role, permissions)),
+    "roles_with_permission": lambda permission: roles.get_roles_that_have_permission(permission).roles,
+    "delete_role": lambda role: roles.delete_role(role).did_role_exist,
+    "all_roles": lambda: roles.get_all_roles().roles,
 }
 
 app = Flask(__name__)

@@ -1,4 +1,4 @@
-"""What the official Node and Python SDKs keep about users on our core: passwords, addresses, ids, lists."""
+"""What the official Node and Python SDKs keep about users on our core: roles, metadata, addresses, ids, lists."""
 
 from __future__ import annotations
 
@@ -23,6 +23,79 @@ def user(sdk: Peer) -> dict[str, Any]:
     email = f"{fresh('user')}@example.com"
     made: dict[str, Any] = sdk.call("sign_up", email=email, password=PASSWORD)["user"]
     return made
+
+
+def test_metadata_is_merged_at_the_first_level_and_null_removes(sdk: Peer, user: dict[str, Any]) -> None:
+    user_id = user["id"]
+    assert sdk.call("get_metadata", user_id=user_id) == {}
+    first = {"theme": "dark", "address": {"city": "Oslo", "zip": "0150"}}
+    assert sdk.call("update_metadata", user_id=user_id, change=first) == first
+    change = {"theme": None, "address": {"city": "Bergen"}, "visits": 1}
+    expected = {"address": {"city": "Bergen"}, "visits": 1}
+    assert sdk.call("update_metadata", user_id=user_id, change=change) == expected
+    assert sdk.call("get_metadata", user_id=user_id) == expected
+    assert sdk.call("clear_metadata", user_id=user_id) == "OK"
+    assert sdk.call("get_metadata", user_id=user_id) == {}
+
+
+def test_roles_gain_and_lose_permissions(sdk: Peer) -> None:
+    role, permission = fresh("role"), fresh("permission")
+    assert sdk.call("create_role", role=role, permissions=[permission]) == {"status": "OK", "created_new_role": True}
+    again = sdk.call("create_role", role=role, permissions=["read"])
+    assert again == {"status": "OK", "created_new_role": False}
+    assert sorted(sdk.call("permissions_of", role=role)["permissions"]) == sorted([permission, "read"])
+    assert sdk.call("roles_with_permission", permission=permission) == [role]
+    assert role in sdk.call("all_roles")
+    assert sdk.call("remove_permissions", role=role, permissions=[permission])["status"] == "OK"
+    assert sdk.call("permissions_of", role=role)["permissions"] == ["read"]
+    assert sdk.call("delete_role", role=role) is True
+    assert sdk.call("delete_role", role=role) is False
+    assert sdk.call("permissions_of", role=role)["status"] == "UNKNOWN_ROLE_ERROR"
+
+
+def test_users_gain_and_lose_roles_and_sessions_carry_them(sdk: Peer, user: dict[str, Any]) -> None:
+    role, user_id = fresh("role"), user["id"]
+    assert sdk.call("add_role", user_id=user_id, role=role)["status"] == "UNKNOWN_ROLE_ERROR"
+    sdk.call("create_role", role=role, permissions=["read", "write"])
+    assert sdk.call("add_role", user_id=user_id, role=role)["did_user_already_have_role"] is False
+    assert sdk.call("add_role", user_id=user_id, role=role)["did_user_already_have_role"] is True
+    assert sdk.call("roles_of", user_id=user_id) == [role]
+    assert sdk.call("users_with_role", role=role)["users"] == [user_id]
+    payload = sdk.call("create_session", user_id=user_id, payload={}, data={})["payload"]
+    assert payload["st-role"]["v"] == [role]
+    assert sorted(payload["st-perm"]["v"]) == ["read", "write"]
+    assert sdk.call("remove_role", user_id=user_id, role=role)["did_user_have_role"] is True
+    assert sdk.call("remove_role", user_id=user_id, role=role)["did_user_have_role"] is False
+    assert sdk.call("roles_of", user_id=user_id) == []
+
+
+def test_deleting_a_role_takes_it_from_its_users(sdk: Peer, user: dict[str, Any]) -> None:
+    role = fresh("role")
+    sdk.call("create_role", role=role, permissions=[])
+    sdk.call("add_role", user_id=user["id"], role=role)
+    assert sdk.call("delete_role", role=role) is True
+    assert sdk.call("roles_of", user_id=user["id"]) == []
+
+
+def test_an_address_is_verified_once_with_its_token(sdk: Peer, user: dict[str, Any]) -> None:
+    user_id = user["id"]
+    assert sdk.call("is_verified", user_id=user_id) is False
+    made = sdk.call("verification_token", user_id=user_id)
+    assert made["status"] == "OK"
+    assert sdk.call("verify_email", token="nonsense") == "EMAIL_VERIFICATION_INVALID_TOKEN_ERROR"
+    assert sdk.call("verify_email", token=made["token"]) == "OK"
+    assert sdk.call("verify_email", token=made["token"]) == "EMAIL_VERIFICATION_INVALID_TOKEN_ERROR"
+    assert sdk.call("is_verified", user_id=user_id) is True
+    assert sdk.call("get_user", user_id=user_id)["loginMethods"][0]["verified"] is True
+    assert sdk.call("verification_token", user_id=user_id)["status"] == "EMAIL_ALREADY_VERIFIED_ERROR"
+    assert sdk.call("unverify", user_id=user_id) == "OK"
+    assert sdk.call("is_verified", user_id=user_id) is False
+
+
+def test_revoked_verification_tokens_do_not_verify(sdk: Peer, user: dict[str, Any]) -> None:
+    token = sdk.call("verification_token", user_id=user["id"])["token"]
+    assert sdk.call("revoke_verification_tokens", user_id=user["id"]) == "OK"
+    assert sdk.call("verify_email", token=token) == "EMAIL_VERIFICATION_INVALID_TOKEN_ERROR"
 
 
 def test_a_password_is_reset_once_with_its_token(sdk: Peer, user: dict[str, Any]) -> None:
