@@ -33,7 +33,8 @@ class Guarded(MethodView):
         return current_session().get_user_id()
 
 
-def build(st: SuperTokens, *, catch_all: bool = False) -> WSGIApplication:
+def make() -> Flask:
+    """The site without SuperTokens."""
     app = Flask(__name__)
     _add_views(app)
 
@@ -42,6 +43,11 @@ def build(st: SuperTokens, *, catch_all: bool = False) -> WSGIApplication:
         response.headers["X-User"] = user_of(request)
         return response
 
+    return app
+
+
+def build(st: SuperTokens, *, catch_all: bool = False) -> WSGIApplication:
+    app = make()
     if catch_all:
 
         @app.errorhandler(HTTPException)
