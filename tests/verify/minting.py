@@ -173,6 +173,11 @@ class Bench:
         return outcome(lambda: self.verifier.verify(text))
 
 
+def these(*values: Any) -> tuple[Any, ...]:
+    """Values of any types, for tables."""
+    return values
+
+
 CODES: dict[type[Exception], str] = {
     NoSession: "401U",
     TryRefresh: "401R",
