@@ -18,9 +18,9 @@ SHOWN = 6000
     ids="-".join,
 )
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Every example under every server."""
+    """Every example under every server, with hashes that cost little."""
     app, server = request.param
-    with running(app, server, folder=tmp_path_factory.mktemp(app)) as site:
+    with running(app, server, folder=tmp_path_factory.mktemp(app), argon2_memory_kb=64) as site:
         yield site
 
 

@@ -1,4 +1,4 @@
-"""What only time or a restart brings about: a token that expired, and a server that was started again."""
+"""What only time, a restart or real load brings about: expiry, a server that was started again, hashes at full cost."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
+from sdks.processes import free_port
 
 from servers.running import APPS, running
-from servers.visitor import Visitor
+from servers.visitor import Visitor, visit_together
 
 
 @pytest.mark.parametrize("app", APPS)
@@ -28,10 +29,18 @@ def test_an_expired_access_token_is_refreshed_and_the_call_repeated(app: str, mo
 
 @pytest.mark.parametrize("app", APPS)
 def test_a_restart_keeps_users_and_sessions(app: str, tmp_path: Path) -> None:
-    with running(app, "itself", folder=tmp_path) as site, Visitor(site.origin, "header") as visitor:
+    port = free_port()
+    with running(app, "itself", folder=tmp_path, port=port) as site, Visitor(site.origin, "header") as visitor:
         user, tokens = visitor.sign_up()["user"], visitor.tokens
-    with running(app, "itself", folder=tmp_path) as site, Visitor(site.origin, "header") as returned:
+    with running(app, "itself", folder=tmp_path, port=port) as site, Visitor(site.origin, "header") as returned:
         returned.email, returned.tokens = visitor.email, tokens
         assert returned.refresh().status_code == 200
         assert returned.session_info().json()["userId"] == user["id"]
         assert returned.sign_in()["user"]["id"] == user["id"]
+
+
+@pytest.mark.parametrize("server", ["gunicorn-gthread", "gunicorn-gevent", "waitress"])
+def test_sign_ups_at_the_same_time_pass_with_hashes_of_the_default_cost(server: str, tmp_path: Path) -> None:
+    with running("flask_app", server, folder=tmp_path) as site:
+        visits = visit_together(site, "header")
+        assert all(seen == {own} for own, seen in visits), site.log.read_text()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import attrs
 import requests
+
+from servers.running import Site
 
 PASSWORD = "correct horse 1"
 REFRESH_PATH = "/auth/session/refresh"
@@ -108,3 +111,17 @@ class Visitor:
         assert answer.status_code == 200, answer.text
         body: dict[str, Any] = answer.json()
         return body
+
+
+def visit_together(site: Site, mode: str) -> list[tuple[str, set[str]]]:
+    """Eight visitors at the same time: for each, the user they are, and all users that the app took them for."""
+
+    def visit(_number: int) -> tuple[str, set[str]]:
+        with Visitor(site.origin, mode) as visitor:
+            own: str = visitor.sign_up()["user"]["id"]
+            seen = {visitor.session_info().json()["userId"] for _ in range(5)}
+            visitor.refresh()
+            return own, seen | {visitor.session_info().json()["userId"]}
+
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(visit, range(8)))
