@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .errors import CoreAnswerInvalid, CoreRefused
+from .errors import CoreAnswerInvalid, CoreRefused, TenantUnknown
 from .transport import CoreRequest, CoreResponse
 
 _SECRET = re.compile(r"password|token|code|secret|hash|key|jwt", re.IGNORECASE)
@@ -16,13 +16,16 @@ def read_answer(request: CoreRequest, response: CoreResponse) -> dict[str, Any]:
     """
     Return the JSON object that the core answered.
 
+    :raises TenantUnknown: when the call is for a tenant that there is not.
     :raises CoreRefused: for a status of 400 and above, with what the core said, without the secrets of the request.
     :raises CoreAnswerInvalid: for any other status outside 200 to 299, and for anything that is no JSON object.
     """
     body = response.body
     if response.status >= 400:
         said = body if isinstance(body, str) else str(body.get("message", "a JSON object"))
-        raise CoreRefused(
+        # The core tells this by its text alone (supertokens-core, TenantOrAppNotFoundException).
+        unknown = response.status == 400 and said.startswith("AppId or tenantId not found")
+        raise (TenantUnknown if unknown else CoreRefused)(
             status=response.status,
             text=_without_secrets(said, request),
             method=request.method,

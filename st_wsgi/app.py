@@ -12,7 +12,7 @@ from . import cors as cross_origin
 from . import current
 from .config import AppInfo, Cors
 from .context import RequestContext
-from .errors import Answerable, ConfigError, InternalError, SessionError
+from .errors import Answerable, BadInput, ConfigError, InternalError, SessionError, TenantUnknown
 from .limits import RateLimit
 from .middleware import ErrorHandler, Middleware
 from .querier import NetworkInterceptor, Querier
@@ -142,6 +142,9 @@ class SuperTokens:
         except Answerable as error:
             context.changes.discard()
             return context.answer(error)
+        except TenantUnknown:
+            context.changes.discard()
+            return context.answer(BadInput("there is no such tenant"))
         except Exception:  # the boundary: no framework stands between our own routes and the server
             _log.exception("a route of SuperTokens failed: %s", context.tenant_id)
             context.changes.discard()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from werkzeug.wrappers import Request, Response
 
@@ -125,6 +126,12 @@ class RequestContext:
             retry_after = rate_limit(key, route)
             if retry_after is not None:
                 raise TooManyRequests(retry_after=retry_after)
+
+    def query_values(self, name: str) -> list[str]:
+        """Return the values of a query parameter; what is not UTF-8 in them is replaced."""
+        raw: str = "" if self.environ is None else self.environ.get("QUERY_STRING", "")
+        query = raw.encode("latin-1", "replace").decode("utf-8", "replace")
+        return [value for found, value in parse_qsl(query, keep_blank_values=True, errors="replace") if found == name]
 
     def read_json(self) -> dict[str, Any]:
         """

@@ -55,7 +55,7 @@ def sign_in(recipe: _EmailPassword, context: RequestContext) -> Response:
 
 
 def email_exists(recipe: _EmailPassword, context: RequestContext) -> Response:
-    emails = [] if context.request is None else context.request.args.getlist("email")
+    emails = context.query_values("email")
     if len(emails) != 1:
         raise BadInput("please give one email as a query parameter")
     email = normalise_email(emails[0])

@@ -20,7 +20,7 @@ from ...users import RecipeUserId
 from .base import SessionRecipe
 from .claims import SessionClaim, SessionClaimValidator, build, failures, fetch
 from .container import SessionContainer
-from .tokens import claims_of, merged_payload
+from .tokens import claims_of, merged_payload, plain_payload
 from .types import (
     CheckedSession,
     ClaimsValidationResult,
@@ -57,12 +57,13 @@ class SessionFunctions:
         :param access_token_payload: the app's part of the access token.
         :param session_data_in_database: the app's data that never leaves the core.
         :param disable_anti_csrf: make no anti-CSRF token, whatever the mode.
+        :raises ValueError: the payload is too large for a token, or not plain JSON.
         :raises CoreError: the core did not create it.
         """
         config = self.recipe.config
         body = {
             "userId": recipe_user_id.value,
-            "userDataInJWT": dict(access_token_payload or {}),
+            "userDataInJWT": plain_payload(access_token_payload or {}),
             "userDataInDatabase": dict(session_data_in_database or {}),
             "useDynamicSigningKey": config.use_dynamic_access_token_signing_key,
             "enableAntiCsrf": not disable_anti_csrf and config.anti_csrf == "VIA_TOKEN",
@@ -202,7 +203,8 @@ class SessionFunctions:
             return False
         payload = merged_payload(information.custom_claims_in_access_token_payload, access_token_payload_update)
         path = "/recipe/jwt/data"
-        answer = self.recipe.services.core.put(path, {"sessionHandle": session_handle, "userDataInJWT": payload})
+        body = {"sessionHandle": session_handle, "userDataInJWT": plain_payload(payload)}
+        answer = self.recipe.services.core.put(path, body)
         return expect_status(answer, path, "OK", "UNAUTHORISED") == "OK"
 
     def regenerate_access_token(
@@ -214,7 +216,7 @@ class SessionFunctions:
         :return: None if there is no such session; without an access token if the old one has expired.
         """
         path = "/recipe/session/regenerate"
-        payload = None if new_access_token_payload is None else dict(new_access_token_payload)
+        payload = None if new_access_token_payload is None else plain_payload(new_access_token_payload)
         body = present({"accessToken": access_token, "userDataInJWT": payload})
         answer = self.recipe.services.core.post(path, body)
         if expect_status(answer, path, "OK", "UNAUTHORISED") != "OK":

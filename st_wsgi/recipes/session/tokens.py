@@ -12,6 +12,8 @@ from st_verify import strict_json
 from ...errors import CoreAnswerInvalid
 from .types import PROTECTED_CLAIMS
 
+_PAYLOAD_LIMIT = 10_000  # bytes; verifiers take tokens of 16 KiB, of which base64 and the signature leave this
+
 
 def build_front_token(*, user_id: str, access_token_expiry: int, payload: Mapping[str, Any]) -> str:
     """
@@ -38,6 +40,26 @@ def claims_of(access_token: str) -> dict[str, Any]:
     if not isinstance(claims, dict):
         raise CoreAnswerInvalid(path="/recipe/session", problem="accessToken is not a token")
     return claims
+
+
+def plain_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return a copy of the app's part of an access token, which everybody who gets the token can read.
+
+    :raises ValueError: it is too large, or no JSON that is read in one way only: a token that nobody accepts would come
+        of it, and the user would never get in.
+    """
+    try:
+        text = json.dumps(dict(payload), allow_nan=False).encode("ascii")
+        copy: dict[str, Any] = strict_json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"an access token payload must be plain JSON, and this one is not: {error}") from None
+    if len(text) > _PAYLOAD_LIMIT:
+        raise ValueError(
+            f"an access token payload of {len(text)} bytes is too large for a token (at most {_PAYLOAD_LIMIT}); "
+            "keep it in session_data_in_database"
+        )
+    return copy
 
 
 def without_protected_claims(payload: Mapping[str, Any]) -> dict[str, Any]:
