@@ -1,18 +1,34 @@
-"""The commands of ``python -m st_wsgi``."""
+"""
+The commands of ``python -m st_wsgi`` that work on an embedded core.
+
+Every command prints text for people, or with ``--json`` one JSON value for programs, on standard output; progress and
+errors go to standard error. Passwords are asked for or read from standard input, never taken from the command line.
+"""
 
 from __future__ import annotations
 
 import argparse
+import getpass
+import json
+import os
+import pathlib
 import signal
 import sys
 import threading
 from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
 
-from st_wsgi.embedded import EmbeddedCore
-from st_wsgi.embedded.core import parse_address
-from st_wsgi.embedded.server import CoreServer
-from st_wsgi.embedded.wsgi import core_app
-from st_wsgi.errors import ConfigError
+from .embedded import EmbeddedCore, maintenance, population, push
+from .embedded.core import parse_address
+from .embedded.server import CoreServer
+from .embedded.wsgi import core_app
+from .errors import ConfigError, SuperTokensError
+from .transport import CoreRequest, HTTPTransport, Method, Transport
+
+
+class Refused(SuperTokensError):
+    """The command cannot do what was asked; the message says why."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,63 +36,370 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         result: int = arguments.run(arguments)
-    except (ConfigError, OSError) as error:
+    except (SuperTokensError, OSError) as error:
         print(f"st-wsgi: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return result
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="st-wsgi", description="SuperTokens for WSGI apps.")
-    commands = parser.add_subparsers(title="commands", required=True)
-    core = commands.add_parser("core", help="the embedded core").add_subparsers(title="commands", required=True)
-    serve = core.add_parser("serve", help="serve the embedded core over HTTP")
-    _add_db(serve)
-    serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default %(default)s)")
-    serve.add_argument("--port", type=int, default=3567, help="the port to listen on, 0 for a free one (default 3567)")
-    serve.add_argument("--api-key", action="append", default=[], metavar="KEY", help="a key that every call needs")
-    serve.set_defaults(run=_serve)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_core(commands)
+    _add_db(commands)
+    _add_user(commands)
+    export = _command(commands, "export", _export, "write an app's tenants, roles and users as lines of JSON")
+    export.add_argument("--out", type=pathlib.Path, metavar="FILE", help="a new file instead of standard output")
+    export.add_argument("--secrets", action="store_true", help="with password hashes and client secrets")
+    pushing = _command(commands, "push", _push, "take everybody to another core, such as an official one")
+    pushing.add_argument("--to", required=True, metavar="URL", help="the core's address")
+    pushing.add_argument(
+        "--api-key", default=os.environ.get("ST_CORE_API_KEY"), help="its key (default: ST_CORE_API_KEY)"
+    )
+    pushing.add_argument("--after", default="", metavar="ID", help="go on behind this user, as an earlier push said")
+    pushing.add_argument("--adopt", action="store_true", help="take over accounts with the same email over there")
     return parser
 
 
-def _add_db(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--db", default="auth.db", help="the file, or an address such as sqlite:///auth.db; sqlite:// is in memory"
-    )
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="a core setting by its official name"
-    )
+Commands = Any
+"""What :meth:`argparse.ArgumentParser.add_subparsers` returns, which argparse does not name."""
 
 
-def _open(arguments: argparse.Namespace, extra: dict[str, object] | None = None) -> EmbeddedCore:
+def _group(commands: Commands, name: str, summary: str) -> Commands:
+    group = commands.add_parser(name, help=summary, description=summary)
+    return group.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+
+def _command(commands: Commands, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
+    parser.add_argument("--db", default="auth.db", help="the file, or an address such as sqlite:///auth.db")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a core setting")
+    parser.add_argument("--app", default="public", help="the app (default: public)")
+    parser.add_argument("--tenant", default="public", help="the tenant (default: public)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_core(commands: Commands) -> None:
+    core = _group(commands, "core", "the embedded core as a server")
+    serve = _command(core, "serve", _serve, "serve the embedded core over HTTP until SIGTERM or Ctrl+C")
+    serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
+    serve.add_argument("--port", type=int, default=3567, help="the port, 0 for a free one (default: %(default)s)")
+    serve.add_argument("--api-key", action="append", default=[], metavar="KEY", help="a key that every call needs")
+
+
+def _add_db(commands: Commands) -> None:
+    db = _group(commands, "db", "look after the file of an embedded core")
+    _command(db, "migrate", _db_migrate, "bring the schema up to date, after a backup")
+    backing_up = _command(db, "backup", _db_backup, "copy the database while it is in use")
+    backing_up.add_argument("target", type=pathlib.Path, help="a new file")
+    _command(db, "check", _db_check, "read everything and tell whether it is sound")
+
+
+def _add_user(commands: Commands) -> None:
+    user = _group(commands, "user", "look after users")
+    create = _command(user, "create", _user_create, "sign somebody up with email and password")
+    create.add_argument("email")
+    listing = _command(user, "list", _user_list, "list a tenant's users, newest first")
+    listing.add_argument("--email", metavar="START", help="only emails that start so, or whose domain does")
+    listing.add_argument("--limit", type=int, default=100, help="how many at most (default: %(default)s)")
+    delete = _command(user, "delete", _user_delete, "delete a user with everything that is kept about him")
+    password = _command(user, "password", _user_password, "give a user another password")
+    roles = _command(user, "roles", _user_roles, "show a user's roles, after adding and removing some")
+    roles.add_argument("--add", action="append", default=[], metavar="ROLE", help="made if it is not there")
+    roles.add_argument("--remove", action="append", default=[], metavar="ROLE")
+    sessions = _command(user, "sessions", _user_sessions, "show a user's sessions")
+    sessions.add_argument("--revoke", action="store_true", help="end them all")
+    for parser in (delete, password, roles, sessions):
+        parser.add_argument("user", help="an id or an email")
+    for parser in (create, password):
+        parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+
+
+def _show(arguments: argparse.Namespace, value: object, text: str) -> None:
+    print(json.dumps(value, ensure_ascii=False) if arguments.json else text)
+
+
+def _settings(arguments: argparse.Namespace) -> dict[str, object]:
     settings: dict[str, object] = {}
     for item in arguments.set:
         name, equals, value = item.partition("=")
         if not equals:
             raise ConfigError(f"--set {name}: write NAME=VALUE")
         settings[name] = value
-    settings.update(extra or {})
-    if arguments.db.startswith("sqlite:"):
-        path, given = parse_address(arguments.db)
-        return EmbeddedCore(path, settings={**given, **settings})
-    return EmbeddedCore(arguments.db, settings=settings)
+    return settings
+
+
+def _address(arguments: argparse.Namespace) -> tuple[pathlib.Path | None, dict[str, object]]:
+    """Return the file (None: in memory) and the settings that ``--db`` and ``--set`` name."""
+    if not arguments.db.startswith("sqlite:"):
+        return pathlib.Path(arguments.db), _settings(arguments)
+    path, given = parse_address(arguments.db)
+    return path, {**given, **_settings(arguments)}
+
+
+def _file(arguments: argparse.Namespace) -> pathlib.Path:
+    path, _ = _address(arguments)
+    if path is None:
+        raise ConfigError("this command needs a file: --db auth.db")
+    return path
+
+
+def _open(arguments: argparse.Namespace) -> EmbeddedCore:
+    """Open a database that exists: only ``core serve``, ``db migrate`` and ``user create`` make one."""
+    path, settings = _address(arguments)
+    if path is not None and not path.exists():
+        raise ConfigError(f"{path}: there is no database. Name one with --db")
+    return EmbeddedCore(path, settings=settings)
+
+
+class Caller:
+    """
+    Calls an embedded core for one tenant.
+
+    :raises Refused: when the core answers with anything but JSON and a status that is expected.
+    """
+
+    def __init__(self, core: EmbeddedCore, arguments: argparse.Namespace) -> None:
+        self.core = core
+        self.app = "" if arguments.app == "public" else f"/appid-{quote(arguments.app)}"
+        self.tenant = "" if arguments.tenant == "public" else f"/{quote(arguments.tenant)}"
+        place = core.engine.tenancy.find(arguments.app, arguments.tenant)
+        if place is None:
+            raise Refused(f"there is no tenant {arguments.tenant!r} in an app {arguments.app!r}")
+        self.headers = {"api-key": place.settings.api_keys[0].decode()} if place.settings.api_keys else {}
+
+    def get(self, path: str, **params: str) -> dict[str, Any]:
+        """GET from the tenant."""
+        return self._call("GET", self.app + self.tenant + path, None, params)
+
+    def send(self, method: Method, path: str, /, *, of_app: bool = False, **body: Any) -> dict[str, Any]:
+        """PUT or POST to the tenant, or to the app as a whole."""
+        return self._call(method, self.app + ("" if of_app else self.tenant) + path, body, {})
+
+    def user(self, name: str) -> dict[str, Any]:
+        """Return the user with an id or, in the tenant, an email."""
+        if "@" in name:
+            found = self.get("/users/by-accountinfo", email=name, doUnionOfAccountInfo="true")["users"]
+        else:
+            answer = self._call("GET", f"{self.app}/user/id", None, {"userId": name})
+            found = [answer["user"]] if answer["status"] == "OK" else []
+        if not found:
+            raise Refused(f"there is no user {name!r}")
+        user: dict[str, Any] = found[0]
+        return user
+
+    def _call(self, method: Method, path: str, body: Any, params: dict[str, str]) -> dict[str, Any]:
+        answer = self.core.send(CoreRequest(method, path, params=params, body=body, headers=self.headers))
+        if isinstance(answer.body, str) or answer.status != 200:
+            raise Refused(str(answer.body))
+        return answer.body
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    keys: dict[str, object] = {"api_keys": ",".join(arguments.api_key)} if arguments.api_key else {}
-    with _open(arguments, keys) as core:
+    path, settings = _address(arguments)
+    if arguments.api_key:
+        settings["api_keys"] = ",".join(arguments.api_key)
+    with EmbeddedCore(path, settings=settings) as core:
         base_path = core.engine.tenancy.base.text("base_path") or ""
         server = CoreServer(core_app(core, base_path=base_path), host=arguments.host, port=arguments.port)
         stop = threading.Event()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, lambda *_: stop.set())
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
         thread.start()
-        print(f"core of {core.engine.store.name} on {server.address}", flush=True)
-        try:
-            stop.wait()
-        finally:
-            server.stop()
-            thread.join()
-    print("core stopped", flush=True)
+        _show(
+            arguments,
+            {"database": core.engine.store.name, "url": server.address},
+            f"core of {core.engine.store.name} on {server.address}",
+        )
+        sys.stdout.flush()
+        stop.wait()
+        server.stop()
+        thread.join()
+    _show(arguments, {"stopped": True}, "core stopped")
     return 0
+
+
+def _db_migrate(arguments: argparse.Namespace) -> int:
+    path = _file(arguments)
+    before, after = maintenance.update(path)
+    text = f"{path}: schema {after}" + ("" if before == after else f", before {before or 'there was none'}")
+    _show(arguments, {"before": before, "after": after}, text)
+    return 0
+
+
+def _db_backup(arguments: argparse.Namespace) -> int:
+    path = _file(arguments)
+    maintenance.copy(path, arguments.target)
+    _show(arguments, {"backup": str(arguments.target)}, f"{path} copied to {arguments.target}")
+    return 0
+
+
+def _db_check(arguments: argparse.Namespace) -> int:
+    path = _file(arguments)
+    report = maintenance.check(path)
+    rows = ", ".join(f"{number} {table}" for table, number in report.rows.items() if number)
+    text = f"{path}: sound; schema {report.schema}; {rows}"
+    if report.problems:
+        text = "\n".join([f"{path} is NOT sound:", *(f"  {problem}" for problem in report.problems)])
+        text += "\nPut a backup in its place; the backups of migrations are beside it, named *.bak"
+    _show(arguments, report.json(), text)
+    return 1 if report.problems else 0
+
+
+def _password(arguments: argparse.Namespace) -> str:
+    if arguments.password_stdin:
+        given = sys.stdin.readline().rstrip("\r\n")
+    else:
+        given = getpass.getpass("password: ")
+        if getpass.getpass("again: ") != given:
+            raise Refused("the passwords differ")
+    if not given:
+        raise Refused("the password is empty")
+    return given
+
+
+def _line(user: dict[str, Any]) -> str:
+    return f"{user['id']}  {', '.join(user['emails']) or '-'}  {', '.join(user['tenantIds']) or 'no tenant'}"
+
+
+def _user_create(arguments: argparse.Namespace) -> int:
+    if "@" not in arguments.email:
+        raise Refused(f"{arguments.email!r} is not an email")
+    path, settings = _address(arguments)
+    with EmbeddedCore(path, settings=settings) as core:
+        caller = Caller(core, arguments)
+        answer = caller.send("POST", "/recipe/signup", email=arguments.email, password=_password(arguments))
+    if answer["status"] != "OK":
+        raise Refused(f"{arguments.email} has an account already")
+    _show(arguments, answer["user"], _line(answer["user"]))
+    return 0
+
+
+def _user_list(arguments: argparse.Namespace) -> int:
+    users: list[dict[str, Any]] = []
+    with _open(arguments) as core:
+        caller = Caller(core, arguments)
+        params = {"timeJoinedOrder": "DESC"}
+        if arguments.email:
+            users = caller.get("/users", **params, email=arguments.email)["users"]
+        else:
+            while len(users) < arguments.limit:
+                answer = caller.get("/users", **params, limit=str(min(500, arguments.limit - len(users))))
+                users += answer["users"]
+                if "nextPaginationToken" not in answer:
+                    break
+                params["paginationToken"] = answer["nextPaginationToken"]
+    users = users[: arguments.limit]
+    _show(arguments, users, "\n".join(map(_line, users)) or "no users")
+    return 0
+
+
+def _user_delete(arguments: argparse.Namespace) -> int:
+    with _open(arguments) as core:
+        caller = Caller(core, arguments)
+        user = caller.user(arguments.user)
+        caller.send("POST", "/user/remove", of_app=True, userId=user["id"])
+    _show(arguments, {"deleted": user["id"]}, f"{user['id']} deleted")
+    return 0
+
+
+def _user_password(arguments: argparse.Namespace) -> int:
+    with _open(arguments) as core:
+        caller = Caller(core, arguments)
+        user = caller.user(arguments.user)
+        methods = [method for method in user["loginMethods"] if method["recipeId"] == "emailpassword"]
+        if not methods:
+            raise Refused(f"{user['id']} does not sign in with a password")
+        recipe_user_id = methods[0]["recipeUserId"]
+        caller.send("PUT", "/recipe/user", of_app=True, recipeUserId=recipe_user_id, password=_password(arguments))
+        revoked = caller.send("POST", "/recipe/session/remove", of_app=True, userId=user["id"])["sessionHandlesRevoked"]
+    _show(
+        arguments,
+        {"changed": recipe_user_id, "revokedSessions": len(revoked)},
+        f"{recipe_user_id}: password changed, {len(revoked)} sessions ended",
+    )
+    return 0
+
+
+def _user_roles(arguments: argparse.Namespace) -> int:
+    with _open(arguments) as core:
+        caller = Caller(core, arguments)
+        user = caller.user(arguments.user)
+        for role in arguments.add:
+            caller.send("PUT", "/recipe/role", of_app=True, role=role)
+            caller.send("PUT", "/recipe/user/role", userId=user["id"], role=role)
+        for role in arguments.remove:
+            caller.send("POST", "/recipe/user/role/remove", userId=user["id"], role=role)
+        roles = caller.get("/recipe/user/roles", userId=user["id"])["roles"]
+    _show(arguments, roles, "\n".join(roles) or "no roles")
+    return 0
+
+
+def _user_sessions(arguments: argparse.Namespace) -> int:
+    with _open(arguments) as core:
+        caller = Caller(core, arguments)
+        user = caller.user(arguments.user)
+        if arguments.revoke:
+            body = {"userId": user["id"]}
+            revoked = caller.send("POST", "/recipe/session/remove", of_app=True, **body)["sessionHandlesRevoked"]
+            _show(arguments, {"revoked": revoked}, f"{len(revoked)} sessions ended")
+            return 0
+        handles = caller.get(
+            "/recipe/session/user",
+            userId=user["id"],
+            fetchAcrossAllTenants="false" if arguments.tenant != "public" else "true",
+        )["sessionHandles"]
+    _show(arguments, handles, "\n".join(handles) or "no sessions")
+    return 0
+
+
+def _app(core: EmbeddedCore, arguments: argparse.Namespace) -> int:
+    tenant = core.engine.tenancy.find(arguments.app, "public")
+    if tenant is None:
+        raise Refused(f"there is no app {arguments.app!r}")
+    return tenant.app
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    with _open(arguments) as core:
+        lines = population.lines(core.engine.store, _app(core, arguments), secrets=arguments.secrets)
+        if arguments.out is None:
+            for line in lines:
+                print(line)
+            return 0
+        # A new file that only its owner can read: it may hold password hashes.
+        with os.fdopen(os.open(arguments.out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            number = sum(1 for line in lines if file.write(f"{line}\n"))
+    _show(arguments, {"lines": number, "file": str(arguments.out)}, f"{number} lines written to {arguments.out}")
+    return 0
+
+
+def _push(arguments: argparse.Namespace) -> int:
+    with _open(arguments) as core:
+        store, app = core.engine.store, _app(core, arguments)
+        total = population.count(store, app)
+
+        def progress(done: int, user_id: str) -> None:
+            if done % 25 == 0 or done == total:
+                print(f"{done} of {total} users (the last one: {user_id})", file=sys.stderr)
+
+        transport: Transport = HTTPTransport(arguments.to)
+        try:
+            target = push.Target(transport, api_key=arguments.api_key, app_id=arguments.app)
+            done = push.push(store, app, target, after=arguments.after, adopt=arguments.adopt, progress=progress)
+            missing = push.missing(store, app, target)
+        finally:
+            transport.close()
+    wrong = sorted({*missing, *done.left})
+    text = (
+        f"{done.users} users pushed, {done.created} of them new over there; {total - len(missing)} of {total} are there"
+    )
+    if wrong:
+        text += "\nnot there: " + ", ".join(wrong[:20])
+    _show(arguments, {"pushed": done.users, "created": done.created, "total": total, "missing": wrong}, text)
+    return 1 if wrong else 0

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from st_wsgi.embedded.core import EmbeddedCore as EmbeddedCore
+from .core import EmbeddedCore as EmbeddedCore
 
 __all__ = ["EmbeddedCore"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from st_wsgi.embedded import methods, usage
-from st_wsgi.embedded.call import Call, Route
-from st_wsgi.embedded.fields import bad
-from st_wsgi.embedded.methods import Method
-from st_wsgi.embedded.users import external_id, internal_id, user_exists
+from . import methods, usage
+from .call import Call, Route
+from .fields import bad
+from .methods import Method
+from .users import external_id, internal_id, user_exists
 
 
 def _user_id(call: Call) -> str:

@@ -14,15 +14,15 @@ from typing import Any, Literal
 
 import attrs
 
-from st_wsgi.embedded.cleanup import Cleaner
-from st_wsgi.embedded.fields import Body, Query, Refused
-from st_wsgi.embedded.keys import Keys
-from st_wsgi.embedded.passwords import Passwords
-from st_wsgi.embedded.settings import CoreSettings
-from st_wsgi.embedded.stats import RequestStats
-from st_wsgi.embedded.store import Store
-from st_wsgi.embedded.tenancy import Tenancy, Tenant
-from st_wsgi.transport import CoreResponse
+from ..transport import CoreResponse
+from .cleanup import Cleaner
+from .fields import Body, Query, Refused
+from .keys import Keys
+from .passwords import Passwords
+from .settings import CoreSettings
+from .stats import RequestStats
+from .store import Store
+from .tenancy import Tenancy, Tenant
 
 Clock = Callable[[], int]
 """Returns the time in milliseconds since 1970."""

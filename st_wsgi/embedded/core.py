@@ -21,7 +21,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import attrs
 
-from st_wsgi.embedded import (
+from ..errors import ConfigError
+from ..transport import CoreRequest, CoreResponse
+from . import (
     associations,
     emailpassword,
     emailverification,
@@ -36,18 +38,16 @@ from st_wsgi.embedded import (
     sessions,
     tenants,
 )
-from st_wsgi.embedded.call import Call, Clock, Engine, Route, Version
-from st_wsgi.embedded.cleanup import Cleaner
-from st_wsgi.embedded.fields import Body, Query, Refused
-from st_wsgi.embedded.general import TEXT, numbers
-from st_wsgi.embedded.keys import Keys
-from st_wsgi.embedded.passwords import Passwords
-from st_wsgi.embedded.settings import CoreSettings
-from st_wsgi.embedded.stats import RequestStats
-from st_wsgi.embedded.store import Store, explain
-from st_wsgi.embedded.tenancy import Tenancy, Tenant
-from st_wsgi.errors import ConfigError
-from st_wsgi.transport import CoreRequest, CoreResponse
+from .call import Call, Clock, Engine, Route, Version
+from .cleanup import Cleaner
+from .fields import Body, Query, Refused
+from .general import TEXT, numbers
+from .keys import Keys
+from .passwords import Passwords
+from .settings import CoreSettings
+from .stats import RequestStats
+from .store import Store, explain
+from .tenancy import Tenancy, Tenant
 
 VERSIONS = ("5.0", "5.1", "5.2", "5.3", "5.4")
 """The CDI versions that the embedded core speaks."""

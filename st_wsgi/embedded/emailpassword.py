@@ -8,11 +8,11 @@ import secrets
 import sqlite3
 from typing import Any
 
-from st_wsgi.embedded import methods, tenants_v1
-from st_wsgi.embedded.call import Call, Route
-from st_wsgi.embedded.fields import Refused, bad
-from st_wsgi.embedded.passwords import HashUnusable, kind_of_hash
-from st_wsgi.embedded.users import EMAIL_LIMIT, external_id, internal_id, normal_email, touch, user_exists, user_json
+from . import methods, tenants_v1
+from .call import Call, Route
+from .fields import Refused, bad
+from .passwords import HashUnusable, kind_of_hash
+from .users import EMAIL_LIMIT, external_id, internal_id, normal_email, touch, user_exists, user_json
 
 RECIPE = "emailpassword"
 

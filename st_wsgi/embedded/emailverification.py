@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from st_wsgi.embedded.call import Call, Route
-from st_wsgi.embedded.emailpassword import one_time_token, token_hash
-from st_wsgi.embedded.fields import bad
-from st_wsgi.embedded.users import EMAIL_LIMIT, ID_LIMIT, normal_email
+from .call import Call, Route
+from .emailpassword import one_time_token, token_hash
+from .fields import bad
+from .users import EMAIL_LIMIT, ID_LIMIT, normal_email
 
 
 def _is_verified(db: sqlite3.Connection, app: int, user_id: str, email: str) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from st_wsgi.embedded.call import Call, Route
-from st_wsgi.embedded.fields import Refused, bad
-from st_wsgi.transport import CoreResponse
+from ..transport import CoreResponse
+from .call import Call, Route
+from .fields import Refused, bad
 
 TEXT = {"content-type": "text/html; charset=UTF-8"}
 """The headers of an answer that is not JSON."""
@@ -109,10 +109,7 @@ def delete_license(call: Call) -> dict[str, Any]:
 
 
 ROUTES = (
-    *(
-        Route(method, "/", "tenant", root, keyless=True)
-        for method in ("GET", "POST", "PUT", "DELETE")
-    ),
+    *(Route(method, "/", "tenant", root, keyless=True) for method in ("GET", "POST", "PUT", "DELETE")),
     *(
         Route(method, "/hello", "app-tolerant", hello, keyless=True, unversioned=True)
         for method in ("GET", "POST", "PUT", "DELETE")

@@ -7,10 +7,10 @@ from typing import Any
 
 import attrs
 
-from st_wsgi.embedded import usage
-from st_wsgi.embedded.call import Call, Route
-from st_wsgi.embedded.fields import bad
-from st_wsgi.embedded.users import ID_LIMIT, user_exists
+from . import usage
+from .call import Call, Route
+from .fields import bad
+from .users import ID_LIMIT, user_exists
 
 _KINDS = ("SUPERTOKENS", "EXTERNAL", "ANY")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from st_wsgi.embedded.call import Call, Route
-from st_wsgi.embedded.fields import bad
-from st_wsgi.transport import CoreResponse
+from ..transport import CoreResponse
+from .call import Call, Route
+from .fields import bad
 
 
 def create(call: Call) -> dict[str, Any]:

@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from st_wsgi.embedded.offload import offloaded
-from st_wsgi.embedded.settings import CoreSettings
-from st_wsgi.embedded.store import Store
+from .offload import offloaded
+from .settings import CoreSettings
+from .store import Store
 
 _OVERLAP = 60_000
 _PADDING = padding.PKCS1v15()

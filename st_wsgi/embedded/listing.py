@@ -7,9 +7,9 @@ import binascii
 import sqlite3
 from typing import Any
 
-from st_wsgi.embedded.call import Call, Route
-from st_wsgi.embedded.fields import bad, dump
-from st_wsgi.embedded.users import internal_id, normal_email, user_exists, user_json, users_json
+from .call import Call, Route
+from .fields import bad, dump
+from .users import internal_id, normal_email, user_exists, user_json, users_json
 
 PAGE_LIMIT = 500
 _SEARCH_LIMIT = 1000

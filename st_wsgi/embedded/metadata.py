@@ -6,9 +6,9 @@ import json
 import sqlite3
 from typing import Any
 
-from st_wsgi.embedded.call import Call, Route
-from st_wsgi.embedded.fields import bad, dump
-from st_wsgi.embedded.users import ID_LIMIT
+from .call import Call, Route
+from .fields import bad, dump
+from .users import ID_LIMIT
 
 BULK_LIMIT = 500
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from st_wsgi.embedded import tenantrows
-from st_wsgi.embedded.call import Call, Route
-from st_wsgi.embedded.fields import bad, dump
+from . import tenantrows
+from .call import Call, Route
+from .fields import bad, dump
 
 _MAPS = (
     "authorizationEndpointQueryParams",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from st_wsgi.embedded import methods, usage
-from st_wsgi.embedded.call import Call, Route
-from st_wsgi.embedded.users import external_id, internal_id, primary_id, user_exists
+from . import methods, usage
+from .call import Call, Route
+from .users import external_id, internal_id, primary_id, user_exists
 
 
 def remove(call: Call) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from st_wsgi.embedded.call import Call, Route
-from st_wsgi.embedded.users import ID_LIMIT
+from .call import Call, Route
+from .users import ID_LIMIT
 
 _LIMIT = 255
 _UNKNOWN = {"status": "UNKNOWN_ROLE_ERROR"}

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from st_wsgi.embedded.wsgi import BODY_LIMIT
+from .wsgi import BODY_LIMIT
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

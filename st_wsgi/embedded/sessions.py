@@ -18,10 +18,10 @@ from typing import Any
 
 import attrs
 
-from st_wsgi.embedded.call import Call, Route
-from st_wsgi.embedded.fields import bad, dump
-from st_wsgi.embedded.keys import TokenInvalid, split_token
-from st_wsgi.embedded.tokens import (
+from .call import Call, Route
+from .fields import bad, dump
+from .keys import TokenInvalid, split_token
+from .tokens import (
     PROTECTED,
     AccessToken,
     RefreshToken,
@@ -30,7 +30,7 @@ from st_wsgi.embedded.tokens import (
     hash2,
     tenant_of_handle,
 )
-from st_wsgi.embedded.users import ID_LIMIT, ids_for_session, internal_id, touch
+from .users import ID_LIMIT, ids_for_session, internal_id, touch
 
 _MISSING = "Session does not exist."
 

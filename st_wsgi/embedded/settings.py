@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import attrs
 
-from st_wsgi.errors import ConfigError
+from ..errors import ConfigError
 
 Scope = Literal["base", "app", "tenant"]
 Kind = Literal["int", "float", "text", "bool"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from ..forks import renew_after_fork
+
 MINUTES = 24 * 60
 
 
@@ -36,6 +38,11 @@ class RequestStats:
 
     def __init__(self) -> None:
         self._days: dict[str, _Day] = {}
+        self._lock = threading.Lock()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Take a new lock in a child process; the old one may be held by a thread that is not there."""
         self._lock = threading.Lock()
 
     def count(self, app_id: str, now: int) -> None:

@@ -20,27 +20,23 @@ import os
 import pathlib
 import sqlite3
 import threading
+import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 
-from st_wsgi.embedded.schema import APPLICATION_ID, MIGRATIONS
-from st_wsgi.errors import ConfigError
+from ..errors import ConfigError, CoreUnavailable, SuperTokensError
+from ..forks import renew_after_fork
+from .schema import APPLICATION_ID, MIGRATIONS
+
+Migrations = Sequence[Sequence[str]]
+"""SQL statements by version: the first entry makes version 1 of nothing."""
 
 BUSY_TIMEOUT = 60.0
 """Seconds to wait for another process that writes."""
 
 _ABANDONED: list[sqlite3.Connection] = []
 """Connections that came through a fork: kept, because closing them here would disturb the parent's locks."""
-
-
-class _Connections:
-    """The connections of one process: idle ones to take, and the lock that queues this process's writers."""
-
-    def __init__(self) -> None:
-        self.pid = os.getpid()
-        self.idle: deque[sqlite3.Connection] = deque()
-        self.writing = threading.RLock()
 
 
 class Store:
@@ -51,19 +47,23 @@ class Store:
     them, and they do not pile up. They are opened lazily, and anew after a fork.
 
     :param path: the file, or None for a database in memory, which lives as long as this object.
+    :param migrations: the schema: statements by version.
     :raises ConfigError: when the file cannot be used; it says why and what to do, and the file is untouched.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None) -> None:
+    def __init__(self, path: str | os.PathLike[str] | None, *, migrations: Migrations = MIGRATIONS) -> None:
+        self._migrations = migrations
         self.path = None if path is None else pathlib.Path(path)
-        self._connections = _Connections()
-        self._closed = False
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._writing = threading.RLock()
+        self._unusable: SuperTokensError | None = None
         if self.path is None:
             db = self._connect("file::memory:")
-            migrate(db)
-            self._connections.idle.append(db)
+            migrate(db, migrations)
+            self._idle.append(db)
         else:
             self._prepare(self.path)
+        renew_after_fork(self)
 
     @property
     def name(self) -> str:
@@ -72,23 +72,34 @@ class Store:
 
     def close(self) -> None:
         """Close all connections that are not in use; those in use close when they come back."""
-        self._closed = True
-        state = self._connections
-        if state.pid == os.getpid():
-            with state.writing if self.path is None else nullcontext():
-                while state.idle:
-                    state.idle.popleft().close()
+        self._unusable = self._unusable or CoreUnavailable(
+            "this embedded core was closed: make a new SuperTokens instance"
+        )
+        with self._writing if self.path is None else nullcontext():
+            while self._idle:
+                self._idle.popleft().close()
+
+    def after_fork(self) -> None:
+        """Take new connections and a new lock in a child process, which shares neither with its parent."""
+        _ABANDONED.extend(self._idle)
+        self._idle = deque()
+        self._writing = threading.RLock()
+        if self.path is None:
+            self._unusable = ConfigError(
+                "an embedded core in memory cannot be shared by processes: each would have users of its own. "
+                'Give it a file, such as core="sqlite:///auth.db", or make it after the fork'
+            )
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Hand out a connection for reading: every statement sees the newest commit."""
-        state = self._state()
         if self.path is not None:
-            with self._lent(state) as db:
+            with self._lent() as db:
                 yield db
         else:
-            with state.writing:
-                yield state.idle[0]
+            with self._writing:
+                self._check_usable()
+                yield self._idle[0]
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -103,8 +114,8 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """Hand out a connection inside a write transaction: committed at the end, rolled back by an exception."""
-        state = self._state()
-        with state.writing, self._lent(state) if self.path is not None else nullcontext(state.idle[0]) as db:
+        # Writers of this process queue here, where waiting is cheap; SQLite's own waiting is for other processes.
+        with self._writing, self.read() as db:
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
@@ -120,34 +131,24 @@ class Store:
                 raise
 
     @contextmanager
-    def _lent(self, state: _Connections) -> Iterator[sqlite3.Connection]:
+    def _lent(self) -> Iterator[sqlite3.Connection]:
+        self._check_usable()
         try:
-            db = state.idle.pop()
+            db = self._idle.pop()
         except IndexError:
             assert self.path is not None, "a database in memory has one connection, used under the lock"
             db = self._connect(_uri(self.path, "rw"))
         try:
             yield db
         finally:
-            if self._closed:
+            if self._unusable is not None:
                 db.close()
             else:
-                state.idle.append(db)
+                self._idle.append(db)
 
-    def _state(self) -> _Connections:
-        state = self._connections
-        if state.pid == os.getpid():
-            if self._closed:
-                raise ConfigError(f"{self.name}: this embedded core was closed")
-            return state
-        if self.path is None:
-            raise ConfigError(
-                "an embedded core in memory cannot be shared by processes: each would have users of its own. "
-                'Give it a file, such as core="sqlite:///auth.db", or make it after the fork'
-            )
-        _ABANDONED.extend(state.idle)
-        self._connections = _Connections()
-        return self._connections
+    def _check_usable(self) -> None:
+        if self._unusable is not None:
+            raise self._unusable
 
     def _connect(self, uri: str) -> sqlite3.Connection:
         db = sqlite3.connect(
@@ -165,19 +166,14 @@ class Store:
     def _prepare(self, path: pathlib.Path) -> None:
         """Look before touching: make or migrate the file, or refuse it."""
         try:
-            version = inspect(path)
-            if version == len(MIGRATIONS):
+            if inspect(path, newest=len(self._migrations)) == len(self._migrations):
                 return
-            if version is None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                # Made here, not by SQLite, so that nobody else may read the hashes and keys in it.
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            db = self._connect(_uri(path, "rw"))
-            try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Made here, not by SQLite, so that nobody else may read the hashes and keys in it.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            with closing(self._connect(_uri(path, "rw"))) as db:
                 _use_wal(db, path)
-                migrate(db, backup_of=path if version else None)
-            finally:
-                db.close()
+                migrate(db, self._migrations, path=path)
         except (sqlite3.Error, OSError) as error:
             raise ConfigError(explain(error, str(path))) from error
 
@@ -187,7 +183,17 @@ def _uri(path: pathlib.Path, mode: str) -> str:
 
 
 def _use_wal(db: sqlite3.Connection, path: pathlib.Path) -> None:
-    mode = db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    """Switch a new file to its write-ahead log; processes that start together wait for each other."""
+    deadline = time.monotonic() + BUSY_TIMEOUT
+    while True:
+        try:
+            mode = db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+            break
+        except sqlite3.OperationalError as error:
+            # SQLite does not wait by itself here, whatever the time-out of the connection.
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
     if mode != "wal":
         raise ConfigError(
             f"{path}: SQLite cannot use its write-ahead log there (got {mode!r}). "
@@ -195,10 +201,11 @@ def _use_wal(db: sqlite3.Connection, path: pathlib.Path) -> None:
         )
 
 
-def inspect(path: pathlib.Path) -> int | None:
+def inspect(path: pathlib.Path, *, newest: int = len(MIGRATIONS)) -> int | None:
     """
     Return the schema version of a database without touching it; None when there is no database yet.
 
+    :param newest: the version that this package knows.
     :raises ConfigError: when it is not ours, damaged, not readable, or newer than this version of the package.
     """
     if not path.exists() or path.stat().st_size == 0:
@@ -211,52 +218,50 @@ def inspect(path: pathlib.Path) -> int | None:
         raise ConfigError(
             f"{path} is read-only for this user. Make the file and its folder writable (SQLite keeps its log beside it)"
         )
-    db = sqlite3.connect(_uri(path, "ro"), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
-    try:
+    with closing(_read_only(path)) as db:
         version: int = db.execute("PRAGMA user_version").fetchone()[0]
         owner = db.execute("PRAGMA application_id").fetchone()[0]
         tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    finally:
-        db.close()
     if version == 0 and tables == 0:
         return None
     if owner != APPLICATION_ID:
         raise ConfigError(f"{path} is the database of another program. Name another file for the core")
-    if version > len(MIGRATIONS):
+    if version > newest:
         raise ConfigError(
             f"{path} was written by a newer version of this package (schema {version}, this one knows up to "
-            f"{len(MIGRATIONS)}). Upgrade the package, or restore the backup that the upgrade made"
+            f"{newest}). Upgrade the package, or restore the backup that the upgrade made"
         )
     return version
 
 
-def migrate(db: sqlite3.Connection, *, backup_of: pathlib.Path | None = None) -> list[int]:
-    """
-    Bring the schema up to date in one transaction; return the versions that were applied.
+def _read_only(path: pathlib.Path) -> sqlite3.Connection:
+    return sqlite3.connect(_uri(path, "ro"), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
 
-    :param backup_of: the file to copy to ``<name>.v<version>.bak`` before anything changes.
+
+def migrate(db: sqlite3.Connection, migrations: Migrations = MIGRATIONS, *, path: pathlib.Path | None = None) -> None:
     """
-    if backup_of is not None:
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version < len(MIGRATIONS):
-            backup(db, backup_of.with_name(f"{backup_of.name}.v{version}.bak"))
+    Bring the schema up to date, in one transaction.
+
+    :param path: the file of a database that is not in memory: before anything in it changes, what is there is copied to
+        ``<name>.v<version>.bak``.
+    """
+    # Looked at under the lock: another process may have been quicker.
     db.execute("BEGIN IMMEDIATE")
     try:
-        # Read again under the lock: another process may have been quicker.
         version = db.execute("PRAGMA user_version").fetchone()[0]
-        applied = []
-        for number, statements in enumerate(MIGRATIONS[version:], version + 1):
+        if path is not None and 0 < version < len(migrations):
+            with closing(_read_only(path)) as before:
+                backup(before, path.with_name(f"{path.name}.v{version}.bak"))
+        for statements in migrations[version:]:
             for statement in statements:
                 db.execute(statement)
-            db.execute(f"PRAGMA user_version={number}")
-            applied.append(number)
+        db.execute(f"PRAGMA user_version={max(version, len(migrations))}")
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
-    return applied
 
 
 def backup(db: sqlite3.Connection, target: pathlib.Path) -> None:
@@ -264,11 +269,8 @@ def backup(db: sqlite3.Connection, target: pathlib.Path) -> None:
     part = target.with_name(target.name + ".part")
     part.unlink(missing_ok=True)
     os.close(os.open(part, os.O_RDWR | os.O_CREAT, 0o600))
-    copy = sqlite3.connect(part, isolation_level=None)
-    try:
+    with closing(sqlite3.connect(part, isolation_level=None)) as copy:
         db.backup(copy, pages=1000)
-    finally:
-        copy.close()
     part.replace(target)
 
 

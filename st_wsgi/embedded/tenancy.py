@@ -7,8 +7,8 @@ from collections import OrderedDict
 
 import attrs
 
-from st_wsgi.embedded.settings import SETTINGS, CoreSettings
-from st_wsgi.embedded.store import Store
+from .settings import SETTINGS, CoreSettings
+from .store import Store
 
 _CACHED = 4096
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import attrs
 
-from st_wsgi.embedded.fields import dump
-from st_wsgi.embedded.schema import APP_TABLES
+from .fields import dump
+from .schema import APP_TABLES
 
 RECIPE_FACTORS: Mapping[str, tuple[str, ...]] = {
     "emailPassword": ("emailpassword",),

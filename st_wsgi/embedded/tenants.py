@@ -13,11 +13,11 @@ from typing import Any
 
 import attrs
 
-from st_wsgi.embedded import tenantrows, tenants_v1
-from st_wsgi.embedded.call import Call, Route
-from st_wsgi.embedded.fields import Refused, bad
-from st_wsgi.embedded.settings import ALIASES, SETTINGS, CoreSettings, SettingRefused
-from st_wsgi.embedded.tenantrows import TenantRow
+from . import tenantrows, tenants_v1
+from .call import Call, Route
+from .fields import Refused, bad
+from .settings import ALIASES, SETTINGS, CoreSettings, SettingRefused
+from .tenantrows import TenantRow
 
 _ID = re.compile(r"[a-z0-9-]+")
 _FACTOR = re.compile(r"[0-9a-zA-Z_(.)-]+")

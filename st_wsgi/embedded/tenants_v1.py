@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from st_wsgi.embedded import tenantrows
-from st_wsgi.embedded.call import Call
-from st_wsgi.embedded.fields import Body, Refused, bad
-from st_wsgi.embedded.tenantrows import RECIPE_FACTORS, TenantRow
+from . import tenantrows
+from .call import Call
+from .fields import Body, Refused, bad
+from .tenantrows import RECIPE_FACTORS, TenantRow
 
 _SINCE_FACTORS = (5, 1)
 _LOGIN_NAMES = {"emailPassword": "Email password"}

@@ -21,7 +21,7 @@ import attrs
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from st_wsgi.embedded.keys import SigningKey
+from .keys import SigningKey
 
 PROTECTED = (
     "sub",

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from st_wsgi.embedded.fields import dump
+from .fields import dump
 
 EMAIL_LIMIT = 256
 ID_LIMIT = 128

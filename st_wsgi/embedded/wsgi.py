@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl, quote
 
 from werkzeug.http import HTTP_STATUS_CODES
 
-from st_wsgi.embedded.core import EmbeddedCore
-from st_wsgi.embedded.general import TEXT
-from st_wsgi.transport import CoreRequest, CoreResponse, Method
+from ..transport import CoreRequest, CoreResponse, Method
+from .core import EmbeddedCore
+from .general import TEXT
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

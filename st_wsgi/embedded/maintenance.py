@@ -1,0 +1,93 @@
+"""Looking after the file: checking it, copying it, bringing it up to date."""
+
+from __future__ import annotations
+
+import pathlib
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+import attrs
+
+from ..errors import ConfigError
+from . import population
+from .schema import APP_TABLES, MIGRATIONS
+from .store import Store, backup, explain, inspect
+
+
+@attrs.frozen
+class Report:
+    """
+    What a check found.
+
+    :param problems: texts, none when all is well.
+    :param rows: how many there are, by table.
+    """
+
+    schema: int
+    problems: tuple[str, ...]
+    rows: dict[str, int]
+
+    def json(self) -> dict[str, Any]:
+        """Return the report for programs."""
+        return {"ok": not self.problems, "schema": self.schema, "problems": list(self.problems), "rows": self.rows}
+
+
+def check(path: pathlib.Path) -> Report:
+    """
+    Read the whole file and tell whether it is sound, without changing it.
+
+    :raises ConfigError: when there is no such file, or it is not a database of this package.
+    """
+    version = _existing(path)
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            found = [row[0] for row in db.execute("PRAGMA integrity_check(20)")]
+            problems = [] if found == ["ok"] else found
+            rows = {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("apps", *APP_TABLES)}
+        if not problems and version == len(MIGRATIONS):
+            with closing(Store(path)) as store:
+                problems = [f"{number} {what}" for what, number in population.orphans(store).items()]
+    except sqlite3.DatabaseError as error:
+        return Report(version, (explain(error, str(path)),), {})
+    return Report(version, tuple(problems), rows)
+
+
+def copy(path: pathlib.Path, target: pathlib.Path) -> None:
+    """
+    Copy a database, in use or not, to *target*.
+
+    :raises ConfigError: when either is not usable, or *target* is there already.
+    """
+    _existing(path)
+    if target.exists():
+        raise ConfigError(f"{target} is there already: name another file, or move it away")
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            backup(db, target)
+    except (sqlite3.Error, OSError) as error:
+        raise ConfigError(explain(error, f"{path} to {target}")) from error
+
+
+def update(path: pathlib.Path) -> tuple[int | None, int]:
+    """
+    Bring the schema up to date, after a backup; return the version before (None: new file) and after.
+
+    :raises ConfigError: when the file is not usable.
+    """
+    try:
+        before = inspect(path)
+    except sqlite3.Error as error:
+        raise ConfigError(explain(error, str(path))) from error
+    Store(path).close()
+    return before, len(MIGRATIONS)
+
+
+def _existing(path: pathlib.Path) -> int:
+    try:
+        version = inspect(path)
+    except sqlite3.Error as error:
+        raise ConfigError(explain(error, str(path))) from error
+    if version is None:
+        raise ConfigError(f"{path}: there is no database. Name one with --db")
+    return version
