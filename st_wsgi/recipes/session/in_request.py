@@ -124,15 +124,15 @@ def refresh_session(recipe: AnySession, context: RequestContext) -> SessionConta
             recipe.transfer.clear_legacy_cookie(context)
         raise Unauthorised("there is no refresh token in the request")
     method: TransferMethod = "header" if header else "cookie"
-    disable_anti_csrf = method == "header"
-    if method == "cookie" and recipe.transfer.anti_csrf(context) == "VIA_CUSTOM_HEADER":
-        if not context.header("rid"):
-            raise Unauthorised("the request has no rid header, which shows that a script of the website sent it")
-        disable_anti_csrf = True
+    if method == "cookie":
+        try:
+            recipe.transfer.check_csrf_headers(context, every_method=True)
+        except TryRefreshToken as refusal:
+            raise Unauthorised(refusal.detail) from None  # refreshing is what a frontend would do about it
     session = recipe.functions.refresh_session(
         refresh_token=refresh_token,
         anti_csrf_token=context.header(ANTI_CSRF),
-        disable_anti_csrf=disable_anti_csrf,
+        disable_anti_csrf=method == "header" or recipe.transfer.anti_csrf(context) == "VIA_CUSTOM_HEADER",
     )
     _clear_other_transport(recipe, context, method)
     session.attach_to_request_response(context, method)
