@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # What the installed packages depend on: when one of these changes, they are installed again.
 METADATA := setup.cfg pyproject.toml st_verify/pyproject.toml
 
-.PHONY: help demo test lint unit build clean
+.PHONY: help demo test lint unit bench build clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -37,12 +37,16 @@ lint: $(VENV)/.test ## ruff, mypy --strict, import layers
 unit: $(VENV)/.test ## the tests alone; PYTEST_ADDOPTS is handed on
 	@echo "== pytest" && $(BIN)/python -m pytest
 
+bench: ## the benchmarks, beside what one would take instead
+	@$(MAKE) --no-print-directory VENV=$(VENV)-bench $(VENV)-bench/.bench
+	@$(VENV)-bench/bin/python -m benchmarks
+
 build: $(VENV)/.test ## both distributions, into dist/
 	$(BIN)/python -m build --outdir dist st_verify
 	$(BIN)/python -m build --outdir dist .
 
-clean: ## remove the virtual environment and everything that was made
-	rm -rf $(VENV) build dist *.egg-info st_verify/build st_verify/*.egg-info
+clean: ## remove the virtual environments and everything that was made
+	rm -rf $(VENV) $(VENV)-* build dist *.egg-info st_verify/build st_verify/*.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -66,4 +70,9 @@ $(VENV)/.demo: $(VENV)/.python $(METADATA)
 $(VENV)/.test: $(VENV)/.python $(METADATA)
 	@echo "Installing st-verify, st-wsgi and what the tests need (about a minute the first time)"
 	@$(PIP) install --quiet -e ./st_verify -e '.[test]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.python $(METADATA) benchmarks/requirements.txt
+	@echo "Installing st-verify, st-wsgi and what they are measured against"
+	@$(PIP) install --quiet -e ./st_verify -e . -r benchmarks/requirements.txt
 	@touch $@

@@ -26,7 +26,7 @@ st = st_wsgi.init(
     cors=None if WEBSITE == API else Cors(origins=[WEBSITE], whole_app=True),
 )
 app = Flask(__name__)
-app.wsgi_app = st.wrap(app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to put something in front
+app.wsgi_app = st.wrap(app.wsgi_app)  # type: ignore[assignment]  # Flask's own way to put something in front
 
 
 @app.get("/")
