@@ -145,6 +145,8 @@ def _read(response: http.client.HTTPResponse) -> FetchedKeys:
     body = response.read(MAX_DOCUMENT + 1)
     if len(body) > MAX_DOCUMENT:
         raise FetchFailed("document_too_large")
+    if response.length:
+        raise FetchFailed("incomplete")
     cache_control = response.getheader("Cache-Control", "").lower()
     match = _MAX_AGE.search(cache_control)
     if "no-store" in cache_control or "no-cache" in cache_control:
