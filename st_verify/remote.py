@@ -13,6 +13,7 @@ and goes on with the keys it has; only where there are no usable keys does anybo
 from __future__ import annotations
 
 import logging
+import math
 import os
 import random
 import ssl
@@ -280,7 +281,8 @@ class RemoteKeys:
     def _succeeded(self, flight: _Flight, keys: KeySet, max_age: float | None) -> None:
         now = self._monotonic()
         state = self._state
-        period = min(max(self._default_refresh if max_age is None else max_age, self._min_refresh), self._max_refresh)
+        said = self._default_refresh if max_age is None or math.isnan(max_age) else max_age
+        period = min(max(said, self._min_refresh), self._max_refresh)
         second_look = flight.scheduled and state is not None and not state.second_look and now >= state.due
         due = now + (min(_SECOND_LOOK, period) if second_look else period + self._jitter())
         if state is not None and state.keys.keys.keys().isdisjoint(keys.keys):

@@ -195,7 +195,7 @@ def test_retry_after_is_heard_up_to_five_minutes(header: str, seconds: float) ->
         ("MAX-AGE=60", 60),
         ("max-age=-5", None),
         ("max-age=abc", None),
-        ("max-age=" + "9" * 18, 10**18 - 1),
+        ("max-age=" + "9" * 18, 1e18),
         ("max-age=" + "9" * 40, None),
         ("s-max-age=5", None),
         ("no-store", 0),
@@ -206,11 +206,7 @@ def test_retry_after_is_heard_up_to_five_minutes(header: str, seconds: float) ->
 def test_max_age_is_read(header: str, max_age: float | None) -> None:
     """V-202: what it is clamped to is shown where keys are kept."""
     with hostile_server(reply(GOOD, headers=[("Cache-Control", header), ("Age", "99"), ("Date", "never")])) as server:
-        assert (
-            HttpFetcher(server.url)().max_age == pytest.approx(max_age)
-            if max_age
-            else not HttpFetcher(server.url)().max_age
-        )
+        assert HttpFetcher(server.url)().max_age == max_age
 
 
 @pytest.fixture(scope="module")
