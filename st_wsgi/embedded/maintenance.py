@@ -12,7 +12,7 @@ import attrs
 from ..errors import ConfigError
 from . import population
 from .schema import APP_TABLES, MIGRATIONS
-from .store import Store, backup, explain, inspect
+from .store import Store, backup, explain, inspect, read_only
 
 
 @attrs.frozen
@@ -41,7 +41,7 @@ def check(path: pathlib.Path) -> Report:
     """
     version = _existing(path)
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        with closing(read_only(path)) as db:
             found = [row[0] for row in db.execute("PRAGMA integrity_check(20)")]
             problems = [] if found == ["ok"] else found
             rows = {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("apps", *APP_TABLES)}
@@ -62,8 +62,10 @@ def copy(path: pathlib.Path, target: pathlib.Path) -> None:
     _existing(path)
     if target.exists():
         raise ConfigError(f"{target} is there already: name another file, or move it away")
+    if not target.parent.is_dir():
+        raise ConfigError(f"{target}: there is no such folder")
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        with closing(read_only(path)) as db:
             backup(db, target)
     except (sqlite3.Error, OSError) as error:
         raise ConfigError(explain(error, f"{path} to {target}")) from error

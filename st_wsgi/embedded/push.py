@@ -150,7 +150,11 @@ def _push_person(target: Target, person: Person, *, adopt: bool) -> bool | None:
     if len(person.user["loginMethods"]) > 1 or stored is None:
         return None
     tenants = method["tenantIds"] or ["public"]
-    if not adopt and not _is_known(target, person):
+    known = _is_known(target, person)
+    if known and not method["tenantIds"]:
+        # Somebody without a tenant is found by no email; what was pushed of him before is all there is.
+        return False
+    if not known and not adopt:
         _refuse_stranger(target, method["email"], tenants[0])
     body = {"email": method["email"], "passwordHash": stored}
     answer = target.need("POST", "/recipe/user/passwordhash/import", body, tenant=tenants[0])

@@ -353,7 +353,7 @@ class CoreSettings:
     Only what the embedded core reads has an attribute; :meth:`value` knows every name.
     """
 
-    given: Mapping[str, int | float | str | bool | None] = attrs.field(factory=dict)
+    given: Mapping[str, int | float | str | bool | None] = attrs.field(factory=dict, repr=False)
 
     access_token_validity: int = attrs.field(init=False)
     """Milliseconds."""

@@ -218,10 +218,13 @@ def inspect(path: pathlib.Path, *, newest: int = len(MIGRATIONS)) -> int | None:
         raise ConfigError(
             f"{path} is read-only for this user. Make the file and its folder writable (SQLite keeps its log beside it)"
         )
-    with closing(_read_only(path)) as db:
-        version: int = db.execute("PRAGMA user_version").fetchone()[0]
-        owner = db.execute("PRAGMA application_id").fetchone()[0]
-        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    try:
+        version, owner, tables = _head(path, quiet=not _in_use(path))
+    except sqlite3.DatabaseError:
+        # A quiet look takes no lock, and somebody may have begun to write in the middle of it.
+        if not _in_use(path):
+            raise
+        version, owner, tables = _head(path, quiet=False)
     if version == 0 and tables == 0:
         return None
     if owner != APPLICATION_ID:
@@ -234,8 +237,22 @@ def inspect(path: pathlib.Path, *, newest: int = len(MIGRATIONS)) -> int | None:
     return version
 
 
-def _read_only(path: pathlib.Path) -> sqlite3.Connection:
-    return sqlite3.connect(_uri(path, "ro"), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
+def _in_use(path: pathlib.Path) -> bool:
+    log = path.with_name(f"{path.name}-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _head(path: pathlib.Path, *, quiet: bool) -> tuple[int, int, int]:
+    """Return schema version, owner and number of tables; *quiet* does not even leave SQLite's own files beside it."""
+    with closing(read_only(path, "&immutable=1" if quiet else "")) as db:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        owner = db.execute("PRAGMA application_id").fetchone()[0]
+        return version, owner, db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+
+
+def read_only(path: pathlib.Path, options: str = "") -> sqlite3.Connection:
+    """Open a database for reading only."""
+    return sqlite3.connect(_uri(path, "ro") + options, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
 
 
 def migrate(db: sqlite3.Connection, migrations: Migrations = MIGRATIONS, *, path: pathlib.Path | None = None) -> None:
@@ -250,7 +267,7 @@ def migrate(db: sqlite3.Connection, migrations: Migrations = MIGRATIONS, *, path
     try:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if path is not None and 0 < version < len(migrations):
-            with closing(_read_only(path)) as before:
+            with closing(read_only(path)) as before:
                 backup(before, path.with_name(f"{path.name}.v{version}.bak"))
         for statements in migrations[version:]:
             for statement in statements:

@@ -1,0 +1,342 @@
+"""The commands that look after an embedded core."""
+
+from __future__ import annotations
+
+import io
+import json
+import pathlib
+import re
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+import requests
+from contract.client import Caller, OverHTTP, email
+from contract.expectations import AnyOrder, Some
+from contract.test_emailpassword import BCRYPT_HASH, SECRET, sign_up
+from contract.test_sessions import create
+
+from embedded.conftest import QUICK, caller
+from st_wsgi.cli import main
+from st_wsgi.embedded import EmbeddedCore
+from st_wsgi.embedded.server import CoreServer
+from st_wsgi.embedded.wsgi import core_app
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def path(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A file for a core."""
+    return tmp_path / "auth.db"
+
+
+@pytest.fixture
+def app(path: pathlib.Path) -> Iterator[Caller]:
+    """The public app of a core on that file, which commands use at the same time."""
+    with EmbeddedCore(path, settings=QUICK) as core:
+        yield caller(core)
+
+
+@pytest.fixture
+def run(path: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command on that file with --json and return what it printed; a failure returns its error text."""
+
+    def run(*words: object, stdin: str = "", status: int = 0, json_: bool = True) -> Any:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        argv = [*map(str, words), "--db", str(path), "--set", "argon2_memory_kb=64", *(["--json"] if json_ else [])]
+        assert main(argv) == status
+        out, error = capsys.readouterr()
+        if status and not out:
+            return error
+        return json.loads(out) if json_ else out
+
+    return run
+
+
+def test_users(run: Run, path: pathlib.Path) -> None:
+    """A user is created, listed, found by email or id, changed and deleted."""
+    address = email()
+    user = run("user", "create", address, "--password-stdin", stdin="first\n")
+    assert user["emails"] == [address]
+    assert [found["id"] for found in run("user", "list")] == [user["id"]]
+    assert run("user", "list", "--email", "nobody") == []
+    with EmbeddedCore(path, settings=QUICK) as core:
+        session = create(caller(core), user["id"])["session"]["handle"]
+        assert run("user", "sessions", address) == [session]
+        assert run("user", "password", address, "--password-stdin", stdin="second\n") == {
+            "changed": user["id"],
+            "revokedSessions": 1,
+        }
+        caller(core).post("/recipe/signin", email=address, password="second").has()
+        create(caller(core), user["id"])
+        assert len(run("user", "sessions", user["id"], "--revoke")["revoked"]) == 1
+    assert run("user", "roles", address, "--add", "admin", "--add", "editor") == ["admin", "editor"]
+    assert run("user", "roles", user["id"], "--remove", "admin") == ["editor"]
+    assert run("user", "delete", address) == {"deleted": user["id"]}
+    assert run("user", "list") == []
+    assert "there is no user" in run("user", "delete", address, status=1)
+
+
+def test_user_commands_for_people(run: Run) -> None:
+    """Without --json the answers are plain text."""
+    address = email()
+    run("user", "create", address, "--password-stdin", stdin="x\n")
+    assert address in run("user", "list", json_=False)
+    assert run("user", "roles", address, json_=False) == "no roles\n"
+    assert run("user", "sessions", address, json_=False) == "no sessions\n"
+    assert run("user", "sessions", address, "--revoke", json_=False) == "0 sessions ended\n"
+
+
+def test_mistakes(run: Run, path: pathlib.Path) -> None:
+    """What cannot be done is said in a sentence on standard error, without a traceback."""
+    assert "there is no database" in run("user", "list", status=1)
+    assert not path.exists()
+    assert "is not an email" in run("user", "create", "nobody", "--password-stdin", stdin="x\n", status=1)
+    assert "password is empty" in run("user", "create", email(), "--password-stdin", stdin="\n", status=1)
+    address = email()
+    run("user", "create", address, "--password-stdin", stdin="x\n")
+    assert "has an account already" in run("user", "create", address, "--password-stdin", stdin="x\n", status=1)
+    assert "there is no tenant 'ghost'" in run("user", "list", "--tenant", "ghost", status=1)
+    assert "there is no app 'ghost'" in run("export", "--app", "ghost", status=1)
+    assert "write NAME=VALUE" in run("user", "list", "--set", "x", status=1)
+    assert "Invalid config key" in run("user", "list", "--set", "xyzzy=1", status=1)
+    with pytest.raises(SystemExit) as caught:
+        main(["user"])
+    assert caught.value.code == 2
+
+
+def test_many_users(run: Run, app: Caller) -> None:
+    """A listing follows the pages up to its limit, the newest first."""
+    users = [sign_up(app)["id"] for _ in range(5)]
+    assert {user["id"] for user in run("user", "list")} == set(users)
+    assert len(run("user", "list", "--limit", "3")) == 3
+
+
+def test_keys_do_not_lock_the_owner_out(run: Run, app: Caller) -> None:
+    """Whoever has the file needs no API key."""
+    app.put("/recipe/multitenancy/app/v2", appId="a", coreConfig={"api_keys": "k" * 20}).has()
+    user = run("user", "create", email(), "--password-stdin", "--app", "a", stdin="x\n")
+    assert [found["id"] for found in run("user", "list", "--app", "a")] == [user["id"]]
+
+
+def test_check(run: Run, app: Caller, path: pathlib.Path) -> None:
+    """A sound file is reported with its rows."""
+    sign_up(app)
+    report = run("db", "check")
+    assert report["ok"] is True
+    assert report["rows"]["login_methods"] == 1
+    assert "sound" in run("db", "check", json_=False)
+
+
+def test_check_finds_damage(run: Run, app: Caller, path: pathlib.Path) -> None:
+    """Rows that contradict each other are found, and damaged pages are."""
+    sign_up(app)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("DELETE FROM login_methods")
+        db.commit()
+    report = run("db", "check", status=1)
+    assert report["problems"] == ["1 login methods of tenants without their user"]
+    for _ in range(60):
+        sign_up(app)
+    app.wire._core.close()  # type: ignore[attr-defined]  # closing writes the log back into the file
+    data = bytearray(path.read_bytes())
+    data[-4096 * 12 :] = b"\xff" * 4096 * 12
+    path.write_bytes(data)
+    report = run("db", "check", status=1)
+    assert report["ok"] is False
+    assert "NOT sound" in run("db", "check", status=1, json_=False)
+
+
+def test_backup(run: Run, app: Caller, path: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """A copy of a database in use is complete, and never written over another file."""
+    user = sign_up(app)
+    target = tmp_path / "copy.db"
+    assert run("db", "backup", target) == {"backup": str(target)}
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    with EmbeddedCore(target, settings=QUICK) as core:
+        caller(core).get("/user/id", userId=user["id"]).has()
+    assert "is there already" in run("db", "backup", target, status=1)
+    assert "folder" in run("db", "backup", tmp_path / "none" / "x.db", status=1)
+
+
+def test_migrate(run: Run, path: pathlib.Path) -> None:
+    """Migrating makes the file, and does nothing when it is up to date."""
+    assert run("db", "migrate")["before"] is None
+    assert path.exists()
+    again = run("db", "migrate")
+    assert again["before"] == again["after"]
+    assert "schema" in run("db", "migrate", json_=False)
+
+
+def test_export(
+    run: Run, app: Caller, path: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Everybody is exported with all that is kept; secrets only on request, and to a file of one's own."""
+    population(app)
+    argv = ["export", "--db", str(path), "--set", "argon2_memory_kb=64"]
+    assert main(argv) == 0
+    text = capsys.readouterr().out
+    assert "$argon2" not in text
+    assert "$2a$" not in text
+    assert "client-secret" not in text
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert {line["type"] for line in lines} == {"tenant", "role", "user"}
+    target = tmp_path / "all.jsonl"
+    assert run("export", "--secrets", "--out", target)["lines"] == len(lines)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    everything = target.read_text()
+    assert "$argon2" in everything
+    assert BCRYPT_HASH in everything
+    assert "client-secret" in everything
+    assert "exists" in run("export", "--out", target, status=1)
+
+
+def population(app: Caller) -> dict[str, dict[str, Any]]:
+    """Make people of all kinds and return them by name."""
+    app.put("/recipe/multitenancy/tenant/v2", tenantId="t1", firstFactors=["emailpassword"]).has()
+    app.below("t1").put(
+        "/recipe/multitenancy/config/thirdparty",
+        config={"thirdPartyId": "google", "clients": [{"clientId": "i", "clientSecret": "client-secret"}]},
+    ).has()
+    app.put("/recipe/role", role="admin", permissions=["read", "write"]).has()
+    people = {name: sign_up(app, f"{name}@example.com") for name in ("plain", "mapped", "both", "nowhere")}
+    people["imported"] = app.post(
+        "/recipe/user/passwordhash/import", email="imported@example.com", passwordHash=BCRYPT_HASH
+    ).body["user"]
+    people["elsewhere"] = sign_up(app.below("t1"), "elsewhere@example.com")
+    mapping = {"externalUserId": "ext-1", "externalUserIdInfo": "old system"}
+    app.post("/recipe/userid/map", superTokensUserId=people["mapped"]["id"], **mapping).says("OK")
+    app.below("t1").post("/recipe/multitenancy/tenant/user", recipeUserId=people["both"]["id"]).has()
+    app.post("/recipe/multitenancy/tenant/user/remove", recipeUserId=people["nowhere"]["id"]).has()
+    token = app.post("/recipe/user/email/verify/token", userId="ext-1", email="mapped@example.com").body["token"]
+    app.post("/recipe/user/email/verify", method="token", token=token).has()
+    app.put("/recipe/user/role", userId="ext-1", role="admin").has()
+    app.below("t1").put("/recipe/user/role", userId=people["both"]["id"], role="admin").has()
+    app.put("/recipe/user/metadata", userId="ext-1", metadataUpdate={"a": {"b": None}}).has()
+    return people
+
+
+@pytest.fixture
+def other() -> Iterator[Caller]:
+    """Another core, over HTTP and with a key, to push to."""
+    with EmbeddedCore(settings={**QUICK, "api_keys": "k" * 20}) as core:
+        server = CoreServer(core_app(core), host="127.0.0.1", port=0)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        wire = OverHTTP(server.address)
+        yield Caller(wire, headers={"cdi-version": "5.4", "api-key": "k" * 20})
+        wire.close()
+        server.stop()
+        thread.join()
+
+
+def pushing(other: Caller, *more: str) -> tuple[str, ...]:
+    """Return the words of a push to a core."""
+    assert isinstance(other.wire, OverHTTP)
+    return ("push", "--to", other.wire.url, "--api-key", "k" * 20, *more)
+
+
+def test_push(run: Run, app: Caller, other: Caller) -> None:
+    """Everybody arrives with password, id, tenants, verification, roles and metadata; again, nothing happens."""
+    people = population(app)
+    assert run(*pushing(other)) == {"pushed": 6, "created": 6, "total": 6, "missing": []}
+    for again in range(2):
+        for name in ("plain", "both"):
+            found = other.post("/recipe/signin", email=f"{name}@example.com", password=SECRET).has()["user"]
+            assert found["id"] == people[name]["id"]
+        other.post("/recipe/signin", email="imported@example.com", password="U*U").has()
+        other.below("t1").post("/recipe/signin", email="elsewhere@example.com", password=SECRET).has()
+        mapped = other.post("/recipe/signin", email="mapped@example.com", password=SECRET).has()["user"]
+        assert (mapped["id"], mapped["loginMethods"][0]["verified"]) == ("ext-1", True)
+        other.get("/recipe/userid/map", userId="ext-1").has(externalUserIdInfo="old system")
+        other.get("/recipe/user/roles", userId="ext-1").says("OK", roles=["admin"])
+        other.below("t1").get("/recipe/user/roles", userId=people["both"]["id"]).says("OK", roles=["admin"])
+        other.get("/recipe/role/permissions", role="admin").says("OK", permissions=AnyOrder("read", "write"))
+        other.get("/recipe/user/metadata", userId="ext-1").says("OK", metadata={"a": {"b": None}})
+        nobody_there = Some("user of no tenant", lambda user: user["tenantIds"] == [])
+        other.get("/user/id", userId=people["nowhere"]["id"]).has(user=nobody_there)
+        other.below("t1").get("/recipe/multitenancy/tenant/v2").has(firstFactors=["emailpassword"])
+        if not again:
+            assert run(*pushing(other))["created"] == 0
+
+
+def test_push_goes_on_where_it_broke_off(run: Run, app: Caller, other: Caller) -> None:
+    """A user who cannot be pushed stops it with his id; what is behind can be pushed after him."""
+    people = sorted(sign_up(app)["id"] for _ in range(4))
+    stranger = app.get("/user/id", userId=people[1]).body["user"]["emails"][0]
+    other.post("/recipe/signup", email=stranger, password="another").has()
+    error = run(*pushing(other), status=1)
+    assert f"user {people[1]}: the email has an account over there already" in error
+    other.post("/recipe/signin", email=stranger, password="another").has()
+    rest = run(*pushing(other, "--after", people[1]), status=1)
+    assert rest == {"pushed": 2, "created": 2, "total": 4, "missing": [people[1]]}
+    assert run(*pushing(other, "--adopt")) == {"pushed": 4, "created": 0, "total": 4, "missing": []}
+    other.post("/recipe/signin", email=stranger, password=SECRET).has()
+
+
+def test_push_to_what_is_no_core(run: Run, app: Caller, other: Caller) -> None:
+    """A wrong key and an address where nobody answers are said in a sentence."""
+    assert isinstance(other.wire, OverHTTP)
+    refused = run("push", "--to", other.wire.url, "--api-key", "wrong", status=1)
+    assert "401" in refused
+    assert "k" * 20 not in refused
+    assert "127.0.0.1:9" in run("push", "--to", "http://127.0.0.1:9", status=1)
+
+
+def test_serving(path: pathlib.Path) -> None:
+    """core serve says where it listens, answers, and stops on SIGTERM."""
+    words = [
+        "core",
+        "serve",
+        "--db",
+        str(path),
+        "--port",
+        "0",
+        "--api-key",
+        "k" * 20,
+        "--set",
+        "access_token_validity=9",
+    ]
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "st_wsgi", *words], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as server:
+        assert server.stdout is not None
+        try:
+            line = server.stdout.readline()
+            found = re.fullmatch(r"core of (.*) on (http://127\.0\.0\.1:\d+)\n", line)
+            assert found is not None, line
+            assert found[1] == str(path)
+            with requests.Session() as session:
+                assert session.get(f"{found[2]}/hello", timeout=10).text == "Hello\n"
+                assert session.get(f"{found[2]}/apiversion", timeout=10).status_code == 401
+                answer = session.post(
+                    f"{found[2]}/recipe/session",
+                    json={"userId": "u", "enableAntiCsrf": False, "userDataInJWT": {}, "userDataInDatabase": {}},
+                    headers={"api-key": "k" * 20},
+                    timeout=10,
+                ).json()
+                assert answer["accessToken"]["expiry"] - answer["accessToken"]["createdTime"] == 9000
+        finally:
+            server.send_signal(signal.SIGTERM)
+        assert server.stdout.readline() == "core stopped\n"
+        assert server.wait(20) == 0
+    assert path.exists()
+
+
+def test_serving_where_it_cannot(run: Run, tmp_path: pathlib.Path) -> None:
+    """A port that is taken, and a key that is too short, are said in a sentence."""
+    assert "too short" in run("core", "serve", "--api-key", "short", status=1)
+    with EmbeddedCore() as core:
+        server = CoreServer(core_app(core), host="127.0.0.1", port=0)
+        assert "in use" in run("core", "serve", "--port", server.server_address[1], status=1)
+        server.server_close()

@@ -1,0 +1,191 @@
+"""Several processes, threads and greenlets on one file, and processes that die."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from contract.client import Caller, email, fresh
+from contract.test_emailpassword import sign_up
+from contract.test_sessions import create, refresh
+
+from embedded.conftest import caller
+from st_wsgi.embedded import EmbeddedCore, maintenance
+
+HERE = pathlib.Path(__file__).parent
+ROOT = HERE.parents[1]
+
+WRITERS = 4
+ROUNDS = 2
+ACKNOWLEDGED = 40
+
+
+def run(program: str, *arguments: object) -> str:
+    """Run a program of this folder to its end and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", HERE / program, *map(str, arguments)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_fork_opens_connections_of_its_own(tmp_path: pathlib.Path) -> None:
+    """Parent and child go on with the same file after a fork."""
+    assert run("fork_program.py", tmp_path / "auth.db").splitlines() == [
+        "child ['before', 'child']",
+        "parent ['before', 'child', 'parent']",
+    ]
+
+
+def test_memory_is_not_shared_by_a_fork() -> None:
+    """A core in memory tells a forked child to use a file; the parent is not disturbed."""
+    child, parent = run("fork_program.py").splitlines()
+    assert "in memory cannot be shared by processes" in child
+    assert "sqlite:///auth.db" in child
+    assert parent == "parent ['before', 'parent']"
+
+
+def test_hashing_does_not_stop_other_greenlets(tmp_path: pathlib.Path) -> None:
+    """Under gevent, others run while passwords are hashed, and all greenlets share one connection."""
+    statuses, rest = run("greenlet_program.py", tmp_path / "auth.db").splitlines()
+    counted, connections = map(int, rest.split())
+    assert statuses == str(["OK"] * 4)
+    assert counted >= 10
+    assert connections == 1
+
+
+def test_what_was_acknowledged_survives_kill_9(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path) -> None:
+    """Four processes write and are killed without warning, again and again; nothing that was answered is lost."""
+    path = tmp_path / "auth.db"
+    said: list[dict[str, str]] = []
+    for _ in range(ROUNDS):
+        writers = [
+            subprocess.Popen(
+                [sys.executable, HERE / "writer_program.py", path],
+                stdout=subprocess.PIPE,
+                text=True,
+                cwd=ROOT,
+                env={"PYTHONPATH": str(ROOT)},
+            )
+            for _ in range(WRITERS)
+        ]
+        # Some are killed early, in the middle of other processes' writes, some late.
+        for position, writer in enumerate(writers):
+            assert writer.stdout is not None
+            for _ in range(ACKNOWLEDGED // (1 + position)):
+                line = writer.stdout.readline()
+                assert line, "a writer failed"
+                said.append(json.loads(line))
+            writer.send_signal(signal.SIGKILL)
+            # What was printed before the signal took effect was acknowledged too.
+            said += [json.loads(line) for line in writer.stdout.read().splitlines() if line.endswith("}")]
+            writer.stdout.close()
+            writer.wait()
+    report = maintenance.check(path)
+    assert report.problems == ()
+    app = caller(make_core(path))
+    for acknowledged in said:
+        if "user" in acknowledged:
+            app.get("/user/id", userId=acknowledged["user"]).has()
+        elif "role" in acknowledged:
+            app.get("/recipe/user/roles", userId=acknowledged["of"]).says("OK", roles=[acknowledged["role"]])
+    assert len({line["user"] for line in said if "user" in line}) >= ROUNDS * WRITERS
+    _check_rotations(app, [line for line in said if "current" in line])
+
+
+def _check_rotations(app: Caller, said: list[dict[str, str]]) -> None:
+    """Each writer's last child is good, and a token that was replaced by a later one before the crash is stolen."""
+    parents = {line["current"]: line["child"] for line in said}
+    assert parents
+    for parent, child in parents.items():
+        if child not in parents:
+            assert refresh(app, child).body["status"] in ("OK", "TOKEN_THEFT_DETECTED")
+            continue
+        assert refresh(app, parent).body["status"] == "TOKEN_THEFT_DETECTED"
+
+
+def test_processes_and_threads_write_at_the_same_time(
+    make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path
+) -> None:
+    """Two cores on one file, four threads each: every write succeeds, none finds the file locked."""
+    path = tmp_path / "auth.db"
+    cores = [make_core(path), make_core(path)]
+    errors: list[Any] = []
+
+    def work(app: Caller) -> None:
+        try:
+            for _ in range(10):
+                session = create(app, fresh("user"))
+                refresh(app, session["refreshToken"]["token"]).has()
+                app.put("/recipe/role", role=fresh("role")).has(createdNewRole=True)
+        except BaseException as error:
+            errors.append(error)
+            raise
+
+    threads = [threading.Thread(target=work, args=(caller(core),)) for core in cores for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+    assert len(caller(cores[0]).get("/recipe/roles").body["roles"]) == 80
+
+
+def test_one_email_is_one_account_whoever_asks_first(
+    make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path
+) -> None:
+    """The same sign-up in two processes' cores makes one user."""
+    path = tmp_path / "auth.db"
+    apps = [caller(make_core(path)) for _ in range(2)]
+    barrier = threading.Barrier(2)
+    address, statuses = email(), []
+
+    def work(app: Caller) -> None:
+        barrier.wait(10)
+        statuses.append(app.post("/recipe/signup", email=address, password="secret").body["status"])
+
+    threads = [threading.Thread(target=work, args=(app,)) for app in apps]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(statuses) == ["EMAIL_ALREADY_EXISTS_ERROR", "OK"]
+
+
+def test_parallel_refreshes_of_one_token(app: Caller) -> None:
+    """Requests of one browser that refresh at the same time all get a child, and any of them goes on."""
+    token = create(app, "user")["refreshToken"]["token"]
+    answers: list[Any] = []
+    threads = [threading.Thread(target=lambda: answers.append(refresh(app, token).body)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [answer["status"] for answer in answers] == ["OK"] * 8
+    refresh(app, answers[3]["refreshToken"]["token"]).has()
+    assert refresh(app, answers[4]["refreshToken"]["token"]).body["status"] == "TOKEN_THEFT_DETECTED"
+
+
+def test_bodies_belong_to_the_caller(app: Caller) -> None:
+    """Changing an answer, or what was sent, changes nothing in the core."""
+    metadata = {"a": {"b": 1}}
+    answer = app.put("/recipe/user/metadata", userId="u", metadataUpdate=metadata).has()
+    metadata["a"]["b"] = answer["metadata"]["a"]["b"] = 2
+    app.get("/recipe/user/metadata", userId="u").says("OK", metadata={"a": {"b": 1}})
+    payload = {"c": [1]}
+    session = create(app, "u", userDataInJWT=payload)["session"]
+    payload["c"].append(2)
+    assert session["userDataInJWT"] == {"c": [1]}
+    assert sign_up(app)["tenantIds"] is not sign_up(app)["tenantIds"]

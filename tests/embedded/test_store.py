@@ -1,0 +1,297 @@
+"""The file: made once, migrated forward, refused untouched when it cannot be used."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+from contract.client import email
+from contract.test_emailpassword import sign_up
+from contract.test_sessions import create
+
+from embedded.conftest import QUICK, caller
+from st_wsgi.embedded import EmbeddedCore
+from st_wsgi.embedded.schema import APP_TABLES, MIGRATIONS
+from st_wsgi.embedded.store import Store
+from st_wsgi.errors import ConfigError, CoreUnavailable
+
+
+def contents(path: pathlib.Path) -> dict[str, bytes]:
+    """Return every file beside *path*, to see that nothing was touched."""
+    return {found.name: found.read_bytes() for found in path.parent.iterdir() if found.is_file()}
+
+
+def test_users_outlive_the_process(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path) -> None:
+    """What was answered is in the file, for the next core that opens it."""
+    path = tmp_path / "folder" / "auth.db"
+    address = email()
+    user = sign_up(caller(make_core(path)), address)
+    again = caller(make_core(path))
+    again.get("/user/id", userId=user["id"]).says("OK", user=user)
+
+
+def test_a_new_file_is_its_owners(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path) -> None:
+    """Nobody else may read the hashes and keys; the log of the writes has the same mode."""
+    path = tmp_path / "auth.db"
+    core = make_core(path)
+    sign_up(caller(core))
+    for found in tmp_path.iterdir():
+        assert stat.S_IMODE(found.stat().st_mode) == 0o600
+    with core.engine.store.read() as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert db.execute("PRAGMA synchronous").fetchone() == (1,)
+        assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+
+
+def test_opening_twice_changes_nothing(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path) -> None:
+    """A file that is up to date is not written to by being opened, and no backup is made."""
+    path = tmp_path / "auth.db"
+    make_core(path).close()
+    before = contents(path)
+    make_core(path).close()
+    assert contents(path) == before
+    assert list(before) == ["auth.db"]
+
+
+NEXT = (*MIGRATIONS, ("CREATE TABLE extra (x INTEGER)", "INSERT INTO extra VALUES (1)"))
+
+
+def test_migrating_makes_a_backup_first(tmp_path: pathlib.Path) -> None:
+    """An older file is copied, then brought forward in one step; the next opening does nothing more."""
+    path = tmp_path / "auth.db"
+    with EmbeddedCore(path, settings=QUICK) as core:
+        user = sign_up(caller(core))
+    for _ in range(2):
+        with closing(Store(path, migrations=NEXT)) as store, store.read() as db:
+            assert db.execute("SELECT x FROM extra").fetchall() == [(1,)]
+            assert db.execute("PRAGMA user_version").fetchone() == (len(NEXT),)
+    saved = tmp_path / f"auth.db.v{len(MIGRATIONS)}.bak"
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["auth.db", saved.name]
+    assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+    with EmbeddedCore(saved, settings=QUICK) as core:
+        caller(core).get("/user/id", userId=user["id"]).says("OK", user=user)
+
+
+def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: pathlib.Path) -> None:
+    """All of a migration happens, or nothing."""
+    path = tmp_path / "auth.db"
+    Store(path).close()
+    broken = (*MIGRATIONS, ("CREATE TABLE extra (x INTEGER)", "NONSENSE"))
+    with pytest.raises(ConfigError, match="syntax error"):
+        Store(path, migrations=broken)
+    with closing(Store(path)) as store, store.read() as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+        assert db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'extra'").fetchone() == (0,)
+
+
+def test_a_newer_file_is_not_touched(tmp_path: pathlib.Path) -> None:
+    """A file of a later version is refused with the remedy, its unfinished log included."""
+    path = tmp_path / "auth.db"
+    with closing(Store(path, migrations=NEXT)) as store:
+        with store.write() as db:
+            db.execute("INSERT INTO extra VALUES (2)")
+        before = contents(path)
+        assert before["auth.db-wal"]
+        with pytest.raises(ConfigError, match=r"newer version.*Upgrade the package"):
+            Store(path)
+        after = contents(path)
+        assert {name: after[name] for name in ("auth.db", "auth.db-wal")} == {
+            name: before[name] for name in ("auth.db", "auth.db-wal")
+        }
+
+
+def test_what_is_no_database_is_not_touched(tmp_path: pathlib.Path) -> None:
+    """A file of another kind is refused."""
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes, long enough to be mistaken for something")
+    before = contents(path)
+    with pytest.raises(ConfigError, match=r"notes\.txt is not a SQLite database"):
+        Store(path)
+    assert contents(path) == before
+
+
+def test_another_programs_database_is_not_touched(tmp_path: pathlib.Path) -> None:
+    """A database with other tables is refused."""
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE theirs (x)")
+        db.commit()
+    before = contents(path)
+    with pytest.raises(ConfigError, match="database of another program"):
+        Store(path)
+    assert contents(path) == before
+
+
+def test_a_damaged_file_is_not_touched(tmp_path: pathlib.Path) -> None:
+    """A file whose first page is gone is refused, with what to do."""
+    path = tmp_path / "auth.db"
+    Store(path).close()
+    data = bytearray(path.read_bytes())
+    data[100:4096] = b"\xff" * 3996
+    path.write_bytes(data)
+    before = contents(path)
+    with pytest.raises(ConfigError, match=r"db check.*backup"):
+        Store(path)
+    assert contents(path) == before
+
+
+def test_damage_found_later(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path) -> None:
+    """Damage that only a call meets is a 500 that names the file and the remedy."""
+    path = tmp_path / "auth.db"
+    with EmbeddedCore(path, settings=QUICK) as core:
+        app = caller(core)
+        for _ in range(60):
+            sign_up(app)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 4096 // 2 * 4096
+    data[middle:] = b"\xff" * (len(data) - middle)
+    path.write_bytes(data)
+    answer = caller(make_core(path)).get("/users", limit="100")
+    assert answer.status == 500
+    assert "is damaged" in answer.body
+    assert "db check" in answer.body
+
+
+def test_a_full_disk(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path) -> None:
+    """When there is no room, a write is refused as a whole, reads go on, and writes too once there is room."""
+    path = tmp_path / "auth.db"
+    core = make_core(path)
+    app = caller(core)
+    create(app, "user")
+    with core.engine.store.read() as db:
+        pages = db.execute("PRAGMA page_count").fetchone()[0]
+        db.execute(f"PRAGMA max_page_count={pages}")
+    body = {
+        "userId": "user",
+        "enableAntiCsrf": False,
+        "userDataInJWT": {},
+        "userDataInDatabase": {"x": "y" * 100_000},
+    }
+    answer = app.post("/recipe/session", **body)
+    assert answer.status == 500
+    assert "the disk is full" in answer.body
+    assert len(app.get("/recipe/session/user", userId="user").body["sessionHandles"]) == 1
+    with core.engine.store.read() as db:
+        db.execute("PRAGMA max_page_count=1000000")
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    app.post("/recipe/session", **body).has()
+
+
+READ_ONLY = """
+import os, sys
+from st_wsgi.embedded.store import Store
+from st_wsgi.errors import ConfigError
+if os.geteuid() == 0:
+    os.setuid(65534)
+try:
+    Store(sys.argv[1])
+except ConfigError as error:
+    print(error)
+"""
+
+
+def test_a_read_only_file(tmp_path: pathlib.Path) -> None:
+    """A file or folder that may not be written is refused with the remedy."""
+    path = tmp_path / "auth.db"
+    Store(path).close()
+    for found in (path, tmp_path):
+        found.chmod(0o444 if found is path else 0o555)
+    # For root nothing is read-only: the program then becomes nobody, who must be able to reach the file.
+    for folder in [*tmp_path.parents][:3] if os.geteuid() == 0 else []:
+        folder.chmod(folder.stat().st_mode | 0o055)
+    program = subprocess.run(
+        [sys.executable, "-c", READ_ONLY, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        cwd=pathlib.Path(__file__).parents[2],
+    )
+    tmp_path.chmod(0o755)
+    assert "auth.db" in program.stdout
+    assert "writable" in program.stdout
+
+
+def test_a_folder_is_no_file(tmp_path: pathlib.Path) -> None:
+    """A path that is a folder is refused, not a traceback."""
+    with pytest.raises(ConfigError, match=str(tmp_path)):
+        Store(tmp_path)
+
+
+def test_a_closed_core_says_so(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path) -> None:
+    """After closing, calls are refused, and closing again is fine."""
+    for core in (make_core(), make_core(tmp_path / "auth.db")):
+        app = caller(core)
+        app.get("/recipe/roles").has()
+        core.close()
+        core.close()
+        with pytest.raises(CoreUnavailable, match="was closed"):
+            app.get("/recipe/roles")
+
+
+def test_connections_are_reused(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path) -> None:
+    """One call after the other uses one connection, none before the first."""
+    core = make_core(tmp_path / "auth.db")
+    store = core.engine.store
+    assert len(store._idle) == 0
+    app = caller(core)
+    for _ in range(3):
+        sign_up(app)
+    assert len(store._idle) == 1
+
+
+def test_a_call_that_fails_gives_its_connection_back(make_core: Callable[..., EmbeddedCore]) -> None:
+    """An exception inside a transaction rolls it back and leaves the store usable."""
+    core = make_core()
+    with pytest.raises(ZeroDivisionError), core.engine.store.write() as db:
+        db.execute("INSERT INTO roles VALUES (1, 'role')")
+        raise ZeroDivisionError
+    caller(core).get("/recipe/roles").says("OK", roles=[])
+
+
+def test_every_table_of_an_app_goes_with_it(core: EmbeddedCore) -> None:
+    """No table with rows of apps is forgotten when an app is removed."""
+    with core.engine.store.read() as db:
+        tables = {
+            name
+            for (name,) in db.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            )
+            if any(column[1] == "app" for column in db.execute(f"PRAGMA table_info({name})"))
+        }
+    assert tables == {*APP_TABLES, "apps"}
+
+
+HOT = {
+    "a session by handle": "SELECT * FROM sessions WHERE app = 1 AND handle = 'x'",
+    "sessions of a user": "SELECT handle FROM sessions WHERE app = 1 AND user_id = 'x' AND expires_at >= 5",
+    "expired sessions": "SELECT app, handle FROM sessions WHERE expires_at < 5 LIMIT 64",
+    "a user by email": "SELECT m.user_id FROM method_tenants t JOIN login_methods m USING (app, user_id)"
+    " WHERE t.app = 1 AND t.tenant_id = 'public' AND t.email = 'x' AND t.recipe_id = 'emailpassword'",
+    "a group's login methods": "SELECT * FROM login_methods WHERE app = 1 AND primary_user_id = 'x'",
+    "the newest users": "SELECT DISTINCT group_time_joined, primary_user_id FROM method_tenants WHERE app = 1 AND"
+    " tenant_id = 'public' ORDER BY group_time_joined DESC, primary_user_id DESC LIMIT 101",
+    "the oldest users": "SELECT DISTINCT group_time_joined, primary_user_id FROM method_tenants WHERE app = 1 AND"
+    " tenant_id = 'public' AND group_time_joined >= 5 AND (group_time_joined > 5 OR primary_user_id <= 'x')"
+    " ORDER BY group_time_joined ASC, primary_user_id DESC LIMIT 101",
+    "active users": "SELECT count(*) FROM last_active WHERE app = 1 AND last_active >= 5",
+    "an external id": "SELECT user_id FROM user_id_mappings WHERE app = 1 AND external_user_id = 'x'",
+    "roles of a user": "SELECT role FROM user_roles WHERE app = 1 AND tenant_id = 'public' AND user_id = 'x'",
+    "users of a role": "SELECT user_id FROM user_roles WHERE app = 1 AND role = 'x' AND tenant_id = 'public'",
+}
+
+
+@pytest.mark.parametrize("query", HOT.values(), ids=HOT)
+def test_queries_stay_flat(core: EmbeddedCore, query: str) -> None:
+    """What is asked all the time is answered from an index, without scanning or sorting, however many rows."""
+    with core.engine.store.read() as db:
+        plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {query}")]
+    assert plan
+    assert not [step for step in plan if step.startswith("SCAN") or "FOR ORDER BY" in step], plan
