@@ -8,7 +8,7 @@ Every exception that this package raises.
     ├─ CoreError                             the core did not do what was asked
     │  ├─ CoreUnavailable (answerable, 503)  no host gave an answer
     │  ├─ CoreRefused                        an HTTP status of 400 and above
-   │  │  └─ TenantUnknown                   there is no such tenant
+    │  │  └─ TenantUnknown                   there is no such tenant
     │  ├─ CoreTooOld                         no common CDI version
     │  └─ CoreAnswerInvalid                  a 200 whose body is not what the protocol says
     └─ Answerable (werkzeug HTTPException)   knows how to become a response
