@@ -117,7 +117,10 @@ def test_a_flood_of_unknown_kids_gets_the_budget_and_no_more() -> None:
 
 
 def test_ten_thousand_random_kids() -> None:
-    """V-212: all different, all plausible."""
+    """
+    V-212: all different, all plausible. Each is looked at as closely as the rule on foreign issuers asks (header and
+    payload are parsed), which costs about what one signature check does, and not the ten microseconds of the rule.
+    """
     bench = Bench()
     _, body, signature = GOOD.split(".")
     for i in range(10_000):
