@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,10 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 from sdks.installs import missing, once_is_enough
 
-from browser.sites import Site, built_page, site
+from browser.sites import CHEAP_HASHES, Site, built_page, site
 from browser.visitor import Visitor, visiting
 
 HERE = Path(__file__).parent
@@ -26,7 +27,7 @@ CHROMIUM_FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--host-resolver-rules=MAP *.shop.test 127.0.0.1",
+    "--host-resolver-rules=MAP *.test 127.0.0.1",
 ]
 
 
@@ -35,15 +36,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """One Chromium for all tests."""
-    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if executable is None:
+def executable() -> str:
+    """The path of Chromium."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
         missing("Chromium (on Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
+    return found
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright, executable: str) -> Iterator[Browser]:
+    """One Chromium for all tests."""
+    with playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +78,7 @@ def sites(page_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         def get(origins: str, *, token_seconds: int = 3600) -> Site:
             if (origins, token_seconds) not in started:
                 folder = tmp_path_factory.mktemp("site")
-                core = f"sqlite:///{folder}/auth.db?access_token_validity={token_seconds}"
+                core = f"sqlite:///{folder}/auth.db?{CHEAP_HASHES}&access_token_validity={token_seconds}"
                 made = site(origins=origins, core=core, page=page_folder, log=folder / "server.log")
                 started[origins, token_seconds] = stack.enter_context(made)
             return started[origins, token_seconds]
@@ -77,6 +88,19 @@ def sites(page_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture
 def visitor(chromium: Browser) -> Iterator[Visitor]:
-    """A person with a fresh browser profile."""
-    with visiting(chromium) as person:
+    """A person with a fresh browser profile, of the kind that private windows have."""
+    with chromium.new_context() as context, visiting(context) as person:
+        yield person
+
+
+@pytest.fixture
+def everyday_visitor(playwright: Playwright, executable: str, tmp_path: Path) -> Iterator[Visitor]:
+    """A person with an ordinary profile that takes cookies of other sites too, which private windows refuse."""
+    preferences = tmp_path / "profile" / "Default" / "Preferences"
+    preferences.parent.mkdir(parents=True)
+    preferences.write_text(json.dumps({"profile": {"block_third_party_cookies": False, "cookie_controls_mode": 0}}))
+    profile = playwright.chromium.launch_persistent_context(
+        tmp_path / "profile", executable_path=executable, args=CHROMIUM_FLAGS, ignore_https_errors=True
+    )
+    with profile as context, visiting(context) as person:
         yield person

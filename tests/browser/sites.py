@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import http.server
 import shutil
+import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from urllib.parse import urlencode
 
 from attrs import frozen
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 from sdks.installs import node_packages
 from sdks.processes import ROOT, free_port, serving
 
 HERE = Path(__file__).parent
+
+#: The core setting that lets passwords be hashed with little work.
+CHEAP_HASHES = "argon2_memory_kb=64"
+
 EXAMPLE = ROOT / "examples" / "flask_app.py"
 
 
@@ -47,6 +57,7 @@ def built_page(folder: Path) -> Path:
         check=True,
     )
     shutil.copy(HERE / "page.html", folder / "page.html")
+    (folder / "foreign.html").write_text("<!doctype html><title>A page that has nothing to do with us</title>")
     return folder
 
 
@@ -56,18 +67,60 @@ class _PageHandler(http.server.SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def page_server(folder: Path) -> Iterator[str]:
-    """Serve the built page on a port of its own; gives the origin."""
+def page_server(folder: Path, certificate: Path | None = None) -> Iterator[int]:
+    """Serve the built page on a port of its own, which it gives; over TLS with the certificate and key of a file."""
 
     def handler(*args: object) -> _PageHandler:
         return _PageHandler(*args, directory=str(folder))  # type: ignore[arg-type]  # passed through
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        if certificate is not None:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(certificate)
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield server.server_port
         server.shutdown()
         thread.join()
+
+
+def self_signed(folder: Path) -> Path:
+    """A certificate for every host below ``.test`` that the tests use, with its key, in one file."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
+    now = datetime.now(timezone.utc)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("*.test")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "certificate.pem"
+    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(key.private_bytes(*plain) + certificate.public_bytes(serialization.Encoding.PEM))
+    return file
+
+
+@contextmanager
+def session_app(
+    *, port: int, api: str, websites: Sequence[str], core: str, log: Path, **more: str | Path | None
+) -> Iterator[None]:
+    """Serve ``session_app.py`` under gunicorn. ``more``: ``certificate`` for TLS, ``cookie_domain`` for the app."""
+    env = {"API": api, "WEBSITES": " ".join(websites), "CORE": core}
+    if domain := more.get("cookie_domain"):
+        env["COOKIE_DOMAIN"] = str(domain)
+    options = ["--threads=4", f"--bind=127.0.0.1:{port}", "--no-control-socket"]
+    if certificate := more.get("certificate"):
+        options += [f"--certfile={certificate}", f"--keyfile={certificate}"]
+    command = [sys.executable, "-m", "gunicorn", *options, "session_app:app"]
+    with serving(command, port=port, log=log, env=env, cwd=HERE):
+        yield
 
 
 @contextmanager
@@ -104,5 +157,7 @@ def site(*, origins: str, core: str, page: Path, log: Path) -> Iterator[Site]:
         with example_beside_page(core=core, page=page, log=log) as api:
             yield Site(api=api, website=api, page="/testpage/page.html")
         return
-    with page_server(page) as website, example_alone(core=core, port=free_port(), website=website, log=log) as api:
-        yield Site(api=api, website=website, page="/page.html")
+    with page_server(page) as port:
+        website = f"http://127.0.0.1:{port}"
+        with example_alone(core=core, port=free_port(), website=website, log=log) as api:
+            yield Site(api=api, website=website, page="/page.html")

@@ -44,7 +44,7 @@ def expired(chromium: Browser, sites: Sites) -> Iterator[dict[str, tuple[Visitor
         signed_up = {}
         for origins in ORIGINS:
             for mode in MODES:
-                visitor = stack.enter_context(visiting(chromium))
+                visitor = stack.enter_context(visiting(stack.enter_context(chromium.new_context())))
                 tab = visitor.open(sites(origins, token_seconds=2).address(mode))
                 assert tab.sign_up(visitor.email)["status"] == "OK"
                 signed_up[f"{mode}, {origins}"] = (visitor, tab)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, Request
+from playwright.sync_api import BrowserContext, Page, Request
 
 PASSWORD = "correct horse 1"
 
@@ -42,9 +42,13 @@ class Tab:
     def sign_in(self, email: str, password: str = PASSWORD) -> Any:
         return self.run("signIn", {"email": email, "password": password})
 
+    def call(self, path: str, method: str = "GET") -> Any:
+        """``{status, body}`` of a call that the website makes to its API."""
+        return self.run("call", path, {"method": method})
+
     def session_info(self) -> Any:
-        """``{status, body}`` of the example's protected route, as the website sees it."""
-        return self.run("call", "/sessioninfo")
+        """The same for the protected route of the apps."""
+        return self.call("/sessioninfo")
 
     def call_at_once(self, path: str, times: int) -> list[Any]:
         """The answers to ``times`` parallel calls."""
@@ -107,9 +111,8 @@ class Visitor:
 
 
 @contextmanager
-def visiting(chromium: Browser) -> Iterator[Visitor]:
-    """A person with a fresh browser profile; scripts of the pages may not have failed when the block ends."""
-    with chromium.new_context() as context:
-        person = Visitor(context)
-        yield person
-        assert person.page_errors == []
+def visiting(context: BrowserContext) -> Iterator[Visitor]:
+    """A person who uses a browser profile; scripts of the pages may not have failed when the block ends."""
+    person = Visitor(context)
+    yield person
+    assert person.page_errors == []
