@@ -15,7 +15,7 @@ from servers.visitor import Visitor, visit_together
 @pytest.mark.parametrize("app", APPS)
 def test_an_expired_access_token_is_refreshed_and_the_call_repeated(app: str, mode: str, tmp_path: Path) -> None:
     with (
-        running(app, "gunicorn-gthread", folder=tmp_path, access_token_validity=1) as site,
+        running(app, "gunicorn-gthread", folder=tmp_path, access_token_validity=2) as site,
         Visitor(site.origin, mode) as visitor,
     ):
         user = visitor.sign_up()["user"]
@@ -23,8 +23,10 @@ def test_an_expired_access_token_is_refreshed_and_the_call_repeated(app: str, mo
         while (answer := visitor.session_info()).status_code == 200 and time.monotonic() < limit:
             pass
         assert (answer.status_code, answer.json()["message"]) == (401, "try refresh token")
-        assert visitor.refresh().status_code == 200
-        assert visitor.session_info().json()["userId"] == user["id"]
+        while answer.status_code == 401 and time.monotonic() < limit:  # a slow machine may need a second refresh
+            assert visitor.refresh().status_code == 200
+            answer = visitor.session_info()
+        assert answer.json()["userId"] == user["id"]
 
 
 @pytest.mark.parametrize("app", APPS)
