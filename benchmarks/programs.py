@@ -62,7 +62,7 @@ def core(folder: Path) -> Iterator[str]:
 
 
 class Child:
-    """A program that answers a line of JSON with a line of JSON. Its first line, sent unasked, says that it is ready."""
+    """A program that answers a line of JSON with one. Its first line, sent unasked, says that it is ready."""
 
     def __init__(self, process: subprocess.Popen[str], name: str) -> None:
         assert process.stdin is not None and process.stdout is not None

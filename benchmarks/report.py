@@ -147,7 +147,9 @@ def machine() -> str:
         pass  # not Linux: the architecture has to do
     load = os.getloadavg()[0]
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    return f"{python}, {platform.system()} {platform.machine()}, {os.cpu_count()} x {model}, load {load:.1f} at the start"
+    return (
+        f"{python}, {platform.system()} {platform.machine()}, {os.cpu_count()} x {model}, load {load:.1f} at the start"
+    )
 
 
 def main(description: str, measure: Callable[[bool], Sequence[Row]]) -> None:
@@ -167,6 +169,6 @@ def main(description: str, measure: Callable[[bool], Sequence[Row]]) -> None:
 
 def _figure(value: float) -> str:
     value = float(value)
-    if abs(value) >= 1000 or (value.is_integer() and abs(value) >= 10) or value == 0:
+    if abs(value) >= 1000 or value.is_integer():
         return f"{value:,.0f}"
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"

@@ -5,8 +5,8 @@ The child of :mod:`~benchmarks.request_cost`: one app in one process, called in 
 
     python -m benchmarks.request_child benchmarks.apps.flask_st_wsgi
 
-It signs a user up, says so, and then answers ``{"case": "header", "count": 100}`` with the CPU time in microseconds that
-a request took, without and with sessions, the two taking turns.
+It signs a user up, says so, and then answers ``{"case": "header", "count": 100}`` with the CPU time in microseconds
+that a request took, without and with sessions, the two taking turns.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from werkzeug.datastructures import Headers
 from werkzeug.test import Client, EnvironBuilder
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _tokens(app: WSGIApplication) -> str:
 
 
 def _environ(path: str, headers: dict[str, str]) -> dict[str, Any]:
-    return EnvironBuilder(path=path, base_url="http://127.0.0.1:3000", headers=headers).get_environ()
+    return EnvironBuilder(path=path, base_url="http://127.0.0.1:3000", headers=Headers(headers)).get_environ()
 
 
 def _seconds(app: WSGIApplication, environ: dict[str, Any]) -> float:

@@ -33,7 +33,9 @@ def measure(quick: bool) -> list[Row]:
     added = {(app, case): [] for case in CASES for app in APPS}  # type: dict[tuple[str, str], list[float]]
     with tempfile.TemporaryDirectory() as folder, core(Path(folder)) as url, ExitStack() as stack:
         children = {
-            app: stack.enter_context(child("benchmarks.request_child", f"benchmarks.apps.{app}", env={"BENCH_CORE": url}))
+            app: stack.enter_context(
+                child("benchmarks.request_child", f"benchmarks.apps.{app}", env={"BENCH_CORE": url})
+            )
             for app in APPS
         }
         for number in range(-1, 9 if quick else 45):

@@ -22,7 +22,8 @@ from benchmarks.report import Goal, Row, main, quotients, row
 
 PROGRAMS = {
     "st_wsgi": "import benchmarks.apps.flask_site, st_wsgi\nfrom st_wsgi.recipes import emailpassword, session",
-    "supertokens-python": "import benchmarks.apps.flask_site\nfrom supertokens_python.framework.flask import Middleware\n"
+    "supertokens-python": "import benchmarks.apps.flask_site\n"
+    "from supertokens_python.framework.flask import Middleware\n"
     "from supertokens_python.recipe import emailpassword, session",
 }
 FRAMEWORK = "import benchmarks.apps.flask_site"
@@ -50,9 +51,7 @@ def _times(rounds: int) -> list[Row]:
     return [
         row("import, beyond Flask", "st_wsgi", ours, "ms", goal=Goal(of="value", at_most=350)),
         row("import, beyond Flask", "supertokens-python", theirs, "ms", ratios=quotients(theirs, ours)),
-        row(
-            "import, beyond Python", "st_verify", beyond("st_verify", ""), "ms", goal=Goal(of="value", at_most=100)
-        ),
+        row("import, beyond Python", "st_verify", beyond("st_verify", ""), "ms", goal=Goal(of="value", at_most=100)),
     ]
 
 

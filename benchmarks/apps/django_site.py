@@ -1,4 +1,6 @@
 """The app in Django, which has one set of settings and one table of addresses in a process."""
+# mypy: disable-error-code="import-untyped, no-any-unimported"
+# (Django has no types)
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
 """Django with st_wsgi in front."""
+# mypy: disable-error-code="import-untyped, no-any-unimported"
+# (Django has no types)
 
 from __future__ import annotations
 

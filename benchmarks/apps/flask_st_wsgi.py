@@ -23,4 +23,4 @@ st = st_wsgi.init(
 )
 bare = site(nobody)
 app = site(me)
-app.wsgi_app = st.wrap(app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to put something in front
+app.wsgi_app = st.wrap(app.wsgi_app)  # type: ignore[method-assign, assignment]  # Flask's own way to put something in front

@@ -1,0 +1,45 @@
+"""Many clients at once, in short: the command of benchmarks/load.py, whose long form is for a machine of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+LIMIT = 240
+#: Hashes that cost next to nothing, so that sign-in presses the database and not the processor.
+CHEAP = "argon2_memory_kb=64&argon2_iterations=1"
+SHORT = ("--clients=16", "--seconds=2", "--mixed", f"--core-settings={CHEAP}", "--json")
+
+
+def load(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks.load", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=LIMIT)
+
+
+def figures(done: subprocess.CompletedProcess[str]) -> dict[tuple[str, str], Any]:
+    assert done.stdout, done.stderr
+    return {(row["measure"], row["contender"]): row["value"] for row in json.loads(done.stdout)}
+
+
+@pytest.mark.parametrize("worker", ["sync", "gthread", "gevent"])
+def test_users_who_sign_in_refresh_and_read_at_once_get_their_own_answers_and_leave_nothing_behind(worker: str) -> None:
+    done = load(f"--workers={worker}", *SHORT)
+    found = figures(done)
+    everything = "load, protected and refresh and sign-in"
+    assert found[everything, f"{worker}, wrong answers"] == 0, done.stderr
+    assert found["load, growth", f"{worker}, open files"] <= 0
+    assert found["load, growth", f"{worker}, threads"] <= 0
+    assert found[everything, worker] > 0
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_worker_class_that_is_not_known_is_refused_by_name() -> None:
+    refused = load("--workers=eventlet")
+    assert refused.returncode == 2
+    assert "sync, gthread, gevent, not eventlet" in refused.stderr
