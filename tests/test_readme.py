@@ -25,7 +25,7 @@ import st_wsgi
 import st_wsgi.frameworks.bottle
 import st_wsgi.frameworks.falcon
 import st_wsgi.frameworks.flask
-from st_wsgi import AppInfo, Cors, SuperTokens, current
+from st_wsgi import AppInfo, Cors, InMemoryRateLimit, SuperTokens, current
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword, SignUpOk, sign_up
@@ -290,6 +290,13 @@ def test_the_settings_for_production_are_taken_and_a_forgetful_core_is_not() -> 
     info = AppInfo(app_name="Shop", api_domain="https://api.shop.example", website_domain="https://shop.example")
     (address,) = set(re.findall(r'core="(https://[^"]+)"', README))
     cors = Cors(origins=["https://shop.example"], whole_app=True)
-    SuperTokens(app_info=info, core=address, api_key="...", recipes=[Session()], cors=cors).close()
+    SuperTokens(
+        app_info=info,
+        core=address,
+        api_key="...",
+        recipes=[EmailPassword(), Session()],
+        cors=cors,
+        rate_limit=InMemoryRateLimit(),
+    ).close()
     with pytest.raises(ConfigError, match="in-memory"):
         SuperTokens(app_info=info, core="sqlite://", recipes=[Session()])
