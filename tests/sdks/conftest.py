@@ -13,6 +13,7 @@ from sdks.peers import Peer, running
 from sdks.processes import free_port, serving
 
 HERE = Path(__file__).parent
+API_KEY = "a-key-that-every-call-needs"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -21,10 +22,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def core_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of `python -m st_wsgi core serve` with an empty database."""
+    """The address of `python -m st_wsgi core serve` with an empty database, to those who know the API key."""
     folder = tmp_path_factory.mktemp("core")
     port = free_port()
-    command = [sys.executable, "-m", "st_wsgi", "core", "serve", "--db", str(folder / "auth.db"), "--port", str(port)]
+    options = ["--db", str(folder / "auth.db"), "--port", str(port), "--api-key", API_KEY]
+    command = [sys.executable, "-m", "st_wsgi", "core", "serve", *options, "--set", "argon2_memory_kb=64"]
     with serving(command, port=port, log=folder / "core.log"):
         yield f"http://127.0.0.1:{port}"
 
@@ -38,5 +40,5 @@ def sdk(request: pytest.FixtureRequest, core_url: str, tmp_path_factory: pytest.
         command = [node(), str(HERE / "node_app.mjs"), core_url]
     else:
         command = [str(python_environment(HERE)), str(HERE / "python_app.py"), core_url]
-    with running(command, folder / "errors.log") as peer:
+    with running(command, folder / "errors.log", api_key=API_KEY) as peer:
         yield peer

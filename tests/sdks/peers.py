@@ -54,12 +54,11 @@ class Peer:
 
 
 @contextmanager
-def running(command: Sequence[str], log: Path) -> Iterator[Peer]:
+def running(command: Sequence[str], log: Path, *, api_key: str) -> Iterator[Peer]:
     """Run one of the two programs until the block ends. Its standard error goes to ``log``."""
+    env = {**os.environ, "CORE_API_KEY": api_key}
     with log.open("wb") as errors:
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env={**os.environ}
-        )
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=env)
         try:
             yield Peer(process, log)
         finally:
