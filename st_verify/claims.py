@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from st_verify.errors import ClaimError, InvalidClaims
 
-logger = logging.getLogger("st_verify.claims")
+_logger = logging.getLogger("st_verify.claims")
 
 T = TypeVar("T")
 #: A payload: claim keys to JSON values.
@@ -195,6 +195,7 @@ class PrimitiveClaim(SessionClaim[P]):
         self.default_max_age_in_sec = default_max_age_in_sec
 
     def get_value_from_payload(self, payload: Payload) -> P | None:
+        """The value, or None if it is absent or no primitive."""
         stored = payload.get(self.key)
         value = stored.get("v") if isinstance(stored, Mapping) else None
         return cast(P, value) if isinstance(value, (str, int, float, bool)) else None
@@ -227,6 +228,7 @@ class BooleanClaim(PrimitiveClaim[bool]):
     """A claim that is true or false. Anything else at its place counts as not being there."""
 
     def get_value_from_payload(self, payload: Payload) -> bool | None:
+        """The value, or None if it is absent or no boolean."""
         value = super().get_value_from_payload(payload)
         return value if isinstance(value, bool) else None
 
@@ -254,6 +256,7 @@ class PrimitiveArrayClaim(SessionClaim[list[str]]):
         self.default_max_age_in_sec = default_max_age_in_sec
 
     def get_value_from_payload(self, payload: Payload) -> list[str] | None:
+        """The value, or None if it is absent or anything but a list of strings."""
         stored = payload.get(self.key)
         value = stored.get("v") if isinstance(stored, Mapping) else None
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
@@ -325,7 +328,7 @@ def failed_claims(
         try:
             result = validator.validate(payload)
         except Exception:  # a validator may be anybody's code; an unclear answer is a no
-            logger.exception("claim validator %r raised", validator.id)
+            _logger.exception("claim validator %r raised", validator.id)
             result = None
         if isinstance(result, ClaimValidation) and result.is_valid is True:
             continue

@@ -21,7 +21,7 @@ from st_verify.jwk import KeySet, SigningKey
 from st_verify.keys import KeySource
 from st_verify.token import Gate, GatedToken
 
-logger = logging.getLogger("st_verify")
+_logger = logging.getLogger("st_verify")
 
 T = TypeVar("T", bound=Verified)
 _LOUD_SECONDS = 60.0
@@ -165,7 +165,7 @@ class Engine(Generic[T]):
             return
         self._loud_again = now + _LOUD_SECONDS
         expected = sorted(issuer for source in self._sources for issuer in source.issuers or ())
-        logger.error("token of another issuer: expected one of %s, got %s", expected, ascii(payload.get("iss"))[:200])
+        _logger.error("token of another issuer: expected one of %s, got %s", expected, ascii(payload.get("iss"))[:200])
 
 
 def _parse(gated: GatedToken) -> _Parsed:

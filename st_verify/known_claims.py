@@ -150,8 +150,8 @@ def _step(requirement: Requirement) -> tuple[str, list[str]]:
     raise ValueError('requirement_list: a step is a factor id, {"oneOf": [...]} or {"allOfInAnyOrder": [...]}')
 
 
-EmailVerificationClaim = EmailVerificationClaimType("st-ev")
-UserRoleClaim = PrimitiveArrayClaim("st-role")
-PermissionClaim = PrimitiveArrayClaim("st-perm")
-AllowedDomainsClaim = PrimitiveArrayClaim("st-t-dmns")
-MultiFactorAuthClaim = MultiFactorAuthClaimType("st-mfa")
+EmailVerificationClaim: EmailVerificationClaimType = EmailVerificationClaimType("st-ev")
+UserRoleClaim: PrimitiveArrayClaim = PrimitiveArrayClaim("st-role")
+PermissionClaim: PrimitiveArrayClaim = PrimitiveArrayClaim("st-perm")
+AllowedDomainsClaim: PrimitiveArrayClaim = PrimitiveArrayClaim("st-t-dmns")
+MultiFactorAuthClaim: MultiFactorAuthClaimType = MultiFactorAuthClaimType("st-mfa")

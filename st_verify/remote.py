@@ -29,7 +29,7 @@ from st_verify.fetch import FetchedKeys, FetchFailed, HttpFetcher
 from st_verify.jwk import KeySet, KeySetRefused, read_key_set
 from st_verify.settings import count, seconds
 
-logger = logging.getLogger("st_verify.keys")
+_logger = logging.getLogger("st_verify.keys")
 
 _FIRST_BACK_OFF = 0.5
 _MAX_BACK_OFF = 30.0
@@ -334,12 +334,12 @@ class RemoteKeys:
 
     def _report(self, name: str, *, kid: str = "", detail: str = "") -> None:
         level = logging.ERROR if name in ("private_key_published", "key_not_pinned") else logging.WARNING
-        logger.log(level, "%s%s%s", name, f" kid={kid}" if kid else "", f" ({detail})" if detail else "")
+        _logger.log(level, "%s%s%s", name, f" kid={kid}" if kid else "", f" ({detail})" if detail else "")
         if self._on_event is not None:
             try:
                 self._on_event(KeyEvent(name, kid, detail))
             except Exception:  # the operator's callback must not cost us the keys
-                logger.exception("on_event raised")
+                _logger.exception("on_event raised")
 
     def _after_fork(self) -> None:
         self._lock = threading.Lock()

@@ -12,7 +12,7 @@ from st_verify.errors import ConfigError, RevocationUnavailable, Revoked
 from st_verify.settings import count, seconds
 from st_verify.token import AccessToken
 
-logger = logging.getLogger("st_verify")
+_logger = logging.getLogger("st_verify")
 
 #: Returns True if the session is revoked. May raise; may do I/O.
 IsRevoked = Callable[[AccessToken], bool]
@@ -63,7 +63,7 @@ class RevocationCheck:
         try:
             question.answer = self._is_revoked(question.token)
         except Exception:  # the hook is the operator's code; no answer is decided by fail_open
-            logger.exception("is_revoked raised")
+            _logger.exception("is_revoked raised")
         finally:
             question.turn.release()
             question.done.set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -10,8 +9,6 @@ from typing import Any
 
 from st_verify.errors import NoSession, TryRefresh
 from st_verify.settings import AnyType, seconds, text_set
-
-logger = logging.getLogger("st_verify")
 
 #: The core's own maximum for the life of an access token, in seconds.
 MAX_LIFETIME = 86_400_000.0
