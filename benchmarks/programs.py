@@ -53,10 +53,11 @@ def running(
 
 
 @contextmanager
-def core(folder: Path) -> Iterator[str]:
+def core(folder: Path, **settings: object) -> Iterator[str]:
     """Serve an embedded core over HTTP, on a file in *folder*, as ``python -m st_wsgi core serve`` does."""
     port = free_port()
     command = [sys.executable, "-m", "st_wsgi", "core", "serve", "--db", str(folder / "core.db"), f"--port={port}"]
+    command += [f"--set={name}={value}" for name, value in settings.items()]
     with running(command, port=port, log=folder / "core.log"):
         yield f"http://127.0.0.1:{port}"
 
