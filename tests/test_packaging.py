@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import importlib.metadata
 import json
 import re
 import shutil
@@ -170,6 +171,37 @@ def test_the_command_exists(sdk: Built) -> None:
 
 def test_extras_are_those_that_code_asks_for(sdk: Built) -> None:
     assert set(sdk.metadata.get_all("Provides-Extra", [])) == {"bcrypt", "examples", "otel", "test"}
+
+
+def test_what_code_and_tests_import_is_what_is_declared() -> None:
+    """A package that comes along with another one today may not do so tomorrow."""
+    cfg = configparser.ConfigParser()
+    cfg.read(ROOT / "setup.cfg")
+    lines = [cfg["options"]["install_requires"], *cfg["options.extras_require"].values()]
+    declared = {match[0].lower() for match in re.finditer(r"^[A-Za-z][A-Za-z0-9_-]*", "\n".join(lines), re.MULTILINE)}
+    providers = importlib.metadata.packages_distributions()
+    used = {
+        name: {provider.lower() for provider in providers[name]}
+        for name in imported_by(*(ROOT / folder for folder in ("st_wsgi", "st_verify", "examples", "tests")))
+        if name in providers
+    }
+    assert len(used) > 10
+    assert {name for name, any_of in used.items() if not any_of & declared} <= {"st_verify", "st_wsgi", "urllib3"}
+
+
+def imported_by(*folders: Path) -> set[str]:
+    """The top-level names that the Python files below these folders import, those of other projects left out."""
+    names = set()
+    for path in (path for folder in folders for path in folder.rglob("*.py")):
+        inside = path.relative_to(ROOT).parts
+        if "node_modules" in inside or any(part.startswith(".") for part in inside):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                names.add(node.module.partition(".")[0])
+    return names
 
 
 def installed_alone(folder: Path, *what: str, cwd: Path) -> Path:
