@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 import attrs
@@ -29,6 +29,10 @@ class FormField:
     optional: bool = False
 
 
+def _form_fields(values: Iterable[FormField]) -> tuple[FormField, ...]:
+    return tuple(values)
+
+
 @attrs.frozen(kw_only=True)
 class SignUpFeature:
     """
@@ -37,7 +41,7 @@ class SignUpFeature:
     :param form_fields: fields beside, or in place of, e-mail and password.
     """
 
-    form_fields: tuple[FormField, ...] = attrs.field(default=(), converter=tuple)
+    form_fields: tuple[FormField, ...] = attrs.field(default=(), converter=_form_fields)
 
 
 @attrs.frozen(kw_only=True)

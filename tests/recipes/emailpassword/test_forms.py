@@ -1,0 +1,250 @@
+"""The sign-up and sign-in forms: which fields there are, what is good, and what is no form at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from recipes.shop import PASSWORD, Borrowed, Shop, form
+from st_wsgi.errors import ConfigError
+from st_wsgi.recipes.emailpassword import EmailPassword, FieldValue, FormField, SignUpFeature
+from st_wsgi.recipes.emailpassword.fields import default_email_rule, default_password_rule
+
+
+def errors_of(answer: Any) -> dict[str, str]:
+    """The texts of a field error by field."""
+    assert answer.status_code == 200, answer.text
+    assert answer.json["status"] == "FIELD_ERROR", answer.text
+    return {error["id"]: error["error"] for error in answer.json["formFields"]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"formFields": None},
+        {"formFields": {}},
+        {"formFields": "email"},
+        {"formFields": [None]},
+        {"formFields": [1]},
+        {"formFields": ["email"]},
+        {"formFields": [[]]},
+        {"formFields": [{}]},
+        {"formFields": [{"id": "email"}]},
+        {"formFields": [{"value": "x"}]},
+        {"formFields": [{"id": None, "value": "x"}]},
+        {"formFields": [{"id": 5, "value": "x"}]},
+        {"formFields": [{"id": ["email"], "value": "x"}]},
+        form(email=None, password=PASSWORD),
+        form(email=5, password=PASSWORD),
+        form(email=True, password=PASSWORD),
+        form(email=["a@b.example", "c@d.example"], password=PASSWORD),
+        form(email={"a": 1}, password=PASSWORD),
+        form(email="a@b.example", password=12345678),
+        form(email="a@b.example", password=PASSWORD, unknown="x"),
+        form(Email="a@b.example", password=PASSWORD),
+        {"formFields": [{"id": "email", "value": "a@b.example"}] * 2},
+        {"formFields": [{"id": "email", "value": "a@b.example"}] * 10_000},
+        {"formFields": [{"id": f"f{number}", "value": ""} for number in range(1000)]},
+    ],
+    ids=lambda body: str(body)[:60],
+)
+@pytest.mark.parametrize("path", ["/auth/signup", "/auth/signin"])
+def test_what_is_no_form_is_a_400(shop: Shop, path: str, body: Any) -> None:
+    """W-043."""
+    answer = shop.visitor().call("POST", path, body)
+    assert answer.status_code in (400, 413)
+    assert isinstance((answer.json or {})["message"], str)
+
+
+def test_other_members_are_ignored(shop: Shop) -> None:
+    """W-050 and W-034: a tenant or a context in the body does not count."""
+    visitor = shop.visitor()
+    more = {"__proto__": {"x": 1}, "constructor": 1, "userContext": {"admin": True}, "tenantId": "other", "x": None}
+    answer = visitor.call("POST", "/auth/signup", {**form(email=visitor.email, password=PASSWORD), **more})
+    assert (answer.json or {})["status"] == "OK"
+    assert "POST /public/recipe/signup" in shop.core.calls
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "x",
+        "x@",
+        "@example.com",
+        "x@example",
+        "x@@example.com",
+        "x@y@example.com",
+        "a@x.example,b@y.example",
+        "a@x.example;b@y.example",
+        "a@x.example b@y.example",
+        "a@x.example\r\nBcc: b@y.example",
+        "a@x.example\nb",
+        "a\0@x.example",
+        "a@x\0.example",
+        "a@x\u3002example",
+        "a@x.example.",
+        "a@.example",
+        ".a@x.example",
+        "a..b@x.example",
+        '"a b"@x.example',
+        "a<b>@x.example",
+        "a@x.exa_mple",
+        "a" * 250 + "@x.example",
+        "a@" + "x" * 300 + ".example",
+        "a@" + "x." * 40_000,
+        "@" * 50_000,
+    ],
+)
+def test_what_is_no_single_e_mail_address_is_a_field_error(shop: Shop, email: str) -> None:
+    """W-044: none of these ever reaches a mail's header."""
+    visitor = shop.visitor()
+    assert errors_of(visitor.call("POST", "/auth/signup", form(email=email, password=PASSWORD))) == {
+        "email": "Email is invalid"
+    }
+    assert errors_of(visitor.call("POST", "/auth/signin", form(email=email, password=PASSWORD))) == {
+        "email": "Email is invalid"
+    }
+
+
+@pytest.mark.parametrize(
+    "email", ["a@x.example", "a.b+c@sub.x.example", "a_b-c%d@x.example", "zoë@x.example", "a@[127.0.0.1]"]
+)
+def test_these_are_addresses(email: str) -> None:
+    assert default_email_rule(email, "public") is None
+
+
+@pytest.mark.parametrize(
+    ("password", "error"),
+    [
+        ("", "Field is not optional"),
+        ("short1", "Password must contain at least 8 characters, including a number"),
+        ("a1" * 50, "Password must have fewer than 100 characters"),
+        ("12345678", "Password must contain at least one letter"),
+        ("abcdefgh", "Password must contain at least one number"),
+        ("abcdefg1\0", "Password must not contain control characters"),
+        ("abcdefg1\n", "Password must not contain control characters"),
+        ("aA" * 20_000, "Password must have fewer than 100 characters"),
+    ],
+)
+def test_a_weak_password_is_a_field_error_at_sign_up(shop: Shop, password: str, error: str) -> None:
+    """W-047."""
+    visitor = shop.visitor()
+    assert errors_of(visitor.sign_up(password)) == {"password": error}
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["a" * 98 + "1", "pass word 1", "\u043f\u0430\u0440\u043e\u043b\u044c x 1", "😀😀😀😀😀😀😀a1", "        a1"],
+)
+def test_any_other_password_is_good_and_taken_to_the_letter(shop: Shop, password: str) -> None:
+    visitor = shop.visitor()
+    assert (visitor.sign_up(password).json or {})["status"] == "OK"
+    assert (visitor.sign_in(password).json or {})["status"] == "OK"
+    for other in (password.strip() + "x", password.upper() + " ", password[:-1]):
+        assert (visitor.sign_in(other).json or {})["status"] == "WRONG_CREDENTIALS_ERROR"
+
+
+def test_a_core_that_looks_at_72_bytes_gets_no_more(core: Borrowed) -> None:
+    """W-046: bcrypt."""
+    rule = default_password_rule(byte_limit=72)
+    assert rule("a1" * 36, "public") is None
+    assert rule("a1" * 36 + "x", "public") == "Password must not be longer than 72 bytes"
+    assert rule("ä" * 36 + "1a", "public") == "Password must not be longer than 72 bytes"
+    core.password_byte_limit = 72  # type: ignore[assignment]  # this one alone
+    assert errors_of(Shop(core).visitor().sign_up("a1" * 36 + "x")) == {
+        "password": "Password must not be longer than 72 bytes"
+    }
+
+
+def test_today_s_rules_for_new_passwords_do_not_lock_out_old_users(core: Borrowed) -> None:
+    visitor = Shop(core).visitor()
+    visitor.sign_up()
+    stricter = FormField(id="password", validate=lambda _value, _tenant_id: "never good")
+    visitor.shop = Shop(core, recipes=[EmailPassword(sign_up_feature=SignUpFeature(form_fields=(stricter,)))])
+    assert errors_of(visitor.sign_up()) == {"password": "never good"}
+    assert (visitor.sign_in().json or {})["status"] == "OK"
+
+
+def test_every_field_that_is_wrong_is_told(shop: Shop) -> None:
+    answer = shop.visitor().call("POST", "/auth/signup", form(email="x", password="short"))
+    assert errors_of(answer).keys() == {"email", "password"}
+    assert errors_of(shop.visitor().call("POST", "/auth/signup", {"formFields": []})) == {
+        "email": "Field is not optional",
+        "password": "Field is not optional",
+    }
+
+
+class TestOwnFields:
+    """An app may add fields and rules."""
+
+    @pytest.fixture
+    def seen(self) -> list[Any]:
+        return []
+
+    @pytest.fixture
+    def shop(self, core: Borrowed, seen: list[Any]) -> Shop:
+        def age(value: str, tenant_id: str) -> str | None:
+            seen.append((value, tenant_id))
+            return None if value.isdigit() else "a number, please"
+
+        fields = (FormField(id="age", validate=age), FormField(id="nickname", optional=True), FormField(id="city"))
+        return Shop(core, recipes=[EmailPassword(sign_up_feature=SignUpFeature(form_fields=fields))])
+
+    def sign_up(self, shop: Shop, **fields: str) -> Any:
+        visitor = shop.visitor()
+        return visitor.call("POST", "/auth/signup", form(email=visitor.email, password=PASSWORD, **fields))
+
+    def test_they_are_needed_unless_they_are_optional(self, shop: Shop) -> None:
+        assert self.sign_up(shop, age="30", city="Rome").json["status"] == "OK"
+        assert self.sign_up(shop, age="30", city="Rome", nickname="").json["status"] == "OK"
+        assert errors_of(self.sign_up(shop, age="30")) == {"city": "Field is not optional"}
+        assert errors_of(self.sign_up(shop, age="30", city="")) == {"city": "Field is not optional"}
+
+    def test_their_rules_see_value_and_tenant(self, shop: Shop, seen: list[Any]) -> None:
+        assert errors_of(self.sign_up(shop, age="x", city="Rome")) == {"age": "a number, please"}
+        assert seen == [("x", "public")]
+
+    def test_the_sign_in_form_does_not_have_them(self, shop: Shop) -> None:
+        visitor = shop.visitor()
+        answer = visitor.call("POST", "/auth/signin", form(email="a@b.example", password="x", city="Rome"))
+        assert answer.status_code == 400
+
+    def test_a_rule_that_fails_is_a_500_that_says_nothing(self, core: Borrowed) -> None:
+        def broken(value: str, tenant_id: str) -> str | None:
+            raise KeyError("inner life")
+
+        fields = (FormField(id="age", validate=broken),)
+        made = Shop(core, recipes=[EmailPassword(sign_up_feature=SignUpFeature(form_fields=fields))])
+        answer = self.sign_up(made, age="1")
+        assert (answer.status_code, answer.json) == (500, {"message": "internal error"})
+
+    def test_own_rules_for_e_mail_and_password_replace_ours(self, core: Borrowed) -> None:
+        fields = (
+            FormField(id="email", validate=lambda value, _tenant: None if value == "ada" else "only ada"),
+            FormField(id="password", validate=lambda _value, _tenant: None),
+        )
+        made = Shop(core, recipes=[EmailPassword(sign_up_feature=SignUpFeature(form_fields=fields))])
+        assert errors_of(made.visitor().call("POST", "/auth/signup", form(email="bob", password="x"))) == {
+            "email": "only ada"
+        }
+        answer = made.visitor().call("POST", "/auth/signup", form(email="ADA", password="x"))
+        assert (answer.json or {})["status"] == "OK"
+
+    @pytest.mark.parametrize(
+        ("fields", "says"),
+        [
+            ((FormField(id="age"), FormField(id="age")), "'age' is there twice"),
+            ((FormField(id="email", optional=True),), "'email' cannot be optional"),
+            ((FormField(id="password", optional=True),), "'password' cannot be optional"),
+        ],
+    )
+    def test_fields_that_contradict_each_other_are_refused(self, fields: tuple[FormField, ...], says: str) -> None:
+        with pytest.raises(ConfigError, match=says):
+            EmailPassword(sign_up_feature=SignUpFeature(form_fields=fields))
+
+
+def test_a_value_never_shows_in_a_repr() -> None:
+    """W-093."""
+    assert "correct" not in repr(FieldValue("password", PASSWORD))
