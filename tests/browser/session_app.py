@@ -1,11 +1,12 @@
 """An API with more session rules than the examples have: claims, other sites, shared cookie domains.
 
-Settings from the environment: ``API`` and ``WEBSITES`` (origins, the first one is where users see pages), ``CORE`` and,
-if cookies are shared with sub-domains, ``COOKIE_DOMAIN``.
+Settings from the environment: ``API`` and ``WEBSITES`` (origins, the first one is where users see pages), ``CORE``, and
+``SESSION``, a JSON object with parameters of the session recipe.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -23,7 +24,7 @@ PREMIUM = BooleanClaim("premium")
 st = st_wsgi.init(
     app_info=AppInfo(app_name="Sessions", api_domain=os.environ["API"], website_domain=WEBSITES[0]),
     core=os.environ["CORE"],
-    recipes=[EmailPassword(), Session(cookie_domain=os.environ.get("COOKIE_DOMAIN"))],
+    recipes=[EmailPassword(), Session(**json.loads(os.environ["SESSION"]))],
     cors=Cors(origins=WEBSITES, whole_app=True),
 )
 app = Flask(__name__)

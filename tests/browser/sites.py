@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import http.server
+import json
 import shutil
 import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -109,17 +110,23 @@ def self_signed(folder: Path) -> Path:
 
 @contextmanager
 def session_app(
-    *, port: int, api: str, websites: Sequence[str], core: str, log: Path, **more: str | Path | None
+    *,
+    port: int,
+    api: str,
+    websites: Sequence[str],
+    core: str,
+    log: Path,
+    certificate: Path | None = None,
+    session: Mapping[str, object] | None = None,
 ) -> Iterator[None]:
-    """Serve ``session_app.py`` under gunicorn. ``more``: ``certificate`` for TLS, ``cookie_domain`` for the app."""
-    env = {"API": api, "WEBSITES": " ".join(websites), "CORE": core}
-    if domain := more.get("cookie_domain"):
-        env["COOKIE_DOMAIN"] = str(domain)
+    """Serve ``session_app.py`` under gunicorn, over TLS if there is a certificate; ``session``: for the recipe."""
+    env = {"API": api, "WEBSITES": " ".join(websites), "CORE": core, "SESSION": json.dumps(session or {})}
     options = ["--threads=4", f"--bind=127.0.0.1:{port}", "--no-control-socket"]
-    if certificate := more.get("certificate"):
+    if certificate is not None:
         options += [f"--certfile={certificate}", f"--keyfile={certificate}"]
-    command = [sys.executable, "-m", "gunicorn", *options, "session_app:app"]
-    with serving(command, port=port, log=log, env=env, cwd=HERE):
+    with serving(
+        [sys.executable, "-m", "gunicorn", *options, "session_app:app"], port=port, log=log, env=env, cwd=HERE
+    ):
         yield
 
 

@@ -41,7 +41,12 @@ def siblings(page_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         websites = [f"http://{name}.shop.test:{page_port}" for name in ("www", "admin")]
         core = f"sqlite:///{folder}/auth.db?{CHEAP_HASHES}"
         with session_app(
-            port=port, api=api, websites=websites, core=core, log=folder / "server.log", cookie_domain=".shop.test"
+            port=port,
+            api=api,
+            websites=websites,
+            core=core,
+            log=folder / "server.log",
+            session={"cookie_domain": ".shop.test"},
         ):
             yield [Site(api=api, website=website, page="/page.html") for website in websites]
 
