@@ -35,8 +35,13 @@ class Override(Generic[F, A]):
     :param apis: the same for the APIs behind the routes.
     """
 
-    functions: Callable[[F], F] | Iterable[Callable[[F], F]] = attrs.field(default=(), converter=_several)
-    apis: Callable[[A], A] | Iterable[Callable[[A], A]] = attrs.field(default=(), converter=_several)
+    functions: Callable[[F], F] | Iterable[Callable[[F], F]] = ()
+    apis: Callable[[A], A] | Iterable[Callable[[A], A]] = ()
+
+    def __attrs_post_init__(self) -> None:
+        # No converters: with one, a type checker would take anything for these arguments.
+        object.__setattr__(self, "functions", _several(self.functions))
+        object.__setattr__(self, "apis", _several(self.apis))
 
 
 def replace(original: T, /, **changes: Callable[..., Any] | None) -> T:
