@@ -54,6 +54,8 @@ def _read(environ: WSGIEnvironment, limit: int) -> bytes:
         if len(length.lstrip("0")) > len(str(limit)) or int(length) > limit:
             raise BodyTooLarge
         data = _read_exactly(stream, int(length))
+        if len(data) < int(length):
+            raise BadInput("the body ended early")  # the client went away; RFC 9112, section 8
     elif environ.get("wsgi.input_terminated"):
         data = _read_exactly(stream, limit + 1)
         if len(data) > limit:
