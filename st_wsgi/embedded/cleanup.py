@@ -17,9 +17,9 @@ BATCH = 64
 _GRACE = 3_600_000
 
 _EXPIRING = (
-    ("sessions", "app, handle"),
-    ("password_reset_tokens", "app, token_hash"),
-    ("email_verification_tokens", "app, tenant_id, token_hash"),
+    ("sessions", ("app", "handle")),
+    ("password_reset_tokens", ("app", "token_hash")),
+    ("email_verification_tokens", ("app", "tenant_id", "token_hash")),
 )
 
 
@@ -40,8 +40,9 @@ def clean(db: sqlite3.Connection, now: int, *, batch: int = BATCH) -> int:
     """Remove up to *batch* rows a table that expired an hour before *now*; return how many went."""
     gone = 0
     for table, key in _EXPIRING:
-        gone += db.execute(
-            f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE expires_at < ? LIMIT ?)",
-            (now - _GRACE, batch),
-        ).rowcount
+        rows = db.execute(f"SELECT {', '.join(key)} FROM {table} WHERE expires_at < ? LIMIT ?", (now - _GRACE, batch))
+        keys = rows.fetchall()
+        gone += len(keys)
+        if keys:
+            db.executemany(f"DELETE FROM {table} WHERE {' AND '.join(f'{column} = ?' for column in key)}", keys)
     return gone

@@ -64,8 +64,9 @@ def bulk(call: Call) -> dict[str, Any]:
         raise bad("userIds array must contain only strings")
     with call.read() as db:
         rows = db.execute(
-            "SELECT user_id, metadata FROM user_metadata WHERE app = ? AND user_id IN (SELECT value FROM json_each(?))",
-            (call.app, dump(user_ids)),
+            "SELECT user_id, metadata FROM json_each(?) AS wanted"
+            " CROSS JOIN user_metadata ON app = ? AND user_id = wanted.value",
+            (dump(user_ids), call.app),
         ).fetchall()
     found = dict(rows)
     users = [

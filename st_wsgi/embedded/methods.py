@@ -76,10 +76,9 @@ def find(db: sqlite3.Connection, app: int, user_id: str, recipe_id: str | None =
 def of_group(db: sqlite3.Connection, app: int, primary_user_id: str) -> list[Method]:
     """Return the login methods of a group, the oldest first."""
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM login_methods WHERE app = ? AND primary_user_id = ? ORDER BY time_joined, user_id",
-        (app, primary_user_id),
+        f"SELECT {_COLUMNS} FROM login_methods WHERE app = ? AND primary_user_id = ?", (app, primary_user_id)
     ).fetchall()
-    return [_method(row) for row in rows]
+    return sorted(map(_method, rows), key=lambda method: (method.time_joined, method.user_id))
 
 
 def group_of(db: sqlite3.Connection, app: int, user_id: str) -> str:

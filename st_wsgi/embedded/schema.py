@@ -5,6 +5,9 @@ The tables. ``MIGRATIONS[n]`` takes a database from ``user_version`` n to n + 1;
 name). Times are milliseconds since 1970. A login method is one row of ``login_methods`` whatever its recipe, with its
 identity (``email``, ``phone_number``, ``third_party_*``) repeated in ``method_tenants`` for each tenant it belongs to:
 there the uniqueness per tenant lives, and there pages of users are read from an index.
+
+SQLite's planner knows nothing of the data unless it is told, and takes ``app = ?`` for a good condition, although
+nearly all rows are of one app. So the schema brings the statistics (``sqlite_stat1``) of a large core of one app along.
 """
 
 from __future__ import annotations
@@ -155,11 +158,69 @@ _V1 = (
         last_active INTEGER NOT NULL,
         PRIMARY KEY (app, user_id)) WITHOUT ROWID""",
     "CREATE INDEX users_by_activity ON last_active (app, last_active)",
+    "CREATE INDEX linked_methods ON login_methods (app, primary_user_id, recipe_id) WHERE user_id <> primary_user_id",
+    """CREATE INDEX linked_method_tenants ON method_tenants (app, tenant_id, primary_user_id, recipe_id)
+        WHERE user_id <> primary_user_id""",
     "INSERT INTO apps (app_id, created_at) VALUES ('public', 0)",
     "INSERT INTO tenants (app, tenant_id, created_at) VALUES (1, 'public', 0)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1,)
+_MANY, _SOME = 1_000_000, 100_000
+
+# By table and index (a table's own name is its primary key): how many rows there are, and how many are alike in the
+# first column, in the first two, and so on.
+_STATISTICS = {
+    ("apps", "sqlite_autoindex_apps_1"): (1000, 1),
+    ("tenants", "tenants"): (1000, 10, 1),
+    ("tenant_providers", "tenant_providers"): (1000, 100, 5, 1),
+    ("key_values", "key_values"): (1000, 1, 1),
+    ("signing_keys", "signing_keys"): (1000, 3, 1),
+    ("sessions", "sessions"): (_MANY, _MANY, 1),
+    ("sessions", "sessions_of_user"): (_MANY, _MANY, 5),
+    ("sessions", "sessions_by_expiry"): (_MANY, 1),
+    ("login_methods", "login_methods"): (_MANY, _MANY, 1),
+    ("login_methods", "methods_of_group"): (_MANY, _MANY, 1),
+    ("login_methods", "linked_methods"): (_SOME, _SOME, 1, 1),
+    ("method_tenants", "method_tenants"): (_MANY, _MANY, _MANY, 1),
+    ("method_tenants", "tenants_of_method"): (_MANY, _MANY, 1),
+    ("method_tenants", "tenants_of_group"): (_MANY, _MANY, 1),
+    ("method_tenants", "page_newest_first"): (_MANY, _MANY, _MANY, 2, 1, 1),
+    ("method_tenants", "page_oldest_first"): (_MANY, _MANY, _MANY, 2, 1, 1),
+    ("method_tenants", "method_by_email"): (_MANY, _MANY, _MANY, 1),
+    ("method_tenants", "one_method_per_email"): (_MANY, _MANY, _MANY, _MANY, 1),
+    ("method_tenants", "one_method_per_phone"): (_MANY, _MANY, _MANY, 1),
+    ("method_tenants", "one_method_per_identity"): (_MANY, _MANY, _MANY, _SOME, 1),
+    ("method_tenants", "linked_method_tenants"): (_SOME, _SOME, _SOME, 1, 1),
+    ("user_id_mappings", "user_id_mappings"): (_MANY, _MANY, 1),
+    ("user_id_mappings", "mapping_by_external_id"): (_MANY, _MANY, 1),
+    ("verified_emails", "verified_emails"): (_MANY, _MANY, 1, 1),
+    ("email_verification_tokens", "email_verification_tokens"): (_SOME, _SOME, _SOME, 1),
+    ("email_verification_tokens", "verification_tokens_of_user"): (_SOME, _SOME, 2, 2, 2),
+    ("email_verification_tokens", "verification_tokens_by_expiry"): (_SOME, 1),
+    ("password_reset_tokens", "password_reset_tokens"): (_SOME, _SOME, 1),
+    ("password_reset_tokens", "reset_tokens_of_user"): (_SOME, _SOME, 2),
+    ("password_reset_tokens", "reset_tokens_by_expiry"): (_SOME, 1),
+    ("user_metadata", "user_metadata"): (_MANY, _MANY, 1),
+    ("roles", "roles"): (1000, 100, 1),
+    ("role_permissions", "role_permissions"): (1000, 100, 10, 1),
+    ("role_permissions", "roles_of_permission"): (1000, 100, 5),
+    ("user_roles", "user_roles"): (_MANY, _MANY, _MANY, 2, 1),
+    ("user_roles", "users_of_role"): (_MANY, _MANY, _SOME, _SOME),
+    ("user_roles", "roles_of_user"): (_MANY, _MANY, 2),
+    ("last_active", "last_active"): (_MANY, _MANY, 1),
+    ("last_active", "users_by_activity"): (_MANY, _MANY, 1),
+}
+
+_TOLD = (
+    "ANALYZE sqlite_master",
+    *(
+        f"INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('{table}', '{index}', '{' '.join(map(str, numbers))}')"
+        for (table, index), numbers in _STATISTICS.items()
+    ),
+    "ANALYZE sqlite_master",  # reads them
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = ((*_V1, *_TOLD),)
 
 APP_TABLES = (
     "tenants",

@@ -87,20 +87,20 @@ def users_json(
     db: sqlite3.Connection, app: int, primary_ids: Sequence[str], version: tuple[int, ...] = (5, 4)
 ) -> list[dict[str, Any]]:
     """Return users by the ids of their groups, in that order; ids without a user are left out."""
-    wanted = (app, dump(primary_ids))
+    wanted = (dump(primary_ids), app)
     methods = db.execute(
         "SELECT user_id, primary_user_id, recipe_id, linked, time_joined, email, phone_number, third_party_id,"
-        " third_party_user_id FROM login_methods"
-        " WHERE app = ? AND primary_user_id IN (SELECT value FROM json_each(?))"
-        " ORDER BY time_joined, user_id",
+        " third_party_user_id FROM json_each(?) AS wanted"
+        " CROSS JOIN login_methods ON app = ? AND primary_user_id = wanted.value",
         wanted,
     ).fetchall()
+    methods.sort(key=lambda row: (row[4], row[0]))
     if not methods:
         return []
     tenants: dict[str, list[str]] = {}
     for user_id, tenant_id in db.execute(
-        "SELECT user_id, tenant_id FROM method_tenants"
-        " WHERE app = ? AND primary_user_id IN (SELECT value FROM json_each(?)) ORDER BY tenant_id",
+        "SELECT user_id, tenant_id FROM json_each(?) AS wanted"
+        " CROSS JOIN method_tenants ON app = ? AND primary_user_id = wanted.value",
         wanted,
     ):
         tenants.setdefault(user_id, []).append(tenant_id)
@@ -109,7 +109,7 @@ def users_json(
     groups: dict[str, dict[str, Any]] = {}
     for user_id, group_id, recipe, linked, joined, email, phone, third_party_id, third_party_user_id in methods:
         method: dict[str, Any] = {
-            "tenantIds": tenants.get(user_id, []),
+            "tenantIds": sorted(tenants.get(user_id, ())),
             "recipeUserId": external.get(user_id, user_id),
             "verified": (user_id, email) in verified if email is not None else phone is not None,
             "timeJoined": joined,
@@ -164,9 +164,9 @@ def _merge(into: list[str], values: Iterable[str]) -> None:
 def external_ids(db: sqlite3.Connection, app: int, user_ids: Iterable[str]) -> dict[str, str]:
     """Return the external ids of those of *user_ids* that have one."""
     rows = db.execute(
-        "SELECT user_id, external_user_id FROM user_id_mappings"
-        " WHERE app = ? AND user_id IN (SELECT value FROM json_each(?))",
-        (app, dump(list(user_ids))),
+        "SELECT user_id, external_user_id FROM json_each(?) AS wanted"
+        " CROSS JOIN user_id_mappings ON app = ? AND user_id = wanted.value",
+        (dump(list(user_ids)), app),
     ).fetchall()
     return dict(rows)
 
@@ -175,7 +175,8 @@ def _verified(db: sqlite3.Connection, app: int, methods: Sequence[tuple[str, str
     """Return which (SuperTokens id, email) pairs are verified, under the SuperTokens id or the external one."""
     names = {name: user_id for user_id, other, _ in methods for name in (user_id, other) if name is not None}
     rows = db.execute(
-        "SELECT user_id, email FROM verified_emails WHERE app = ? AND user_id IN (SELECT value FROM json_each(?))",
-        (app, dump(list(names))),
+        "SELECT user_id, email FROM json_each(?) AS wanted"
+        " CROSS JOIN verified_emails ON app = ? AND user_id = wanted.value",
+        (dump(list(names)), app),
     ).fetchall()
     return {(names[name], email) for name, email in rows}
