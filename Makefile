@@ -37,9 +37,9 @@ lint: $(VENV)/.test ## ruff, mypy --strict, import layers
 unit: $(VENV)/.test ## the tests alone; PYTEST_ADDOPTS is handed on
 	@echo "== pytest" && $(BIN)/python -m pytest
 
-bench: ## the benchmarks, beside what one would take instead
+bench: ## the benchmarks, beside what one would take instead; BENCH="--quick" and more is handed on
 	@$(MAKE) --no-print-directory VENV=$(VENV)-bench $(VENV)-bench/.bench
-	@$(VENV)-bench/bin/python -m benchmarks
+	@$(VENV)-bench/bin/python -m benchmarks $(BENCH)
 
 build: $(VENV)/.test ## both distributions, into dist/
 	$(BIN)/python -m build --outdir dist st_verify

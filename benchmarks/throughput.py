@@ -67,9 +67,7 @@ def _sites(stack: ExitStack, folder: Path, cheap: bool) -> dict[str, list[Visito
     for name, module in MODULES.items():
         port = free_port()
         command = [sys.executable, *GUNICORN, f"--bind=127.0.0.1:{port}", f"benchmarks.apps.{module}:app"]
-        stack.enter_context(
-            running(command, port=port, log=place / f"{name}.log", env={"BENCH_CORE": addresses[name]})
-        )
+        stack.enter_context(running(command, port=port, log=place / f"{name}.log", env={"BENCH_CORE": addresses[name]}))
         found[name] = [
             Visitor(port=port, email=f"{uuid.uuid4().hex}@example.com", protected="/me") for _ in range(CLIENTS)
         ]

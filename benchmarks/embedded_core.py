@@ -1,0 +1,241 @@
+"""
+The embedded core in process: refreshing, verifying, signing in and listing, with few and with many rows in the file.
+
+A refresh is told beside what it cannot do without: an RSA-2048 signature and one durable transaction on the same file.
+Sign-in is split into the hash and the rest. The figures at a thousand users and sessions, and at a million (fifty
+thousand with ``--quick``), are taken in turns from two files; the ratio is the cost with many to that with few.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from benchmarks.report import Goal, Row, main, quotients, row
+from st_wsgi.embedded import EmbeddedCore
+from st_wsgi.transport import CoreRequest, Method
+
+FEW, MANY, QUICK_MANY = 1_000, 1_000_000, 50_000
+#: Users and sessions that are really used, spread among the others.
+USED = 200
+#: Calls of one kind in a row.
+TURN = 50
+CHEAP = {"argon2_memory_kb": 64, "argon2_iterations": 1}
+PASSWORD = "correct horse 1"
+HEADERS = {"cdi-version": "5.4"}
+#: Megabytes that the process may grow by: SQLite's own caches of two files.
+MEMORY = 32
+
+
+class Subject:
+    """A core on a file with *size* users and as many sessions."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        self.core = EmbeddedCore(path, settings=CHEAP)
+        self.emails = [f"{uuid.uuid4().hex}@example.com" for _ in range(USED)]
+        users = [self._post("/recipe/signup", email=email, password=PASSWORD)["recipeUserId"] for email in self.emails]
+        made = [
+            self._post(
+                "/recipe/session",
+                userId=user,
+                userDataInJWT={},
+                userDataInDatabase={},
+                enableAntiCsrf=False,
+                useDynamicSigningKey=True,
+            )
+            for user in users
+        ]
+        self.refresh_tokens = [one["refreshToken"]["token"] for one in made]
+        self.access_tokens = [one["accessToken"]["token"] for one in made]
+        _fill(path, size - USED)
+
+    def refresh(self) -> None:
+        which = random.randrange(USED)
+        answer = self._post(
+            "/recipe/session/refresh",
+            refreshToken=self.refresh_tokens[which],
+            enableAntiCsrf=False,
+            useDynamicSigningKey=True,
+        )
+        self.refresh_tokens[which] = answer["refreshToken"]["token"]
+
+    def verify(self) -> None:
+        """With check_database, as an app does that wants revoked sessions refused at once."""
+        self._post(
+            "/recipe/session/verify",
+            accessToken=random.choice(self.access_tokens),
+            doAntiCsrfCheck=False,
+            enableAntiCsrf=False,
+            checkDatabase=True,
+        )
+
+    def sign_in(self) -> None:
+        self._post("/recipe/signin", email=random.choice(self.emails), password=PASSWORD)
+
+    def list_users(self) -> None:
+        self._send("GET", "/users", {"limit": "100", "timeJoinedOrder": random.choice(("ASC", "DESC"))}, None)
+
+    def _post(self, path: str, **body: object) -> dict[str, Any]:
+        return self._send("POST", path, {}, body)
+
+    def _send(self, method: Method, path: str, params: dict[str, str], body: Any) -> dict[str, Any]:
+        rid = {"rid": "emailpassword"}
+        request = CoreRequest(method=method, path=path, params=params, body=body, headers={**HEADERS, **rid})
+        answer = self.core.send(request).body
+        assert isinstance(answer, dict) and answer["status"] == "OK", (path, answer)
+        return answer
+
+
+class Floor:
+    """What a refresh cannot do without."""
+
+    def __init__(self, path: Path) -> None:
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute("CREATE TABLE benchmark (number INTEGER)")
+        self._db.execute("INSERT INTO benchmark VALUES (0)")
+
+    def sign_and_commit(self) -> None:
+        self._key.sign(b"x" * 600, padding.PKCS1v15(), hashes.SHA256())
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.execute("UPDATE benchmark SET number = number + 1")
+        self._db.execute("COMMIT")
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def measure(quick: bool) -> list[Row]:
+    many = QUICK_MANY if quick else MANY
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        few_rows, many_rows = Subject(folder / "few.db", FEW), Subject(folder / "many.db", many)
+        floor = Floor(folder / "few.db")
+        passwords = few_rows.core.engine.passwords
+        stored = passwords.hash(PASSWORD)
+        acts: dict[str, Callable[[], object]] = {
+            "floor": floor.sign_and_commit,
+        }
+        for kind in ("refresh", "verify", "sign_in", "list_users"):
+            acts[f"{kind} few"] = getattr(few_rows, kind)
+            acts[f"{kind} many"] = getattr(many_rows, kind)
+        taken: dict[str, list[float]] = {act: [] for act in (*acts, "rest")}
+        memory = 0.0
+        for number in range(-1, 7 if quick else 31):
+            for act, do in acts.items():
+                cost = _microseconds(do)
+                if number >= 0:  # the round before the first one warms up
+                    taken[act].append(cost)
+            if number >= 0:
+                taken["rest"].append(_beyond(few_rows.sign_in, lambda: passwords.matches(PASSWORD, stored)))
+            if number <= 0:
+                memory = _megabytes()
+        growth = _megabytes() - memory
+        floor.close()
+        few_rows.core.close()
+        many_rows.core.close()
+    return [
+        *_rows(taken, many),
+        Row("embedded core, memory", "grown while it ran", growth, "MB", goal=_at_most(MEMORY)),
+    ]
+
+
+def _rows(taken: dict[str, list[float]], many: int) -> Iterator[Row]:
+    title = "embedded core, refresh"
+    yield row(title, "a signature and a commit", taken["floor"], "us")
+    yield row(
+        title,
+        f"{FEW:,} sessions",
+        taken["refresh few"],
+        "us",
+        ratios=quotients(taken["refresh few"], taken["floor"]),
+        goal=_at_most(1_000_000 / 1500),
+    )
+    flat = Goal(of="ratio", at_most=1.25)
+    names = {
+        "refresh": "embedded core, refresh, flat",
+        "verify": "embedded core, verify in database",
+        "sign_in": "embedded core, sign-in, cheap hash",
+        "list_users": "embedded core, page of 100 users",
+    }
+    for kind, name in names.items():
+        few, more = taken[f"{kind} few"], taken[f"{kind} many"]
+        yield row(name, f"with {FEW:,}", few, "us")
+        yield row(name, f"with {many:,}", more, "us", ratios=quotients(more, few), goal=flat)
+    yield row("embedded core, sign-in, but the hash", f"with {FEW:,}", taken["rest"], "us", goal=_at_most(1000))
+
+
+def _at_most(figure: float) -> Goal:
+    return Goal(of="value", at_most=round(figure))
+
+
+def _microseconds(act: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    for _ in range(TURN):
+        act()
+    return (time.perf_counter() - began) / TURN * 1e6
+
+
+def _beyond(whole: Callable[[], object], part: Callable[[], object]) -> float:
+    """Return what *whole* takes longer than *part*, in microseconds; the two take turns call by call."""
+    spent = 0.0
+    for _ in range(TURN):
+        began = time.perf_counter()
+        whole()
+        middle = time.perf_counter()
+        part()
+        spent += 2 * middle - began - time.perf_counter()
+    return spent / TURN * 1e6
+
+
+def _megabytes() -> float:
+    """Return what this process has in memory."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1000
+    return 0.0
+
+
+def _fill(path: Path, count: int) -> None:
+    """Add users with a session each to a file, as rows like those that are there."""
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("BEGIN")
+    for table in ("login_methods", "method_tenants", "sessions"):
+        _multiply(db, table, count)
+    db.execute("COMMIT")
+    db.close()
+
+
+def _multiply(db: sqlite3.Connection, table: str, count: int) -> None:
+    columns = [name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")]
+    pattern = dict(zip(columns, db.execute(f"SELECT * FROM {table} LIMIT 1").fetchone(), strict=True))
+    numbers = random.Random(0)
+    added = ({**pattern, **_identity(str(uuid.UUID(int=numbers.getrandbits(128))), pattern)} for _ in range(count))
+    names = ", ".join(f":{name}" for name in columns)
+    db.executemany(f"INSERT INTO {table} VALUES ({names})", added)
+
+
+def _identity(one: str, pattern: dict[str, Any]) -> dict[str, Any]:
+    """What makes a row that of another user: ids, address, time."""
+    own = {
+        "user_id": one,
+        "primary_user_id": one,
+        "handle": one,
+        "email": f"{one}@example.com",
+        "time_joined": pattern.get("time_joined", 0) - int(one[:6], 16),
+        "group_time_joined": pattern.get("group_time_joined", 0) - int(one[:6], 16),
+    }
+    return {name: value for name, value in own.items() if name in pattern}
+
+
+if __name__ == "__main__":
+    main(__doc__ or "", measure)
