@@ -48,7 +48,7 @@ Judge = Callable[[GatedToken, bytes, dict[str, Any], "frozenset[str] | None", fl
 class Engine(Generic[T]):
     """
     :param sources: one, or several with disjoint issuers.
-    :param accepts_kid: whether keys of that id may sign this kind of token at all.
+    :param dynamic_kid: True demands key ids ``d-…``, False others; None takes both.
     :param leeway: seconds after expiry in which a cached token still counts.
     :param cache_size: verified tokens to remember; 0 switches the cache off.
     """
@@ -59,7 +59,7 @@ class Engine(Generic[T]):
         sources: tuple[Source, ...],
         gate: Gate,
         judge: Judge[T],
-        accepts_kid: Callable[[str], bool],
+        dynamic_kid: bool | None,
         leeway: float,
         cache_size: int,
         clock: Clock,
@@ -68,7 +68,7 @@ class Engine(Generic[T]):
         self._only_source = sources[0] if len(sources) == 1 else None
         self._gate = gate
         self._judge = judge
-        self._accepts_kid = accepts_kid
+        self._dynamic_kid = dynamic_kid
         self._leeway = leeway
         self._cache: TokenCache[T] | None = TokenCache(cache_size) if cache_size else None
         self._wall = clock.wall
@@ -105,7 +105,7 @@ class Engine(Generic[T]):
 
     def _verify(self, gated: GatedToken, digest: bytes | None) -> T:
         kid = gated.header.kid
-        if not self._accepts_kid(kid):
+        if self._dynamic_kid is not None and kid.startswith("d-") is not self._dynamic_kid:
             raise TryRefresh("kid_type")
         parsed: _Parsed | None = None
         source = self._only_source

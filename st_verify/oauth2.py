@@ -78,7 +78,7 @@ class OAuth2AccessVerifier:
             sources=sources_of(keys, issuer),
             gate=Gate(versions=None, max_token=max_token),
             judge=self._judge,
-            accepts_kid=lambda kid: True,
+            dynamic_kid=None,
             leeway=self._rules.leeway,
             cache_size=count("cache_size", cache_size, low=0),
             clock=clock or Clock(),

@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from st_verify import base64url, strict_json
 from st_verify.errors import ConfigError, NoSession, TryRefresh
@@ -47,19 +47,21 @@ class TokenHeader:
     version: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class GatedToken:
+class GatedToken(NamedTuple):
     """A token whose text and header are right. Nothing about it is verified."""
 
     header: TokenHeader
     #: The token itself, as ASCII.
-    data: bytes = field(repr=False)
+    data: bytes
     #: Whether the header's text is one that came with a good signature before.
-    header_known: bool = field(repr=False)
+    header_known: bool
     #: Where the first dot is.
-    payload_dot: int = field(repr=False)
+    payload_dot: int
     #: Where the second dot is.
-    signature_dot: int = field(repr=False)
+    signature_dot: int
+
+    def __repr__(self) -> str:
+        return f"GatedToken(header={self.header!r})"
 
     @property
     def text(self) -> str:
@@ -212,14 +214,35 @@ class AccessToken(Pickleless):
     expires_at: int
     #: ``iss``; None only where the verifier's issuer is ANY.
     issuer: str | None
-    kid: str
-    #: "3", "4" or "5"
-    version: str
-    refresh_token_hash_1: str = field(repr=False)
+    header: TokenHeader
+    #: ``parentRefreshTokenHash1``, not None right after a refresh. A secret.
     parent_refresh_token_hash_1: str | None = field(repr=False)
-    anti_csrf_token: str | None = field(repr=False)
     #: The payload as it was signed.
     payload_json: bytes = field(repr=False)
+
+    @property
+    def kid(self) -> str:
+        """The id of the key that signed it."""
+        return self.header.kid
+
+    @property
+    def version(self) -> str:
+        """One of "3", "4" and "5"."""
+        return self.header.version or ""
+
+    # What is rarely asked for is read anew: a verifier makes many tokens, and few hosts look at these.
+
+    @property
+    def refresh_token_hash_1(self) -> str:
+        """``refreshTokenHash1``. A secret."""
+        value: str = self.payload()["refreshTokenHash1"]
+        return value
+
+    @property
+    def anti_csrf_token(self) -> str | None:
+        """``antiCsrfToken``, for hosts in mode VIA_TOKEN. A secret."""
+        value: str | None = self.payload().get("antiCsrfToken")
+        return value
 
     @property
     def claims(self) -> Mapping[str, Any]:
