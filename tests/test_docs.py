@@ -1,0 +1,366 @@
+"""
+The pages in docs/ keep their word: every block of Python in them runs here, every command of the servers' page too.
+
+The blocks of a page are one program. A block whose first line is a comment with a file's name is that file; others may
+import it. On the page of frameworks, every section is a program of its own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import types
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import requests
+from sdks.processes import free_port, serving
+from werkzeug.test import Client
+
+import st_wsgi
+from st_wsgi import current, errors
+from st_wsgi.recipes import emailpassword, session
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+WEBSITE = "https://shop.example"
+SIGN_UP = {"formFields": [{"id": "email", "value": "ada@example.com"}, {"id": "password", "value": "correct horse 1"}]}
+OTHERS = {"st_verify"}  # pages whose blocks have a test of their own
+
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"# (\w+\.py)\n")
+
+
+def page(name: str) -> str:
+    return (DOCS / f"{name}.md").read_text(encoding="utf-8")
+
+
+def blocks(text: str, language: str = "python") -> list[str]:
+    return [code for found, code in _FENCE.findall(text) if found == language]
+
+
+def section(name: str, title: str) -> str:
+    """A page from a heading to the next one."""
+    parts = re.split(r"^## (.+)$", page(name), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))[title]
+
+
+@attrs.define
+class Pages:
+    """Runs blocks, and knows which have run."""
+
+    ran: set[str] = attrs.field(factory=set)
+
+    def run(self, text: str) -> dict[str, Any]:
+        """Run the blocks of *text* as one program in the current folder; return its names."""
+        program = types.ModuleType("page")
+        sys.modules["page"] = program  # some frameworks look up the module that calls them
+        names = vars(program)
+        for code in blocks(text):
+            named = _FILE.match(code)
+            if named:
+                Path(named[1]).write_text(code)
+                if named[1] in ("settings.py", "views.py", "rest.py"):
+                    continue  # Django's, which are used where there is a Django
+            exec(compile(code, named[1] if named else "docs", "exec"), names)
+            self.ran.add(code)
+        return names
+
+
+PAGES = Pages()
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A page's files and database are in a folder of the test; its modules and instance end with it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    sys.modules.pop("auth", None)
+    sys.modules.pop("page", None)
+    importlib.invalidate_caches()
+    current.set_default(None)
+
+
+def sign_up(client: Client) -> tuple[str, dict[str, str]]:
+    """A new user's id, and the header that shows the session."""
+    answer = client.post("/auth/signup", json=SIGN_UP, headers={"st-auth-mode": "header"})
+    assert answer.json is not None
+    return answer.json["user"]["id"], {"Authorization": f"Bearer {answer.headers['st-access-token']}"}
+
+
+def test_getting_started() -> None:
+    """Its last block signs up, calls and signs out; all that it promises is asserted there."""
+    names = PAGES.run(page("getting-started"))
+    with closing(names["st"]):
+        assert Path("auth.db").is_file()
+        assert Client(names["app"]).get("/auth/jwt/jwks.json").status_code == 200
+
+
+@pytest.mark.parametrize("title", ["Flask", "Bottle", "Pyramid", "Falcon", "Any WSGI app", "Streaming"])
+def test_the_section_of_a_framework(title: str) -> None:
+    (auth,) = [code for code in blocks(page("frameworks")) if code.startswith("# auth.py")]
+    Path("auth.py").write_text(auth)
+    PAGES.ran.add(auth)
+    names = PAGES.run(section("frameworks", title))
+    with closing(names["st"]):
+        client = Client(names["app"])
+        user_id, bearer = sign_up(client)
+        for path in ("/hello", "/account") if "/account" in section("frameworks", title) else ("/hello",):
+            refused = client.get(path)
+            assert (refused.status_code, refused.json) == (401, {"message": "unauthorised"})
+            assert client.get(path, headers=bearer).text == user_id
+
+
+DJANGO = """
+import json, sys
+import django
+from django.conf import settings
+from django.test import Client
+from django.urls import path
+import settings as named
+
+settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["testserver"], INSTALLED_APPS=["corsheaders"],
+                   REST_FRAMEWORK={"UNAUTHENTICATED_USER": None, "EXCEPTION_HANDLER": "rest.handle"},
+                   **{name: getattr(named, name) for name in dir(named) if name.isupper()})
+django.setup()
+import views
+from auth import st
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+class Rest(APIView):
+    authentication_classes = permission_classes = ()
+
+    def get(self, request):
+        if "crash" in request.query_params:
+            raise RuntimeError
+        from st_wsgi.recipes.session import get_session
+        return Response(get_session(request).get_user_id())
+
+urlpatterns = [path("hello", views.hello), path("account", views.Account.as_view()), path("rest", Rest.as_view())]
+client = Client()
+origin = {"Origin": "https://shop.example"}
+refused = [client.get(path, headers=origin) for path in ("/hello", "/account", "/rest")]
+user = client.post("/auth/signup", json.loads(sys.argv[1]), content_type="application/json",
+                   headers={"st-auth-mode": "cookie", **origin})
+seen = [client.get("/hello").content.decode(), client.get("/account").content.decode(), client.get("/rest").json()]
+preflight = client.options("/auth/signup", headers={**origin, "Access-Control-Request-Method": "POST"})
+print(json.dumps({
+    "refused": [[answer.status_code, answer.json()] for answer in refused],
+    "expected": user.json()["user"]["id"], "seen": seen, "crash": client.get("/rest?crash").status_code,
+    "origins": [answer.headers.get("Access-Control-Allow-Origin") for answer in (*refused, user, preflight)],
+    "allowed": preflight.headers.get("Access-Control-Allow-Headers", ""),
+}))
+st.close()
+"""
+
+
+def run_django(settings: str) -> dict[str, Any]:
+    """In a process of its own, since Django's settings are those of a process."""
+    texts = [page("frameworks"), page("cors")]
+    wanted = ("# auth.py", "# views.py", "# rest.py")
+    for code in (settings, *(code for code in blocks(texts[0]) if code.startswith(wanted))):
+        named = _FILE.match(code)
+        assert named is not None
+        Path(named[1]).write_text(code)
+        PAGES.ran.add(code)
+    if "SUPERTOKENS" not in settings:
+        Path("settings.py").write_text(settings + 'SUPERTOKENS = "auth.st"\n')
+    Path("site_under_test.py").write_text(DJANGO)
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "site_under_test.py", json.dumps(SIGN_UP)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    found: dict[str, Any] = json.loads(run.stdout)
+    return found
+
+
+@pytest.mark.parametrize("name", ["frameworks", "cors"])
+def test_the_settings_for_django(name: str) -> None:
+    (settings,) = [code for code in blocks(page(name)) if code.startswith("# settings.py")]
+    found = run_django(settings)
+    assert found["refused"] == [[401, {"message": "unauthorised"}]] * 3
+    assert found["seen"] == [found["expected"]] * 3
+    assert found["crash"] == 500
+    assert found["origins"] == ([WEBSITE] * 5 if name == "cors" else [None] * 5)
+    assert ("st-auth-mode" in found["allowed"]) == (name == "cors")
+
+
+def test_cors_whole_app_and_beside_flask_cors() -> None:
+    names = PAGES.run(page("cors"))
+    with closing(names["st"]):
+        names["app"].add_url_rule("/hello", view_func=lambda: session.get_session().get_user_id())
+        client = Client(names["app"])
+        for path, method in (("/hello", "GET"), ("/auth/session/refresh", "POST")):
+            answer = client.open(path, method=method, headers={"Origin": WEBSITE, "rid": "session"})
+            assert answer.status_code == 401
+            assert answer.headers.getlist("Access-Control-Allow-Origin") == [WEBSITE]
+            assert answer.headers.getlist("Access-Control-Allow-Credentials") == ["true"]
+            asked = client.options(path, headers={"Origin": WEBSITE, "Access-Control-Request-Method": method})
+            assert asked.headers.getlist("Access-Control-Allow-Origin") == [WEBSITE]
+
+
+def test_sessions() -> None:
+    names = PAGES.run(page("sessions"))
+    with closing(names["st"]):
+        client = Client(names["app"])
+        assert client.get("/orders").status_code == 401
+        assert client.get("/news").text == "for everybody"
+        user_id, bearer = sign_up(client)
+        assert client.get("/orders", headers=bearer).json == {"of": user_id, "tenant": "public"}
+        assert client.get("/profile", headers=bearer).text == user_id
+        assert client.get("/news", headers=bearer).text == "for " + user_id
+        assert client.post("/transfer", headers=bearer).text == "done"
+
+        refused = client.get("/premium", headers=bearer)
+        assert refused.status_code == 403
+        assert refused.json is not None
+        assert [error["id"] for error in refused.json["claimValidationErrors"]] == ["paying"]
+        names["paying"].add(user_id)
+        late = session.create_new_session_without_request_response("public", st_wsgi.RecipeUserId(user_id))
+        fresh = {"Authorization": f"Bearer {late.get_access_token()}"}
+        assert client.get("/premium", headers=fresh).text == "only for you"
+
+        made = client.post("/login-by-badge", headers={"st-auth-mode": "header"})
+        by_badge = {"Authorization": f"Bearer {made.headers['st-access-token']}"}
+        assert client.post("/day-shift", headers=by_badge).text == "day"
+        assert client.post("/leave", headers=by_badge).text == "bye"
+        assert client.post("/transfer", headers=by_badge).status_code == 401
+
+        assert len(names["lock_out"](user_id)) == 2
+        assert client.post("/transfer", headers=bearer).status_code == 401
+        assert client.get("/profile", headers=bearer).status_code == 200
+
+
+def test_overrides() -> None:
+    names = PAGES.run(page("overrides"))
+    with closing(names["st"]):
+        client = Client(names["st"].wrap(nothing_here))
+        user_id, _ = sign_up(client)
+        assert names["welcomed"] == [user_id]
+        assert client.get("/auth/emailpassword/email/exists?email=a@b.example").status_code == 404
+    again = st_wsgi.SuperTokens(
+        app_info=names["st"].services.app_info,
+        core="sqlite://",
+        recipes=[
+            emailpassword.EmailPassword(override=st_wsgi.Override(functions=[names["welcoming"], names["noting"]])),
+            names["recipe"],
+        ],
+    )
+    with closing(again):
+        client = Client(again.wrap(lambda environ, start: session.get_session(environ) and []))  # type: ignore[arg-type]
+        sign_up(client)
+        assert client.post("/auth/signin", json=SIGN_UP).status_code == 200
+        assert names["notes"] == [None]
+        refused = client.get("/")
+        assert (refused.status_code, refused.text) == (401, "please sign in")
+
+
+def nothing_here(environ: Any, start_response: Any) -> list[bytes]:
+    start_response("404 Not Found", [("Content-Type", "text/plain")])
+    return [b""]
+
+
+def test_background_work() -> None:
+    names = PAGES.run(page("background"))
+    with closing(names["st"]):
+        made = names["import_user"]("ada@example.com", "correct horse 1")
+        assert made.status == "OK"
+        assert names["user_of"](names["token_for"](made.user.id)) == made.user.id
+
+
+def test_production() -> None:
+    """The refused settings are asserted on the page itself; the core of the page is not there."""
+    names = PAGES.run(page("production"))
+    with closing(names["st"]):
+        assert not names["refused"](recipes=[session.Session()])
+
+
+def test_errors() -> None:
+    """The table's rows are what the errors say of themselves."""
+    names = PAGES.run(page("errors"))
+    assert names["only_for"].__name__ == "only_for"
+    rows = re.findall(r"^\| `(\w+)`[^|]*\| (\d+) \| `([^`]+)` \|", page("errors"), re.MULTILINE)
+    assert len(rows) == 8
+    made: dict[str, Callable[[], errors.Answerable]] = {
+        "TokenTheftDetected": lambda: errors.TokenTheftDetected(session_handle="", user_id="", recipe_user_id=""),
+        "InvalidClaims": lambda: errors.InvalidClaims([("a", "b")]),
+    }
+    for name, status, body in rows:
+        error = made[name]() if name in made else getattr(errors, name)()
+        answer = error.plain_response()
+        assert answer.status_code == int(status)
+        shown = body.replace('"..."', json.dumps(error.payload()["message"]))
+        shown = shown.replace("[...]", json.dumps(error.payload().get("claimValidationErrors")))
+        assert json.loads(shown) == answer.json
+    assert errors.CoreUnavailable().plain_response().headers["Retry-After"]
+
+
+SERVERS = {"flask": "flask", "gunicorn": "gunicorn", "waitress-serve": "waitress"}
+COMMANDS = [
+    line for name in ("getting-started", "servers") for code in blocks(page(name), "sh") for line in code.splitlines()
+]
+
+
+def test_the_other_command_is_one_of_installation() -> None:
+    """That the two packages can be installed is for test_packaging to say."""
+    assert [line for line in COMMANDS if shlex.split(line)[0] not in SERVERS] == ["pip install ./st_verify . Flask"]
+
+
+@pytest.mark.parametrize("command", [line for line in COMMANDS if shlex.split(line)[0] in SERVERS])
+def test_each_command_that_starts_a_server(command: str, tmp_path: Path) -> None:
+    (app,) = [code for code in blocks(page("getting-started")) if code.startswith("# app.py")]
+    Path("app.py").write_text(app)
+    port = free_port()
+    program, *arguments = shlex.split(command)
+    where = [f"--bind=127.0.0.1:{port}", "--no-control-socket"] if program == "gunicorn" else []
+    moved = {"127.0.0.1:8000": f"127.0.0.1:{port}", "3000": str(port)}
+    line = [sys.executable, "-m", SERVERS[program], *where, *(moved.get(argument, argument) for argument in arguments)]
+    with serving(line, port=port, log=tmp_path / "log", cwd=tmp_path), requests.Session() as http:
+        http.trust_env = False
+        origin = f"http://127.0.0.1:{port}"
+        made = http.post(f"{origin}/auth/signup", json=SIGN_UP, headers={"st-auth-mode": "header"}, timeout=30)
+        token = made.headers["st-access-token"]
+        for _ in range(4):
+            answer = http.get(f"{origin}/hello", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+            assert answer.text == "hello " + made.json()["user"]["id"]
+        assert http.get(f"{origin}/hello", timeout=30).status_code == 401
+
+
+def test_every_page_is_in_the_index_and_every_link_leads_somewhere() -> None:
+    pages = {path.stem for path in DOCS.glob("*.md")} - {"index"}
+    linked = {Path(target).stem for target in re.findall(r"\]\(([\w/.-]+\.md)\)", page("index"))}
+    assert pages - OTHERS <= linked
+    for path in DOCS.glob("*.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8")):
+            assert (DOCS / target).is_file(), f"{path.name}: {target}"
+
+
+def test_every_block_of_python_is_run_by_one_of_these_tests(request: pytest.FixtureRequest) -> None:
+    """Runs last in this file; alone, it has nothing to say."""
+    ran_all = {item.name for item in request.session.items if item.path == Path(__file__)} >= {
+        "test_getting_started",
+        "test_sessions",
+        "test_overrides",
+        "test_production",
+        "test_errors",
+        "test_background_work",
+    }
+    if ran_all:
+        there = {code for path in DOCS.glob("*.md") if path.stem not in OTHERS for code in blocks(page(path.stem))}
+        assert there - PAGES.ran == set()
