@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sdks.installs import node, node_packages, once_is_enough, python_environment
+from sdks.ours import Ours, frontend_of, made
 from sdks.peers import Peer, running
 from sdks.processes import free_port, serving
 
@@ -42,3 +43,11 @@ def sdk(request: pytest.FixtureRequest, core_url: str, tmp_path_factory: pytest.
         command = [str(python_environment(HERE)), str(HERE / "python_app.py"), core_url]
     with running(command, folder / "errors.log", api_key=API_KEY) as peer:
         yield peer
+
+
+@pytest.fixture(scope="session")
+def ours(core_url: str) -> Iterator[Ours]:
+    """The same app on the same core, with our SDK instead of the official one."""
+    st = made(core_url, API_KEY)
+    yield frontend_of(st)
+    st.close()
