@@ -181,7 +181,7 @@ class Gate:
 
 
 #: Protocol members that no handler needs and no log may show.
-SECRET_CLAIMS = frozenset({"refreshTokenHash1", "parentRefreshTokenHash1", "antiCsrfToken"})
+SECRET_CLAIMS: frozenset[str] = frozenset({"refreshTokenHash1", "parentRefreshTokenHash1", "antiCsrfToken"})
 
 
 class Pickleless:
