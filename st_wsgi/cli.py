@@ -26,6 +26,8 @@ from .embedded.wsgi import core_app
 from .errors import ConfigError, SuperTokensError
 from .transport import CoreRequest, HTTPTransport, Method, Transport
 
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
 
 class Refused(SuperTokensError):
     """The command cannot do what was asked; the message says why."""
@@ -205,6 +207,11 @@ def _serve(arguments: argparse.Namespace) -> int:
         settings["api_keys"] = ",".join(arguments.api_key)
     with EmbeddedCore(path, settings=settings) as core:
         base_path = core.engine.tenancy.base.text("base_path") or ""
+        if arguments.host not in _LOOPBACK and not core.engine.tenancy.base.api_keys:
+            print(
+                f"st-wsgi: everybody who reaches {arguments.host} may do everything: set a key with --api-key",
+                file=sys.stderr,
+            )
         server = CoreServer(core_app(core, base_path=base_path), host=arguments.host, port=arguments.port)
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -29,8 +29,11 @@ def bad(text: str) -> Refused:
 
 
 def dump(value: Any) -> str:
-    """Return JSON text as the store keeps it."""
-    return json.dumps(value, separators=(",", ":"))
+    """Return JSON text as the store keeps it. :raises Refused: for what is no JSON, such as not-a-number."""
+    try:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise bad("Invalid Json Input") from None
 
 
 def _sound(text: str) -> bool:

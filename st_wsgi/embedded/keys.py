@@ -86,12 +86,12 @@ class Keys:
         """Return the key to sign with at *now*, making it if need be."""
         keys = self._apps.get(app) or self._load(app)
         if static:
-            return keys.static or self._make(app, settings, now, dynamic=False)
+            found = keys.static or self._make(app, settings, now, dynamic=False).static
+            assert found is not None, "it was just made"
+            return found
         if not keys.dynamic or _next_key_at(keys.dynamic[0], settings) < now:
-            newest = self._make(app, settings, now, dynamic=True)
-            keys = self._apps[app]
-        else:
-            newest = keys.dynamic[0]
+            keys = self._make(app, settings, now, dynamic=True)
+        newest = keys.dynamic[0]
         if now - newest.created_at < _overlap(settings):
             for older in keys.dynamic:
                 if older is not newest and older.created_at + settings.signing_key_interval > now:
@@ -103,7 +103,7 @@ class Keys:
         self._load(app)
         self.for_signing(app, settings, now, static=False)
         static = self.for_signing(app, settings, now, static=True)
-        keys = self._apps[app].dynamic
+        keys = self._load(app).dynamic
         alive = [key for key in keys if _verifies(key, settings, now)]
         wait = (_next_key_at(keys[0], settings) - now) // 1000
         return [key.jwk() for key in (*alive, static)], max(1, wait)
@@ -165,12 +165,12 @@ class Keys:
         _trim(self._apps)
         return loaded
 
-    def _make(self, app: int, settings: CoreSettings, now: int, *, dynamic: bool) -> SigningKey:
+    def _make(self, app: int, settings: CoreSettings, now: int, *, dynamic: bool) -> _AppKeys:
         """Make a key unless another process was quicker. The slow part runs before the transaction starts."""
         keys = self._load(app)
         found = keys.dynamic[0] if dynamic and keys.dynamic else None if dynamic else keys.static
         if found is not None and (not dynamic or _next_key_at(found, settings) >= now):
-            return found
+            return keys
         private = offloaded(rsa.generate_private_key, 65537, 2048)
         pem = private.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -185,10 +185,7 @@ class Keys:
                 db.execute("INSERT INTO signing_keys VALUES (?, ?, ?, ?, ?)", (app, key_id, int(dynamic), pem, now))
             if dynamic:
                 db.execute("DELETE FROM signing_keys WHERE app = ? AND dynamic = 1 AND created_at < ?", (app, oldest))
-        keys = self._load(app)
-        made = keys.dynamic[0] if dynamic else keys.static
-        assert made is not None, "the transaction above saw or made one"
-        return made
+        return self._load(app)
 
 
 def _overlap(settings: CoreSettings) -> int:

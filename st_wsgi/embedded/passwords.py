@@ -44,7 +44,7 @@ Algorithm = Literal["ARGON2", "BCRYPT", "FIREBASE_SCRYPT"]
 _one_at_a_time: dict[int, threading.Lock] = {}
 
 _ARGON2 = re.compile(
-    r"\$argon2(?P<kind>id|i|d)(\$v=19)?\$m=(?P<m>\d{1,8}),t=(?P<t>\d{1,4}),p=(?P<p>\d{1,3})"
+    r"\$argon2(?P<kind>id|i|d)(\$v=19)?\$m=(?P<m>\d{1,7}),t=(?P<t>\d{1,3}),p=(?P<p>\d{1,2})"
     r"\$(?P<salt>[A-Za-z0-9+/]+)\$(?P<hash>[A-Za-z0-9+/]+)"
 )
 _BCRYPT = re.compile(r"\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}")
@@ -128,7 +128,7 @@ class Passwords:
                 return self._run(self._matches_bcrypt, password, stored)
             if kind == "FIREBASE_SCRYPT":
                 return self._run(_matches_firebase, password, stored, firebase_key)
-        except (ValueError, MemoryError):
+        except (ValueError, OverflowError, MemoryError):
             # Parameters that no library takes: the hash was imported and never right.
             return False
         return False

@@ -118,3 +118,16 @@ def test_keys_that_are_none(app: Caller, claim: object) -> None:
     forged = signer.sign({"kid": claim, "version": "5"}, {"sub": "user"})
     assert verify(app, forged).body["status"] == "TRY_REFRESH_TOKEN"
     verify(app, token).has()
+
+
+def test_more_apps_than_are_kept_in_memory(app: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys that were dropped from memory are read again; no app notices."""
+    monkeypatch.setattr("st_wsgi.embedded.keys._APPS_CACHED", 1)
+    tokens = {}
+    for name in ("a", "b"):
+        app.put("/recipe/multitenancy/app/v2", appId=name).has()
+        tokens[name] = create(app.below(f"appid-{name}"), "user")["accessToken"]["token"]
+    for name, token in tokens.items():
+        own = app.below(f"appid-{name}")
+        verify(own, token).has()
+        assert header(token)["kid"] in published(own)[0]

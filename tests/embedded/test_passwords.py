@@ -86,6 +86,7 @@ def test_firebase() -> None:
         "$argon2id$v=19$m=99999999,t=1,p=1$c29tZXNhbHQ$AAAA",
         "$2a$99$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
         "$f_scrypt$x$y$m=0$r=0$s=z",
+        "$f_scrypt$AAAA$AAAA$m=99$r=8$s=AAAA",
     ],
 )
 def test_odd_hashes_match_nothing(stored: str) -> None:

@@ -189,3 +189,10 @@ def test_bodies_belong_to_the_caller(app: Caller) -> None:
     payload["c"].append(2)
     assert session["userDataInJWT"] == {"c": [1]}
     assert sign_up(app)["tenantIds"] is not sign_up(app)["tenantIds"]
+
+
+def test_what_is_no_json_is_refused(app: Caller) -> None:
+    """In process, where no JSON parser stands in between, values that JSON does not have are refused all the same."""
+    for value in (float("nan"), {1, 2}, object()):
+        app.put("/recipe/user/metadata", userId="u", metadataUpdate={"a": value}).refused(400, "Invalid Json Input")
+    app.get("/recipe/user/metadata", userId="u").says("OK", metadata={})
