@@ -108,9 +108,9 @@ class Shop:
         self.st: SuperTokens = st_wsgi.init(
             app_info=AppInfo(**about), core=core, recipes=[*listed, self.sessions], **settings
         )
-        self.app = validator(self.st.wrap(self._app))
+        self.app = validator(self.st.wrap(self.plain_app))
 
-    def _app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def plain_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         body = json.dumps(self.view(environ)).encode()
         start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
