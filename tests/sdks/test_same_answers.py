@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import json
+from collections.abc import Callable, Mapping
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -91,20 +93,154 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_a_frontend_sees_no_difference(sdk: Peer, ours: Ours, case: dict[str, Any]) -> None:
-    """The same request gets the same answer from their routes and from ours."""
+def test_a_single_request(sdk: Peer, ours: Ours, case: dict[str, Any]) -> None:
     ours.post("/auth/signup", form(TAKEN))
-    request = {"method": "GET", "mode": "cookie", "json": None, "token": "", "fdi": "4.1", **case}
-    headers = {
-        "st-auth-mode": request["mode"],
-        "rid": "emailpassword",
-        "fdi-version": request["fdi"],
-        **bearer(request["token"]),
-    }
-    theirs = requests.request(
-        request["method"], sdk.url + request["path"], json=request["json"], headers=headers, timeout=20
+    assert our_side(ours)(**case).facts == their_side(sdk)(**case).facts
+
+
+@frozen
+class Answer:
+    """What a side said: the facts to compare, and the tokens to go on with."""
+
+    facts: dict[str, Any]
+    held: dict[str, str]
+
+
+#: Sends a request to one of the two sides.
+Send = Callable[..., Answer]
+
+
+def request_headers(
+    *, mode: str = "cookie", token: str = "", cookie: str = "", fdi: str = "4.1", rid: str = "emailpassword"
+) -> dict[str, str]:
+    headers = {"st-auth-mode": mode, "rid": rid, "fdi-version": fdi, "Cookie": cookie, **bearer(token)}
+    return {name: value for name, value in headers.items() if value}
+
+
+def our_side(ours: Ours) -> Send:
+    def send(path: str, *, method: str = "GET", json: object = None, **how: str) -> Answer:
+        answer = ours.open(method, path, json=json, headers=request_headers(**how))
+        return answer_of(answer.status_code, answer.json, dict(answer.headers), answer.headers.getlist("Set-Cookie"))
+
+    return send
+
+
+def their_side(sdk: Peer) -> Send:
+    def send(path: str, *, method: str = "GET", json: object = None, **how: str) -> Answer:
+        answer = requests.request(method, sdk.url + path, json=json, headers=request_headers(**how), timeout=20)
+        cookies = answer.raw.headers.getlist("Set-Cookie")
+        return answer_of(answer.status_code, answer.json(), answer.headers, cookies)
+
+    return send
+
+
+def answer_of(status: int, body: Any, headers: Mapping[str, str], cookies: list[str]) -> Answer:
+    held = {name: headers[name] for name in SESSION_HEADERS if name in headers}
+    held |= {key: morsel.coded_value for cookie in cookies for key, morsel in SimpleCookie(cookie).items()}
+    return Answer(answer_facts(status, body, headers, cookies), held)
+
+
+def sign_in(send: Send, mode: str) -> dict[str, str]:
+    """The tokens of a new session; its cookies also as a ready ``Cookie`` header, ``cookie``."""
+    held = send("/auth/signin", method="POST", json=form(TAKEN), mode=mode).held
+    cookies = "; ".join(f"{name}={held[name]}" for name in ("sAccessToken", "sRefreshToken") if name in held)
+    return {**held, "cookie": cookies}
+
+
+def refresh_by_cookie(send: Send) -> Answer:
+    return send("/auth/session/refresh", method="POST", cookie=sign_in(send, "cookie")["cookie"])
+
+
+def refresh_by_header(send: Send) -> Answer:
+    return send(
+        "/auth/session/refresh", method="POST", mode="header", token=sign_in(send, "header")["st-refresh-token"]
     )
-    mine = ours.open(request["method"], request["path"], json=request["json"], headers=headers)
-    assert answer_facts(
-        mine.status_code, mine.json, dict(mine.headers), mine.headers.getlist("Set-Cookie")
-    ) == answer_facts(theirs.status_code, theirs.json(), theirs.headers, theirs.raw.headers.getlist("Set-Cookie"))
+
+
+def refresh_with_a_cookie_of_old_sdks(send: Send) -> Answer:
+    cookie = sign_in(send, "cookie")["cookie"]
+    return send("/auth/session/refresh", method="POST", cookie=f"{cookie}; sIdRefreshToken=old")
+
+
+def refresh_with_the_access_token(send: Send) -> Answer:
+    return send("/auth/session/refresh", method="POST", token=sign_in(send, "header")["st-access-token"])
+
+
+def sign_out_by_cookie(send: Send) -> Answer:
+    return send("/auth/signout", method="POST", cookie=sign_in(send, "cookie")["cookie"])
+
+
+def sign_out_by_header(send: Send) -> Answer:
+    return send("/auth/signout", method="POST", mode="header", token=sign_in(send, "header")["st-access-token"])
+
+
+def sign_out_twice(send: Send) -> Answer:
+    cookie = sign_in(send, "cookie")["cookie"]
+    send("/auth/signout", method="POST", cookie=cookie)
+    return send("/auth/signout", method="POST", cookie=cookie)
+
+
+def from_cookies_to_headers(send: Send) -> Answer:
+    """Signing in by headers with a session in cookies clears the cookies."""
+    cookie = sign_in(send, "cookie")["cookie"]
+    return send("/auth/signin", method="POST", json=form(TAKEN), mode="header", cookie=cookie)
+
+
+def from_headers_to_cookies(send: Send) -> Answer:
+    token = sign_in(send, "header")["st-access-token"]
+    return send("/auth/signin", method="POST", json=form(TAKEN), mode="cookie", token=token)
+
+
+def protected_with_a_broken_signature(send: Send) -> Answer:
+    head, payload, signature = sign_in(send, "header")["st-access-token"].split(".")
+    forged = signature[:99] + ("A" if signature[99] != "A" else "B") + signature[100:]
+    return send("/sessioninfo", token=f"{head}.{payload}.{forged}")
+
+
+def protected_with_the_cookie_twice(send: Send) -> Answer:
+    first, second = (sign_in(send, "cookie")["sAccessToken"] for _ in range(2))
+    return send("/sessioninfo", cookie=f"sAccessToken={first}; sAccessToken={second}")
+
+
+def protected_with_a_cookie_of_old_sdks(send: Send) -> Answer:
+    return send("/sessioninfo", cookie="sIdRefreshToken=old")
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        refresh_by_cookie,
+        refresh_by_header,
+        refresh_with_a_cookie_of_old_sdks,
+        refresh_with_the_access_token,
+        sign_out_by_cookie,
+        sign_out_by_header,
+        sign_out_twice,
+        from_cookies_to_headers,
+        from_headers_to_cookies,
+        protected_with_a_broken_signature,
+        protected_with_the_cookie_twice,
+        protected_with_a_cookie_of_old_sdks,
+    ],
+    ids=lambda story: story.__name__,
+)
+def test_the_last_answer_of_a_story(sdk: Peer, ours: Ours, story: Callable[[Send], Answer]) -> None:
+    ours.post("/auth/signup", form(TAKEN))
+    assert story(our_side(ours)).facts == story(their_side(sdk)).facts
+
+
+def test_the_front_token_tells_the_frontend_the_same(sdk: Peer, ours: Ours) -> None:
+    """All members, apart from the claims of recipes that only their app has, of the same types."""
+    ours.post("/auth/signup", form(TAKEN))
+    mine, theirs = (
+        json.loads(base64.b64decode(sign_in(side, "header")["front-token"]))
+        for side in (our_side(ours), their_side(sdk))
+    )
+    for claim in ("st-ev", "st-role", "st-perm"):
+        del theirs["up"][claim]
+    types = [{name: type(value) for name, value in token.items()} for token in (mine, theirs, mine["up"], theirs["up"])]
+    assert types[0] == types[1]
+    assert types[2] == types[3]
+    assert (mine["uid"], mine["up"]["iss"]) == (theirs["uid"], theirs["up"]["iss"])
+    assert mine["ate"] == mine["up"]["exp"] * 1000
+    assert theirs["ate"] == theirs["up"]["exp"] * 1000
