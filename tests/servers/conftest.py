@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Generator, Iterator
 
 import pytest
 
-from servers.running import APPS, SERVERS, Site, running
+from servers.running import APPS, MORE_APPS, SERVERS, Site, running
 from servers.visitor import Visitor
 
 SHOWN = 6000
@@ -14,7 +15,7 @@ SHOWN = 6000
 
 @pytest.fixture(
     scope="module",
-    params=[(app, server) for server in SERVERS for app in APPS],
+    params=[*itertools.product(APPS, SERVERS), *itertools.product(MORE_APPS, ["gunicorn-gthread"])],
     ids="-".join,
 )
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:

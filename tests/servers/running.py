@@ -15,6 +15,9 @@ EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
 APPS = ("flask_app", "bottle_app", "pyramid_app")
 
+#: These go through all scenarios too, under one server.
+MORE_APPS = ("django_app", "falcon_app")
+
 _GUNICORN = ["-m", "gunicorn", "--bind=127.0.0.1:{port}", "--workers=2", "--no-control-socket"]
 
 #: How each server is told to serve the attribute ``app`` of a module. With ``--preload`` the instance is made in the
