@@ -263,12 +263,17 @@ def test_overrides() -> None:
         ],
     )
     with closing(again):
-        client = Client(again.wrap(lambda environ, start: session.get_session(environ) and []))  # type: ignore[arg-type]
+        client = Client(again.wrap(protected))
         sign_up(client)
         assert client.post("/auth/signin", json=SIGN_UP).status_code == 200
         assert names["notes"] == [None]
         refused = client.get("/")
         assert (refused.status_code, refused.text) == (401, "please sign in")
+
+
+def protected(environ: Any, start_response: Any) -> list[bytes]:
+    session.get_session(environ)
+    return nothing_here(environ, start_response)
 
 
 def nothing_here(environ: Any, start_response: Any) -> list[bytes]:

@@ -177,10 +177,11 @@ def build_wrapped(st: SuperTokens, *, catch_all: bool = False) -> WSGIApplicatio
     return st.wrap(build(st, catch_all=catch_all))
 
 
-def handler(st: SuperTokens, **site: Any) -> WSGIHandler:
+def handler(st: SuperTokens, **site: Any) -> WSGIApplication:
     """Django's WSGI app under these settings. What is read for each request needs :func:`django_settings` besides."""
     with override_settings(SUPERTOKENS=st, **site):
-        return WSGIHandler()
+        app: WSGIApplication = WSGIHandler()
+        return app
 
 
 django_settings: Callable[..., contextlib.AbstractContextManager[None]] = override_settings

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import attrs
 import pytest
@@ -126,7 +126,7 @@ class Row:
     name: str
     send: Callable[[Site], requests.Response]
     status: int
-    body: dict[str, object] | None = None
+    body: Mapping[str, object] | None = None
     forgets: set[str] = attrs.field(factory=set)
     kind: str = "plain"
 

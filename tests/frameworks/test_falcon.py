@@ -81,4 +81,4 @@ def test_an_answer_of_the_apps_own_making_keeps_its_cookies() -> None:
 
 
 def test_falcons_own_test_client_takes_the_app(app: falcon.App[Any, Any], st: SuperTokens) -> None:
-    assert TestClient(init_app(app, st)).simulate_get("/gone").status_code == 401  # type: ignore[arg-type]  # a WSGI app
+    assert TestClient(init_app(app, st)).simulate_get("/gone").status_code == 401

@@ -8,6 +8,7 @@ import flask
 import pytest
 from werkzeug.exceptions import HTTPException, Unauthorized
 from werkzeug.test import Client
+from werkzeug.wrappers import Response
 
 from st_wsgi import RecipeUserId, SuperTokens
 from st_wsgi.errors import SessionError
@@ -43,8 +44,8 @@ def cleared(client: Client, path: str = "/gone") -> bool:
 def test_the_handler_of_the_flask_manual_for_every_http_error_loses_nothing(st: SuperTokens) -> None:
     """It changes the response of ``get_response()``, called without the request: ``wrap`` alone is not enough."""
 
-    def as_json(error: HTTPException) -> object:
-        response = error.get_response()
+    def as_json(error: HTTPException) -> Response:
+        response = Response.force_type(error.get_response(), {})
         response.set_data(b'{"changed": true}')
         return response
 

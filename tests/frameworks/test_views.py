@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from typing import Any
 
 import pytest
 
-from frameworks.conftest import ACTIVE, Sites
-from frameworks.sites import Site, cookies_of
+from frameworks.conftest import Sites
+from frameworks.sites import ACTIVE, Site, cookies_of
 
 PROTECTED = ("/session", "/decorated", "/class", "/checked", "/relaxed", "/stream")
-INACTIVE = {"active": ACTIVE.add_to_payload({}, False)["active"]}
-ADMIN = {"admin": {"v": True, "t": 0}}
+INACTIVE: dict[str, Any] = {"active": ACTIVE.add_to_payload({}, False)["active"]}
+ADMIN: dict[str, Any] = {"admin": {"v": True, "t": 0}}
 
 
 @pytest.mark.parametrize("path", PROTECTED)
