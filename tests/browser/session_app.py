@@ -1,7 +1,8 @@
 """An API with more session rules than the examples have: claims, other sites, shared cookie domains.
 
 Settings from the environment: ``API`` and ``WEBSITES`` (origins, the first one is where users see pages), ``CORE``, and
-``SESSION``, a JSON object with parameters of the session recipe.
+``SESSION``, a JSON object with parameters of the session recipe. With ``OWN_CORS`` the app's own routes are left to
+flask-cors.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 from typing import Any
 
 from flask import Flask, request
+from flask_cors import CORS
 
 import st_wsgi
 from st_wsgi import AppInfo, Cors
@@ -25,9 +27,12 @@ st = st_wsgi.init(
     app_info=AppInfo(app_name="Sessions", api_domain=os.environ["API"], website_domain=WEBSITES[0]),
     core=os.environ["CORE"],
     recipes=[EmailPassword(), Session(**json.loads(os.environ["SESSION"]))],
-    cors=Cors(origins=WEBSITES, whole_app=True),
+    cors=Cors(origins=WEBSITES, whole_app="OWN_CORS" not in os.environ),
 )
 app = Flask(__name__)
+if "OWN_CORS" in os.environ:
+    headers = ["content-type", *st_wsgi.get_all_cors_headers()]
+    CORS(app, origins=WEBSITES, supports_credentials=True, allow_headers=headers, expose_headers=["X-Request-Id"])
 app.wsgi_app = st.wrap(app.wsgi_app)  # type: ignore[assignment,method-assign]  # Flask's own way to put something in front
 
 

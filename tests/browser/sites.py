@@ -118,9 +118,15 @@ def session_app(
     log: Path,
     certificate: Path | None = None,
     session: Mapping[str, object] | None = None,
+    own_cors: bool = False,
 ) -> Iterator[None]:
-    """Serve ``session_app.py`` under gunicorn, over TLS if there is a certificate; ``session``: for the recipe."""
+    """Serve ``session_app.py`` under gunicorn, over TLS if there is a certificate.
+
+    ``session`` holds parameters of the recipe; with ``own_cors`` flask-cors looks after the app's own routes.
+    """
     env = {"API": api, "WEBSITES": " ".join(websites), "CORE": core, "SESSION": json.dumps(session or {})}
+    if own_cors:
+        env["OWN_CORS"] = "1"
     options = ["--threads=4", f"--bind=127.0.0.1:{port}", "--no-control-socket"]
     if certificate is not None:
         options += [f"--certfile={certificate}", f"--keyfile={certificate}"]

@@ -1,4 +1,4 @@
-"""What changes under signed-in users: cookie domain, token transfer, anti-CSRF tokens, a core that goes and comes."""
+"""What operators decide and change under signed-in users: CORS, cookie domain, transfer, anti-CSRF, a core that fails."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ class Operator:
         website = f"http://www.shop.test:{self.page_port}"
         return Site(api=f"http://api.shop.test:{self.port}", website=website, page="/page.html")
 
-    def serve(self, *, core: str | None = None, **session: object) -> AbstractContextManager[None]:
+    def serve(
+        self, *, core: str | None = None, own_cors: bool = False, **session: object
+    ) -> AbstractContextManager[None]:
         """A version of the API with these parameters of the session recipe; users are kept between versions."""
         return session_app(
             port=self.port,
@@ -37,6 +39,7 @@ class Operator:
             core=core or f"sqlite:///{self.folder}/auth.db?{CHEAP_HASHES}",
             log=self.folder / "server.log",
             session=session,
+            own_cors=own_cors,
         )
 
     def serve_core(self, port: int) -> AbstractContextManager[object]:
@@ -128,3 +131,19 @@ def test_a_core_that_cannot_be_reached_signs_nobody_out(visitor: Visitor, operat
         with operator.serve_core(core_port):
             assert tab.run("refresh") is True
             assert tab.call("/checked")["status"] == 200
+
+
+def test_an_app_may_keep_its_own_cors_layer(visitor: Visitor, operator: Operator) -> None:
+    """flask-cors for the app's routes and ours for /auth/*: nothing doubled, new tokens readable on both."""
+    with operator.serve(own_cors=True):
+        tab = visitor.open(operator.site.address("header"))
+        tab.sign_up(visitor.email)
+        assert tab.session_info()["status"] == 200
+        assert tab.run("refresh") is True
+        before = tab.run("accessToken")
+        assert tab.call("/upgrade", "POST")["status"] == 200
+        assert tab.run("accessToken") != before
+        assert tab.call("/premium")["status"] == 200
+        tab.run("signOut")
+        answer = tab.session_info()
+        assert answer == {"status": 401, "body": {"message": "unauthorised"}}
