@@ -1,4 +1,4 @@
-"""What operators decide and change under signed-in users: CORS, cookie domain, transfer, anti-CSRF, a core that fails."""
+"""What operators change under signed-in users: CORS, cookie domain, transfer, anti-CSRF, a core that goes and comes."""
 
 from __future__ import annotations
 
