@@ -35,6 +35,7 @@ from . import (
     providers,
     removal,
     roles,
+    sessionrows,
     sessions,
     tenants,
 )
@@ -57,6 +58,7 @@ ROUTES: tuple[Route, ...] = (
     *listing.ROUTES,
     *removal.ROUTES,
     *sessions.ROUTES,
+    *sessionrows.ROUTES,
     *jwt.ROUTES,
     *emailpassword.ROUTES,
     *emailverification.ROUTES,

@@ -119,7 +119,7 @@ class Store:
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
-            except BaseException:
+            except BaseException:  # whatever it was, nothing of the transaction stays, and it goes on its way
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise

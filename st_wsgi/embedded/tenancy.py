@@ -7,7 +7,8 @@ from collections import OrderedDict
 
 import attrs
 
-from .settings import SETTINGS, CoreSettings
+from .knownsettings import SETTINGS
+from .settings import CoreSettings
 from .store import Store
 
 _CACHED = 4096

@@ -16,7 +16,8 @@ import attrs
 from . import tenantrows, tenants_v1
 from .call import Call, Route
 from .fields import Refused, bad
-from .settings import ALIASES, SETTINGS, CoreSettings, SettingRefused
+from .knownsettings import ALIASES, SETTINGS, SettingRefused
+from .settings import CoreSettings
 from .tenantrows import TenantRow
 
 _ID = re.compile(r"[a-z0-9-]+")

@@ -8,7 +8,8 @@ import pytest
 
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.embedded.core import parse_address
-from st_wsgi.embedded.settings import SETTINGS, CoreSettings
+from st_wsgi.embedded.knownsettings import SETTINGS
+from st_wsgi.embedded.settings import CoreSettings
 from st_wsgi.errors import ConfigError
 
 

@@ -10,6 +10,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 
@@ -22,7 +23,7 @@ from embedded.conftest import QUICK, Clock, caller
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.embedded.cleanup import clean
 from st_wsgi.embedded.schema import APP_TABLES, MIGRATIONS
-from st_wsgi.embedded.store import Store
+from st_wsgi.embedded.store import Migrations, Store
 from st_wsgi.errors import ConfigError, CoreUnavailable
 
 
@@ -80,6 +81,31 @@ def test_migrating_makes_a_backup_first(tmp_path: pathlib.Path) -> None:
     assert stat.S_IMODE(saved.stat().st_mode) == 0o600
     with EmbeddedCore(saved, settings=QUICK) as core:
         caller(core).get("/user/id", userId=user["id"]).says("OK", user=user)
+
+
+def test_processes_that_start_together_migrate_once(tmp_path: pathlib.Path) -> None:
+    """Whoever opens first makes or migrates the file, the others wait for that and find it done."""
+    path = tmp_path / "auth.db"
+    for migrations, saved in ((MIGRATIONS, 0), (NEXT, 1)):
+        together, errors = threading.Barrier(6), []
+
+        def start(migrations: Migrations = migrations, together: threading.Barrier = together) -> None:
+            together.wait(10)
+            try:
+                Store(path, migrations=migrations).close()
+            except BaseException as error:
+                errors.append(error)  # noqa: B023 # read before the next round
+                raise
+
+        threads = [threading.Thread(target=start) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert errors == []
+        assert len(list(tmp_path.glob("*.bak*"))) == saved
+    with closing(Store(path, migrations=NEXT)) as store, store.read() as db:
+        assert db.execute("SELECT x FROM extra").fetchall() == [(1,)]
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: pathlib.Path) -> None:
@@ -189,7 +215,7 @@ def test_a_full_disk(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.P
 
 READ_ONLY = """
 import os, sys
-from st_wsgi.embedded.store import Store
+from st_wsgi.embedded.store import Migrations, Store
 from st_wsgi.errors import ConfigError
 if os.geteuid() == 0:
     os.setuid(65534)

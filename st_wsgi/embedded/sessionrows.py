@@ -1,0 +1,228 @@
+"""Sessions as they are stored: reading, changing, finding and removing them (CDI 1.2, semantics 3.2 and 3.3)."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+
+from .call import Call, Route
+from .fields import bad, dump
+from .tokens import PROTECTED, tenant_of_handle
+from .users import ids_for_session, internal_id, touch
+
+MISSING = "Session does not exist."
+
+
+@attrs.frozen
+class Row:
+    """A session as it is stored."""
+
+    handle: str
+    tenant_id: str
+    user_id: str
+    refresh_hash2: str
+    data: str
+    payload: str
+    static_key: bool = attrs.field(converter=bool)
+    created_at: int
+    expires_at: int
+
+
+COLUMNS = (
+    "handle, tenant_id, user_id, refresh_token_hash_2, session_data, jwt_payload, use_static_key, created_at,"
+    " expires_at"
+)
+"""The columns of :class:`Row`, in its order."""
+
+
+def find(db: sqlite3.Connection, app: int, handle: str) -> Row | None:
+    """Return a session, expired or not; None when there is none."""
+    row = db.execute(f"SELECT {COLUMNS} FROM sessions WHERE app = ? AND handle = ?", (app, handle)).fetchone()
+    return None if row is None else Row(*row)
+
+
+def unauthorised(message: str) -> dict[str, Any]:
+    """Return the answer for a session that is not there or not to be used."""
+    return {"status": "UNAUTHORISED", "message": message}
+
+
+def _no_session(call: Call, handle: str) -> dict[str, Any]:
+    """Answer for a handle without a session; one that names a tenant which does not exist is refused as such."""
+    tenant_id = tenant_of_handle(handle)
+    if call.engine.tenancy.find(call.app_id, tenant_id) is None:
+        raise call.unknown_tenant(tenant_id)
+    return unauthorised(MISSING)
+
+
+def check_payload(payload: dict[str, Any]) -> None:
+    """Refuse a user's payload that says what only the core may say."""
+    if any(name in payload for name in PROTECTED):
+        raise bad("The user payload contains protected field")
+
+
+def get(call: Call) -> dict[str, Any]:
+    """``GET /recipe/session``: what is stored of an unexpired session."""
+    handle = call.query.text("sessionHandle")
+    with call.read() as db:
+        row = find(db, call.app, handle)
+        live = row is not None and row.expires_at >= call.now
+        group_id, recipe_user_id = ids_for_session(db, call.app, row.user_id) if row is not None else ("", "")
+    if row is None or not live:
+        return _no_session(call, handle)
+    return {
+        "status": "OK",
+        "sessionHandle": handle,
+        "userId": group_id,
+        "recipeUserId": recipe_user_id,
+        "userDataInDatabase": json.loads(row.data),
+        "userDataInJWT": json.loads(row.payload),
+        "expiry": row.expires_at,
+        "timeCreated": row.created_at,
+        "tenantId": row.tenant_id,
+    }
+
+
+def _stored_object(call: Call, column: str, name: str) -> dict[str, Any]:
+    handle = call.query.text("sessionHandle")
+    with call.read() as db:
+        found = db.execute(
+            f"SELECT {column} FROM sessions WHERE app = ? AND handle = ? AND expires_at >= ?",
+            (call.app, handle, call.now),
+        ).fetchone()
+    return _no_session(call, handle) if found is None else {"status": "OK", name: json.loads(found[0])}
+
+
+def _replace_object(call: Call, column: str, handle: str, value: str) -> dict[str, Any]:
+    with call.write() as db:
+        changed = db.execute(
+            f"UPDATE sessions SET {column} = ? WHERE app = ? AND handle = ? AND expires_at >= ?",
+            (value, call.app, handle, call.now),
+        ).rowcount
+    return {"status": "OK"} if changed else _no_session(call, handle)
+
+
+def get_data(call: Call) -> dict[str, Any]:
+    """``GET /recipe/session/data`` (deprecated)."""
+    return _stored_object(call, "session_data", "userDataInDatabase")
+
+
+def put_data(call: Call) -> dict[str, Any]:
+    """``PUT /recipe/session/data``: replace what the session keeps in the database."""
+    handle = call.body.text("sessionHandle")
+    value = dump(call.body.object("userDataInDatabase"))
+    return _replace_object(call, "session_data", handle, value)
+
+
+def get_payload(call: Call) -> dict[str, Any]:
+    """``GET /recipe/jwt/data`` (deprecated)."""
+    return _stored_object(call, "jwt_payload", "userDataInJWT")
+
+
+def put_payload(call: Call) -> dict[str, Any]:
+    """``PUT /recipe/jwt/data``: replace the payload that later access tokens carry."""
+    handle = call.body.text("sessionHandle")
+    payload = call.body.object("userDataInJWT")
+    call.admit()
+    check_payload(payload)
+    return _replace_object(call, "jwt_payload", handle, dump(payload))
+
+
+def remove(call: Call) -> dict[str, Any]:
+    """``POST /recipe/session/remove``: end sessions, by handle or by user."""
+    user_id = call.body.text_or_none("userId")
+    handles = call.body.texts_or_none("sessionHandles")
+    if (user_id is None) == (handles is None):
+        raise bad("Invalid JSON input - use one of userId or sessionHandles array")
+    everywhere = call.body.flag_or_none("revokeAcrossAllTenants")
+    if user_id is None and everywhere is not None:
+        raise bad("Invalid JSON input - revokeAcrossAllTenants can only be set if userId is set")
+    linked = call.body.flag_or_none("revokeSessionsForLinkedAccounts")
+    if user_id is None and linked is not None:
+        raise bad("Invalid JSON input - revokeSessionsForLinkedAccounts can only be set if userId is set")
+    tenant_id = _one_tenant(call, everywhere is not False, by_handle=user_id is None)
+    with call.write() as db:
+        if user_id is not None:
+            handles = handles_of_user(
+                db, call.app, user_id, tenant_id, linked=linked is not False, expiring_after=call.now
+            )
+            touch(db, call.app, internal_id(db, call.app, user_id), call.now)
+        revoked = remove_handles(db, call.app, handles or ())
+    return {"status": "OK", "sessionHandlesRevoked": revoked}
+
+
+def _one_tenant(call: Call, everywhere: bool, *, by_handle: bool = False) -> str | None:
+    """Return the tenant that a call about a user's sessions is limited to, None for the whole app."""
+    if by_handle:
+        # The handles say which tenants they belong to; the one in the path only has to exist with its app.
+        call.tenant = call.engine.tenancy.find(call.app_id, "public")
+        return None
+    if everywhere:
+        call.public_only()
+        return None
+    return call.here.tenant_id
+
+
+def remove_handles(db: sqlite3.Connection, app: int, handles: Iterable[str]) -> list[str]:
+    """Delete sessions; return the handles of those that were there."""
+    revoked = []
+    for handle in dict.fromkeys(handles):
+        if db.execute("DELETE FROM sessions WHERE app = ? AND handle = ?", (app, handle)).rowcount:
+            revoked.append(handle)
+    return revoked
+
+
+def handles_of_user(
+    db: sqlite3.Connection, app: int, user_id: str, tenant_id: str | None, *, linked: bool, expiring_after: int
+) -> list[str]:
+    """
+    Return the handles of a user's sessions.
+
+    A session is found by the id that it was created for (the external id, when mapped).
+
+    :param tenant_id: only sessions of that tenant; None for all.
+    :param linked: also the sessions of the login methods that are linked with *user_id*.
+    :param expiring_after: milliseconds; leaves out what expired before.
+    """
+    names = [user_id]
+    if linked:
+        rows = db.execute(
+            "SELECT m.user_id, e.external_user_id FROM login_methods m"
+            " LEFT JOIN user_id_mappings e USING (app, user_id) WHERE m.app = ? AND m.linked = 1"
+            " AND m.primary_user_id = (SELECT primary_user_id FROM login_methods WHERE app = m.app AND user_id = ?)",
+            (app, internal_id(db, app, user_id)),
+        ).fetchall()
+        names.extend(name for row in rows for name in row if name is not None and name not in names)
+    handles: list[str] = []
+    for name in names:
+        query = "SELECT handle FROM sessions WHERE app = ? AND user_id = ? AND expires_at >= ?"
+        values: tuple[Any, ...] = (app, name, expiring_after)
+        if tenant_id is not None:
+            query, values = f"{query} AND tenant_id = ?", (*values, tenant_id)
+        handles.extend(row[0] for row in db.execute(query, values).fetchall())
+    return handles
+
+
+def of_user(call: Call) -> dict[str, Any]:
+    """``GET /recipe/session/user``: the handles of a user's unexpired sessions."""
+    user_id = call.query.text("userId")
+    everywhere = call.query.flag("fetchAcrossAllTenants", True)
+    linked = call.query.flag("fetchSessionsForAllLinkedAccounts", True)
+    tenant_id = _one_tenant(call, everywhere)
+    with call.read() as db:
+        handles = handles_of_user(db, call.app, user_id, tenant_id, linked=linked, expiring_after=call.now)
+    return {"status": "OK", "sessionHandles": handles}
+
+
+ROUTES = (
+    Route("GET", "/recipe/session", "app-tolerant", get),
+    Route("POST", "/recipe/session/remove", "special", remove),
+    Route("GET", "/recipe/session/user", "special", of_user),
+    Route("GET", "/recipe/session/data", "app-tolerant", get_data),
+    Route("PUT", "/recipe/session/data", "app-tolerant", put_data),
+    Route("GET", "/recipe/jwt/data", "app-tolerant", get_payload),
+    Route("PUT", "/recipe/jwt/data", "app-tolerant", put_payload),
+)
