@@ -71,7 +71,7 @@ def context_of(request: RequestLike | None = None) -> RequestContext:
     """
     if request is None:
         found = _in_flight.get()
-    elif isinstance(request, RequestContext):
+    elif type(request) is RequestContext:  # not isinstance, which would have Flask's proxy look its request up
         found = request
     else:
         found = environ_of(request).get(CONTEXT_KEY)
@@ -88,12 +88,14 @@ def environ_of(request: RequestLike) -> WSGIEnvironment:
 
     :raises TypeError: *request* has none.
     """
-    if isinstance(request, dict):
+    if type(request) is dict:
         return request
     for name in ("environ", "META", "env"):
         environ = getattr(request, name, None)
         if isinstance(environ, dict):
             return environ
+    if isinstance(request, dict):
+        return request
     raise TypeError(f"a WSGI environ or a request is needed, not {type(request).__name__}")
 
 

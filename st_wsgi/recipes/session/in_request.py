@@ -53,7 +53,7 @@ def get_session(
     access_token, transfer_method = found
     safe = method in recipe.config.csrf_safe_methods
     check = transfer_method == "cookie" and (not safe if anti_csrf_check is None else anti_csrf_check)
-    if check:
+    if check and recipe.verification.has_form(access_token):
         recipe.transfer.check_csrf_headers(context, every_method=safe)
     session = recipe.functions.get_session(
         access_token=access_token,
@@ -173,18 +173,20 @@ def required_claim_validators(
 
 
 def _access_token(recipe: AnySession, context: RequestContext) -> tuple[str, TransferMethod] | None:
+    """
+    Return what is to be verified. Its form is looked at only where it decides, which is when a header may be somebody
+    else's and a cookie ours; verifying looks at it anyway.
+    """
     sent = recipe.transfer.read(context)
     if sent.legacy_cookie:
         raise TryRefreshToken("the request carries a session of a very old SDK")
     policy = recipe.transfer.policy(context, creating=False)
-    if policy != "cookie" and sent.header is not None and recipe.verification.has_form(sent.header):
+    cookies = () if policy == "header" else sent.access_cookies
+    if policy != "cookie" and sent.header is not None and (not cookies or recipe.verification.has_form(sent.header)):
         return sent.header, "header"
-    if policy == "header" or not sent.access_cookies:
-        return None
-    if len(sent.access_cookies) > 1:
+    if len(cookies) > 1:
         raise TryRefreshToken("the request carries more than one access token cookie")
-    cookie = sent.access_cookies[0]
-    return (cookie, "cookie") if recipe.verification.has_form(cookie) else None
+    return (cookies[0], "cookie") if cookies else None
 
 
 def _clear_other_transport(recipe: AnySession, context: RequestContext, method: TransferMethod) -> None:

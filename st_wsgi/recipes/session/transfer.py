@@ -134,9 +134,12 @@ class TokenTransfer:
     def read(self, context: RequestContext) -> Sent:
         """Return the tokens that the request carries, none of them judged."""
         environ = context.environ or {}
-        cookies = environ.get("HTTP_COOKIE", "")
+        authorization, cookies = environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_COOKIE")
+        header = None if authorization is None else bearer_token(authorization)
+        if cookies is None:
+            return Sent(header=header, access_cookies=(), refresh_cookies=(), legacy_cookie=False)
         return Sent(
-            header=bearer_token(environ.get("HTTP_AUTHORIZATION", "")),
+            header=header,
             access_cookies=tuple(cookie_values(cookies, ACCESS_COOKIE)),
             refresh_cookies=tuple(cookie_values(cookies, REFRESH_COOKIE)),
             legacy_cookie=bool(cookie_values(cookies, LEGACY_COOKIE)),
