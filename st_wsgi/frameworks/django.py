@@ -12,20 +12,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from http.cookies import SimpleCookie
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings  # type: ignore[import-untyped]  # Django has no types of its own
 from django.core.signals import got_request_exception  # type: ignore[import-untyped]
 from django.http import HttpRequest, HttpResponse  # type: ignore[import-untyped]
 from django.utils.module_loading import import_string  # type: ignore[import-untyped]
+from werkzeug.wrappers import Response
 
+from st_wsgi import cors, current
 from st_wsgi.app import SuperTokens
+from st_wsgi.context import RequestContext
 from st_wsgi.errors import CONTEXT_KEY, Answerable, ConfigError
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-_TURN = "st_wsgi.django"
+    from _typeshed.wsgi import WSGIEnvironment
 
 
 class SuperTokensMiddleware:
@@ -42,11 +43,11 @@ class SuperTokensMiddleware:
     async_capable = False
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        st = _instance()
         self._get_response = get_response
-        self._services = st.services
-        self._prefix = st.router.prefix
-        self._seam = st.wrap(self._django)
+        self._st = _instance()
+        self._services = self._st.services
+        self._prefix = self._st.router.prefix
+        self._cors = self._st.cors
         got_request_exception.connect(_let_out, dispatch_uid="st_wsgi")
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -54,76 +55,59 @@ class SuperTokensMiddleware:
         context = environ.get(CONTEXT_KEY)
         if context is not None and context.services is self._services:
             return self._get_response(request)
-        turn = environ[_TURN] = _Turn(request)
-        stream = environ.get("wsgi.input")
-        if request.path_info.startswith(self._prefix):
-            environ["wsgi.input"] = request  # a middleware that has read the body before us has left it there
+        context = environ[CONTEXT_KEY] = RequestContext(self._services, environ)
+        token = current.enter(context)
         try:
-            body = self._seam(environ, turn.start)
+            response = self._ours(request, context) or self._get_response(request)
+        except Answerable as error:
+            context.ours = True
+            response = _translated(error.get_response(environ), environ)
         finally:
-            del environ[_TURN]
-            environ["wsgi.input"] = stream
-        if turn.response is None:
-            return _response(b"".join(body), turn.status, turn.headers)
-        if turn.headers is not turn.before:
-            _set_headers(turn.response, turn.headers)
-        return turn.response
+            current.leave(token)
+        headers = list(response.items())
+        changed = context.changes.merge(headers)
+        if self._cors is not None and (self._cors.whole_app or context.ours):
+            changed = cors.add_headers(self._cors, environ, changed)
+        context.changes.started = True
+        if changed is not headers:
+            _set_headers(response, changed)
+        return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer an error of ours that a view raised."""
         if not isinstance(error, Answerable):
             return None
-        answer = error.get_response(request.META)
-        return _response(answer.get_data(), answer.status, list(answer.headers))
+        return _translated(error.get_response(request.META), request.META)
 
-    def _django(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """The rest of Django as a WSGI app, apart from its body, which needs no help."""
-        turn: _Turn = environ[_TURN]
-        response = turn.response = self._get_response(turn.request)
-        turn.before = list(response.items())
-        start_response(f"{response.status_code} {response.reason_phrase}", turn.before)
-        return ()
-
-
-class _Turn:
-    """One request on its way through a WSGI middleware and back."""
-
-    def __init__(self, request: HttpRequest) -> None:
-        self.request = request
-        self.response: HttpResponse | None = None
-        self.before: list[tuple[str, str]] = []
-        self.status = ""
-        self.headers: list[tuple[str, str]] = []
-
-    def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> Callable[[bytes], object]:
-        self.status = status
-        self.headers = headers
-        return _no_write
+    def _ours(self, request: HttpRequest, context: RequestContext) -> HttpResponse | None:
+        environ = request.META
+        if self._cors is None and not request.path_info.startswith(self._prefix):
+            return None
+        stream = environ.get("wsgi.input")
+        environ["wsgi.input"] = request  # a middleware that has read the body before us has left it there
+        try:
+            answer = self._st.handle(context)
+        finally:
+            environ["wsgi.input"] = stream
+        return None if answer is None else _translated(answer, environ)
 
 
-def _no_write(data: bytes, /) -> None:
-    raise TypeError("neither Django nor SuperTokens writes a body this way")
-
-
-def _response(body: bytes, status: str, headers: list[tuple[str, str]]) -> HttpResponse:
-    response = HttpResponse(body, status=int(status[:3]))
+def _translated(answer: Response, environ: WSGIEnvironment) -> HttpResponse:
+    body, _status, headers = answer.get_wsgi_response(environ)
+    response = HttpResponse(b"".join(body), status=answer.status_code)
     del response["Content-Type"]
     _set_headers(response, headers)
     return response
 
 
-def _set_headers(response: HttpResponse, headers: list[tuple[str, str]]) -> None:
+def _set_headers(response: HttpResponse, headers: Iterable[tuple[str, str]]) -> None:
     for name, value in headers:
         if name.lower() == "set-cookie":
-            _set_cookie(response, value)
+            # Django keeps cookies by name, where one name may be there for several domains and paths: any key will do.
+            for cookie, morsel in SimpleCookie(value).items():
+                response.cookies[value if cookie in response.cookies else cookie] = morsel
         else:
             response[name] = value
-
-
-def _set_cookie(response: HttpResponse, header: str) -> None:
-    """Django keeps one cookie a name, where a name may be there once for each domain and path: any key will do."""
-    for name, morsel in SimpleCookie(header).items():
-        response.cookies[header if name in response.cookies else name] = morsel
 
 
 def _instance() -> SuperTokens:
