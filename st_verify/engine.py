@@ -100,8 +100,9 @@ class Engine(Generic[T]):
             cached = self._cache.get(digest, now=self._wall() - self._leeway, monotonic=self._monotonic())
             if cached is not None:
                 return cached
-        gated = token if isinstance(token, GatedToken) else self._gate.read(data)
-        return self._verify(gated, digest)
+        if not isinstance(token, GatedToken) or token.gate is not self._gate:
+            token = self._gate.read(data)
+        return self._verify(token, digest)
 
     def _verify(self, gated: GatedToken, digest: bytes | None) -> T:
         kid = gated.header.kid

@@ -45,7 +45,14 @@ Fetcher = Callable[[], "FetchedKeys | bytes"]
 
 @dataclass(frozen=True, slots=True)
 class KeyEvent:
-    """Something an operator may want to count. `name` is a stable word; `kid` is truncated ASCII or empty."""
+    """
+    Something an operator may want to count.
+
+    `name` is ``fetch_failed`` (`detail` says why) or ``all_keys_replaced`` (no key of the set before is left), or says
+    why a published key is not used: ``key_without_usable_kid``, ``kid_with_two_keys``, ``key_of_other_algorithm``,
+    ``key_not_for_signatures``, ``malformed_key``, ``weak_key``, ``key_not_pinned``, ``private_key_published``. `kid` is
+    truncated ASCII, or empty.
+    """
 
     name: str
     kid: str = ""

@@ -53,6 +53,8 @@ class GatedToken(NamedTuple):
     header: TokenHeader
     #: The token itself, as ASCII.
     data: bytes
+    #: Who judged it; another verifier judges it again.
+    gate: Gate
     #: Whether the header's text is one that came with a good signature before.
     header_known: bool
     #: Where the first dot is.
@@ -149,7 +151,7 @@ class Gate:
             raise NoSession("base64_form")
         header_text = candidate[:first]
         known = self._known.get(header_text)
-        return GatedToken(known or self._read_header(header_text), candidate, known is not None, first, second)
+        return GatedToken(known or self._read_header(header_text), candidate, self, known is not None, first, second)
 
     def remember(self, token: GatedToken) -> None:
         """Keep the parsed header of a token whose signature was good: a handful for each key."""

@@ -65,6 +65,13 @@ def run(title: str) -> dict[str, Any]:
     return vars(program)
 
 
+def test_the_readme_of_the_package() -> None:
+    names: dict[str, Any] = {}
+    for code in re.findall(r"^```python\n(.*?)^```$", (ROOT / "st_verify" / "README.md").read_text(), re.M | re.S):
+        exec(compile(code, "README.md", "exec"), names)
+    assert names["verifier"].verify(fresh()).user_id == "user-1"
+
+
 def test_plain_wsgi() -> None:
     shows_the_four_answers(run("Plain WSGI")["app"], admin=False)
 
