@@ -34,15 +34,20 @@ class ResponseChanges:
     Cookies and headers to add to one response. The last write to a name wins.
 
     The app's own headers are replaced by ours of the same name, and its own cookies stay.
+
+    :ivar started: the response has started, and it is too late for more.
+    :ivar recorded: there may be something to merge.
     """
 
-    __slots__ = ("_cookies", "_exposed", "_headers", "started")
+    __slots__ = ("_cookies", "_exposed", "_headers", "recorded", "started")
+
+    _cookies: dict[tuple[str, str | None, str], str]
+    _headers: dict[str, tuple[str, str]]
+    _exposed: dict[str, str]
 
     def __init__(self) -> None:
         self.started = False
-        self._cookies: dict[tuple[str, str | None, str], str] = {}
-        self._headers: dict[str, tuple[str, str]] = {}
-        self._exposed: dict[str, str] = {}
+        self.recorded = False  # most responses are not changed: the rest is made when it is needed
 
     def set_cookie(
         self,
@@ -99,7 +104,7 @@ class ResponseChanges:
 
     def merge(self, headers: HeaderList) -> HeaderList:
         """Return *headers* with the recorded changes."""
-        if not (self._cookies or self._headers):
+        if not self.recorded:
             return headers
         merged = [(name, value) for name, value in headers if name.lower() not in self._headers]
         merged += self._headers.values()
@@ -112,6 +117,9 @@ class ResponseChanges:
                 "the response has already started, so a session change would be lost; "
                 "use the session before the first byte of the response is sent"
             )
+        if not self.recorded:
+            self.recorded = True
+            self._cookies, self._headers, self._exposed = {}, {}, {}
 
 
 def expose_headers(headers: HeaderList, names: Iterable[str]) -> HeaderList:

@@ -6,7 +6,7 @@ Neither is ever required: everything can be reached from an environ or an instan
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -51,14 +51,11 @@ def context() -> RequestContext | None:
     return _in_flight.get()
 
 
-def enter(context: RequestContext) -> Token[RequestContext | None]:
-    """Put *context* in flight until :func:`leave` is called with what this returns."""
-    return _in_flight.set(context)
+enter: Callable[[RequestContext], Token[RequestContext | None]] = _in_flight.set
+"""Put a context in flight until :func:`leave` is called with what this returns."""
 
-
-def leave(token: Token[RequestContext | None]) -> None:
-    """Take back what :func:`enter` did."""
-    _in_flight.reset(token)
+leave: Callable[[Token[RequestContext | None]], None] = _in_flight.reset
+"""Take back what :func:`enter` did."""
 
 
 def context_of(request: RequestLike | None = None) -> RequestContext:

@@ -136,20 +136,25 @@ class _Seam:
     def start(
         self, status: str, headers: HeaderList, exc_info: OptExcInfo | None = None, /
     ) -> Callable[[bytes], object]:
-        try:
-            error = exc_info[1] if exc_info else None
-            if isinstance(error, Answerable) and not self._changes.started:
-                self._answer = error
-                return _discard
-            merged = self._changes.merge(headers)
-            if self._cors is not None and (self._cors.whole_app or self._context.ours):
-                merged = cors.add_headers(self._cors, self._environ, merged)
-            self._changes.started = True
-            if exc_info:
-                return self._start_response(status, merged, exc_info)
-            return self._start_response(status, merged)
-        finally:
-            exc_info = None  # PEP 3333: a traceback kept here would be a reference cycle
+        if exc_info:
+            try:
+                if isinstance(exc_info[1], Answerable) and not self._changes.started:
+                    self._answer = exc_info[1]
+                    return _discard
+                return self._start_response(status, self._merged(headers), exc_info)
+            finally:
+                exc_info = None  # PEP 3333: a traceback kept here would be a reference cycle
+        return self._start_response(status, self._merged(headers))
+
+    def _merged(self, headers: HeaderList) -> HeaderList:
+        """Return the headers of the response, which starts now."""
+        changes = self._changes
+        if changes.recorded:
+            headers = changes.merge(headers)
+        if self._cors is not None and (self._cors.whole_app or self._context.ours):
+            headers = cors.add_headers(self._cors, self._environ, headers)
+        changes.started = True
+        return headers
 
 
 class _Resumed:
