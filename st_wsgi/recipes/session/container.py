@@ -14,6 +14,7 @@ from .claims import SessionClaim, SessionClaimValidator, build
 from .tokens import build_front_token, claims_of, merged_payload
 from .transfer import TokenTransfer
 from .types import (
+    PROTECTED_CLAIMS,
     SECRET_CLAIMS,
     CheckedSession,
     ClaimsValidationResult,
@@ -181,7 +182,8 @@ class SessionContainer:
             raise Unauthorised("the session does not exist any more")
         if checked.access_token is None:
             # The access token is too old to be made anew; the next refresh brings the new payload.
-            self._claims = {**self._payload, **payload}
+            kept = {name: value for name, value in self._payload.items() if name in PROTECTED_CLAIMS}
+            self._claims = kept | payload
             return
         self._take_access_token(checked.access_token)
 

@@ -28,6 +28,8 @@ from .functions import SessionFunctions
 from .routes import ROUTES
 from .types import AntiCsrf, ErrorHandlers, GetTokenTransferMethod, SessionConfig
 
+_ONE_DAY = 86_400
+
 _log = logging.getLogger("st_wsgi.session")
 
 
@@ -82,10 +84,20 @@ class Session(SessionRecipe[SessionFunctions, SessionAPIs]):
         jwks_refresh_interval_sec: int = 14400,
         override: Override[SessionFunctions, SessionAPIs] | None = None,
     ) -> None:
+        _status("session_expired_status_code", session_expired_status_code)
+        _status("invalid_claim_status_code", invalid_claim_status_code)
         if session_expired_status_code == invalid_claim_status_code:
             raise ConfigError("session_expired_status_code and invalid_claim_status_code must differ")
         _one_of("cookie_same_site", cookie_same_site, ("none", "lax", "strict", None))
         _one_of("anti_csrf", anti_csrf, ("VIA_TOKEN", "VIA_CUSTOM_HEADER", "NONE", None))
+        if not isinstance(jwks_refresh_interval_sec, int) or not 1 <= jwks_refresh_interval_sec <= _ONE_DAY:
+            raise ConfigError(f"jwks_refresh_interval_sec must be a number of seconds from 1 to {_ONE_DAY}")
+        if not (get_token_transfer_method is None or callable(get_token_transfer_method)):
+            raise ConfigError(
+                "get_token_transfer_method must be a function of the request and whether it is a new session"
+            )
+        if not (error_handlers is None or isinstance(error_handlers, ErrorHandlers)):
+            raise ConfigError("error_handlers must be ErrorHandlers(...)")
         safe_methods = tuple(csrf_safe_methods)
         if not set(safe_methods) <= {"GET", "HEAD"}:
             raise ConfigError("csrf_safe_methods must be a list of GET and HEAD, of one of them, or empty")
@@ -137,6 +149,11 @@ class Session(SessionRecipe[SessionFunctions, SessionAPIs]):
                 return handlers.on_clear_duplicate_session_cookies(error, context)
             return error.plain_response()
         return error.plain_response(self.config.session_expired_status_code)
+
+
+def _status(name: str, value: Any) -> None:
+    if not isinstance(value, int) or not 400 <= value <= 599:
+        raise ConfigError(f"{name} must be an HTTP status from 400 to 599, not {value!r}")
 
 
 def _one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:

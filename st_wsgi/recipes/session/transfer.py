@@ -71,7 +71,8 @@ class TokenTransfer:
         self._secure = (
             scheme_of(app_info.api_domain) == "https" if config.cookie_secure is None else config.cookie_secure
         )
-        self._domain = _cookie_domain(config.cookie_domain, self._api_host)
+        self._domain = _cookie_domain("cookie_domain", config.cookie_domain, self._api_host)
+        self._older_domain = _cookie_domain("older_cookie_domain", config.older_cookie_domain or None, self._api_host)
         self._refresh_path = app_info.public_base_path + "/session/refresh"
         self._same_site_of = functools.lru_cache(maxsize=256)(self._compute_same_site)
         self._csrf_rules_of = functools.lru_cache(maxsize=512)(self._make_csrf_rules)
@@ -204,7 +205,7 @@ class TokenTransfer:
 
     def older_cookie_domain(self) -> str | None:
         """Return the older cookie domain as it stands in a cookie: None for cookies of just this host."""
-        return self._config.older_cookie_domain or None
+        return self._older_domain
 
     def _set_cookie(
         self, context: RequestContext, name: str, value: str, *, path: str, expires_ms: int, domain: str | None
@@ -263,16 +264,16 @@ def _is_development(host: str) -> bool:
     return is_local(host) or host.startswith("localhost") or is_ip_address(host)
 
 
-def _cookie_domain(domain: str | None, api_host: str) -> str | None:
+def _cookie_domain(setting: str, domain: str | None, api_host: str) -> str | None:
     if domain is None:
         return None
     bare = domain.strip().lower().lstrip(".")
     if _is_development(bare):
         if bare != api_host:
-            raise ConfigError(f"cookie_domain {domain!r} is not a parent of the API's host {api_host}")
+            raise ConfigError(f"{setting} {domain!r} is not a parent of the API's host {api_host}")
         return bare
     if not (api_host == bare or api_host.endswith("." + bare)):
-        raise ConfigError(f"cookie_domain {domain!r} is not a parent of the API's host {api_host}")
+        raise ConfigError(f"{setting} {domain!r} is not a parent of the API's host {api_host}")
     if is_public_suffix(bare):
-        raise ConfigError(f"cookie_domain {domain!r} is a public suffix: browsers refuse cookies for it")
+        raise ConfigError(f"{setting} {domain!r} is a public suffix: browsers refuse cookies for it")
     return domain.strip().lower()

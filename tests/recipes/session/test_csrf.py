@@ -228,6 +228,17 @@ class TestWithoutRequest:
         assert found.get_user_id() == visitor.user_id
         session.refresh_session_without_request_response(refresh, disable_anti_csrf=True)
 
+    @pytest.mark.parametrize("settings", [{}, {"anti_csrf": "VIA_CUSTOM_HEADER"}])
+    def test_nor_when_the_origin_depends_on_the_request(self, core: Borrowed, settings: dict[str, Any]) -> None:
+        about = {
+            "website_domain": None,
+            "origin": lambda _request, _context: "https://other.example",
+            "allowed_origins": ["https://shop.example", "https://other.example"],
+        }
+        access = str(Shop(core, app_info=about, sessions=Session(**settings)).signed_in("header").access_token)
+        with pytest.raises(ConfigError, match="pass anti_csrf_check=False"):
+            session.get_session_without_request_response(access)
+
     def test_the_token_is_an_argument(self, by_token: Shop) -> None:
         visitor = by_token.signed_in()
         access = str(visitor.access_token)

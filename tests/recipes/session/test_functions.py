@@ -126,14 +126,15 @@ class TestPayload:
         self, timed_core: Borrowed, clock: Clock
     ) -> None:
         shop = Shop(timed_core, clock=clock)
-        visitor = shop.signed_in()
+        visitor = shop.signed_in(access_token_payload={"gone": 1})
 
         def view(found: SessionContainer) -> Any:
             clock.wait(4000)
-            found.merge_into_access_token_payload({"a": 1})
-            return found.get_access_token_payload()["a"]
+            found.merge_into_access_token_payload({"a": 1, "gone": None})
+            now = found.get_access_token_payload()
+            return [now["a"], now["sub"] == visitor.user_id, "gone" in now]
 
-        assert shop.with_session(visitor, view).json == 1
+        assert shop.with_session(visitor, view).json == [1, True, False]
         visitor.refresh()
         assert payload(visitor) == {"a": 1}
 

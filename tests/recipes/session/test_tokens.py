@@ -275,6 +275,21 @@ class TestWhichTransport:
         assert visitor.front_token is None
         assert visitor.visit().json == {"message": "unauthorised"}
 
+    @pytest.mark.parametrize(
+        "settings",
+        [{}, {"cookie_domain": ".shop.example"}, {"cookie_same_site": "none"}, {"cookie_same_site": "strict"}],
+    )
+    def test_a_cookie_is_cleared_with_the_attributes_that_it_was_set_with(
+        self, core: Borrowed, settings: dict[str, Any]
+    ) -> None:
+        """Otherwise browsers take it for another cookie."""
+        visitor = Shop(core, sessions=Session(**settings)).visitor()
+        were, are = cookies_of(visitor.start_session()), cookies_of(visitor.sign_out())
+        assert were.keys() == are.keys()
+        for name, line in are.items():
+            assert line.startswith(f"{name}=; ")
+            assert attributes(line) == attributes(were[name]) | {"Expires": "Thu, 01 Jan 1970 00:00:00 GMT"}
+
     def test_a_session_that_is_revoked_in_a_view_is_cleared_even_if_the_core_has_none(self, shop: Shop) -> None:
         visitor = shop.signed_in()
 
@@ -306,6 +321,14 @@ class TestSettings:
             ({}, {"cookie_domain": "shop.example; Secure"}, "cookie_domain"),
             ({}, {"cookie_same_site": "Lax"}, "cookie_same_site must be one of none, lax, strict"),
             ({}, {"anti_csrf": "via_token"}, "anti_csrf must be one of VIA_TOKEN"),
+            ({}, {"older_cookie_domain": "other.example"}, "older_cookie_domain 'other.example' is not a parent"),
+            ({}, {"older_cookie_domain": "api.shop.example\r\nX: 1"}, "older_cookie_domain"),
+            ({}, {"session_expired_status_code": 99}, "session_expired_status_code must be an HTTP status"),
+            ({}, {"invalid_claim_status_code": "403"}, "invalid_claim_status_code must be an HTTP status"),
+            ({}, {"jwks_refresh_interval_sec": 0}, "jwks_refresh_interval_sec must be a number of seconds"),
+            ({}, {"jwks_refresh_interval_sec": 10**6}, "jwks_refresh_interval_sec must be a number of seconds"),
+            ({}, {"get_token_transfer_method": "cookie"}, "get_token_transfer_method must be a function"),
+            ({}, {"error_handlers": {}}, "error_handlers must be ErrorHandlers"),
             ({}, {"session_expired_status_code": 403}, "must differ"),
             ({}, {"invalid_claim_status_code": 401}, "must differ"),
         ],
