@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from werkzeug.wrappers import Response
@@ -73,31 +74,35 @@ class SuperTokens:
             _refuse_forgetful_core(core, app_info)
         self.cors = cors
         self._transport = _open_transport(core) if isinstance(core, str) else core
-        querier = Querier(
-            transport=self._transport,
-            api_key=api_key,
-            api_domain=app_info.api_domain,
-            website_domain=app_info.fixed_origin,
-            network_interceptor=network_interceptor,
-            disable_core_call_cache=disable_core_call_cache,
-            cache_store=current.core_cache_or_none,
-            user_context=current.user_context_or_none,
-            inside_api=current.inside_api,
-        )
-        self.services = Services(
-            app_info=app_info,
-            core=querier,
-            rate_limit=rate_limit,
-            trusted_proxies=trusted_proxies,
-            core_in_process=getattr(self._transport, "in_process", False),
-            password_byte_limit=getattr(self._transport, "password_byte_limit", _BCRYPT_LIMIT),
-        )
-        for recipe in bound:
-            self.services.add(recipe)
-        for recipe in bound:
-            recipe.bind(self.services)
-        self._recipes = tuple(bound)
-        self.router = Router(base_path=app_info.api_base_path, recipes=bound)
+        with ExitStack() as on_failure:
+            if isinstance(core, str):
+                on_failure.callback(self._transport.close)
+            querier = Querier(
+                transport=self._transport,
+                api_key=api_key,
+                api_domain=app_info.api_domain,
+                website_domain=app_info.fixed_origin,
+                network_interceptor=network_interceptor,
+                disable_core_call_cache=disable_core_call_cache,
+                cache_store=current.core_cache_or_none,
+                user_context=current.user_context_or_none,
+                inside_api=current.inside_api,
+            )
+            self.services = Services(
+                app_info=app_info,
+                core=querier,
+                rate_limit=rate_limit,
+                trusted_proxies=trusted_proxies,
+                core_in_process=getattr(self._transport, "in_process", False),
+                password_byte_limit=getattr(self._transport, "password_byte_limit", _BCRYPT_LIMIT),
+            )
+            for recipe in bound:
+                self.services.add(recipe)
+            for recipe in bound:
+                recipe.bind(self.services)
+            self._recipes = tuple(bound)
+            self.router = Router(base_path=app_info.api_base_path, recipes=bound)
+            on_failure.pop_all()
 
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
         """

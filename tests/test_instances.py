@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextvars
+import gc
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from wsgiref.validate import validator
 
@@ -115,6 +117,17 @@ class TestConstruction:
     def test_an_override_with_a_typo(self) -> None:
         with pytest.raises(ConfigError, match="ToyFunctions has no method 'wrod'"):
             supertokens(Toy(override=Override(functions=lambda original: replace(original, wrod=lambda: None))))
+
+    def test_a_core_that_was_opened_for_an_instance_that_is_refused_is_closed(self, tmp_path: Path) -> None:
+        """Python 3.13 warns of connections that are not, and warnings are errors here."""
+        app_info = AppInfo(app_name="Toys", api_domain="localhost", website_domain="localhost")
+        typo = Override[ToyFunctions, Any](functions=lambda original: replace(original, wrod=lambda: None))
+        for core in ("sqlite://", f"sqlite:///{tmp_path}/auth.db"):
+            with pytest.raises(ConfigError, match="wrod"):
+                st_wsgi.init(app_info=app_info, core=core, recipes=[Toy(override=typo)])
+        gc.collect()
+        opened = [link.readlink() for link in Path("/proc/self/fd").glob("*") if link.is_symlink()]
+        assert tmp_path / "auth.db" not in opened
 
     def test_an_override_that_returns_nothing(self) -> None:
         broken: Any = lambda original: None  # noqa: E731 - the shortest way to be wrong
