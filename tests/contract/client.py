@@ -77,12 +77,12 @@ class OverHTTP:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        self._session = requests.Session()
+        self.session = requests.Session()
 
     def send(
         self, method: str, path: str, *, body: Any, params: Mapping[str, str], headers: Mapping[str, str]
     ) -> tuple[int, Any, Mapping[str, str]]:
-        response = self._session.request(
+        response = self.session.request(
             method, self.url + path, params=params, json=body, headers=dict(headers), timeout=30, allow_redirects=False
         )
         names = {name.lower(): value for name, value in response.headers.items()}
@@ -91,7 +91,7 @@ class OverHTTP:
         return response.status_code, response.text.removesuffix("\n").removesuffix("\r"), names
 
     def close(self) -> None:
-        self._session.close()
+        self.session.close()
 
 
 class Caller:

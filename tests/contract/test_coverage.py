@@ -15,6 +15,7 @@ from contract import (  # noqa: F401 - importing a file of tests puts its endpoi
     test_users,
 )
 from contract.covered import COVERED
+from contract.expectations import JWT, NUMBER, TEXT, AnyOrder, differences
 from st_wsgi.embedded.core import endpoints
 
 
@@ -23,3 +24,17 @@ def test_every_endpoint_is_covered() -> None:
     served = {(endpoint.method, endpoint.path) for endpoint in endpoints()}
     assert {f"{method} {path}" for method, path in served - COVERED} == set()
     assert {f"{method} {path}" for method, path in COVERED - served} == set()
+
+
+def test_the_matchers_tell_values_apart() -> None:
+    """What the suite calls a text, a number and so on is not anything."""
+    assert TEXT.accepts("x")
+    assert not TEXT.accepts("")
+    assert not NUMBER.accepts(True)
+    assert not JWT.accepts("a.b.c")
+    assert differences({"a": 1}, {"a": True}) == ["answer.a: expected True, got 1"]
+    assert differences([1, 2], AnyOrder(2, 3)) == ["answer: no item is 3", "answer: not expected, is 1"]
+    assert differences({"a": 1, "b": 2}, {"a": NUMBER, "c": TEXT}) == [
+        "answer.c: missing",
+        "answer.b: not expected, is 2",
+    ]

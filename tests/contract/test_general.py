@@ -189,7 +189,7 @@ def test_bodies_that_are_no_object(app: Caller, body: bytes) -> None:
     if not isinstance(app.wire, OverHTTP):
         app.call("POST", "/recipe/signup", None).refused(400, "Invalid Json Input")
         return
-    response = app.wire._session.post(
+    response = app.wire.session.post(
         app.wire.url + app.prefix + "/recipe/signup", data=body, headers=app.headers, timeout=30
     )
     assert (response.status_code, response.text.strip()) == (400, "Invalid Json Input")
@@ -200,7 +200,7 @@ def test_content_types_and_line_ends(app: Caller) -> None:
     if not isinstance(app.wire, OverHTTP):
         assert app.get("/no/such").headers["content-type"] == "text/html; charset=UTF-8"
         return
-    session, url = app.wire._session, app.wire.url + app.prefix
+    session, url = app.wire.session, app.wire.url + app.prefix
     found = session.get(f"{url}/recipe/roles", headers=app.headers, timeout=30)
     assert found.headers["content-type"].lower().replace(" ", "") == "application/json;charset=utf-8"
     assert found.text.endswith("}\n")

@@ -8,7 +8,7 @@ import jwt
 
 from contract.client import Caller, fresh
 from contract.covered import covers
-from contract.expectations import JWT, NUMBER, TEXT
+from contract.expectations import JWT
 from contract.test_sessions import create, header
 
 DOMAIN = "https://api.example.com"
@@ -66,11 +66,3 @@ def test_jwks(app: Caller, tenant: Caller) -> None:
     assert seconds is not None
     assert 1 <= int(seconds[1]) <= 168 * 3600
     assert tenant.get("/.well-known/jwks.json").body == answer.body
-
-
-def test_kinds() -> None:
-    """The matchers of this suite tell values from what they are not."""
-    assert TEXT.accepts("x")
-    assert not TEXT.accepts("")
-    assert not NUMBER.accepts(True)
-    assert not JWT.accepts("a.b.c")
