@@ -179,8 +179,13 @@ def _page(
     return UserPage(_users(answer, path), token if isinstance(token, str) else None)
 
 
-def _joined(values: Iterable[str] | None) -> str | None:
-    return None if values is None else ",".join(values)
+def _joined(recipe_ids: Iterable[str] | None) -> str | None:
+    if recipe_ids is None:
+        return None
+    joined = ",".join(recipe_ids)
+    if not joined:  # a core would take an empty list for all recipes
+        raise ValueError("include_recipe_ids must name a recipe, or be None for all")
+    return joined
 
 
 def _user(answer: Mapping[str, Any], path: str) -> User:
