@@ -70,8 +70,27 @@ def clock() -> Clock:
     return Clock()
 
 
+class SharedCore:
+    """One core for all these apps, which is not closed with any of them: its keys take time to make."""
+
+    in_process = True
+
+    def __init__(self, core: EmbeddedCore) -> None:
+        self._core = core
+        self.send = core.send
+
+    def close(self) -> None:
+        """It stays open for the others."""
+
+
 @pytest.fixture(scope="session")
-def sites(clock: Clock) -> Iterator[Sites]:
+def core(clock: Clock) -> Iterator[SharedCore]:
+    with EmbeddedCore.open("sqlite://", clock=clock) as core:
+        yield SharedCore(core)
+
+
+@pytest.fixture(scope="session")
+def sites(core: SharedCore) -> Iterator[Sites]:
     """Gives the site of a framework (see ``FRAMEWORKS``) and a kind of settings (see ``KINDS``)."""
     running: dict[Any, Site] = {}
     with ExitStack() as stack:
@@ -82,7 +101,7 @@ def sites(clock: Clock) -> Iterator[Sites]:
                 outage = kind == "outage"
                 st = SuperTokens(
                     app_info=AppInfo(app_name="Shop", api_domain=ORIGIN, website_domain=ORIGIN),
-                    core=f"http://127.0.0.1:{free_port()}" if outage else EmbeddedCore.open("sqlite://", clock=clock),
+                    core=f"http://127.0.0.1:{free_port()}" if outage else core,
                     recipes=[EmailPassword(), Session(override=Override(functions=only_active), **KINDS[kind])],
                 )
                 stack.enter_context(closing(st))
@@ -106,11 +125,11 @@ def site(sites: Sites, framework: str) -> Site:
 
 
 @pytest.fixture
-def st() -> Iterator[SuperTokens]:
+def st(core: SharedCore) -> Iterator[SuperTokens]:
     """An instance of one test, for apps that the test makes itself."""
     st = SuperTokens(
         app_info=AppInfo(app_name="Shop", api_domain="http://localhost", website_domain="http://localhost"),
-        core="sqlite://",
+        core=core,
         recipes=[EmailPassword(), Session()],
     )
     with closing(st):

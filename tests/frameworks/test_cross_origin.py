@@ -16,7 +16,7 @@ from flask_cors import CORS
 from werkzeug.test import Client, TestResponse
 
 from frameworks import flask_site
-from frameworks.conftest import FRAMEWORKS
+from frameworks.conftest import FRAMEWORKS, SharedCore
 from frameworks.django_site import ENTRY, django_settings, handler
 from st_wsgi import AppInfo, Cors, SuperTokens, get_all_cors_headers
 from st_wsgi.frameworks.flask import init_app
@@ -36,13 +36,13 @@ Open = Callable[..., SuperTokens]
 
 
 @pytest.fixture
-def open_st() -> Iterator[Open]:
+def open_st(core: SharedCore) -> Iterator[Open]:
     opened: list[SuperTokens] = []
 
     def make(cors: Cors | None) -> SuperTokens:
         st = SuperTokens(
             app_info=AppInfo(app_name="Shop", api_domain=API, website_domain=WEBSITE),
-            core="sqlite://",
+            core=core,
             recipes=[EmailPassword(), Session()],
             cors=cors,
         )

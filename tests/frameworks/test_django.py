@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +24,6 @@ from st_wsgi.recipes import session
 from st_wsgi.recipes.session import Session, current_session, get_session
 
 UNAUTHORISED = {"message": "unauthorised"}
-FORM = {"formFields": [{"id": "email", "value": "ada@example.com"}, {"id": "password", "value": "correct horse 1"}]}
 HERE = "frameworks.test_django"
 COOKIES = {"st-auth-mode": "cookie"}
 
@@ -104,7 +104,10 @@ def own_urls() -> Any:
 
 
 def sign_up(site: Client) -> str:
-    answer = site.post("/auth/signup", json.dumps(FORM), content_type="application/json", headers=COOKIES)
+    """Somebody new, whose cookies the client keeps; returns their id."""
+    fields = {"email": f"{uuid.uuid4().hex}@example.com", "password": "correct horse 1"}
+    form = {"formFields": [{"id": name, "value": value} for name, value in fields.items()]}
+    answer = site.post("/auth/signup", json.dumps(form), content_type="application/json", headers=COOKIES)
     user_id: str = answer.json()["user"]["id"]
     return user_id
 

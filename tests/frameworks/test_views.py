@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from base64 import b64decode
 from typing import Any
 
@@ -90,7 +91,7 @@ def test_our_routes_are_there_and_everything_else_is_the_apps(site: Site) -> Non
     tokens = site.log_in()
     assert site.call("/auth/signout", method="POST", bearer=tokens.access).json() == {"status": "OK"}
     assert site.call("/checked", bearer=tokens.access).status_code == 401
-    form = [{"id": "email", "value": f"{id(site)}@example.com"}, {"id": "password", "value": "correct horse 1"}]
+    form = [{"id": "email", "value": f"{uuid.uuid4().hex}@example.com"}, {"id": "password", "value": "correct horse 1"}]
     signed_up = site.call("/auth/signup", method="POST", json={"formFields": form})
     assert signed_up.json()["status"] == "OK"
     assert site.call("/auth/nothing").status_code == 404
