@@ -12,6 +12,8 @@ from urllib.parse import unquote
 #: Longest Cookie header that is read, in characters.
 MAX_COOKIE_HEADER = 16_384
 _MAX_AUTHORIZATION = MAX_COOKIE_HEADER + 64
+#: Visible ASCII without the comma, which joins the values of a header that was sent twice.
+_OF_A_WORD = bytes(range(0x21, 0x7F)).replace(b",", b"")
 
 
 def bearer_token(authorization: str) -> str | None:
@@ -26,8 +28,8 @@ def bearer_token(authorization: str) -> str | None:
     if scheme.lower() != "bearer" or rest[:1] not in (" ", "\t"):
         return None
     word = rest.strip(" \t")
-    # String methods, since this runs for every request and an expression takes three times as long.
-    one_word = word.isascii() and word.isprintable() and " " not in word and "," not in word
+    # Looked at once, since this runs for every request: an expression, or isprintable, takes four times as long.
+    one_word = word.isascii() and not word.encode("ascii").translate(None, _OF_A_WORD)
     return word if word and one_word else None
 
 
@@ -40,10 +42,10 @@ def cookie_values(header: str, name: str) -> list[str]:
         return []
     values = []
     for pair in header.split(";"):
-        found, separator, value = pair.lstrip(" \t").partition("=")
-        if separator and found == name:
+        found, separator, value = pair.partition("=")
+        if separator and found.lstrip(" \t") == name:
             value = value.strip(" \t")
             if len(value) >= 2 and value[0] == value[-1] == '"':
                 value = value[1:-1]
-            values.append(unquote(value))
+            values.append(unquote(value) if "%" in value else value)
     return values
