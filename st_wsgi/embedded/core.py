@@ -225,10 +225,10 @@ class EmbeddedCore:
 
         :param client_address: for the settings ``ip_allow_regex`` and ``ip_deny_regex``; None skips them.
         """
-        place = self._place(unquote(request.path))
-        if place.public is not None:
-            self._engine.stats.count(place.app_id, self._engine.clock())
         try:
+            place = self._place(unquote(request.path))
+            if place.public is not None:
+                self._engine.stats.count(place.app_id, self._engine.clock())
             answer = self._answer(request, place, client_address)
         except Refused as error:
             return CoreResponse(error.status, error.text, TEXT)

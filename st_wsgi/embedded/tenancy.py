@@ -7,7 +7,8 @@ from collections import OrderedDict
 
 import attrs
 
-from .knownsettings import SETTINGS
+from .fields import Refused
+from .knownsettings import SETTINGS, SettingRefused
 from .settings import CoreSettings
 from .store import Store
 
@@ -64,7 +65,13 @@ class Tenancy:
         if found is None:
             # A setting at app level is the same for all its tenants, whatever an older value of theirs says.
             own = {name: value for name, value in json.loads(of_tenant).items() if SETTINGS[name].scope == "tenant"}
-            found = self.base.over({**json.loads(of_app), **own})
+            try:
+                found = self.base.over({**json.loads(of_app), **own})
+            except SettingRefused as error:
+                # They were valid when they were stored; the core's own settings have changed since.
+                raise Refused(
+                    500, f"the settings of this app do not go with those of the core any more: {error}"
+                ) from error
             self._parsed[key] = found
             while len(self._parsed) > _CACHED:
                 self._parsed.popitem(last=False)

@@ -188,6 +188,27 @@ def test_damage_found_later(make_core: Callable[..., EmbeddedCore], tmp_path: pa
     assert "db check" in answer.body
 
 
+def test_a_file_that_went_away(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path) -> None:
+    """When the file is gone before the first call, calls are answered with what is wrong."""
+    path = tmp_path / "auth.db"
+    core = make_core(path)
+    path.unlink()
+    answer = caller(core).get("/recipe/roles")
+    assert answer.status == 500
+    assert "cannot be opened" in answer.body
+
+
+def test_settings_of_an_app_that_stopped_to_fit(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path) -> None:
+    """An app whose settings contradict the core's new ones says so; the others work."""
+    path = tmp_path / "auth.db"
+    app = caller(make_core(path))
+    app.put("/recipe/multitenancy/app/v2", appId="a", coreConfig={"access_token_validity": 7200}).has()
+    later = caller(make_core(path, refresh_token_validity=100, access_token_validity=60))
+    later.get("/recipe/roles").has()
+    answer = later.below("appid-a").get("/recipe/roles")
+    assert (answer.status, "'refresh_token_validity' must be strictly greater" in answer.body) == (500, True)
+
+
 def test_a_full_disk(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path) -> None:
     """When there is no room, a write is refused as a whole, reads go on, and writes too once there is room."""
     path = tmp_path / "auth.db"
