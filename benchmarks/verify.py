@@ -79,7 +79,6 @@ def _payload(now: int) -> bytes:
 
 def contenders(setting: Setting) -> dict[str, Callable[[], object]]:
     """Everybody, as a function that verifies one token; those whose library is missing are left out."""
-    tokens = itertools.cycle(setting.tokens)
     parts = [token.rpartition(".") for token in setting.tokens]
     checks = itertools.cycle([(_unb64(signature), data.encode()) for data, _, signature in parts])
     scheme, algorithm = padding.PKCS1v15(), hashes.SHA256()
@@ -90,8 +89,8 @@ def contenders(setting: Setting) -> dict[str, Callable[[], object]]:
 
     # Less cache than tokens in turn: each is evicted before it comes again, and so is new every time.
     assert len(setting.tokens) > 64
-    cold = _verifier(setting, cache_size=64)
-    uncached = _verifier(setting, cache_size=0)
+    cold, cold_tokens = _verifier(setting, cache_size=64), itertools.cycle(setting.tokens)
+    uncached, uncached_tokens = _verifier(setting, cache_size=0), itertools.cycle(setting.tokens)
     warm = _verifier(setting)
     again = setting.tokens[0]
     garbage = "not-a-token-" * 80
@@ -105,11 +104,11 @@ def contenders(setting: Setting) -> dict[str, Callable[[], object]]:
 
     return {
         BARE: bare,
-        "st_verify, cold": lambda: cold.verify(next(tokens)),
-        "st_verify, cold, no cache": lambda: uncached.verify(next(tokens)),
+        "st_verify, cold": lambda: cold.verify(next(cold_tokens)),
+        "st_verify, cold, no cache": lambda: uncached.verify(next(uncached_tokens)),
         "st_verify, warm": lambda: warm.verify(again),
         "st_verify, garbage": refuse,
-        **_peers(setting, tokens),
+        **_peers(setting, itertools.cycle(setting.tokens)),
     }
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
 from st_verify.jwk import SigningKey
@@ -65,8 +64,10 @@ class TokenCache(Generic[T]):
         """Remember a token that was just verified with `key` of `keys`."""
         self._entries[digest] = (token, key, keys, monotonic + _SECONDS)
         if len(self._entries) > self._size:
-            with suppress(KeyError):  # another thread emptied it meanwhile
+            try:  # noqa: SIM105  as above
                 self._entries.popitem(last=False)
+            except KeyError:
+                pass  # another thread emptied it meanwhile
 
     def __len__(self) -> int:
         return len(self._entries)

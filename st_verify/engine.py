@@ -124,7 +124,8 @@ class Engine(Generic[T]):
         if not key.verifies(gated.signing_input, gated.signature):
             raise TryRefresh("bad_signature")
         token = self._judged(gated, parsed or _parse(gated), source)
-        self._gate.remember(gated)
+        if not gated.header_known:
+            self._gate.remember(gated)
         if digest is not None and self._cache is not None:
             self._cache.put(digest, token, key, source.keys, monotonic=self._monotonic())
         return token

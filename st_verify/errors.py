@@ -44,9 +44,12 @@ class Refused(VerifyError):
     #: The ``message`` member of the answer's JSON body, as the official frontends expect it.
     message: ClassVar[str] = "unauthorised"
 
-    def __init__(self, reason: str) -> None:
-        #: Stable word for logs and metrics; contains nothing from the token.
-        self.reason = reason
+    # No __init__ of Python's: refusing garbage should cost no more than it must.
+
+    @property
+    def reason(self) -> str:
+        """Stable word for logs and metrics; contains nothing from the token."""
+        return str(self.args[0])
 
     def body(self) -> dict[str, Any]:
         """The JSON object of the answer."""

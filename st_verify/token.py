@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
@@ -145,9 +145,8 @@ class Gate:
             if self._versions is not None and candidate.startswith(_LEGACY_START) and _LEGACY.fullmatch(candidate):
                 raise TryRefresh("legacy_version")
             raise NoSession("token_form")
-        if not base64url.is_canonical(candidate[second - 1], second - first - 1):
-            raise NoSession("base64_form")
-        if not base64url.is_canonical(candidate[-1], signature_length):
+        payload_fits = base64url.is_canonical(candidate[second - 1], second - first - 1)
+        if not payload_fits or not base64url.is_canonical(candidate[-1], signature_length):
             raise NoSession("base64_form")
         header_text = candidate[:first]
         known = self._known.get(header_text)
@@ -155,7 +154,7 @@ class Gate:
 
     def remember(self, token: GatedToken) -> None:
         """Keep the parsed header of a token whose signature was good: a handful for each key."""
-        if not token.header_known and len(self._known) < _KNOWN_HEADERS:
+        if len(self._known) < _KNOWN_HEADERS:
             self._known[token.data[: token.payload_dot]] = token.header
 
     def _read_header(self, header_text: bytes) -> TokenHeader:
@@ -186,6 +185,9 @@ class Gate:
 SECRET_CLAIMS: frozenset[str] = frozenset({"refreshTokenHash1", "parentRefreshTokenHash1", "antiCsrfToken"})
 
 
+_UNSHOWN = frozenset({"parent_refresh_token_hash_1", "payload_json"})
+
+
 class Pickleless:
     """Values that carry secrets do not leave the process by accident."""
 
@@ -195,7 +197,22 @@ class Pickleless:
         raise TypeError(f"{type(self).__name__} is not pickled: it carries secrets of a session")
 
 
-@dataclass(frozen=True, slots=True)
+class TokenFacts(NamedTuple):
+    """What a verifier found in a session access token; see `AccessToken`."""
+
+    user_id: str
+    recipe_user_id: str
+    tenant_id: str
+    session_handle: str
+    issued_at: int
+    expires_at: int
+    issuer: str | None
+    header: TokenHeader
+    parent_refresh_token_hash_1: str | None
+    payload_json: bytes
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class AccessToken(Pickleless):
     """
     A verified session access token. Immutable, so that threads and requests may share it.
@@ -203,34 +220,67 @@ class AccessToken(Pickleless):
     Times are whole seconds since the epoch. `repr` shows no secret and no claim of the app.
     """
 
-    #: ``sub``: the primary user id, unchanged.
-    user_id: str
-    #: ``rsub``; equals `user_id` in tokens of versions 3 and 4.
-    recipe_user_id: str
-    #: ``tId``; ``public`` in tokens of version 3.
-    tenant_id: str
-    session_handle: str
-    #: ``iat``
-    issued_at: int
-    #: ``exp``
-    expires_at: int
-    #: ``iss``; None only where the verifier's issuer is ANY.
-    issuer: str | None
-    header: TokenHeader
-    #: ``parentRefreshTokenHash1``, not None right after a refresh. A secret.
-    parent_refresh_token_hash_1: str | None = field(repr=False)
-    #: The payload as it was signed.
-    payload_json: bytes = field(repr=False)
+    # One field: filling ten of a frozen dataclass takes a tenth of the time of a signature check.
+    _facts: TokenFacts
+
+    def __repr__(self) -> str:
+        shown = {name: value for name, value in self._facts._asdict().items() if name not in _UNSHOWN}
+        return f"AccessToken({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+    @property
+    def user_id(self) -> str:
+        """``sub``: the primary user id, unchanged."""
+        return self._facts.user_id
+
+    @property
+    def recipe_user_id(self) -> str:
+        """``rsub``; equals `user_id` in tokens of versions 3 and 4."""
+        return self._facts.recipe_user_id
+
+    @property
+    def tenant_id(self) -> str:
+        """``tId``; ``public`` in tokens of version 3."""
+        return self._facts.tenant_id
+
+    @property
+    def session_handle(self) -> str:
+        """``sessionHandle``"""
+        return self._facts.session_handle
+
+    @property
+    def issued_at(self) -> int:
+        """``iat``"""
+        return self._facts.issued_at
+
+    @property
+    def expires_at(self) -> int:
+        """``exp``"""
+        return self._facts.expires_at
+
+    @property
+    def issuer(self) -> str | None:
+        """``iss``; None only where the verifier's issuer is ANY."""
+        return self._facts.issuer
 
     @property
     def kid(self) -> str:
         """The id of the key that signed it."""
-        return self.header.kid
+        return self._facts.header.kid
 
     @property
     def version(self) -> str:
         """One of "3", "4" and "5"."""
-        return self.header.version or ""
+        return self._facts.header.version or ""
+
+    @property
+    def parent_refresh_token_hash_1(self) -> str | None:
+        """``parentRefreshTokenHash1``, not None right after a refresh. A secret."""
+        return self._facts.parent_refresh_token_hash_1
+
+    @property
+    def payload_json(self) -> bytes:
+        """The payload as it was signed, with the protocol's secrets."""
+        return self._facts.payload_json
 
     # What is rarely asked for is read anew: a verifier makes many tokens, and few hosts look at these.
 
