@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +12,7 @@ from typing import Protocol
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 from sdks.installs import missing, once_is_enough
+from sdks.processes import last_words
 
 from browser.sites import CHEAP_HASHES, Site, built_page, site
 from browser.visitor import Visitor, visiting
@@ -33,6 +34,14 @@ CHROMIUM_FLAGS = [
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     once_is_enough(config, items, HERE)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        report.sections.extend(last_words())
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from sdks.installs import node, node_packages, once_is_enough, python_environment
 from sdks.ours import Ours, frontend_of, made
 from sdks.peers import Peer, running
-from sdks.processes import free_port, serving
+from sdks.processes import free_port, last_words, serving
 
 HERE = Path(__file__).parent
 API_KEY = "a-key-that-every-call-needs"
@@ -19,6 +19,14 @@ API_KEY = "a-key-that-every-call-needs"
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     once_is_enough(config, items, HERE)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        report.sections.extend(last_words())
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,9 @@ ROOT = Path(__file__).parent.parent.parent
 #: Seconds after which a program that does not listen counts as broken; a loaded machine needs a few.
 START_LIMIT = 60.0
 
+#: What the programs that run now print, one file each.
+open_logs: list[Path] = []
+
 
 def free_port() -> int:
     """A TCP port of 127.0.0.1 that nothing listened on a moment ago."""
@@ -48,11 +51,19 @@ def serving(
     environment = {**os.environ, "PYTHONPATH": path, **(env or {})}
     with log.open("ab") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=cwd)
+        open_logs.append(log)
         try:
             _wait_until_listening(process, port, log)
             yield process
         finally:
+            open_logs.remove(log)
             end(process)
+
+
+def last_words(characters: int = 4000) -> Iterator[tuple[str, str]]:
+    """For the report of a failed test: a title and the end of the output of each program that runs now."""
+    for log in open_logs:
+        yield f"printed last to {log.parent.name}/{log.name}", log.read_text(errors="replace")[-characters:]
 
 
 def _wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
