@@ -89,7 +89,7 @@ def core() -> Iterator[EmbeddedCore]:
     prefix=st.sampled_from(["", "", "/t1", "/ghost", "/appid-ghost"]),
 )
 def test_endpoints_take_anything(
-    core: EmbeddedCore, endpoint: Endpoint, body: Any, params: dict[str, str], sent: dict[str, str], prefix: str
+    core: EmbeddedCore, *, endpoint: Endpoint, body: Any, params: dict[str, str], sent: dict[str, str], prefix: str
 ) -> None:
     """No body, parameter, header or prefix makes an endpoint fail in a way that the protocol does not know."""
     method: Any = endpoint.method
@@ -106,7 +106,7 @@ def test_endpoints_take_anything(
 @given(
     path=st.text(max_size=30) | st.text("/-abcidpul", max_size=30), method=st.sampled_from(["GET", "POST", "PATCH", ""])
 )
-def test_any_path(core: EmbeddedCore, path: str, method: str) -> None:
+def test_any_path(core: EmbeddedCore, *, path: str, method: str) -> None:
     """Any path and method has an answer."""
     answer = core.send(CoreRequest(method, path, body={}))  # type: ignore[arg-type]  # any method
     assert answer.status in (200, 400, 403, 404, 405)
