@@ -64,13 +64,11 @@ class SuperTokensMiddleware:
             response = _translated(error.get_response(environ), environ)
         finally:
             current.leave(token)
-        headers = list(response.items())
-        changed = context.changes.merge(headers)
+        if context.changes.recorded:
+            _set_headers(response, context.changes.merge(list(response.items())))
         if self._cors is not None and (self._cors.whole_app or context.ours):
-            changed = cors.add_headers(self._cors, environ, changed)
+            _set_headers(response, cors.add_headers(self._cors, environ, list(response.items())))
         context.changes.started = True
-        if changed is not headers:
-            _set_headers(response, changed)
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:

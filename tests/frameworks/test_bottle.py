@@ -115,6 +115,32 @@ def test_a_mounted_app_is_protected_too(
     assert (answer.status_code, answer.json) == (401, UNAUTHORISED)
 
 
+@pytest.mark.parametrize(("later", "status"), [(False, 401), (True, 500)])
+def test_a_plugin_that_answers_everything_is_installed_before_ours(
+    site: bottle.Bottle, st: SuperTokens, later: bool, status: int
+) -> None:
+    """Bottle calls the plugin that was installed last first."""
+
+    def answer_everything(view: Callable[..., Any]) -> Callable[..., Any]:
+        def answering(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return view(*args, **kwargs)
+            except bottle.HTTPResponse:
+                raise
+            except Exception as error:
+                raise bottle.HTTPError(500, "caught") from error
+
+        return answering
+
+    if later:
+        app = init_app(site, st)
+        site.install(answer_everything)
+    else:
+        site.install(answer_everything)
+        app = init_app(site, st)
+    assert Client(app).get("/view").status_code == status
+
+
 def test_catchall_off_changes_nothing(site: bottle.Bottle, st: SuperTokens) -> None:
     site.catchall = False
     answer = Client(init_app(site, st)).get("/view")

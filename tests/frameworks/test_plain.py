@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
+from wsgiref.validate import validator
 
 import pytest
 from werkzeug.test import Client
 
+from frameworks.conftest import FRAMEWORKS
 from st_wsgi import RecipeUserId, SuperTokens
 from st_wsgi.recipes import session
 from st_wsgi.recipes.session import current_session, get_session, verify_session
@@ -71,3 +73,18 @@ def test_a_middleware_behind_ours_may_protect_the_app(st: SuperTokens, bearer: d
     assert (refused.status_code, refused.json) == (401, {"message": "unauthorised"})
     assert "st-access-token" not in refused.headers
     assert client.get("/", headers=bearer).text == "welcome"
+
+
+@pytest.mark.parametrize("path", ["/session", "/grow", "/stream", "/data", "/admin", "/nothing", "/auth/jwt/jwks.json"])
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_what_each_framework_answers_is_valid_wsgi(
+    framework: str, path: str, st: SuperTokens, bearer: dict[str, str]
+) -> None:
+    """wsgiref's validator watches the server's side of PEP 3333."""
+    client = Client(validator(FRAMEWORKS[framework](st)))
+    for method in ("GET", "HEAD"):
+        for headers in ({}, bearer):
+            answer = client.open(path, method=method, headers=headers, buffered=True)
+            assert answer.status_code < 500
+            if method == "HEAD" and (answer.status_code in (401, 403) or path.startswith("/auth/")):
+                assert answer.data == b""  # what is the app's is the app's business, and Django leaves it to the server
