@@ -61,6 +61,7 @@ class Benchmark:
 BENCHMARKS = {
     "requests": Benchmark("CPU added to a request, in Flask and Django", ["-m", "benchmarks.request_cost", "--json"]),
     "servers": Benchmark("requests per second under gunicorn", ["-m", "benchmarks.throughput", "--json"]),
+    "verify": Benchmark("one access token verified, beside other libraries", ["-m", "benchmarks.verify", "--json"]),
     "startup": Benchmark("import time and installed size", ["-m", "benchmarks.startup", "--json"]),
     "embedded": Benchmark("the embedded core in process", ["-m", "benchmarks.embedded_core", "--json"]),
     "core-call": Benchmark(
