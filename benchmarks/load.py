@@ -108,6 +108,7 @@ def run(worker: str, *, clients: int, seconds: float, mixed: bool, core_settings
             sys.executable,
             "-m",
             "gunicorn",
+            "--no-control-socket",
             f"--bind=127.0.0.1:{port}",
             "--workers=2",
             "--keep-alive=75",

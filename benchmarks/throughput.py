@@ -26,7 +26,15 @@ from benchmarks.visitor import Visitor
 
 CLIENTS = 4
 CHEAP = {"argon2_memory_kb": 64, "argon2_iterations": 1}
-GUNICORN = ["-m", "gunicorn", "--workers=1", f"--threads={CLIENTS}", "--keep-alive=75", "--log-level=warning"]
+GUNICORN = [
+    "-m",
+    "gunicorn",
+    "--workers=1",
+    f"--threads={CLIENTS}",
+    "--keep-alive=75",
+    "--log-level=warning",
+    "--no-control-socket",
+]
 
 OURS, EMBEDDED, OFFICIAL = "st_wsgi", "st_wsgi, embedded core", "supertokens-python"
 MODULES = {OURS: "flask_st_wsgi", EMBEDDED: "flask_st_wsgi", OFFICIAL: "flask_official"}
