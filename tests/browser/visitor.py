@@ -109,6 +109,12 @@ class Visitor:
         """The cookies of the profile by name, each with its attributes."""
         return {cookie["name"]: cookie for cookie in self.context.cookies()}
 
+    def holds(self) -> str:
+        """Where tokens of a session are left: ``cookie``, ``header`` (those the SDK keeps itself), or both joined."""
+        tokens = {"cookie": ("sAccessToken", "sRefreshToken"), "header": ("st-access-token", "st-refresh-token")}
+        kept = self.cookies().keys()
+        return " and ".join(way for way, names in tokens.items() if not kept.isdisjoint(names))
+
 
 @contextmanager
 def visiting(context: BrowserContext) -> Iterator[Visitor]:
