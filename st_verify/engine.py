@@ -17,7 +17,7 @@ from st_verify import strict_json
 from st_verify.cache import TokenCache, Verified, digest_of
 from st_verify.clock import Clock
 from st_verify.errors import NoSession, TryRefresh
-from st_verify.jwk import KeySet, SigningKey
+from st_verify.jwk import KeySet
 from st_verify.keys import KeySource
 from st_verify.token import Gate, GatedToken
 
@@ -117,8 +117,12 @@ class Engine(Generic[T]):
         key_set = source.keys.snapshot()
         key = key_set.keys.get(kid)
         if key is None:
+            self._refuse_pointless_search(gated, key_set)
             parsed = parsed or _parse(gated)
-            key = self._search(gated, parsed, source, key_set)
+            self._judged(gated, parsed, source)
+            key = source.keys.search(kid).get(kid)
+        if key is None:
+            raise TryRefresh("unknown_kid")
         if gated.signature_length != key.signature_length:
             raise NoSession("signature_length")
         if not key.verifies(gated.signing_input, gated.signature):
@@ -130,18 +134,12 @@ class Engine(Generic[T]):
             self._cache.put(digest, token, key, source.keys, monotonic=self._monotonic())
         return token
 
-    def _search(self, gated: GatedToken, parsed: _Parsed, source: Source, key_set: KeySet) -> SigningKey:
-        """Ask the key server for an unknown kid, unless its form or the (unverified) payload makes that pointless."""
-        kid = gated.header.kid
+    def _refuse_pointless_search(self, gated: GatedToken, key_set: KeySet) -> None:
+        """An unknown kid is worth a fetch only if its form and the signature's length could be those of a new key."""
         if gated.signature_length not in _USUAL_SIGNATURES | key_set.signature_lengths:
             raise NoSession("signature_length")
-        if not key_set.may_be_newer(kid, self._wall()):
+        if not key_set.may_be_newer(gated.header.kid, self._wall()):
             raise TryRefresh("unknown_kid")
-        self._judged(gated, parsed, source)
-        key = source.keys.search(kid).get(kid)
-        if key is None:
-            raise TryRefresh("unknown_kid")
-        return key
 
     def _judged(self, gated: GatedToken, parsed: _Parsed, source: Source) -> T:
         payload_json, payload = parsed

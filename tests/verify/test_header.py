@@ -204,6 +204,7 @@ def test_a_symmetric_key_in_the_set_is_never_used() -> None:
 )
 def test_an_unknown_kid_that_no_fetch_could_bring_causes_none(bench: Bench, kid: str) -> None:
     assert bench.outcome(token(header(kid=kid), key="attacker")) == "401R"
+    assert bench.outcome(token(header(kid=kid), {}, key="attacker")) == "401R"
     assert bench.extra_fetches == 0
 
 
