@@ -81,9 +81,11 @@ def page_server(folder: Path, certificate: Path | None = None) -> Iterator[int]:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def self_signed(folder: Path) -> Path:
