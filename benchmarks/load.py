@@ -14,6 +14,7 @@ the user who asked. The exit status is 1 if anything was wrong.
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import subprocess
@@ -29,7 +30,7 @@ from pathlib import Path
 
 import attrs
 
-from benchmarks.programs import ROOT, free_port, running
+from benchmarks.programs import ROOT, CannotRun, free_port, running
 from benchmarks.report import Goal, Row, machine, table, to_json
 from benchmarks.visitor import Visitor, WrongAnswer
 
@@ -47,6 +48,8 @@ WORKERS = {
 #: changed for the shorter time, nothing will.
 CALM, CALM_LIMIT = 1.0, 30.0
 _SHOWN = 3
+#: Whatever a client can meet: no connection, a broken answer, a wrong status, a body that is no JSON or lacks a member.
+_COMPLAINTS = (OSError, http.client.HTTPException, WrongAnswer, ValueError, LookupError)
 
 
 @attrs.define
@@ -132,7 +135,12 @@ def _outcome(
 ) -> Outcome:
     with ThreadPoolExecutor(len(visitors)) as pool:
         for act in (Visitor.sign_up, *KINDS.values()):
-            list(pool.map(act, visitors))
+            try:
+                list(pool.map(act, visitors))
+            except _COMPLAINTS as error:
+                raise CannotRun(
+                    f"{worker}, {act.__name__}, before the count: {type(error).__name__}: {error}"
+                ) from None
         _hang_up(visitors)
         before = _calm(server, Held(0, 0, 0))
         plans = [tuple(KINDS)] if mixed else [(kind,) for kind in KINDS]
@@ -158,8 +166,7 @@ def _phase(
             try:
                 do(visitor)
                 answers += 1
-            except (OSError, WrongAnswer, ValueError, LookupError) as error:
-                # Whatever a client can meet: no connection, a wrong status, a body that is no JSON or lacks a member.
+            except _COMPLAINTS as error:
                 wrong.append(f"{type(error).__name__}: {error}")
         with lock:
             phase.answers += answers
@@ -263,4 +270,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except CannotRun as problem:
+        sys.exit(str(problem))
