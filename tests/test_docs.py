@@ -296,6 +296,55 @@ def test_production() -> None:
         assert not names["refused"](recipes=[session.Session()])
 
 
+def st_wsgi_command(line: str, typed: str = "") -> str:
+    """What a command of a page prints; *typed* is its standard input."""
+    run = subprocess.run(
+        [sys.executable, *shlex.split(line)[1:]],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        input=typed,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def test_the_embedded_core_and_its_commands() -> None:
+    names = PAGES.run(page("core"))
+    with closing(names["st"]):
+        user_id, _ = sign_up(Client(names["st"].wrap(nothing_here)))
+    commands = re.findall(r"^\| `(python -m st_wsgi [^`]+)`", page("core"), re.MULTILINE)
+    printed = {
+        line: st_wsgi_command(line + (" --password-stdin" if "user create" in line else ""), typed="correct horse 2\n")
+        for line in (command.replace("ada@", "grace@") for command in commands)
+    }
+    assert len(printed) == 6
+    assert Path("copy.db").is_file()
+    assert user_id in printed["python -m st_wsgi user list"]
+    assert "grace@example.com" in printed["python -m st_wsgi user list"]
+    exported = [json.loads(line) for line in printed["python -m st_wsgi export"].splitlines()]
+    assert user_id in json.dumps(exported)
+    assert "$argon2" not in json.dumps(exported)
+    for other in ("delete", "password", "roles", "sessions"):
+        st_wsgi_command(f"python -m st_wsgi user {other} --help")
+
+
+def test_the_embedded_core_as_a_server_takes_everybody_that_is_pushed_to_it() -> None:
+    st_wsgi_command("python -m st_wsgi user create ada@example.com --password-stdin", typed="correct horse 1\n")
+    serve, push = blocks(page("core"), "sh")
+    port, key = free_port(), "0123456789-0123456789"
+    command = shlex.split(serve.replace("3567", str(port)).replace("$ST_CORE_API_KEY", key))
+    command[command.index("auth.db")] = "other.db"
+    with serving([sys.executable, *command[1:]], port=port, log=Path("core.log")):
+        told = st_wsgi_command(
+            push.strip().replace("https://core.internal:3567", f"http://127.0.0.1:{port} --api-key {key}")
+        )
+    assert "1 users pushed, 1 of them new over there; 1 of 1 are there" in told
+    assert "ada@example.com" in st_wsgi_command("python -m st_wsgi user list --db other.db")
+
+
 def test_errors() -> None:
     """The table's rows are what the errors say of themselves."""
     names = PAGES.run(page("errors"))
