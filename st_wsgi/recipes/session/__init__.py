@@ -10,12 +10,14 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar, overload
 
 from ... import current
 from ...errors import CONTEXT_KEY, ConfigError, InvalidClaims, TokenTheftDetected, TryRefreshToken, Unauthorised
 from ...recipe import user_facing
 from ...users import RecipeUserId
+from ..jwt import create_jwt, get_jwks
+from ..openid import get_open_id_discovery_configuration
 from . import in_request
 from .apis import SessionAPIs, SignOutOk
 from .claims import BooleanClaim, PrimitiveArrayClaim, PrimitiveClaim, SessionClaim, SessionClaimValidator
@@ -55,12 +57,15 @@ __all__ = [
     "TokenTheftDetected",
     "TryRefreshToken",
     "Unauthorised",
+    "create_jwt",
     "create_new_session",
     "create_new_session_without_request_response",
     "current_session",
     "fetch_and_set_claim",
     "get_all_session_handles_for_user",
     "get_claim_value",
+    "get_jwks",
+    "get_open_id_discovery_configuration",
     "get_session",
     "get_session_information",
     "get_session_or_none",
@@ -95,16 +100,37 @@ update_session_data_in_database = user_facing(Session, SessionFunctions.update_s
 validate_claims_for_session_handle = user_facing(Session, SessionFunctions.validate_claims_for_session_handle)
 
 
+@overload
 def get_session(
     request: Any = None,
     *,
+    session_required: Literal[True] = True,
     anti_csrf_check: bool | None = None,
     check_database: bool = False,
     override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
-) -> SessionContainer:
+) -> SessionContainer: ...
+@overload
+def get_session(
+    request: Any = None,
+    *,
+    session_required: bool,
+    anti_csrf_check: bool | None = None,
+    check_database: bool = False,
+    override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
+) -> SessionContainer | None: ...
+def get_session(
+    request: Any = None,
+    *,
+    session_required: bool = True,
+    anti_csrf_check: bool | None = None,
+    check_database: bool = False,
+    override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
+) -> SessionContainer | None:
     """
     Return the session of a request. What is renewed on the way goes into the response by itself.
 
+    :param session_required: raise if the request carries no session; otherwise return None. A token that is there but
+        not good any more raises either way, so that the frontend renews it.
     :param anti_csrf_check: default: check unless the method is GET or HEAD, for sessions in cookies.
     :param check_database: ask the core whether the session still exists, so that a revoked one is refused at once.
     :param override_global_claim_validators: from the global validators and the session to those to use.
@@ -117,11 +143,12 @@ def get_session(
     session = in_request.get_session(
         context.services.get(Session),
         context,
+        session_required=session_required,
         anti_csrf_check=anti_csrf_check,
         check_database=check_database,
         override_global_claim_validators=override_global_claim_validators,
     )
-    if session is None:
+    if session is None and session_required:
         raise Unauthorised(clear_tokens=False)
     return session
 
@@ -133,15 +160,9 @@ def get_session_or_none(
     check_database: bool = False,
     override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
 ) -> SessionContainer | None:
-    """
-    Return the session of a request, or None if it carries none; otherwise as :func:`get_session`.
-
-    A token that is there but not good any more still raises, so that the frontend renews it.
-    """
-    context = current.context_of(request)
-    return in_request.get_session(
-        context.services.get(Session),
-        context,
+    """Return the session of a request, or None: :func:`get_session` with ``session_required=False``."""
+    return get_session(
+        request,
         session_required=False,
         anti_csrf_check=anti_csrf_check,
         check_database=check_database,

@@ -44,7 +44,8 @@ def get_session(
     override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
 ) -> SessionContainer | None:
     """Return the session of a request; what the core renews goes into the response."""
-    method = "" if context.environ is None else context.environ.get("REQUEST_METHOD", "")
+    environ = context.environ or {}
+    method = environ.get("REQUEST_METHOD", "")
     found = None if method in _WITHOUT_SESSION else _access_token(recipe, context)
     if found is None:
         if session_required:
@@ -57,7 +58,7 @@ def get_session(
         recipe.transfer.check_csrf_headers(context, every_method=safe)
     session = recipe.functions.get_session(
         access_token=access_token,
-        anti_csrf_token=context.header(ANTI_CSRF),
+        anti_csrf_token=environ.get("HTTP_ANTI_CSRF"),
         anti_csrf_check=check,
         session_required=session_required,
         check_database=check_database,

@@ -193,6 +193,54 @@ def test_options_and_trace_never_look_at_tokens(shop: Shop, method: str) -> None
     assert found.json is None
 
 
+class TestSurface:
+    """SuperTokens' own names, so that its documentation stays usable (frontend driver interface, session)."""
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("create_new_session", "create_new_session_without_request_response", "get_session"),
+            *("get_session_without_request_response", "refresh_session", "refresh_session_without_request_response"),
+            *("revoke_session", "revoke_multiple_sessions", "revoke_all_sessions_for_user"),
+            *("get_all_session_handles_for_user", "get_session_information", "update_session_data_in_database"),
+            *("merge_into_access_token_payload", "validate_claims_for_session_handle", "fetch_and_set_claim"),
+            *("get_claim_value", "set_claim_value", "remove_claim", "create_jwt", "get_jwks"),
+            *("get_open_id_discovery_configuration", "verify_session"),
+        ],
+    )
+    def test_a_function_for_users(self, name: str) -> None:
+        assert name in session.__all__
+        assert inspect.getdoc(getattr(session, name))
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("get_user_id", "get_recipe_user_id", "get_tenant_id", "get_handle", "get_access_token"),
+            *("get_access_token_payload", "get_all_session_tokens_dangerously", "revoke_session"),
+            *("get_session_data_from_database", "update_session_data_in_database", "merge_into_access_token_payload"),
+            *("get_time_created", "get_expiry", "assert_claims", "fetch_and_set_claim", "set_claim_value"),
+            *("get_claim_value", "remove_claim", "attach_to_request_response"),
+        ],
+    )
+    def test_a_method_of_a_session(self, name: str) -> None:
+        assert callable(getattr(session.SessionContainer, name))
+
+    def test_a_session_that_is_not_required_in_the_words_of_other_sdks(self, shop: Shop) -> None:
+        def view(environ: Any) -> str | None:
+            found = session.get_session(environ, session_required=False)
+            return None if found is None else found.get_user_id()
+
+        visitor = shop.signed_in()
+        assert shop.during(visitor, view).json == visitor.user_id
+        assert shop.during(shop.visitor(), view).json is None
+
+    def test_jwts_are_made_and_verified_by_the_functions_of_the_recipes_below(self, shop: Shop) -> None:
+        made = session.create_jwt(payload={"a": 1})
+        assert made.status == "OK"
+        assert session.get_jwks().keys
+        assert session.get_open_id_discovery_configuration().issuer == "https://api.shop.example/auth"
+
+
 class TestTokenTossing:
     """W-061: cookies that another site below the same domain has set."""
 

@@ -48,6 +48,7 @@ assert_type(openid.get_open_id_discovery_configuration().issuer, str)
 def view(name: str, *, size: int = 1) -> str:
     assert_type(session.current_session(), SessionContainer)
     assert_type(session.get_session().get_claim_value(adult), bool | None)
+    assert_type(session.get_session(session_required=False), SessionContainer | None)
     return name * size
 
 
