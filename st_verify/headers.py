@@ -24,10 +24,9 @@ def bearer_token(authorization: str) -> str | None:
     """
     if len(authorization) > _MAX_AUTHORIZATION:
         return None
-    scheme, rest = authorization[:6], authorization[6:]
-    if scheme.lower() != "bearer" or rest[:1] not in (" ", "\t"):
+    if authorization[:7].lower() not in ("bearer ", "bearer\t"):
         return None
-    word = rest.strip(" \t")
+    word = authorization[7:].strip(" \t")
     # Looked at once, since this runs for every request: an expression, or isprintable, takes four times as long.
     one_word = word.isascii() and not word.encode("ascii").translate(None, _OF_A_WORD)
     return word if word and one_word else None
