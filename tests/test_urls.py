@@ -103,7 +103,8 @@ def test_a_path_is_kept_in_one_form(given: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["/a//b", "/a/../b", "/.", "..", "/a?b", "/a#b", "/a b", "/a%20b", "/ä", "/a\nb", "/auth\n/x", None, 5]
+    "given",
+    ["/a//b", "/a/../b", "/.", "..", "/a?b", "/a#b", "/a b", "/a%20b", "/ä", "/a;b", "/a\nb", "/auth\n/x", None, 5],
 )
 def test_what_is_no_plain_path_is_refused_with_the_name_of_the_setting(given: str) -> None:
     with pytest.raises(ConfigError, match="api_base_path"):

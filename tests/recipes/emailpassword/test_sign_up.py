@@ -12,6 +12,7 @@ from recipes.shop import PASSWORD, Borrowed, Shop, clears_nothing, form, payload
 from st_wsgi import RecipeUserId, get_user
 from st_wsgi.recipes import emailpassword, session
 from st_wsgi.recipes.emailpassword import EmailAlreadyExists, SignInOk, SignUpOk, WrongCredentials
+from st_wsgi.transport import CoreResponse
 
 EXISTS = "/auth/emailpassword/email/exists"
 TAKEN = {
@@ -84,6 +85,27 @@ def test_whether_an_e_mail_is_known(shop: Shop, path: str) -> None:
     visitor.sign_up()
     assert visitor.call("GET", f"{path}?email={visitor.email}").json == {"status": "OK", "exists": True}
     assert visitor.call("HEAD", f"{path}?email={visitor.email}").data == b""
+
+
+@pytest.mark.parametrize(
+    ("recipe_id", "email", "tenants", "exists"),
+    [
+        ("emailpassword", "asked@example.com", ["public"], True),
+        ("emailpassword", "other@example.com", ["public"], False),
+        ("emailpassword", "asked@example.com", ["t1"], False),
+        ("passwordless", "asked@example.com", ["public"], False),
+    ],
+)
+def test_of_a_user_with_linked_accounts_only_a_password_for_this_e_mail_in_this_tenant_counts(
+    core: Borrowed, recipe_id: str, email: str, tenants: list[str], exists: bool
+) -> None:
+    method = {"recipeId": recipe_id, "recipeUserId": "r", "tenantIds": tenants, "verified": True, "timeJoined": 1}
+    user = {"id": "u", "isPrimaryUser": True, "tenantIds": ["public", "t1"], "timeJoined": 1, "thirdParty": []}
+    user |= {"emails": [email, "asked@example.com"], "phoneNumbers": [], "loginMethods": [{**method, "email": email}]}
+    found = CoreResponse(200, {"status": "OK", "users": [user]})
+    core.answer = lambda request: found if request.path.endswith("by-accountinfo") else None
+    answer = Shop(core).visitor().call("GET", f"{EXISTS}?email=asked@example.com")
+    assert answer.json == {"status": "OK", "exists": exists}
 
 
 def test_a_signed_in_user_may_sign_up_another_account(shop: Shop) -> None:
