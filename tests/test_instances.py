@@ -138,6 +138,14 @@ class TestConstruction:
         with pytest.raises(ConfigError, match="function 'word' of toy cannot be None"):
             supertokens(Toy(override=Override(functions=lambda original: replace(original, word=None))))
 
+    def test_an_api_override_that_forgets_to_return_is_told_so_in_the_log(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        forgetful: Any = lambda original: replace(original, greet_get=lambda **_: None)  # noqa: E731 - a wrong one
+        answer = Browser(validator(supertokens(Toy(override=Override(apis=forgetful))).wrap(asking))).get("/auth/greet")
+        assert (answer.status_code, answer.json) == (500, {"message": "internal error"})
+        assert "an override has to return the original's result" in caplog.text
+
     def test_an_api_that_is_switched_off_is_the_apps_route_again(self) -> None:
         st = supertokens(Toy(override=Override(apis=lambda original: replace(original, greet_get=None))))
         assert Browser(validator(st.wrap(asking))).get("/auth/greet").text == "hello app"
