@@ -325,6 +325,16 @@ class TestClaims:
         assert told is not None
         assert told["up"]["adult"]["v"] is False
 
+    def test_where_there_is_no_value_nothing_is_stored(self, shop: Shop, facts: Facts) -> None:
+        facts.value = None
+        visitor = shop.signed_in()
+        answer = self.asking(shop, visitor, BooleanClaim("adult", fetch_value=facts).is_true())
+        assert (answer.json or {})["claimValidationErrors"][0]["reason"]["message"] == "value does not exist"
+        assert len(facts.asked) == 1
+        assert "front-token" not in answer.headers
+        visitor.refresh()
+        assert "adult" not in payload(visitor)
+
     def test_max_age_has_it_fetched_again(self, shop: Shop, facts: Facts) -> None:
         visitor = shop.signed_in(access_token_payload={"adult": {"v": False, "t": 1}})
         adult = BooleanClaim("adult", fetch_value=facts)
@@ -431,6 +441,7 @@ class TestClaims:
         )
         assert isinstance(result, ClaimsValidationResult)
         assert [name for name, _ in result.invalid_claims] == ["adult", "user"]
+        assert result.access_token_payload_update is None  # it is stored already
         stored = session.get_claim_value(session_handle=handle, claim=adult)
         assert stored == ClaimValueOk(True)
 

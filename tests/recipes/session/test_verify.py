@@ -211,6 +211,7 @@ class TestSurface:
     def test_a_function_for_users(self, name: str) -> None:
         assert name in session.__all__
         assert inspect.getdoc(getattr(session, name))
+        assert "self" not in inspect.signature(getattr(session, name)).parameters
 
     @pytest.mark.parametrize(
         "name",
