@@ -25,7 +25,7 @@ demo: $(VENV)/.demo ## set everything up and serve the Flask example on http://1
 	@echo "  Open http://127.0.0.1:$(PORT) and sign up. Users are kept in auth.db; Ctrl+C stops the server."
 	@echo "  The whole app is examples/flask_app.py."
 	@echo
-	@PORT=$(PORT) $(BIN)/python examples/flask_app.py
+	@exec env PORT=$(PORT) $(BIN)/python examples/flask_app.py
 
 test: lint unit ## linters, types, import layers, then all tests
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from sdks.processes import free_port, serving
+from sdks.processes import free_port, listens_on, serving
 from servers.visitor import Visitor
 
 ROOT = Path(__file__).parent.parent
@@ -55,6 +55,7 @@ def test_make_demo_from_nothing_serves_an_app_whose_users_survive_a_restart(chec
     with serving(demo, port=port, log=log, cwd=checkout), Visitor(origin, "cookie") as visitor:
         user = visitor.sign_up()["user"]
         assert visitor.session_info().json()["userId"] == user["id"]
+    assert not listens_on(port), "what ends make ends the demo, so that the next one is a restart"
     first = log.read_text()
     assert f"Open {origin}" in first
     assert "Installing" not in first, "a second make demo installs nothing again"

@@ -28,6 +28,12 @@ def free_port() -> int:
         return port
 
 
+def listens_on(port: int) -> bool:
+    """Whether a program of this machine listens on a TCP port of 127.0.0.1."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def end(process: subprocess.Popen[bytes]) -> None:
     """Ask the process to stop, and insist after ten seconds."""
     process.terminate()
@@ -69,9 +75,8 @@ def last_words(characters: int = 4000) -> Iterator[tuple[str, str]]:
 def _wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     limit = time.monotonic() + START_LIMIT
     while time.monotonic() < limit:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        if listens_on(port):
+            return
         try:
             code = process.wait(0.05)
         except subprocess.TimeoutExpired:
