@@ -47,7 +47,7 @@ WORKERS = {
 #: Seconds in which the workers have to give back what they needed for connections that are closed now; when nothing has
 #: changed for the shorter time, nothing will.
 CALM, CALM_LIMIT = 1.0, 30.0
-_SHOWN = 3
+_SHOWN, _SHOWN_LINES = 3, 40
 #: Whatever a client can meet: no connection, a broken answer, a wrong status, a body that is no JSON or lacks a member.
 _COMPLAINTS = (OSError, http.client.HTTPException, WrongAnswer, ValueError, LookupError)
 
@@ -122,7 +122,17 @@ def run(worker: str, *, clients: int, seconds: float, mixed: bool, core_settings
         with running(
             [*command, "flask_app:app"], port=port, log=folder / "log", env=env, cwd=ROOT / "examples"
         ) as server:
-            return _outcome(worker, server, _visitors(port, clients), seconds, mixed)
+            try:
+                outcome = _outcome(worker, server, _visitors(port, clients), seconds, mixed)
+            except CannotRun as problem:
+                raise CannotRun(f"{problem}\n{_tail(folder / 'log')}") from None
+        if any(phase.wrong for phase in outcome.phases):
+            print(_tail(folder / "log"), file=sys.stderr)
+        return outcome
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(["The server printed last:", *log.read_text(errors="replace").splitlines()[-_SHOWN_LINES:]])
 
 
 def _visitors(port: int, count: int) -> list[Visitor]:
