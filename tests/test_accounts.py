@@ -10,7 +10,7 @@ import pytest
 from recipes.shop import PASSWORD, QUICK, Borrowed, Shop, form
 
 import st_wsgi
-from st_wsgi import AccountInfo, User, current
+from st_wsgi import AccountInfo, RecipeUserId, User, current
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.errors import CoreRefused
 from st_wsgi.recipes import emailpassword, session
@@ -155,6 +155,19 @@ class TestTenants:
         assert shop.with_session(visitor, view).json == [signed_up["user"]["id"], "t1", True]
         assert visitor.call("POST", "/auth/t1/signout").json == {"status": "OK"}
         assert visitor.refresh().status_code == 401
+
+    def test_the_sessions_of_one_tenant_are_listed_and_revoked_alone(self, shop: Shop) -> None:
+        user = RecipeUserId(shop.visitor().user_id)
+        handles = {
+            tenant: session.create_new_session_without_request_response(tenant, user).get_handle()
+            for tenant in ("public", "t1")
+        }
+        every = session.get_all_session_handles_for_user(user_id=user.value)
+        assert sorted(every) == sorted(handles.values())
+        for tenant, handle in handles.items():
+            assert session.get_all_session_handles_for_user(user_id=user.value, tenant_id=tenant) == [handle]
+        assert session.revoke_all_sessions_for_user(user_id=user.value, tenant_id="t1") == [handles["t1"]]
+        assert session.get_all_session_handles_for_user(user_id=user.value) == [handles["public"]]
 
     def test_the_same_e_mail_in_two_tenants_is_two_users(self, shop: Shop) -> None:
         passwords = {"public": PASSWORD, "t1": "another horse 2"}
