@@ -23,6 +23,7 @@ from .settings import CoreSettings
 from .stats import RequestStats
 from .store import Store
 from .tenancy import Tenancy, Tenant
+from .versions import Version
 
 Clock = Callable[[], int]
 """Returns the time in milliseconds since 1970."""
@@ -32,9 +33,6 @@ Scope = Literal["app", "app-tolerant", "tenant", "special"]
 ``app``: no tenant in the path. ``app-tolerant``: a tenant in the path is ignored. ``tenant``: the tenant must exist.
 ``special``: the handler checks by itself.
 """
-
-Version = tuple[int, ...]
-"""A CDI version, such as (5, 4)."""
 
 
 @attrs.frozen
@@ -48,7 +46,6 @@ class Engine:
     tenancy: Tenancy
     stats: RequestStats
     cleaner: Cleaner
-    versions: tuple[str, ...]
 
 
 @attrs.define

@@ -39,19 +39,17 @@ from . import (
     sessions,
     tenants,
 )
-from .call import Call, Clock, Engine, Route, Version
+from .call import Call, Clock, Engine, Route
 from .cleanup import Cleaner
 from .fields import Body, Query, Refused
-from .general import TEXT, numbers
+from .general import TEXT
 from .keys import Keys
 from .passwords import Passwords
 from .settings import CoreSettings
 from .stats import RequestStats
 from .store import Store, explain
 from .tenancy import Tenancy, Tenant
-
-VERSIONS = ("5.0", "5.1", "5.2", "5.3", "5.4")
-"""The CDI versions that the embedded core speaks."""
+from .versions import KNOWN, NEWEST, Version, numbers
 
 ROUTES: tuple[Route, ...] = (
     *general.ROUTES,
@@ -75,8 +73,6 @@ _DEFAULT_RID = emailpassword.RECIPE
 _NEVER_TENANTS = ("recipe", "config", "users", "hello")
 _ID = re.compile(r"[a-z0-9-]+")
 _APP_ID = re.compile(r"appid-([a-z0-9-]*)")
-_VERSION_NUMBERS = {numbers(version): version for version in VERSIONS}
-_NEWEST: Version = numbers(VERSIONS[-1])
 _log = logging.getLogger("st_wsgi.core")
 
 
@@ -180,7 +176,6 @@ class EmbeddedCore:
             tenancy=Tenancy(store, base),
             stats=RequestStats(),
             cleaner=Cleaner(),
-            versions=VERSIONS,
         )
 
     @classmethod
@@ -249,7 +244,7 @@ class EmbeddedCore:
         route = None if rows is None else _TABLE.choose(rows, request.method, headers.get("rid"))
         settings = self._engine.tenancy.base if place.public is None else place.public.settings
         unversioned = route is not None and route.unversioned
-        version = _NEWEST if unversioned else _version(headers.get("cdi-version"), settings)
+        version = NEWEST if unversioned else _version(headers.get("cdi-version"), settings)
         if rows is None:
             raise Refused(404, "Not found")
         if route is None:
@@ -309,14 +304,14 @@ def _admitted(settings: CoreSettings, address: str) -> bool:
 
 def _version(header: str | None, settings: CoreSettings) -> Version:
     """Return the CDI version that a call asks for. :raises Refused: when this core does not speak it."""
-    highest = min(_NEWEST, numbers(settings.max_cdi_version or VERSIONS[-1]))
+    highest = numbers(settings.max_cdi_version)
     if header is None:
         return highest
     try:
         asked = numbers(header.strip())
     except ValueError:
         raise Refused(400, "cdi-version header is invalid") from None
-    if asked not in _VERSION_NUMBERS or asked > highest:
+    if asked not in KNOWN or asked > highest:
         raise Refused(400, f"cdi-version {header.strip()} not supported")
     lowest = settings.min_cdi_version
     if lowest is not None and asked < numbers(lowest):

@@ -8,6 +8,7 @@ from typing import Any
 from ..transport import CoreResponse
 from .call import Call, Route
 from .fields import Refused, bad
+from .versions import VERSIONS, numbers
 
 TEXT = {"content-type": "text/html; charset=UTF-8"}
 """The headers of an answer that is not JSON."""
@@ -39,23 +40,11 @@ def no_bulk_import(call: Call) -> CoreResponse:
 def api_version(call: Call) -> dict[str, Any]:
     """``GET /apiversion``: the CDI versions that this core speaks."""
     call.admit()
-    versions = call.engine.versions
-    highest, lowest = call.settings.max_cdi_version, call.settings.min_cdi_version
-    if highest is not None:
-        versions = tuple(version for version in versions if numbers(version) <= numbers(highest))
+    highest, lowest = numbers(call.settings.max_cdi_version), call.settings.min_cdi_version
+    versions = [version for version in VERSIONS if numbers(version) <= highest]
     if lowest is not None:
-        versions = tuple(version for version in versions if numbers(version) >= numbers(lowest))
-    return {"versions": list(versions)}
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """Return a version as numbers to compare: ``5.4.0`` equals ``5.4``. :raises ValueError: when it is not one."""
-    parts = [int(part) for part in version.split(".") if part.isascii() and part.isdigit()]
-    if len(parts) != version.count(".") + 1:
-        raise ValueError(version)
-    while len(parts) > 1 and parts[-1] == 0:
-        parts.pop()
-    return tuple(parts)
+        versions = [version for version in versions if numbers(version) >= numbers(lowest)]
+    return {"versions": versions}
 
 
 def config(call: Call) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 import attrs
 
+from .versions import NEWEST, VERSIONS, numbers
+
 Scope = Literal["base", "app", "tenant"]
 Kind = Literal["int", "float", "text", "bool"]
 
@@ -120,7 +122,11 @@ def _regex(value: str) -> str | None:
 
 
 def _cdi_version(value: str) -> str | None:
-    return None if re.fullmatch(r"\d+(\.\d+)*", value) else "is not a version such as 5.4"
+    try:
+        asked = numbers(value)
+    except ValueError:
+        return "is not a version such as 5.4"
+    return None if asked <= NEWEST else f"is above {VERSIONS[-1]}, the highest version that this core knows"
 
 
 def split_keys(api_keys: str) -> tuple[str, ...]:
@@ -181,15 +187,17 @@ _TABLE = (
         30,
         "app",
         "Seconds in which the previous refresh token is still taken (CDI 5.6).",
-        check=_at_least(0),
+        check=_between(0, 300),
     ),
+    # The official core shortens by up to 0.05 since 12.1, whatever CDI is spoken. Here, as in its 11.4, lifetimes are
+    # exact unless somebody asks.
     Setting(
         "access_token_validity_jitter",
         "float",
-        0.05,
+        0,
         "app",
-        "The part by which lifetimes vary (CDI 5.6).",
-        check=_between(0, 1),
+        "The part of its lifetime by which a new access token may be made shorter, at random.",
+        check=_between(0, 0.25),
     ),
     Setting(
         "recent_token_reuse_behaviour",
@@ -304,7 +312,7 @@ _TABLE = (
         "text",
         None,
         "app",
-        "The highest CDI version to speak.",
+        "The highest CDI version to speak. Not set is 5.4; 5.6 brings its rules for refresh tokens.",
         nullable=True,
         check=_cdi_version,
     ),

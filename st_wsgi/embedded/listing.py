@@ -10,6 +10,7 @@ from typing import Any
 from .call import Call, Route
 from .fields import bad, dump
 from .users import internal_id, normal_email, user_exists, user_json, users_json
+from .versions import ROTATING
 
 PAGE_LIMIT = 500
 _SEARCH_LIMIT = 1000
@@ -166,7 +167,7 @@ def search_tags(call: Call) -> dict[str, Any]:
 
 
 def count_users(call: Call) -> dict[str, Any]:
-    """``GET /users/count``: of a tenant, or with ``includeAllTenants=true`` of the app."""
+    """``GET /users/count``: of a tenant, or with ``includeAllTenants=true`` of the app. Always exact."""
     recipes = _recipes(call)
     whole_app = call.query.flag("includeAllTenants", False)
     if whole_app:
@@ -179,7 +180,10 @@ def count_users(call: Call) -> dict[str, Any]:
         values.append(dump(recipes))
     with call.read() as db:
         found = _count_groups(db, "login_methods" if whole_app else "method_tenants", place, values)
-    return {"status": "OK", "count": found}
+    answer = {"status": "OK", "count": found}
+    if call.version >= ROTATING and call.query.flag("allowApproximate", False):
+        answer |= {"approximate": False, "asOf": call.now}
+    return answer
 
 
 def _count_groups(db: sqlite3.Connection, table: str, place: str, values: list[Any]) -> int:

@@ -16,9 +16,9 @@ import attrs
 from ..errors import CoreAnswerInvalid, CoreRefused, SuperTokensError
 from ..transport import CoreRequest, Method, Transport
 from . import population
-from .general import numbers
 from .population import Person
 from .store import Store
+from .versions import numbers
 
 _VERSIONS = ("5.4", "5.3", "5.2", "5.1")
 

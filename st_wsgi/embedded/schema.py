@@ -54,6 +54,8 @@ _V1 = (
         tenant_id TEXT NOT NULL,
         user_id TEXT NOT NULL,
         refresh_token_hash_2 TEXT NOT NULL,
+        prev_refresh_token_hash_2 TEXT,
+        rotated_at INTEGER,
         session_data TEXT NOT NULL,
         jwt_payload TEXT NOT NULL,
         use_static_key INTEGER NOT NULL,

@@ -19,12 +19,19 @@ MISSING = "Session does not exist."
 
 @attrs.frozen
 class Row:
-    """A session as it is stored."""
+    """
+    A session as it is stored.
+
+    :param previous_hash2: of the refresh token before the current one; None until the first rotation.
+    :param rotated_at: when the current one took its place, in milliseconds; None likewise.
+    """
 
     handle: str
     tenant_id: str
     user_id: str
     refresh_hash2: str
+    previous_hash2: str | None
+    rotated_at: int | None
     data: str
     payload: str
     static_key: bool = attrs.field(converter=bool)
@@ -33,8 +40,8 @@ class Row:
 
 
 COLUMNS = (
-    "handle, tenant_id, user_id, refresh_token_hash_2, session_data, jwt_payload, use_static_key, created_at,"
-    " expires_at"
+    "handle, tenant_id, user_id, refresh_token_hash_2, prev_refresh_token_hash_2, rotated_at, session_data,"
+    " jwt_payload, use_static_key, created_at, expires_at"
 )
 """The columns of :class:`Row`, in its order."""
 
@@ -43,6 +50,20 @@ def find(db: sqlite3.Connection, app: int, handle: str) -> Row | None:
     """Return a session, expired or not; None when there is none."""
     row = db.execute(f"SELECT {COLUMNS} FROM sessions WHERE app = ? AND handle = ?", (app, handle)).fetchone()
     return None if row is None else Row(*row)
+
+
+def add(db: sqlite3.Connection, app: int, row: Row) -> None:
+    """Store a new session."""
+    db.execute(f"INSERT INTO sessions (app, {COLUMNS}) VALUES (?{', ?' * 11})", (app, *attrs.astuple(row)))
+
+
+def replace(db: sqlite3.Connection, app: int, row: Row) -> None:
+    """Store which refresh tokens a session has now, how long it lives, and with which kind of key it signs."""
+    db.execute(
+        "UPDATE sessions SET refresh_token_hash_2 = ?, prev_refresh_token_hash_2 = ?, rotated_at = ?, expires_at = ?,"
+        " use_static_key = ? WHERE app = ? AND handle = ?",
+        (row.refresh_hash2, row.previous_hash2, row.rotated_at, row.expires_at, row.static_key, app, row.handle),
+    )
 
 
 def unauthorised(message: str) -> dict[str, Any]:

@@ -1,17 +1,13 @@
 """
-Sessions (CDI 1.2, semantics 3.2 and 3.3; ``session/Session.java`` of the official core).
-
-The rule behind rotation: the store holds the hash of the newest refresh token that is *known to have arrived*. A
-refresh hands out a child without storing it; only the first use of the child (in a refresh or in a verification) makes
-it the stored one, and from then on its parent is a stolen token. So an answer that got lost on its way never signs
-anyone out.
+Sessions: creating, refreshing, verifying, regenerating (CDI 1.2, semantics 3.2 and 3.3; ``session/Session.java`` of the
+official core). When a refresh token takes the place of the one before it is in ``rotation.py``.
 """
 
 from __future__ import annotations
 
 import hmac
 import json
-import sqlite3
+import random
 import uuid
 from typing import Any
 
@@ -19,11 +15,13 @@ import attrs
 
 from . import sessionrows
 from .call import Call, Route
-from .fields import dump
+from .fields import bad, dump
 from .keys import TokenInvalid, split_token
-from .sessionrows import COLUMNS, MISSING, check_payload, unauthorised
+from .rotation import Reuse, arrive, is_live, rotate
+from .sessionrows import MISSING, Row, check_payload, unauthorised
 from .tokens import AccessToken, RefreshToken, RefreshTokenInvalid, hash1, hash2
 from .users import ID_LIMIT, ids_for_session, internal_id, touch
+from .versions import ROTATING
 
 
 def _try_refresh(message: str) -> dict[str, Any]:
@@ -49,8 +47,26 @@ def _signed(call: Call, token: AccessToken, *, static: bool, now: int) -> dict[s
     return {"token": token.signed(key, now), "expiry": token.expires_at, "createdTime": _whole_seconds(now)}
 
 
-def _fresh_expiry(call: Call, now: int) -> int:
-    return _whole_seconds(now + call.settings.access_token_validity)
+def _asked_lifetime(call: Call) -> int | None:
+    return call.body.whole_or_none("accessTokenValidity") if call.version >= ROTATING else None
+
+
+def _lifetime(call: Call, asked: int | None) -> int:
+    """
+    Return how long a new access token is to live, in milliseconds.
+
+    :param asked: what the call says, which may only be shorter than the setting.
+    """
+    configured = call.settings.access_token_validity
+    if asked is None:
+        # So that tokens which were made together do not all end together.
+        return int(configured * (1 - random.random() * call.settings.access_token_jitter))
+    if not 0 < asked <= configured:
+        raise bad(
+            "accessTokenValidity must be greater than 0 and at most the configured access_token_validity "
+            f"({configured} ms)"
+        )
+    return asked
 
 
 def create(call: Call) -> dict[str, Any]:
@@ -60,7 +76,9 @@ def create(call: Call) -> dict[str, Any]:
     payload = call.body.object("userDataInJWT")
     data = dump(call.body.object("userDataInDatabase"))
     static = call.body.flag_or_none("useDynamicSigningKey") is False
+    asked_lifetime = _asked_lifetime(call)
     here, now = call.here, call.now
+    lifetime = _lifetime(call, asked_lifetime)
     check_payload(payload)
     stored_payload = dump(payload)
     handle = str(uuid.uuid4()) if here.tenant_id == "public" else f"{uuid.uuid4()}_{here.tenant_id}"
@@ -70,21 +88,20 @@ def create(call: Call) -> dict[str, Any]:
     with call.write() as db:
         group_id, recipe_user_id = ids_for_session(db, here.app, user_id)
         refresh = RefreshToken(handle, recipe_user_id, None, anti_csrf).sealed(seal)
-        db.execute(
-            f"INSERT INTO sessions (app, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                here.app,
-                handle,
-                here.tenant_id,
-                recipe_user_id,
-                hash2(refresh),
-                data,
-                stored_payload,
-                static,
-                now,
-                refresh_expiry,
-            ),
+        row = Row(
+            handle=handle,
+            tenant_id=here.tenant_id,
+            user_id=recipe_user_id,
+            refresh_hash2=hash2(refresh),
+            previous_hash2=None,
+            rotated_at=None,
+            data=data,
+            payload=stored_payload,
+            static_key=static,
+            created_at=now,
+            expires_at=refresh_expiry,
         )
+        sessionrows.add(db, here.app, row)
         touch(db, here.app, internal_id(db, here.app, group_id), now)
         call.engine.cleaner.a_little(db, now)
     token = AccessToken(
@@ -95,7 +112,7 @@ def create(call: Call) -> dict[str, Any]:
         refresh_hash1=hash1(refresh),
         parent_hash1=None,
         anti_csrf=anti_csrf,
-        expires_at=_fresh_expiry(call, now),
+        expires_at=_whole_seconds(now + lifetime),
         payload=json.loads(stored_payload),
     )
     return {
@@ -117,6 +134,7 @@ def refresh(call: Call) -> dict[str, Any]:
     anti_csrf = call.body.text_or_none("antiCsrfToken")
     enable_anti_csrf = call.body.flag("enableAntiCsrf")
     static = not call.body.flag("useDynamicSigningKey")
+    asked_lifetime = _asked_lifetime(call)
     app, now, settings = call.app, call.now, call.settings
     seal = call.engine.keys.seal(app)
     try:
@@ -125,39 +143,34 @@ def refresh(call: Call) -> dict[str, Any]:
         return unauthorised(str(error))
     if enable_anti_csrf and info.anti_csrf is not None and not _same(info.anti_csrf, anti_csrf):
         return unauthorised("Anti CSRF token missing, or not matching")
+    lifetime = _lifetime(call, asked_lifetime)
     presented_hash1 = hash1(presented)
-    presented_hash2 = hash1(presented_hash1)
-    expires_at = now + settings.refresh_token_validity
+    child_anti_csrf = str(uuid.uuid4()) if enable_anti_csrf else None
     with call.write() as db:
         row = sessionrows.find(db, app, info.handle)
         if row is None or row.expires_at < now:
             return unauthorised("Session missing in db or has expired")
         group_id, recipe_user_id = ids_for_session(db, app, row.user_id)
-        if presented_hash2 != row.refresh_hash2:
-            if info.parent_hash1 is None or hash1(info.parent_hash1) != row.refresh_hash2:
-                session = {"handle": info.handle, "userId": group_id, "recipeUserId": recipe_user_id}
-                return {"status": "TOKEN_THEFT_DETECTED", "session": session}
-            # The child is now known to have arrived.
-            _promote(db, app, info.handle, presented_hash2, expires_at)
-        else:
-            expires_at = row.expires_at
-        if static != row.static_key:
-            db.execute(
-                "UPDATE sessions SET use_static_key = ? WHERE app = ? AND handle = ?", (static, app, info.handle)
-            )
+        child = RefreshToken(info.handle, recipe_user_id, presented_hash1, child_anti_csrf).sealed(seal)
+        after = _after_refresh(call, row, presented_hash1=presented_hash1, info=info, child_hash2=hash2(child), now=now)
+        if not isinstance(after, Row):
+            if after is not None:
+                sessionrows.remove_handles(db, app, [info.handle])
+            return _reused(call, info.handle, group_id, recipe_user_id, after)
+        after = attrs.evolve(after, static_key=static)
+        if after != row:
+            sessionrows.replace(db, app, after)
         touch(db, app, internal_id(db, app, group_id), now)
         call.engine.cleaner.a_little(db, now)
-    child_anti_csrf = str(uuid.uuid4()) if enable_anti_csrf else None
-    child = RefreshToken(info.handle, recipe_user_id, presented_hash1, child_anti_csrf).sealed(seal)
     token = AccessToken(
         handle=info.handle,
         user_id=group_id,
         recipe_user_id=recipe_user_id,
         tenant_id=row.tenant_id,
         refresh_hash1=hash1(child),
-        parent_hash1=presented_hash1,
+        parent_hash1=None if call.version >= ROTATING else presented_hash1,
         anti_csrf=child_anti_csrf,
-        expires_at=_fresh_expiry(call, now),
+        expires_at=_whole_seconds(now + lifetime),
         payload=json.loads(row.payload),
     )
     return {
@@ -169,11 +182,26 @@ def refresh(call: Call) -> dict[str, Any]:
     }
 
 
-def _promote(db: sqlite3.Connection, app: int, handle: str, refresh_hash2: str, expires_at: int) -> None:
-    db.execute(
-        "UPDATE sessions SET refresh_token_hash_2 = ?, expires_at = ? WHERE app = ? AND handle = ?",
-        (refresh_hash2, expires_at, app, handle),
-    )
+def _after_refresh(
+    call: Call, row: Row, *, presented_hash1: str, info: RefreshToken, child_hash2: str, now: int
+) -> Row | Reuse | None:
+    """Return a session after a refresh, under the rule of the call's CDI version; otherwise what is wrong with it."""
+    settings = call.settings
+    validity = settings.refresh_token_validity
+    if call.version < ROTATING:
+        return arrive(row, presented_hash1, info.parent_hash1, now=now, validity=validity)
+    grace = settings.rotation_grace_period
+    return rotate(row, presented_hash1, info, child_hash2, now=now, grace=grace, validity=validity)
+
+
+def _reused(call: Call, handle: str, user_id: str, recipe_user_id: str, reuse: Reuse | None) -> dict[str, Any]:
+    """Return the answer to a refresh with a token of the past; the kind of reuse is told from CDI 5.6 on."""
+    subtype = {} if reuse is None else {"recentTokenReuseSubtype": reuse}
+    recent = reuse in ("RECENT_PREV", "ORPHANED_BRANCH")
+    if recent and call.settings.text("recent_token_reuse_behaviour") == "UNAUTHORISED":
+        return {**unauthorised("refresh token reuse detected"), **subtype}
+    session = {"handle": handle, "userId": user_id, "recipeUserId": recipe_user_id}
+    return {"status": "TOKEN_THEFT_DETECTED", "session": session, **subtype}
 
 
 def _same(left: str, right: str | None) -> bool:
@@ -186,6 +214,8 @@ def verify(call: Call) -> dict[str, Any]:
     anti_csrf = call.body.text_or_none("antiCsrfToken")
     do_check = call.body.flag("doAntiCsrfCheck")
     enable_anti_csrf = call.body.flag("enableAntiCsrf")
+    if call.version >= ROTATING:
+        call.public_only()
     app, now = call.app, call.now
     check_database = call.body.flag("checkDatabase")
     check_anti_csrf = do_check and enable_anti_csrf
@@ -204,11 +234,21 @@ def verify(call: Call) -> dict[str, Any]:
             row = sessionrows.find(db, app, token.handle)
         if row is None:
             return unauthorised("Either the session has ended or has been blacklisted")
+        if call.version >= ROTATING:
+            return _compared(token, row)
         if token.parent_hash1 is None and json.loads(row.payload) == token.payload:
             return {"status": "OK", "session": _session_json(token)}
-    elif token.parent_hash1 is None:
+    elif token.parent_hash1 is None or call.version >= ROTATING:
         return {"status": "OK", "session": _session_json(token)}
     return _settle(call, token, now)
+
+
+def _compared(token: AccessToken, row: Row) -> dict[str, Any]:
+    """Answer the verification of a token beside its session (CDI 5.6 and later), which changes nothing."""
+    if not is_live(row, token):
+        return unauthorised("rotated-out token branch; refresh required")
+    drifted = json.loads(row.payload) != token.payload
+    return {"status": "OK", "session": _session_json(token), "payloadUpdateAvailable": drifted}
 
 
 def _settle(call: Call, token: AccessToken, now: int) -> dict[str, Any]:
@@ -218,13 +258,12 @@ def _settle(call: Call, token: AccessToken, now: int) -> dict[str, Any]:
         row = sessionrows.find(db, app, token.handle)
         if row is None:
             return unauthorised("Session missing in db")
-        stored = row.refresh_hash2
-        promoted = token.parent_hash1 is not None and hash1(token.parent_hash1) == stored
-        if promoted:
-            stored = hash1(token.refresh_hash1)
-            _promote(db, app, token.handle, stored, now + call.settings.refresh_token_validity)
+        validity = call.settings.refresh_token_validity
+        after = arrive(row, token.refresh_hash1, token.parent_hash1, now=now, validity=validity)
+        if after is not None and after != row:
+            sessionrows.replace(db, app, after)
         payload = json.loads(row.payload)
-        if not promoted and hash1(token.refresh_hash1) != stored and payload == token.payload:
+        if after is None and payload == token.payload:
             return {"status": "OK", "session": _session_json(token)}
         group_id, recipe_user_id = ids_for_session(db, app, row.user_id)
     token = attrs.evolve(
@@ -233,7 +272,7 @@ def _settle(call: Call, token: AccessToken, now: int) -> dict[str, Any]:
         recipe_user_id=recipe_user_id,
         parent_hash1=None,
         payload=payload,
-        expires_at=_fresh_expiry(call, now),
+        expires_at=_whole_seconds(now + call.settings.access_token_validity),
     )
     signed = _signed(call, token, static=row.static_key, now=now)
     return {"status": "OK", "session": _session_json(token), "accessToken": signed}

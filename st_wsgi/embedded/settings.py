@@ -8,6 +8,7 @@ import attrs
 
 from ..errors import ConfigError
 from .knownsettings import ALIASES, SETTINGS, SettingRefused, split_keys, unknown
+from .versions import DEFAULT_HIGHEST
 
 
 @attrs.frozen
@@ -26,8 +27,12 @@ class CoreSettings:
     """Milliseconds."""
     signing_key_interval: int = attrs.field(init=False)
     """Milliseconds."""
+    rotation_grace_period: int = attrs.field(init=False)
+    """Milliseconds."""
+    access_token_jitter: float = attrs.field(init=False)
+    """The part of its lifetime by which an access token may be made shorter."""
     api_keys: tuple[bytes, ...] = attrs.field(init=False, repr=False)
-    max_cdi_version: str | None = attrs.field(init=False)
+    max_cdi_version: str = attrs.field(init=False)
     min_cdi_version: str | None = attrs.field(init=False)
     ip_allow: str | None = attrs.field(init=False)
     ip_deny: str | None = attrs.field(init=False)
@@ -40,8 +45,10 @@ class CoreSettings:
         put("refresh_token_validity", int(self.number("refresh_token_validity") * 60_000))
         interval = self.number("access_token_dynamic_signing_key_update_interval") * 3_600_000
         put("signing_key_interval", max(1, int(interval)))
+        put("rotation_grace_period", self.whole("refresh_token_rotation_grace_period") * 1000)
+        put("access_token_jitter", self.number("access_token_validity_jitter"))
         put("api_keys", tuple(key.encode() for key in split_keys(self.text("api_keys") or "")))
-        put("max_cdi_version", self.text("supertokens_max_cdi_version"))
+        put("max_cdi_version", self.text("supertokens_max_cdi_version") or DEFAULT_HIGHEST)
         put("min_cdi_version", self.text("supertokens_min_cdi_version"))
         put("ip_allow", self.text("ip_allow_regex"))
         put("ip_deny", self.text("ip_deny_regex"))

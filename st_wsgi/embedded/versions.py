@@ -1,0 +1,35 @@
+"""Which versions of the core driver interface (CDI) the embedded core speaks."""
+
+from __future__ import annotations
+
+Version = tuple[int, ...]
+"""A CDI version, such as (5, 4)."""
+
+VERSIONS = ("5.0", "5.1", "5.2", "5.3", "5.4", "5.5", "5.6")
+"""
+The CDI versions that the embedded core knows.
+
+5.5 is about WebAuthn only, which is not here. 5.6 has other rules for refreshing and verifying, see ``rotation.py``.
+"""
+
+DEFAULT_HIGHEST = "5.4"
+"""The highest version that is spoken unless the setting ``supertokens_max_cdi_version`` says otherwise."""
+
+
+def numbers(version: str) -> Version:
+    """Return a version as numbers to compare: ``5.4.0`` equals ``5.4``. :raises ValueError: when it is not one."""
+    parts = [int(part) for part in version.split(".") if part.isascii() and part.isdigit()]
+    if len(parts) != version.count(".") + 1:
+        raise ValueError(version)
+    while len(parts) > 1 and parts[-1] == 0:
+        parts.pop()
+    return tuple(parts)
+
+
+KNOWN = frozenset(numbers(version) for version in VERSIONS)
+"""The same as numbers."""
+
+NEWEST: Version = max(KNOWN)
+
+ROTATING: Version = (5, 6)
+"""From here on a refresh token is replaced by its first use, and verifying an access token changes nothing."""
