@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, ParamSpec
 
@@ -29,6 +29,7 @@ _log = logging.getLogger("st_wsgi")
 
 P = ParamSpec("P")
 
+_CDI_VERSIONS = ("5.0", "5.1", "5.2", "5.3", "5.4", "5.5", "5.6")
 _BCRYPT_LIMIT = 72  # bytes; the official core hashes with bcrypt unless told otherwise
 
 
@@ -41,6 +42,9 @@ class SuperTokens:
         ``sqlite:///auth.db`` for the embedded core on a file (``sqlite://`` in memory). A transport is taken as it is.
     :param recipes: what the app offers. Recipes that these need are added with their defaults.
     :param api_key: of the core.
+    :param cdi_versions: the versions of the core driver interface that may be spoken with the core, of 5.0 to 5.6; the
+        highest that the core has too is taken. ``("5.4", "5.6")`` lets a core of 12.1 and later rotate refresh tokens
+        at once and end sessions by itself when one is used again.
     :param network_interceptor: sees, and may change, every request to the core.
     :param disable_core_call_cache: ask the core for the same thing again within one request.
     :param cors: rules for browsers whose pages come from another origin; None leaves it to the app.
@@ -60,6 +64,7 @@ class SuperTokens:
         core: str | Transport,
         recipes: Iterable[Recipe[Any, Any, Any]],
         api_key: str | None = None,
+        cdi_versions: Sequence[str] = ("5.4",),
         network_interceptor: NetworkInterceptor | None = None,
         disable_core_call_cache: bool = False,
         cors: Cors | None = None,
@@ -69,6 +74,8 @@ class SuperTokens:
     ) -> None:
         if trusted_proxies < 0:
             raise ConfigError("trusted_proxies is a number of proxies, 0 for none")
+        if isinstance(cdi_versions, str) or not set(cdi_versions) <= set(_CDI_VERSIONS):
+            raise ConfigError(f"cdi_versions must be a sequence of some of {', '.join(_CDI_VERSIONS)}")
         bound = _with_required(recipes)
         if isinstance(core, str) and not allow_in_memory_core:
             _refuse_forgetful_core(core, app_info)
@@ -84,6 +91,7 @@ class SuperTokens:
                 website_domain=app_info.fixed_origin,
                 network_interceptor=network_interceptor,
                 disable_core_call_cache=disable_core_call_cache,
+                cdi_versions=cdi_versions,
                 cache_store=current.core_cache_or_none,
                 user_context=current.user_context_or_none,
                 inside_api=current.inside_api,

@@ -237,6 +237,10 @@ class Querier:
                 raise ConfigError("network_interceptor must not call the core before the first call has passed it")
             under_way.result.result()  # raises what the one who asked got; comes back empty when it was cut short
 
+    def speaks(self, version: str) -> bool:
+        """Return whether the CDI version that is spoken is *version* or a later one."""
+        return _numbers(self.api_version()) >= _numbers(version)
+
     def calls_in_request(self) -> int:
         """Return how many calls the request in flight has made to the core, those to the cache not counted."""
         kept = self._kept()

@@ -1,7 +1,7 @@
 """
 What can be done with sessions: interface and default implementation.
 
-CDI 5.4, ``/recipe/session`` and below. Every method can be overridden.
+CDI 5.0 to 5.6, ``/recipe/session`` and below. Every method can be overridden.
 """
 
 from __future__ import annotations
@@ -111,7 +111,8 @@ class SessionFunctions:
         Trade a refresh token for new tokens.
 
         :raises Unauthorised: it is not, or no longer, the token of a session.
-        :raises TokenTheftDetected: it was used after its child had been.
+        :raises TokenTheftDetected: it was used after its child had been (CDI up to 5.5), or when the core did not take
+            it any more although it was one of the session's (CDI 5.6).
         """
         path = "/recipe/session/refresh"
         config = self.recipe.config
@@ -385,7 +386,9 @@ class SessionFunctions:
         answer = self.recipe.services.core.post(path, present(body))
         status = expect_status(answer, path, "OK", "UNAUTHORISED", "TRY_REFRESH_TOKEN")
         if status == "UNAUTHORISED":
-            raise Unauthorised("the session has ended")
+            # From CDI 5.6 on the core also says so of a token whose refresh lost a race with another tab's. The tokens
+            # of the winner may be in the browser by now: they stay, and a refresh tells whether the session has ended.
+            raise Unauthorised("the session has ended", clear_tokens=not self.recipe.services.core.speaks("5.6"))
         if status == "TRY_REFRESH_TOKEN":
             raise TryRefreshToken("the core wants this token renewed")
         checked = from_json(CheckedSession, answer, path=path)
