@@ -667,6 +667,16 @@ class TestContext:
         finally:
             current.set_default(None)
 
+    def test_an_error_that_is_asked_for_its_answer_again_gives_the_same(self) -> None:
+        """Some frameworks ask for a preview before they send the answer."""
+        toy = Toy()
+        environ = create_environ("/page")
+        context = RequestContext(supertokens(toy).services, environ)
+        error = TryRefreshToken()
+        assert context.answer(error) is context.answer(error)
+        assert toy.answered == 1
+        assert context.answer(TryRefreshToken()) is not context.answer(error)
+
     def test_a_request_that_did_not_come_through_says_what_to_do(self) -> None:
         with pytest.raises(ConfigError, match=r"wrap the app, such as app\.wsgi_app = st\.wrap\(app\.wsgi_app\)"):
             current.context_of(create_environ("/page"))

@@ -14,7 +14,6 @@ from .types import FieldValue, FormField, Validate
 EMAIL = "email"
 PASSWORD = "password"
 
-_MAX_FIELDS = 100
 _EMAIL_LIMIT = 256
 # One local part without spaces, quotes or separators, and a dotted domain or a bracketed IPv4 address. The classes of
 # neighbouring parts do not overlap, so that matching takes linear time.
@@ -139,7 +138,7 @@ def value_of(form_fields: Iterable[FieldValue], name: str) -> str:
 def _raw_values(items: object, fields: tuple[FormField, ...]) -> dict[str, str]:
     if not isinstance(items, list):
         raise BadInput("formFields must be an array")
-    if len(items) > _MAX_FIELDS or len(items) > len(fields):
+    if len(items) > len(fields):
         raise BadInput("there are too many formFields")
     known = {field.id for field in fields}
     values: dict[str, str] = {}

@@ -202,6 +202,12 @@ class TestOwnFields:
         assert errors_of(self.sign_up(shop, age="30")) == {"city": "Field is not optional"}
         assert errors_of(self.sign_up(shop, age="30", city="")) == {"city": "Field is not optional"}
 
+    def test_a_long_form_is_just_a_long_form(self, core: Borrowed) -> None:
+        names = [f"f{number}" for number in range(150)]
+        feature = SignUpFeature(form_fields=[FormField(id=name) for name in names])
+        made = Shop(core, recipes=[EmailPassword(sign_up_feature=feature)])
+        assert self.sign_up(made, **dict.fromkeys(names, "x")).json["status"] == "OK"
+
     def test_their_rules_see_value_and_tenant(self, shop: Shop, seen: list[Any]) -> None:
         assert errors_of(self.sign_up(shop, age="x", city="Rome")) == {"age": "a number, please"}
         assert seen == [("x", "public")]

@@ -165,6 +165,20 @@ class TestAnswersByVersion:
                 assert body["user"]["loginMethods"][0]["recipeUserId"] == body["user"]["id"]
                 assert body["user"].keys() >= {"isPrimaryUser", "tenantIds", "emails", "phoneNumbers", "thirdParty"}
 
+    def test_a_flat_user_has_the_e_mail_of_the_login_method_that_was_used(self, core: Borrowed) -> None:
+        """Of two that are linked; the session is that of the second."""
+        method = {"recipeId": "emailpassword", "tenantIds": ["public"], "verified": True}
+        methods = [
+            {**method, "recipeUserId": f"r{number}", "timeJoined": number, "email": f"{number}@example.com"}
+            for number in (1, 2)
+        ]
+        user = {"id": "r1", "isPrimaryUser": True, "tenantIds": ["public"], "timeJoined": 1, "thirdParty": []}
+        user |= {"emails": ["1@example.com", "2@example.com"], "phoneNumbers": [], "loginMethods": methods}
+        found = CoreResponse(200, {"status": "OK", "user": user, "recipeUserId": "r2"})
+        core.answer = lambda request: found if request.path.endswith("/signin") else None
+        answer = Shop(core).visitor().sign_in(headers={"fdi-version": "2.0"})
+        assert (answer.json or {})["user"] == {"id": "r1", "timeJoined": 2, "email": "2@example.com"}
+
 
 class TestLinkingFlag:
     """shouldTryLinkingWithSessionUser, of FDI 3.1 and later: there is no linking without its recipe."""

@@ -15,6 +15,7 @@ from st_wsgi.errors import ConfigError
 from st_wsgi.recipes import jwt as jwts
 from st_wsgi.recipes.jwt import Jwks, Jwt, JwtAPIs, JwtCreated, JwtFunctions
 from st_wsgi.recipes.session import Session
+from st_wsgi.transport import CoreRequest
 
 KEYS = "/auth/jwt/jwks.json"
 
@@ -52,6 +53,8 @@ def test_caches_may_keep_the_keys_as_long_as_the_core_says(core: Borrowed) -> No
     assert control is not None
     found = jwts.get_jwks()
     assert abs(found.validity_in_secs - int(control[1])) <= 1
+    told = core.core.send(CoreRequest("GET", "/.well-known/jwks.json")).headers["cache-control"]
+    assert abs(found.validity_in_secs - int(told.partition("max-age=")[2].partition(",")[0])) <= 1
     assert list(found.keys) == (answer.json or {})["keys"]
 
 

@@ -257,6 +257,13 @@ class TestWhichTransport:
         assert [answer.headers["st-access-token"], answer.headers["st-refresh-token"]] == ["", ""]
         assert "1970" not in cookies_of(answer)["sAccessToken"]
 
+    def test_a_refresh_cookie_alone_is_cleared_too(self, shop: Shop) -> None:
+        visitor = shop.signed_in("header")
+        answer = visitor.refresh(headers={"Cookie": "sRefreshToken=left-over"})
+        assert answer.status_code == 200
+        assert cookies_of(answer).keys() == {"sAccessToken", "sRefreshToken"}
+        assert all("1970" in line for line in cookies_of(answer).values())
+
     def test_signing_in_over_a_session_makes_a_new_one(self, shop: Shop) -> None:
         """W-060: a session that somebody planted before is not the one that is used afterwards."""
         visitor = shop.visitor()
