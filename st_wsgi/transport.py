@@ -54,9 +54,9 @@ class Attempt:
 
     url: str
     method: Method
-    headers: dict[str, str]
-    params: dict[str, str]
-    body: dict[str, Any] | None
+    headers: dict[str, str] = attrs.field(repr=False)
+    params: dict[str, str] = attrs.field(repr=False)
+    body: dict[str, Any] | None = attrs.field(repr=False)
 
 
 @attrs.frozen
@@ -76,9 +76,9 @@ class CoreRequest:
 
     method: Method
     path: str
-    params: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    body: Mapping[str, Any] | None = None
-    headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    params: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    body: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     intercept: Callable[[Attempt], Attempt] | None = None
     start: Start = "turn"
     timeout: float | None = None
@@ -97,7 +97,7 @@ class CoreResponse:
     """
 
     status: int
-    body: dict[str, Any] | str
+    body: dict[str, Any] | str = attrs.field(repr=False)
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
     host: str = ""
 

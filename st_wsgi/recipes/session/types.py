@@ -156,7 +156,7 @@ class SessionInformation:
     tenant_id: str
     expiry: int
     time_created: int
-    session_data_in_database: dict[str, Any] = attrs.field(metadata={"wire": "userDataInDatabase"})
+    session_data_in_database: dict[str, Any] = attrs.field(metadata={"wire": "userDataInDatabase"}, repr=False)
     custom_claims_in_access_token_payload: dict[str, Any] = attrs.field(metadata={"wire": "userDataInJWT"})
 
 
