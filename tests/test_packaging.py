@@ -11,14 +11,20 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 import venv
 import zipfile
 from email.message import Message
 from email.parser import Parser
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
+import requests
+from sdks.processes import free_port, serving
+from servers.running import running
+from servers.visitor import Visitor
 
 ROOT = Path(__file__).parent.parent
 
@@ -224,10 +230,56 @@ def names_in(interpreter: Path) -> set[str]:
     return set(json.loads(run.stdout)) - {"pip", "setuptools", "typing_extensions"}
 
 
-def test_a_clean_environment_gets_five_packages_for_the_verifier(verifier: Built, tmp_path: Path) -> None:
-    interpreter = installed_alone(tmp_path / "env", str(verifier.wheel), cwd=tmp_path)
-    assert names_in(interpreter) == {"cffi", "cryptography", "pycparser", "pyjwt", "st-verify"}
-    subprocess.run([interpreter, "-I", "-c", "import st_verify, st_verify.wsgi"], check=True, cwd=tmp_path)
+@pytest.fixture(scope="module")
+def verifier_alone(verifier: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with nothing but the verifier's wheel and what that asks for."""
+    folder = tmp_path_factory.mktemp("verifier-alone")
+    return installed_alone(folder / "env", str(verifier.wheel), cwd=folder)
+
+
+def test_a_clean_environment_gets_five_packages_for_the_verifier(verifier_alone: Path, tmp_path: Path) -> None:
+    assert names_in(verifier_alone) == {"cffi", "cryptography", "pycparser", "pyjwt", "st-verify"}
+    subprocess.run([verifier_alone, "-I", "-c", "import st_verify, st_verify.wsgi"], check=True, cwd=tmp_path)
+
+
+def test_the_verifier_alone_judges_the_sessions_of_an_app_that_signs_users_in(
+    verifier_alone: Path, tmp_path: Path
+) -> None:
+    """The example of a resource server, from the wheel, beside the Flask example whose keys it fetches."""
+    port = free_port()
+    with running("flask_app", "itself", folder=tmp_path, access_token_validity=6, argon2_memory_kb=1024) as site:
+        env = {
+            "PORT": str(port),
+            "ST_ISSUER": f"{site.origin}/auth",
+            "ST_JWKS_URL": f"{site.origin}/auth/jwt/jwks.json",
+        }
+        server = [str(verifier_alone), "-I", str(ROOT / "examples" / "resource_server.py")]
+        with serving(server, port=port, log=tmp_path / "verifier.log", env=env), Visitor(site.origin, "header") as user:
+
+            def ask(path: str, token: str | None) -> tuple[int, dict[str, Any]]:
+                headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+                answer = requests.get(f"http://127.0.0.1:{port}{path}", headers=headers, timeout=30)
+                return answer.status_code, answer.json()
+
+            user_id = user.sign_up()["user"]["id"]
+            good = user.tokens.access
+            assert good is not None
+            status, told = ask("/sessioninfo", good)
+            assert (status, told["userId"]) == (200, user_id)
+            assert told["sessionHandle"] == user.session_info().json()["sessionHandle"]
+            assert ask("/sessioninfo", None) == (401, {"message": "unauthorised"})
+            head, payload, signature = good.split(".")
+            forged = ".".join((head, payload, signature[::-1]))
+            assert ask("/sessioninfo", forged)[0] == 401
+            status, told = ask("/admin", good)
+            assert (status, told["message"]) == (403, "invalid claim")
+            assert [error["id"] for error in told["claimValidationErrors"]] == ["st-role"]
+            limit = time.monotonic() + 30
+            while (expired := ask("/sessioninfo", good))[0] == 200 and time.monotonic() < limit:
+                pass
+            assert expired == (401, {"message": "try refresh token"})
+            assert user.refresh().status_code == 200
+            assert ask("/sessioninfo", user.tokens.access)[1]["userId"] == user_id
 
 
 def test_a_clean_environment_gets_fourteen_packages_for_the_sdk(sources: Path, tmp_path: Path) -> None:
