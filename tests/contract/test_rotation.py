@@ -254,6 +254,7 @@ def test_from_the_older_rule_to_this_one(rotating: Caller) -> None:
     child = refresh(older, parent).body
     for access in (session["accessToken"]["token"], child["accessToken"]["token"]):
         verify(rotating, access).says("OK", session=session["session"], payloadUpdateAvailable=False)
+        verify(rotating, access, checkDatabase=False).says("OK", session=session["session"])
     newest = token_of(refresh(rotating, child["refreshToken"]["token"]))
     token_of(refresh(rotating, child["refreshToken"]["token"]))
     refresh(rotating, parent).says("TOKEN_THEFT_DETECTED", **theft(session, "STALE_LINEAGE"))
