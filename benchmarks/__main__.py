@@ -66,8 +66,8 @@ BENCHMARKS = {
     "embedded": Benchmark("the embedded core in process", ["-m", "benchmarks.embedded_core", "--json"]),
     "core-call": Benchmark(
         "one core call over HTTP",
-        ["benchmarks/core_call.py", "--json", "--peer", sys.executable],
-        quick=("--rounds", "10", "--calls", "50"),
+        ["benchmarks/core_call.py", "--json", "--peer", sys.executable, "--calls", "50"],
+        quick=("--rounds", "10"),
         read=core_call_rows,
     ),
     "load": Benchmark("64 clients at once under gunicorn: errors and leaks", ["-m", "benchmarks.load", "--json"]),
