@@ -53,6 +53,9 @@ _FIREBASE = re.compile(
     r"\$m=(?P<m>\d{1,2})\$r=(?P<r>\d{1,3})\$s=(?P<s>[A-Za-z0-9+/=_-]+)"
 )
 
+_MOST_MEMORY_KB = 4 * 1024 * 1024
+"""KiB that an imported hash may ask for: 4 GiB, many times what is recommended."""
+
 
 class HashUnusable(Exception):
     """A stored hash needs something that is not installed or configured. ``str()`` names the remedy."""
@@ -128,8 +131,8 @@ class Passwords:
                 return self._run(self._matches_bcrypt, password, stored)
             if kind == "FIREBASE_SCRYPT":
                 return self._run(_matches_firebase, password, stored, firebase_key)
-        except (ValueError, OverflowError, MemoryError):
-            # Parameters that no library takes: the hash was imported and never right.
+        except (ValueError, OverflowError):
+            # Parameters that no library takes: the hash was imported and never right. A lack of memory is no answer.
             return False
         return False
 
@@ -187,6 +190,8 @@ def _matches_argon2(password: str, stored: str) -> bool:
     derivation = getattr(argon2, name, None)
     if derivation is None:
         raise HashUnusable(f"the password hash is {name}: upgrade cryptography to a release that has it")
+    if int(parts["m"]) > _MOST_MEMORY_KB:
+        raise ValueError("a hash that nobody can have made")
     expected = _b64(parts["hash"])
     try:
         derivation(

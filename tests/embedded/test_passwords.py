@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +21,7 @@ from st_wsgi.embedded.passwords import HashUnusable, Passwords, kind_of_hash
 from st_wsgi.embedded.settings import CoreSettings
 from st_wsgi.errors import ConfigError
 
+ROOT = Path(__file__).parent.parent.parent
 QUICK = CoreSettings.of({"argon2_memory_kb": 64, "bcrypt_log_rounds": 4})
 
 
@@ -155,3 +159,27 @@ def test_many_threads_hash(app: Caller) -> None:
     for thread in threads:
         thread.join(60)
     assert sorted(answers) == ["EMAIL_ALREADY_EXISTS_ERROR"] * 12 + ["OK"] * 4
+
+
+LITTLE_MEMORY = """
+import resource
+from st_wsgi.embedded.passwords import Passwords
+from st_wsgi.embedded.settings import CoreSettings
+
+passwords = Passwords(CoreSettings.of({"argon2_memory_kb": 262144, "argon2_parallelism": 1}))
+stored = passwords.hash("secret")
+with open("/proc/self/statm") as sizes:
+    used = int(sizes.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 64 * 1024 * 1024, resource.RLIM_INFINITY))
+try:
+    print("answered", passwords.matches("secret", stored))
+except MemoryError:
+    print("no answer")
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc, to know what the process uses")
+def test_a_lack_of_memory_is_not_taken_for_a_wrong_password() -> None:
+    """A server that cannot compute a hash does not know whether the password is right."""
+    run = subprocess.run([sys.executable, "-c", LITTLE_MEMORY], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert run.stdout.strip() == "no answer", run.stderr
