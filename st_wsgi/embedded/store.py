@@ -208,7 +208,7 @@ def inspect(path: pathlib.Path, *, newest: int = len(MIGRATIONS)) -> int | None:
     :param newest: the version that this package knows.
     :raises ConfigError: when it is not ours, damaged, not readable, or newer than this version of the package.
     """
-    if not path.exists() or path.stat().st_size == 0:
+    if _size(path) == 0:
         return None
     with path.open("rb") as file:
         header = file.read(16)
@@ -219,12 +219,10 @@ def inspect(path: pathlib.Path, *, newest: int = len(MIGRATIONS)) -> int | None:
             f"{path} is read-only for this user. Make the file and its folder writable (SQLite keeps its log beside it)"
         )
     try:
-        version, owner, tables = _head(path, quiet=not _in_use(path))
+        version, owner, tables = _head(path)
     except sqlite3.DatabaseError:
-        # A quiet look takes no lock, and somebody may have begun to write in the middle of it.
-        if not _in_use(path):
-            raise
-        version, owner, tables = _head(path, quiet=False)
+        # The look takes no lock: somebody may have written, and even be done, in the middle of it.
+        version, owner, tables = _head(path)
     if version == 0 and tables == 0:
         return None
     if owner != APPLICATION_ID:
@@ -237,14 +235,18 @@ def inspect(path: pathlib.Path, *, newest: int = len(MIGRATIONS)) -> int | None:
     return version
 
 
-def _in_use(path: pathlib.Path) -> bool:
-    log = path.with_name(f"{path.name}-wal")
-    return log.exists() and log.stat().st_size > 0
+def _size(path: pathlib.Path) -> int:
+    """Return the number of bytes in a file, 0 when there is none: a log disappears when its last user closes it."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
-def _head(path: pathlib.Path, *, quiet: bool) -> tuple[int, int, int]:
-    """Return schema version, owner and number of tables; *quiet* does not even leave SQLite's own files beside it."""
-    with closing(read_only(path, "&immutable=1" if quiet else "")) as db:
+def _head(path: pathlib.Path) -> tuple[int, int, int]:
+    """Return schema version, owner and number of tables; no file of SQLite's own appears beside it."""
+    in_use = _size(path.with_name(f"{path.name}-wal")) > 0
+    with closing(read_only(path, "" if in_use else "&immutable=1")) as db:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         owner = db.execute("PRAGMA application_id").fetchone()[0]
         return version, owner, db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import pathlib
-import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from contract.client import Caller, email, fresh
@@ -66,33 +66,39 @@ def test_hashing_does_not_stop_other_greenlets(tmp_path: pathlib.Path) -> None:
     assert connections == 1
 
 
+@contextmanager
+def _writer(path: pathlib.Path) -> Iterator[subprocess.Popen[str]]:
+    """Run a writer, which ends by ``kill -9``, whatever becomes of the test."""
+    with subprocess.Popen(
+        [sys.executable, HERE / "writer_program.py", path],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT)},
+    ) as writer:
+        try:
+            yield writer
+        finally:
+            writer.kill()
+
+
 def test_what_was_acknowledged_survives_kill_9(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path) -> None:
     """Four processes write and are killed without warning, again and again; nothing that was answered is lost."""
     path = tmp_path / "auth.db"
     said: list[dict[str, str]] = []
     for _ in range(ROUNDS):
-        writers = [
-            subprocess.Popen(
-                [sys.executable, HERE / "writer_program.py", path],
-                stdout=subprocess.PIPE,
-                text=True,
-                cwd=ROOT,
-                env={"PYTHONPATH": str(ROOT)},
-            )
-            for _ in range(WRITERS)
-        ]
-        # Some are killed early, in the middle of other processes' writes, some late.
-        for position, writer in enumerate(writers):
-            assert writer.stdout is not None
-            for _ in range(ACKNOWLEDGED // (1 + position)):
-                line = writer.stdout.readline()
-                assert line, "a writer failed"
-                said.append(json.loads(line))
-            writer.send_signal(signal.SIGKILL)
-            # What was printed before the signal took effect was acknowledged too.
-            said += [json.loads(line) for line in writer.stdout.read().splitlines() if line.endswith("}")]
-            writer.stdout.close()
-            writer.wait()
+        with ExitStack() as running:
+            writers = [running.enter_context(_writer(path)) for _ in range(WRITERS)]
+            # Some are killed early, in the middle of other processes' writes, some late.
+            for position, writer in enumerate(writers):
+                assert writer.stdout is not None
+                for _ in range(ACKNOWLEDGED // (1 + position)):
+                    line = writer.stdout.readline()
+                    assert line, "a writer failed"
+                    said.append(json.loads(line))
+                writer.kill()
+                # What was printed before the signal took effect was acknowledged too.
+                said += [json.loads(line) for line in writer.stdout.read().splitlines() if line.endswith("}")]
     report = maintenance.check(path)
     assert report.problems == ()
     app = caller(make_core(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import os
 import pathlib
 import re
@@ -13,6 +14,8 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from types import FrameType
+from typing import Any
 
 import pytest
 from contract.client import Caller, email
@@ -23,7 +26,7 @@ from embedded.conftest import QUICK, Clock, caller
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.embedded.cleanup import clean
 from st_wsgi.embedded.schema import APP_TABLES, MIGRATIONS
-from st_wsgi.embedded.store import Migrations, Store
+from st_wsgi.embedded.store import Migrations, Store, inspect
 from st_wsgi.errors import ConfigError, CoreUnavailable
 
 
@@ -106,6 +109,28 @@ def test_processes_that_start_together_migrate_once(tmp_path: pathlib.Path) -> N
         assert len(list(tmp_path.glob("*.bak*"))) == saved
     with closing(Store(path, migrations=NEXT)) as store, store.read() as db:
         assert db.execute("SELECT x FROM extra").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize("after", range(5))
+def test_a_log_that_goes_while_the_file_is_looked_at(after: int, tmp_path: pathlib.Path) -> None:
+    """The last process on a file takes its log away when it closes; one that opens it just then is not disturbed."""
+    path, log = tmp_path / "auth.db", tmp_path / "auth.db-wal"
+    Store(path).close()
+    log.write_bytes(b"a log that another process is writing to")
+    looks = itertools.count()
+
+    def other_process(frame: FrameType, event: str, function: Any) -> None:
+        """Close the database after one of the looks at the file and its log."""
+        if event == "c_return" and function is os.stat and next(looks) == after:
+            log.unlink()
+
+    sys.setprofile(other_process)
+    try:
+        version = inspect(path)
+    finally:
+        sys.setprofile(None)
+    assert next(looks) > 0
+    assert version == len(MIGRATIONS)
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: pathlib.Path) -> None:
@@ -236,7 +261,7 @@ def test_a_full_disk(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.P
 
 READ_ONLY = """
 import os, sys
-from st_wsgi.embedded.store import Migrations, Store
+from st_wsgi.embedded.store import Migrations, Store, inspect
 from st_wsgi.errors import ConfigError
 if os.geteuid() == 0:
     os.setuid(65534)
