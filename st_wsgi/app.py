@@ -15,7 +15,7 @@ from .config import AppInfo, Cors
 from .context import RequestContext
 from .errors import Answerable, BadInput, ConfigError, InternalError, SessionError, TenantUnknown
 from .limits import RateLimit
-from .middleware import ErrorHandler, Middleware
+from .middleware import Middleware, guarded
 from .querier import NetworkInterceptor, Querier
 from .recipe import Recipe
 from .routing import Router
@@ -23,7 +23,7 @@ from .services import Services
 from .transport import HTTPTransport, Transport
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIApplication
 
 _log = logging.getLogger("st_wsgi")
 
@@ -118,13 +118,8 @@ class SuperTokens:
 
         The result is a plain function, since some test clients take a callable object for something else.
         """
-        # Methods, and not the objects that have them: Python calls those faster, and this runs for every request.
-        answer = ErrorHandler(Middleware(app, self).__call__, self).__call__
-
-        def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            return answer(environ, start_response)
-
-        return wrapped
+        # The method, and not the object that has it: Python calls that faster, and this runs for every request.
+        return guarded(Middleware(app, self).__call__, self)
 
     def handle(self, context: RequestContext) -> Response | None:
         """Return the response to a request of ours, or None for the app's."""

@@ -36,18 +36,13 @@ class ResponseChanges:
     The app's own headers are replaced by ours of the same name, and its own cookies stay.
 
     :ivar started: the response has started, and it is too late for more.
-    :ivar recorded: there may be something to merge.
     """
 
-    __slots__ = ("_cookies", "_exposed", "_headers", "recorded", "started")
-
-    _cookies: dict[tuple[str, str | None, str], str]
-    _headers: dict[str, tuple[str, str]]
-    _exposed: dict[str, str]
-
-    def __init__(self) -> None:
-        self.started = False
-        self.recorded = False  # most responses are not changed: the rest is made when it is needed
+    def __init__(self, *, started: bool = False) -> None:
+        self.started = started
+        self._cookies: dict[tuple[str, str | None, str], str] = {}
+        self._headers: dict[str, tuple[str, str]] = {}
+        self._exposed: dict[str, str] = {}
 
     def set_cookie(
         self,
@@ -74,7 +69,7 @@ class ResponseChanges:
         parts += ["HttpOnly", f"SameSite={same_site.capitalize()}"]
         if secure:
             parts.append("Secure")
-        self._record()
+        self._refuse_if_late()
         self._cookies[name, domain, path] = _checked("Set-Cookie", "; ".join(parts))
 
     def set_header(self, name: str, value: str, *, expose: bool = False) -> None:
@@ -84,42 +79,39 @@ class ResponseChanges:
         :raises ResponseStarted: it is too late.
         :raises ValueError: CR, LF, NUL or anything else that a header cannot carry.
         """
-        self._record()
+        self._refuse_if_late()
         self._headers[name.lower()] = (name, _checked(name, value))
         if expose:
             self._exposed[name.lower()] = name
 
     def drop_header(self, name: str) -> None:
         """Forget a header that was recorded."""
-        self._record()
+        self._refuse_if_late()
         self._headers.pop(name.lower(), None)
         self._exposed.pop(name.lower(), None)
 
     def discard(self) -> None:
         """Forget everything that was recorded, since the request failed."""
-        self._record()
+        self._refuse_if_late()
         self._cookies.clear()
         self._headers.clear()
         self._exposed.clear()
 
     def merge(self, headers: HeaderList) -> HeaderList:
         """Return *headers* with the recorded changes."""
-        if not self.recorded:
+        if not self._headers and not self._cookies:
             return headers
         merged = [(name, value) for name, value in headers if name.lower() not in self._headers]
         merged += self._headers.values()
         merged += (("Set-Cookie", cookie) for cookie in self._cookies.values())
         return expose_headers(merged, self._exposed.values()) if self._exposed else merged
 
-    def _record(self) -> None:
+    def _refuse_if_late(self) -> None:
         if self.started:
             raise ResponseStarted(
                 "the response has already started, so a session change would be lost; "
                 "use the session before the first byte of the response is sent"
             )
-        if not self.recorded:
-            self.recorded = True
-            self._cookies, self._headers, self._exposed = {}, {}, {}
 
 
 def expose_headers(headers: HeaderList, names: Iterable[str]) -> HeaderList:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from werkzeug.wrappers import Request, Response
 
 from . import body, limits
-from .changes import ResponseChanges
+from .changes import HeaderList, ResponseChanges
 from .errors import Answerable, TooManyRequests
 from .routing import PUBLIC_TENANT
 from .services import Services
@@ -30,35 +30,41 @@ class RequestContext:
 
     :ivar services: of the instance that serves the request.
     :ivar environ: the WSGI environ, or None outside a request.
-    :ivar changes: cookies and headers to add to the response.
+    :ivar started: the response has started, and it is too late to change it.
+    :ivar ours: the response is this package's, not the app's.
     :ivar tenant_id: of the route, ``public`` if it names none.
     :ivar session: the session that was verified or made last in this request, or None.
     """
 
-    __slots__ = (
-        "_answered",
-        "_core_cache",
-        "_request",
-        "_user_context",
-        "changes",
-        "environ",
-        "ours",
-        "services",
-        "session",
-        "tenant_id",
-    )
+    # Most requests need none of these: as defaults of the class they cost such a request nothing.
+    started = False
+    ours = False
+    tenant_id = PUBLIC_TENANT
+    session: Any = None
+    _changes: ResponseChanges | None = None
+    _request: Request | None = None
+    _user_context: dict[str, Any] | None = None
+    _core_cache: dict[Any, Any] | None = None
+    _answered: tuple[Answerable, Response] | None = None
 
     def __init__(self, services: Services, environ: WSGIEnvironment | None = None) -> None:
         self.services = services
         self.environ = environ
-        self.changes = ResponseChanges()
-        self.tenant_id = PUBLIC_TENANT
-        self.ours = False
-        self.session: Any = None
-        self._request: Request | None = None
-        self._user_context: dict[str, Any] | None = None
-        self._core_cache: dict[Any, Any] | None = None
-        self._answered: tuple[Answerable, Response] | None = None
+
+    @property
+    def changes(self) -> ResponseChanges:
+        """Cookies and headers to add to the response."""
+        if self._changes is None:
+            self._changes = ResponseChanges(started=self.started)
+        return self._changes
+
+    def begin_response(self, headers: HeaderList) -> HeaderList:
+        """Return the headers of the response, which starts now: those of the app, changed."""
+        self.started = True
+        if self._changes is None:
+            return headers
+        self._changes.started = True
+        return self._changes.merge(headers)
 
     @property
     def request(self) -> Request | None:

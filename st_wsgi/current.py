@@ -68,8 +68,8 @@ def context_of(request: RequestLike | None = None) -> RequestContext:
     """
     if request is None:
         found = _in_flight.get()
-    elif type(request) is RequestContext:  # not isinstance, which would have Flask's proxy look its request up
-        found = request
+    elif issubclass(type(request), RequestContext):  # not isinstance: Flask's proxy would look its request up for it
+        found = request  # type: ignore[assignment]  # mypy does not follow issubclass of a type
     else:
         found = environ_of(request).get(CONTEXT_KEY)
     if found is None:

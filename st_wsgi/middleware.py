@@ -47,17 +47,30 @@ class ErrorHandler:
     """
 
     def __init__(self, app: WSGIApplication, supertokens: Instance) -> None:
-        self._app = app
-        self._services = supertokens.services
-        self._cors = supertokens.cors
+        self._guarded = guarded(app, supertokens)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        context = environ[CONTEXT_KEY] = RequestContext(self._services, environ)
-        token = current.enter(context)
+        return self._guarded(environ, start_response)
+
+
+def guarded(app: WSGIApplication, supertokens: Instance) -> WSGIApplication:
+    """Return :class:`ErrorHandler` as a plain function: each call on the way costs every request of the app."""
+    services, rules = supertokens.services, supertokens.cors
+
+    def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        seam = environ[CONTEXT_KEY] = _Seam(services, environ, start_response, rules)
+        token = current.enter(seam)
         try:
-            return _Seam(context, environ, start_response, self._cors).run(self._app)
+            body = app(environ, seam.start)
+            return body if seam.started else seam.go_on(body)
+        except Answerable as error:
+            if seam.started:
+                raise
+            return seam.answer_instead(error)
         finally:
             current.leave(token)
+
+    return call
 
 
 class Middleware:
@@ -73,7 +86,7 @@ class Middleware:
         self._supertokens = supertokens
         self._prefix = supertokens.router.prefix
         self._preflights = supertokens.cors is not None
-        self._alone = ErrorHandler(self, supertokens)
+        self._alone = guarded(self, supertokens)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not environ.get("PATH_INFO", "").startswith(self._prefix) and not self._preflights:
@@ -87,73 +100,63 @@ class Middleware:
         return response(environ, start_response)
 
 
-class _Seam:
-    """``start_response`` as the app sees it, and the body as the server gets it."""
+class _Seam(RequestContext):
+    """The context of a request on its way: ``start_response`` as the app sees it, the body as the server gets it."""
 
-    __slots__ = ("_answer", "_changes", "_context", "_cors", "_environ", "_start_response")
+    _refused: Answerable | None = None
 
     def __init__(
-        self, context: RequestContext, environ: WSGIEnvironment, start_response: StartResponse, rules: Cors | None
+        self, services: Services, environ: WSGIEnvironment, start_response: StartResponse, rules: Cors | None
     ) -> None:
-        self._context = context
-        self._changes = context.changes
-        self._environ = environ
+        self.services = services
+        self.environ: WSGIEnvironment = environ
         self._start_response = start_response
         self._cors = rules
-        self._answer: Answerable | None = None
-
-    def run(self, app: WSGIApplication) -> Iterable[bytes]:
-        body: Iterable[bytes] = ()
-        try:
-            body = app(self._environ, self.start)
-            if not self._changes.started and self._answer is None:
-                unread, body = body, ()  # if it fails at its beginning, that closes it
-                body = self._begin(unread)
-        except Answerable as error:
-            if self._changes.started:
-                raise
-            self._answer = error
-        if self._answer is None:
-            return body
-        _close(body)
-        raised, self._answer = self._answer, None
-        self._context.ours = True
-        response: Iterable[bytes] = raised.get_response(self._environ)(self._environ, self.start)
-        return response
-
-    def _begin(self, body: Iterable[bytes]) -> Iterable[bytes]:
-        """Read a lazy app's body up to its first bytes: its view runs only now, and its errors are still ours."""
-        try:
-            rest = iter(body)
-            first: bytes | None = b""
-            while not first and first is not None and not self._changes.started and self._answer is None:
-                first = next(rest, None)
-        except BaseException:
-            _close(body)
-            raise
-        return _Resumed(first or b"", rest, body)
 
     def start(
         self, status: str, headers: HeaderList, exc_info: OptExcInfo | None = None, /
     ) -> Callable[[bytes], object]:
+        """Start the response: the app's, or one that a handler of the app's made of an error."""
         if exc_info:
             try:
-                if isinstance(exc_info[1], Answerable) and not self._changes.started:
-                    self._answer = exc_info[1]
+                if isinstance(exc_info[1], Answerable) and not self.started:
+                    self._refused = exc_info[1]
                     return _discard
-                return self._start_response(status, self._merged(headers), exc_info)
+                return self._start_response(status, self._changed(headers), exc_info)
             finally:
                 exc_info = None  # PEP 3333: a traceback kept here would be a reference cycle
-        return self._start_response(status, self._merged(headers))
+        return self._start_response(status, self._changed(headers))
 
-    def _merged(self, headers: HeaderList) -> HeaderList:
-        """Return the headers of the response, which starts now."""
-        changes = self._changes
-        if changes.recorded:
-            headers = changes.merge(headers)
-        if self._cors is not None and (self._cors.whole_app or self._context.ours):
-            headers = cors.add_headers(self._cors, self._environ, headers)
-        changes.started = True
+    def go_on(self, body: Iterable[bytes]) -> Iterable[bytes]:
+        """
+        Return the body of an app that has returned without starting its response.
+
+        It is lazy, and read up to its first bytes: its view runs only now, and its errors are still ours. Or it has
+        handed an error to ``start_response``, which is answered instead.
+        """
+        try:
+            rest = iter(body)
+            first: bytes | None = b""
+            while not first and first is not None and not self.started and self._refused is None:
+                first = next(rest, None)
+        except BaseException:
+            _close(body)
+            raise
+        if self._refused is None:
+            return _Resumed(first or b"", rest, body)
+        _close(body)
+        return self.answer_instead(self._refused)
+
+    def answer_instead(self, error: Answerable) -> Iterable[bytes]:
+        """Answer an error in the place of the app."""
+        self.ours = True
+        response: Iterable[bytes] = error.get_response(self.environ)(self.environ, self.start)
+        return response
+
+    def _changed(self, headers: HeaderList) -> HeaderList:
+        headers = self.begin_response(headers)
+        if self._cors is not None and (self._cors.whole_app or self.ours):
+            headers = cors.add_headers(self._cors, self.environ, headers)
         return headers
 
 

@@ -64,11 +64,12 @@ class SuperTokensMiddleware:
             response = _translated(error.get_response(environ), environ)
         finally:
             current.leave(token)
-        if context.changes.recorded:
-            _set_headers(response, context.changes.merge(list(response.items())))
+        headers = list(response.items())
+        changed = context.begin_response(headers)
+        if changed is not headers:
+            _set_headers(response, changed)
         if self._cors is not None and (self._cors.whole_app or context.ours):
             _set_headers(response, cors.add_headers(self._cors, environ, list(response.items())))
-        context.changes.started = True
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
