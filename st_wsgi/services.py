@@ -55,7 +55,7 @@ class Services:
 
         :raises ConfigError: it is not in the list of recipes.
         """
-        found = self.find(kind)
+        found: R | None = self._recipes.get(kind) or self.find(kind)
         if found is None:
             raise ConfigError(f"the recipe {kind.__name__} is not initialised; add {kind.__name__}() to recipes")
         return found

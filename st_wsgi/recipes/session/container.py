@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from ... import current
@@ -61,59 +61,74 @@ class Owner(Protocol):
     def transfer(self) -> TokenTransfer: ...
 
 
+class TokenContent(Protocol):
+    """What is in an access token: one that was verified, or one that the core has just made."""
+
+    @property
+    def user_id(self) -> str: ...
+
+    @property
+    def recipe_user_id(self) -> str: ...
+
+    @property
+    def tenant_id(self) -> str: ...
+
+    @property
+    def session_handle(self) -> str: ...
+
+    @property
+    def expires_at(self) -> int:
+        """Seconds since 1970."""
+
+    def payload(self) -> dict[str, Any]:
+        """All claims."""
+
+
 class SessionContainer:
     """
     One session of one user.
 
     Changes of the access token reach the frontend by themselves when the session came from a request.
+
+    :param issued: the access token, if the frontend does not have it yet.
     """
 
     def __init__(
         self,
         *,
         recipe: Owner,
-        handle: str,
-        user_id: str,
-        recipe_user_id: RecipeUserId,
-        tenant_id: str,
-        payload: Callable[[], dict[str, Any]],
+        content: TokenContent,
         access_token: str,
-        access_token_expiry: int,
-        access_token_updated: bool,
+        issued: TokenInfo | None = None,
         refresh_token: TokenInfo | None = None,
         anti_csrf_token: str | None = None,
     ) -> None:
         self._recipe = recipe
-        self._handle = handle
-        self._user_id = user_id
-        self._recipe_user_id = recipe_user_id
-        self._tenant_id = tenant_id
-        self._payload_source = payload
-        self._claims: dict[str, Any] | None = None
+        self._content = content
         self._access_token = access_token
-        self._access_token_expiry = access_token_expiry
-        self._updated = access_token_updated
+        self._issued = issued
         self._refresh_token = refresh_token
         self._anti_csrf_token = anti_csrf_token
+        self._claims: dict[str, Any] | None = None
         self._attached: tuple[RequestContext, TransferMethod] | None = None
 
     def __repr__(self) -> str:
-        return f"<SessionContainer {self._handle} of {self._user_id}>"
+        return f"<SessionContainer {self.get_handle()} of {self.get_user_id()}>"
 
     def get_user_id(self) -> str:
         """Return the id of the user: the primary one, when accounts are linked."""
-        return self._user_id
+        return self._content.user_id
 
     def get_recipe_user_id(self) -> RecipeUserId:
         """Return the id of the login method with which the session began."""
-        return self._recipe_user_id
+        return RecipeUserId(self._content.recipe_user_id)
 
     def get_tenant_id(self) -> str:
-        return self._tenant_id
+        return self._content.tenant_id
 
     def get_handle(self) -> str:
         """Return the session's name, which stays the same for its whole life."""
-        return self._handle
+        return self._content.session_handle
 
     def get_access_token(self) -> str:
         return self._access_token
@@ -129,12 +144,12 @@ class SessionContainer:
             front_token=self._front_token(),
             refresh_token=None if self._refresh_token is None else self._refresh_token.token,
             anti_csrf_token=self._anti_csrf_token,
-            access_and_front_token_updated=self._updated,
+            access_and_front_token_updated=self._issued is not None,
         )
 
     def revoke_session(self) -> None:
         """End the session, in the core and in the frontend."""
-        self._recipe.functions.revoke_session(session_handle=self._handle)
+        self._recipe.functions.revoke_session(session_handle=self.get_handle())
         if self._attached is not None:
             # Whatever the core said: the frontend of this very request must not keep tokens of an ended session.
             context, method = self._attached
@@ -155,7 +170,7 @@ class SessionContainer:
         :raises Unauthorised: the session has ended.
         """
         updated = self._recipe.functions.update_session_data_in_database(
-            session_handle=self._handle, new_session_data=new_session_data
+            session_handle=self.get_handle(), new_session_data=new_session_data
         )
         if not updated:
             raise Unauthorised("the session does not exist any more")
@@ -197,9 +212,9 @@ class SessionContainer:
         if not validators:
             return
         result = self._recipe.functions.validate_claims(
-            user_id=self._user_id,
-            recipe_user_id=self._recipe_user_id,
-            tenant_id=self._tenant_id,
+            user_id=self.get_user_id(),
+            recipe_user_id=self.get_recipe_user_id(),
+            tenant_id=self.get_tenant_id(),
             access_token_payload=self.get_access_token_payload(),
             claim_validators=validators,
         )
@@ -213,9 +228,9 @@ class SessionContainer:
         self.merge_into_access_token_payload(
             build(
                 claim,
-                user_id=self._user_id,
-                recipe_user_id=self._recipe_user_id,
-                tenant_id=self._tenant_id,
+                user_id=self.get_user_id(),
+                recipe_user_id=self.get_recipe_user_id(),
+                tenant_id=self.get_tenant_id(),
                 current_payload=self.get_access_token_payload(),
             )
         )
@@ -240,7 +255,7 @@ class SessionContainer:
         """
         context = current.context_of(request)
         self._attached = context, transfer_method
-        if not self._updated:
+        if self._issued is None:
             return
         transfer = self._recipe.transfer
         self._send_access_token()
@@ -254,11 +269,11 @@ class SessionContainer:
     def _payload(self) -> dict[str, Any]:
         """All claims, read when they are first asked for: many requests only want the user's id."""
         if self._claims is None:
-            self._claims = self._payload_source()
+            self._claims = self._content.payload()
         return self._claims
 
     def _information(self) -> SessionInformation:
-        information = self._recipe.functions.get_session_information(session_handle=self._handle)
+        information = self._recipe.functions.get_session_information(session_handle=self.get_handle())
         if information is None:
             raise Unauthorised("the session does not exist any more")
         return information
@@ -266,8 +281,7 @@ class SessionContainer:
     def _take_access_token(self, access_token: TokenInfo) -> None:
         self._claims = claims_of(access_token.token)
         self._access_token = access_token.token
-        self._access_token_expiry = access_token.expiry
-        self._updated = True
+        self._issued = access_token
         if self._attached is not None:
             self._send_access_token()
 
@@ -279,6 +293,5 @@ class SessionContainer:
             )
 
     def _front_token(self) -> str:
-        return build_front_token(
-            user_id=self._user_id, access_token_expiry=self._access_token_expiry, payload=self._payload
-        )
+        expiry = self._content.expires_at * 1000 if self._issued is None else self._issued.expiry
+        return build_front_token(user_id=self.get_user_id(), access_token_expiry=expiry, payload=self._payload)

@@ -20,7 +20,7 @@ from ...users import RecipeUserId
 from .base import SessionRecipe
 from .claims import SessionClaim, SessionClaimValidator, build, failures, fetch
 from .container import SessionContainer
-from .tokens import claims_of, merged_payload, plain_payload
+from .tokens import IssuedToken, merged_payload, plain_payload
 from .types import (
     CheckedSession,
     ClaimsValidationResult,
@@ -102,7 +102,7 @@ class SessionFunctions:
         # A token right after a refresh is made final by the core the first time that it is used (CDI up to 5.5).
         if check_database or token.parent_refresh_token_hash_1 is not None:
             return self._checked(token, access_token, anti_csrf_token, anti_csrf, check_database)
-        return self._verified(token, access_token)
+        return SessionContainer(recipe=self.recipe, content=token, access_token=access_token)
 
     def refresh_session(
         self, *, refresh_token: str, anti_csrf_token: str | None = None, disable_anti_csrf: bool = False
@@ -341,29 +341,11 @@ class SessionFunctions:
     def _issued(self, issued: IssuedSession) -> SessionContainer:
         return SessionContainer(
             recipe=self.recipe,
-            handle=issued.session.handle,
-            user_id=issued.session.user_id,
-            recipe_user_id=issued.session.recipe_user_id,
-            tenant_id=issued.session.tenant_id,
-            payload=lambda: claims_of(issued.access_token.token),
+            content=IssuedToken.of(issued.session, issued.access_token),
             access_token=issued.access_token.token,
-            access_token_expiry=issued.access_token.expiry,
-            access_token_updated=True,
+            issued=issued.access_token,
             refresh_token=issued.refresh_token,
             anti_csrf_token=issued.anti_csrf_token,
-        )
-
-    def _verified(self, token: AccessToken, access_token: str) -> SessionContainer:
-        return SessionContainer(
-            recipe=self.recipe,
-            handle=token.session_handle,
-            user_id=token.user_id,
-            recipe_user_id=RecipeUserId(token.recipe_user_id),
-            tenant_id=token.tenant_id,
-            payload=token.payload,
-            access_token=access_token,
-            access_token_expiry=token.expires_at * 1000,
-            access_token_updated=False,
         )
 
     def _checked(
@@ -394,17 +376,12 @@ class SessionFunctions:
         checked = from_json(CheckedSession, answer, path=path)
         renewed = checked.access_token
         if renewed is None:
-            return self._verified(token, access_token)
+            return SessionContainer(recipe=self.recipe, content=token, access_token=access_token)
         return SessionContainer(
             recipe=self.recipe,
-            handle=checked.session.handle,
-            user_id=checked.session.user_id,
-            recipe_user_id=checked.session.recipe_user_id,
-            tenant_id=checked.session.tenant_id,
-            payload=lambda: claims_of(renewed.token),
+            content=IssuedToken.of(checked.session, renewed),
             access_token=renewed.token,
-            access_token_expiry=renewed.expiry,
-            access_token_updated=True,
+            issued=renewed,
         )
 
     def _removed(self, body: dict[str, Any], *, tenant_id: str | None) -> list[str]:

@@ -20,8 +20,8 @@ from .claims import SessionClaimValidator, build
 from .container import SessionContainer
 from .functions import SessionFunctions
 from .tokens import without_protected_claims
-from .transfer import ANTI_CSRF
-from .types import TRANSFER_METHODS, TransferMethod
+from .transfer import ACCESS_COOKIE, ANTI_CSRF, LEGACY_COOKIE, REFRESH_COOKIE
+from .types import TransferMethod
 
 AnySession: TypeAlias = SessionRecipe[SessionFunctions, Any]
 OverrideGlobalClaimValidators: TypeAlias = Callable[
@@ -113,32 +113,33 @@ def create_new_session(
 
 def refresh_session(recipe: AnySession, context: RequestContext) -> SessionContainer:
     """Trade the request's refresh token for new tokens and send them with the response."""
-    sent = recipe.transfer.read(context)
-    policy = recipe.transfer.policy(context, creating=False)
-    if policy != "header" and (len(sent.access_cookies) > 1 or len(sent.refresh_cookies) > 1):
+    transfer = recipe.transfer
+    policy = transfer.policy(context, creating=False)
+    cookies = [] if policy == "header" else transfer.cookies(context, REFRESH_COOKIE)
+    if len(cookies) > 1 or (policy != "header" and len(transfer.cookies(context, ACCESS_COOKIE)) > 1):
         _refuse_duplicates(recipe, context)
-    header = sent.header if policy != "cookie" else None
-    cookie = sent.refresh_cookies[0] if policy != "header" and sent.refresh_cookies else None
-    refresh_token = header or cookie
+    header = None if policy == "cookie" else transfer.header(context)
+    refresh_token = header or "".join(cookies)
+    legacy_cookie = transfer.cookies(context, LEGACY_COOKIE)
     if not refresh_token:
-        if sent.legacy_cookie:
-            recipe.transfer.clear_legacy_cookie(context)
+        if legacy_cookie:
+            transfer.clear_legacy_cookie(context)
         raise Unauthorised("there is no refresh token in the request")
     method: TransferMethod = "header" if header else "cookie"
     if method == "cookie":
         try:
-            recipe.transfer.check_csrf_headers(context, every_method=True)
+            transfer.check_csrf_headers(context, every_method=True)
         except TryRefreshToken as refusal:
             raise Unauthorised(refusal.detail) from None  # refreshing is what a frontend would do about it
     session = recipe.functions.refresh_session(
         refresh_token=refresh_token,
         anti_csrf_token=context.header(ANTI_CSRF),
-        disable_anti_csrf=method == "header" or recipe.transfer.anti_csrf(context) == "VIA_CUSTOM_HEADER",
+        disable_anti_csrf=method == "header" or transfer.anti_csrf(context) == "VIA_CUSTOM_HEADER",
     )
     _clear_other_transport(recipe, context, method)
     session.attach_to_request_response(context, method)
-    if sent.legacy_cookie:
-        recipe.transfer.clear_legacy_cookie(context)
+    if legacy_cookie:
+        transfer.clear_legacy_cookie(context)
     context.session = session
     return session
 
@@ -178,13 +179,14 @@ def _access_token(recipe: AnySession, context: RequestContext) -> tuple[str, Tra
     Return what is to be verified. Its form is looked at only where it decides, which is when a header may be somebody
     else's and a cookie ours; verifying looks at it anyway.
     """
-    sent = recipe.transfer.read(context)
-    if sent.legacy_cookie:
+    transfer = recipe.transfer
+    if transfer.cookies(context, LEGACY_COOKIE):
         raise TryRefreshToken("the request carries a session of a very old SDK")
-    policy = recipe.transfer.policy(context, creating=False)
-    cookies = () if policy == "header" else sent.access_cookies
-    if policy != "cookie" and sent.header is not None and (not cookies or recipe.verification.has_form(sent.header)):
-        return sent.header, "header"
+    policy = transfer.policy(context, creating=False)
+    cookies = [] if policy == "header" else transfer.cookies(context, ACCESS_COOKIE)
+    header = None if policy == "cookie" else transfer.header(context)
+    if header is not None and (not cookies or recipe.verification.has_form(header)):
+        return header, "header"
     if len(cookies) > 1:
         raise TryRefreshToken("the request carries more than one access token cookie")
     return (cookies[0], "cookie") if cookies else None
@@ -192,14 +194,12 @@ def _access_token(recipe: AnySession, context: RequestContext) -> tuple[str, Tra
 
 def _clear_other_transport(recipe: AnySession, context: RequestContext, method: TransferMethod) -> None:
     """Have the frontend forget the tokens of the transport that is not used, so that it never has two sessions."""
-    sent = recipe.transfer.read(context)
-    carried: dict[TransferMethod, bool] = {
-        "cookie": bool(sent.access_cookies or sent.refresh_cookies),
-        "header": sent.header is not None,
-    }
-    for other in TRANSFER_METHODS:
-        if other != method and carried[other]:
-            recipe.transfer.clear_transport(context, other)
+    transfer = recipe.transfer
+    if method == "cookie":
+        if transfer.header(context) is not None:
+            transfer.clear_transport(context, "header")
+    elif transfer.cookies(context, ACCESS_COOKIE) or transfer.cookies(context, REFRESH_COOKIE):
+        transfer.clear_transport(context, "cookie")
 
 
 def _refuse_duplicates(recipe: AnySession, context: RequestContext) -> None:

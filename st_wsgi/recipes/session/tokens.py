@@ -7,12 +7,39 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
+
 from st_verify import strict_json
 
 from ...errors import CoreAnswerInvalid
-from .types import PROTECTED_CLAIMS
+from .types import PROTECTED_CLAIMS, CoreSession, TokenInfo
 
 _PAYLOAD_LIMIT = 10_000  # bytes; verifiers take tokens of 16 KiB, of which base64 and the signature leave this
+
+
+@attrs.frozen
+class IssuedToken:
+    """What is in an access token that the core has just made, as the core says it."""
+
+    user_id: str
+    recipe_user_id: str
+    tenant_id: str
+    session_handle: str
+    _access_token: TokenInfo
+
+    @classmethod
+    def of(cls, session: CoreSession, access_token: TokenInfo) -> IssuedToken:
+        """Return what an answer of the core tells of its access token."""
+        return cls(session.user_id, session.recipe_user_id.value, session.tenant_id, session.handle, access_token)
+
+    @property
+    def expires_at(self) -> int:
+        """Seconds since 1970."""
+        return self._access_token.expiry // 1000
+
+    def payload(self) -> dict[str, Any]:
+        """All claims."""
+        return claims_of(self._access_token.token)
 
 
 def build_front_token(*, user_id: str, access_token_expiry: int, payload: Mapping[str, Any]) -> str:

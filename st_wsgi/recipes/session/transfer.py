@@ -11,8 +11,6 @@ import functools
 import logging
 from collections.abc import Callable
 
-import attrs
-
 from st_verify.csrf import CsrfMode, CsrfRules
 from st_verify.errors import TryRefresh
 from st_verify.headers import bearer_token, cookie_values
@@ -36,23 +34,6 @@ _ONE_YEAR_MS = 31_536_000_000
 _BROWSER_COOKIE_LIMIT = 4096
 
 _log = logging.getLogger("st_wsgi.session")
-
-
-@attrs.frozen
-class Sent:
-    """
-    The tokens of a request.
-
-    :param header: the single word after ``Bearer``, or None.
-    :param access_cookies: the values of all cookies of that name.
-    :param refresh_cookies: the values of all cookies of that name.
-    :param legacy_cookie: whether the request carries the cookie of very old SDKs.
-    """
-
-    header: str | None = attrs.field(repr=False)
-    access_cookies: tuple[str, ...] = attrs.field(repr=False)
-    refresh_cookies: tuple[str, ...] = attrs.field(repr=False)
-    legacy_cookie: bool
 
 
 class TokenTransfer:
@@ -132,19 +113,17 @@ class TokenTransfer:
             self._refuse_insecure_cookies(self._origin(context))
         return policy
 
-    def read(self, context: RequestContext) -> Sent:
-        """Return the tokens that the request carries, none of them judged."""
-        environ = context.environ or {}
-        authorization, cookies = environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_COOKIE")
-        header = None if authorization is None else bearer_token(authorization)
-        if cookies is None:
-            return Sent(header=header, access_cookies=(), refresh_cookies=(), legacy_cookie=False)
-        return Sent(
-            header=header,
-            access_cookies=tuple(cookie_values(cookies, ACCESS_COOKIE)),
-            refresh_cookies=tuple(cookie_values(cookies, REFRESH_COOKIE)),
-            legacy_cookie=bool(cookie_values(cookies, LEGACY_COOKIE)),
-        )
+    @staticmethod
+    def header(context: RequestContext) -> str | None:
+        """Return the single word after ``Bearer`` that a request carries, or None."""
+        authorization = (context.environ or {}).get("HTTP_AUTHORIZATION")
+        return None if authorization is None else bearer_token(authorization)
+
+    @staticmethod
+    def cookies(context: RequestContext, name: str) -> list[str]:
+        """Return the values of all cookies of this name that a request carries."""
+        cookies = (context.environ or {}).get("HTTP_COOKIE")
+        return [] if cookies is None else cookie_values(cookies, name)
 
     def attach_access_token(
         self, context: RequestContext, method: TransferMethod, *, token: str, front_token: str

@@ -40,7 +40,7 @@ class TokenVerification:
             background=not in_process,
             lookup_interval=0 if in_process else 10,
         )
-        self._verifier = SessionVerifier(
+        verifier = SessionVerifier(
             keys=keys,
             issuer=issuer,
             # The tenant of a session is a fact that the app acts on; every tenant of the app is served here.
@@ -48,6 +48,8 @@ class TokenVerification:
             use_dynamic_signing_key=config.use_dynamic_access_token_signing_key,
             clock=Clock(wall=clock),
         )
+        self._gate = verifier.gate
+        self._authenticate = verifier.authenticate
 
     def has_form(self, text: str) -> bool:
         """
@@ -56,7 +58,7 @@ class TokenVerification:
         :raises TryRefreshToken: it is one of a very old core.
         """
         try:
-            return self._verifier.gate(text) is not None
+            return self._gate(text) is not None
         except TryRefresh as refusal:
             raise TryRefreshToken(refusal.reason) from None
 
@@ -69,7 +71,7 @@ class TokenVerification:
         :raises CoreUnavailable: there are no keys to verify it with.
         """
         try:
-            return self._verifier.verify(text)
+            return self._authenticate(text)
         except NoSession as refusal:
             raise Unauthorised(refusal.reason, clear_tokens=False) from None
         except TryRefresh as refusal:
