@@ -37,14 +37,18 @@ def cookie_values(header: str, name: str) -> list[str]:
     All values of the cookie `name` in a raw ``Cookie`` header, in order, as they were set: one pair of double
     quotes is stripped, then percent-encoding is undone once. A header above `MAX_COOKIE_HEADER` has no cookies.
     """
-    if name not in header or len(header) > MAX_COOKIE_HEADER:
-        return []
-    values = []
-    for pair in header.split(";"):
-        found, separator, value = pair.partition("=")
-        if separator and found.lstrip(" \t") == name:
-            value = value.strip(" \t")
+    named = f"{name}="
+    values: list[str] = []
+    at = header.find(named) if len(header) <= MAX_COOKIE_HEADER else -1
+    # From one find to the next, since this runs for every request, and most cookies are somebody else's.
+    while at >= 0:
+        end = header.find(";", at)
+        if end < 0:
+            end = len(header)
+        if not header[header.rfind(";", 0, at) + 1 : at].strip(" \t"):
+            value = header[at + len(named) : end].strip(" \t")
             if len(value) >= 2 and value[0] == value[-1] == '"':
                 value = value[1:-1]
             values.append(unquote(value) if "%" in value else value)
+        at = header.find(named, end)
     return values

@@ -44,8 +44,9 @@ class Services:
         self._answerers: dict[type[Answerable], Any] = {}
 
     def add(self, recipe: Any) -> None:
-        """Make a recipe known, under its own class and as the one that answers its errors."""
-        self._recipes[type(recipe)] = recipe
+        """Make a recipe known, under its class and the bases of that, and as the one that answers its errors."""
+        for kind in type(recipe).__mro__:
+            self._recipes.setdefault(kind, recipe)
         for error in recipe.answers:
             self._answerers[error] = recipe
 
@@ -55,16 +56,9 @@ class Services:
 
         :raises ConfigError: it is not in the list of recipes.
         """
-        found: R | None = self._recipes.get(kind) or self.find(kind)
-        if found is None:
-            raise ConfigError(f"the recipe {kind.__name__} is not initialised; add {kind.__name__}() to recipes")
-        return found
-
-    def find(self, kind: type[R]) -> R | None:
-        """Return the recipe of this class, a subclass included, or None."""
         found: R | None = self._recipes.get(kind)
         if found is None:
-            found = next((recipe for recipe in self._recipes.values() if isinstance(recipe, kind)), None)
+            raise ConfigError(f"the recipe {kind.__name__} is not initialised; add {kind.__name__}() to recipes")
         return found
 
     def answerer(self, error: Answerable) -> Any:

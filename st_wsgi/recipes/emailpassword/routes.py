@@ -13,7 +13,7 @@ from ...recipe import Recipe
 from ...respond import json_response
 from ...routing import Route
 from ...users import User
-from ..session import Session, SessionContainer, in_request
+from ..session import SessionContainer, get_session
 from .apis import EmailPasswordAPIs
 from .fields import EMAIL, normalise_email, read_form, value_of
 from .functions import EmailPasswordFunctions
@@ -100,12 +100,7 @@ def _wants_linking(recipe: _EmailPassword, context: RequestContext, body: dict[s
     if not isinstance(flag, bool):
         raise BadInput("shouldTryLinkingWithSessionUser must be true or false")
     if flag:
-        in_request.get_session(
-            recipe.services.get(Session),
-            context,
-            check_database=True,
-            override_global_claim_validators=lambda _validators, _session: [],
-        )
+        get_session(context, check_database=True, override_global_claim_validators=lambda _validators, _session: [])
     return flag
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar
 
 from ... import current
 from ...errors import CONTEXT_KEY, ConfigError, InvalidClaims, TokenTheftDetected, TryRefreshToken, Unauthorised
@@ -23,7 +23,7 @@ from .apis import SessionAPIs, SignOutOk
 from .claims import BooleanClaim, PrimitiveArrayClaim, PrimitiveClaim, SessionClaim, SessionClaimValidator
 from .container import SessionContainer
 from .functions import SessionFunctions
-from .in_request import OverrideGlobalClaimValidators
+from .in_request import OverrideGlobalClaimValidators, get_session
 from .recipe import Session
 from .types import (
     ClaimsValidationResult,
@@ -98,59 +98,6 @@ revoke_session = user_facing(Session, SessionFunctions.revoke_session)
 set_claim_value = user_facing(Session, SessionFunctions.set_claim_value)
 update_session_data_in_database = user_facing(Session, SessionFunctions.update_session_data_in_database)
 validate_claims_for_session_handle = user_facing(Session, SessionFunctions.validate_claims_for_session_handle)
-
-
-@overload
-def get_session(
-    request: Any = None,
-    *,
-    session_required: Literal[True] = True,
-    anti_csrf_check: bool | None = None,
-    check_database: bool = False,
-    override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
-) -> SessionContainer: ...
-@overload
-def get_session(
-    request: Any = None,
-    *,
-    session_required: bool,
-    anti_csrf_check: bool | None = None,
-    check_database: bool = False,
-    override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
-) -> SessionContainer | None: ...
-def get_session(
-    request: Any = None,
-    *,
-    session_required: bool = True,
-    anti_csrf_check: bool | None = None,
-    check_database: bool = False,
-    override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
-) -> SessionContainer | None:
-    """
-    Return the session of a request. What is renewed on the way goes into the response by itself.
-
-    :param session_required: raise if the request carries no session; otherwise return None. A token that is there but
-        not good any more raises either way, so that the frontend renews it.
-    :param anti_csrf_check: default: check unless the method is GET or HEAD, for sessions in cookies.
-    :param check_database: ask the core whether the session still exists, so that a revoked one is refused at once.
-    :param override_global_claim_validators: from the global validators and the session to those to use.
-    :raises Unauthorised: there is no session: 401.
-    :raises TryRefreshToken: its access token must be renewed: 401, after which the frontend refreshes and repeats.
-    :raises InvalidClaims: a claim is not good: 403.
-    :raises CoreUnavailable: the core is needed and cannot be reached: 503.
-    """
-    context = current.context_of(request)
-    session = in_request.get_session(
-        context.services.get(Session),
-        context,
-        session_required=session_required,
-        anti_csrf_check=anti_csrf_check,
-        check_database=check_database,
-        override_global_claim_validators=override_global_claim_validators,
-    )
-    if session is None and session_required:
-        raise Unauthorised(clear_tokens=False)
-    return session
 
 
 def get_session_or_none(
@@ -309,8 +256,7 @@ def verify_session(
             if in_request.is_refresh(recipe, context):
                 in_request.refresh_session(recipe, context)
             else:
-                in_request.get_session(
-                    recipe,
+                get_session(
                     context,
                     session_required=session_required,
                     anti_csrf_check=anti_csrf_check,

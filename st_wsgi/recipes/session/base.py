@@ -25,10 +25,12 @@ class SessionRecipe(Recipe[SessionConfig, F, A]):
     :ivar verification: whether an access token is good.
     :ivar claims: built for every new session; recipes above add theirs when they are bound.
     :ivar claim_validators: checked whenever a session is read; recipes above add theirs when they are bound.
+    :ivar chooses_claim_validators: an override decides which are checked.
     """
 
     transfer: TokenTransfer
     verification: TokenVerification
+    chooses_claim_validators: bool
 
     def __init__(self, config: SessionConfig, override: Any = None) -> None:
         super().__init__(config, override)
@@ -45,6 +47,9 @@ class SessionRecipe(Recipe[SessionConfig, F, A]):
             clock=self.clock,
         )
         super().bind(services)
+        chosen_by: Any = getattr(self.functions, "get_global_claim_validators", None)
+        ours = self.functions_class.get_global_claim_validators
+        self.chooses_claim_validators = getattr(chosen_by, "__func__", None) is not ours
 
     def clock(self) -> float:
         """Return seconds since 1970. A subclass can tell another time, in tests for instance."""

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from st_verify.errors import Refused
 from st_verify.token import AccessToken
 
 from ...codec import from_json, member
@@ -30,6 +31,7 @@ from .types import (
     SessionInformation,
     StolenSession,
 )
+from .verification import session_error
 
 T = TypeVar("T")
 
@@ -95,7 +97,10 @@ class SessionFunctions:
             if session_required:
                 raise Unauthorised("there is no session token in the request", clear_tokens=False)
             return None
-        token = self.recipe.verification.verify(access_token)
+        try:
+            token = self.recipe.verification.authenticate(access_token)
+        except Refused as refusal:
+            raise session_error(refusal) from None
         anti_csrf = anti_csrf_check and self.recipe.config.anti_csrf == "VIA_TOKEN"
         if anti_csrf:
             self.recipe.verification.check_anti_csrf(token, anti_csrf_token)

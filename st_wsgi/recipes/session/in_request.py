@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+
+from st_verify.headers import bearer_token, cookie_values
 
 from ...context import RequestContext
+from ...current import context_of
 from ...errors import DuplicateSessionCookies, TryRefreshToken, Unauthorised
 from ...users import RecipeUserId
 from ..openid import OpenId
@@ -22,6 +25,9 @@ from .functions import SessionFunctions
 from .tokens import without_protected_claims
 from .transfer import ACCESS_COOKIE, ANTI_CSRF, LEGACY_COOKIE, REFRESH_COOKIE
 from .types import TransferMethod
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 AnySession: TypeAlias = SessionRecipe[SessionFunctions, Any]
 OverrideGlobalClaimValidators: TypeAlias = Callable[
@@ -34,19 +40,50 @@ _WITHOUT_SESSION = frozenset({"OPTIONS", "TRACE"})
 _log = logging.getLogger("st_wsgi.session")
 
 
+@overload
 def get_session(
-    recipe: AnySession,
-    context: RequestContext,
+    request: Any = None,
+    *,
+    session_required: Literal[True] = True,
+    anti_csrf_check: bool | None = None,
+    check_database: bool = False,
+    override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
+) -> SessionContainer: ...
+@overload
+def get_session(
+    request: Any = None,
+    *,
+    session_required: bool,
+    anti_csrf_check: bool | None = None,
+    check_database: bool = False,
+    override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
+) -> SessionContainer | None: ...
+def get_session(
+    request: Any = None,
     *,
     session_required: bool = True,
     anti_csrf_check: bool | None = None,
     check_database: bool = False,
     override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
 ) -> SessionContainer | None:
-    """Return the session of a request; what the core renews goes into the response."""
+    """
+    Return the session of a request. What is renewed on the way goes into the response by itself.
+
+    :param session_required: raise if the request carries no session; otherwise return None. A token that is there but
+        not good any more raises either way, so that the frontend renews it.
+    :param anti_csrf_check: default: check unless the method is GET or HEAD, for sessions in cookies.
+    :param check_database: ask the core whether the session still exists, so that a revoked one is refused at once.
+    :param override_global_claim_validators: from the global validators and the session to those to use.
+    :raises Unauthorised: there is no session: 401.
+    :raises TryRefreshToken: its access token must be renewed: 401, after which the frontend refreshes and repeats.
+    :raises InvalidClaims: a claim is not good: 403.
+    :raises CoreUnavailable: the core is needed and cannot be reached: 503.
+    """
+    context = context_of(request)
+    recipe: AnySession = context.services.get(SessionRecipe)
     environ = context.environ or {}
     method = environ.get("REQUEST_METHOD", "")
-    found = None if method in _WITHOUT_SESSION else _access_token(recipe, context)
+    found = None if method in _WITHOUT_SESSION else _access_token(recipe, context, environ)
     if found is None:
         if session_required:
             raise Unauthorised("there is no session token in the request", clear_tokens=False)
@@ -64,10 +101,13 @@ def get_session(
         check_database=check_database,
     )
     if session is None:
+        if session_required:  # an override has decided so
+            raise Unauthorised(clear_tokens=False)
         return None
     # Attached before the claims are checked, so that what checking them renews is not lost.
     session.attach_to_request_response(context, transfer_method)
-    session.assert_claims(required_claim_validators(recipe, session, override_global_claim_validators))
+    if recipe.claim_validators or recipe.chooses_claim_validators or override_global_claim_validators is not None:
+        session.assert_claims(required_claim_validators(recipe, session, override_global_claim_validators))
     context.session = session
     return session
 
@@ -174,17 +214,25 @@ def required_claim_validators(
     return validators if override is None else list(override(validators, session))
 
 
-def _access_token(recipe: AnySession, context: RequestContext) -> tuple[str, TransferMethod] | None:
+def _access_token(
+    recipe: AnySession, context: RequestContext, environ: WSGIEnvironment
+) -> tuple[str, TransferMethod] | None:
     """
     Return what is to be verified. Its form is looked at only where it decides, which is when a header may be somebody
     else's and a cookie ours; verifying looks at it anyway.
     """
-    transfer = recipe.transfer
-    if transfer.cookies(context, LEGACY_COOKIE):
-        raise TryRefreshToken("the request carries a session of a very old SDK")
-    policy = transfer.policy(context, creating=False)
-    cookies = [] if policy == "header" else transfer.cookies(context, ACCESS_COOKIE)
-    header = None if policy == "cookie" else transfer.header(context)
+    cookies: list[str] = []
+    sent = environ.get("HTTP_COOKIE")
+    if sent is not None:
+        if cookie_values(sent, LEGACY_COOKIE):
+            raise TryRefreshToken("the request carries a session of a very old SDK")
+        cookies = cookie_values(sent, ACCESS_COOKIE)
+    authorization = environ.get("HTTP_AUTHORIZATION")
+    header = None if authorization is None else bearer_token(authorization)
+    if recipe.config.get_token_transfer_method is not None:
+        policy = recipe.transfer.policy(context, creating=False)
+        cookies = [] if policy == "header" else cookies
+        header = None if policy == "cookie" else header
     if header is not None and (not cookies or recipe.verification.has_form(header)):
         return header, "header"
     if len(cookies) > 1:

@@ -23,8 +23,7 @@ def refresh(recipe: _Session, context: RequestContext) -> Response:
 
 
 def sign_out(recipe: _Session, context: RequestContext) -> Response:
-    session = get_session(recipe, context, override_global_claim_validators=_no_validators)
-    assert session is not None, "a session was required"
+    session = get_session(context, override_global_claim_validators=_no_validators)
     return json_response(recipe.apis.sign_out_post(context=context, session=session))
 
 

@@ -14,7 +14,7 @@ from st_verify.settings import ANY
 from st_verify.token import AccessToken
 from st_verify.verifier import SessionVerifier
 
-from ...errors import CoreUnavailable, Forbidden, TryRefreshToken, Unauthorised
+from ...errors import CoreUnavailable, Forbidden, SuperTokensError, TryRefreshToken, Unauthorised
 from ...querier import Querier
 from .types import SessionConfig
 
@@ -26,6 +26,8 @@ class TokenVerification:
     :param issuer: the ``iss`` that its tokens have.
     :param in_process: the core is part of this process, so that fetching its keys costs microseconds.
     :param clock: returns seconds since 1970.
+    :ivar authenticate: from the text of an access token to what is in it; its refusals go through :func:`session_error`
+        (a method of ours in between would cost every request with a session).
     """
 
     def __init__(
@@ -49,7 +51,7 @@ class TokenVerification:
             clock=Clock(wall=clock),
         )
         self._gate = verifier.gate
-        self._authenticate = verifier.authenticate
+        self.authenticate: Callable[[str], AccessToken] = verifier.authenticate
 
     def has_form(self, text: str) -> bool:
         """
@@ -61,25 +63,6 @@ class TokenVerification:
             return self._gate(text) is not None
         except TryRefresh as refusal:
             raise TryRefreshToken(refusal.reason) from None
-
-    def verify(self, text: str) -> AccessToken:
-        """
-        Return what is in an access token.
-
-        :raises Unauthorised: it is no access token of this app.
-        :raises TryRefreshToken: it must be renewed.
-        :raises CoreUnavailable: there are no keys to verify it with.
-        """
-        try:
-            return self._authenticate(text)
-        except NoSession as refusal:
-            raise Unauthorised(refusal.reason, clear_tokens=False) from None
-        except TryRefresh as refusal:
-            raise TryRefreshToken(refusal.reason) from None
-        except KeysUnavailable as refusal:
-            raise CoreUnavailable(f"no keys to verify an access token with: {refusal.reason}") from None
-        except Refused as refusal:
-            raise Forbidden(refusal.reason) from None
 
     @staticmethod
     def check_anti_csrf(token: AccessToken, anti_csrf_token: str | None) -> None:
@@ -96,3 +79,19 @@ class TokenVerification:
     def _fetch(self) -> FetchedKeys:
         document, max_age = self._core.get_jwks()
         return FetchedKeys(json.dumps(document).encode(), max_age)
+
+
+def session_error(refusal: Refused) -> SuperTokensError:
+    """
+    Return what this package raises for a token that was refused.
+
+    :return: :class:`Unauthorised` if it is no access token of this app, :class:`TryRefreshToken` if it must be renewed,
+        :class:`CoreUnavailable` if there are no keys to verify it with.
+    """
+    if isinstance(refusal, NoSession):
+        return Unauthorised(refusal.reason, clear_tokens=False)
+    if isinstance(refusal, TryRefresh):
+        return TryRefreshToken(refusal.reason)
+    if isinstance(refusal, KeysUnavailable):
+        return CoreUnavailable(f"no keys to verify an access token with: {refusal.reason}")
+    return Forbidden(refusal.reason)
