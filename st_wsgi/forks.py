@@ -102,7 +102,7 @@ class Turns:
 
 
 turns = Turns()
-"""Of this process, for all databases: some of SQLite's locks belong to none of them in particular."""
+"""Of this process, for all databases and all hashes: locks inside the libraries belong to none in particular."""
 
 _living: weakref.WeakSet[Inherited] = weakref.WeakSet()
 _parting: weakref.WeakSet[Parting] = weakref.WeakSet()

@@ -20,6 +20,8 @@ about_to_fork = threading.Event()
 os.register_at_fork(before=about_to_fork.set)
 
 from st_wsgi.embedded import EmbeddedCore  # noqa: E402
+from st_wsgi.embedded.passwords import Passwords  # noqa: E402
+from st_wsgi.embedded.settings import CoreSettings  # noqa: E402
 from st_wsgi.embedded.store import Store  # noqa: E402
 from st_wsgi.transport import CoreRequest, Method  # noqa: E402
 
@@ -103,6 +105,30 @@ def busy(folder: pathlib.Path) -> None:
         core.close()
 
 
+def hashing(folder: pathlib.Path) -> None:
+    """Fork while threads hash passwords: OpenSSL counts the threads that help it, and a child has none of them."""
+    passwords = Passwords(CoreSettings.of({"argon2_memory_kb": 64, "argon2_parallelism": 2}))
+    stored, stop = passwords.hash("secret"), threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            passwords.hash("secret")
+
+    def as_child() -> None:
+        assert passwords.matches("secret", stored)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(CHILDREN):
+            wait_for(forked(as_child))
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
 def closing_parent(folder: pathlib.Path) -> None:
     """The parent, whose connections were open at the fork, is done with the file while the child still writes."""
     with EmbeddedCore(folder / "auth.db") as core:
@@ -166,6 +192,6 @@ def inside(folder: pathlib.Path) -> None:
 
 
 if __name__ == "__main__":
-    scenes = {"busy": busy, "closing_parent": closing_parent, "waiting": waiting, "inside": inside}
+    scenes = {"busy": busy, "hashing": hashing, "closing_parent": closing_parent, "waiting": waiting, "inside": inside}
     scenes[sys.argv[1]](pathlib.Path(sys.argv[2]))
     print("fine")
