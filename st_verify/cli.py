@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from st_verify import strict_json
+from st_verify import base64url, strict_json
 from st_verify.errors import ConfigError, NoSession, Refused
 from st_verify.keys import KeySource, StaticKeys
 from st_verify.reasons import REASONS
@@ -124,7 +124,7 @@ def _known_kids(keys: KeySource) -> list[str]:
 
 def _payload(gated: GatedToken) -> dict[str, Any]:
     try:
-        payload = strict_json.loads(gated.payload_json)
+        payload = strict_json.loads(base64url.decode(gated.payload_text))
     except strict_json.NotStrictJSON:
         return {}
     return payload if isinstance(payload, dict) else {}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from st_verify import strict_json
+from st_verify import base64url, strict_json
 from st_verify.cache import TokenCache, Verified, digest_of
 from st_verify.clock import Clock
 from st_verify.errors import NoSession, TryRefresh
@@ -93,6 +93,8 @@ class Engine(Generic[T]):
         :raises TypeError: neither str nor GatedToken.
         """
         data = token.data if isinstance(token, GatedToken) else self._gate.candidate(token)
+        if data is None:
+            raise NoSession("token_form")
         digest = None
         if self._cache is not None:
             # Only texts that passed the gate are in the cache, so a hit need not pass it again.
@@ -100,8 +102,10 @@ class Engine(Generic[T]):
             cached = self._cache.get(digest, now=self._wall() - self._leeway, monotonic=self._monotonic())
             if cached is not None:
                 return cached
-        if not isinstance(token, GatedToken) or token.gate is not self._gate:
+        if not isinstance(token, GatedToken):
             token = self._gate.read(data)
+        elif token.gate is not self._gate:
+            token = self.gate(token.text)
         return self._verify(token, digest)
 
     def _verify(self, gated: GatedToken, digest: bytes | None) -> T:
@@ -123,20 +127,20 @@ class Engine(Generic[T]):
             key = source.keys.search(kid).get(kid)
         if key is None:
             raise TryRefresh("unknown_kid")
-        if gated.signature_length != key.signature_length:
+        if len(gated.signature_text) != key.signature_length:
             raise NoSession("signature_length")
-        if not key.verifies(gated.signing_input, gated.signature):
+        if not key.verifies(gated.signing_input, base64url.decode(gated.signature_text)):
             raise TryRefresh("bad_signature")
         token = self._judged(gated, parsed or _parse(gated), source)
-        if not gated.header_known:
-            self._gate.remember(gated)
+        if gated.new_header is not None:
+            self._gate.remember(gated.new_header, gated.header)
         if digest is not None and self._cache is not None:
             self._cache.put(digest, token, key, source.keys, monotonic=self._monotonic())
         return token
 
     def _refuse_pointless_search(self, gated: GatedToken, key_set: KeySet) -> None:
         """An unknown kid is worth a fetch only if its form and the signature's length could be those of a new key."""
-        if gated.signature_length not in _USUAL_SIGNATURES | key_set.signature_lengths:
+        if len(gated.signature_text) not in _USUAL_SIGNATURES | key_set.signature_lengths:
             raise NoSession("signature_length")
         if not key_set.may_be_newer(gated.header.kid, self._wall()):
             raise TryRefresh("unknown_kid")
@@ -169,7 +173,7 @@ class Engine(Generic[T]):
 
 
 def _parse(gated: GatedToken) -> _Parsed:
-    payload_json = gated.payload_json
+    payload_json = base64url.decode(gated.payload_text)
     try:
         payload = strict_json.loads(payload_json)
     except strict_json.NotStrictJSON:

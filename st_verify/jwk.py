@@ -235,7 +235,7 @@ def _number(value: object) -> int:
         raise _KeyRefused("malformed_key")
     match = _BASE64URL.fullmatch(value)
     segment = b"" if match is None else match[1].encode("ascii")
-    if not segment or not base64url.is_canonical(segment[-1], len(segment)):
+    if not segment or not base64url.is_canonical(segment):
         raise _KeyRefused("malformed_key")
     return int.from_bytes(base64url.decode(segment), "big")
 

@@ -101,8 +101,5 @@ class JwtVerifier:
             given = payload.get(name)
             if type(given) is not type(expected) or given != expected:
                 raise NoSession("required_claim")
-        issuer = self._rules.issuer(payload, issuers)
-        self._rules.audience(payload)
-        issued, expires, not_before = self._rules.time_types(payload)
-        self._rules.times(issued, expires, not_before, now)
+        issuer, issued, expires = self._rules.registered(payload, issuers, now)
         return VerifiedJwt(issued, expires, issuer, gated.header.kid, payload_json)

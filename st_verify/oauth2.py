@@ -117,10 +117,7 @@ class OAuth2AccessVerifier:
         if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
             raise NoSession("scp_form")
         user_id, client_id = text(payload, "sub"), text(payload, "client_id")
-        issuer = self._rules.issuer(payload, issuers)
-        self._rules.audience(payload)
-        issued, expires, not_before = self._rules.time_types(payload)
-        self._rules.times(issued, expires, not_before, now)
+        issuer, issued, expires = self._rules.registered(payload, issuers, now)
         return OAuth2AccessToken(
             user_id=user_id,
             client_id=client_id,

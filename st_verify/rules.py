@@ -14,6 +14,7 @@ from st_verify.settings import AnyType, seconds, text_set
 MAX_LIFETIME = 86_400_000.0
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MAX_TEXT = 1024
+_PLAIN = bytes(range(0x20, 0x7F))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,66 +45,72 @@ class ClaimRules:
             max_lifetime=seconds("max_lifetime", max_lifetime, low=1, high=MAX_LIFETIME),
         )
 
-    def issuer(self, payload: Mapping[str, Any], issuers: frozenset[str] | None) -> str | None:
+    def registered(
+        self, payload: Mapping[str, Any], issuers: frozenset[str] | None, now: float
+    ) -> tuple[str | None, int, int]:
         """
-        ``iss``, which must equal one of `issuers` exactly; None accepts any, or none at all.
+        Judge ``iss``, ``aud``, ``iat``, ``exp`` and ``nbf``.
 
-        :raises NoSession: it does not.
+        :param issuers: ``iss`` must equal one of them exactly; None accepts any, or none at all.
+        :param now: wall time in seconds. A token whose ``exp`` is `now` is expired.
+        :returns: ``iss``, ``iat`` and ``exp``, times in whole seconds.
+        :raises NoSession: of another issuer or audience, malformed, or with a longer life than allowed.
+        :raises TryRefresh: outside of its time.
         """
         issuer = payload.get("iss")
         if issuers is None:
-            if issuer is None and "iss" not in payload:
-                return None
-            return text(payload, "iss")
-        if not isinstance(issuer, str) or issuer not in issuers:
+            if issuer is not None or "iss" in payload:
+                text(payload, "iss")
+        elif not isinstance(issuer, str) or issuer not in issuers:
             raise NoSession("issuer")
-        return issuer
-
-    def audience(self, payload: Mapping[str, Any]) -> None:
-        """
-        :raises NoSession: ``aud`` is there without being expected, or is none of those expected.
-        """
         if self.audiences is None:
             if "aud" in payload:
                 raise NoSession("audience")
-            return
-        if not self.audiences:
-            return
-        given = payload.get("aud")
-        members = [given] if isinstance(given, str) else given
-        if not isinstance(members, list) or not all(isinstance(member, str) for member in members):
-            raise NoSession("audience")
-        if self.audiences.isdisjoint(members):
-            raise NoSession("audience")
-
-    def time_types(self, payload: Mapping[str, Any]) -> tuple[int, int, int | None]:
-        """
-        ``iat``, ``exp`` and ``nbf`` as whole seconds.
-
-        :raises NoSession: missing, not an integer, or a life longer than allowed.
-        """
-        issued, expires, not_before = payload.get("iat"), payload.get("exp"), payload.get("nbf")
+        elif self.audiences:
+            self._audience(payload.get("aud"), self.audiences)
+        issued, expires, not_before = payload.get("iat"), payload.get("exp"), None
         if type(issued) is not int or issued < 0:
             raise NoSession("iat_form")
         if type(expires) is not int:
             raise NoSession("exp_form")
-        if "nbf" in payload and type(not_before) is not int:
-            raise NoSession("nbf_form")
+        if "nbf" in payload:
+            not_before = payload["nbf"]
+            if type(not_before) is not int:
+                raise NoSession("nbf_form")
         if expires - issued > self.max_lifetime:
             raise NoSession("lifetime")
-        return issued, expires, not_before
-
-    def times(self, issued: int, expires: int, not_before: int | None, now: float) -> None:
-        """
-        :param now: wall time in seconds. A token whose ``exp`` is `now` is expired.
-        :raises TryRefresh: outside of its time.
-        """
         if expires + self.leeway <= now:
             raise TryRefresh("expired")
         if issued > now + self.skew or issued > expires:
             raise TryRefresh("issued_in_future")
         if not_before is not None and not_before > now + self.skew:
             raise TryRefresh("not_yet_valid")
+        return issuer, issued, expires
+
+    @staticmethod
+    def _audience(given: object, audiences: frozenset[str]) -> None:
+        members = [given] if isinstance(given, str) else given
+        if not isinstance(members, list) or not all(isinstance(member, str) for member in members):
+            raise NoSession("audience")
+        if audiences.isdisjoint(members):
+            raise NoSession("audience")
+
+
+def are_plain_texts(*values: object) -> bool:
+    """
+    Whether all are non-empty strings of visible ASCII, together no longer than one `text` may be.
+
+    One look instead of as many calls of `text`, since this runs for every token. Where it says no, `text` decides.
+    """
+    if not all(values):
+        return False
+    try:
+        together = "".join(values)  # type: ignore[arg-type]  # what is no str raises
+    except TypeError:
+        return False
+    if len(together) > _MAX_TEXT or not together.isascii():
+        return False
+    return not together.encode("ascii").translate(None, _PLAIN)
 
 
 def text(payload: Mapping[str, Any], name: str) -> str:

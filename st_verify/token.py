@@ -55,12 +55,13 @@ class GatedToken(NamedTuple):
     data: bytes
     #: Who judged it; another verifier judges it again.
     gate: Gate
-    #: Whether the header's text is one that came with a good signature before.
-    header_known: bool
-    #: Where the first dot is.
-    payload_dot: int
-    #: Where the second dot is.
-    signature_dot: int
+    #: The header's text, unless it is one that came with a good signature before.
+    new_header: bytes | None
+    #: The bytes that the signature covers.
+    signing_input: bytes
+    #: Still in base64url, like `signature_text`.
+    payload_text: bytes
+    signature_text: bytes
 
     def __repr__(self) -> str:
         return f"GatedToken(header={self.header!r})"
@@ -69,26 +70,6 @@ class GatedToken(NamedTuple):
     def text(self) -> str:
         """The token itself."""
         return self.data.decode("ascii")
-
-    @property
-    def signing_input(self) -> bytes:
-        """The bytes that the signature covers."""
-        return self.data[: self.signature_dot]
-
-    @property
-    def signature_length(self) -> int:
-        """In base64url characters."""
-        return len(self.data) - self.signature_dot - 1
-
-    @property
-    def signature(self) -> bytes:
-        """The decoded signature."""
-        return base64url.decode(self.data[self.signature_dot + 1 :])
-
-    @property
-    def payload_json(self) -> bytes:
-        """The decoded payload, not parsed."""
-        return base64url.decode(self.data[self.payload_dot + 1 : self.signature_dot])
 
 
 class Gate:
@@ -115,50 +96,52 @@ class Gate:
         self._members = {"alg", "typ", "kid"} if versions is None else {"alg", "typ", "kid", "version"}
         self._known: dict[bytes, TokenHeader] = {}
 
-    def candidate(self, text: str) -> bytes:
+    def candidate(self, text: str) -> bytes | None:
         """
         Refuse what cannot be a token before anything is copied or hashed.
 
-        :raises NoSession: its length or its first segment is impossible, or it is not ASCII.
+        :returns: None if its length or its first segment is impossible, or it is not ASCII. That is no exception here,
+            since strangers decide how often it happens, and an exception costs more the more callers it goes through.
         :raises TypeError: it is no str.
         """
         if not isinstance(text, str):
             raise TypeError(f"a token is a str, not {type(text).__name__}")
-        if not _MIN_TOKEN <= len(text) <= self.max_token or text.find(".", 0, _MAX_HEADER + 1) < _MIN_HEADER:
-            raise NoSession("token_form")
-        if not text.isascii():
-            raise NoSession("token_form")
-        return text.encode("ascii")
+        if not _MIN_TOKEN <= len(text) <= self.max_token or not _MIN_HEADER <= text.find(".") <= _MAX_HEADER:
+            return None
+        return text.encode() if text.isascii() else None
 
-    def read(self, candidate: bytes) -> GatedToken:
+    def read(self, candidate: bytes | None) -> GatedToken:
         """
         :param candidate: what `candidate` returned.
         :raises NoSession: the text is not a token of this kind.
         :raises TryRefresh: it is a session token of version 1 or 2, which only a refresh replaces.
         """
-        first, second = candidate.find(b"."), candidate.rfind(b".")
-        signature_length = len(candidate) - second - 1
-        if second - first - 1 < _MIN_PAYLOAD or not _MIN_SIGNATURE <= signature_length <= _MAX_SIGNATURE:
+        if candidate is None:
+            raise NoSession("token_form")
+        signing_input, _, signature = candidate.rpartition(b".")
+        header_text, _, payload = signing_input.partition(b".")
+        if len(payload) < _MIN_PAYLOAD or not _MIN_SIGNATURE <= len(signature) <= _MAX_SIGNATURE:
             raise NoSession("token_form")
         # Without the alphabet exactly the two dots are left.
         if candidate.translate(None, base64url.ALPHABET) != b"..":
             if self._versions is not None and candidate.startswith(_LEGACY_START) and _LEGACY.fullmatch(candidate):
                 raise TryRefresh("legacy_version")
             raise NoSession("token_form")
-        payload_fits = base64url.is_canonical(candidate[second - 1], second - first - 1)
-        if not payload_fits or not base64url.is_canonical(candidate[-1], signature_length):
+        if not (base64url.is_canonical(payload) and base64url.is_canonical(signature)):
             raise NoSession("base64_form")
-        header_text = candidate[:first]
         known = self._known.get(header_text)
-        return GatedToken(known or self._read_header(header_text), candidate, self, known is not None, first, second)
+        if known is not None:
+            return GatedToken(known, candidate, self, None, signing_input, payload, signature)
+        header = self._read_header(header_text)
+        return GatedToken(header, candidate, self, header_text, signing_input, payload, signature)
 
-    def remember(self, token: GatedToken) -> None:
+    def remember(self, header_text: bytes, header: TokenHeader) -> None:
         """Keep the parsed header of a token whose signature was good: a handful for each key."""
         if len(self._known) < _KNOWN_HEADERS:
-            self._known[token.data[: token.payload_dot]] = token.header
+            self._known[header_text] = header
 
     def _read_header(self, header_text: bytes) -> TokenHeader:
-        if not base64url.is_canonical(header_text[-1], len(header_text)):
+        if not base64url.is_canonical(header_text):
             raise NoSession("base64_form")
         try:
             header = strict_json.loads(base64url.decode(header_text))

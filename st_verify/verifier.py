@@ -13,7 +13,7 @@ from st_verify.clock import Clock
 from st_verify.engine import Engine, Source
 from st_verify.errors import ConfigError, Forbidden, NoSession
 from st_verify.keys import KeySource
-from st_verify.rules import MAX_LIFETIME, ClaimRules, text, text_or_null
+from st_verify.rules import MAX_LIFETIME, ClaimRules, are_plain_texts, text
 from st_verify.settings import AnyType, count, issuer_set, text_set
 from st_verify.token import MAX_TOKEN, AccessToken, Gate, GatedToken, TokenFacts
 
@@ -130,24 +130,48 @@ class SessionVerifier:
         kind = payload.get("stt", 0)
         if type(kind) is not int or kind != 0:
             raise NoSession("token_kind")
-        version = gated.header.version or ""
-        user_id = text(payload, "sub")
+        header, claim = gated.header, payload.get
+        user_id: Any = claim("sub")
+        session_handle: Any = claim("sessionHandle")
         # rsub came with version 5, tId with version 4; in older tokens those names are the app's own data.
-        recipe_user_id = user_id if version in ("3", "4") else text(payload, "rsub")
-        tenant_id = "public" if version == "3" else text(payload, "tId")
-        session_handle = text(payload, "sessionHandle")
+        recipe_user_id: Any = user_id if header.version in ("3", "4") else claim("rsub")
+        tenant_id: Any = "public" if header.version == "3" else claim("tId")
+        if not are_plain_texts(user_id, recipe_user_id, tenant_id, session_handle, claim("refreshTokenHash1")):
+            _judge_texts(payload, header.version)
         _, separator, suffix = session_handle.partition("_")
         if (suffix != tenant_id) if separator else (tenant_id != "public"):
             raise NoSession("tenant_and_handle")
-        text(payload, "refreshTokenHash1")
-        parent_hash = text_or_null(payload, "parentRefreshTokenHash1")
-        text_or_null(payload, "antiCsrfToken")
-        issuer = self._rules.issuer(payload, issuers)
-        self._rules.audience(payload)
-        issued, expires, not_before = self._rules.time_types(payload)
-        self._rules.times(issued, expires, not_before, now)
-        who = (user_id, recipe_user_id, tenant_id, session_handle)
-        return AccessToken(TokenFacts(*who, issued, expires, issuer, gated.header, parent_hash, payload_json))
+        parent_hash = claim("parentRefreshTokenHash1")
+        if parent_hash is not None:
+            text(payload, "parentRefreshTokenHash1")
+        if claim("antiCsrfToken") is not None:
+            text(payload, "antiCsrfToken")
+        issuer, issued, expires = self._rules.registered(payload, issuers, now)
+        return AccessToken(
+            TokenFacts(
+                user_id,
+                recipe_user_id,
+                tenant_id,
+                session_handle,
+                issued,
+                expires,
+                issuer,
+                header,
+                parent_hash,
+                payload_json,
+            )
+        )
+
+
+def _judge_texts(payload: Mapping[str, Any], version: str | None) -> None:
+    """The texts that a session token must have, one by one."""
+    text(payload, "sub")
+    if version not in ("3", "4"):
+        text(payload, "rsub")
+    if version != "3":
+        text(payload, "tId")
+    text(payload, "sessionHandle")
+    text(payload, "refreshTokenHash1")
 
 
 def sources_of(

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf import argon2
 
 from ..errors import ConfigError
+from ..forks import turns
 from .offload import offloaded
 from .settings import CoreSettings
 
@@ -138,7 +139,8 @@ class Passwords:
 
     def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         slots = self._slots.setdefault(os.getpid(), threading.Semaphore(self._at_a_time))
-        with slots:
+        # No fork meanwhile: OpenSSL counts the threads that help it, and in a child without them never hashes again.
+        with slots, turns.taken():
             return offloaded(function, *args, **kwargs)
 
     def _run_lanes(self, lanes: int, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -7,7 +7,11 @@ Three rules hold everywhere:
   upgrade its lock (SQLite fails such an upgrade at once, whatever the time-out);
 * a connection serves one thread at a time and never leaves the process that opened it;
 * nothing inside :meth:`Store.read` or :meth:`Store.write` waits for anything but SQLite. Under gevent another greenlet
-  of the process would otherwise wait for a lock that its own process holds.
+  of the process would otherwise wait for a lock that its own process holds, and so would a fork.
+
+A fork takes place while no other thread is inside SQLite and no connection to a file is open. A child would inherit
+SQLite's own locks, held by threads that it does not have, and what SQLite remembers of the locks that the process has
+on an open file, which a child does not have: the log that it writes to would be removed under it.
 
 An acknowledged write survives the death of the process (``kill -9``): WAL hands every commit to the operating system
 before it returns. ``synchronous=NORMAL`` leaves the last commits before a *power failure* to the file system, without
@@ -23,10 +27,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 
 from ..errors import ConfigError, CoreUnavailable, SuperTokensError
-from ..forks import renew_after_fork
+from ..forks import part_before_fork, renew_after_fork, turns
 from .schema import APPLICATION_ID, MIGRATIONS
 
 Migrations = Sequence[Sequence[str]]
@@ -35,8 +39,8 @@ Migrations = Sequence[Sequence[str]]
 BUSY_TIMEOUT = 60.0
 """Seconds to wait for another process that writes."""
 
-_ABANDONED: list[sqlite3.Connection] = []
-"""Connections that came through a fork: kept, because closing them here would disturb the parent's locks."""
+_ABANDONED: list[deque[sqlite3.Connection]] = []
+"""Connections that came through a fork after all: kept, because closing them here would disturb the parent's locks."""
 
 
 class Store:
@@ -57,13 +61,15 @@ class Store:
         self._idle: deque[sqlite3.Connection] = deque()
         self._writing = threading.RLock()
         self._unusable: SuperTokensError | None = None
-        if self.path is None:
-            db = self._connect("file::memory:")
-            migrate(db, migrations)
-            self._idle.append(db)
-        else:
-            self._prepare(self.path)
+        with turns.taken():
+            if self.path is None:
+                db = self._connect("file::memory:")
+                migrate(db, migrations)
+                self._idle.append(db)
+            else:
+                self._prepare(self.path)
         renew_after_fork(self)
+        part_before_fork(self)
 
     @property
     def name(self) -> str:
@@ -75,13 +81,17 @@ class Store:
         self._unusable = self._unusable or CoreUnavailable(
             "this embedded core was closed: make a new SuperTokens instance"
         )
-        with self._writing if self.path is None else nullcontext():
-            while self._idle:
-                self._idle.popleft().close()
+        with self._writing if self.path is None else nullcontext(), turns.taken():
+            self._close_idle()
+
+    def before_fork(self) -> None:
+        """Close the connections to a file, which this process and its child open again when they need some."""
+        if self.path is not None:
+            self._close_idle()
 
     def after_fork(self) -> None:
         """Take new connections and a new lock in a child process, which shares neither with its parent."""
-        _ABANDONED.extend(self._idle)
+        _ABANDONED.append(self._idle)
         self._idle = deque()
         self._writing = threading.RLock()
         if self.path is None:
@@ -97,7 +107,7 @@ class Store:
             with self._lent() as db:
                 yield db
         else:
-            with self._writing:
+            with self._writing, turns.taken():
                 self._check_usable()
                 yield self._idle[0]
 
@@ -133,18 +143,24 @@ class Store:
     @contextmanager
     def _lent(self) -> Iterator[sqlite3.Connection]:
         self._check_usable()
-        try:
-            db = self._idle.pop()
-        except IndexError:
-            assert self.path is not None, "a database in memory has one connection, used under the lock"
-            db = self._connect(_uri(self.path, "rw"))
-        try:
-            yield db
-        finally:
-            if self._unusable is not None:
-                db.close()
-            else:
-                self._idle.append(db)
+        with turns.taken():
+            idle = self._idle
+            try:
+                db = idle.pop()
+            except IndexError:
+                assert self.path is not None, "a database in memory has one connection, used under the lock"
+                db = self._connect(_uri(self.path, "rw"))
+            try:
+                yield db
+            finally:
+                idle.append(db)
+                if self._unusable is not None:
+                    self._close_idle()
+
+    def _close_idle(self) -> None:
+        with suppress(IndexError):  # other threads take connections out and put them back meanwhile
+            while True:
+                self._idle.popleft().close()
 
     def _check_usable(self) -> None:
         if self._unusable is not None:

@@ -88,9 +88,7 @@ def main(core: str) -> None:
         raise SystemExit(f"born at construction: {born}")
     in_children(use, "fresh")
     in_children(use, "warm")
-    if core.startswith("http"):
-        # SQLite itself does not allow a fork while another thread is inside it.
-        while_threads_work()
+    while_threads_work()
     st.close()
     print("fine")
 

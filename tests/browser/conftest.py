@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 from sdks.installs import missing, once_is_enough
 from sdks.processes import last_words
 
 from browser.sites import CHEAP_HASHES, Site, built_page, site
-from browser.visitor import Visitor, visiting
+from browser.visitor import LIMIT, Visitor, visiting
 
 HERE = Path(__file__).parent
+
+#: Milliseconds in which Chromium has to start.
+START_LIMIT = 120_000
 
 #: Chromium looks up nothing and talks to nobody but the servers of the tests.
 CHROMIUM_FLAGS = [
@@ -55,6 +58,7 @@ def executable() -> str:
 
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
+    expect.set_options(timeout=LIMIT)
     with sync_playwright() as started:
         yield started
 
@@ -62,7 +66,8 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="session")
 def chromium(playwright: Playwright, executable: str) -> Iterator[Browser]:
     """One Chromium for all tests."""
-    with playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS) as browser:
+    launched = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS, timeout=START_LIMIT)
+    with launched as browser:
         yield browser
 
 
@@ -109,7 +114,11 @@ def everyday_visitor(playwright: Playwright, executable: str, tmp_path: Path) ->
     preferences.parent.mkdir(parents=True)
     preferences.write_text(json.dumps({"profile": {"block_third_party_cookies": False, "cookie_controls_mode": 0}}))
     profile = playwright.chromium.launch_persistent_context(
-        tmp_path / "profile", executable_path=executable, args=CHROMIUM_FLAGS, ignore_https_errors=True
+        tmp_path / "profile",
+        executable_path=executable,
+        args=CHROMIUM_FLAGS,
+        ignore_https_errors=True,
+        timeout=START_LIMIT,
     )
     with profile as context, visiting(context) as person:
         yield person

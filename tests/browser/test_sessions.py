@@ -151,7 +151,7 @@ def test_sign_out_everywhere_ends_the_session_on_the_other_device(
 
 
 def test_two_tabs_that_refresh_at_once_keep_the_session(visitor: Visitor, sites: Sites, mode: str) -> None:
-    address = sites("two origins", token_seconds=2).address(mode)
+    address = sites("two origins", token_seconds=3).address(mode)
     first, second = visitor.open(address), visitor.open(address)
     first.sign_up(visitor.email)
     handle = first.known_payload()["sessionHandle"]

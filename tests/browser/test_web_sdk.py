@@ -39,13 +39,13 @@ def tab(visitor: Visitor, sites: Sites, mode: str, origins: str) -> Tab:
 
 @pytest.fixture
 def expired(chromium: Browser, sites: Sites) -> Iterator[dict[str, tuple[Visitor, Tab]]]:
-    """Visitors by mode and arrangement, all signed in, whose access tokens of two seconds ran out: one wait for all."""
+    """Visitors by mode and arrangement, all signed in, whose access tokens of three seconds ran out."""
     with ExitStack() as stack:
         signed_up = {}
         for origins in ORIGINS:
             for mode in MODES:
                 visitor = stack.enter_context(visiting(stack.enter_context(chromium.new_context())))
-                tab = visitor.open(sites(origins, token_seconds=2).address(mode))
+                tab = visitor.open(sites(origins, token_seconds=3).address(mode))
                 assert tab.sign_up(visitor.email)["status"] == "OK"
                 signed_up[f"{mode}, {origins}"] = (visitor, tab)
         for visitor, tab in signed_up.values():

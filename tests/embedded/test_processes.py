@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import pytest
 from contract.client import Caller, email, fresh
 from contract.test_emailpassword import sign_up
 from contract.test_sessions import create, refresh
@@ -55,6 +56,27 @@ def test_memory_is_not_shared_by_a_fork() -> None:
     assert "in memory cannot be shared by processes" in child
     assert "sqlite:///auth.db" in child
     assert parent == "parent ['before', 'parent']"
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        pytest.param("busy", id="while threads write and read"),
+        pytest.param("hashing", id="while threads hash passwords"),
+        pytest.param("closing_parent", id="and the parent closes the file before the child is done"),
+        pytest.param("waiting", id="that waits for a thread, which may take a second connection"),
+        pytest.param("inside", id="of several threads at once, each with a connection"),
+    ],
+)
+def test_a_fork(scene: str, tmp_path: pathlib.Path) -> None:
+    """
+    Takes place while no other thread is inside SQLite or hashes a password, and no file is open.
+
+    Otherwise the child may inherit a lock that nobody gives back, and hang; what OpenSSL knows of threads that help it,
+    and never hash a password again; or what SQLite knows of the parent's locks on the file, which the child does not
+    have, and lose what it writes.
+    """
+    assert run("busy_fork_program.py", scene, tmp_path) == "fine\n"
 
 
 def test_hashing_does_not_stop_other_greenlets(tmp_path: pathlib.Path) -> None:

@@ -121,27 +121,31 @@ def test_stopping_lets_a_request_finish(core: EmbeddedCore) -> None:
     entered, leave = threading.Event(), threading.Event()
     inner = core_app(core)
 
+    class Stopping(CoreServer):
+        def shutdown(self) -> None:
+            leave.set()  # not before the stop has begun
+            super().shutdown()
+
     def slow(environ: Any, start_response: Any) -> Any:
         if environ["PATH_INFO"] == "/hello":
             entered.set()
-            assert leave.wait(10)
+            assert leave.wait(30)
         return inner(environ, start_response)
 
-    serving = running(CoreServer(slow, host="127.0.0.1", port=0))
+    serving = running(Stopping(slow, host="127.0.0.1", port=0))
     server = next(serving)
     idle = connect(server)
     idle.request("GET", "/apiversion")
     idle.getresponse().read()
     busy = connect(server)
     busy.request("GET", "/hello")
-    assert entered.wait(10)
+    assert entered.wait(30)
     stopping = threading.Thread(target=server.stop)
     stopping.start()
-    leave.set()
     response = busy.getresponse()
     assert (response.status, response.read()) == (200, b"Hello\n")
     assert response.getheader("connection") == "close"
-    stopping.join(10)
+    stopping.join(30)
     assert not stopping.is_alive()
     assert idle.sock.recv(1) == b""
     with pytest.raises(ConnectionError):

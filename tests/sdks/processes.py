@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 #: The root of the repository, where started programs find the package, installed or not.
@@ -20,11 +22,21 @@ START_LIMIT = 60.0
 open_logs: list[Path] = []
 
 
+#: Until the tests end, these keep the ports that were chosen from being chosen again, by whomever.
+_keepers = ExitStack()
+atexit.register(_keepers.close)
+
+
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nothing listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """A TCP port of 127.0.0.1 that nothing listens on, for a program that is started by the tests."""
+    with ExitStack() as stack:
+        keeper = stack.enter_context(socket.socket())
+        # With this option on both sides, Linux lets a program listen where this socket only holds the place.
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.bind(("127.0.0.1", 0))
+        port: int = keeper.getsockname()[1]
+        if sys.platform == "linux":
+            _keepers.enter_context(stack.pop_all())
         return port
 
 

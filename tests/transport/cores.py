@@ -14,8 +14,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds after which a test that waits for something to happen gives up."""
+
+SHORT = 1.0
+"""
+Seconds that a test waits for what never comes, where a core has to answer within the same limit: long enough for one on
+a machine that has much else to do.
+"""
 
 
 @attrs.frozen
@@ -74,11 +80,13 @@ class Core:
         self.sent_bytes = 0
         self.stopping = threading.Event()
         self.ended = threading.Semaphore(0)
+        self._came = threading.Condition()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self.listener.getsockname()[1]
         self._open: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
+        self._threads: list[threading.Thread] = []
+        self._acceptor = threading.Thread(target=self._accept)
+        self._acceptor.start()
 
     @property
     def url(self) -> str:
@@ -88,13 +96,21 @@ class Core:
     def paths(self) -> list[str]:
         return [f"{seen.method} {seen.path}" for seen in self.seen]
 
+    def wait_for_requests(self, count: int) -> None:
+        """Wait until so many have come: a client that gave up knows of no answer, but the request is on its way."""
+        with self._came:
+            assert self._came.wait_for(lambda: len(self.seen) >= count, PATIENCE)
+
     def stop(self) -> None:
         """Stop answering and free the port."""
         self.stopping.set()
-        for end in (self.listener, *self._open):
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self._acceptor.join(PATIENCE)  # from here on there are no new ones
+        for end in self._open:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
-        for thread in list(self._threads):
+        for thread in self._threads:
             thread.join(PATIENCE)
         self.listener.close()
 
@@ -126,7 +142,9 @@ class Core:
                 reader = stream.makefile("rb")
                 with reader:
                     while (seen := _read_request(reader, number)) is not None:
-                        self.seen.append(seen)
+                        with self._came:
+                            self.seen.append(seen)
+                            self._came.notify_all()
                         reply = self.behave(seen)
                         if not self._answer(stream, reply):
                             break

@@ -62,6 +62,6 @@ def finish(children: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    transport = HTTPTransport(sys.argv[2], read_timeout=10)
+    transport = HTTPTransport(sys.argv[2], read_timeout=60)
     {"warm": warm, "negotiating": negotiating}[sys.argv[1]](Querier(transport=transport, api_domain="http://localhost"))
     transport.close()

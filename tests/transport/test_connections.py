@@ -16,7 +16,7 @@ from st_wsgi.connections import tls_context
 from st_wsgi.errors import CoreUnavailable
 from st_wsgi.transport import CoreRequest, HTTPTransport, Method
 from transport.conftest import Certificate
-from transport.cores import PATIENCE, Answer, Seen, core
+from transport.cores import PATIENCE, SHORT, Answer, Seen, core
 
 
 def call(transport: HTTPTransport, method: Method = "GET", path: str = "/thing") -> Any:
@@ -152,7 +152,7 @@ def test_an_answer_that_asks_for_it_ends_the_connection() -> None:
 def test_after_a_broken_answer_the_rest_of_it_is_not_taken_for_the_next() -> None:
     replies = [Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{"), Answer({"a": 1})]
     with core(lambda _: replies.pop(0)) as host:
-        transport = HTTPTransport(host.url, read_timeout=0.05)
+        transport = HTTPTransport(host.url, read_timeout=SHORT)
         with pytest.raises(CoreUnavailable):
             call(transport)
         assert call(transport) == {"a": 1}
