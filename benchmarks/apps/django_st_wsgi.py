@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 import st_wsgi
 from benchmarks.apps import API, CORE
-from benchmarks.apps.django_site import nobody, site
+from benchmarks.apps.django_site import site
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.session import Session
@@ -23,5 +23,5 @@ st = st_wsgi.init(
     core=CORE,
     recipes=[EmailPassword(), Session()],
 )
-bare = site(nobody)
-app = st.wrap(site(me))
+bare = site(me)
+app = st.wrap(bare)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from flask import request
-
 import st_wsgi
 from benchmarks.apps import API, CORE
-from benchmarks.apps.flask_site import nobody, site
+from benchmarks.apps.flask_site import site
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.session import Session
 
 
 def me() -> dict[str, str]:
-    return {"userId": session.get_session(request).get_user_id()}
+    return {"userId": session.get_session().get_user_id()}
 
 
 st = st_wsgi.init(
@@ -21,6 +19,6 @@ st = st_wsgi.init(
     core=CORE,
     recipes=[EmailPassword(), Session()],
 )
-bare = site(nobody)
 app = site(me)
+bare = app.wsgi_app
 app.wsgi_app = st.wrap(app.wsgi_app)  # type: ignore[method-assign, assignment]  # Flask's own way to put something in front
