@@ -11,10 +11,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
 from st_verify import base64url, strict_json
-from st_verify.cache import TokenCache, Verified, digest_of
+from st_verify.cache import TokenCache, Verified
 from st_verify.clock import Clock
 from st_verify.errors import NoSession, TryRefresh
 from st_verify.jwk import KeySet
@@ -98,7 +99,7 @@ class Engine(Generic[T]):
         digest = None
         if self._cache is not None:
             # Only texts that passed the gate are in the cache, so a hit need not pass it again.
-            digest = digest_of(data)
+            digest = sha256(data).digest()
             cached = self._cache.get(digest, now=self._wall() - self._leeway, monotonic=self._monotonic())
             if cached is not None:
                 return cached

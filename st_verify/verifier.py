@@ -6,7 +6,7 @@ Whether a request's cookies and anti-CSRF headers are right is not asked here: s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from st_verify.clock import Clock
@@ -43,6 +43,10 @@ class SessionVerifier:
     :raises ConfigError: something is missing, contradictory or out of range.
     """
 
+    #: Everything but the tenant, for callers that have a check to make in between (the anti-CSRF token): from a token
+    #: to what is in it. Raises as `verify` does.
+    authenticate: Callable[[str | GatedToken], AccessToken]
+
     def __init__(
         self,
         *,
@@ -75,6 +79,7 @@ class SessionVerifier:
             cache_size=count("cache_size", cache_size, low=0),
             clock=clock or Clock(),
         )
+        self.authenticate = self._engine.verify
 
     def gate(self, text: str) -> GatedToken | None:
         """
@@ -103,14 +108,6 @@ class SessionVerifier:
         verified = self._engine.verify(token)
         self.check_tenant(verified)
         return verified
-
-    def authenticate(self, token: str | GatedToken) -> AccessToken:
-        """
-        Everything but the tenant, for callers that have a check to make in between (the anti-CSRF token).
-
-        :raises NoSession, TryRefresh, KeysUnavailable, TypeError: as `verify`.
-        """
-        return self._engine.verify(token)
 
     def check_tenant(self, token: AccessToken) -> None:
         """

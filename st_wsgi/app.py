@@ -118,8 +118,7 @@ class SuperTokens:
 
         The result is a plain function, since some test clients take a callable object for something else.
         """
-        # The method, and not the object that has it: Python calls that faster, and this runs for every request.
-        return guarded(Middleware(app, self).__call__, self)
+        return guarded(app, self, routes=Middleware(app, self))
 
     def handle(self, context: RequestContext) -> Response | None:
         """Return the response to a request of ours, or None for the app's."""

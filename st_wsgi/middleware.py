@@ -53,15 +53,22 @@ class ErrorHandler:
         return self._guarded(environ, start_response)
 
 
-def guarded(app: WSGIApplication, supertokens: Instance) -> WSGIApplication:
-    """Return :class:`ErrorHandler` as a plain function: each call on the way costs every request of the app."""
+def guarded(app: WSGIApplication, supertokens: Instance, *, routes: Middleware | None = None) -> WSGIApplication:
+    """
+    Return :class:`ErrorHandler` as a plain function.
+
+    :param routes: what takes the requests below its prefix in the place of *app*. It could be *app* as well, but every
+        call on the way is one more for all requests of the app.
+    """
     services, rules = supertokens.services, supertokens.cors
+    below, prefix = (app, "") if routes is None else (routes, routes.prefix)
 
     def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         seam = environ[CONTEXT_KEY] = _Seam(services, environ, start_response, rules)
         token = current.enter(seam)
         try:
-            body = app(environ, seam.start)
+            next_app = below if environ.get("PATH_INFO", "").startswith(prefix) else app
+            body = next_app(environ, seam.start)
             return body if seam.started else seam.go_on(body)
         except Answerable as error:
             if seam.started:
@@ -79,17 +86,17 @@ class Middleware:
 
     :param app: any WSGI app.
     :param supertokens: the instance whose routes are served.
+    :ivar prefix: of the paths that it looks at; empty if it answers preflights too.
     """
 
     def __init__(self, app: WSGIApplication, supertokens: Instance) -> None:
         self._app = app
         self._supertokens = supertokens
-        self._prefix = supertokens.router.prefix
-        self._preflights = supertokens.cors is not None
+        self.prefix = supertokens.router.prefix if supertokens.cors is None else ""
         self._alone = guarded(self, supertokens)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if not environ.get("PATH_INFO", "").startswith(self._prefix) and not self._preflights:
+        if not environ.get("PATH_INFO", "").startswith(self.prefix):
             return self._app(environ, start_response)
         context = environ.get(CONTEXT_KEY)
         if context is None or context.services is not self._supertokens.services:
@@ -125,7 +132,10 @@ class _Seam(RequestContext):
                 return self._start_response(status, self._changed(headers), exc_info)
             finally:
                 exc_info = None  # PEP 3333: a traceback kept here would be a reference cycle
-        return self._start_response(status, self._changed(headers))
+        if self._changes is not None or self._cors is not None:
+            headers = self._changed(headers)
+        self.started = True
+        return self._start_response(status, headers)
 
     def go_on(self, body: Iterable[bytes]) -> Iterable[bytes]:
         """

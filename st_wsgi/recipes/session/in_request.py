@@ -224,7 +224,7 @@ def _access_token(
     cookies: list[str] = []
     sent = environ.get("HTTP_COOKIE")
     if sent is not None:
-        if cookie_values(sent, LEGACY_COOKIE):
+        if LEGACY_COOKIE in sent and cookie_values(sent, LEGACY_COOKIE):
             raise TryRefreshToken("the request carries a session of a very old SDK")
         cookies = cookie_values(sent, ACCESS_COOKIE)
     authorization = environ.get("HTTP_AUTHORIZATION")
