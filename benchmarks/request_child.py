@@ -6,7 +6,8 @@ The child of :mod:`~benchmarks.request_cost`: one app in one process, called in 
     python -m benchmarks.request_child benchmarks.apps.flask_st_wsgi
 
 It signs a user up, says so, and then answers ``{"case": "header", "count": 100}`` with the CPU time in microseconds
-that a request took, without and with sessions, the two taking turns.
+of a request in the bare app, and what the same takes more with sessions. The two take turns, and the answer is the median of the turns'
+differences: one turn in a few has a collection of garbage in it, or an interrupt, whoever caused it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import importlib
 import io
 import json
+import statistics
 import sys
 import time
 import uuid
@@ -38,13 +40,14 @@ def main(module: str) -> None:
         question = json.loads(line)
         bare_path, path, headers = cases[question["case"]]
         sites = ((site.bare, _environ(bare_path, headers)), (site.app, _environ(path, headers)))
-        spent = [0.0, 0.0]
-        turns = question["count"] // TURN
-        for turn in range(turns):
+        bare, added = [], []
+        for turn in range(question["count"] // TURN):
+            spent = [0.0, 0.0]
             for which in (0, 1) if turn % 2 else (1, 0):  # whoever is second finds the memory as the first left it
-                spent[which] += _seconds(*sites[which])
-        bare, full = (seconds / turns / TURN * 1e6 for seconds in spent)
-        print(json.dumps({"bare": bare, "full": full}), flush=True)
+                spent[which] = _seconds(*sites[which])
+            bare.append(spent[0] / TURN * 1e6)
+            added.append((spent[1] - spent[0]) / TURN * 1e6)
+        print(json.dumps({"bare": statistics.median(bare), "added": statistics.median(added)}), flush=True)
 
 
 def _cases(token: str) -> dict[str, tuple[str, str, dict[str, str]]]:

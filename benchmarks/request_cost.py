@@ -49,8 +49,7 @@ def measure(quick: bool) -> list[Row]:
 
 def _added(process: Child, app: str, case: str) -> float:
     _, _, kind = app.partition("_")
-    answer = process.ask({"case": case, "count": COUNTS[kind]})
-    return float(answer["full"] - answer["bare"])
+    return float(process.ask({"case": case, "count": COUNTS[kind]})["added"])
 
 
 def _rows(framework: str, case: str, added: dict[tuple[str, str], list[float]]) -> Sequence[Row]:

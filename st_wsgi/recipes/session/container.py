@@ -253,7 +253,7 @@ class SessionContainer:
 
         :param request: any framework's request that came through the middleware, or its environ or context.
         """
-        context = current.context_of(request)
+        context = request if isinstance(request, RequestContext) else current.context_of(request)
         self._attached = context, transfer_method
         if self._issued is None:
             return
