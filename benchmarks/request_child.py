@@ -6,8 +6,9 @@ The child of :mod:`~benchmarks.request_cost`: one app in one process, called in 
     python -m benchmarks.request_child benchmarks.apps.flask_st_wsgi
 
 It signs a user up, says so, and then answers ``{"case": "header", "count": 100}`` with the CPU time in microseconds
-of a request in the bare app, and what the same takes more with sessions. The two take turns, and the answer is the median of the turns'
-differences: one turn in a few has a collection of garbage in it, or an interrupt, whoever caused it.
+of a request in the bare app, and what the same takes more with sessions. The two take turns, and the answer is the
+median of the turns' differences: one turn in a few has a collection of garbage in it, or an interrupt, whoever caused
+it.
 """
 
 from __future__ import annotations
