@@ -8,8 +8,8 @@ that verified it. The token's text is not kept.
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
+from hashlib import sha256
 from typing import Generic, Protocol, TypeVar
 
 from st_verify.jwk import SigningKey
@@ -39,10 +39,10 @@ class TokenCache(Generic[T]):
 
     def __init__(self, size: int) -> None:
         self._size = size
-        # Token, the key that verified it, where that key came from, and until when (monotonic) this counts.
-        self._entries: OrderedDict[bytes, tuple[T, SigningKey, KeySource, float]] = OrderedDict()
+        # Token, its expiry, the key that verified it, where that key came from, and until when (monotonic) this counts.
+        self._entries: OrderedDict[bytes, tuple[T, int, SigningKey, KeySource, float]] = OrderedDict()
 
-    def get(self, digest: bytes, *, now: float, monotonic: float) -> T | None:
+    def get(self, digest: bytes, now: float, monotonic: float) -> T | None:
         """
         :param now: wall time minus leeway, in seconds.
         :raises KeysUnavailable: the key source has no usable keys any more.
@@ -50,8 +50,8 @@ class TokenCache(Generic[T]):
         entry = self._entries.get(digest)
         if entry is None:
             return None
-        token, key, keys, until = entry
-        if monotonic >= until or token.expires_at <= now or keys.snapshot().get(key.kid) is not key:
+        token, expires, key, keys, until = entry
+        if monotonic >= until or expires <= now or keys.snapshot().keys.get(key.kid) is not key:
             self._entries.pop(digest, None)
             return None
         try:  # noqa: SIM105  a context manager would cost a fifth of the whole look-up
@@ -60,9 +60,9 @@ class TokenCache(Generic[T]):
             pass  # another thread removed it meanwhile
         return token
 
-    def put(self, digest: bytes, token: T, key: SigningKey, keys: KeySource, *, monotonic: float) -> None:
-        """Remember a token that was just verified with `key` of `keys`."""
-        self._entries[digest] = (token, key, keys, monotonic + _SECONDS)
+    def put(self, digest: bytes, token: T, key: SigningKey, keys: KeySource, monotonic: float) -> None:
+        """Remember a token that was verified with `key` of `keys` at `monotonic`."""
+        self._entries[digest] = (token, token.expires_at, key, keys, monotonic + _SECONDS)
         if len(self._entries) > self._size:
             try:  # noqa: SIM105  as above
                 self._entries.popitem(last=False)
@@ -75,4 +75,4 @@ class TokenCache(Generic[T]):
 
 def digest_of(token: bytes) -> bytes:
     """The cache key of a token."""
-    return hashlib.sha256(token).digest()
+    return sha256(token).digest()
