@@ -40,10 +40,10 @@ class TokenCache(Generic[T]):
 
     def __init__(self, size: int) -> None:
         self._size = size
-        # Token, when it expires, the key that verified it, where that came from, until when (monotonic) this counts.
+        # Token, its expiry, the key that verified it, where that key came from, and until when (monotonic) this counts.
         self._entries: OrderedDict[bytes, tuple[T, int, SigningKey, KeySource, float]] = OrderedDict()
 
-    def get(self, digest: bytes, *, now: float, monotonic: float) -> T | None:
+    def get(self, digest: bytes, now: float, monotonic: float) -> T | None:
         """
         :param now: wall time minus leeway, in seconds.
         :raises KeysUnavailable: the key source has no usable keys any more.
@@ -51,8 +51,8 @@ class TokenCache(Generic[T]):
         entry = self._entries.get(digest)
         if entry is None:
             return None
-        token, expires_at, key, keys, until = entry
-        if monotonic >= until or expires_at <= now or keys.snapshot().keys.get(key.kid) is not key:
+        token, expires, key, keys, until = entry
+        if monotonic >= until or expires <= now or keys.snapshot().keys.get(key.kid) is not key:
             self._entries.pop(digest, None)
             return None
         try:  # noqa: SIM105  a context manager would cost a fifth of the whole look-up
@@ -61,8 +61,8 @@ class TokenCache(Generic[T]):
             pass  # another thread removed it meanwhile
         return token
 
-    def put(self, digest: bytes, token: T, key: SigningKey, keys: KeySource, *, monotonic: float) -> None:
-        """Remember a token that was just verified with `key` of `keys`."""
+    def put(self, digest: bytes, token: T, key: SigningKey, keys: KeySource, monotonic: float) -> None:
+        """Remember a token that was verified with `key` of `keys` at `monotonic`."""
         self._entries[digest] = (token, token.expires_at, key, keys, monotonic + _SECONDS)
         if len(self._entries) > self._size:
             try:  # noqa: SIM105  as above

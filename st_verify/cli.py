@@ -73,7 +73,7 @@ def _examine(verifier: SessionVerifier, keys: KeySource, text: str, legacy_kids:
     report: dict[str, Any] = {}
     gate = Gate(versions=("3", "4", "5"), legacy_kids=legacy_kids)
     try:
-        gated = gate.read(gate.candidate(text))
+        gated = gate.gated(text)
     except Refused as refused:
         report["kind"] = _other_kind(text, legacy_kids)
         return report | _refusal(refused)
@@ -106,7 +106,7 @@ def _refusal(refused: Refused) -> dict[str, Any]:
 def _other_kind(text: str, legacy_kids: list[str]) -> str:
     gate = Gate(versions=None, legacy_kids=legacy_kids)
     try:
-        gated = gate.read(gate.candidate(text))
+        gated = gate.gated(text)
     except Refused:
         return "no access token"
     kind = _payload(gated).get("stt")
@@ -124,7 +124,7 @@ def _known_kids(keys: KeySource) -> list[str]:
 
 def _payload(gated: GatedToken) -> dict[str, Any]:
     try:
-        payload = strict_json.loads(base64url.decode(gated.payload_text))
+        payload = strict_json.loads(base64url.decode(gated.parts[3]))
     except strict_json.NotStrictJSON:
         return {}
     return payload if isinstance(payload, dict) else {}

@@ -18,9 +18,9 @@ from st_verify import base64url, strict_json
 from st_verify.cache import TokenCache, Verified
 from st_verify.clock import Clock
 from st_verify.errors import NoSession, TryRefresh
-from st_verify.jwk import KeySet
+from st_verify.jwk import KeySet, SigningKey
 from st_verify.keys import KeySource
-from st_verify.token import Gate, GatedToken
+from st_verify.token import Gate, GatedToken, Parts, TokenHeader
 
 _logger = logging.getLogger("st_verify")
 
@@ -42,8 +42,8 @@ class Source:
 
 
 #: Turns a parsed payload into a value, or raises `NoSession` or `TryRefresh`:
-#: (gated token, payload as signed, payload, allowed issuers, wall time in seconds).
-Judge = Callable[[GatedToken, bytes, dict[str, Any], "frozenset[str] | None", float], T]
+#: (header, payload as signed, payload, allowed issuers, wall time in seconds).
+Judge = Callable[[TokenHeader, bytes, dict[str, Any], "frozenset[str] | None", float], T]
 
 
 class Engine(Generic[T]):
@@ -84,72 +84,80 @@ class Engine(Generic[T]):
         :raises TryRefresh: a session token of version 1 or 2.
         :raises TypeError: no str.
         """
-        return self._gate.read(self._gate.candidate(text))
+        return self._gate.gated(text)
 
-    def verify(self, token: str | GatedToken) -> T:
+    def verify(self, token: str | GatedToken) -> T | None:
         """
         The whole check. Waits for the network only if there is no usable key set.
 
+        :returns: None for a text that cannot be a token at all. The caller refuses it: strangers decide how often that
+            happens, and every function that an exception has to leave costs as much as looking at the text.
         :raises NoSession, TryRefresh, KeysUnavailable: see errors.py.
         :raises TypeError: neither str nor GatedToken.
         """
-        data = token.data if isinstance(token, GatedToken) else self._gate.candidate(token)
+        gate, cache = self._gate, self._cache
+        data = token.data if isinstance(token, GatedToken) else gate.candidate(token)
         if data is None:
-            raise NoSession("token_form")
-        digest = None
-        if self._cache is not None:
+            return None
+        if cache is not None:
             # Only texts that passed the gate are in the cache, so a hit need not pass it again.
-            digest = sha256(data).digest()
-            cached = self._cache.get(digest, now=self._wall() - self._leeway, monotonic=self._monotonic())
+            digest, began = sha256(data).digest(), self._monotonic()
+            cached = cache.get(digest, self._wall() - self._leeway, began)
             if cached is not None:
                 return cached
         if not isinstance(token, GatedToken):
-            token = self._gate.read(data)
-        elif token.gate is not self._gate:
-            token = self.gate(token.text)
-        return self._verify(token, digest)
+            parts = gate.parts(data)
+        elif token.gate is gate:
+            parts = token.parts
+        else:
+            parts = gate.gated(token.text).parts
+        verified, key, keys = self._verify(parts)
+        if cache is not None:
+            cache.put(digest, verified, key, keys, began)
+        return verified
 
-    def _verify(self, gated: GatedToken, digest: bytes | None) -> T:
-        kid = gated.header.kid
+    def _verify(self, parts: Parts) -> tuple[T, SigningKey, KeySource]:
+        header, new_header_text, signing_input, payload_text, signature_text = parts
+        kid = header.kid
         if self._dynamic_kid is not None and kid.startswith("d-") is not self._dynamic_kid:
             raise TryRefresh("kid_type")
         parsed: _Parsed | None = None
         source = self._only_source
         if source is None:
             # Keys are looked up only inside the set of the issuer that the token names.
-            parsed = _parse(gated)
+            parsed = _parse(payload_text)
             source = self._source_of(parsed[1])
-        key_set = source.keys.snapshot()
+        keys = source.keys
+        key_set = keys.snapshot()
         key = key_set.keys.get(kid)
         if key is None:
-            self._refuse_pointless_search(gated, key_set)
-            parsed = parsed or _parse(gated)
-            self._judged(gated, parsed, source)
-            key = source.keys.search(kid).get(kid)
+            self._refuse_pointless_search(parts, key_set)
+            parsed = parsed or _parse(payload_text)
+            self._judged(header, parsed, source)
+            key = keys.search(kid).get(kid)
         if key is None:
             raise TryRefresh("unknown_kid")
-        if len(gated.signature_text) != key.signature_length:
+        if len(signature_text) != key.signature_length:
             raise NoSession("signature_length")
-        if not key.verifies(gated.signing_input, base64url.decode(gated.signature_text)):
+        if not key.verifies(signing_input, base64url.decode(signature_text)):
             raise TryRefresh("bad_signature")
-        token = self._judged(gated, parsed or _parse(gated), source)
-        if gated.new_header is not None:
-            self._gate.remember(gated.new_header, gated.header)
-        if digest is not None and self._cache is not None:
-            self._cache.put(digest, token, key, source.keys, monotonic=self._monotonic())
-        return token
+        verified = self._judged(header, parsed or _parse(payload_text), source)
+        if new_header_text is not None:
+            self._gate.remember(new_header_text, header)
+        return verified, key, keys
 
-    def _refuse_pointless_search(self, gated: GatedToken, key_set: KeySet) -> None:
+    def _refuse_pointless_search(self, parts: Parts, key_set: KeySet) -> None:
         """An unknown kid is worth a fetch only if its form and the signature's length could be those of a new key."""
-        if len(gated.signature_text) not in _USUAL_SIGNATURES | key_set.signature_lengths:
+        header, *_, signature_text = parts
+        if len(signature_text) not in _USUAL_SIGNATURES | key_set.signature_lengths:
             raise NoSession("signature_length")
-        if not key_set.may_be_newer(gated.header.kid, self._wall()):
+        if not key_set.may_be_newer(header.kid, self._wall()):
             raise TryRefresh("unknown_kid")
 
-    def _judged(self, gated: GatedToken, parsed: _Parsed, source: Source) -> T:
+    def _judged(self, header: TokenHeader, parsed: _Parsed, source: Source) -> T:
         payload_json, payload = parsed
         try:
-            return self._judge(gated, payload_json, payload, source.issuers, self._wall())
+            return self._judge(header, payload_json, payload, source.issuers, self._wall())
         except NoSession as refusal:
             if refusal.reason == "issuer":
                 self._complain_about_issuer(payload)
@@ -173,8 +181,8 @@ class Engine(Generic[T]):
         _logger.error("token of another issuer: expected one of %s, got %s", expected, ascii(payload.get("iss"))[:200])
 
 
-def _parse(gated: GatedToken) -> _Parsed:
-    payload_json = base64url.decode(gated.payload_text)
+def _parse(payload_text: bytes) -> _Parsed:
+    payload_json = base64url.decode(payload_text)
     try:
         payload = strict_json.loads(payload_json)
     except strict_json.NotStrictJSON:

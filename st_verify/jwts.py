@@ -18,7 +18,7 @@ from st_verify.errors import ConfigError, NoSession
 from st_verify.keys import KeySource
 from st_verify.rules import MAX_LIFETIME, ClaimRules
 from st_verify.settings import ANY, AnyType, AnyValue, count
-from st_verify.token import MAX_TOKEN, SECRET_CLAIMS, Gate, GatedToken, Pickleless
+from st_verify.token import MAX_TOKEN, SECRET_CLAIMS, Gate, Pickleless, TokenHeader
 from st_verify.verifier import CACHE_SIZE, sources_of
 
 
@@ -84,11 +84,14 @@ class JwtVerifier:
         :raises KeysUnavailable: there are no keys to decide with (503).
         :raises TypeError: it is no str.
         """
-        return self._engine.verify(token)
+        verified = self._engine.verify(token)
+        if verified is None:
+            raise NoSession("token_form")
+        return verified
 
     def _judge(
         self,
-        gated: GatedToken,
+        header: TokenHeader,
         payload_json: bytes,
         payload: dict[str, Any],
         issuers: frozenset[str] | None,
@@ -102,4 +105,4 @@ class JwtVerifier:
             if type(given) is not type(expected) or given != expected:
                 raise NoSession("required_claim")
         issuer, issued, expires = self._rules.registered(payload, issuers, now)
-        return VerifiedJwt(issued, expires, issuer, gated.header.kid, payload_json)
+        return VerifiedJwt(issued, expires, issuer, header.kid, payload_json)

@@ -18,7 +18,7 @@ from st_verify.errors import ConfigError, Forbidden, NoSession
 from st_verify.keys import KeySource
 from st_verify.rules import MAX_LIFETIME, ClaimRules, text, text_or_null
 from st_verify.settings import AnyType, count, text_set
-from st_verify.token import MAX_TOKEN, Gate, GatedToken, Pickleless
+from st_verify.token import MAX_TOKEN, Gate, Pickleless, TokenHeader
 from st_verify.verifier import CACHE_SIZE, sources_of
 
 
@@ -96,6 +96,8 @@ class OAuth2AccessVerifier:
         if isinstance(scopes, str):
             raise TypeError("scopes: give a list of str")
         verified = self._engine.verify(token)
+        if verified is None:
+            raise NoSession("token_form")
         if self._clients is not None and verified.client_id not in self._clients:
             raise Forbidden("client")
         if not set(scopes) <= set(verified.scopes):
@@ -104,7 +106,7 @@ class OAuth2AccessVerifier:
 
     def _judge(
         self,
-        gated: GatedToken,
+        header: TokenHeader,
         payload_json: bytes,
         payload: dict[str, Any],
         issuers: frozenset[str] | None,
@@ -127,6 +129,6 @@ class OAuth2AccessVerifier:
             issued_at=issued,
             expires_at=expires,
             issuer=issuer,
-            kid=gated.header.kid,
+            kid=header.kid,
             payload_json=payload_json,
         )

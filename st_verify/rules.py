@@ -102,15 +102,13 @@ def are_plain_texts(*values: object) -> bool:
 
     One look instead of as many calls of `text`, since this runs for every token. Where it says no, `text` decides.
     """
-    if not all(values):
-        return False
     try:
         together = "".join(values)  # type: ignore[arg-type]  # what is no str raises
     except TypeError:
         return False
-    if len(together) > _MAX_TEXT or not together.isascii():
+    if "" in values or len(together) > _MAX_TEXT or not together.isascii():
         return False
-    return not together.encode("ascii").translate(None, _PLAIN)
+    return not together.encode().translate(None, _PLAIN)
 
 
 def text(payload: Mapping[str, Any], name: str) -> str:

@@ -6,7 +6,7 @@ Whether a request's cookies and anti-CSRF headers are right is not asked here: s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from st_verify.clock import Clock
@@ -15,7 +15,7 @@ from st_verify.errors import ConfigError, Forbidden, NoSession
 from st_verify.keys import KeySource
 from st_verify.rules import MAX_LIFETIME, ClaimRules, are_plain_texts, text
 from st_verify.settings import AnyType, count, issuer_set, text_set
-from st_verify.token import MAX_TOKEN, AccessToken, Gate, GatedToken, TokenFacts
+from st_verify.token import MAX_TOKEN, AccessToken, Gate, GatedToken, TokenHeader
 
 #: Number of verified tokens remembered by default.
 CACHE_SIZE = 4096
@@ -42,10 +42,6 @@ class SessionVerifier:
     :param clock: see `Clock`.
     :raises ConfigError: something is missing, contradictory or out of range.
     """
-
-    #: Everything but the tenant, for callers that have a check to make in between (the anti-CSRF token): from a token
-    #: to what is in it. Raises as `verify` does.
-    authenticate: Callable[[str | GatedToken], AccessToken]
 
     def __init__(
         self,
@@ -79,7 +75,6 @@ class SessionVerifier:
             cache_size=count("cache_size", cache_size, low=0),
             clock=clock or Clock(),
         )
-        self.authenticate = self._engine.verify
 
     def gate(self, text: str) -> GatedToken | None:
         """
@@ -106,7 +101,21 @@ class SessionVerifier:
         :raises TypeError: neither str nor `GatedToken`.
         """
         verified = self._engine.verify(token)
-        self.check_tenant(verified)
+        if verified is None:
+            raise NoSession("token_form")
+        if self._tenants is not None and verified.tenant_id not in self._tenants:
+            raise Forbidden("tenant")
+        return verified
+
+    def authenticate(self, token: str | GatedToken) -> AccessToken:
+        """
+        Everything but the tenant, for callers that have a check to make in between (the anti-CSRF token).
+
+        :raises NoSession, TryRefresh, KeysUnavailable, TypeError: as `verify`.
+        """
+        verified = self._engine.verify(token)
+        if verified is None:
+            raise NoSession("token_form")
         return verified
 
     def check_tenant(self, token: AccessToken) -> None:
@@ -118,25 +127,24 @@ class SessionVerifier:
 
     def _judge(
         self,
-        gated: GatedToken,
+        header: TokenHeader,
         payload_json: bytes,
         payload: dict[str, Any],
         issuers: frozenset[str] | None,
         now: float,
     ) -> AccessToken:
-        kind = payload.get("stt", 0)
-        if type(kind) is not int or kind != 0:
+        if "stt" in payload and (type(payload["stt"]) is not int or payload["stt"] != 0):
             raise NoSession("token_kind")
-        header, claim = gated.header, payload.get
+        claim, version = payload.get, header.version
         user_id: Any = claim("sub")
         session_handle: Any = claim("sessionHandle")
         # rsub came with version 5, tId with version 4; in older tokens those names are the app's own data.
-        recipe_user_id: Any = user_id if header.version in ("3", "4") else claim("rsub")
-        tenant_id: Any = "public" if header.version == "3" else claim("tId")
+        recipe_user_id: Any = user_id if version in ("3", "4") else claim("rsub")
+        tenant_id: Any = "public" if version == "3" else claim("tId")
         if not are_plain_texts(user_id, recipe_user_id, tenant_id, session_handle, claim("refreshTokenHash1")):
-            _judge_texts(payload, header.version)
-        _, separator, suffix = session_handle.partition("_")
-        if (suffix != tenant_id) if separator else (tenant_id != "public"):
+            _judge_texts(payload, version)
+        # A handle ends with "_" and its tenant, unless that is the default one.
+        if (session_handle.partition("_")[2] if "_" in session_handle else "public") != tenant_id:
             raise NoSession("tenant_and_handle")
         parent_hash = claim("parentRefreshTokenHash1")
         if parent_hash is not None:
@@ -145,18 +153,16 @@ class SessionVerifier:
             text(payload, "antiCsrfToken")
         issuer, issued, expires = self._rules.registered(payload, issuers, now)
         return AccessToken(
-            TokenFacts(
-                user_id,
-                recipe_user_id,
-                tenant_id,
-                session_handle,
-                issued,
-                expires,
-                issuer,
-                header,
-                parent_hash,
-                payload_json,
-            )
+            user_id,
+            recipe_user_id,
+            tenant_id,
+            session_handle,
+            issued,
+            expires,
+            issuer,
+            parent_hash,
+            header,
+            payload_json,
         )
 
 

@@ -16,6 +16,7 @@ from st_verify import FetchedKeys, KeysUnavailable, RemoteKeys, SessionVerifier
 from st_verify.cache import TokenCache
 from st_verify.jwk import SigningKey
 from st_verify.keys import KeySource, StaticKeys
+from st_verify.token import AccessToken
 from st_verify.wsgi import CsrfMode, Protect, SessionGuard
 from verify.minting import (
     HASH,
@@ -338,7 +339,9 @@ def test_the_text_of_a_token_is_not_kept() -> None:
     (digest,) = bench.verifier._engine._cache._entries  # type: ignore[union-attr]  # the cache is on
     assert len(digest) == 32
     session = bench.verifier.verify(text)
-    assert text not in session._facts and text.encode() not in session._facts
+    held = [getattr(session, name) for name in AccessToken.__slots__]
+    assert session.payload_json in held
+    assert text not in held and text.encode() not in held
     assert text.split(".")[2].encode() not in session.payload_json
 
 
