@@ -37,18 +37,21 @@ def cookie_values(header: str, name: str) -> list[str]:
     All values of the cookie `name` in a raw ``Cookie`` header, in order, as they were set: one pair of double
     quotes is stripped, then percent-encoding is undone once. A header above `MAX_COOKIE_HEADER` has no cookies.
     """
-    named = f"{name}="
-    values: list[str] = []
-    at = header.find(named) if len(header) <= MAX_COOKIE_HEADER else -1
-    # From one find to the next, since this runs for every request, and most cookies are somebody else's.
-    while at >= 0:
-        end = header.find(";", at)
-        if end < 0:
-            end = len(header)
-        if not header[header.rfind(";", 0, at) + 1 : at].strip(" \t"):
-            value = header[at + len(named) : end].strip(" \t")
-            if len(value) >= 2 and value[0] == value[-1] == '"':
-                value = value[1:-1]
-            values.append(unquote(value) if "%" in value else value)
-        at = header.find(named, end)
-    return values
+    if len(header) > MAX_COOKIE_HEADER:
+        return []
+    named = name + "="
+    before, found, after = header.partition(named)
+    if not found:
+        return []
+    value, _, rest = after.partition(";")
+    if named not in rest and (not before or before.endswith("; ")):
+        return [_as_it_was_set(value)]  # as browsers send it, and at once, since this runs for every request
+    pairs = (pair.partition("=") for pair in header.split(";"))
+    return [_as_it_was_set(value) for found, separator, value in pairs if separator and found.lstrip(" \t") == name]
+
+
+def _as_it_was_set(value: str) -> str:
+    value = value.strip(" \t")
+    if value[:1] == '"' and len(value) >= 2 and value[-1] == '"':
+        value = value[1:-1]
+    return unquote(value) if "%" in value else value
