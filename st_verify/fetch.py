@@ -7,21 +7,25 @@ deadline, counted from the start and not from the last byte; the body has a cap.
 
 from __future__ import annotations
 
-import http.client
 import io
 import ipaddress
 import re
 import socket
-import ssl
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from st_verify.errors import ConfigError
 from st_verify.jwk import MAX_DOCUMENT
 from st_verify.settings import seconds
+
+# http.client and ssl are imported where they are used, once a fetcher is there: they would make the import of the
+# package half as long again. See `RemoteKeys` for the moment at which that happens.
+if TYPE_CHECKING:
+    import http.client
+    import ssl
 
 _MAX_AGE = re.compile(r"(?:\A|[,\s])max-age=([0-9]{1,18})(?=\Z|[,\s])")
 _MAX_RETRY_AFTER = 300.0
@@ -68,6 +72,8 @@ class HttpFetcher:
         ssl_context: ssl.SSLContext | None = None,
         insecure_http_hosts: Collection[str] = (),
     ) -> None:
+        import ssl
+
         if isinstance(insecure_http_hosts, str):
             raise ConfigError("insecure_http_hosts: give a list of host names")
         self._timeout = seconds("timeout", timeout, low=0.05, high=60)
@@ -94,43 +100,53 @@ class HttpFetcher:
                 return self._get(target, now + share)
             except FetchFailed as failed:
                 failure = failed
-            except TimeoutError:
-                failure = FetchFailed("timeout")
-            except ssl.SSLError:
-                failure = FetchFailed("tls")
-            except (OSError, http.client.HTTPException, ValueError):
-                # ValueError: a server can make the standard library's header parser raise it.
-                failure = FetchFailed("connection")
         raise failure
 
     def _get(self, target: _Target, deadline: float) -> FetchedKeys:
-        sock = _connect(target.host, target.port, deadline)
+        import http.client
+        import ssl
+
         try:
-            if target.https:
-                if self._ssl_context is None:
-                    self._ssl_context = ssl.create_default_context()
-                sock = self._ssl_context.wrap_socket(sock, server_hostname=target.host)
-            connection = http.client.HTTPConnection(target.host, target.port)
-            connection.sock = sock
-            connection.request(
-                "GET",
-                target.path,
-                headers={
-                    "Host": target.authority,
-                    "Accept": "application/json",
-                    "Accept-Encoding": "identity",
-                    "Connection": "close",
-                    "User-Agent": "st-verify",
-                },
-            )
-            response = http.client.HTTPResponse(cast(socket.socket, _DeadlineSocket(sock, deadline)), method="GET")
+            sock = _connect(target.host, target.port, deadline)
             try:
-                response.begin()
-                return _read(response)
+                if target.https:
+                    if self._ssl_context is None:
+                        self._ssl_context = ssl.create_default_context()
+                    sock = self._ssl_context.wrap_socket(sock, server_hostname=target.host)
+                return _exchange(sock, target, deadline)
             finally:
-                response.close()
-        finally:
-            sock.close()
+                sock.close()
+        except TimeoutError:
+            raise FetchFailed("timeout") from None
+        except ssl.SSLError:
+            raise FetchFailed("tls") from None
+        except (OSError, http.client.HTTPException, ValueError):
+            # ValueError: a server can make the standard library's header parser raise it.
+            raise FetchFailed("connection") from None
+
+
+def _exchange(sock: socket.socket, target: _Target, deadline: float) -> FetchedKeys:
+    import http.client
+
+    connection = http.client.HTTPConnection(target.host, target.port)
+    connection.sock = sock
+    connection.request(
+        "GET",
+        target.path,
+        headers={
+            "Host": target.authority,
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+            "User-Agent": "st-verify",
+        },
+    )
+    response = http.client.HTTPResponse(cast(socket.socket, _DeadlineSocket(sock, deadline)), method="GET")
+    try:
+        response.begin()
+        return _read(response)
+    finally:
+        response.close()
 
 
 def _read(response: http.client.HTTPResponse) -> FetchedKeys:

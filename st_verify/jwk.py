@@ -23,8 +23,6 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
-from jwt.algorithms import RSAAlgorithm
-from jwt.exceptions import InvalidKeyError
 
 from st_verify import base64url, strict_json
 
@@ -258,6 +256,11 @@ def _make_key(kid: str, n: str, e: str) -> SigningKey:
     modulus = int.from_bytes(base64url.decode(n.encode("ascii")), "big")
     if _is_weak(modulus):
         raise _KeyRefused("weak_key")
+    # With the first key and not with the package, whose import would take twice as long (PyJWT brings http.client, ssl,
+    # email and X.509). See `RemoteKeys` for the moment at which that happens there.
+    from jwt.algorithms import RSAAlgorithm
+    from jwt.exceptions import InvalidKeyError
+
     try:
         # Only these three members: with "d" PyJWT would build a private key.
         public_key = RSAAlgorithm.from_jwk({"kty": "RSA", "n": n, "e": e})

@@ -9,8 +9,6 @@ from typing import Any, Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from jwt.algorithms import RSAAlgorithm
 
 from st_verify.errors import ConfigError
 from st_verify.jwk import KeySet, KeySetRefused, SigningKey, make_key, read_key_set
@@ -79,6 +77,10 @@ class StaticKeys:
 
         :raises ConfigError: not an RSA public key, or one that breaks the key policy.
         """
+        # With the first key and not with the package: see jwk.py.
+        from cryptography.hazmat.primitives.serialization import load_pem_public_key
+        from jwt.algorithms import RSAAlgorithm
+
         try:
             public_key = load_pem_public_key(pem.encode() if isinstance(pem, str) else pem)
         except (ValueError, UnsupportedAlgorithm):

@@ -12,16 +12,17 @@ and goes on with the keys it has; only where there are no usable keys does anybo
 
 from __future__ import annotations
 
+import importlib
 import logging
 import math
 import os
 import random
-import ssl
 import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from st_verify.clock import Clock
 from st_verify.errors import ConfigError, KeysUnavailable
@@ -29,8 +30,14 @@ from st_verify.fetch import FetchedKeys, FetchFailed, HttpFetcher
 from st_verify.jwk import KeySet, KeySetRefused, read_key_set
 from st_verify.settings import count, seconds
 
+if TYPE_CHECKING:
+    import ssl
+
 _logger = logging.getLogger("st_verify.keys")
 
+# What a fetch imports, imported in the thread that sets a source up and not in the one that fetches: a fork while that
+# one imports would leave the child an import lock that nobody releases.
+_NEEDED_TO_FETCH = ("encodings.idna", "http.client", "jwt.algorithms", "ssl")
 _FIRST_BACK_OFF = 0.5
 _MAX_BACK_OFF = 30.0
 # The core publishes a key 60 s before it signs with it, so the second look comes in time.
@@ -118,6 +125,8 @@ class RemoteKeys:
         clock: Clock | None = None,
         jitter: Callable[[], float] = lambda: random.uniform(0, 5),
     ) -> None:
+        for name in _NEEDED_TO_FETCH:
+            importlib.import_module(name)
         if (urls is None) == (fetch is None):
             raise ConfigError("RemoteKeys: give JWKS URLs, or fetch=, and not both")
         if isinstance(pins, str):

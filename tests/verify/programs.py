@@ -21,6 +21,35 @@ def imports() -> None:
     assert len(after) == len(before)
 
 
+def fetching_imports_nothing() -> None:
+    """Who sets a key source up imports what a fetch needs: a fork amid an import of a thread would hang the child."""
+    import json
+    import socket
+
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    from st_verify import RemoteKeys, base64url
+
+    number = rsa.generate_private_key(65537, 2048).public_key().public_numbers().n
+    jwk = {"kty": "RSA", "kid": "s-1", "n": base64url.encode(number.to_bytes(256, "big")), "e": "AQAB"}
+    body = json.dumps({"keys": [jwk]}).encode()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    threading.Thread(target=serve, daemon=True).start()
+    assert "jwt" not in sys.modules
+    keys = RemoteKeys(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+    before = set(sys.modules)
+    keys.preload()
+    assert list(keys.snapshot().keys) == ["s-1"]
+    assert set(sys.modules) - before == set(), set(sys.modules) - before
+
+
 def exit_while_fetching() -> None:
     """A fetch that never ends does not keep the interpreter."""
     from st_verify import KeysUnavailable, RemoteKeys
