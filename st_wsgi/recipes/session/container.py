@@ -93,6 +93,13 @@ class SessionContainer:
     :param issued: the access token, if the frontend does not have it yet.
     """
 
+    # Most requests only read a session: as defaults of the class these cost them nothing.
+    _issued: TokenInfo | None = None
+    _refresh_token: TokenInfo | None = None
+    _anti_csrf_token: str | None = None
+    _claims: dict[str, Any] | None = None
+    _attached: tuple[RequestContext, TransferMethod] | None = None
+
     def __init__(
         self,
         *,
@@ -106,11 +113,10 @@ class SessionContainer:
         self._recipe = recipe
         self._content = content
         self._access_token = access_token
-        self._issued = issued
-        self._refresh_token = refresh_token
-        self._anti_csrf_token = anti_csrf_token
-        self._claims: dict[str, Any] | None = None
-        self._attached: tuple[RequestContext, TransferMethod] | None = None
+        if issued is not None:
+            self._issued = issued
+            self._refresh_token = refresh_token
+            self._anti_csrf_token = anti_csrf_token
 
     def __repr__(self) -> str:
         return f"<SessionContainer {self.get_handle()} of {self.get_user_id()}>"
