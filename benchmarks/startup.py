@@ -28,6 +28,8 @@ PROGRAMS = {
 }
 FRAMEWORK = "import benchmarks.apps.flask_site"
 VERIFIER = "import st_verify"
+# PyJWT, http.client and ssl are imported with the first key source: what the import above leaves for later.
+KEY_SOURCE = "import st_verify\nst_verify.RemoteKeys('https://api.example.com/auth/jwt/jwks.json')"
 MEGABYTE = 1_000_000
 
 
@@ -36,7 +38,7 @@ def measure(quick: bool) -> list[Row]:
 
 
 def _times(rounds: int) -> list[Row]:
-    programs = {"": "", "framework": FRAMEWORK, "st_verify": VERIFIER, **PROGRAMS}
+    programs = {"": "", "framework": FRAMEWORK, "st_verify": VERIFIER, "keys": KEY_SOURCE, **PROGRAMS}
     taken: dict[str, list[float]] = {name: [] for name in programs}
     for number in range(-1, rounds):
         for name, program in programs.items():
@@ -52,6 +54,7 @@ def _times(rounds: int) -> list[Row]:
         row("import, beyond Flask", "st_wsgi", ours, "ms", goal=Goal(of="value", at_most=350)),
         row("import, beyond Flask", "supertokens-python", theirs, "ms", ratios=quotients(theirs, ours)),
         row("import, beyond Python", "st_verify", beyond("st_verify", ""), "ms", goal=Goal(of="value", at_most=100)),
+        row("import, beyond Python", "st_verify and a key source", beyond("keys", ""), "ms"),
     ]
 
 

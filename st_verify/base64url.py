@@ -9,14 +9,19 @@ ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 
-# The last character of a segment carries 0, 2 or 4 unused bits. They must be zero, or several texts
-# would decode to the same bytes (and fill a cache that is keyed by text). No length is 1 mod 4.
-_LAST = (frozenset(ALPHABET), frozenset(b""), frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))
+#: What a segment may end with, by its length modulo 4. The last character carries 0, 2 or 4 unused bits. They must be
+#: zero, or several texts would decode to the same bytes (and fill a cache that is keyed by text). No length is 1 mod 4.
+LAST: tuple[frozenset[int], ...] = (
+    frozenset(ALPHABET),
+    frozenset(),
+    frozenset(b"AQgw"),
+    frozenset(b"AEIMQUYcgkosw048"),
+)
 
 
 def is_canonical(segment: bytes) -> bool:
     """Whether a segment (not empty, of the alphabet) is the only text of its bytes."""
-    return segment[-1] in _LAST[len(segment) % 4]
+    return segment[-1] in LAST[len(segment) % 4]
 
 
 def decode(segment: bytes) -> bytes:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Generic, Protocol, TypeVar
 
+from st_verify.clock import Clock
 from st_verify.jwk import SigningKey
 from st_verify.keys import KeySource
 
@@ -36,23 +37,26 @@ class TokenCache(Generic[T]):
     The key of a token is its SHA-256.
 
     :param size: how many tokens.
+    :param leeway: seconds after expiry in which a token still counts.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, leeway: float, clock: Clock) -> None:
         self._size = size
+        self._leeway = leeway
+        self._wall = clock.wall
+        self._monotonic = clock.monotonic
         # Token, its expiry, the key that verified it, where that key came from, and until when (monotonic) this counts.
-        self._entries: OrderedDict[bytes, tuple[T, int, SigningKey, KeySource, float]] = OrderedDict()
+        self._entries: OrderedDict[bytes, tuple[T, float, SigningKey, KeySource, float]] = OrderedDict()
 
-    def get(self, digest: bytes, now: float, monotonic: float) -> T | None:
+    def get(self, digest: bytes) -> T | None:
         """
-        :param now: wall time minus leeway, in seconds.
         :raises KeysUnavailable: the key source has no usable keys any more.
         """
         entry = self._entries.get(digest)
         if entry is None:
             return None
         token, expires, key, keys, until = entry
-        if monotonic >= until or expires <= now or keys.snapshot().keys.get(key.kid) is not key:
+        if self._monotonic() >= until or expires <= self._wall() or keys.snapshot().keys.get(key.kid) is not key:
             self._entries.pop(digest, None)
             return None
         try:  # noqa: SIM105  a context manager would cost a fifth of the whole look-up
@@ -61,9 +65,10 @@ class TokenCache(Generic[T]):
             pass  # another thread removed it meanwhile
         return token
 
-    def put(self, digest: bytes, token: T, key: SigningKey, keys: KeySource, monotonic: float) -> None:
-        """Remember a token that was verified with `key` of `keys` at `monotonic`."""
-        self._entries[digest] = (token, token.expires_at, key, keys, monotonic + _SECONDS)
+    def put(self, digest: bytes, token: T, key: SigningKey, keys: KeySource) -> None:
+        """Remember a token that was just verified with `key` of `keys`."""
+        usable = token.expires_at + self._leeway
+        self._entries[digest] = (token, usable, key, keys, self._monotonic() + _SECONDS)
         if len(self._entries) > self._size:
             try:  # noqa: SIM105  as above
                 self._entries.popitem(last=False)

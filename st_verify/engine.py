@@ -71,7 +71,7 @@ class Engine(Generic[T]):
         self._judge = judge
         self._dynamic_kid = dynamic_kid
         self._leeway = leeway
-        self._cache: TokenCache[T] | None = TokenCache(cache_size) if cache_size else None
+        self._cache: TokenCache[T] | None = TokenCache(cache_size, leeway=leeway, clock=clock) if cache_size else None
         self._wall = clock.wall
         self._monotonic = clock.monotonic
         self._loud_again = float("-inf")
@@ -101,8 +101,8 @@ class Engine(Generic[T]):
             return None
         if cache is not None:
             # Only texts that passed the gate are in the cache, so a hit need not pass it again.
-            digest, began = sha256(data).digest(), self._monotonic()
-            cached = cache.get(digest, self._wall() - self._leeway, began)
+            digest = sha256(data).digest()
+            cached = cache.get(digest)
             if cached is not None:
                 return cached
         if not isinstance(token, GatedToken):
@@ -113,7 +113,7 @@ class Engine(Generic[T]):
             parts = gate.gated(token.text).parts
         verified, key, keys = self._verify(parts)
         if cache is not None:
-            cache.put(digest, verified, key, keys, began)
+            cache.put(digest, verified, key, keys)
         return verified
 
     def _verify(self, parts: Parts) -> tuple[T, SigningKey, KeySource]:
@@ -122,26 +122,32 @@ class Engine(Generic[T]):
         if self._dynamic_kid is not None and kid.startswith("d-") is not self._dynamic_kid:
             raise TryRefresh("kid_type")
         parsed: _Parsed | None = None
-        source = self._only_source
-        if source is None:
-            # Keys are looked up only inside the set of the issuer that the token names.
-            parsed = _parse(payload_text)
-            source = self._source_of(parsed[1])
-        keys = source.keys
-        key_set = keys.snapshot()
-        key = key_set.keys.get(kid)
-        if key is None:
-            self._refuse_pointless_search(parts, key_set)
-            parsed = parsed or _parse(payload_text)
-            self._judged(header, parsed, source)
-            key = keys.search(kid).get(kid)
-        if key is None:
-            raise TryRefresh("unknown_kid")
-        if len(signature_text) != key.signature_length:
-            raise NoSession("signature_length")
-        if not key.verifies(signing_input, base64url.decode(signature_text)):
-            raise TryRefresh("bad_signature")
-        verified = self._judged(header, parsed or _parse(payload_text), source)
+        try:
+            source = self._only_source
+            if source is None:
+                # Keys are looked up only inside the set of the issuer that the token names.
+                parsed = _parse(payload_text)
+                source = self._source_of(parsed[1])
+            keys = source.keys
+            key_set = keys.snapshot()
+            key = key_set.keys.get(kid)
+            if key is None:
+                self._refuse_pointless_search(parts, key_set)
+                parsed = parsed or _parse(payload_text)
+                self._judge(header, *parsed, source.issuers, self._wall())
+                key = keys.search(kid).get(kid)
+            if key is None:
+                raise TryRefresh("unknown_kid")
+            if len(signature_text) != key.signature_length:
+                raise NoSession("signature_length")
+            if not key.verifies(signing_input, base64url.decode(signature_text)):
+                raise TryRefresh("bad_signature")
+            payload_json, payload = parsed = parsed or _parse(payload_text)
+            verified = self._judge(header, payload_json, payload, source.issuers, self._wall())
+        except NoSession as refusal:
+            if refusal.reason == "issuer" and parsed is not None:
+                self._complain_about_issuer(parsed[1])
+            raise
         if new_header_text is not None:
             self._gate.remember(new_header_text, header)
         return verified, key, keys
@@ -154,21 +160,11 @@ class Engine(Generic[T]):
         if not key_set.may_be_newer(header.kid, self._wall()):
             raise TryRefresh("unknown_kid")
 
-    def _judged(self, header: TokenHeader, parsed: _Parsed, source: Source) -> T:
-        payload_json, payload = parsed
-        try:
-            return self._judge(header, payload_json, payload, source.issuers, self._wall())
-        except NoSession as refusal:
-            if refusal.reason == "issuer":
-                self._complain_about_issuer(payload)
-            raise
-
     def _source_of(self, payload: Mapping[str, Any]) -> Source:
         issuer = payload.get("iss")
         for source in self._sources:
             if isinstance(issuer, str) and source.issuers is not None and issuer in source.issuers:
                 return source
-        self._complain_about_issuer(payload)
         raise NoSession("issuer")
 
     def _complain_about_issuer(self, payload: Mapping[str, Any]) -> None:

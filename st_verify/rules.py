@@ -79,7 +79,7 @@ class ClaimRules:
                 raise NoSession("nbf_form")
         if expires - issued > self.max_lifetime:
             raise NoSession("lifetime")
-        if expires + self.leeway <= now:
+        if expires <= now - self.leeway:
             raise TryRefresh("expired")
         if issued > now + self.skew or issued > expires:
             raise TryRefresh("issued_in_future")

@@ -233,13 +233,13 @@ def test_the_cache_is_bounded_and_forgets_the_least_recently_used() -> None:
     (key,) = StaticKeys.from_jwks(jwks(jwk())).snapshot().keys.values()
     keys: KeySource = StaticKeys([key])
     session = Bench().verifier.verify(GOOD)
-    cache: TokenCache[Any] = TokenCache(100)
+    cache: TokenCache[Any] = TokenCache(100, leeway=0.0, clock=FakeClock().clock)
 
     def put(i: int) -> None:
-        cache.put(i.to_bytes(32, "big"), session, key, keys, monotonic=0.0)
+        cache.put(i.to_bytes(32, "big"), session, key, keys)
 
     def hit(i: int) -> bool:
-        return cache.get(i.to_bytes(32, "big"), now=NOW, monotonic=0.0) is not None
+        return cache.get(i.to_bytes(32, "big")) is not None
 
     for i in range(100):
         put(i)

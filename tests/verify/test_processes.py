@@ -29,9 +29,7 @@ def run(program: str) -> None:
     "program",
     [
         pytest.param("imports", id="V-217 importing and constructing start nothing"),
-        pytest.param(
-            "fetching_imports_nothing", id="V-216 a fetch imports nothing: no fork can interrupt that"
-        ),
+        pytest.param("fetching_imports_nothing", id="V-216 a fetch imports nothing: no fork can interrupt that"),
         pytest.param("exit_while_fetching", id="V-217 the interpreter exits while a fetch hangs"),
         pytest.param("fork_while_fetching", id="V-216 a fork while a fetch is running"),
         pytest.param("revocation_after_fork", id="V-216 a fork while the revocation hook is running"),

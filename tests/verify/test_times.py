@@ -34,6 +34,7 @@ TIMES: list[Any] = [
     pytest.param({"iat": NOW + 61}, "401R", id="V-087 iat beyond the skew"),
     pytest.param({"iat": NOW + 3600, "exp": NOW + 7200}, "401R", id="V-087 iat an hour ahead"),
     pytest.param({"iat": NOW + 50, "exp": NOW + 40}, "401R", id="V-087 iat after exp"),
+    pytest.param({"iat": 10**310, "exp": 10**310 + 1}, "401R", id="V-087 iat and exp beyond all floats"),
     pytest.param({"nbf": NOW + 60}, "OK", id="V-088 nbf within the skew"),
     pytest.param({"nbf": NOW + 61}, "401R", id="V-088 nbf in the future"),
     *[
