@@ -33,7 +33,7 @@ class Ticking:
 
 @pytest.fixture(scope="class")
 def core() -> Iterator[Borrowed]:
-    """A core with five users of the public tenant and one of the tenant t1, for a class that leaves them as they are."""
+    """A core with five users of the public tenant and one of the tenant t1, for a class that leaves it as it is."""
     with EmbeddedCore(settings=QUICK, clock=Ticking()) as embedded:
         borrowed = Borrowed(embedded)
         Shop(borrowed)
