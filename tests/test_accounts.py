@@ -31,9 +31,9 @@ class Ticking:
         return self.milliseconds
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def core() -> Iterator[Borrowed]:
-    """A core with five users of the public tenant and one of the tenant t1."""
+    """A core with five users of the public tenant and one of the tenant t1, for a class that leaves it as it is."""
     with EmbeddedCore(settings=QUICK, clock=Ticking()) as embedded:
         borrowed = Borrowed(embedded)
         Shop(borrowed)
