@@ -178,7 +178,8 @@ def test_a_gated_token_is_verified_without_being_gated_again(bench: Bench) -> No
 
 def test_a_token_gated_by_another_verifier_is_judged_again() -> None:
     """R10: what one verifier lets through its gate is not for another to rely on."""
-    for let_through, strictness in ((with_header(version="6"), {}), (GOOD, {"max_token": len(GOOD) - 1})):
+    cases: list[tuple[str, dict[str, Any]]] = [(with_header(version="6"), {}), (GOOD, {"max_token": len(GOOD) - 1})]
+    for let_through, strictness in cases:
         lenient, strict = Bench(versions=["5", "6"]), Bench(**strictness)
         gated = lenient.verifier.gate(let_through)
         assert gated is not None
