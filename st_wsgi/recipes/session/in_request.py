@@ -89,10 +89,12 @@ def get_session(
             raise Unauthorised("there is no session token in the request", clear_tokens=False)
         return None
     access_token, transfer_method = found
-    safe = method in recipe.config.csrf_safe_methods
-    check = transfer_method == "cookie" and (not safe if anti_csrf_check is None else anti_csrf_check)
-    if check and recipe.verification.has_form(access_token):
-        recipe.transfer.check_csrf_headers(context, every_method=safe)
+    check = False
+    if transfer_method == "cookie":
+        safe = method in recipe.config.csrf_safe_methods
+        check = not safe if anti_csrf_check is None else anti_csrf_check
+        if check and recipe.verification.has_form(access_token):
+            recipe.transfer.check_csrf_headers(context, every_method=safe)
     session = recipe.functions.get_session(
         access_token=access_token,
         anti_csrf_token=environ.get("HTTP_ANTI_CSRF"),
