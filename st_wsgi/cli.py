@@ -12,6 +12,7 @@ import getpass
 import json
 import os
 import pathlib
+import queue
 import signal
 import sys
 import threading
@@ -213,9 +214,11 @@ def _serve(arguments: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
         server = CoreServer(core_app(core, base_path=base_path), host=arguments.host, port=arguments.port)
-        stop = threading.Event()
+        signals: queue.SimpleQueue[int] = (
+            queue.SimpleQueue()
+        )  # its put may interrupt its own get, which a lock's must not
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
+            signal.signal(number, lambda caught, _frame: signals.put(caught))
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
         thread.start()
         _show(
@@ -224,7 +227,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             f"core of {core.engine.store.name} on {server.address}",
         )
         sys.stdout.flush()
-        stop.wait()
+        signals.get()
         server.stop()
         thread.join()
     _show(arguments, {"stopped": True}, "core stopped")

@@ -58,7 +58,8 @@ class Services:
         """
         found: R | None = self._recipes.get(kind)
         if found is None:
-            raise ConfigError(f"the recipe {kind.__name__} is not initialised; add {kind.__name__}() to recipes")
+            name = kind.__name__.removesuffix("Recipe")  # SessionRecipe is what parts of the recipe know of Session
+            raise ConfigError(f"the recipe {name} is not initialised; add {name}() to recipes")
         return found
 
     def answerer(self, error: Answerable) -> Any:

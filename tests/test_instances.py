@@ -21,6 +21,7 @@ from st_wsgi import AppInfo, Override, current, replace
 from st_wsgi.context import RequestContext
 from st_wsgi.errors import ConfigError, TryRefreshToken
 from st_wsgi.recipe import Recipe
+from st_wsgi.recipes import session
 from st_wsgi.respond import json_response
 
 if TYPE_CHECKING:
@@ -156,6 +157,10 @@ class TestConstruction:
 
         with pytest.raises(ConfigError, match=r"Elsewhere is not initialised; add Elsewhere\(\) to recipes"):
             supertokens().services.get(Elsewhere)
+
+    def test_a_session_without_the_session_recipe_is_asked_for_in_vain(self) -> None:
+        with pytest.raises(ConfigError, match=r"the recipe Session is not initialised; add Session\(\) to recipes"):
+            session.get_session(RequestContext(supertokens().services, {}))
 
     def test_needed_recipes_are_added_once_and_come_first(self) -> None:
         order: list[str] = []
