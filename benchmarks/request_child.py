@@ -7,12 +7,13 @@ The child of :mod:`~benchmarks.request_cost`: one app in one process, called in 
 
 It signs a user up, says so, and then answers ``{"case": "header", "count": 100}`` with the CPU time in microseconds
 of a request in the bare app, and what the same takes more with sessions. The two take turns, and the answer is the
-median of the turns' differences: one turn in a few has a collection of garbage in it, or an interrupt, whoever caused
-it.
+median of the turns' differences. Every turn ends with a collection of the garbage that it made, so that nobody pays for
+somebody else's.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import io
 import json
@@ -31,10 +32,28 @@ if TYPE_CHECKING:
 
 #: Requests of one kind in a row, before it is the other's turn.
 TURN = 10
+#: Turns that do not count: another process has had the processor in between.
+WARM_UP = 5
+
+#: What a browser sends with every request of a script.
+BROWSER = {
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "Accept": "*/*",
+    "Accept-Encoding": "gzip, deflate, br, zstd",
+    "Accept-Language": "en-US,en;q=0.9",
+    "Connection": "keep-alive",
+    "Referer": "http://127.0.0.1:3000/",
+    "Sec-Ch-Ua-Mobile": "?0",
+    "Sec-Ch-Ua-Platform": '"Linux"',
+    "Sec-Fetch-Dest": "empty",
+    "Sec-Fetch-Mode": "cors",
+    "Sec-Fetch-Site": "same-origin",
+}
 
 
 def main(module: str) -> None:
     site = importlib.import_module(module)
+    gc.disable()
     cases = _cases(_tokens(site.app))
     print(json.dumps(sorted(cases)), flush=True)
     for line in sys.stdin:
@@ -42,12 +61,13 @@ def main(module: str) -> None:
         bare_path, path, headers = cases[question["case"]]
         sites = ((site.bare, _environ(bare_path, headers)), (site.app, _environ(path, headers)))
         bare, added = [], []
-        for turn in range(question["count"] // TURN):
+        for turn in range(-WARM_UP, question["count"] // TURN):
             spent = [0.0, 0.0]
             for which in (0, 1) if turn % 2 else (1, 0):  # whoever is second finds the memory as the first left it
                 spent[which] = _seconds(*sites[which])
-            bare.append(spent[0] / TURN * 1e6)
-            added.append((spent[1] - spent[0]) / TURN * 1e6)
+            if turn >= 0:
+                bare.append(spent[0] / TURN * 1e6)
+                added.append((spent[1] - spent[0]) / TURN * 1e6)
         print(json.dumps({"bare": statistics.median(bare), "added": statistics.median(added)}), flush=True)
 
 
@@ -72,7 +92,8 @@ def _tokens(app: WSGIApplication) -> str:
 
 
 def _environ(path: str, headers: dict[str, str]) -> dict[str, Any]:
-    return EnvironBuilder(path=path, base_url="http://127.0.0.1:3000", headers=Headers(headers)).get_environ()
+    sent = Headers({**BROWSER, **headers})
+    return EnvironBuilder(path=path, base_url="http://127.0.0.1:3000", headers=sent).get_environ()
 
 
 def _seconds(app: WSGIApplication, environ: dict[str, Any]) -> float:
@@ -81,10 +102,12 @@ def _seconds(app: WSGIApplication, environ: dict[str, Any]) -> float:
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         statuses.append(status)
 
+    gc.collect(0)
     requests = [{**environ, "wsgi.input": io.BytesIO()} for _ in range(TURN)]
     began = time.process_time()
-    for request in requests:
-        _consume(app(request, start_response))
+    while requests:
+        _consume(app(requests.pop(), start_response))
+    gc.collect(0)
     took = time.process_time() - began
     assert statuses == ["200 OK"] * TURN, statuses
     return took

@@ -214,9 +214,8 @@ def _serve(arguments: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
         server = CoreServer(core_app(core, base_path=base_path), host=arguments.host, port=arguments.port)
-        signals: queue.SimpleQueue[int] = (
-            queue.SimpleQueue()
-        )  # its put may interrupt its own get, which a lock's must not
+        # A handler runs in the middle of whatever this thread does: an Event could find its own lock taken.
+        signals: queue.SimpleQueue[int] = queue.SimpleQueue()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda caught, _frame: signals.put(caught))
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})

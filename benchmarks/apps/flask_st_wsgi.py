@@ -19,6 +19,5 @@ st = st_wsgi.init(
     core=CORE,
     recipes=[EmailPassword(), Session()],
 )
-app = site(me)
-bare = app.wsgi_app
-app.wsgi_app = st.wrap(app.wsgi_app)  # type: ignore[method-assign, assignment]  # Flask's own way to put something in front
+bare = site(me).wsgi_app
+app = st.wrap(bare)
