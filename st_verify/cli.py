@@ -123,8 +123,9 @@ def _known_kids(keys: KeySource) -> list[str]:
 
 
 def _payload(gated: GatedToken) -> dict[str, Any]:
+    _, _, _, payload_text, _ = gated.parts
     try:
-        payload = strict_json.loads(base64url.decode(gated.parts[3]))
+        payload = strict_json.loads(base64url.decode(payload_text))
     except strict_json.NotStrictJSON:
         return {}
     return payload if isinstance(payload, dict) else {}

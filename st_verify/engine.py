@@ -70,7 +70,6 @@ class Engine(Generic[T]):
         self._gate = gate
         self._judge = judge
         self._dynamic_kid = dynamic_kid
-        self._leeway = leeway
         self._cache: TokenCache[T] | None = TokenCache(cache_size, leeway=leeway, clock=clock) if cache_size else None
         self._wall = clock.wall
         self._monotonic = clock.monotonic

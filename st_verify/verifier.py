@@ -103,8 +103,7 @@ class SessionVerifier:
         verified = self._engine.verify(token)
         if verified is None:
             raise NoSession("token_form")
-        if self._tenants is not None and verified.tenant_id not in self._tenants:
-            raise Forbidden("tenant")
+        self.check_tenant(verified)
         return verified
 
     def authenticate(self, token: str | GatedToken) -> AccessToken:

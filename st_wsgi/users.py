@@ -13,12 +13,7 @@ class RecipeUserId:
     :param value: the id.
     """
 
-    value: str
-
-    def __attrs_post_init__(self) -> None:
-        # Not a validator, which takes twice as long: one of these is made for every request with a session.
-        if not isinstance(self.value, str):
-            raise TypeError(f"the id of a login method is a str, not {type(self.value).__name__}")
+    value: str = attrs.field(validator=attrs.validators.instance_of(str))
 
     def get_as_string(self) -> str:
         return self.value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ...recipe import Recipe
@@ -29,9 +28,6 @@ class SessionRecipe(Recipe[SessionConfig, F, A]):
     :ivar chooses_claim_validators: an override decides which are checked.
     """
 
-    #: Returns seconds since 1970. A subclass can tell another time, in tests for instance.
-    clock: Callable[[], float] = staticmethod(time.time)
-
     transfer: TokenTransfer
     verification: TokenVerification
     chooses_claim_validators: bool
@@ -54,6 +50,10 @@ class SessionRecipe(Recipe[SessionConfig, F, A]):
         chosen_by: Any = getattr(self.functions, "get_global_claim_validators", None)
         ours = self.functions_class.get_global_claim_validators
         self.chooses_claim_validators = getattr(chosen_by, "__func__", None) is not ours
+
+    def clock(self) -> float:
+        """Return seconds since 1970. A subclass can tell another time, in tests for instance."""
+        return time.time()
 
     def add_claim(self, claim: SessionClaim[Any]) -> None:
         """Have a claim built for every new session."""

@@ -222,6 +222,8 @@ def _access_token(
     """
     Return what is to be verified. Its form is looked at only where it decides, which is when a header may be somebody
     else's and a cookie ours; verifying looks at it anyway.
+
+    What :class:`TokenTransfer` reads for others is read in place here: this runs for every request with a session.
     """
     cookies: list[str] = []
     sent = environ.get("HTTP_COOKIE")

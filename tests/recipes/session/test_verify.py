@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from typing import Any
 
 import bottle  # type: ignore[import-untyped]  # it has no types
@@ -23,6 +24,17 @@ UNAUTHORISED = {"message": "unauthorised"}
 
 def asked(shop: Shop, before: list[str]) -> list[str]:
     return shop.core.calls[len(before) :]
+
+
+def test_a_test_that_moves_the_time_of_the_process_moves_its_sessions(
+    core: Borrowed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packages that freeze the time put a function of theirs in the place of time.time."""
+    visitor = Shop(core).signed_in()
+    assert visitor.visit().status_code == 200
+    in_two_hours = time.time() + 7200
+    monkeypatch.setattr(time, "time", lambda: in_two_hours)
+    assert visitor.visit().json == TRY_REFRESH
 
 
 class TestCoreCalls:
