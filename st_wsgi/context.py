@@ -29,18 +29,16 @@ class RequestContext:
     Two requests never share one, and it does not outlive its request.
 
     :ivar services: of the instance that serves the request.
-    :ivar environ: the WSGI environ, or None outside a request.
+    :ivar environ: the WSGI environ, or None outside a request and after it.
     :ivar started: the response has started, and it is too late to change it.
     :ivar ours: the response is this package's, not the app's.
     :ivar tenant_id: of the route, ``public`` if it names none.
-    :ivar session: the session that was verified or made last in this request, or None.
     """
 
     # Most requests need none of these: as defaults of the class they cost such a request nothing.
     started = False
     ours = False
     tenant_id = PUBLIC_TENANT
-    session: Any = None
     _changes: ResponseChanges | None = None
     _request: Request | None = None
     _user_context: dict[str, Any] | None = None
@@ -50,6 +48,15 @@ class RequestContext:
     def __init__(self, services: Services, environ: WSGIEnvironment | None = None) -> None:
         self.services = services
         self.environ = environ
+
+    def let_go(self) -> None:
+        """
+        Forget the environ, when the app has returned.
+
+        The environ holds this context. Did this context hold the environ too, all that came with the request would stay
+        in memory until the garbage collector comes by, which in a large app takes long and in some never happens.
+        """
+        self.environ = self._request = self._answered = None
 
     @property
     def changes(self) -> ResponseChanges:

@@ -23,9 +23,9 @@ def get_all_cors_headers() -> list[str]:
     return list(_REQUEST_HEADERS)
 
 
-def add_headers(cors: Cors, environ: WSGIEnvironment, headers: HeaderList) -> HeaderList:
+def add_headers(cors: Cors, origin: str | None, headers: HeaderList) -> HeaderList:
     """
-    Return *headers* with the cross-origin headers for this request.
+    Return *headers* with the cross-origin headers for a request from *origin*, which is its ``Origin`` header.
 
     An app that has answered with its own ``Access-Control-Allow-Origin`` keeps it. ``Vary: Origin`` is always there, so
     that a shared cache does not give one origin's answer to another.
@@ -33,8 +33,7 @@ def add_headers(cors: Cors, environ: WSGIEnvironment, headers: HeaderList) -> He
     if any(name.lower() == _ALLOW_ORIGIN.lower() for name, _ in headers):
         return headers
     merged = _vary_by_origin(headers)
-    origin = environ.get("HTTP_ORIGIN")
-    if origin in cors.origins:
+    if origin is not None and origin in cors.origins:
         merged += [(_ALLOW_ORIGIN, origin), ("Access-Control-Allow-Credentials", "true")]
     return merged
 

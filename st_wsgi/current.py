@@ -64,17 +64,25 @@ def context_of(request: RequestLike | None = None) -> RequestContext:
 
     :param request: an environ, an object with an attribute ``environ`` (Flask, Werkzeug, Bottle, Pyramid), ``META``
         (Django) or ``env`` (Falcon), or None for the request in flight.
-    :raises ConfigError: the request did not come through the middleware.
+    :raises ConfigError: the request did not come through the middleware, or there is none in flight.
     """
     if request is None:
         found = _in_flight.get()
     elif issubclass(type(request), RequestContext):  # not isinstance: Flask's proxy would look its request up for it
         found = request  # type: ignore[assignment]  # mypy does not follow issubclass of a type
     else:
-        found = environ_of(request).get(CONTEXT_KEY)
+        environ = environ_of(request)
+        found = environ.get(CONTEXT_KEY)
+        if found is not None and found.environ is None:
+            found.environ = environ  # the app has returned, and a stream or a middleware above goes on
     if found is None:
         raise ConfigError(
             "this request did not come through st_wsgi: wrap the app, such as app.wsgi_app = st.wrap(app.wsgi_app)"
+        )
+    if found.environ is None:
+        raise ConfigError(
+            "there is no request here, or it has ended: use a function that ends in _without_request_response, or name "
+            "the request"
         )
     return found
 

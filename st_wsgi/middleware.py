@@ -69,13 +69,14 @@ def guarded(app: WSGIApplication, supertokens: Instance, *, routes: Middleware |
         try:
             next_app = below if environ.get("PATH_INFO", "").startswith(prefix) else app
             body = next_app(environ, seam.start)
-            return body if seam.started else seam.go_on(body)
+            return body if seam.started else seam.go_on(environ, body)
         except Answerable as error:
             if seam.started:
                 raise
-            return seam.answer_instead(error)
+            return seam.answer_instead(environ, error)
         finally:
             current.leave(token)
+            seam.let_go()
 
     return call
 
@@ -99,7 +100,7 @@ class Middleware:
         if not environ.get("PATH_INFO", "").startswith(self.prefix):
             return self._app(environ, start_response)
         context = environ.get(CONTEXT_KEY)
-        if context is None or context.services is not self._supertokens.services:
+        if context is None or context.environ is None or context.services is not self._supertokens.services:
             return self._alone(environ, start_response)
         response = self._supertokens.handle(context)
         if response is None:
@@ -111,14 +112,17 @@ class _Seam(RequestContext):
     """The context of a request on its way: ``start_response`` as the app sees it, the body as the server gets it."""
 
     _refused: Answerable | None = None
+    _origin: str | None = None
 
     def __init__(
         self, services: Services, environ: WSGIEnvironment, start_response: StartResponse, rules: Cors | None
     ) -> None:
         self.services = services
-        self.environ: WSGIEnvironment = environ
+        self.environ = environ
         self._start_response = start_response
         self._cors = rules
+        if rules is not None:
+            self._origin = environ.get("HTTP_ORIGIN")
 
     def start(
         self, status: str, headers: HeaderList, exc_info: OptExcInfo | None = None, /
@@ -137,7 +141,7 @@ class _Seam(RequestContext):
         self.started = True
         return self._start_response(status, headers)
 
-    def go_on(self, body: Iterable[bytes]) -> Iterable[bytes]:
+    def go_on(self, environ: WSGIEnvironment, body: Iterable[bytes]) -> Iterable[bytes]:
         """
         Return the body of an app that has returned without starting its response.
 
@@ -155,18 +159,19 @@ class _Seam(RequestContext):
         if self._refused is None:
             return _Resumed(first or b"", rest, body)
         _close(body)
-        return self.answer_instead(self._refused)
+        refused, self._refused = self._refused, None
+        return self.answer_instead(environ, refused)
 
-    def answer_instead(self, error: Answerable) -> Iterable[bytes]:
+    def answer_instead(self, environ: WSGIEnvironment, error: Answerable) -> Iterable[bytes]:
         """Answer an error in the place of the app."""
         self.ours = True
-        response: Iterable[bytes] = error.get_response(self.environ)(self.environ, self.start)
+        response: Iterable[bytes] = error.get_response(environ)(environ, self.start)
         return response
 
     def _changed(self, headers: HeaderList) -> HeaderList:
         headers = self.begin_response(headers)
         if self._cors is not None and (self._cors.whole_app or self.ours):
-            headers = cors.add_headers(self._cors, self.environ, headers)
+            headers = cors.add_headers(self._cors, self._origin, headers)
         return headers
 
 

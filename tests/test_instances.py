@@ -218,8 +218,8 @@ class TestThreads:
         seen: list[Any] = []
 
         def act(context: RequestContext) -> Response:
-            seen.append((dict(current.user_context()), context.session))
-            current.user_context()["secret"] = context.session = object()
+            seen.append((dict(current.user_context()), dict(context.core_cache)))
+            current.user_context()["secret"] = context.core_cache["secret"] = object()
             if context.header("X-Fail"):
                 raise ValueError("in the middle")
             return json_response({})
@@ -229,7 +229,7 @@ class TestThreads:
             for headers in ({}, {"X-Fail": "yes"}, {}):
                 pool.submit(Browser(validator(app)).post, "/auth/act", headers=headers).result(LIMIT)
             assert pool.submit(current.context).result(LIMIT) is None
-        assert seen == [({}, None)] * 3
+        assert seen == [({}, {})] * 3
 
     def test_half_read_lazy_answers_do_not_mix_their_contexts(self) -> None:
         """Two generator apps are read alternately in one thread, as an event-driven server does."""

@@ -53,7 +53,7 @@ class SuperTokensMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         environ = request.META
         context = environ.get(CONTEXT_KEY)
-        if context is not None and context.services is self._services:
+        if context is not None and context.environ is not None and context.services is self._services:
             return self._get_response(request)
         context = environ[CONTEXT_KEY] = RequestContext(self._services, environ)
         token = current.enter(context)
@@ -64,12 +64,13 @@ class SuperTokensMiddleware:
             response = _translated(error.get_response(environ), environ)
         finally:
             current.leave(token)
+            context.let_go()
         headers = list(response.items())
         changed = context.begin_response(headers)
         if changed is not headers:
             _set_headers(response, changed)
         if self._cors is not None and (self._cors.whole_app or context.ours):
-            _set_headers(response, cors.add_headers(self._cors, environ, list(response.items())))
+            _set_headers(response, cors.add_headers(self._cors, environ.get("HTTP_ORIGIN"), list(response.items())))
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:

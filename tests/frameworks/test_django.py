@@ -13,9 +13,11 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.test.utils import override_settings
 from django.urls import path
+from memory import outlives_its_answer
 from rest_framework.response import Response as RestResponse
 from rest_framework.views import APIView
 from werkzeug.test import Client as WSGIClient
+from werkzeug.test import create_environ
 
 from frameworks.django_site import CATCH_ALL, ENTRY, handler, urlpatterns
 from st_wsgi import AppInfo, RecipeUserId, SuperTokens
@@ -235,3 +237,14 @@ def test_the_session_does_not_outlive_its_request(st: SuperTokens) -> None:
     site.get("/session")
     with pytest.raises(ConfigError):
         current_session()
+
+
+@pytest.mark.parametrize("url", ["/cookie", "/session", "/optional", "/auth/jwt/jwks.json"])
+def test_a_request_is_freed_with_its_answer(st: SuperTokens, url: str) -> None:
+    """None of its memory waits for the garbage collector."""
+    site = client(st)
+    sign_up(site)
+    cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in site.cookies.items())
+    with override_settings(SUPERTOKENS=st):
+        app = handler(st, MIDDLEWARE=[ENTRY])
+        assert not outlives_its_answer(app, create_environ(url, headers={"Cookie": cookies}))

@@ -123,8 +123,9 @@ def current_session(request: Any = None) -> SessionContainer:
 
     :raises Unauthorised: there was none.
     """
-    session = current.context_of(request).session
-    if not isinstance(session, SessionContainer):
+    context = current.context_of(request)
+    session = (context.environ or {}).get(in_request.SESSION_KEY)
+    if not isinstance(session, SessionContainer) or not session.is_attached_to(context):
         raise Unauthorised("no session was verified in this request", clear_tokens=False)
     return session
 

@@ -271,6 +271,10 @@ class SessionContainer:
         if self._anti_csrf_token is not None:
             transfer.attach_anti_csrf_token(context, self._anti_csrf_token)
 
+    def is_attached_to(self, context: RequestContext) -> bool:
+        """Return whether its tokens go to the frontend with the response to this request."""
+        return self._attached is not None and self._attached[0] is context
+
     @property
     def _payload(self) -> dict[str, Any]:
         """All claims, read when they are first asked for: many requests only want the user's id."""

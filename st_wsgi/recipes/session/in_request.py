@@ -35,6 +35,12 @@ OverrideGlobalClaimValidators: TypeAlias = Callable[
 ]
 """From the global validators and the session to the validators to use."""
 
+SESSION_KEY = "st_wsgi.session"
+"""
+Where the environ has the session that was verified or made last. It may be that of another instance, or of an earlier
+request with the same environ: :meth:`SessionContainer.is_attached_to` tells.
+"""
+
 _WITHOUT_SESSION = frozenset({"OPTIONS", "TRACE"})
 
 _log = logging.getLogger("st_wsgi.session")
@@ -110,7 +116,7 @@ def get_session(
     session.attach_to_request_response(context, transfer_method)
     if recipe.claim_validators or recipe.chooses_claim_validators or override_global_claim_validators is not None:
         session.assert_claims(required_claim_validators(recipe, session, override_global_claim_validators))
-    context.session = session
+    environ[SESSION_KEY] = session
     return session
 
 
@@ -149,7 +155,7 @@ def create_new_session(
     )
     _clear_other_transport(recipe, context, method)
     session.attach_to_request_response(context, method)
-    context.session = session
+    _remember(context, session)
     return session
 
 
@@ -182,7 +188,7 @@ def refresh_session(recipe: AnySession, context: RequestContext) -> SessionConta
     session.attach_to_request_response(context, method)
     if legacy_cookie:
         transfer.clear_legacy_cookie(context)
-    context.session = session
+    _remember(context, session)
     return session
 
 
@@ -242,6 +248,11 @@ def _access_token(
     if len(cookies) > 1:
         raise TryRefreshToken("the request carries more than one access token cookie")
     return (cookies[0], "cookie") if cookies else None
+
+
+def _remember(context: RequestContext, session: SessionContainer) -> None:
+    if context.environ is not None:
+        context.environ[SESSION_KEY] = session
 
 
 def _clear_other_transport(recipe: AnySession, context: RequestContext, method: TransferMethod) -> None:

@@ -159,9 +159,9 @@ class TokenTransfer:
     def clear(self, context: RequestContext, methods: tuple[TransferMethod, ...] = TRANSFER_METHODS) -> None:
         """Record that the frontend forgets its tokens, and with them the session."""
         changes = context.changes
+        changes.drop_header(ANTI_CSRF)
         for method in methods:
             self.clear_transport(context, method)
-        changes.drop_header(ANTI_CSRF)
         changes.set_header(FRONT_TOKEN, "remove", expose=True)
         changes.set_header("Cache-Control", "no-store")
 

@@ -300,7 +300,7 @@ class TestProtectedViews:
         @made.route("/page", methods=["GET", "POST", "OPTIONS"])
         @session.verify_session(**settings)
         def page() -> dict[str, Any]:
-            found = flask.request.environ["st_wsgi.context"].session
+            found = flask.request.environ.get("st_wsgi.session")
             return {"user": None if found is None else session.current_session().get_user_id()}
 
         @made.get("/open")
@@ -462,8 +462,7 @@ class TestSessionInHand:
         assert visitor.visit().json == {"userId": visitor.user_id}
 
 
-def test_the_middlewares_browser_and_a_plain_one_see_the_same(shop: Shop) -> None:
-    """The session is in the environ for later middleware."""
+def test_the_session_is_in_the_environ_for_middleware_above(shop: Shop) -> None:
     visitor = shop.signed_in()
     seen: list[Any] = []
 
@@ -474,8 +473,9 @@ def test_the_middlewares_browser_and_a_plain_one_see_the_same(shop: Shop) -> Non
 
     def outer(environ: Any, start_response: Any) -> Any:
         body = shop.st.wrap(inner)(environ, start_response)
-        seen.append(environ["st_wsgi.context"].session.get_user_id())
+        seen.append(environ["st_wsgi.session"].get_user_id())
+        seen.append(session.current_session(environ).get_user_id())
         return body
 
     Browser(outer).get("/page", headers={"Authorization": f"Bearer {visitor.access_token}"})
-    assert seen == [visitor.user_id]
+    assert seen == [visitor.user_id] * 2
