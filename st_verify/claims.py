@@ -15,7 +15,7 @@ import json
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
@@ -32,6 +32,7 @@ Primitive = str | int | float | bool
 _SKEW_MS = 60_000
 _MAX_REASON = 4096
 _MISSING = "value does not exist"
+_UNCLEAR = {"message": "claim validation failed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,32 @@ class SessionClaim(ABC, Generic[T]):
     def now_ms(self) -> int:
         """Wall time in milliseconds."""
         return int(self._clock() * 1000)
+
+    def fetch(
+        self, user_id: str, recipe_user_id: Any, tenant_id: str, current_payload: Payload | None = None
+    ) -> T | None:
+        """
+        The current value; None if there is none, or no `fetch_value`.
+
+        :param recipe_user_id: handed on to `fetch_value`, like all the others.
+        """
+        if self.fetch_value is None:
+            return None
+        return self.fetch_value(user_id, recipe_user_id, tenant_id, dict(current_payload or {}))
+
+    def build(
+        self, user_id: str, recipe_user_id: Any, tenant_id: str, current_payload: Payload | None = None
+    ) -> dict[str, Any]:
+        """
+        What the claim adds to the payload of a new session: nothing if it has no value. Arguments as in `fetch`.
+
+        :raises TypeError: the value is nothing that JSON has.
+        """
+        value = self.fetch(user_id, recipe_user_id, tenant_id, current_payload)
+        if value is None:
+            return {}
+        built: dict[str, Any] = _plain(self.add_to_payload({}, value))
+        return built
 
     @abstractmethod
     def get_value_from_payload(self, payload: Payload) -> T | None:
@@ -201,9 +228,19 @@ class PrimitiveClaim(SessionClaim[P]):
         return cast(P, value) if isinstance(value, (str, int, float, bool)) else None
 
     def has_value(self, val: P, max_age_in_sec: float | None = None, id_: str | None = None) -> ClaimValidator:
-        """The value equals `val` in type and value: 1, 1.0 and true are three values."""
+        """
+        The value equals `val` in type and value: 1, 1.0 and true are three values.
+
+        :raises TypeError: `val` is no text, number or boolean.
+        """
+        wanted = _plain(val)
+        if not isinstance(wanted, (str, int, float, bool)):
+            raise TypeError("has_value: give a text, a number or a boolean")
         return self._validator(
-            lambda value: type(value) is type(val) and value == val, {"expectedValue": val}, max_age_in_sec, id_
+            lambda value: type(value) is type(wanted) and value == wanted,
+            {"expectedValue": wanted},
+            max_age_in_sec,
+            id_,
         )
 
     def _validator(
@@ -242,7 +279,11 @@ class BooleanClaim(PrimitiveClaim[bool]):
 
 
 class PrimitiveArrayClaim(SessionClaim[list[str]]):
-    """A claim whose value is a list of strings. Every validator fails on anything else, `excludes` too."""
+    """
+    A claim whose value is a list of strings. Every validator fails on anything else, `excludes` too.
+
+    Validators raise TypeError when they are made with anything but strings, which would be in no list.
+    """
 
     def __init__(
         self,
@@ -265,11 +306,14 @@ class PrimitiveArrayClaim(SessionClaim[list[str]]):
 
     def includes(self, val: str, max_age_in_seconds: float | None = None, id_: str | None = None) -> ClaimValidator:
         """`val` is in the list."""
-        return self._validator(lambda value: val in value, {"expectedToInclude": val}, max_age_in_seconds, id_)
+        wanted = _name(val)
+        return self._validator(lambda value: wanted in value, {"expectedToInclude": wanted}, max_age_in_seconds, id_)
 
     def excludes(self, val: str, max_age_in_seconds: float | None = None, id_: str | None = None) -> ClaimValidator:
         """`val` is not in the list; the list is there."""
-        return self._validator(lambda value: val not in value, {"expectedToNotInclude": val}, max_age_in_seconds, id_)
+        banned = _name(val)
+        expected = {"expectedToNotInclude": banned}
+        return self._validator(lambda value: banned not in value, expected, max_age_in_seconds, id_)
 
     def includes_all(
         self, val: Sequence[str], max_age_in_seconds: float | None = None, id_: str | None = None
@@ -307,14 +351,43 @@ class PrimitiveArrayClaim(SessionClaim[list[str]]):
         return _ValueValidator(self, accepts, expected, max_age_in_sec=max_age, id_=id_)
 
 
+def _plain(value: Any) -> Any:
+    """A value as it comes out of a token: members of enumerations and subclasses become what JSON has for them."""
+    return json.loads(json.dumps(value))
+
+
+def _name(val: str) -> str:
+    if not isinstance(val, str):
+        raise TypeError(f"give a str, not {type(val).__name__}: nothing else is ever in the list")
+    plain: str = _plain(val)
+    return plain
+
+
 def _names(val: Sequence[str]) -> list[str]:
     if isinstance(val, str):
         raise TypeError("give a list of str: a single str would be taken letter by letter")
-    return list(val)
+    return [_name(one) for one in val]
+
+
+def wants_refetch(validator: ClaimValidator, payload: Payload) -> bool | None:
+    """
+    Whether a host should fetch the validator's claim before validating.
+
+    :returns: None if the validator raised: then it counts as failed, see `failed_claims`.
+    """
+    try:
+        return validator.claim is not None and bool(validator.should_refetch(payload))
+    except Exception:  # as in failed_claims
+        _logger.exception("claim validator %r raised", validator.id)
+        return None
 
 
 def failed_claims(
-    validators: Iterable[ClaimValidator], payload: Payload, *, tell_found: bool = False
+    validators: Iterable[ClaimValidator],
+    payload: Payload,
+    *,
+    tell_found: bool = False,
+    unclear: Collection[ClaimValidator] = (),
 ) -> list[ClaimError]:
     """
     Run all validators; list every failure, with reasons that contain nothing of the payload.
@@ -322,20 +395,22 @@ def failed_claims(
     A validator that raises or returns anything but a `ClaimValidation` has failed.
 
     :param tell_found: for a host that answers the user whose data it is: reasons also say what was found.
+    :param unclear: validators that have failed already, without a reason to tell.
     """
     errors = []
     for validator in validators:
         try:
-            result = validator.validate(payload)
+            result = None if validator in unclear else validator.validate(payload)
         except Exception:  # a validator may be anybody's code; an unclear answer is a no
             _logger.exception("claim validator %r raised", validator.id)
             result = None
         if isinstance(result, ClaimValidation) and result.is_valid is True:
             continue
         if not isinstance(result, ClaimValidation):
-            reason: Mapping[str, Any] = {"message": "claim validation failed"}
+            reason: Mapping[str, Any] = _UNCLEAR
         else:
-            reason = _capped({**result.reason, **result.found} if tell_found else result.reason)
+            told = [{**result.reason, **result.found}, result.reason] if tell_found else [result.reason]
+            reason = next(filter(_is_small, told), _UNCLEAR)
         errors.append(ClaimError(validator.id, reason))
     return errors
 
@@ -351,9 +426,8 @@ def require_claims(validators: Iterable[ClaimValidator], payload: Payload) -> No
         raise InvalidClaims(errors)
 
 
-def _capped(reason: Mapping[str, Any]) -> Mapping[str, Any]:
+def _is_small(reason: Mapping[str, Any]) -> bool:
     try:
-        small = len(json.dumps(dict(reason))) <= _MAX_REASON
+        return len(json.dumps(dict(reason))) <= _MAX_REASON
     except (TypeError, ValueError):
-        small = False
-    return reason if small else {"message": "claim validation failed"}
+        return False

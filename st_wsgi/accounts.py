@@ -46,8 +46,13 @@ def get_user(user_id: str) -> User | None:
 
     :param user_id: of the user, of one of its login methods, or the external id that is mapped to one.
     """
+    return user_by_id(current.services().core, user_id)
+
+
+def user_by_id(core: Querier, user_id: str) -> User | None:
+    """Do :func:`get_user` on the core of a given instance."""
     path = "/user/id"
-    answer = current.services().core.get(path, {"userId": user_id})
+    answer = core.get(path, {"userId": user_id})
     if expect_status(answer, path, "OK", "UNKNOWN_USER_ID_ERROR") != "OK":
         return None
     return _user(answer, path)

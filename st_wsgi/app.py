@@ -145,11 +145,10 @@ class SuperTokens:
         try:
             try:
                 return handle()
-            except SessionError as error:
-                return context.answer(error)  # which may need the core, and fail itself
-        except Answerable as error:
-            context.changes.discard()
-            return context.answer(error)
+            except Answerable as error:
+                if not isinstance(error, SessionError):
+                    context.changes.discard()
+                return context.answer(error)
         except TenantUnknown:
             context.changes.discard()
             return context.answer(BadInput("there is no such tenant"))

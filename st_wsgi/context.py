@@ -158,10 +158,18 @@ class RequestContext:
         return body.read_json(self.environ)
 
     def answer(self, error: Answerable, /) -> Response:
-        """Return the response to *error*, asking the recipe that it belongs to; asked again, the same response."""
+        """
+        Return the response to *error*, asking the recipe that it belongs to; asked again, the same response.
+
+        Answering may fail itself, when it needs the core for instance. Then that is what the client is told.
+        """
         if self._answered is not None and self._answered[0] is error:
             return self._answered[1]
         recipe = self.services.answerer(error)
-        response: Response = error.plain_response() if recipe is None else recipe.answer(error, self)
+        try:
+            response: Response = error.plain_response() if recipe is None else recipe.answer(error, self)
+        except Answerable as failure:
+            self.changes.discard()
+            response = failure.plain_response()
         self._answered = error, response
         return response

@@ -12,7 +12,8 @@ from .errors import ConfigError
 
 PUBLIC_TENANT = "public"
 
-_TENANT = re.compile(r"(?!appid-)[a-z0-9-]{1,64}\Z")
+_TENANT_SEGMENT = "(?!appid-)[a-z0-9-]{1,64}"
+_TENANT = re.compile(rf"{_TENANT_SEGMENT}\Z")
 _RID_ALIASES = {
     "thirdpartyemailpassword": ("thirdparty", "emailpassword"),
     "thirdpartypasswordless": ("thirdparty", "passwordless"),
@@ -35,6 +36,11 @@ class Route:
     api: str
     handler: Callable[[Any, Any], Any]
     shared: bool = False
+
+
+def spellings(base_path: str, path: str) -> re.Pattern[str]:
+    """Return what matches the spellings of a row's path: with and without a tenant and one trailing slash."""
+    return re.compile(rf"{re.escape(base_path)}(?:/{_TENANT_SEGMENT})?{re.escape(path)}/?\Z")
 
 
 @attrs.frozen

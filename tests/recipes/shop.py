@@ -128,7 +128,7 @@ class Shop:
         """Have a visitor come to a page with this view."""
         before, self.view = self.view, view
         try:
-            return visitor.call(call.pop("method", "GET"), "/page", **call)
+            return visitor.call(call.pop("method", "GET"), call.pop("path", "/page"), **call)
         finally:
             self.view = before
 

@@ -259,6 +259,45 @@ def test_reasons_come_from_the_configuration_only_and_are_capped() -> None:
     assert found == {"actualValue": [private]}
 
 
+def test_a_value_that_is_too_long_to_tell_leaves_the_rest_of_its_reason() -> None:
+    long = [f"role-{number}" for number in range(1000)]
+    payload = roles.add_to_payload({}, long)
+    (error,) = failed_claims([roles.includes("admin")], payload, tell_found=True)
+    assert error.reason == {"message": "wrong value", "expectedToInclude": "admin"}
+    (error,) = failed_claims([roles.includes("admin")], roles.add_to_payload({}, ["user"]), tell_found=True)
+    assert error.reason == {"message": "wrong value", "expectedToInclude": "admin", "actualValue": ["user"]}
+
+
+def test_what_is_never_in_a_list_cannot_be_asked_for() -> None:
+    """Excluding a list, for instance, would let everybody in."""
+    for make in (roles.includes, roles.excludes):
+        for wrong in (["banned"], None, 1):
+            with pytest.raises(TypeError, match="give a str"):
+                make(wrong)  # type: ignore[arg-type]
+    for make_all in (roles.includes_all, roles.includes_any, roles.excludes_all):
+        with pytest.raises(TypeError, match="give a str"):
+            make_all([1])  # type: ignore[list-item]
+    no_values: list[Any] = [None, [1], {}]
+    for nothing in no_values:
+        with pytest.raises(TypeError, match="has_value"):
+            PrimitiveClaim[Any]("plan").has_value(nothing)
+
+
+def test_a_new_session_gets_what_there_is_to_fetch() -> None:
+    asked: list[Any] = []
+
+    def fetch(*about: Any) -> Any:
+        asked.append(about)
+        return asked[0][3].get("v")
+
+    claim = PrimitiveArrayClaim("list", fetch_value=fetch, clock=lambda: NOW)
+    assert claim.build("user", "recipe user", "public") == {}
+    assert asked == [("user", "recipe user", "public", {})]
+    asked.clear()
+    assert claim.build("user", "recipe user", "t1", {"v": ("a", "b")}) == {"list": {"v": ["a", "b"], "t": MS}}
+    assert PrimitiveArrayClaim("list").build("user", "recipe user", "public") == {}
+
+
 def test_what_a_host_should_fetch_anew() -> None:
     def aged(value: bool, seconds: int) -> dict[str, Any]:
         return {"st-ev": {"v": value, "t": MS - seconds * 1000}}

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 from ... import current
+from ...accounts import user_by_id
 from ...errors import CONTEXT_KEY, ConfigError, InvalidClaims, TokenTheftDetected, TryRefreshToken, Unauthorised
 from ...recipe import user_facing
 from ...users import RecipeUserId
@@ -145,12 +146,13 @@ def create_new_session(
     :param session_data_in_database: the app's data that never leaves the core.
     """
     context = current.context_of(request)
+    recipe = context.services.get(Session)
     return in_request.create_new_session(
-        context.services.get(Session),
+        recipe,
         context,
         tenant_id=tenant_id,
         recipe_user_id=recipe_user_id,
-        user_id=recipe_user_id.value,
+        user_id=_user_id_of(recipe, recipe_user_id),
         access_token_payload=access_token_payload,
         session_data_in_database=session_data_in_database,
     )
@@ -176,14 +178,15 @@ def create_new_session_without_request_response(
 ) -> SessionContainer:
     """Make a session whose tokens the app carries to the frontend itself, as :func:`create_new_session` otherwise."""
     recipe = current.services().get(Session)
+    user_id = _user_id_of(recipe, recipe_user_id)
     return recipe.functions.create_new_session(
-        user_id=recipe_user_id.value,
+        user_id=user_id,
         recipe_user_id=recipe_user_id,
         tenant_id=tenant_id,
         access_token_payload=in_request.full_payload(
             recipe,
             access_token_payload or {},
-            user_id=recipe_user_id.value,
+            user_id=user_id,
             recipe_user_id=recipe_user_id,
             tenant_id=tenant_id,
         ),
@@ -196,7 +199,7 @@ def get_session_without_request_response(
     access_token: str,
     anti_csrf_token: str | None = None,
     *,
-    anti_csrf_check: bool = True,
+    anti_csrf_check: bool | None = None,
     session_required: bool = True,
     check_database: bool = False,
     override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
@@ -204,14 +207,16 @@ def get_session_without_request_response(
     """
     Return the session of an access token that the app has received in a way of its own.
 
+    :param anti_csrf_check: False leaves the check out; by default it is made.
     :raises ConfigError: the mode is ``VIA_CUSTOM_HEADER``, which needs a request, and the check was not switched off.
     """
     recipe = current.services().get(Session)
-    _refuse_custom_header(recipe, check=anti_csrf_check, remedy="pass anti_csrf_check=False")
+    check = anti_csrf_check is not False
+    _refuse_custom_header(recipe, check=check, remedy="pass anti_csrf_check=False")
     session = recipe.functions.get_session(
         access_token=access_token,
         anti_csrf_token=anti_csrf_token,
-        anti_csrf_check=anti_csrf_check,
+        anti_csrf_check=check,
         session_required=session_required,
         check_database=check_database,
     )
@@ -271,6 +276,12 @@ def verify_session(
         return protected
 
     return decorate
+
+
+def _user_id_of(recipe: Session, recipe_user_id: RecipeUserId) -> str:
+    """Return the id of the user with this login method: another one when accounts are linked, the same for nobody's."""
+    user = user_by_id(recipe.services.core, recipe_user_id.value)
+    return recipe_user_id.value if user is None else user.id
 
 
 def _request_among(arguments: Iterable[object]) -> object | None:

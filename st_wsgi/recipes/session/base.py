@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any, TypeVar
 
 from ...recipe import Recipe
+from ...routing import spellings
 from ...services import Services
 from ..openid import OpenId
 from .claims import SessionClaim, SessionClaimValidator
-from .transfer import TokenTransfer
+from .transfer import REFRESH_PATH, TokenTransfer
 from .types import SessionConfig
 from .verification import TokenVerification
 
@@ -26,11 +28,13 @@ class SessionRecipe(Recipe[SessionConfig, F, A]):
     :ivar claims: built for every new session; recipes above add theirs when they are bound.
     :ivar claim_validators: checked whenever a session is read; recipes above add theirs when they are bound.
     :ivar chooses_claim_validators: an override decides which are checked.
+    :ivar refresh_paths: matches the paths of a refresh.
     """
 
     transfer: TokenTransfer
     verification: TokenVerification
     chooses_claim_validators: bool
+    refresh_paths: re.Pattern[str]
 
     def __init__(self, config: SessionConfig, override: Any = None) -> None:
         super().__init__(config, override)
@@ -38,11 +42,13 @@ class SessionRecipe(Recipe[SessionConfig, F, A]):
         self.claim_validators: list[SessionClaimValidator] = []
 
     def bind(self, services: Services) -> None:
+        self.refresh_paths = spellings(services.app_info.api_base_path, REFRESH_PATH)
+        self.services = services
         self.transfer = TokenTransfer(config=self.config, app_info=services.app_info, clock=self.clock)
         self.verification = TokenVerification(
             config=self.config,
             core=services.core,
-            issuer=services.get(OpenId).functions.get_open_id_discovery_configuration().issuer,
+            issuer=self.issuer,
             in_process=services.core_in_process,
             clock=self.clock,
         )
@@ -50,6 +56,11 @@ class SessionRecipe(Recipe[SessionConfig, F, A]):
         chosen_by: Any = getattr(self.functions, "get_global_claim_validators", None)
         ours = self.functions_class.get_global_claim_validators
         self.chooses_claim_validators = getattr(chosen_by, "__func__", None) is not ours
+
+    @property
+    def issuer(self) -> str:
+        """The ``iss`` of the app's access tokens."""
+        return self.services.get(OpenId).functions.get_open_id_discovery_configuration().issuer
 
     def clock(self) -> float:
         """Return seconds since 1970. A subclass can tell another time, in tests for instance."""

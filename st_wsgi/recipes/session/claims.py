@@ -7,13 +7,18 @@ called with the user's id, the :class:`~st_wsgi.RecipeUserId`, the tenant's id a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
-from st_verify.claims import BooleanClaim, PrimitiveArrayClaim, PrimitiveClaim, SessionClaim, failed_claims
+from st_verify.claims import (
+    BooleanClaim,
+    PrimitiveArrayClaim,
+    PrimitiveClaim,
+    SessionClaim,
+    failed_claims,
+    wants_refetch,
+)
 from st_verify.claims import ClaimValidator as SessionClaimValidator
-
-from ...users import RecipeUserId
 
 __all__ = [
     "BooleanClaim",
@@ -21,47 +26,21 @@ __all__ = [
     "PrimitiveClaim",
     "SessionClaim",
     "SessionClaimValidator",
-    "build",
     "failures",
-    "fetch",
+    "wants_refetch",
 ]
 
-T = TypeVar("T")
 
-
-def fetch(
-    claim: SessionClaim[T],
+def failures(
+    validators: Iterable[SessionClaimValidator],
+    payload: Mapping[str, Any],
     *,
-    user_id: str,
-    recipe_user_id: RecipeUserId,
-    tenant_id: str,
-    current_payload: Mapping[str, Any],
-) -> T | None:
-    """Return the current value of a claim, or None if there is none or no way to fetch it."""
-    if claim.fetch_value is None:
-        return None
-    return claim.fetch_value(user_id, recipe_user_id, tenant_id, dict(current_payload))
+    unclear: Collection[SessionClaimValidator] = (),
+) -> tuple[tuple[str, Any], ...]:
+    """
+    Return the id and the reason of every validator that *payload* does not pass.
 
-
-def build(
-    claim: SessionClaim[Any],
-    *,
-    user_id: str,
-    recipe_user_id: RecipeUserId,
-    tenant_id: str,
-    current_payload: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Return what a claim adds to a payload: nothing if it has no value."""
-    value = fetch(
-        claim,
-        user_id=user_id,
-        recipe_user_id=recipe_user_id,
-        tenant_id=tenant_id,
-        current_payload=current_payload,
-    )
-    return {} if value is None else claim.add_to_payload({}, value)
-
-
-def failures(validators: Iterable[SessionClaimValidator], payload: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """Return the id and the reason of every validator that *payload* does not pass."""
-    return tuple((error.id, dict(error.reason)) for error in failed_claims(validators, payload, tell_found=True))
+    :param unclear: those that have raised already.
+    """
+    errors = failed_claims(validators, payload, tell_found=True, unclear=unclear)
+    return tuple((error.id, dict(error.reason)) for error in errors)

@@ -10,7 +10,7 @@ from ...context import RequestContext
 from ...errors import InvalidClaims, Unauthorised
 from ...transport import copy_json
 from ...users import RecipeUserId
-from .claims import SessionClaim, SessionClaimValidator, build
+from .claims import SessionClaim, SessionClaimValidator
 from .tokens import build_front_token, claims_of, merged_payload
 from .transfer import TokenTransfer
 from .types import (
@@ -149,7 +149,7 @@ class SessionContainer:
             access_token=self._access_token,
             front_token=self._front_token(),
             refresh_token=None if self._refresh_token is None else self._refresh_token.token,
-            anti_csrf_token=self._anti_csrf_token,
+            anti_csrf_token=self._anti_csrf_token or self._payload.get("antiCsrfToken"),
             access_and_front_token_updated=self._issued is not None,
         )
 
@@ -232,12 +232,11 @@ class SessionContainer:
     def fetch_and_set_claim(self, claim: SessionClaim[Any]) -> None:
         """Fetch a claim's value and put it into the access token. Raises :class:`Unauthorised` if the session ended."""
         self.merge_into_access_token_payload(
-            build(
-                claim,
-                user_id=self.get_user_id(),
-                recipe_user_id=self.get_recipe_user_id(),
-                tenant_id=self.get_tenant_id(),
-                current_payload=self.get_access_token_payload(),
+            claim.build(
+                self.get_user_id(),
+                self.get_recipe_user_id(),
+                self.get_tenant_id(),
+                self.get_access_token_payload(),
             )
         )
 
@@ -246,8 +245,8 @@ class SessionContainer:
         self.merge_into_access_token_payload(claim.add_to_payload({}, value))
 
     def get_claim_value(self, claim: SessionClaim[T]) -> T | None:
-        """Return the value of a claim in the access token, or None."""
-        return claim.get_value_from_payload(self._payload)
+        """Return a copy of the value of a claim in the access token, or None."""
+        return claim.get_value_from_payload(self.get_access_token_payload())
 
     def remove_claim(self, claim: SessionClaim[Any]) -> None:
         """Take a claim out of the access token. Raises :class:`Unauthorised` if the session ended."""

@@ -19,9 +19,9 @@ from ...errors import CoreAnswerInvalid, TokenTheftDetected, TryRefreshToken, Un
 from ...querier import expect_status, present
 from ...users import RecipeUserId
 from .base import SessionRecipe
-from .claims import SessionClaim, SessionClaimValidator, build, failures, fetch
+from .claims import SessionClaim, SessionClaimValidator, failures, wants_refetch
 from .container import SessionContainer
-from .tokens import IssuedToken, merged_payload, plain_payload
+from .tokens import IssuedToken, merged_payload, plain_payload, without_protected_claims
 from .types import (
     CheckedSession,
     ClaimsValidationResult,
@@ -56,16 +56,18 @@ class SessionFunctions:
         Create a session in the core.
 
         :param user_id: of the user; the core resolves it from *recipe_user_id* anew.
-        :param access_token_payload: the app's part of the access token.
+        :param access_token_payload: the app's part of the access token. Protected names in it are left out: a token
+            in which they are wrong would never be accepted.
         :param session_data_in_database: the app's data that never leaves the core.
         :param disable_anti_csrf: make no anti-CSRF token, whatever the mode.
         :raises ValueError: the payload is too large for a token, or not plain JSON.
         :raises CoreError: the core did not create it.
         """
         config = self.recipe.config
+        payload = without_protected_claims(access_token_payload or {}) | {"iss": self.recipe.issuer}
         body = {
             "userId": recipe_user_id.value,
-            "userDataInJWT": plain_payload(access_token_payload or {}),
+            "userDataInJWT": plain_payload(payload),
             "userDataInDatabase": dict(session_data_in_database or {}),
             "useDynamicSigningKey": config.use_dynamic_access_token_signing_key,
             "enableAntiCsrf": not disable_anti_csrf and config.anti_csrf == "VIA_TOKEN",
@@ -256,19 +258,18 @@ class SessionFunctions:
         """
         validators = tuple(claim_validators)
         payload = access_token_payload
+        unclear = []
         for validator in validators:
-            if validator.claim is not None and validator.should_refetch(payload):
-                value = fetch(
-                    validator.claim,
-                    user_id=user_id,
-                    recipe_user_id=recipe_user_id,
-                    tenant_id=tenant_id,
-                    current_payload=payload,
-                )
+            wanted = wants_refetch(validator, payload)
+            if wanted is None:
+                unclear.append(validator)
+            elif wanted and validator.claim is not None:
+                value = validator.claim.fetch(user_id, recipe_user_id, tenant_id, payload)
                 if value is not None:
-                    payload = validator.claim.add_to_payload(payload, value)
+                    # Judged as it will be in the token, where a tuple is a list and a member of an enumeration a text.
+                    payload = plain_payload(validator.claim.add_to_payload(payload, value))
         return ClaimsValidationResult(
-            invalid_claims=failures(validators, payload),
+            invalid_claims=failures(validators, payload, unclear=unclear),
             access_token_payload_update=None if payload == access_token_payload else payload,
         )
 
@@ -313,12 +314,11 @@ class SessionFunctions:
         information = self.recipe.functions.get_session_information(session_handle=session_handle)
         if information is None:
             return False
-        update = build(
-            claim,
-            user_id=information.user_id,
-            recipe_user_id=information.recipe_user_id,
-            tenant_id=information.tenant_id,
-            current_payload=information.custom_claims_in_access_token_payload,
+        update = claim.build(
+            information.user_id,
+            information.recipe_user_id,
+            information.tenant_id,
+            information.custom_claims_in_access_token_payload,
         )
         return self.recipe.functions.merge_into_access_token_payload(
             session_handle=session_handle, access_token_payload_update=update

@@ -17,13 +17,12 @@ from ...context import RequestContext
 from ...current import context_of
 from ...errors import DuplicateSessionCookies, TryRefreshToken, Unauthorised
 from ...users import RecipeUserId
-from ..openid import OpenId
 from .base import SessionRecipe
-from .claims import SessionClaimValidator, build
+from .claims import SessionClaimValidator
 from .container import SessionContainer
 from .functions import SessionFunctions
 from .tokens import without_protected_claims
-from .transfer import ACCESS_COOKIE, ANTI_CSRF, LEGACY_COOKIE, REFRESH_COOKIE
+from .transfer import ACCESS_COOKIE, ANTI_CSRF, LEGACY_COOKIE, REFRESH_COOKIE, SESSION_COOKIES
 from .types import TransferMethod
 
 if TYPE_CHECKING:
@@ -123,8 +122,7 @@ def get_session(
 def is_refresh(recipe: AnySession, context: RequestContext) -> bool:
     """Return whether a request is a refresh, which an app may serve itself after switching our route off."""
     environ = context.environ or {}
-    path = recipe.services.app_info.api_base_path + "/session/refresh"
-    return environ.get("REQUEST_METHOD") == "POST" and environ.get("PATH_INFO") == path
+    return environ.get("REQUEST_METHOD") == "POST" and bool(recipe.refresh_paths.match(environ.get("PATH_INFO", "")))
 
 
 def create_new_session(
@@ -164,14 +162,14 @@ def refresh_session(recipe: AnySession, context: RequestContext) -> SessionConta
     transfer = recipe.transfer
     policy = transfer.policy(context, creating=False)
     cookies = [] if policy == "header" else transfer.cookies(context, REFRESH_COOKIE)
-    if len(cookies) > 1 or (policy != "header" and len(transfer.cookies(context, ACCESS_COOKIE)) > 1):
-        _refuse_duplicates(recipe, context)
+    twice = [] if policy == "header" else [name for name in SESSION_COOKIES if len(transfer.cookies(context, name)) > 1]
+    if twice:
+        _refuse_duplicates(recipe, context, twice)
     header = None if policy == "cookie" else transfer.header(context)
     refresh_token = header or "".join(cookies)
-    legacy_cookie = transfer.cookies(context, LEGACY_COOKIE)
+    if transfer.cookies(context, LEGACY_COOKIE):
+        transfer.clear_legacy_cookie(context)  # whatever becomes of the refresh: it would have every request refused
     if not refresh_token:
-        if legacy_cookie:
-            transfer.clear_legacy_cookie(context)
         raise Unauthorised("there is no refresh token in the request")
     method: TransferMethod = "header" if header else "cookie"
     if method == "cookie":
@@ -186,8 +184,6 @@ def refresh_session(recipe: AnySession, context: RequestContext) -> SessionConta
     )
     _clear_other_transport(recipe, context, method)
     session.attach_to_request_response(context, method)
-    if legacy_cookie:
-        transfer.clear_legacy_cookie(context)
     _remember(context, session)
     return session
 
@@ -202,10 +198,9 @@ def full_payload(
 ) -> dict[str, Any]:
     """Return the payload of a new access token: the app's without protected names, the issuer, and all claims."""
     full = without_protected_claims(payload)
-    openid = recipe.services.get(OpenId)
-    full["iss"] = openid.functions.get_open_id_discovery_configuration().issuer
+    full["iss"] = recipe.issuer
     for claim in recipe.claims:
-        full |= build(claim, user_id=user_id, recipe_user_id=recipe_user_id, tenant_id=tenant_id, current_payload=full)
+        full |= claim.build(user_id, recipe_user_id, tenant_id, full)
     return full
 
 
@@ -265,15 +260,16 @@ def _clear_other_transport(recipe: AnySession, context: RequestContext, method: 
         transfer.clear_transport(context, "cookie")
 
 
-def _refuse_duplicates(recipe: AnySession, context: RequestContext) -> None:
+def _refuse_duplicates(recipe: AnySession, context: RequestContext, twice: list[str]) -> None:
     """
-    Answer a refresh whose cookies are there twice, one of them from a cookie domain that was configured earlier.
+    Answer a refresh with cookies that are there twice, one of them from a cookie domain that was configured earlier.
 
-    :raises DuplicateSessionCookies: the older domain is known; its cookies are cleared and the next refresh succeeds.
+    :raises DuplicateSessionCookies: the older domain is known. Its cookies of these names are cleared and the next
+        refresh succeeds; one that is there once stays, since it may be the only refresh token.
     :raises Unauthorised: it is not known.
     """
     if recipe.config.older_cookie_domain is not None:
-        recipe.transfer.clear_cookies_of(context, recipe.transfer.older_cookie_domain())
+        recipe.transfer.clear_cookies_of(context, recipe.transfer.older_cookie_domain(), twice)
         raise DuplicateSessionCookies
     _log.warning(
         "a refresh request carries a session cookie twice, which happens after cookie_domain was changed; "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from st_verify.csrf import CsrfMode, CsrfRules
 from st_verify.errors import TryRefresh
@@ -24,7 +24,9 @@ from .types import TRANSFER_METHODS, AntiCsrf, SessionConfig, TransferMethod, Tr
 
 ACCESS_COOKIE = "sAccessToken"
 REFRESH_COOKIE = "sRefreshToken"
+SESSION_COOKIES = (ACCESS_COOKIE, REFRESH_COOKIE)
 LEGACY_COOKIE = "sIdRefreshToken"
+REFRESH_PATH = "/session/refresh"
 ACCESS_HEADER = "st-access-token"
 REFRESH_HEADER = "st-refresh-token"
 FRONT_TOKEN = "front-token"
@@ -54,7 +56,7 @@ class TokenTransfer:
         )
         self._domain = _cookie_domain("cookie_domain", config.cookie_domain, self._api_host)
         self._older_domain = _cookie_domain("older_cookie_domain", config.older_cookie_domain or None, self._api_host)
-        self._refresh_path = app_info.public_base_path + "/session/refresh"
+        self._refresh_path = app_info.public_base_path + REFRESH_PATH
         self._same_site_of = functools.lru_cache(maxsize=256)(self._compute_same_site)
         self._csrf_rules_of = functools.lru_cache(maxsize=512)(self._make_csrf_rules)
         if app_info.fixed_origin is not None:
@@ -159,7 +161,8 @@ class TokenTransfer:
     def clear(self, context: RequestContext, methods: tuple[TransferMethod, ...] = TRANSFER_METHODS) -> None:
         """Record that the frontend forgets its tokens, and with them the session."""
         changes = context.changes
-        changes.drop_header(ANTI_CSRF)
+        for name in (ANTI_CSRF, ACCESS_HEADER):
+            changes.drop_header(name)
         for method in methods:
             self.clear_transport(context, method)
         changes.set_header(FRONT_TOKEN, "remove", expose=True)
@@ -177,9 +180,12 @@ class TokenTransfer:
         """Record that the cookie of very old SDKs goes."""
         self._set_cookie(context, LEGACY_COOKIE, "", path="/", expires_ms=0, domain=self._domain)
 
-    def clear_cookies_of(self, context: RequestContext, domain: str | None) -> None:
-        """Record that the cookies of one cookie domain go; None stands for cookies of just this host."""
-        for name, path in ((ACCESS_COOKIE, "/"), (REFRESH_COOKIE, self._refresh_path)):
+    def clear_cookies_of(
+        self, context: RequestContext, domain: str | None, names: Iterable[str] = SESSION_COOKIES
+    ) -> None:
+        """Record that cookies of one cookie domain go; None stands for cookies of just this host."""
+        for name in names:
+            path = "/" if name == ACCESS_COOKIE else self._refresh_path
             self._set_cookie(context, name, "", path=path, expires_ms=0, domain=domain)
 
     def older_cookie_domain(self) -> str | None:
@@ -189,12 +195,14 @@ class TokenTransfer:
     def _set_cookie(
         self, context: RequestContext, name: str, value: str, *, path: str, expires_ms: int, domain: str | None
     ) -> None:
-        if len(value) > _BROWSER_COOKIE_LIMIT:
+        size = len(name) + len(value)
+        if size > _BROWSER_COOKIE_LIMIT:
             _log.warning(
-                "the cookie %s has %d bytes and browsers drop cookies above %d: "
+                "the cookie %s has %d bytes, its payload %d, and browsers drop cookies above %d: "
                 "keep less in the access token payload, or use header-based sessions",
                 name,
-                len(value),
+                size,
+                len(value.partition(".")[2].partition(".")[0]) * 3 // 4,
                 _BROWSER_COOKIE_LIMIT,
             )
         context.changes.set_cookie(
@@ -235,7 +243,8 @@ class TokenTransfer:
             return
         raise ConfigError(
             "website and API are on different sites, so browsers keep the session cookies only over https: use an "
-            "https api_domain (and leave cookie_secure alone), or header-based sessions only"
+            "https api_domain (and leave cookie_secure alone); if no session ever travels in cookies, say "
+            "cookie_same_site='lax'"
         )
 
 
@@ -255,4 +264,4 @@ def _cookie_domain(setting: str, domain: str | None, api_host: str) -> str | Non
         raise ConfigError(f"{setting} {domain!r} is not a parent of the API's host {api_host}")
     if is_public_suffix(bare):
         raise ConfigError(f"{setting} {domain!r} is a public suffix: browsers refuse cookies for it")
-    return domain.strip().lower()
+    return ("." if domain.strip().startswith(".") else "") + bare

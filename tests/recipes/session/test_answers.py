@@ -17,10 +17,17 @@ from werkzeug.test import TestResponse
 from werkzeug.wrappers import Response
 
 from recipes.shop import REFRESH, Borrowed, Clock, Shop, clears, clears_nothing, cookies_of, form
-from st_wsgi import Cors
+from st_wsgi import Cors, Override, replace
 from st_wsgi.errors import CoreUnavailable, Forbidden
 from st_wsgi.recipes import session
-from st_wsgi.recipes.session import BooleanClaim, ErrorHandlers, PrimitiveClaim, Session
+from st_wsgi.recipes.session import (
+    BooleanClaim,
+    ErrorHandlers,
+    PrimitiveClaim,
+    Session,
+    SessionAPIs,
+    SessionFunctions,
+)
 from st_wsgi.transport import CoreRequest, CoreResponse
 
 UNAUTHORISED = {"message": "unauthorised"}
@@ -327,6 +334,19 @@ def test_after_duplicate_cookies_were_cleared_the_next_refresh_succeeds(core: Bo
     assert visitor.visit().status_code == 200
 
 
+def test_a_refresh_token_that_only_the_older_domain_has_survives(core: Borrowed) -> None:
+    """After a change of cookie_domain, the first new access token stands beside the old one, and no refresh token."""
+    before = Shop(core, sessions=Session(cookie_domain="shop.example"))
+    visitor = before.signed_in()
+    shop = visitor.shop = Shop(core, sessions=Session(older_cookie_domain="shop.example"))
+    doubled = visitor.cookie_header(REFRESH) + "; sAccessToken=newer"
+    answer = shop.visitor().refresh(headers={"Cookie": doubled})
+    assert answer.status_code == 200
+    assert cookies_of(answer).keys() == {"sAccessToken"}
+    assert "Domain=shop.example" in cookies_of(answer)["sAccessToken"]
+    assert visitor.refresh().status_code == 200
+
+
 def test_duplicate_cookies_without_a_known_older_domain_say_in_the_log_what_to_do(
     core: Borrowed, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -344,12 +364,59 @@ def test_with_header_tokens_only_duplicate_cookies_do_not_matter(core: Borrowed)
     assert visitor.refresh(headers={"Cookie": "sRefreshToken=a; sRefreshToken=b"}).status_code == 200
 
 
-@pytest.mark.parametrize(("mode", "there"), [("refresh with a token", True), ("refresh without", True)])
-def test_the_cookie_of_a_very_old_sdk_is_cleared_at_refresh(shop: Shop, mode: str, there: bool) -> None:
-    visitor = shop.signed_in() if mode == "refresh with a token" else shop.visitor()
+@pytest.mark.parametrize("case", ["good", "no token", "ended session", "theft", "no rid"])
+def test_the_cookie_of_a_very_old_sdk_is_cleared_by_every_refresh(core: Borrowed, case: str) -> None:
+    """Left in the browser, it would have every later request refused, also those that need no session."""
+    shop = Shop(core, sessions=Session(anti_csrf="VIA_CUSTOM_HEADER"))
+    visitor = shop.visitor() if case == "no token" else shop.signed_in()
     cookies = "; ".join(filter(None, [visitor.cookie_header(REFRESH), "sIdRefreshToken=x"]))
-    answer = visitor.refresh(headers={"Cookie": cookies})
-    assert ("1970" in cookies_of(answer)["sIdRefreshToken"]) is there
+    if case == "ended session":
+        session.revoke_all_sessions_for_user(user_id=visitor.user_id)
+    if case == "theft":
+        visitor.refresh()
+        visitor.visit()
+    given: dict[str, str | None] = {"Cookie": cookies, "rid": None if case == "no rid" else "x"}
+    answer = visitor.snapshot().refresh(headers=given)
+    assert answer.status_code == (200 if case == "good" else 401)
+    assert "1970" in cookies_of(answer)["sIdRefreshToken"]
+
+
+class TestAnswersThatFail:
+    """What goes wrong while a refusal is being answered has an answer of its own."""
+
+    def test_a_request_from_an_origin_that_is_not_allowed(self, core: Borrowed) -> None:
+        about = {
+            "website_domain": None,
+            "origin": lambda request, _context: request.headers["Origin"],
+            "allowed_origins": ["https://shop.example"],
+        }
+        shop = Shop(core, app_info=about, origin="https://shop.example")
+        visitor = shop.signed_in()
+        session.revoke_all_sessions_for_user(user_id=visitor.user_id)
+        answer = shop.during(
+            visitor,
+            lambda environ: bool(session.get_session(environ, check_database=True)),
+            headers={"Origin": "https://evil.example"},
+        )
+        assert (answer.status_code, answer.json) == (400, {"message": "this origin is not allowed"})
+        assert clears_nothing(answer)
+
+    def test_a_core_that_is_gone_when_a_theft_has_to_be_answered(self, core: Borrowed) -> None:
+        """An app's own route for refreshing is answered as ours is."""
+        without_ours = Override[SessionFunctions, SessionAPIs](apis=lambda apis: replace(apis, refresh_post=None))
+        shop = Shop(core, sessions=Session(override=without_ours))
+        owner = shop.signed_in()
+        thief = owner.snapshot()
+
+        def refresh(environ: Any) -> str:
+            return session.refresh_session(environ).get_user_id()
+
+        assert shop.during(owner, refresh, method="POST", path=REFRESH).status_code == 200
+        assert owner.visit().status_code == 200
+        core.answer = lambda request: unavailable(request) if request.path == "/recipe/session/remove" else None
+        answer = shop.during(thief, refresh, method="POST", path=REFRESH)
+        assert answer.status_code == 503
+        assert clears_nothing(answer)
 
 
 class TestErrorHandlers:

@@ -246,6 +246,8 @@ class TestWithoutRequest:
         for wrong in (None, "x"):
             with pytest.raises(session.TryRefreshToken):
                 session.get_session_without_request_response(access, wrong)
+            with pytest.raises(session.TryRefreshToken):
+                session.get_session_without_request_response(access, wrong, anti_csrf_check=None)
         made = session.create_new_session_without_request_response("public", user_of(visitor))
         tokens = made.get_all_session_tokens_dangerously()
         assert tokens.anti_csrf_token is not None
@@ -256,5 +258,8 @@ class TestWithoutRequest:
             tokens.refresh_token, anti_csrf_token=tokens.anti_csrf_token
         )
         assert renewed.get_handle() == made.get_handle()
+        found = session.get_session_without_request_response(access, visitor.anti_csrf)
+        assert found is not None
+        assert found.get_all_session_tokens_dangerously().anti_csrf_token == visitor.anti_csrf
         plain = session.create_new_session_without_request_response("public", user_of(visitor), disable_anti_csrf=True)
         assert plain.get_all_session_tokens_dangerously().anti_csrf_token is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from werkzeug.test import TestResponse
 
 import st_wsgi
 from recipes.shop import Borrowed, Clock, Shop, Visitor, cookies_of, front_token_of, payload_of
-from st_wsgi import RecipeUserId, current
+from st_wsgi import Override, RecipeUserId, current, like, replace
 from st_wsgi.errors import CoreRefused
 from st_wsgi.recipes import session
 from st_wsgi.recipes.session import (
@@ -22,8 +23,15 @@ from st_wsgi.recipes.session import (
     PrimitiveClaim,
     SessionContainer,
     SessionDoesNotExist,
+    SessionFunctions,
     Unauthorised,
 )
+from st_wsgi.transport import CoreRequest, CoreResponse
+
+
+class Colour(str, Enum):
+    RED = "red"
+
 
 PROTECTED = {
     "sub": "somebody else",
@@ -52,6 +60,25 @@ def payload(visitor: Visitor) -> dict[str, Any]:
 
 
 class TestPayload:
+    @pytest.mark.parametrize("name", sorted(PROTECTED))
+    def test_nor_from_an_override_or_a_claim(self, core: Borrowed, name: str) -> None:
+        """A token in which they are wrong would never be accepted, and the user never get in."""
+
+        def adding(original: SessionFunctions) -> SessionFunctions:
+            @like(original.create_new_session)
+            def create_new_session(**given: Any) -> SessionContainer:
+                given["access_token_payload"] = {**given["access_token_payload"], name: PROTECTED[name], "mine": 1}
+                return original.create_new_session(**given)
+
+            return replace(original, create_new_session=create_new_session)
+
+        shop = Shop(core, sessions=session.Session(override=Override(functions=adding)))
+        shop.sessions.add_claim(PrimitiveClaim[str](name, fetch_value=lambda *_: "x"))
+        visitor = shop.visitor()
+        user_id = (visitor.sign_up().json or {})["user"]["id"]
+        assert payload(visitor) == {"mine": 1}
+        assert visitor.visit().json == {"userId": user_id}
+
     def test_protected_claims_are_never_taken_from_the_app(self, shop: Shop) -> None:
         """W-074."""
         visitor = shop.visitor()
@@ -378,6 +405,28 @@ class TestClaims:
         visitor = shop.signed_in(access_token_payload=stored)
         assert self.asking(shop, visitor, validator).status_code == (200 if good else 403)
 
+    def test_a_validator_that_cannot_say_whether_its_value_is_old_refuses(self, shop: Shop, facts: Facts) -> None:
+        class Broken(session.SessionClaimValidator):
+            def should_refetch(self, payload: Any) -> bool:
+                return bool(payload[self.id]["t"] < 5)
+
+            def validate(self, payload: Any) -> Any:
+                return BooleanClaim("other").is_true().validate({"other": {"v": True, "t": 1}})
+
+        adult = BooleanClaim("adult", fetch_value=facts)
+        visitor = shop.signed_in()
+        answer = self.asking(shop, visitor, Broken("adult", adult), BooleanClaim("other").is_true())
+        assert answer.status_code == 403
+        errors = (answer.json or {})["claimValidationErrors"]
+        assert [error["id"] for error in errors] == ["adult", "other"]
+        assert errors[0]["reason"] == {"message": "claim validation failed"}
+        result = session.validate_claims_for_session_handle(
+            session_handle=handle_of(visitor),
+            override_global_claim_validators=lambda *_: [Broken("adult", adult)],
+        )
+        assert isinstance(result, ClaimsValidationResult)
+        assert [name for name, _ in result.invalid_claims] == ["adult"]
+
     def test_a_validator_that_fails_itself_refuses(self, shop: Shop) -> None:
         class Broken(session.SessionClaimValidator):
             def validate(self, payload: Any) -> Any:
@@ -445,6 +494,23 @@ class TestClaims:
         stored = session.get_claim_value(session_handle=handle, claim=adult)
         assert stored == ClaimValueOk(True)
 
+    def test_claims_are_built_for_the_user_whose_login_method_it_is(self, core: Borrowed, facts: Facts) -> None:
+        """With linked accounts, the id of the user is not that of the login method."""
+        shop = Shop(core)
+        shop.sessions.add_claim(BooleanClaim("adult", fetch_value=facts))
+        visitor = shop.visitor()
+        login = RecipeUserId((visitor.sign_up().json or {})["user"]["id"])
+        linked = core.core.send(
+            CoreRequest("GET", "/user/id", {"userId": login.value}, headers={"cdi-version": "5.4"})
+        ).body
+        assert isinstance(linked, dict)
+        linked["user"]["id"] = "the-primary-user"
+        core.answer = lambda request: CoreResponse(200, linked) if request.path == "/user/id" else None
+        facts.asked.clear()
+        shop.during(visitor, lambda environ: bool(session.create_new_session(environ, "public", login)))
+        session.create_new_session_without_request_response("public", login)
+        assert [asked[:2] for asked in facts.asked] == [("the-primary-user", login)] * 2
+
     def test_claims_of_the_recipe_are_built_for_every_new_session(self, core: Borrowed, facts: Facts) -> None:
         shop = Shop(core)
         shop.sessions.add_claim(BooleanClaim("adult", fetch_value=facts))
@@ -454,6 +520,56 @@ class TestClaims:
         assert payload(visitor).keys() == {"adult"}
         made = session.create_new_session_without_request_response("public", RecipeUserId("worker"))
         assert made.get_access_token_payload()["adult"]["v"] is True
+
+    def test_an_app_builds_a_claim_of_its_own_for_every_new_session(self, core: Borrowed, facts: Facts) -> None:
+        """In the way that SuperTokens' documentation shows."""
+        adult = BooleanClaim("adult", fetch_value=facts)
+
+        def adding(original: SessionFunctions) -> SessionFunctions:
+            @like(original.create_new_session)
+            def create_new_session(**given: Any) -> SessionContainer:
+                about = given["user_id"], given["recipe_user_id"], given["tenant_id"], given["access_token_payload"]
+                given["access_token_payload"] = given["access_token_payload"] | adult.build(*about)
+                return original.create_new_session(**given)
+
+            return replace(original, create_new_session=create_new_session)
+
+        visitor = Shop(core, sessions=session.Session(override=Override(functions=adding))).visitor()
+        user_id = (visitor.sign_up().json or {})["user"]["id"]
+        assert payload(visitor)["adult"]["v"] is True
+        assert facts.asked[0][:3] == (user_id, RecipeUserId(user_id), "public")
+
+    def test_the_value_of_a_claim_is_a_copy(self, shop: Shop) -> None:
+        """What a view does with it reaches neither the validators nor the next token."""
+        roles = PrimitiveArrayClaim("roles")
+        visitor = shop.signed_in(access_token_payload=roles.add_to_payload({}, ["user"]))
+
+        def view(found: SessionContainer) -> Any:
+            mine = found.get_claim_value(roles)
+            assert mine is not None
+            mine.append("admin")
+            found.merge_into_access_token_payload({"seen": 1})
+            found.assert_claims([roles.includes("admin")])
+            return "an admin"
+
+        assert shop.with_session(visitor, view).status_code == 403
+        assert payload(visitor)["roles"]["v"] == ["user"]
+
+    @pytest.mark.parametrize(
+        ("value", "validator"),
+        [
+            (("a", "b"), PrimitiveArrayClaim("c").includes("a")),
+            (Colour.RED, PrimitiveClaim[str]("c").has_value("red")),
+            ("red", PrimitiveClaim[Any]("c").has_value(Colour.RED)),
+            (Colour.RED, PrimitiveClaim[Any]("c").has_value(Colour.RED)),
+            ([Colour.RED], PrimitiveArrayClaim("c").includes_all([Colour.RED])),
+        ],
+    )
+    def test_a_value_is_judged_as_it_will_be_in_the_token(self, shop: Shop, value: Any, validator: Any) -> None:
+        """So that the request that fetches it and all later ones are answered alike."""
+        validator.claim.fetch_value = lambda *_: value
+        visitor = shop.signed_in()
+        assert [self.asking(shop, visitor, validator).status_code for _ in range(3)] == [200] * 3
 
     def test_a_claim_never_writes_a_protected_name(self, shop: Shop) -> None:
         """F-18 of the frontend's interface."""

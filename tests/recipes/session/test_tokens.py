@@ -103,6 +103,16 @@ class TestCookieMode:
         exposed = answer.headers["Access-Control-Expose-Headers"].split(", ")
         assert sorted(exposed) == ["front-token", "st-access-token"]
 
+    def test_but_not_with_the_answer_that_ends_the_session(self, core: Borrowed) -> None:
+        """The first use after a refresh renews the token, which is good until it expires."""
+        made = Shop(core, sessions=Session(expose_access_token_to_frontend_in_cookie_based_auth=True))
+        visitor = made.signed_in()
+        visitor.refresh()
+        answer = visitor.sign_out()
+        assert answer.json == {"status": "OK"}
+        assert clears(answer, "cookie")
+        assert not answer.headers.get("st-access-token")
+
     @pytest.mark.parametrize(("size", "warns"), [(1000, False), (5000, True)])
     def test_a_token_that_browsers_would_drop_is_warned_of(
         self, shop: Shop, caplog: pytest.LogCaptureFixture, size: int, warns: bool
@@ -112,6 +122,22 @@ class TestCookieMode:
             shop.visitor().start_session(access_token_payload={"much": "x" * size})
         assert ("browsers drop cookies above 4096" in caplog.text) is warns
         assert "xxx" not in caplog.text
+
+    def test_browsers_count_the_name_of_a_cookie_too(self, shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+        """The warning says how large the payload is, which is what the app can do something about."""
+        visitor = shop.visitor()
+        warned = set()
+        with caplog.at_level(logging.WARNING, "st_wsgi"):
+            for size in range(2150, 2450, 3):
+                caplog.clear()
+                visitor.start_session(access_token_payload={"much": "x" * size})
+                token = str(visitor.access_token)
+                length = len("sAccessToken") + len(token)
+                warned.add((length > 4096, "browsers drop" in caplog.text))
+                if caplog.text:
+                    payload = token.split(".")[1]
+                    assert f"has {length} bytes, its payload {len(payload) * 3 // 4}," in caplog.text
+        assert warned == {(False, False), (True, True)}
 
 
 class TestHeaderMode:

@@ -374,7 +374,8 @@ class TestProtectedViews:
         with pytest.raises(ConfigError, match="wrap the app"):
             session.verify_session()(lambda: "never")()
 
-    def test_on_an_apps_own_refresh_route_it_refreshes(self, core: Borrowed) -> None:
+    @pytest.mark.parametrize("path", ["/auth/session/refresh", "/auth/session/refresh/", "/auth/t1/session/refresh"])
+    def test_on_an_apps_own_refresh_route_it_refreshes(self, core: Borrowed, path: str) -> None:
         from_app: list[str] = []
         made = Shop(core, sessions=Session(override=without_refresh()))
 
@@ -386,7 +387,8 @@ class TestProtectedViews:
         visitor = made.signed_in()
         made.view = view
         before = visitor.refresh_token
-        assert visitor.refresh().json == "refreshed"
+        cookies = {"Cookie": visitor.cookie_header("/auth/session/refresh")}
+        assert visitor.call("POST", path, headers=cookies).json == "refreshed"
         assert visitor.refresh_token != before
         assert from_app == [visitor.user_id]
 
