@@ -165,7 +165,7 @@ class SuperTokens:
         allowed = methods or ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
         response = Response(status=204)
         response.headers.clear()
-        response.headers.extend(cross_origin.preflight_headers(rules, allowed))
+        response.headers.extend(cross_origin.preflight_headers(rules, allowed, () if methods else rules.allow_headers))
         return response
 
 

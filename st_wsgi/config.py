@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 OriginFunction: TypeAlias = "Callable[[Request | None, Mapping[str, Any]], str]"
 """From the request in flight (None outside one) and the user context to the website's origin."""
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def _text(_instance: object, attribute: attrs.Attribute[str], value: object) -> None:
@@ -133,6 +136,14 @@ def _cors_origins(values: str | Iterable[str]) -> tuple[str, ...]:
     return tuple(normalise_origin(value, setting="Cors origins") for value in values)
 
 
+def _header_names(values: str | Iterable[str]) -> tuple[str, ...]:
+    values = (values,) if isinstance(values, str) else tuple(values)
+    for value in values:
+        if not _HEADER_NAME.fullmatch(value):
+            raise ConfigError(f"Cors allow_headers must be names of headers, not {value!r}")
+    return tuple(value.lower() for value in values)
+
+
 @attrs.frozen(kw_only=True)
 class Cors:
     """
@@ -140,9 +151,12 @@ class Cors:
 
     :param origins: the exact origins that may call with credentials; ``*`` is refused.
     :param whole_app: apply the rules to the app's own routes too; leave it off when the app has a CORS layer.
+    :param allow_headers: request headers that pages may send to the app's own routes, beside ``content-type`` and those
+        of :func:`~st_wsgi.get_all_cors_headers`.
     :param max_age: seconds for which a browser may remember a preflight.
     """
 
     origins: tuple[str, ...] = attrs.field(converter=_cors_origins)
     whole_app: bool = False
+    allow_headers: tuple[str, ...] = attrs.field(default=(), converter=_header_names)
     max_age: int = 600

@@ -32,12 +32,14 @@ class RequestContext:
     :ivar environ: the WSGI environ, or None outside a request and after it.
     :ivar started: the response has started, and it is too late to change it.
     :ivar ours: the response is this package's, not the app's.
+    :ivar refused: an error of this package was answered, by whomever.
     :ivar tenant_id: of the route, ``public`` if it names none.
     """
 
     # Most requests need none of these: as defaults of the class they cost such a request nothing.
     started = False
     ours = False
+    refused = False
     tenant_id = PUBLIC_TENANT
     _changes: ResponseChanges | None = None
     _request: Request | None = None
@@ -165,6 +167,7 @@ class RequestContext:
         """
         if self._answered is not None and self._answered[0] is error:
             return self._answered[1]
+        self.refused = True
         recipe = self.services.answerer(error)
         try:
             response: Response = error.plain_response() if recipe is None else recipe.answer(error, self)

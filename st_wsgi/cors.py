@@ -38,11 +38,12 @@ def add_headers(cors: Cors, origin: str | None, headers: HeaderList) -> HeaderLi
     return merged
 
 
-def preflight_headers(cors: Cors, methods: tuple[str, ...]) -> HeaderList:
-    """Return what a preflight is told beside :func:`add_headers`."""
+def preflight_headers(cors: Cors, methods: tuple[str, ...], more_headers: tuple[str, ...] = ()) -> HeaderList:
+    """Return what a preflight is told beside :func:`add_headers`; *more_headers* are those of the app's own."""
+    allowed = dict.fromkeys(["content-type", *_REQUEST_HEADERS, *more_headers])
     return [
         ("Access-Control-Allow-Methods", ", ".join(methods)),
-        ("Access-Control-Allow-Headers", ", ".join(["content-type", *_REQUEST_HEADERS])),
+        ("Access-Control-Allow-Headers", ", ".join(allowed)),
         ("Access-Control-Max-Age", str(cors.max_age)),
         ("Content-Length", "0"),
     ]

@@ -75,14 +75,15 @@ def context_of(request: RequestLike | None = None) -> RequestContext:
         found = environ.get(CONTEXT_KEY)
         if found is not None and found.environ is None:
             found.environ = environ  # the app has returned, and a stream or a middleware above goes on
-    if found is None:
+    if found is None and request is not None:
         raise ConfigError(
-            "this request did not come through st_wsgi: wrap the app, such as app.wsgi_app = st.wrap(app.wsgi_app)"
+            "this request did not come through st_wsgi: wrap the app, such as app.wsgi_app = st.wrap(app.wsgi_app), or "
+            "name SuperTokensMiddleware in Django's MIDDLEWARE"
         )
-    if found.environ is None:
+    if found is None or found.environ is None:
         raise ConfigError(
-            "there is no request here, or it has ended: use a function that ends in _without_request_response, or name "
-            "the request"
+            "no request is in flight here, or it has ended: pass the request, if there is one, or use a function that "
+            "ends in _without_request_response; an app that is served has to be wrapped: st.wrap(app)"
         )
     return found
 

@@ -64,6 +64,7 @@ def guarded(app: WSGIApplication, supertokens: Instance, *, routes: Middleware |
     below, prefix = (app, "") if routes is None else (routes, routes.prefix)
 
     def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        outer = environ.get(CONTEXT_KEY)
         seam = environ[CONTEXT_KEY] = _Seam(services, environ, start_response, rules)
         token = current.enter(seam)
         try:
@@ -77,6 +78,8 @@ def guarded(app: WSGIApplication, supertokens: Instance, *, routes: Middleware |
         finally:
             current.leave(token)
             seam.let_go()
+            if outer is not None and outer.environ is not None and outer.services is not services:
+                environ[CONTEXT_KEY] = outer  # another instance's, whose layer goes on
 
     return call
 
@@ -170,7 +173,7 @@ class _Seam(RequestContext):
 
     def _changed(self, headers: HeaderList) -> HeaderList:
         headers = self.begin_response(headers)
-        if self._cors is not None and (self._cors.whole_app or self.ours):
+        if self._cors is not None and (self._cors.whole_app or self.ours or self.refused):
             headers = cors.add_headers(self._cors, self._origin, headers)
         return headers
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from wsgiref.validate import validator
 
+import flask
 import pytest
 from toy import Browser, Toy, supertokens
 from werkzeug.test import TestResponse
@@ -13,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from st_wsgi import Cors, get_all_cors_headers
 from st_wsgi.context import RequestContext
-from st_wsgi.errors import TryRefreshToken
+from st_wsgi.errors import ConfigError, TryRefreshToken
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -198,3 +199,38 @@ def test_the_headers_that_an_apps_own_cors_layer_has_to_allow() -> None:
     assert get_all_cors_headers() == ["anti-csrf", "authorization", "fdi-version", "rid", "st-auth-mode"]
     get_all_cors_headers().clear()
     assert len(get_all_cors_headers()) == 5
+
+
+def test_a_refusal_in_a_view_can_be_read_whoever_answers_it() -> None:
+    """Frameworks ask our errors for their response, so that it reaches the server as the app's own."""
+    made = flask.Flask(__name__)
+
+    @made.get("/page")
+    def view() -> str:
+        raise TryRefreshToken
+
+    @made.get("/fine")
+    def fine() -> str:
+        return "fine"
+
+    client = Browser(supertokens(cors=Cors(origins=[SHOP])).wrap(made.wsgi_app))
+    answer = client.get("/page", headers={"Origin": SHOP})
+    assert answer.status_code == 401
+    assert cross_origin_headers(answer) == ALLOWED
+    assert cross_origin_headers(client.get("/fine", headers={"Origin": SHOP})) == {}
+
+
+def test_an_app_names_the_headers_that_its_own_routes_take() -> None:
+    rules = Cors(origins=[SHOP], whole_app=True, allow_headers=["X-CSRFToken", "rid"])
+    client = Browser(validator(supertokens(Toy(act=refuse), cors=rules).wrap(app)))
+    ours = ["content-type", *get_all_cors_headers()]
+    for path, allowed in (("/page", [*ours, "x-csrftoken"]), ("/auth/act", ours)):
+        answer = preflight(client, path)
+        assert answer.status_code == 204
+        assert answer.headers["Access-Control-Allow-Headers"].split(", ") == allowed
+
+
+@pytest.mark.parametrize("wrong", ["*", "X-A, X-B", ["X-A\r\n"], [""]])
+def test_only_names_of_headers_can_be_allowed(wrong: str | list[str]) -> None:
+    with pytest.raises(ConfigError, match="allow_headers must be names of headers"):
+        Cors(origins=[SHOP], allow_headers=wrong)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from ... import current
 from ...accounts import user_by_id
@@ -62,6 +62,7 @@ __all__ = [
     "create_new_session",
     "create_new_session_without_request_response",
     "current_session",
+    "current_session_or_none",
     "fetch_and_set_claim",
     "get_all_session_handles_for_user",
     "get_claim_value",
@@ -124,11 +125,21 @@ def current_session(request: Any = None) -> SessionContainer:
 
     :raises Unauthorised: there was none.
     """
-    context = current.context_of(request)
-    session = (context.environ or {}).get(in_request.SESSION_KEY)
-    if not isinstance(session, SessionContainer) or not session.is_attached_to(context):
+    session = current_session_or_none(request)
+    if session is None:
         raise Unauthorised("no session was verified in this request", clear_tokens=False)
     return session
+
+
+def current_session_or_none(request: Any = None) -> SessionContainer | None:
+    """
+    Return the session that was verified or made earlier in this request, or None.
+
+    For code that runs for all requests, such as a hook after each: there it must not raise.
+    """
+    context = current.context_of(request)
+    session = (context.environ or {}).get(in_request.SESSION_KEY)
+    return session if isinstance(session, SessionContainer) and session.is_attached_to(context) else None
 
 
 def create_new_session(
@@ -254,21 +265,32 @@ def verify_session(
     errors as in :func:`get_session`. On a view that an app put in place of our refresh route, it refreshes the session.
     """
 
+    def check(arguments: Iterable[object]) -> None:
+        context = current.context_of(_request_among(arguments))
+        recipe = context.services.get(Session)
+        if in_request.is_refresh(recipe, context):
+            in_request.refresh_session(recipe, context)
+        else:
+            get_session(
+                context,
+                session_required=session_required,
+                anti_csrf_check=anti_csrf_check,
+                check_database=check_database,
+                override_global_claim_validators=override_global_claim_validators,
+            )
+
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
+        if inspect.iscoroutinefunction(view):  # Flask and Django run those too, if they see that it is one
+
+            async def protected_coroutine(*args: Any, **kwargs: Any) -> Any:
+                check((*args, *kwargs.values()))
+                return await view(*args, **kwargs)
+
+            return cast("Callable[P, R]", functools.wraps(view)(protected_coroutine))
+
         @functools.wraps(view)
         def protected(*args: P.args, **kwargs: P.kwargs) -> R:
-            context = current.context_of(_request_among((*args, *kwargs.values())))
-            recipe = context.services.get(Session)
-            if in_request.is_refresh(recipe, context):
-                in_request.refresh_session(recipe, context)
-            else:
-                get_session(
-                    context,
-                    session_required=session_required,
-                    anti_csrf_check=anti_csrf_check,
-                    check_database=check_database,
-                    override_global_claim_validators=override_global_claim_validators,
-                )
+            check((*args, *kwargs.values()))
             return view(*args, **kwargs)
 
         # Pyramid counts a view's parameters without following wrappers, to know whether it wants the context too.
@@ -285,13 +307,13 @@ def _user_id_of(recipe: Session, recipe_user_id: RecipeUserId) -> str:
 
 
 def _request_among(arguments: Iterable[object]) -> object | None:
-    """Return the first argument that is a request from the middleware, else None for the one in flight."""
+    """Return the environ of the first argument that is a request, else None for the one in flight."""
     for argument in arguments:
         try:
             environ = current.environ_of(argument)
         except TypeError:
             continue
-        if CONTEXT_KEY in environ:
+        if CONTEXT_KEY in environ or "wsgi.input" in environ:
             return environ
     return None
 

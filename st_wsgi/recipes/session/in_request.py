@@ -40,6 +40,9 @@ Where the environ has the session that was verified or made last. It may be that
 request with the same environ: :meth:`SessionContainer.is_attached_to` tells.
 """
 
+_READ_KEY = "st_wsgi.session.read_from"
+"""Where the environ has the token of the request that this session was read from, if it was."""
+
 _WITHOUT_SESSION = frozenset({"OPTIONS", "TRACE"})
 
 _log = logging.getLogger("st_wsgi.session")
@@ -93,7 +96,10 @@ def get_session(
         if session_required:
             raise Unauthorised("there is no session token in the request", clear_tokens=False)
         return None
-    access_token, transfer_method = found
+    sent_token, transfer_method = found
+    access_token = sent_token
+    if environ.get(_READ_KEY) == sent_token:
+        access_token = _newest_token(context, environ, sent_token)
     check = False
     if transfer_method == "cookie":
         safe = method in recipe.config.csrf_safe_methods
@@ -116,6 +122,7 @@ def get_session(
     if recipe.claim_validators or recipe.chooses_claim_validators or override_global_claim_validators is not None:
         session.assert_claims(required_claim_validators(recipe, session, override_global_claim_validators))
     environ[SESSION_KEY] = session
+    environ[_READ_KEY] = sent_token
     return session
 
 
@@ -245,9 +252,21 @@ def _access_token(
     return (cookies[0], "cookie") if cookies else None
 
 
+def _newest_token(context: RequestContext, environ: WSGIEnvironment, sent_token: str) -> str:
+    """
+    Return what is to be verified when a request's session is read again: the token that was made of the sent one
+    meanwhile, so that nothing is lost of what was fetched or changed.
+    """
+    session = environ.get(SESSION_KEY)
+    if isinstance(session, SessionContainer) and session.is_attached_to(context):
+        return session.get_access_token()
+    return sent_token
+
+
 def _remember(context: RequestContext, session: SessionContainer) -> None:
     if context.environ is not None:
         context.environ[SESSION_KEY] = session
+        context.environ.pop(_READ_KEY, None)
 
 
 def _clear_other_transport(recipe: AnySession, context: RequestContext, method: TransferMethod) -> None:

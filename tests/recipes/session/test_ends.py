@@ -187,11 +187,19 @@ class TestAfterwards:
         left: list[contextvars.Context] = []
         visitor = shop.signed_in()
         shop.with_session(visitor, lambda _session: left.append(contextvars.copy_context()))
-        for ask in (session.get_session, session.current_session, session.get_session_or_none, session.refresh_session):
+        for ask in (
+            session.get_session,
+            session.get_session_or_none,
+            session.current_session,
+            session.current_session_or_none,
+            session.refresh_session,
+        ):
             with pytest.raises(ConfigError, match="it has ended"):
                 left[0].run(ask)
 
     def test_work_outside_a_request_is_told_what_to_use(self, shop: Shop) -> None:
+        with pytest.raises(ConfigError, match="pass the request, if there is one"):
+            session.get_session()
         with st_wsgi.open_user_context():
             for ask in (session.get_session, session.current_session, session.get_session_or_none):
                 with pytest.raises(ConfigError, match="_without_request_response"):
@@ -223,8 +231,9 @@ class TestAfterwards:
         assert seen == [None, visitor.user_id, None]
 
     def test_one_instance_does_not_take_the_session_of_another_for_its_own(self, core: Borrowed) -> None:
-        outer, inner = Shop(core), Shop(core)
+        inner = Shop(core)
         visitor = inner.signed_in()
+        outer = Shop(core, app_info={"api_domain": "https://other.example"})
         seen: list[str] = []
 
         def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -236,13 +245,14 @@ class TestAfterwards:
 
         def between(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             body = wrapped(environ, start_response)
-            with pytest.raises(Unauthorised):
-                session.current_session()  # of the outer instance, whose context is in flight here
-            seen.append(session.current_session(environ).get_user_id())
+            for request in (None, environ):  # of the outer instance, whose layer this is
+                assert session.current_session_or_none(request) is None
+                with pytest.raises(Unauthorised, match="issuer"):
+                    session.get_session(request)
             return body
 
         serve(outer.st.wrap(between), [environ_of(visitor, "/page")])
-        assert seen == [visitor.user_id] * 2
+        assert seen == [visitor.user_id]
 
     def test_a_request_that_is_sent_through_again_is_answered_again(self, shop: Shop) -> None:
         """By a layer above that tries once more, with the environ that it has."""

@@ -10,13 +10,13 @@ import bottle  # type: ignore[import-untyped]  # it has no types
 import flask
 import pytest
 from toy import Browser
-from werkzeug.test import TestResponse
+from werkzeug.test import TestResponse, create_environ
 
 from recipes.shop import Borrowed, Clock, Shop, Visitor, clears_nothing, cookies_of, header_of, payload_of
 from st_wsgi import Override, RecipeUserId, replace
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipes import session
-from st_wsgi.recipes.session import Session
+from st_wsgi.recipes.session import PrimitiveClaim, Session
 
 TRY_REFRESH = {"message": "try refresh token"}
 UNAUTHORISED = {"message": "unauthorised"}
@@ -361,6 +361,52 @@ class TestProtectedViews:
         assert shop.during(visitor, lambda environ: by_name(request=environ)).json == "in"
         assert shop.during(shop.visitor(), lambda environ: by_name(request=environ)).json == UNAUTHORISED
 
+    def test_a_request_that_did_not_come_through_is_not_taken_for_the_one_in_flight(self, shop: Shop) -> None:
+        """A view that is called with a request made inside another one, as by Pyramid's subrequests."""
+        visitor = shop.signed_in()
+        ran: list[object] = []
+
+        def view(environ: Any) -> str:
+            with pytest.raises(ConfigError, match="did not come through"):
+                session.verify_session()(ran.append)(flask.Request(create_environ("/inner")))
+            return session.get_session(environ).get_user_id()
+
+        assert shop.during(visitor, view).json == visitor.user_id
+        assert ran == []
+
+    def test_an_async_view_too(self, shop: Shop) -> None:
+        """Flask and Django run those under WSGI, each in a way of its own."""
+        made = flask.Flask(__name__)
+
+        @made.get("/page")
+        @session.verify_session()
+        async def page() -> dict[str, str]:
+            """Return who it is."""
+            return {"user": session.current_session().get_user_id()}
+
+        assert (page.__name__, page.__doc__) == ("page", "Return who it is.")
+        visitor = shop.signed_in()
+        shop.app = shop.st.wrap(made.wsgi_app)
+        assert visitor.visit().json == {"user": visitor.user_id}
+        answer = shop.visitor().visit()
+        assert (answer.status_code, answer.json) == (401, UNAUTHORISED)
+
+    def test_code_for_all_requests_asks_without_raising(self, shop: Shop) -> None:
+        visitor = self.app(shop)
+
+        def outer(environ: Any, start_response: Any) -> Any:
+            def start(status: str, headers: Any, exc_info: Any = None) -> Any:
+                found = session.current_session_or_none(environ)
+                return start_response(status, [*headers, ("X-User", "" if found is None else found.get_user_id())])
+
+            return inner(environ, start)
+
+        inner, shop.app = shop.app, outer
+        assert visitor.visit().headers["X-User"] == visitor.user_id
+        for anonymous in (shop.visitor().visit(), shop.visitor().call("GET", "/nowhere")):
+            assert anonymous.headers["X-User"] == ""
+        assert anonymous.status_code == 404
+
     def test_it_keeps_the_views_name_and_signature(self) -> None:
         def page(name: str, *, size: int = 3) -> str:
             """Return a page."""
@@ -371,7 +417,7 @@ class TestProtectedViews:
         assert str(inspect.signature(protected)) == "(name: 'str', *, size: 'int' = 3) -> 'str'"
 
     def test_outside_a_request_it_says_what_is_missing(self, shop: Shop) -> None:
-        with pytest.raises(ConfigError, match="wrap the app"):
+        with pytest.raises(ConfigError, match="has to be wrapped"):
             session.verify_session()(lambda: "never")()
 
     @pytest.mark.parametrize("path", ["/auth/session/refresh", "/auth/session/refresh/", "/auth/t1/session/refresh"])
@@ -395,6 +441,49 @@ class TestProtectedViews:
 
 def without_refresh() -> Any:
     return Override(apis=lambda original: replace(original, refresh_post=None))
+
+
+class TestReadAgain:
+    """A session that is read twice in a request is the same one, with what the first reader has changed."""
+
+    @pytest.mark.parametrize("mode", ["cookie", "header"])
+    def test_what_was_changed_before_is_there_and_stays(self, shop: Shop, mode: str) -> None:
+        visitor = shop.signed_in(mode)
+        age = PrimitiveClaim[int]("age", fetch_value=lambda *_: 30)
+
+        @session.verify_session(override_global_claim_validators=lambda found, _: [*found, age.has_value(30)])
+        def view(environ: Any) -> Any:
+            session.get_session(environ).merge_into_access_token_payload({"a": 1})
+            session.current_session(environ).merge_into_access_token_payload({"b": 2})
+            found = session.get_session(environ, check_database=True)
+            found.merge_into_access_token_payload({"c": 3})
+            return {name: found.get_access_token_payload().get(name) for name in "abc"}
+
+        assert shop.during(visitor, view).json == {"a": 1, "b": 2, "c": 3}
+        sent = payload_of(str(visitor.access_token))
+        assert (sent["age"]["v"], sent["a"], sent["b"], sent["c"]) == (30, 1, 2, 3)
+
+    def test_right_after_a_refresh_the_core_is_asked_once(self, shop: Shop) -> None:
+        visitor = shop.signed_in()
+        visitor.refresh()
+        before = list(shop.core.calls)
+
+        def view(environ: Any) -> Any:
+            return [session.get_session(environ).get_user_id() for _ in range(3)]
+
+        assert shop.during(visitor, view).json == [visitor.user_id] * 3
+        assert asked(shop, before).count("POST /recipe/session/verify") == 1
+
+    def test_a_session_that_was_made_meanwhile_is_another_one(self, shop: Shop) -> None:
+        visitor = shop.signed_in()
+
+        def view(environ: Any) -> Any:
+            session.get_session(environ)
+            made = session.create_new_session(environ, "public", RecipeUserId("somebody else"))
+            found = session.get_session(environ)
+            return [made.get_user_id(), found.get_user_id()]
+
+        assert shop.during(visitor, view).json == ["somebody else", visitor.user_id]
 
 
 class TestSessionInHand:
