@@ -161,7 +161,7 @@ class SessionClaim(ABC, Generic[T]):
         if max_age_in_sec is None:
             return False
         age = self.age_in_seconds(payload)
-        return age is None or max_age_in_sec <= 0 or age > max_age_in_sec
+        return age is None or max_age_in_sec <= 0 or not age <= max_age_in_sec  # not a number: always stale
 
 
 class _ValueValidator(ClaimValidator, Generic[T]):

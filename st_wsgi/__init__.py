@@ -15,12 +15,12 @@ from .accounts import (
 from .app import SuperTokens, init
 from .config import AppInfo, Cors
 from .cors import get_all_cors_headers
-from .current import open_user_context, user_context
+from .current import get_request_from_user_context, is_recipe_initialized, open_user_context, user_context
 from .errors import SuperTokensError
 from .limits import InMemoryRateLimit
 from .middleware import ErrorHandler, Middleware
 from .override import Override, like, replace
-from .users import LoginMethod, RecipeUserId, ThirdPartyInfo, User
+from .users import LoginMethod, RecipeUserId, ThirdPartyInfo, User, convert_to_recipe_user_id
 
 __all__ = [
     "AccountInfo",
@@ -38,13 +38,16 @@ __all__ = [
     "User",
     "UserPage",
     "__version__",
+    "convert_to_recipe_user_id",
     "delete_user",
     "get_all_cors_headers",
+    "get_request_from_user_context",
     "get_user",
     "get_user_count",
     "get_users_newest_first",
     "get_users_oldest_first",
     "init",
+    "is_recipe_initialized",
     "like",
     "list_users_by_account_info",
     "open_user_context",

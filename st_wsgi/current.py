@@ -114,6 +114,25 @@ def user_context() -> dict[str, Any]:
     return {} if context is None else context.user_context
 
 
+def get_request_from_user_context(user_context: Mapping[str, Any]) -> Request | None:
+    """
+    Return the request in flight, for overrides that depend on it; None outside a request, and for a user context that
+    is not its own.
+    """
+    context = _in_flight.get()
+    return context.request if context is not None and context.user_context is user_context else None
+
+
+def is_recipe_initialized(recipe_id: str) -> bool:
+    """
+    Return whether the instance has this recipe.
+
+    :param recipe_id: SuperTokens' name of it, such as ``emailpassword``.
+    :raises ConfigError: there is no instance.
+    """
+    return services().has(recipe_id)
+
+
 @contextmanager
 def open_user_context(values: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
     """

@@ -62,6 +62,10 @@ class Services:
             raise ConfigError(f"the recipe {name} is not initialised; add {name}() to recipes")
         return found
 
+    def has(self, recipe_id: str) -> bool:
+        """Return whether there is a recipe of this name."""
+        return any(recipe.id == recipe_id for recipe in self._recipes.values())
+
     def answerer(self, error: Answerable) -> Any:
         """Return the recipe that answers *error*, or None."""
         return next((self._answerers[kind] for kind in type(error).__mro__ if kind in self._answerers), None)

@@ -19,6 +19,11 @@ class RecipeUserId:
         return self.value
 
 
+def convert_to_recipe_user_id(recipe_user_id: str) -> RecipeUserId:
+    """Return the id of a login method that the app kept as a text."""
+    return RecipeUserId(recipe_user_id)
+
+
 @attrs.frozen
 class ThirdPartyInfo:
     """Who a user is at a third party."""

@@ -258,15 +258,17 @@ def test_overrides() -> None:
         app_info=names["st"].services.app_info,
         core="sqlite://",
         recipes=[
-            emailpassword.EmailPassword(override=st_wsgi.Override(functions=[names["welcoming"], names["noting"]])),
+            emailpassword.EmailPassword(
+                override=st_wsgi.Override(functions=[names["welcoming"], names["noting"], names["from_where"]])
+            ),
             names["recipe"],
         ],
     )
     with closing(again):
         client = Client(again.wrap(protected))
         sign_up(client)
-        assert client.post("/auth/signin", json=SIGN_UP).status_code == 200
-        assert names["notes"] == [None]
+        assert client.post("/auth/signin", json=SIGN_UP, headers={"User-Agent": "robot"}).status_code == 200
+        assert names["notes"] == ["robot", None]
         refused = client.get("/")
         assert (refused.status_code, refused.text) == (401, "please sign in")
 

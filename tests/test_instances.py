@@ -17,7 +17,15 @@ from werkzeug.test import create_environ
 from werkzeug.wrappers import Response
 
 import st_wsgi
-from st_wsgi import AppInfo, Override, current, replace
+from st_wsgi import (
+    AppInfo,
+    Override,
+    convert_to_recipe_user_id,
+    current,
+    get_request_from_user_context,
+    is_recipe_initialized,
+    replace,
+)
 from st_wsgi.context import RequestContext
 from st_wsgi.errors import ConfigError, TryRefreshToken
 from st_wsgi.recipe import Recipe
@@ -46,6 +54,14 @@ def asking(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[
 def default() -> Iterator[None]:
     yield
     current.set_default(None)
+
+
+def test_an_instance_knows_its_recipes_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"call st_wsgi\.init"):
+        is_recipe_initialized("toy")
+    current.set_default(supertokens().services)
+    assert [is_recipe_initialized(name) for name in ("toy", "emailpassword", "")] == [True, False, False]
+    assert convert_to_recipe_user_id("ada").get_as_string() == "ada"
 
 
 class TestTwoInstances:
@@ -230,6 +246,23 @@ class TestThreads:
                 pool.submit(Browser(validator(app)).post, "/auth/act", headers=headers).result(LIMIT)
             assert pool.submit(current.context).result(LIMIT) is None
         assert seen == [({}, {})] * 3
+
+    def test_an_override_finds_the_request_by_its_user_context(self) -> None:
+        seen: list[Any] = []
+
+        def act(context: RequestContext) -> Response:
+            mine = get_request_from_user_context(current.user_context())
+            seen.append((mine is context.request, None if mine is None else mine.headers["X-Mark"]))
+            seen.append(get_request_from_user_context({}))
+            return json_response({})
+
+        st = supertokens(Toy(act=act))
+        Browser(st.wrap(asking)).post("/auth/act", headers={"X-Mark": "yes"})
+        assert seen == [(True, "yes"), None]
+        current.set_default(st.services)
+        with current.open_user_context() as outside:
+            assert get_request_from_user_context(outside) is None
+        assert get_request_from_user_context({}) is None
 
     def test_half_read_lazy_answers_do_not_mix_their_contexts(self) -> None:
         """Two generator apps are read alternately in one thread, as an event-driven server does."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
 from ... import current
 from ...accounts import user_by_id
@@ -22,7 +22,7 @@ from ..openid import get_open_id_discovery_configuration
 from . import in_request
 from .apis import SessionAPIs, SignOutOk
 from .claims import BooleanClaim, PrimitiveArrayClaim, PrimitiveClaim, SessionClaim, SessionClaimValidator
-from .container import SessionContainer
+from .container import SESSION_KEY, SessionContainer
 from .functions import SessionFunctions
 from .in_request import OverrideGlobalClaimValidators, get_session
 from .recipe import Session
@@ -138,7 +138,7 @@ def current_session_or_none(request: Any = None) -> SessionContainer | None:
     For code that runs for all requests, such as a hook after each: there it must not raise.
     """
     context = current.context_of(request)
-    session = (context.environ or {}).get(in_request.SESSION_KEY)
+    session = (context.environ or {}).get(SESSION_KEY)
     return session if isinstance(session, SessionContainer) and session.is_attached_to(context) else None
 
 
@@ -263,34 +263,28 @@ def verify_session(
 
     Works on views of any framework: the request is found among the arguments, or is the one in flight. Parameters and
     errors as in :func:`get_session`. On a view that an app put in place of our refresh route, it refreshes the session.
+
+    :raises TypeError: at decoration, for a coroutine function, which no decorator without an event loop can wait for.
     """
 
-    def check(arguments: Iterable[object]) -> None:
-        context = current.context_of(_request_among(arguments))
-        recipe = context.services.get(Session)
-        if in_request.is_refresh(recipe, context):
-            in_request.refresh_session(recipe, context)
-        else:
-            get_session(
-                context,
-                session_required=session_required,
-                anti_csrf_check=anti_csrf_check,
-                check_database=check_database,
-                override_global_claim_validators=override_global_claim_validators,
-            )
-
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
-        if inspect.iscoroutinefunction(view):  # Flask and Django run those too, if they see that it is one
-
-            async def protected_coroutine(*args: Any, **kwargs: Any) -> Any:
-                check((*args, *kwargs.values()))
-                return await view(*args, **kwargs)
-
-            return cast("Callable[P, R]", functools.wraps(view)(protected_coroutine))
+        if inspect.iscoroutinefunction(view):
+            raise TypeError(f"{view.__name__} is a coroutine function: call get_session() in it, undecorated")
 
         @functools.wraps(view)
         def protected(*args: P.args, **kwargs: P.kwargs) -> R:
-            check((*args, *kwargs.values()))
+            context = current.context_of(_request_among((*args, *kwargs.values())))
+            recipe = context.services.get(Session)
+            if in_request.is_refresh(recipe, context):
+                in_request.refresh_session(recipe, context)
+            else:
+                get_session(
+                    context,
+                    session_required=session_required,
+                    anti_csrf_check=anti_csrf_check,
+                    check_database=check_database,
+                    override_global_claim_validators=override_global_claim_validators,
+                )
             return view(*args, **kwargs)
 
         # Pyramid counts a view's parameters without following wrappers, to know whether it wants the context too.

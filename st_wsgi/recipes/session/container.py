@@ -24,6 +24,12 @@ from .types import (
     TransferMethod,
 )
 
+SESSION_KEY = "st_wsgi.session"
+"""
+Where the environ has the session that was verified or made last. It may be that of another instance, or of an earlier
+request with the same environ: :meth:`SessionContainer.is_attached_to` tells.
+"""
+
 T = TypeVar("T")
 
 
@@ -154,9 +160,9 @@ class SessionContainer:
         )
 
     def revoke_session(self) -> None:
-        """End the session, in the core and in the frontend."""
+        """End the session, in the core and in the frontend, if that does not get another one with this response."""
         self._recipe.functions.revoke_session(session_handle=self.get_handle())
-        if self._attached is not None:
+        if self._attached is not None and not self._is_replaced():
             # Whatever the core said: the frontend of this very request must not keep tokens of an ended session.
             context, method = self._attached
             self._recipe.transfer.clear(context, (method,))
@@ -273,6 +279,16 @@ class SessionContainer:
     def is_attached_to(self, context: RequestContext) -> bool:
         """Return whether its tokens go to the frontend with the response to this request."""
         return self._attached is not None and self._attached[0] is context
+
+    def _is_replaced(self) -> bool:
+        """Return whether another session was made in this request, whose tokens the frontend gets."""
+        context = None if self._attached is None else self._attached[0]
+        if context is None or context.environ is None:
+            return False
+        newest = context.environ.get(SESSION_KEY)
+        if not isinstance(newest, SessionContainer) or not newest.is_attached_to(context):
+            return False
+        return newest.get_handle() != self.get_handle()
 
     @property
     def _payload(self) -> dict[str, Any]:

@@ -19,9 +19,9 @@ from ...errors import DuplicateSessionCookies, TryRefreshToken, Unauthorised
 from ...users import RecipeUserId
 from .base import SessionRecipe
 from .claims import SessionClaimValidator
-from .container import SessionContainer
+from .container import SESSION_KEY, SessionContainer
 from .functions import SessionFunctions
-from .tokens import without_protected_claims
+from .tokens import session_named_in, without_protected_claims
 from .transfer import ACCESS_COOKIE, ANTI_CSRF, LEGACY_COOKIE, REFRESH_COOKIE, SESSION_COOKIES
 from .types import TransferMethod
 
@@ -33,15 +33,6 @@ OverrideGlobalClaimValidators: TypeAlias = Callable[
     [list[SessionClaimValidator], SessionContainer], Iterable[SessionClaimValidator]
 ]
 """From the global validators and the session to the validators to use."""
-
-SESSION_KEY = "st_wsgi.session"
-"""
-Where the environ has the session that was verified or made last. It may be that of another instance, or of an earlier
-request with the same environ: :meth:`SessionContainer.is_attached_to` tells.
-"""
-
-_READ_KEY = "st_wsgi.session.read_from"
-"""Where the environ has the token of the request that this session was read from, if it was."""
 
 _WITHOUT_SESSION = frozenset({"OPTIONS", "TRACE"})
 
@@ -96,10 +87,9 @@ def get_session(
         if session_required:
             raise Unauthorised("there is no session token in the request", clear_tokens=False)
         return None
-    sent_token, transfer_method = found
-    access_token = sent_token
-    if environ.get(_READ_KEY) == sent_token:
-        access_token = _newest_token(context, environ, sent_token)
+    access_token, transfer_method = found
+    if SESSION_KEY in environ:
+        access_token = _newest_token(context, environ[SESSION_KEY], access_token)
     check = False
     if transfer_method == "cookie":
         safe = method in recipe.config.csrf_safe_methods
@@ -122,7 +112,6 @@ def get_session(
     if recipe.claim_validators or recipe.chooses_claim_validators or override_global_claim_validators is not None:
         session.assert_claims(required_claim_validators(recipe, session, override_global_claim_validators))
     environ[SESSION_KEY] = session
-    environ[_READ_KEY] = sent_token
     return session
 
 
@@ -252,21 +241,23 @@ def _access_token(
     return (cookies[0], "cookie") if cookies else None
 
 
-def _newest_token(context: RequestContext, environ: WSGIEnvironment, sent_token: str) -> str:
+def _newest_token(context: RequestContext, known: object, sent_token: str) -> str:
     """
     Return what is to be verified when a request's session is read again: the token that was made of the sent one
     meanwhile, so that nothing is lost of what was fetched or changed.
+
+    :param known: the session of the environ.
     """
-    session = environ.get(SESSION_KEY)
-    if isinstance(session, SessionContainer) and session.is_attached_to(context):
-        return session.get_access_token()
+    if isinstance(known, SessionContainer) and known.is_attached_to(context):
+        newest = known.get_access_token()
+        if newest != sent_token and session_named_in(sent_token) == known.get_handle():
+            return newest
     return sent_token
 
 
 def _remember(context: RequestContext, session: SessionContainer) -> None:
     if context.environ is not None:
         context.environ[SESSION_KEY] = session
-        context.environ.pop(_READ_KEY, None)
 
 
 def _clear_other_transport(recipe: AnySession, context: RequestContext, method: TransferMethod) -> None:

@@ -69,6 +69,15 @@ def claims_of(access_token: str) -> dict[str, Any]:
     return claims
 
 
+def session_named_in(access_token: str) -> str | None:
+    """Return the handle that an access token names, which need not be true: nothing is verified."""
+    try:
+        handle = claims_of(access_token).get("sessionHandle")
+    except CoreAnswerInvalid:
+        return None
+    return handle if isinstance(handle, str) else None
+
+
 def plain_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
     """
     Return a copy of the app's part of an access token, which everybody who gets the token can read.

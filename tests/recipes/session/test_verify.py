@@ -374,22 +374,20 @@ class TestProtectedViews:
         assert shop.during(visitor, view).json == visitor.user_id
         assert ran == []
 
-    def test_an_async_view_too(self, shop: Shop) -> None:
-        """Flask and Django run those under WSGI, each in a way of its own."""
+    def test_a_view_that_is_a_coroutine_is_refused_with_the_remedy(self, shop: Shop) -> None:
+        """Flask and Django run those under WSGI, but only if they see that it is one; asking inside works."""
         made = flask.Flask(__name__)
 
         @made.get("/page")
-        @session.verify_session()
         async def page() -> dict[str, str]:
-            """Return who it is."""
-            return {"user": session.current_session().get_user_id()}
+            return {"user": session.get_session().get_user_id()}
 
-        assert (page.__name__, page.__doc__) == ("page", "Return who it is.")
+        with pytest.raises(TypeError, match=r"page is a coroutine function: call get_session\(\) in it"):
+            session.verify_session()(page)
         visitor = shop.signed_in()
         shop.app = shop.st.wrap(made.wsgi_app)
         assert visitor.visit().json == {"user": visitor.user_id}
-        answer = shop.visitor().visit()
-        assert (answer.status_code, answer.json) == (401, UNAUTHORISED)
+        assert shop.visitor().visit().json == UNAUTHORISED
 
     def test_code_for_all_requests_asks_without_raising(self, shop: Shop) -> None:
         visitor = self.app(shop)
@@ -484,6 +482,27 @@ class TestReadAgain:
             return [made.get_user_id(), found.get_user_id()]
 
         assert shop.during(visitor, view).json == ["somebody else", visitor.user_id]
+
+
+def test_ending_an_old_session_leaves_a_new_one_in_the_frontend(shop: Shop) -> None:
+    """An app that ends the former session of who signs in, whichever it does first."""
+    for order in (("make", "end"), ("end", "make")):
+        visitor = shop.signed_in()
+        old = visitor.access_token
+
+        def view(environ: Any, order: tuple[str, str] = order) -> str:
+            found = session.get_session(environ)
+            for step in order:
+                if step == "end":
+                    found.revoke_session()
+                else:
+                    session.create_new_session(environ, "public", RecipeUserId("ada"))
+            return found.get_handle()
+
+        ended = shop.during(visitor, view, method="POST").json
+        assert session.get_session_information(session_handle=str(ended)) is None
+        assert visitor.access_token != old
+        assert visitor.visit().json == {"userId": "ada"}
 
 
 class TestSessionInHand:
