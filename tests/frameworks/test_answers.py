@@ -108,8 +108,9 @@ def ended_session_read(site: Site) -> requests.Response:
 
 
 def refresh_with_duplicates(site: Site) -> requests.Response:
-    refresh = site.log_in().refresh
-    return site.call(REFRESH, method="POST", cookies=f"sRefreshToken={refresh}; sRefreshToken={refresh}")
+    tokens = site.log_in()
+    once = f"sAccessToken={tokens.access}; sRefreshToken={tokens.refresh}"
+    return site.call(REFRESH, method="POST", cookies=f"{once}; {once}")
 
 
 def broken_json(site: Site) -> requests.Response:
