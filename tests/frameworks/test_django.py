@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,6 +43,15 @@ class Refusing:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         get_session(request)
         return self.get_response(request)
+
+
+class RefusingLate(Refusing):
+    """A middleware that protects what it has the answer of already."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        get_session(request)
+        return response
 
 
 class ReadingBodies:
@@ -181,6 +194,56 @@ def test_an_error_in_a_middleware_of_the_app_is_answered_too(
             answer = client(st, *middleware).get("/optional")
             assert (answer.status_code, answer.json()) == (401, UNAUTHORISED)
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_an_error_above_the_middleware_does_not_leave_django(
+    st: SuperTokens, wrapped: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There is nobody left to answer it, unless there is ``wrap`` too: it is a crash like any other."""
+    app = handler(st, MIDDLEWARE=[f"{HERE}.RefusingLate", ENTRY])
+    with caplog.at_level(logging.CRITICAL):
+        answer = WSGIClient(st.wrap(app) if wrapped else app).get("/optional")
+    assert answer.status_code == (401 if wrapped else 500)
+
+
+FIRST_REQUEST = """
+import django
+from django.conf import settings
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import path
+from st_wsgi import AppInfo, SuperTokens
+from st_wsgi.recipes.session import Session, get_session
+
+def refusing(get_response):
+    return lambda request: get_session(request) and get_response(request)
+
+info = AppInfo(app_name="Shop", api_domain="http://localhost", website_domain="http://localhost")
+st = SuperTokens(app_info=info, core="sqlite://", allow_in_memory_core=True, recipes=[Session()])
+settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["testserver"], SUPERTOKENS=st,
+                   MIDDLEWARE=["st_wsgi.frameworks.django.SuperTokensMiddleware", __name__ + ".refusing"])
+django.setup()
+urlpatterns = [path("open", lambda request: HttpResponse("open"))]
+for client in (Client(), Client()):
+    print(client.get("/open").status_code)
+st.close()
+"""
+
+
+def test_djangos_test_client_takes_no_error_of_ours_for_a_crash_either(tmp_path: Path) -> None:
+    """In a new process: the client listens to Django's signal before its first request has loaded our middleware."""
+    file = tmp_path / "first_request.py"
+    file.write_text(FIRST_REQUEST)
+    run = subprocess.run(
+        [sys.executable, "-W", "error", str(file)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert run.stdout.split() == ["401", "401"], run.stderr
 
 
 def test_with_wrap_around_it_an_error_in_a_middleware_is_answered_too(st: SuperTokens) -> None:
