@@ -150,9 +150,9 @@ def test_other_lazy_bodies_and_files_are_left_alone_and_closed(site: bottle.Bott
     site.get("/rows", callback=lambda: rows)
     site.get("/file", callback=lambda: file)
     client = Client(init_app(site, st))
-    for path, text in (("/map", "AB"), ("/rows", "more"), ("/file", "a file")):
+    for path, data in (("/map", b"AB"), ("/rows", b"more"), ("/file", b"a file")):
         with client.get(path) as answer:
-            assert answer.text == text
+            assert answer.data == data
     assert (rows.closed, file.closed) == (1, True)
 
 
