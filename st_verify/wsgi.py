@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import functools
 import io
+import itertools
 import json
 import math
 import sys
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -180,7 +181,8 @@ class Protect:
 
     OPTIONS passes without one, since preflight requests carry no tokens; `session_of` is None then.
 
-    :param app: what is protected. Its response is handed through untouched.
+    :param app: what is protected. Its response is handed through untouched. It may raise `Refused` itself, until the
+        first part of its body.
     :param required: False lets requests without a token through. A bad token is refused all the same.
     """
 
@@ -199,11 +201,40 @@ class Protect:
                 raise NoSession("no_token")
         except Refused as refused:
             return answer(refused)(environ, start_response)
+        started = False
+
+        def start(*arguments: Any) -> Callable[[bytes], object]:
+            nonlocal started
+            started = True
+            return start_response(*arguments)
+
         try:
-            return self._app(environ, start_response)
+            body = self._app(environ, start)
+            return body if started else _Begun(body)
         except Refused as refused:
             # Raised by the app itself, for instance by a claim check of its own.
-            return answer(refused)(environ, start_response, sys.exc_info())
+            return answer(refused)(environ, start_response, sys.exc_info() if started else None)
+
+
+class _Begun:
+    """The body of an app that is lazy (a generator, for instance), its first part read: the app may refuse in it."""
+
+    def __init__(self, body: Iterable[bytes]) -> None:
+        self._body = body
+        try:
+            parts = iter(body)
+            self._parts = itertools.chain(list(itertools.islice(parts, 1)), parts)
+        except BaseException:
+            self.close()
+            raise
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._parts
+
+    def close(self) -> None:
+        close = getattr(self._body, "close", None)
+        if close is not None:
+            close()
 
 
 def session_of(environ: Environ) -> AccessToken | None:

@@ -35,7 +35,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
@@ -47,6 +47,8 @@ CONTEXT_KEY = "st_wsgi.context"
 """Where a request's context lives in its WSGI environ."""
 
 _TEXT_LIMIT = 300
+
+_Error = TypeVar("_Error")
 
 
 class SuperTokensError(Exception):
@@ -63,8 +65,28 @@ class Answerer(Protocol):
     def answer(self, error: Answerable, /) -> Response: ...
 
 
-class Answerable(SuperTokensError, HTTPException):
-    """An error that a client should see, as the protocol wants it to be seen."""
+class _Kind(type):
+    """
+    What an answerable error's class is: called with an error of its own, it returns that error.
+
+    ``raise kind(error)`` is how Bottle raises again what an app mounted in it hands to ``start_response``. Constructors
+    would refuse the error, or take it for a detail and forget the rest.
+    """
+
+    def __call__(cls: type[_Error], *args: Any, **kwargs: Any) -> _Error:
+        if len(args) == 1 and type(args[0]) is cls:
+            error: _Error = args[0]
+            return error
+        made: _Error = type.__call__(cls, *args, **kwargs)
+        return made
+
+
+class Answerable(SuperTokensError, HTTPException, metaclass=_Kind):
+    """
+    An error that a client should see, as the protocol wants it to be seen.
+
+    :param detail: for logs, and never werkzeug's ``description``, which a framework may print for the client.
+    """
 
     code: int = 500
     message: ClassVar[str] = "internal error"
@@ -72,7 +94,7 @@ class Answerable(SuperTokensError, HTTPException):
 
     def __init__(self, detail: str | None = None) -> None:
         self.detail = self.message if detail is None else detail
-        HTTPException.__init__(self, self.detail)
+        HTTPException.__init__(self, self.message)
 
     def __str__(self) -> str:
         return self.detail
@@ -111,6 +133,10 @@ class BadInput(Answerable):
 
     code = 400
     message = "bad input"
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail)
+        self.description = self.detail
 
     def payload(self) -> dict[str, Any]:
         return {"message": self.detail}

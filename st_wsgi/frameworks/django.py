@@ -48,7 +48,6 @@ class SuperTokensMiddleware:
         self._services = self._st.services
         self._prefix = self._st.router.prefix
         self._cors = self._st.cors
-        got_request_exception.connect(_let_out, dispatch_uid="st_wsgi")
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         environ = request.META
@@ -69,7 +68,7 @@ class SuperTokensMiddleware:
         changed = context.begin_response(headers)
         if changed is not headers:
             _set_headers(response, changed)
-        if self._cors is not None and (self._cors.whole_app or context.ours):
+        if self._cors is not None and (self._cors.whole_app or context.ours or context.refused):
             _set_headers(response, cors.add_headers(self._cors, environ.get("HTTP_ORIGIN"), list(response.items())))
         return response
 
@@ -122,7 +121,19 @@ def _instance() -> SuperTokens:
 
 
 def _let_out(sender: object, request: HttpRequest | None = None, **_more: object) -> None:
-    """Raise an error of ours again that a middleware of the app raised, so that it reaches the one above."""
+    """
+    Raise an error of ours again that a middleware of the app raised, so that it reaches the one above.
+
+    Once ours has returned, nobody above waits for it: Django answers it then like any other.
+    """
     error = sys.exc_info()[1]
-    if isinstance(error, Answerable) and request is not None and CONTEXT_KEY in request.META:
-        raise error
+    if isinstance(error, Answerable) and request is not None:
+        context = current.context()
+        if context is not None and context is request.META.get(CONTEXT_KEY):
+            raise error
+
+
+got_request_exception.connect(_let_out, dispatch_uid="st_wsgi")
+# In front of all who listen already. Django's test client is one of them when its first request loads this module, and
+# it takes for a crash whatever it hears of.
+got_request_exception.receivers.sort(key=lambda receiver: receiver[0][0] != "st_wsgi")

@@ -15,7 +15,12 @@ from st_wsgi.errors import Answerable
 
 
 def includeme(config: Configurator) -> None:
-    """Answer our errors, whatever other exception views the app has."""
+    """
+    Answer our errors, unless the app has an exception view for them, or one for a single route.
+
+    Pyramid looks at the route first: a view for every ``Exception`` of one route takes ours too, and needs
+    :func:`answer_error` with the same ``route_name`` beside it.
+    """
     config.add_exception_view(answer_error, context=Answerable)
 
 

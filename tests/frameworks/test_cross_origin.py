@@ -7,21 +7,25 @@ A browser shows an answer to the page only if one ``Access-Control-Allow-Origin`
 
 from __future__ import annotations
 
+import sys
+import types
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from corsheaders.defaults import default_headers
-from flask_cors import CORS
+from flask import Flask, request
+from flask_cors import CORS, cross_origin
 from werkzeug.test import Client, TestResponse
 
 from frameworks import flask_site
 from frameworks.conftest import FRAMEWORKS, SharedCore
 from frameworks.django_site import ENTRY, django_settings, handler
-from st_wsgi import AppInfo, Cors, SuperTokens, get_all_cors_headers
+from st_wsgi import AppInfo, Cors, SuperTokens, current, get_all_cors_headers
 from st_wsgi.frameworks.flask import init_app
 from st_wsgi.recipes.emailpassword import EmailPassword
-from st_wsgi.recipes.session import Session
+from st_wsgi.recipes.session import Session, get_session, verify_session
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -194,3 +198,66 @@ def test_an_exposed_list_of_django_cors_headers_has_to_name_our_headers(open_st:
 
 def test_the_list_of_headers_is_what_the_protocol_names() -> None:
     assert {*get_all_cors_headers(), "content-type"} == FDI_HEADERS
+
+
+def beside_flask_cors(st: SuperTokens) -> Flask:
+    app = Flask(__name__)
+    CORS(
+        app,
+        origins=[WEBSITE],
+        supports_credentials=True,
+        allow_headers=["content-type", *get_all_cors_headers()],
+    )
+    init_app(app, st)
+    return app
+
+
+@pytest.mark.parametrize("skipping", [True, False])
+def test_a_hook_for_every_request_leaves_preflights_out(open_st: Open, skipping: bool) -> None:
+    app = beside_flask_cors(open_st(None))
+    app.add_url_rule("/open", view_func=lambda: "open")
+
+    @app.before_request
+    def only_for_users() -> None:
+        if request.method != "OPTIONS" or not skipping:
+            get_session(request)
+
+    client = Client(app)
+    answer = client.get("/open", headers=FROM_WEBSITE)
+    assert (answer.status_code, readable(answer)) == (401, True)
+    preflight = client.options("/open", headers={**FROM_WEBSITE, "Access-Control-Request-Method": "GET"})
+    assert preflight.status_code == (200 if skipping else 401)
+
+
+def test_the_decorator_of_flask_cors_goes_outermost(open_st: Open) -> None:
+    app = Flask(__name__)
+    init_app(app, open_st(None))
+    shared = cross_origin(origins=[WEBSITE], supports_credentials=True)
+    views: dict[str, Any] = {
+        "/above": shared(verify_session()(lambda: "above")),
+        "/below": verify_session()(shared(lambda: "below")),
+    }
+    for path, view in views.items():
+        app.add_url_rule(path, endpoint=path, view_func=view)
+    asked = {**FROM_WEBSITE, "Access-Control-Request-Method": "GET"}
+    above, below = (Client(app).options(path, headers=asked) for path in views)
+    assert (above.status_code, readable(above)) == (200, True)
+    assert (below.status_code, readable(below)) == (401, False)
+    assert not readable(Client(app).get("/above", headers=FROM_WEBSITE))
+
+
+def test_the_page_on_flask_cors_can_be_copied_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It needs none of the blocks before it."""
+    page = (Path(__file__).parents[2] / "docs" / "cors.md").read_text(encoding="utf-8")
+    section = page.partition("## Beside flask-cors")[2].partition("## ")[0]
+    names: dict[str, Any] = {"__name__": "page"}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "page", types.ModuleType("page"))  # Flask looks for the module that calls it
+    try:
+        exec(section.partition("```python\n")[2].partition("```")[0], names)
+        answer = Client(names["app"]).post("/auth/session/refresh", headers={"Origin": names["WEBSITE"]})
+        assert answer.headers.getlist("Access-Control-Allow-Origin") == [names["WEBSITE"]]
+    finally:
+        if "st" in names:
+            names["st"].close()
+        current.set_default(None)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +24,9 @@ from rest_framework.views import APIView
 from werkzeug.test import Client as WSGIClient
 from werkzeug.test import create_environ
 
+from frameworks.conftest import SharedCore
 from frameworks.django_site import CATCH_ALL, ENTRY, handler, urlpatterns
-from st_wsgi import AppInfo, RecipeUserId, SuperTokens
+from st_wsgi import AppInfo, Cors, RecipeUserId, SuperTokens
 from st_wsgi.errors import Answerable, ConfigError
 from st_wsgi.recipes import session
 from st_wsgi.recipes.session import Session, current_session, get_session
@@ -39,6 +45,15 @@ class Refusing:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         get_session(request)
         return self.get_response(request)
+
+
+class RefusingLate(Refusing):
+    """A middleware that protects what it has the answer of already."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        get_session(request)
+        return response
 
 
 class ReadingBodies:
@@ -183,6 +198,56 @@ def test_an_error_in_a_middleware_of_the_app_is_answered_too(
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_an_error_above_the_middleware_does_not_leave_django(
+    st: SuperTokens, wrapped: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There is nobody left to answer it, unless there is ``wrap`` too: it is a crash like any other."""
+    app = handler(st, MIDDLEWARE=[f"{HERE}.RefusingLate", ENTRY])
+    with caplog.at_level(logging.CRITICAL):
+        answer = WSGIClient(st.wrap(app) if wrapped else app).get("/optional")
+    assert answer.status_code == (401 if wrapped else 500)
+
+
+FIRST_REQUEST = """
+import django
+from django.conf import settings
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import path
+from st_wsgi import AppInfo, SuperTokens
+from st_wsgi.recipes.session import Session, get_session
+
+def refusing(get_response):
+    return lambda request: get_session(request) and get_response(request)
+
+info = AppInfo(app_name="Shop", api_domain="http://localhost", website_domain="http://localhost")
+st = SuperTokens(app_info=info, core="sqlite://", allow_in_memory_core=True, recipes=[Session()])
+settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["testserver"], SUPERTOKENS=st,
+                   MIDDLEWARE=["st_wsgi.frameworks.django.SuperTokensMiddleware", __name__ + ".refusing"])
+django.setup()
+urlpatterns = [path("open", lambda request: HttpResponse("open"))]
+for client in (Client(), Client()):
+    print(client.get("/open").status_code)
+st.close()
+"""
+
+
+def test_djangos_test_client_takes_no_error_of_ours_for_a_crash_either(tmp_path: Path) -> None:
+    """In a new process: the client listens to Django's signal before its first request has loaded our middleware."""
+    file = tmp_path / "first_request.py"
+    file.write_text(FIRST_REQUEST)
+    run = subprocess.run(
+        [sys.executable, "-W", "error", str(file)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert run.stdout.split() == ["401", "401"], run.stderr
+
+
 def test_with_wrap_around_it_an_error_in_a_middleware_is_answered_too(st: SuperTokens) -> None:
     app = st.wrap(handler(st, MIDDLEWARE=[ENTRY, f"{HERE}.Refusing"]))
     answer = WSGIClient(app).get("/optional")
@@ -248,3 +313,19 @@ def test_a_request_is_freed_with_its_answer(st: SuperTokens, url: str) -> None:
     with override_settings(SUPERTOKENS=st):
         app = handler(st, MIDDLEWARE=[ENTRY])
         assert not outlives_its_answer(app, create_environ(url, headers={"Cookie": cookies}))
+
+
+def test_a_refusal_can_be_read_across_origins_where_django_answers_for_us(core: SharedCore) -> None:
+    """The rules are for our own answers only, and this is one."""
+    website = "http://localhost:3000"
+    st = SuperTokens(
+        app_info=AppInfo(app_name="Shop", api_domain="http://localhost", website_domain=website),
+        core=core,
+        recipes=[Session()],
+        cors=Cors(origins=[website]),
+    )
+    with closing(st):
+        site = client(st)
+        answer = site.get("/session", headers={"Origin": website})
+        assert (answer.status_code, answer.get("Access-Control-Allow-Origin")) == (401, website)
+        assert "Access-Control-Allow-Origin" not in site.get("/optional", headers={"Origin": website})

@@ -12,7 +12,8 @@ from pyramid.response import Response
 from werkzeug.test import Client
 
 from st_wsgi import SuperTokens
-from st_wsgi.errors import SessionError
+from st_wsgi.errors import Answerable, SessionError
+from st_wsgi.frameworks.pyramid import answer_error
 from st_wsgi.recipes import session
 
 UNAUTHORISED = {"message": "unauthorised"}
@@ -65,6 +66,19 @@ def test_a_view_of_every_exception_does_not_get_ours(
 ) -> None:
     assert not cleared(client(st, with_catch_all))
     assert cleared(client(st, *settings))
+
+
+def test_a_view_of_every_exception_of_one_route_needs_ours_beside_it(st: SuperTokens) -> None:
+    """Pyramid looks for views of the route first, whatever kind of error they are for."""
+
+    def catch_all_of_the_route(config: Configurator) -> None:
+        config.add_exception_view(any_error, context=Exception, route_name="gone")
+
+    def ours_beside_it(config: Configurator) -> None:
+        config.add_exception_view(answer_error, context=Answerable, route_name="gone")
+
+    assert client(st, adapted, catch_all_of_the_route).get("/gone").text == "caught"
+    assert cleared(client(st, adapted, catch_all_of_the_route, ours_beside_it))
 
 
 def test_subscribers_see_the_answer(st: SuperTokens) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from wsgiref.validate import validator
 
 import pytest
+from werkzeug.test import Client
 
 from st_verify import AccessToken, ConfigError, EmailVerificationClaim, Refused, UserRoleClaim
 from st_verify.headers import bearer_token, cookie_values
@@ -514,6 +515,78 @@ def test_a_refusal_raised_by_the_app_itself_is_answered_too() -> None:
         seen.append((status, exc_info is not None))
 
     body = Protect(strict, site.guard)(environ_of(bearer=GOOD), start_response)
+    assert seen == [("200 OK", False), ("403 Forbidden", True)]
+    assert b"st-role" in b"".join(body)
+
+
+class Strict:
+    """An app that refuses in its lazy body."""
+
+    def __init__(self, guard: SessionGuard, *, started: bool = False) -> None:
+        self.guard = guard
+        self.started = started
+        self.closed = 0
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Strict:
+        self.parts = self.generate(environ, start_response)
+        return self
+
+    def generate(self, environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        if self.started:
+            start_response("200 OK", [("Content-Type", "text/plain")])
+        self.guard.session(environ, UserRoleClaim.includes("admin"))
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        yield b"a"
+        yield b"b"
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.parts
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_a_refusal_in_a_lazy_body_is_answered_too() -> None:
+    """As werkzeug's client sees it, which raises whatever an app hands to ``start_response`` as exc_info."""
+    site = Site()
+    app = Strict(site.guard)
+    client = Client(validator(Protect(app, site.guard)))
+    with client.get("/", headers={"Authorization": f"Bearer {GOOD}"}) as refused:
+        assert (refused.status_code, refused.json and refused.json["message"]) == (403, "invalid claim")
+    assert app.closed == 1
+    admin = with_claims(**{"st-role": {"v": ["admin"], "t": NOW * 1000}})
+    with client.get("/", headers={"Authorization": f"Bearer {admin}"}) as answer:
+        assert (answer.status_code, answer.data) == (200, b"ab")
+    assert app.closed == 2
+
+
+def test_an_app_of_one_function_may_refuse_with_return_or_yield() -> None:
+    site = Site()
+
+    @site.guard.protect()
+    def eager(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        site.guard.session(environ, UserRoleClaim.includes("admin"))
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"never"]
+
+    @site.guard.protect()
+    def lazy(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        site.guard.session(environ, UserRoleClaim.includes("admin"))
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        yield b"never"
+
+    for app in (eager, lazy):
+        assert Client(app).get("/", headers={"Authorization": f"Bearer {GOOD}"}).status_code == 403
+
+
+def test_a_refusal_in_a_lazy_body_that_has_started_its_response_says_so() -> None:
+    """The server decides, since only it knows whether it has sent the headers."""
+    site, seen = Site(), []
+
+    def start_response(status: str, headers: Any, exc_info: Any = None) -> Any:
+        seen.append((status, exc_info is not None))
+
+    body = Protect(Strict(site.guard, started=True), site.guard)(environ_of(bearer=GOOD), start_response)
     assert seen == [("200 OK", False), ("403 Forbidden", True)]
     assert b"st-role" in b"".join(body)
 
