@@ -210,6 +210,9 @@ def test_whoever_reads_after_us_finds_the_same_body() -> None:
     read_json(given)
     assert given["wsgi.input"].read() == b'{"a": 1}'
     assert given["CONTENT_LENGTH"] == "8"
+    chunked = environ(b'{"a": 1}', length=None, more=CHUNKED)
+    read_json(chunked)
+    assert chunked["CONTENT_LENGTH"] == "8"
     given["wsgi.input"].seek(0)
     assert read_json(given) == {"a": 1}
 

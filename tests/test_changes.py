@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from st_wsgi.changes import ResponseChanges, ResponseStarted, expose_headers
+from st_wsgi.changes import EXPOSE, ResponseChanges, ResponseStarted, expose_headers
 
 IN_2026 = 1_780_000_000_999
 
@@ -66,6 +66,7 @@ def test_a_cookie_value_is_percent_encoded_and_comes_back_unquoted_once(value: s
     assert ";" not in sent
     assert "," not in sent
     assert unquote(sent) == value
+    assert ("/" in sent) is ("/" in value), "the official SDKs leave it as it is"
 
 
 def test_dates_do_not_depend_on_the_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,6 +139,8 @@ def test_a_dropped_header_is_neither_sent_nor_exposed() -> None:
     changes.drop_header("Anti-Csrf")
     changes.drop_header("never-there")
     assert changes.merge([]) == []
+    changes.set_header("front-token", "x", expose=True)
+    assert changes.merge([])[-1] == (EXPOSE, "front-token")
 
 
 def test_discarding_forgets_everything() -> None:
@@ -146,6 +149,8 @@ def test_discarding_forgets_everything() -> None:
     changes.set_header("front-token", "x", expose=True)
     changes.discard()
     assert changes.merge([]) == []
+    changes.set_header("Cache-Control", "no-store")
+    assert changes.merge([]) == [("Cache-Control", "no-store")]
 
 
 @pytest.mark.parametrize(

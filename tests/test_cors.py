@@ -220,6 +220,12 @@ def test_a_refusal_in_a_view_can_be_read_whoever_answers_it() -> None:
     assert cross_origin_headers(client.get("/fine", headers={"Origin": SHOP})) == {}
 
 
+def test_browsers_remember_a_preflight_for_as_long_as_the_app_says() -> None:
+    for rules, seconds in ((Cors(origins=[SHOP]), "600"), (Cors(origins=[SHOP], max_age=5), "5")):
+        client = Browser(validator(supertokens(Toy(act=refuse), cors=rules).wrap(app)))
+        assert preflight(client, "/auth/act").headers["Access-Control-Max-Age"] == seconds
+
+
 def test_an_app_names_the_headers_that_its_own_routes_take() -> None:
     rules = Cors(origins=[SHOP], whole_app=True, allow_headers=["X-CSRFToken", "rid"])
     client = Browser(validator(supertokens(Toy(act=refuse), cors=rules).wrap(app)))

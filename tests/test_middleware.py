@@ -418,6 +418,71 @@ class TestErrorsOfOursInTheApp:
         assert list(supertokens().wrap(app)(create_environ("/page"), start)) == [b"page"]
         assert started == ["200 OK", "500 Oh"]
 
+    def test_what_the_session_changed_is_in_that_error_page_too(self) -> None:
+        """A renewed token is not lost because something else failed."""
+        given: list[Any] = []
+
+        def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            current.context_of(environ).changes.set_header("front-token", "renewed")
+            try:
+                raise KeyError("x")
+            except KeyError:
+                start_response("500 Oh", list(PLAIN), sys.exc_info())
+            return [b"page"]
+
+        def start(_status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> Callable[[bytes], object]:
+            given.extend(headers)
+            return lambda _data: None
+
+        list(supertokens().wrap(app)(create_environ("/page"), start))
+        assert ("front-token", "renewed") in given
+
+    def test_one_of_ours_after_the_start_reaches_the_server(self) -> None:
+        """It is too late to answer it, and only the server can tell whether anything was sent."""
+        given: list[Any] = []
+
+        def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            start_response("200 OK", list(PLAIN))
+            try:
+                raise TryRefreshToken
+            except TryRefreshToken:
+                start_response("401 Oh", list(PLAIN), sys.exc_info())
+            return [b"page"]
+
+        def start(*arguments: Any) -> Callable[[bytes], object]:
+            given.append(arguments)
+            return lambda _data: None
+
+        assert list(supertokens().wrap(app)(create_environ("/page"), start)) == [b"page"]
+        assert [arguments[0] for arguments in given] == ["200 OK", "401 Oh"]
+        assert isinstance(given[1][2][1], TryRefreshToken)
+
+    def test_a_change_recorded_before_but_kept_until_after_the_start_is_refused(self) -> None:
+        """Who holds on to the changes is told as well."""
+
+        def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            changes = current.context_of(environ).changes
+            start_response("200 OK", list(PLAIN))
+            with pytest.raises(ResponseStarted):
+                changes.set_header("front-token", "too late")
+            return [b"page"]
+
+        assert Browser(supertokens().wrap(app)).get("/page").text == "page"
+
+    def test_a_body_is_read_ahead_only_until_the_response_starts(self) -> None:
+        pulled: list[int] = []
+
+        def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
+            for number in range(5):
+                pulled.append(number)
+                if number == 1:
+                    start_response("200 OK", list(PLAIN))
+                yield b""
+
+        body = supertokens().wrap(app)(create_environ("/page"), lambda *_: lambda _data: None)
+        assert pulled == [0, 1]
+        assert list(body) == [b""] * 3
+
     def test_what_the_session_changed_is_in_the_answer_to_the_error(self) -> None:
         def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             current.context_of(environ).changes.set_header("front-token", "remove", expose=True)

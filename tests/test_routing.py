@@ -72,6 +72,8 @@ def test_these_paths_are_ours(path: str, route: Route, tenant: str) -> None:
         "/auth/signin?x",
         "/auth/sign%69n",
         "/AUTH/SIGNIN",
+        "/AUTH/signin",
+        "/Auth/t1/signin",
         "/auth/Signin",
         "/auth/signin\0",
         "/auth/signin\n",

@@ -329,3 +329,22 @@ def test_a_refusal_can_be_read_across_origins_where_django_answers_for_us(core: 
         answer = site.get("/session", headers={"Origin": website})
         assert (answer.status_code, answer.get("Access-Control-Allow-Origin")) == (401, website)
         assert "Access-Control-Allow-Origin" not in site.get("/optional", headers={"Origin": website})
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_request_keeps_its_context_and_its_body_on_the_way_to_the_view(st: SuperTokens, wrapped: bool) -> None:
+    """Below our prefix too, where we have looked whether it is ours."""
+    app = handler(st, MIDDLEWARE=[ENTRY])
+    seen: list[Any] = []
+
+    def noting(environ: Any, start_response: Any) -> Any:
+        stream = environ["wsgi.input"]
+        before = environ.get("st_wsgi.context")
+        answer = app(environ, start_response)
+        seen.append((environ["wsgi.input"] is stream, environ["st_wsgi.context"] is before))
+        return answer
+
+    with override_settings(SUPERTOKENS=st):
+        answer = WSGIClient(st.wrap(noting) if wrapped else noting).post("/auth/body", data=b"for the view")
+    assert (answer.status_code, answer.data) == (200, b"for the view")
+    assert seen == [(True, wrapped)]

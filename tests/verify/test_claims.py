@@ -268,6 +268,48 @@ def test_a_value_that_is_too_long_to_tell_leaves_the_rest_of_its_reason() -> Non
     assert error.reason == {"message": "wrong value", "expectedToInclude": "admin", "actualValue": ["user"]}
 
 
+def test_each_validator_takes_an_age_and_an_id() -> None:
+    old = {"t": MS - 60_000}
+    payload = {"active": {"v": True, **old}, "level": {"v": 3, **old}, "st-role": {"v": ["a", "b"], **old}}
+    inactive = {"active": {"v": False, **old}}
+    for make, stored in (
+        (active.is_true, payload),
+        (active.is_false, inactive),
+        (lambda *more: level.has_value(3, *more), payload),
+        (lambda *more: roles.includes("a", *more), payload),
+        (lambda *more: roles.excludes("c", *more), payload),
+        (lambda *more: roles.includes_all(["a", "b"], *more), payload),
+        (lambda *more: roles.includes_any(["a", "c"], *more), payload),
+        (lambda *more: roles.excludes_all(["c"], *more), payload),
+    ):
+        assert holds(make(), stored)
+        assert holds(make(61), stored)
+        (error,) = failed_claims([make(59, "mine")], stored)
+        assert (error.id, error.reason) == ("mine", {"message": "expired", "maxAgeInSeconds": 59})
+
+
+def test_a_claim_has_an_age_for_all_its_validators() -> None:
+    strict = PrimitiveArrayClaim("st-role", default_max_age_in_sec=5, clock=lambda: NOW)
+    payload = {"st-role": {"v": ["a"], "t": MS - 6000}}
+    assert not holds(strict.includes("a"), payload)
+    assert holds(strict.includes("a", 7), payload)
+    assert not holds(active.is_true(float("nan")), {"active": {"v": True, "t": MS}})
+
+
+def test_a_value_of_another_type_is_not_there() -> None:
+    wrong: Any
+    for wrong in (1, "true", [True], None):
+        stored = {"active": {"v": wrong, "t": MS}}
+        assert active.get_value_from_payload(stored) is None
+        assert active.is_true().should_refetch(stored)
+    for wrong in ([1], {}, None):
+        assert level.get_value_from_payload({"level": {"v": wrong, "t": MS}}) is None
+    ages = {"active": {"v": True, "t": -MS}}
+    assert reason(active.is_true(10 * NOW), ages)["message"] == "expired"
+    (error,) = failed_claims([active.is_true()], {}, tell_found=True)
+    assert error.reason == {"message": "value does not exist", "expectedValue": True, "actualValue": None}
+
+
 def test_what_is_never_in_a_list_cannot_be_asked_for() -> None:
     """Excluding a list, for instance, would let everybody in."""
     for make in (roles.includes, roles.excludes):

@@ -648,7 +648,11 @@ def test_contradictions_fail_at_construction(options: dict[str, Any]) -> None:
 
 def test_header_readers_are_usable_alone() -> None:
     assert bearer_token("bearer abc") == "abc"
+    for several in ("Bearer a b", "Bearer a\tb", "Bearer a,b", "Bearer a, b", "Bearer \u00e4", "Bearer", "Bearer "):
+        assert bearer_token(several) is None
     assert bearer_token("Bearer " + "a" * 20_000) is None
     assert cookie_values("a=1; b=%2561; a=2", "a") == ["1", "2"]
     assert cookie_values("a=1; b=%2561", "b") == ["%61"]
+    assert cookie_values("a; a =1; A=2; xa=3; a=4", "a") == ["4"]
+    assert cookie_values("b=" + "x" * 20_000 + "; a=1", "a") == []
     assert cookie_values('a="x"; a="; a=""', "a") == ["x", '"', ""]
