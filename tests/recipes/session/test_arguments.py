@@ -381,6 +381,7 @@ def test_a_claim_is_built_on_what_is_there_already(core: Borrowed) -> None:
     seen: list[dict[str, Any]] = []
     shop.sessions.add_claim(PrimitiveClaim[str]("first", fetch_value=lambda *_: "one"))
     shop.sessions.add_claim(PrimitiveClaim[str]("second", fetch_value=lambda *about: seen.append(about[3])))
+    shop.sessions.add_claim(shop.sessions.claims[1])  # twice is once
     shop.signed_in(access_token_payload={"mine": 1})
     (payload,) = seen
     assert payload["mine"] == 1

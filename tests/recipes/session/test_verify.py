@@ -435,6 +435,9 @@ class TestProtectedViews:
         assert visitor.call("POST", path, headers=cookies).json == "refreshed"
         assert visitor.refresh_token != before
         assert from_app == [visitor.user_id]
+        now = visitor.refresh_token
+        assert visitor.call("GET", path, headers={"Cookie": visitor.cookie_header("/")}).json == "refreshed"
+        assert visitor.refresh_token == now, "only a POST refreshes"
 
 
 def without_refresh() -> Any:
