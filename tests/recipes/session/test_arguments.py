@@ -301,6 +301,21 @@ class TestCoreCalls:
         assert sent["antiCsrfToken"] == visitor.anti_csrf
         assert visitor.visit("POST").status_code == 200
 
+    def test_what_the_core_renews_is_what_the_view_sees(self, shop: Shop) -> None:
+        visitor = shop.signed_in(access_token_payload={"n": 1})
+        handle = payload_of(str(visitor.access_token))["sessionHandle"]
+        session.merge_into_access_token_payload(session_handle=handle, access_token_payload_update={"n": 2})
+
+        def view(environ: Any) -> Any:
+            found = session.get_session(environ, check_database=True)
+            return [found.get_access_token_payload()["n"], found.get_access_token()]
+
+        number, token = shop.during(visitor, view).json or []
+        assert (number, token) == (2, visitor.access_token)
+        told = visitor.front_token
+        assert told is not None
+        assert told["up"] == payload_of(token)
+
     def test_the_core_may_want_a_refresh(self, shop: Shop) -> None:
         visitor = shop.signed_in()
         shop.core.answer = lambda request: (
