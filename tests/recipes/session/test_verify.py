@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import bottle  # type: ignore[import-untyped]  # it has no types
@@ -384,10 +385,11 @@ class TestProtectedViews:
 
         with pytest.raises(TypeError, match=r"page is a coroutine function: call get_session\(\) in it"):
             session.verify_session()(page)
-        visitor = shop.signed_in()
+        visitor, anonymous = shop.signed_in(), shop.visitor()
         shop.app = shop.st.wrap(made.wsgi_app)
-        assert visitor.visit().json == {"user": visitor.user_id}
-        assert shop.visitor().visit().json == UNAUTHORISED
+        with ThreadPoolExecutor(1) as server:  # Flask's event loop wants a thread without another one
+            assert server.submit(visitor.visit).result(20).json == {"user": visitor.user_id}
+            assert server.submit(anonymous.visit).result(20).json == UNAUTHORISED
 
     def test_code_for_all_requests_asks_without_raising(self, shop: Shop) -> None:
         visitor = self.app(shop)
