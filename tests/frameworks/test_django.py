@@ -306,7 +306,7 @@ def test_the_session_does_not_outlive_its_request(st: SuperTokens) -> None:
 
 @pytest.mark.parametrize("url", ["/cookie", "/session", "/optional", "/auth/jwt/jwks.json"])
 def test_a_request_is_freed_with_its_answer(st: SuperTokens, url: str) -> None:
-    """None of its memory waits for the garbage collector, unless Django alone has it wait, as it does on Python 3.10."""
+    """None of its memory waits for the garbage collector, unless Django alone has it wait (on Python 3.10)."""
     site = client(st)
     sign_up(site)
     cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in site.cookies.items())
