@@ -91,7 +91,7 @@ def stolen_refresh_token(site: Site) -> requests.Response:
     newer = site.call(REFRESH, method="POST", bearer=tokens.refresh)
     assert site.call("/session", bearer=newer.headers["st-access-token"]).status_code == 200
     theft = site.call(REFRESH, method="POST", bearer=tokens.refresh)
-    assert site.call("/checked", bearer=newer.headers["st-access-token"]).status_code == 401
+    assert site.call("/checked", bearer=newer.headers["st-access-token"]).json() == UNAUTHORISED
     return theft
 
 
@@ -159,7 +159,8 @@ ROWS = [
     Row("view, no token, other codes", nothing_sent, 440, UNAUTHORISED, kind="other codes"),
     Row("view, bad signature, other codes", bad_signature, 440, TRY_REFRESH, kind="other codes"),
     Row("view, claim failed, other codes", claim_missing, 418, kind="other codes"),
-    Row("route, theft, other codes", refresh_without_token, 440, UNAUTHORISED, BOTH, "other codes"),
+    Row("route, no refresh token, other codes", refresh_without_token, 440, UNAUTHORISED, BOTH, "other codes"),
+    Row("route, theft, other codes", stolen_refresh_token, 440, THEFT, BOTH, "other codes"),
 ]
 
 

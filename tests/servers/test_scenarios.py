@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from http.cookies import SimpleCookie
 
 import pytest
@@ -109,6 +110,25 @@ def test_a_refresh_rotates_both_tokens_of_the_same_session(visitor: Visitor) -> 
     assert after.access != before.access
     assert after.refresh != before.refresh
     assert visitor.session_info().json()["sessionHandle"] == handle
+
+
+def test_tabs_that_refresh_at_once_keep_the_session(site: Site, visitor: Visitor) -> None:
+    """Each has the same refresh token, and whichever answer comes last, the browser holds a good one."""
+    visitor.sign_up()
+    handle, tokens = visitor.session_info().json()["sessionHandle"], visitor.tokens
+
+    def refresh(_number: int) -> tuple[int, Tokens]:
+        with Visitor(site.origin, visitor.mode) as tab:
+            tab.tokens = tokens
+            return tab.refresh().status_code, tab.tokens
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(refresh, range(8)))
+    assert [status for status, _ in answers] == [200] * 8
+    assert len({brought for _, brought in answers}) == 8
+    visitor.tokens = answers[-1][1]
+    assert visitor.session_info().json()["sessionHandle"] == handle
+    assert visitor.refresh().status_code == 200
 
 
 def test_using_a_refresh_token_again_is_theft_and_ends_the_session(visitor: Visitor) -> None:

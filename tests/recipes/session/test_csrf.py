@@ -227,6 +227,8 @@ class TestWithoutRequest:
         assert found is not None
         assert found.get_user_id() == visitor.user_id
         session.refresh_session_without_request_response(refresh, disable_anti_csrf=True)
+        answer = by_header.visitor().visit("POST", headers={"Cookie": "sAccessToken=xyz", "rid": None})
+        assert answer.json == {"message": "unauthorised"}, "a text that is no token comes before the header"
 
     @pytest.mark.parametrize("settings", [{}, {"anti_csrf": "VIA_CUSTOM_HEADER"}])
     def test_nor_when_the_origin_depends_on_the_request(self, core: Borrowed, settings: dict[str, Any]) -> None:

@@ -230,6 +230,22 @@ class TestAfterwards:
         serve(wrapped, [environ])
         assert seen == [None, visitor.user_id, None]
 
+    def test_nor_is_its_token_verified_in_the_place_of_the_one_that_was_sent(self, shop: Shop) -> None:
+        seen: list[Any] = []
+
+        def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            found = session.get_session(environ)
+            seen.append(found.get_access_token_payload().get("n"))
+            found.merge_into_access_token_payload({"n": 1})
+            start_response("200 OK", [])
+            return []
+
+        environ = environ_of(shop.signed_in(), "/page")
+        wrapped = shop.st.wrap(app)
+        for _ in range(2):
+            serve(wrapped, [environ])
+        assert seen == [None, None]
+
     def test_one_instance_does_not_take_the_session_of_another_for_its_own(self, core: Borrowed) -> None:
         inner = Shop(core)
         visitor = inner.signed_in()
