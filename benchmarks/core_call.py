@@ -30,8 +30,8 @@ from pathlib import Path
 
 import requests
 
-from st_wsgi.querier import Querier
-from st_wsgi.transport import CoreRequest, HTTPTransport
+from st_wsgi.core_client.querier import Querier
+from st_wsgi.core_client.transport import CoreRequest, HTTPTransport
 
 PATH = "/recipe/user/roles"
 PARAMS = {"userId": "9b0c1f5e-6f43-4e0f-8d36-1a1f6f4b6d0e"}

@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from benchmarks.report import Goal, Row, main, quotients, row
+from st_wsgi.core_client.transport import CoreRequest, Method
 from st_wsgi.embedded import EmbeddedCore
-from st_wsgi.transport import CoreRequest, Method
 
 FEW, MANY, QUICK_MANY = 1_000, 1_000_000, 50_000
 #: Users and sessions that are really used, spread among the others.

@@ -14,12 +14,12 @@ from .accounts import (
 )
 from .app import SuperTokens, init
 from .config import AppInfo, Cors
-from .cors import get_all_cors_headers
-from .current import get_request_from_user_context, is_recipe_initialized, open_user_context, user_context
 from .errors import SuperTokensError
 from .limits import InMemoryRateLimit
-from .middleware import ErrorHandler, Middleware
-from .override import Override, like, replace
+from .recipe_kit.override import Override, like, replace
+from .request.cors import get_all_cors_headers
+from .request.current import get_request_from_user_context, is_recipe_initialized, open_user_context, user_context
+from .request.middleware import ErrorHandler, Middleware
 from .users import LoginMethod, RecipeUserId, ThirdPartyInfo, User, convert_to_recipe_user_id
 
 __all__ = [

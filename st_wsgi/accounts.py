@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 import attrs
 
-from . import current
 from .codec import from_json, member
-from .querier import Querier, expect_status
-from .routing import PUBLIC_TENANT
+from .core_client.querier import Querier, expect_status
+from .request import current
+from .request.routing import PUBLIC_TENANT
 from .users import ThirdPartyInfo, User
 
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 from werkzeug.wrappers import Response
 
-from . import cors as cross_origin
-from . import current
 from .config import AppInfo, Cors
-from .context import RequestContext
+from .core_client.querier import NetworkInterceptor, Querier
+from .core_client.transport import HTTPTransport, Transport
 from .errors import Answerable, BadInput, ConfigError, InternalError, SessionError, TenantUnknown
 from .limits import RateLimit
-from .middleware import Middleware, guarded
-from .querier import NetworkInterceptor, Querier
-from .recipe import Recipe
-from .routing import Router
+from .recipe_kit.recipe import Recipe
+from .request import cors as cross_origin
+from .request import current
+from .request.context import RequestContext
+from .request.middleware import Middleware, guarded
+from .request.routing import Router
 from .services import Services
-from .transport import HTTPTransport, Transport
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

@@ -20,12 +20,12 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
+from .core_client.transport import CoreRequest, HTTPTransport, Method, Transport
 from .embedded import EmbeddedCore, maintenance, population, push
 from .embedded.core import parse_address
 from .embedded.server import CoreServer
 from .embedded.wsgi import core_app
 from .errors import ConfigError, SuperTokensError
-from .transport import CoreRequest, HTTPTransport, Method, Transport
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from .config import AppInfo
+from .core_client.querier import Querier
 from .errors import Answerable, ConfigError
 from .limits import RateLimit
-from .querier import Querier
 
 R = TypeVar("R")
 

@@ -10,12 +10,13 @@ import pytest
 from recipes.shop import PASSWORD, QUICK, Borrowed, Shop, form
 
 import st_wsgi
-from st_wsgi import AccountInfo, RecipeUserId, User, current
+from st_wsgi import AccountInfo, RecipeUserId, User
+from st_wsgi.core_client.transport import CoreRequest
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.errors import CoreRefused
 from st_wsgi.recipes import emailpassword, session
 from st_wsgi.recipes.emailpassword import SignUpOk, WrongCredentials
-from st_wsgi.transport import CoreRequest
+from st_wsgi.request import current
 
 EMAILS = [f"user{number}@example.com" for number in range(5)]
 

@@ -13,12 +13,13 @@ import pytest
 from recipes.shop import PASSWORD, QUICK, Borrowed, Shop, Visitor, form
 
 import st_wsgi
-from st_wsgi import AppInfo, current
+from st_wsgi import AppInfo
+from st_wsgi.core_client.transport import CoreRequest, CoreResponse
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.errors import ConfigError, CoreUnavailable
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.session import Session
-from st_wsgi.transport import CoreRequest, CoreResponse
+from st_wsgi.request import current
 
 
 @pytest.fixture(scope="module")

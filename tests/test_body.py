@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from st_wsgi.body import MAX_BODY, read_json
 from st_wsgi.errors import BadInput, BodyTooLarge
+from st_wsgi.request.body import MAX_BODY, read_json
 
 JSON = "application/json"
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from st_wsgi.changes import EXPOSE, ResponseChanges, ResponseStarted, expose_headers
+from st_wsgi.request.changes import EXPOSE, ResponseChanges, ResponseStarted, expose_headers
 
 IN_2026 = 1_780_000_000_999
 

@@ -13,8 +13,8 @@ from werkzeug.test import TestResponse
 from werkzeug.wrappers import Response
 
 from st_wsgi import Cors, get_all_cors_headers
-from st_wsgi.context import RequestContext
 from st_wsgi.errors import ConfigError, TryRefreshToken
+from st_wsgi.request.context import RequestContext
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

@@ -27,8 +27,9 @@ from sdks.processes import free_port, serving
 from werkzeug.test import Client
 
 import st_wsgi
-from st_wsgi import current, errors
+from st_wsgi import errors
 from st_wsgi.recipes import emailpassword, session
+from st_wsgi.request import current
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -11,7 +11,7 @@ from wsgiref.validate import validator
 import pytest
 from werkzeug.test import Client, TestResponse
 
-from st_wsgi import current
+from st_wsgi.request import current
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 API = "http://localhost"

@@ -95,7 +95,7 @@ def test_default_functions_and_apis_reach_their_siblings_through_the_recipe() ->
 
 def test_global_state_has_one_address() -> None:
     found = breaches(global_state, SOURCES)
-    assert {path for path, _ in found} == {"st_wsgi/current.py"}
+    assert {path for path, _ in found} == {"st_wsgi/request/current.py"}
     assert len(found) == 2  # the default instance and the request in flight
 
 

@@ -21,16 +21,16 @@ from st_wsgi import (
     AppInfo,
     Override,
     convert_to_recipe_user_id,
-    current,
     get_request_from_user_context,
     is_recipe_initialized,
     replace,
 )
-from st_wsgi.context import RequestContext
 from st_wsgi.errors import ConfigError, TryRefreshToken
-from st_wsgi.recipe import Recipe
+from st_wsgi.recipe_kit.recipe import Recipe
 from st_wsgi.recipes import session
-from st_wsgi.respond import json_response
+from st_wsgi.request import current
+from st_wsgi.request.context import RequestContext
+from st_wsgi.request.respond import json_response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -20,9 +20,8 @@ from toy import Browser, NoCore, Toy, said_by, supertokens
 from werkzeug.test import create_environ, run_wsgi_app
 from werkzeug.wrappers import Response
 
-from st_wsgi import ErrorHandler, Middleware, SuperTokens, current
-from st_wsgi.changes import ResponseStarted
-from st_wsgi.context import RequestContext
+from st_wsgi import ErrorHandler, Middleware, SuperTokens
+from st_wsgi.core_client.transport import CoreRequest
 from st_wsgi.errors import (
     BadInput,
     ConfigError,
@@ -32,8 +31,10 @@ from st_wsgi.errors import (
     TryRefreshToken,
     Unauthorised,
 )
-from st_wsgi.respond import json_response
-from st_wsgi.transport import CoreRequest
+from st_wsgi.request import current
+from st_wsgi.request.changes import ResponseStarted
+from st_wsgi.request.context import RequestContext
+from st_wsgi.request.respond import json_response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

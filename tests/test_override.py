@@ -8,7 +8,7 @@ import pytest
 
 from st_wsgi import Override, like, replace
 from st_wsgi.errors import ConfigError
-from st_wsgi.override import compose
+from st_wsgi.recipe_kit.override import compose
 
 
 class Greetings:

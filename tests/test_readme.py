@@ -25,11 +25,12 @@ import st_wsgi
 import st_wsgi.frameworks.bottle
 import st_wsgi.frameworks.falcon
 import st_wsgi.frameworks.flask
-from st_wsgi import AppInfo, Cors, InMemoryRateLimit, SuperTokens, current
+from st_wsgi import AppInfo, Cors, InMemoryRateLimit, SuperTokens
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword, SignUpOk, sign_up
 from st_wsgi.recipes.session import Session
+from st_wsgi.request import current
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 ORIGIN = "http://127.0.0.1:3000"

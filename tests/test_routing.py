@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from st_wsgi.errors import ConfigError
-from st_wsgi.routing import Match, Route, Router
+from st_wsgi.request.routing import Match, Route, Router
 
 
 def nothing(_recipe: object, _context: object) -> None: ...

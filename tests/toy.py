@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 from werkzeug.test import Client, TestResponse
 from werkzeug.wrappers import Response
 
-from st_wsgi import AppInfo, Cors, Override, SuperTokens, current
-from st_wsgi.context import RequestContext
+from st_wsgi import AppInfo, Cors, Override, SuperTokens
+from st_wsgi.core_client.transport import CoreRequest, CoreResponse
 from st_wsgi.errors import Answerable, CoreUnavailable, TryRefreshToken
-from st_wsgi.recipe import Recipe
-from st_wsgi.respond import json_response
-from st_wsgi.routing import Route
-from st_wsgi.transport import CoreRequest, CoreResponse
+from st_wsgi.recipe_kit.recipe import Recipe
+from st_wsgi.request import current
+from st_wsgi.request.context import RequestContext
+from st_wsgi.request.respond import json_response
+from st_wsgi.request.routing import Route
 
 
 class Browser(Client):

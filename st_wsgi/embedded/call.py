@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import attrs
 
-from ..transport import CoreResponse
+from ..core_client.transport import CoreResponse
 from .cleanup import Cleaner
 from .fields import Body, Query, Refused
 from .keys import Keys

@@ -21,8 +21,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import attrs
 
+from ..core_client.transport import CoreRequest, CoreResponse
 from ..errors import ConfigError
-from ..transport import CoreRequest, CoreResponse
 from . import (
     associations,
     emailpassword,
@@ -146,8 +146,8 @@ class EmbeddedCore:
     """
     A SuperTokens core in this process, with its users in one SQLite file.
 
-    A :class:`~st_wsgi.transport.Transport`: ``send`` takes calls from any number of threads, greenlets and (for a file)
-    processes. The bodies it returns are fresh objects that belong to the caller.
+    A :class:`~st_wsgi.core_client.transport.Transport`: ``send`` takes calls from any number of threads, greenlets and
+    (for a file) processes. The bodies it returns are fresh objects that belong to the caller.
 
     :param path: the file, made if it is not there; None keeps everything in memory, for as long as this object lives.
     :param settings: core settings by their official names, such as ``{"access_token_validity": 2}``.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ..transport import CoreResponse
+from ..core_client.transport import CoreResponse
 from .call import Call, Route
 from .fields import Refused, bad
 from .versions import VERSIONS, numbers

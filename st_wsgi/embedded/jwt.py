@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..transport import CoreResponse
+from ..core_client.transport import CoreResponse
 from .call import Call, Route
 from .fields import bad
 

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 import attrs
 
+from ..core_client.transport import CoreRequest, Method, Transport
 from ..errors import CoreAnswerInvalid, CoreRefused, SuperTokensError
-from ..transport import CoreRequest, Method, Transport
 from . import population
 from .population import Person
 from .store import Store

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote
 
 from werkzeug.http import HTTP_STATUS_CODES
 
-from ..transport import CoreRequest, CoreResponse, Method
+from ..core_client.transport import CoreRequest, CoreResponse, Method
 from .core import EmbeddedCore
 from .general import TEXT
 

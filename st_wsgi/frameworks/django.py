@@ -20,10 +20,10 @@ from django.http import HttpRequest, HttpResponse  # type: ignore[import-untyped
 from django.utils.module_loading import import_string  # type: ignore[import-untyped]
 from werkzeug.wrappers import Response
 
-from st_wsgi import cors, current
 from st_wsgi.app import SuperTokens
-from st_wsgi.context import RequestContext
 from st_wsgi.errors import CONTEXT_KEY, Answerable, ConfigError
+from st_wsgi.request import cors, current
+from st_wsgi.request.context import RequestContext
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

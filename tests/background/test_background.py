@@ -15,17 +15,8 @@ import pytest
 from werkzeug.test import Client
 
 import st_wsgi
-from st_wsgi import (
-    AppInfo,
-    Override,
-    RecipeUserId,
-    SuperTokens,
-    current,
-    like,
-    open_user_context,
-    replace,
-    user_context,
-)
+from st_wsgi import AppInfo, Override, RecipeUserId, SuperTokens, like, open_user_context, replace, user_context
+from st_wsgi.core_client.transport import CoreRequest, CoreResponse
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.embedded.server import CoreServer
 from st_wsgi.embedded.wsgi import core_app
@@ -33,7 +24,7 @@ from st_wsgi.errors import ConfigError
 from st_wsgi.recipes import emailpassword, session
 from st_wsgi.recipes.emailpassword import EmailPassword, EmailPasswordFunctions
 from st_wsgi.recipes.session import Session
-from st_wsgi.transport import CoreRequest, CoreResponse
+from st_wsgi.request import current
 
 ROOT = Path(__file__).parent.parent.parent
 INFO = AppInfo(app_name="Shop", api_domain="http://localhost", website_domain="http://localhost")

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import requests
 
 from contract.expectations import differences
-from st_wsgi.transport import CoreRequest, Transport
+from st_wsgi.core_client.transport import CoreRequest, Transport
 
 
 class Answer:

@@ -19,11 +19,11 @@ from contextlib import closing
 about_to_fork = threading.Event()
 os.register_at_fork(before=about_to_fork.set)
 
+from st_wsgi.core_client.transport import CoreRequest, Method  # noqa: E402
 from st_wsgi.embedded import EmbeddedCore  # noqa: E402
 from st_wsgi.embedded.passwords import Passwords  # noqa: E402
 from st_wsgi.embedded.settings import CoreSettings  # noqa: E402
 from st_wsgi.embedded.store import Store  # noqa: E402
-from st_wsgi.transport import CoreRequest, Method  # noqa: E402
 
 # And this one before them.
 fork_begins = threading.Event()

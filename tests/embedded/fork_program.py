@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+from st_wsgi.core_client.transport import CoreRequest
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.errors import ConfigError
-from st_wsgi.transport import CoreRequest
 
 
 def roles(core: EmbeddedCore, role: str) -> list[str]:

@@ -10,8 +10,8 @@ import sys  # noqa: E402 - gevent patches first
 
 import gevent  # noqa: E402
 
+from st_wsgi.core_client.transport import CoreRequest  # noqa: E402
 from st_wsgi.embedded import EmbeddedCore  # noqa: E402
-from st_wsgi.transport import CoreRequest  # noqa: E402
 
 core = EmbeddedCore(sys.argv[1], settings={"argon2_iterations": 3})
 counted = 0

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from embedded.conftest import QUICK
+from st_wsgi.core_client.transport import CoreRequest
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.embedded.core import Endpoint, endpoints
-from st_wsgi.transport import CoreRequest
 
 FLAGS = """
     checkDatabase doAntiCsrfCheck emailPasswordEnabled enableAntiCsrf force removeAllLinkedAccounts skipValidation

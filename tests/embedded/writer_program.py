@@ -12,8 +12,8 @@ import os
 import sys
 from typing import Any
 
+from st_wsgi.core_client.transport import CoreRequest, Method
 from st_wsgi.embedded import EmbeddedCore
-from st_wsgi.transport import CoreRequest, Method
 
 core = EmbeddedCore(sys.argv[1], settings={"argon2_memory_kb": 64})
 

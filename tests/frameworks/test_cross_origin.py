@@ -22,10 +22,11 @@ from werkzeug.test import Client, TestResponse
 from frameworks import flask_site
 from frameworks.conftest import FRAMEWORKS, SharedCore
 from frameworks.django_site import ENTRY, django_settings, handler
-from st_wsgi import AppInfo, Cors, SuperTokens, current, get_all_cors_headers
+from st_wsgi import AppInfo, Cors, SuperTokens, get_all_cors_headers
 from st_wsgi.frameworks.flask import init_app
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.session import Session, get_session, verify_session
+from st_wsgi.request import current
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from recipes.shop import QUICK, Borrowed
 
-from st_wsgi import current
 from st_wsgi.embedded import EmbeddedCore
+from st_wsgi.request import current
 
 
 @pytest.fixture(scope="module")

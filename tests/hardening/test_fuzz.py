@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from recipes.shop import PASSWORD, REFRESH, Borrowed, Shop, Visitor, form
 from werkzeug.test import create_environ, run_wsgi_app
 
-from st_wsgi import Cors, current
+from st_wsgi import Cors
 from st_wsgi.recipes.session import Session
+from st_wsgi.request import current
 
 ROUTES = [
     "/auth/signup",

@@ -32,13 +32,13 @@ from recipes.shop import (
 )
 
 from st_wsgi import Cors, InMemoryRateLimit, Override, RecipeUserId, like, replace
-from st_wsgi.context import RequestContext
+from st_wsgi.core_client.transport import Attempt, CoreRequest, CoreResponse
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword, FieldValue
 from st_wsgi.recipes.session import Session
-from st_wsgi.transport import Attempt, CoreRequest, CoreResponse
+from st_wsgi.request.context import RequestContext
 
 TESTS = Path(__file__).parent.parent
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from transport.cores import PATIENCE
 
-from st_wsgi.querier import Querier
-from st_wsgi.transport import CoreRequest, CoreResponse
+from st_wsgi.core_client.querier import Querier
+from st_wsgi.core_client.transport import CoreRequest, CoreResponse
 
 KEY = "s3cret-key-of-the-core"
 

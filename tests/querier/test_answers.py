@@ -8,9 +8,9 @@ import pytest
 from transport.cores import Answer, core, friendly
 
 from querier.scripted import KEY, Scripted, querier
+from st_wsgi.core_client.querier import expect_status
+from st_wsgi.core_client.transport import CoreResponse, HTTPTransport
 from st_wsgi.errors import CoreAnswerInvalid, CoreRefused
-from st_wsgi.querier import expect_status
-from st_wsgi.transport import CoreResponse, HTTPTransport
 
 
 @pytest.mark.parametrize(

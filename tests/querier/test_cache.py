@@ -8,8 +8,8 @@ import weakref
 import pytest
 
 from querier.scripted import Requests, Scripted, querier
+from st_wsgi.core_client.transport import CoreRequest, CoreResponse
 from st_wsgi.errors import CoreAnswerInvalid, CoreRefused, CoreUnavailable
-from st_wsgi.transport import CoreRequest, CoreResponse
 
 
 def test_the_same_get_is_asked_once_in_a_request_and_again_in_the_next(scripted: Scripted, requests: Requests) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from querier.scripted import KEY, Scripted, querier
+from st_wsgi.core_client.querier import present
 from st_wsgi.errors import BadInput, ConfigError
-from st_wsgi.querier import present
 
 
 def test_every_call_carries_the_version_and_the_key_if_there_is_one(scripted: Scripted) -> None:

@@ -9,8 +9,8 @@ import pytest
 from transport.cores import core
 
 from querier.scripted import KEY, Requests, Scripted, passing, querier
+from st_wsgi.core_client.transport import Attempt, HTTPTransport
 from st_wsgi.errors import ConfigError
-from st_wsgi.transport import Attempt, HTTPTransport
 
 
 def test_the_interceptor_sees_every_request_and_what_it_returns_is_sent() -> None:

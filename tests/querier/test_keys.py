@@ -9,8 +9,8 @@ import pytest
 from transport.cores import Answer, Seen, core, dead
 
 from querier.scripted import KEY, Scripted, querier
+from st_wsgi.core_client.transport import CoreResponse, HTTPTransport
 from st_wsgi.errors import CoreAnswerInvalid, CoreRefused
-from st_wsgi.transport import CoreResponse, HTTPTransport
 
 
 def test_the_key_set_is_fetched_outside_everything_else() -> None:

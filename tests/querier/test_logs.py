@@ -15,8 +15,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from transport.cores import core, dead
 
 from querier.scripted import KEY, Requests, Scripted, querier
+from st_wsgi.core_client.transport import CoreRequest, CoreResponse, HTTPTransport
 from st_wsgi.errors import CoreUnavailable
-from st_wsgi.transport import CoreRequest, CoreResponse, HTTPTransport
 
 
 def test_each_call_is_logged_with_its_number_host_status_and_time_but_no_contents(

@@ -9,8 +9,8 @@ import pytest
 from transport.cores import PATIENCE, core, dead
 
 from querier.scripted import KEY, Scripted, in_threads, querier
+from st_wsgi.core_client.transport import CoreRequest, CoreResponse, HTTPTransport
 from st_wsgi.errors import ConfigError, CoreAnswerInvalid, CoreTooOld, CoreUnavailable
-from st_wsgi.transport import CoreRequest, CoreResponse, HTTPTransport
 
 
 def test_the_version_is_asked_for_once_with_domains_and_key_but_no_version(scripted: Scripted) -> None:

@@ -15,12 +15,12 @@ from werkzeug.test import TestResponse
 
 import st_wsgi
 from st_wsgi import AppInfo, SuperTokens
+from st_wsgi.core_client.transport import CoreRequest, CoreResponse
 from st_wsgi.embedded import EmbeddedCore
-from st_wsgi.recipe import Recipe
+from st_wsgi.recipe_kit.recipe import Recipe
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.session import Session, SessionContainer
-from st_wsgi.transport import CoreRequest, CoreResponse
 from st_wsgi.users import RecipeUserId
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import os
 import sys
 import threading
 
-from st_wsgi.querier import Querier
-from st_wsgi.transport import HTTPTransport
+from st_wsgi.core_client.querier import Querier
+from st_wsgi.core_client.transport import HTTPTransport
 
 CHILDREN = 4
 CALLS = 25

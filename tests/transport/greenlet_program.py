@@ -10,8 +10,8 @@ import sys  # noqa: E402 # patching comes first
 
 import gevent  # noqa: E402
 
-from st_wsgi.querier import Querier  # noqa: E402
-from st_wsgi.transport import HTTPTransport  # noqa: E402
+from st_wsgi.core_client.querier import Querier  # noqa: E402
+from st_wsgi.core_client.transport import HTTPTransport  # noqa: E402
 
 transport = HTTPTransport(sys.argv[1])
 querier = Querier(transport=transport, api_domain="http://localhost")

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from st_wsgi.querier import Querier
-from st_wsgi.transport import HTTPTransport
+from st_wsgi.core_client.querier import Querier
+from st_wsgi.core_client.transport import HTTPTransport
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

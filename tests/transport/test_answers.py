@@ -11,8 +11,8 @@ from typing import Any
 import attrs
 import pytest
 
+from st_wsgi.core_client.transport import CoreRequest, HTTPTransport, copy_json
 from st_wsgi.errors import ConfigError, CoreAnswerInvalid
-from st_wsgi.transport import CoreRequest, HTTPTransport, copy_json
 from transport.cores import Answer, Core, core
 
 JSON = (("Content-Type", "application/json"),)

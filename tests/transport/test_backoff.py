@@ -8,8 +8,8 @@ from typing import Any
 import attrs
 import pytest
 
+from st_wsgi.core_client.transport import Attempt, CoreRequest, HTTPTransport, Method
 from st_wsgi.errors import CoreUnavailable
-from st_wsgi.transport import Attempt, CoreRequest, HTTPTransport, Method
 from transport.cores import RESET, Answer, Core, Reply, core
 
 DELAYS = [0.010, 0.260, 0.510, 0.760, 1.010]

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-import st_wsgi.transport
-from st_wsgi.connections import tls_context
+import st_wsgi.core_client.transport
+from st_wsgi.core_client.connections import tls_context
+from st_wsgi.core_client.transport import CoreRequest, HTTPTransport, Method
 from st_wsgi.errors import CoreUnavailable
-from st_wsgi.transport import CoreRequest, HTTPTransport, Method
 from transport.conftest import Certificate
 from transport.cores import PATIENCE, SHORT, Answer, Seen, core
 
@@ -126,7 +126,7 @@ def test_a_connection_idle_for_long_is_closed_instead_of_used() -> None:
 def test_idle_connections_at_the_bottom_of_the_pile_are_closed_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy moment opens many; when one is enough again, the others do not stay for ever."""
     clock = [1000.0]
-    monkeypatch.setattr("st_wsgi.connections.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr("st_wsgi.core_client.connections.time", SimpleNamespace(monotonic=lambda: clock[0]))
     with core(all_at_once(3)) as host:
         transport = HTTPTransport(host.url, idle_timeout=10)
         together(transport, ["/"] * 3)
@@ -174,7 +174,7 @@ def test_an_interrupted_call_gives_its_connection_up() -> None:
             raise Interrupted
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(st_wsgi.transport, "_read", interrupt)
+            patch.setattr(st_wsgi.core_client.transport, "_read", interrupt)
             with pytest.raises(Interrupted):
                 call(transport)
         assert host.ended.acquire(timeout=PATIENCE)
@@ -249,7 +249,7 @@ def contexts(monkeypatch: pytest.MonkeyPatch) -> list[ssl.SSLContext]:
         made.append(tls_context(**settings))
         return made[-1]
 
-    monkeypatch.setattr(st_wsgi.transport, "tls_context", recorded)
+    monkeypatch.setattr(st_wsgi.core_client.transport, "tls_context", recorded)
     return made
 
 

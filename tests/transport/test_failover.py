@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from st_wsgi.core_client.transport import CoreRequest, HTTPTransport, Method
 from st_wsgi.errors import CoreUnavailable
-from st_wsgi.transport import CoreRequest, HTTPTransport, Method
 from transport.conftest import Certificate
 from transport.cores import HANG, PATIENCE, RESET, SHORT, Answer, Core, Reply, Seen, core, dead, deaf, proxy
 

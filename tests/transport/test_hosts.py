@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from st_wsgi.core_client.hosts import parse_hosts
 from st_wsgi.errors import ConfigError
-from st_wsgi.hosts import parse_hosts
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...recipe import user_facing
+from ...recipe_kit.recipe import user_facing
 from .apis import EmailPasswordAPIs
 from .functions import EmailPasswordFunctions
 from .recipe import EmailPassword

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ...accounts import AccountInfo, users_by_account_info
-from ...context import RequestContext
 from ...errors import FieldErrors
-from ...recipe import Recipe
+from ...recipe_kit.recipe import Recipe
+from ...request.context import RequestContext
 from ...users import RecipeUserId, User
 from ..session import Session, SessionContainer, in_request
 from .fields import EMAIL, PASSWORD, value_of

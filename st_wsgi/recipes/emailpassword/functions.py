@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...codec import from_json
-from ...querier import expect_status
-from ...recipe import Recipe
+from ...core_client.querier import expect_status
+from ...recipe_kit.recipe import Recipe
 from .types import EmailAlreadyExists, EmailPasswordConfig, SignInOk, SignUpOk, WrongCredentials
 
 

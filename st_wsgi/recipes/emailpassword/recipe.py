@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from ...override import Override
-from ...recipe import Recipe
+from ...recipe_kit.override import Override
+from ...recipe_kit.recipe import Recipe
 from ...services import Services
 from ..session import Session
 from .apis import EmailPasswordAPIs

@@ -7,23 +7,17 @@ from typing import Any, TypeAlias
 from werkzeug.wrappers import Response
 
 from ...codec import to_json
-from ...context import RequestContext
 from ...errors import BadInput
-from ...recipe import Recipe
-from ...respond import json_response
-from ...routing import Route
+from ...recipe_kit.recipe import Recipe
+from ...request.context import RequestContext
+from ...request.respond import json_response
+from ...request.routing import Route
 from ...users import User
 from ..session import SessionContainer, get_session
 from .apis import EmailPasswordAPIs
 from .fields import EMAIL, normalise_email, read_form, value_of
 from .functions import EmailPasswordFunctions
-from .types import (
-    EmailPasswordConfig,
-    SignInNotAllowed,
-    SignInPostOk,
-    SignUpNotAllowed,
-    SignUpPostOk,
-)
+from .types import EmailPasswordConfig, SignInNotAllowed, SignInPostOk, SignUpNotAllowed, SignUpPostOk
 
 _EmailPassword: TypeAlias = Recipe[EmailPasswordConfig, EmailPasswordFunctions, EmailPasswordAPIs]
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...codec import member
+from ...core_client.querier import expect_status
 from ...errors import CoreAnswerInvalid
-from ...querier import expect_status
-from ...recipe import Recipe
+from ...recipe_kit.recipe import Recipe
 from .types import Jwks, JwtConfig, JwtCreated, UnsupportedAlgorithm
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...errors import ConfigError
-from ...override import Override
-from ...recipe import Recipe
+from ...recipe_kit.override import Override
+from ...recipe_kit.recipe import Recipe
 from .apis import JwtAPIs
 from .functions import JwtFunctions
 from .routes import ROUTES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...recipe import user_facing
+from ...recipe_kit.recipe import user_facing
 from .apis import OpenIdAPIs
 from .functions import OpenIdFunctions
 from .recipe import OpenId

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...context import RequestContext
-from ...recipe import Recipe
+from ...recipe_kit.recipe import Recipe
+from ...request.context import RequestContext
 from .functions import OpenIdFunctions
 from .types import DiscoveryConfiguration, OpenIdConfig
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from ...errors import ConfigError
-from ...override import Override
-from ...recipe import Recipe
+from ...recipe_kit.override import Override
+from ...recipe_kit.recipe import Recipe
 from ...services import Services
 from ...urls import normalise_origin, normalise_path
 from ..jwt import Jwt

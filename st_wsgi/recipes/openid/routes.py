@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Response
 
-from ...context import RequestContext
-from ...recipe import Recipe
-from ...respond import json_response
-from ...routing import Route
+from ...recipe_kit.recipe import Recipe
+from ...request.context import RequestContext
+from ...request.respond import json_response
+from ...request.routing import Route
 from .apis import OpenIdAPIs
 from .functions import OpenIdFunctions
 from .types import OpenIdConfig

@@ -12,10 +12,10 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
-from ... import current
 from ...accounts import user_by_id
 from ...errors import CONTEXT_KEY, ConfigError, InvalidClaims, TokenTheftDetected, TryRefreshToken, Unauthorised
-from ...recipe import user_facing
+from ...recipe_kit.recipe import user_facing
+from ...request import current
 from ...users import RecipeUserId
 from ..jwt import create_jwt, get_jwks
 from ..openid import get_open_id_discovery_configuration

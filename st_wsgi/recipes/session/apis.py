@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from ...context import RequestContext
+from ...request.context import RequestContext
 from .base import SessionRecipe
 from .container import SessionContainer
 from .functions import SessionFunctions

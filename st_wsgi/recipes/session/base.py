@@ -6,8 +6,8 @@ import re
 import time
 from typing import Any, TypeVar
 
-from ...recipe import Recipe
-from ...routing import spellings
+from ...recipe_kit.recipe import Recipe
+from ...request.routing import spellings
 from ...services import Services
 from ..openid import OpenId
 from .claims import SessionClaim, SessionClaimValidator

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from ... import current
-from ...context import RequestContext
+from ...core_client.transport import copy_json
 from ...errors import InvalidClaims, Unauthorised
-from ...transport import copy_json
+from ...request import current
+from ...request.context import RequestContext
 from ...users import RecipeUserId
 from .claims import SessionClaim, SessionClaimValidator
 from .tokens import build_front_token, claims_of, merged_payload

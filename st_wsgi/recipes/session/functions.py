@@ -15,8 +15,8 @@ from st_verify.errors import Refused
 from st_verify.token import AccessToken
 
 from ...codec import from_json, member
+from ...core_client.querier import expect_status, present
 from ...errors import CoreAnswerInvalid, TokenTheftDetected, TryRefreshToken, Unauthorised
-from ...querier import expect_status, present
 from ...users import RecipeUserId
 from .base import SessionRecipe
 from .claims import SessionClaim, SessionClaimValidator, failures, wants_refetch

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from st_verify.headers import bearer_token, cookie_values
 
-from ...context import RequestContext
-from ...current import context_of
 from ...errors import DuplicateSessionCookies, TryRefreshToken, Unauthorised
+from ...request.context import RequestContext
+from ...request.current import context_of
 from ...users import RecipeUserId
 from .base import SessionRecipe
 from .claims import SessionClaimValidator

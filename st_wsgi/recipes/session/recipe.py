@@ -8,8 +8,6 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from ...changes import SameSite
-from ...context import RequestContext
 from ...errors import (
     Answerable,
     ConfigError,
@@ -20,7 +18,9 @@ from ...errors import (
     TryRefreshToken,
     Unauthorised,
 )
-from ...override import Override
+from ...recipe_kit.override import Override
+from ...request.changes import SameSite
+from ...request.context import RequestContext
 from ..openid import OpenId
 from .apis import SessionAPIs
 from .base import SessionRecipe

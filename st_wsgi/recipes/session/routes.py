@@ -6,9 +6,9 @@ from typing import Any, TypeAlias
 
 from werkzeug.wrappers import Response
 
-from ...context import RequestContext
-from ...respond import json_response
-from ...routing import Route
+from ...request.context import RequestContext
+from ...request.respond import json_response
+from ...request.routing import Route
 from .apis import SessionAPIs
 from .base import SessionRecipe
 from .functions import SessionFunctions

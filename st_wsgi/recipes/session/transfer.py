@@ -15,10 +15,10 @@ from st_verify.csrf import CsrfMode, CsrfRules
 from st_verify.errors import TryRefresh
 from st_verify.headers import bearer_token, cookie_values
 
-from ...changes import SameSite
 from ...config import AppInfo
-from ...context import RequestContext
 from ...errors import ConfigError, TryRefreshToken
+from ...request.changes import SameSite
+from ...request.context import RequestContext
 from ...urls import host_of, is_ip_address, is_local, is_public_suffix, registrable_domain, scheme_of
 from .types import TRANSFER_METHODS, AntiCsrf, SessionConfig, TransferMethod, TransferPolicy
 

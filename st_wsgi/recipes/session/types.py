@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import attrs
 from werkzeug.wrappers import Response
 
-from ...changes import SameSite
-from ...context import RequestContext
-from ...errors import (
-    DuplicateSessionCookies,
-    InvalidClaims,
-    TokenTheftDetected,
-    TryRefreshToken,
-    Unauthorised,
-)
+from ...errors import DuplicateSessionCookies, InvalidClaims, TokenTheftDetected, TryRefreshToken, Unauthorised
+from ...request.changes import SameSite
+from ...request.context import RequestContext
 from ...users import RecipeUserId
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from st_verify.settings import ANY
 from st_verify.token import AccessToken
 from st_verify.verifier import SessionVerifier
 
+from ...core_client.querier import Querier
 from ...errors import CoreUnavailable, Forbidden, SuperTokensError, TryRefreshToken, Unauthorised
-from ...querier import Querier
 from .types import SessionConfig
 
 

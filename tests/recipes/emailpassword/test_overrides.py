@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from recipes.shop import PASSWORD, Borrowed, Shop, clears_nothing, payload_of
-from st_wsgi import Override, current, like, replace
+from st_wsgi import Override, like, replace
 from st_wsgi.errors import BadInput, ConfigError
 from st_wsgi.recipes import emailpassword, session
 from st_wsgi.recipes.emailpassword import (
@@ -21,6 +21,7 @@ from st_wsgi.recipes.emailpassword import (
     SignUpNotAllowed,
     WrongCredentials,
 )
+from st_wsgi.request import current
 
 
 def shop_with(core: Borrowed, **override: Any) -> Shop:

@@ -10,9 +10,9 @@ import pytest
 
 from recipes.shop import PASSWORD, Borrowed, Shop, clears_nothing, form, payload_of
 from st_wsgi import RecipeUserId, get_user
+from st_wsgi.core_client.transport import CoreResponse
 from st_wsgi.recipes import emailpassword, session
 from st_wsgi.recipes.emailpassword import EmailAlreadyExists, SignInOk, SignUpOk, WrongCredentials
-from st_wsgi.transport import CoreResponse
 
 EXISTS = "/auth/emailpassword/email/exists"
 TAKEN = {

@@ -11,11 +11,11 @@ import pytest
 
 from recipes.shop import Borrowed, Clock, Shop, header_of, payload_of
 from st_wsgi import Override, like, replace
+from st_wsgi.core_client.transport import CoreRequest
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipes import jwt as jwts
 from st_wsgi.recipes.jwt import Jwks, Jwt, JwtAPIs, JwtCreated, JwtFunctions
 from st_wsgi.recipes.session import Session
-from st_wsgi.transport import CoreRequest
 
 KEYS = "/auth/jwt/jwks.json"
 

@@ -18,17 +18,10 @@ from werkzeug.wrappers import Response
 
 from recipes.shop import REFRESH, Borrowed, Clock, Shop, clears, clears_nothing, cookies_of, form
 from st_wsgi import Cors, Override, replace
+from st_wsgi.core_client.transport import CoreRequest, CoreResponse
 from st_wsgi.errors import CoreUnavailable, Forbidden
 from st_wsgi.recipes import session
-from st_wsgi.recipes.session import (
-    BooleanClaim,
-    ErrorHandlers,
-    PrimitiveClaim,
-    Session,
-    SessionAPIs,
-    SessionFunctions,
-)
-from st_wsgi.transport import CoreRequest, CoreResponse
+from st_wsgi.recipes.session import BooleanClaim, ErrorHandlers, PrimitiveClaim, Session, SessionAPIs, SessionFunctions
 
 UNAUTHORISED = {"message": "unauthorised"}
 TRY_REFRESH = {"message": "try refresh token"}

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from recipes.shop import QUICK, REFRESH, Borrowed, Shop, Visitor, clears, cookies_of, front_token_of, payload_of
-from st_wsgi import Override, RecipeUserId, current, like, replace
+from st_wsgi import Override, RecipeUserId, like, replace
+from st_wsgi.core_client.transport import CoreRequest, CoreResponse
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.errors import ConfigError, Unauthorised
 from st_wsgi.recipes import session
@@ -22,7 +23,7 @@ from st_wsgi.recipes.session import (
     SessionFunctions,
     TryRefreshToken,
 )
-from st_wsgi.transport import CoreRequest, CoreResponse
+from st_wsgi.request import current
 
 TRY_REFRESH = {"message": "try refresh token"}
 

@@ -15,10 +15,11 @@ from werkzeug.wrappers import Request
 
 import st_wsgi
 from recipes.shop import REFRESH, WEBSITE, Borrowed, Shop, Visitor, form
-from st_wsgi import Cors, Middleware, RecipeUserId, current
-from st_wsgi.changes import ResponseStarted
+from st_wsgi import Cors, Middleware, RecipeUserId
 from st_wsgi.errors import ConfigError, Unauthorised
 from st_wsgi.recipes import session
+from st_wsgi.request import current
+from st_wsgi.request.changes import ResponseStarted
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

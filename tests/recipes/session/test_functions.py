@@ -11,7 +11,8 @@ from werkzeug.test import TestResponse
 
 import st_wsgi
 from recipes.shop import Borrowed, Clock, Shop, Visitor, cookies_of, front_token_of, payload_of
-from st_wsgi import Override, RecipeUserId, current, like, replace
+from st_wsgi import Override, RecipeUserId, like, replace
+from st_wsgi.core_client.transport import CoreRequest, CoreResponse
 from st_wsgi.errors import CoreRefused
 from st_wsgi.recipes import session
 from st_wsgi.recipes.session import (
@@ -26,7 +27,7 @@ from st_wsgi.recipes.session import (
     SessionFunctions,
     Unauthorised,
 )
-from st_wsgi.transport import CoreRequest, CoreResponse
+from st_wsgi.request import current
 
 
 class Colour(str, Enum):

@@ -8,12 +8,13 @@ import attrs
 import pytest
 
 from recipes.shop import PASSWORD, Borrowed, Shop, clears, form, payload_of
-from st_wsgi import Override, RecipeUserId, current, like, replace
+from st_wsgi import Override, RecipeUserId, like, replace
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.openid import OpenId, OpenIdFunctions
 from st_wsgi.recipes.session import Session, SessionAPIs, SessionFunctions
+from st_wsgi.request import current
 
 
 def marked(name: str) -> Any:

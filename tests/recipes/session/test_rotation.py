@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from recipes.shop import QUICK, Borrowed, Clock, Shop, Visitor, clears, clears_nothing, payload_of
-from st_wsgi import current
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipes import session
+from st_wsgi.request import current
 
 GRACE = 30  # seconds, the core's default
 THEFT = {"message": "token theft detected"}

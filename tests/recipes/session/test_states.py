@@ -19,9 +19,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from werkzeug.test import TestResponse
 
 from recipes.shop import QUICK, Borrowed, Clock, Shop, Visitor, clears, clears_nothing, payload_of
-from st_wsgi import current
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.recipes import session
+from st_wsgi.request import current
 
 ACCESS_SECONDS = 3600
 REFRESH_MINUTES = 601  # no sum of the waits below meets it exactly

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from recipes.shop import Borrowed, Shop, payload_of
-from st_wsgi import current
 from st_wsgi.recipes import session
+from st_wsgi.request import current
 
 LIMIT = 30  # seconds after which something that was to happen has failed
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from recipes.shop import QUICK, Borrowed, Clock, Shop, Visitor, clears, clears_nothing, payload_of
-from st_wsgi import current
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.errors import CoreTooOld
 from st_wsgi.recipes import session
+from st_wsgi.request import current
 
 LIMIT = 30  # seconds after which something that was to happen has failed
 GRACE = 30  # seconds, the core's default

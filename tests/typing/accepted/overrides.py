@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from st_wsgi import Override, like, replace
-from st_wsgi.context import RequestContext
 from st_wsgi.recipes.emailpassword import (
     EmailPassword,
     EmailPasswordAPIs,
@@ -18,6 +17,7 @@ from st_wsgi.recipes.emailpassword import (
     WrongCredentials,
 )
 from st_wsgi.recipes.session import Session, SessionContainer, SessionFunctions
+from st_wsgi.request.context import RequestContext
 
 
 def audited(original: EmailPasswordFunctions) -> EmailPasswordFunctions:

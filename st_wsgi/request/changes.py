@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from typing import Literal, TypeAlias
 from urllib.parse import quote
 
-from .errors import SuperTokensError
+from ..errors import SuperTokensError
 
 HeaderList: TypeAlias = list[tuple[str, str]]
 SameSite: TypeAlias = Literal["none", "lax", "strict"]

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from werkzeug.wrappers import Request
 
+from ..errors import CONTEXT_KEY, ConfigError
+from ..services import Services
 from .context import RequestContext
-from .errors import CONTEXT_KEY, ConfigError
-from .services import Services
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

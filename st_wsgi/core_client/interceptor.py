@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from .errors import ConfigError
+from ..errors import ConfigError
 from .transport import Attempt
 
 NetworkInterceptor: TypeAlias = Callable[

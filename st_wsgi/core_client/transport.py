@@ -19,9 +19,9 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_netrc_auth, requote_uri
 from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
+from ..errors import ConfigError, CoreAnswerInvalid, CoreUnavailable
+from ..forks import renew_after_fork
 from .connections import Connections, closing_on_error, tls_context, was_not_sent
-from .errors import ConfigError, CoreAnswerInvalid, CoreUnavailable
-from .forks import renew_after_fork
 from .hosts import parse_hosts
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..config import Cors
 from .changes import HeaderList
-from .config import Cors
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

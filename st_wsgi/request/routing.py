@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import attrs
 
-from .errors import ConfigError
+from ..errors import ConfigError
 
 PUBLIC_TENANT = "public"
 

@@ -8,7 +8,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import attrs
 
-from .errors import ConfigError
+from ..errors import ConfigError
 
 T = TypeVar("T")
 F = TypeVar("F")

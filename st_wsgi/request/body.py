@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from st_verify import strict_json
 
-from .errors import BadInput, BodyTooLarge
+from ..errors import BadInput, BodyTooLarge
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

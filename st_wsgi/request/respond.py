@@ -6,7 +6,7 @@ import json
 
 from werkzeug.wrappers import Response
 
-from .codec import to_json
+from ..codec import to_json
 
 
 def json_response(value: object, *, status: int = 200) -> Response:

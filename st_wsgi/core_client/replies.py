@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .errors import CoreAnswerInvalid, CoreRefused, TenantUnknown
+from ..errors import CoreAnswerInvalid, CoreRefused, TenantUnknown
 from .transport import CoreRequest, CoreResponse
 
 _SECRET = re.compile(r"password|token|code|secret|hash|key|jwt", re.IGNORECASE)

@@ -14,12 +14,12 @@ from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar
 
 from werkzeug.wrappers import Response
 
-from . import current
-from .context import RequestContext
-from .errors import Answerable, ConfigError
+from ..errors import Answerable, ConfigError
+from ..request import current
+from ..request.context import RequestContext
+from ..request.routing import Route
+from ..services import Services
 from .override import Override, compose
-from .routing import Route
-from .services import Services
 
 C = TypeVar("C")
 F = TypeVar("F")

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
+from ..config import Cors
+from ..errors import CONTEXT_KEY, Answerable
+from ..services import Services
 from . import cors, current
 from .changes import HeaderList
-from .config import Cors
 from .context import RequestContext
-from .errors import CONTEXT_KEY, Answerable
 from .routing import Router
-from .services import Services
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo

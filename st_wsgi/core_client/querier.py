@@ -21,10 +21,10 @@ from urllib.parse import quote
 
 import attrs
 
-from .answers import expect_status, read_answer
-from .errors import BadInput, ConfigError, CoreAnswerInvalid, CoreError, CoreTooOld
-from .forks import renew_after_fork
+from ..errors import BadInput, ConfigError, CoreAnswerInvalid, CoreError, CoreTooOld
+from ..forks import renew_after_fork
 from .interceptor import NetworkInterceptor, intercepting
+from .replies import expect_status, read_answer
 from .transport import CoreRequest, CoreResponse, Method, Transport, copy_json
 
 __all__ = ["NetworkInterceptor", "Parameter", "Querier", "expect_status", "present"]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import quote, urlsplit
 
-from .errors import ConfigError
+from ..errors import ConfigError
 
 _EXAMPLE = "write it like https://core.example.com:3567 (several are separated by semicolons)"
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")

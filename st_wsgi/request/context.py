@@ -8,11 +8,12 @@ from urllib.parse import parse_qsl
 
 from werkzeug.wrappers import Request, Response
 
-from . import body, limits
+from .. import limits
+from ..errors import Answerable, TooManyRequests
+from ..services import Services
+from . import body
 from .changes import HeaderList, ResponseChanges
-from .errors import Answerable, TooManyRequests
 from .routing import PUBLIC_TENANT
-from .services import Services
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -1,0 +1,3 @@
+"""What every recipe is made of."""
+
+from __future__ import annotations
