@@ -1,17 +1,23 @@
 """
-How often somebody may try to sign up or in, or ask whether an e-mail is known.
+Rate limits for sign-up, sign-in and the question whether an e-mail is known.
 
-Every try counts twice: for the address that it comes from and for the account that it names, so that neither many
-addresses against one account nor one address against many accounts get far. Who is over a limit gets 429 with
+Every attempt is counted twice: for the address that it comes from and for the account that it names. So neither many
+addresses against one account nor one address against many accounts get far. Beyond a limit the response is 429 with
 ``Retry-After``, and the core is not asked.
+
+Clients choose much of what is counted: the port of a connection, the last half of an IPv6 address, the length of an
+e-mail. Keys leave that out, so that changing it gives no further attempts.
 """
 
 from __future__ import annotations
 
+import hashlib
+import ipaddress
+import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 import attrs
@@ -19,13 +25,23 @@ import attrs
 from .errors import ConfigError
 from .forks import renew_after_fork
 
+_ACCOUNT_LIMIT = 256  # characters, as many as an e-mail address may have
+_ENTRY_LIMIT = 100  # characters of an entry of X-Forwarded-For: an IPv6 address with zone and port has fewer
+_IN_BRACKETS_OR_WITH_PORT = re.compile(r"\[([^\[\]]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
+
 
 class RateLimit(Protocol):
     """
-    Decides about one try; called from many threads.
+    Decides about one attempt. It is called from many threads.
 
-    *key* is ``address:`` and the client's address, or ``account:`` and tenant and e-mail; *route* is the path below the
-    base path, such as ``/signin``. Returns the seconds to wait, or None to let it pass.
+    *key* is one of these:
+
+    - ``address:`` and the client's IPv4 address, or the network of its IPv6 address (``address:2001:db8:1:2::/64``),
+      or ``address:unknown`` for clients that come from no IP address;
+    - ``account:``, tenant and e-mail (``account:public:a@example.com``); a hash stands in for a very long e-mail.
+
+    *route* is the path below the base path, such as ``/signin``. The result is the number of seconds to wait, or None
+    to let the attempt pass.
     """
 
     def __call__(self, key: str, route: str, /) -> float | None: ...
@@ -39,11 +55,15 @@ class _Bucket:
 
 class InMemoryRateLimit:
     """
-    Limits in the memory of this process: with several workers, each counts for itself.
+    Limits in the memory of this process. With several workers, each counts for itself.
 
-    :param per_address: tries a minute from one address on one route; as many may come at once. Default 120.
-    :param per_account: tries a minute at one account on one route; as many may come at once. Default 10.
-    :param size: how many addresses and accounts are remembered; the longest unused are forgotten first.
+    ::
+
+        st_wsgi.init(..., rate_limit=st_wsgi.InMemoryRateLimit(per_account=5))
+
+    :param per_address: attempts a minute from one address on one route. That many may also come at once.
+    :param per_account: attempts a minute at one account on one route. That many may also come at once.
+    :param size: how many counters are kept in memory. The least recently used are forgotten first.
     :param clock: returns seconds that only go forward.
     :raises ConfigError: a limit is not positive.
     """
@@ -87,14 +107,50 @@ class InMemoryRateLimit:
 
 def client_address(remote_address: str, forwarded_for: str | None, *, trusted_proxies: int) -> str:
     """
-    Return the address that a request came from.
+    Return the IP address that a request came from, in its shortest spelling, or an empty text if there is none.
 
-    Every trusted proxy has appended the address that it saw to ``X-Forwarded-For``; what stands further left is the
-    client's own invention.
+    Every trusted proxy has appended the address that it saw to ``X-Forwarded-For``. The client itself may have sent
+    the entries further to the left. If the entry is no IP address, *remote_address* is taken: that of the last proxy.
 
-    :param trusted_proxies: how many proxies of ours stand in front; without any, the header is not looked at.
+    :param remote_address: ``REMOTE_ADDR``. Servers on a Unix socket leave it empty or name the socket.
+    :param trusted_proxies: how many of your proxies stand in front. With 0 the header is not read.
     """
-    if trusted_proxies == 0 or not forwarded_for:
-        return remote_address
-    seen: Sequence[str] = [part.strip() for part in forwarded_for.split(",")]
-    return seen[-min(trusted_proxies, len(seen))] or remote_address
+    address = None
+    if trusted_proxies > 0 and forwarded_for:
+        entries = forwarded_for.rsplit(",", trusted_proxies)
+        address = _ip_address(entries[-min(trusted_proxies, len(entries))])
+    if address is None:
+        address = _ip_address(remote_address)
+    return "" if address is None else str(address)
+
+
+def address_key(address: str) -> str:
+    """
+    Return what counts the attempts from an address, as :func:`client_address` returns it.
+
+    IPv6 is counted by /64, the smallest network that a provider gives to one customer.
+    """
+    if ":" in address:
+        address = str(ipaddress.IPv6Network((address, 64), strict=False))
+    return f"address:{address or 'unknown'}"
+
+
+def account_key(tenant_id: str, account: str) -> str:
+    """Return what counts the attempts at an account of a tenant."""
+    if len(account) > _ACCOUNT_LIMIT:
+        account = hashlib.sha256(account.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"account:{tenant_id}:{account}"
+
+
+def _ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the IP address in *text*, which may have a port, brackets and a zone. None if it is something else."""
+    text = text.strip()
+    if len(text) > _ENTRY_LIMIT:
+        return None
+    match = _IN_BRACKETS_OR_WITH_PORT.fullmatch(text)
+    try:
+        address = ipaddress.ip_address((match[1] or match[2] if match else text).partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return address if mapped is None else mapped

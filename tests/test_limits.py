@@ -1,4 +1,4 @@
-"""How often somebody may try: the in-memory limits, the client's address, and the answers of the routes."""
+"""Rate limits: the in-memory limits, the client's address, the keys that are counted, and the routes' responses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from werkzeug.test import Client, TestResponse
 
 from st_wsgi import AppInfo, InMemoryRateLimit, SuperTokens
 from st_wsgi.errors import ConfigError
-from st_wsgi.limits import RateLimit, client_address
+from st_wsgi.limits import RateLimit, account_key, address_key, client_address
 from st_wsgi.recipes.emailpassword import EmailPassword
 
 
@@ -64,17 +64,73 @@ def test_a_limit_of_nothing_is_refused(settings: dict[str, int]) -> None:
 @pytest.mark.parametrize(
     ("forwarded", "proxies", "expected"),
     [
-        pytest.param("6.6.6.6", 0, "10.0.0.1", id="W-026 nobody is trusted, so the header is anybody's invention"),
+        pytest.param("6.6.6.6", 0, "10.0.0.1", id="W-026 no proxy is trusted: the client may have made the header up"),
         pytest.param("6.6.6.6, 7.7.7.7", 1, "7.7.7.7", id="one proxy: the last entry is what it saw"),
         pytest.param("6.6.6.6, 7.7.7.7, 8.8.8.8", 2, "7.7.7.7", id="two proxies: the last but one"),
         pytest.param("7.7.7.7", 3, "7.7.7.7", id="fewer entries than proxies: the leftmost"),
         pytest.param(None, 1, "10.0.0.1", id="no header"),
         pytest.param("", 1, "10.0.0.1", id="an empty header"),
         pytest.param("6.6.6.6, ", 1, "10.0.0.1", id="an empty entry"),
+        pytest.param("6.6.6.6, unknown", 1, "10.0.0.1", id="an entry that is no address: that of the proxy"),
+        pytest.param("7.7.7.7:80:90", 1, "10.0.0.1", id="two ports"),
+        pytest.param("7.7.7.7:http", 1, "10.0.0.1", id="a port that is no number"),
+        pytest.param("07.7.7.7", 1, "10.0.0.1", id="an octal number, which some would read as another address"),
+        pytest.param("7.7.7.7" + " " * 100_000 + "x", 1, "10.0.0.1", id="a very long entry"),
+        pytest.param("6.6.6.6, 7.7.7.7:4711", 1, "7.7.7.7", id="an IPv4 address with a port"),
+        pytest.param("[2001:db8::1]:4711", 1, "2001:db8::1", id="an IPv6 address with a port"),
+        pytest.param("[2001:DB8:0:0::1]", 1, "2001:db8::1", id="an IPv6 address in brackets, in another spelling"),
+        pytest.param("fe80::1%eth0", 1, "fe80::1", id="an IPv6 address with a zone"),
+        pytest.param("::ffff:7.7.7.7", 1, "7.7.7.7", id="an IPv4 address inside an IPv6 address"),
+        pytest.param("[::ffff:707:707]:4711", 1, "7.7.7.7", id="the same in hexadecimal, with a port"),
     ],
 )
-def test_the_address_is_read_from_the_right(forwarded: str | None, proxies: int, expected: str) -> None:
+def test_the_address_is_read_from_the_right_and_kept_in_one_form(
+    forwarded: str | None, proxies: int, expected: str
+) -> None:
     assert client_address("10.0.0.1", forwarded, trusted_proxies=proxies) == expected
+
+
+@pytest.mark.parametrize(
+    ("remote", "expected"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("2001:DB8::0:1", "2001:db8::1"),
+        ("10.0.0.1:50123", "10.0.0.1"),
+        ("", ""),
+        ("unix:", ""),
+        ("/run/app.sock", ""),
+        ("localhost", ""),
+    ],
+)
+def test_the_address_that_the_server_saw_is_kept_in_the_same_form_and_empty_if_it_is_none(
+    remote: str, expected: str
+) -> None:
+    assert client_address(remote, None, trusted_proxies=0) == expected
+    assert client_address(remote, "unknown", trusted_proxies=1) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("7.7.7.7", "address:7.7.7.7"),
+        ("2001:db8:1:2::1", "address:2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "address:2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "address:2001:db8:1:3::/64"),
+        ("", "address:unknown"),
+    ],
+)
+def test_ipv6_is_counted_by_the_network_that_one_customer_gets(address: str, key: str) -> None:
+    assert address_key(address) == key
+
+
+def test_an_account_key_has_a_bounded_length_and_still_tells_long_accounts_apart() -> None:
+    assert account_key("t1", "a@b.co") == "account:t1:a@b.co"
+    longest, longer, other = ("a" * 251 + "@b.co", "a" * 252 + "@b.co", "b" * 100_000)
+    assert account_key("public", longest) == f"account:public:{longest}"
+    keys = {account_key("public", account) for account in (longer, other, other + "\ud800")}
+    assert len(keys) == 3
+    assert all(len(key) < 300 for key in keys)
 
 
 def nothing(environ: Any, start_response: Any) -> list[bytes]:
@@ -131,6 +187,33 @@ def test_tries_from_one_address_are_limited_at_whatever_accounts(limited: App) -
     for number in range(4):
         limited.try_to("/signup", f"y{number}@b.co", x_forwarded_for="1.2.3.4")
     assert limited.try_to("/signup", "z@b.co", x_forwarded_for="9.9.9.9, 1.2.3.4").status_code == 429
+
+
+def test_the_port_of_a_proxys_entry_and_the_end_of_an_ipv6_address_give_no_further_tries() -> None:
+    """One client changes both at will: a port for every connection, an address for every request."""
+    app = App(InMemoryRateLimit(per_address=2, clock=Clock()), trusted_proxies=1)
+    for senders in (
+        [f"7.7.7.7:{port}" for port in (50001, 50002)] + ["::ffff:7.7.7.7"],
+        ["2001:db8::1", "2001:db8::ffff:1", "[2001:db8::2:1]:50001"],
+        ["unknown", "_hidden", "not an address"],
+    ):
+        responses = [
+            app.try_to("/signup", f"user{number}@b.co", x_forwarded_for=sender) for number, sender in enumerate(senders)
+        ]
+        assert [response.status_code for response in responses] == [200, 200, 429], senders
+    app.supertokens.close()
+
+
+def test_an_email_of_any_length_costs_the_limits_little_memory() -> None:
+    keys: list[str] = []
+    app = App(lambda key, _route: keys.append(key))
+    for length in (1_000, 2_000):
+        response = app.client.get(f"/auth/emailpassword/email/exists?email={'a' * length}@b.co")
+        assert response.status_code == 200
+    app.supertokens.close()
+    accounts = [key for key in keys if key.startswith("account:")]
+    assert len(set(accounts)) == 2
+    assert max(map(len, accounts)) < 300
 
 
 def test_asking_whether_an_email_is_known_is_limited_too(limited: App) -> None:

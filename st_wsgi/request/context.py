@@ -120,7 +120,7 @@ class RequestContext:
 
     @property
     def client_address(self) -> str:
-        """The address of whoever sent the request, as far as it can be believed; empty outside a request."""
+        """The IP address that the request came from, without a port; empty if it is not known."""
         environ = self.environ or {}
         return limits.client_address(
             environ.get("REMOTE_ADDR", ""),
@@ -138,7 +138,7 @@ class RequestContext:
         rate_limit = self.services.rate_limit
         if rate_limit is None:
             return
-        for key in (f"address:{self.client_address}", f"account:{self.tenant_id}:{account}"):
+        for key in (limits.address_key(self.client_address), limits.account_key(self.tenant_id, account)):
             retry_after = rate_limit(key, route)
             if retry_after is not None:
                 raise TooManyRequests(retry_after=retry_after)
