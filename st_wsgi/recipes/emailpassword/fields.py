@@ -22,6 +22,11 @@ _EMAIL = re.compile(
     r"@(?:\[[0-9]{1,3}(?:\.[0-9]{1,3}){3}\]|(?:[a-zA-Z0-9-]+\.)+[a-zA-Z]{2,})"
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# Signs without a shape that str.isprintable() takes for letters or marks (Unicode, Default_Ignorable_Code_Point), and
+# the blank Braille pattern.
+_INVISIBLE = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 
 
 def normalise_email(email: str) -> str:
@@ -30,10 +35,14 @@ def normalise_email(email: str) -> str:
 
 
 def default_email_rule(value: str, _tenant_id: str) -> str | None:
-    """Say what is wrong with an e-mail address, or None."""
+    """
+    Return what is wrong with an e-mail address, or None.
+
+    Invisible and direction-changing characters are refused: with them, two accounts would look like one.
+    """
     if len(value) > _EMAIL_LIMIT or not _EMAIL.fullmatch(value):
         return "Email is invalid"
-    return None
+    return None if value.isprintable() and not _INVISIBLE.search(value) else "Email is invalid"
 
 
 def default_password_rule(*, byte_limit: int | None) -> Validate:

@@ -109,7 +109,62 @@ def test_what_is_no_single_e_mail_address_is_a_field_error(shop: Shop, email: st
 
 
 @pytest.mark.parametrize(
-    "email", ["a@x.example", "a.b+c@sub.x.example", "a_b-c%d@x.example", "zoë@x.example", "a@[127.0.0.1]"]
+    "sign",
+    [
+        pytest.param("\u200b", id="zero width space"),
+        pytest.param("\u200d", id="zero width joiner"),
+        pytest.param("\ufeff", id="byte order mark"),
+        pytest.param("\u2060", id="word joiner"),
+        pytest.param("\u00ad", id="soft hyphen"),
+        pytest.param("\u202e", id="right-to-left override"),
+        pytest.param("\u2066", id="left-to-right isolate"),
+        pytest.param("\u200f", id="right-to-left mark"),
+        pytest.param("\u061c", id="Arabic letter mark"),
+        pytest.param("\u0085", id="C1 control"),
+        pytest.param("\U000e0041", id="tag"),
+        pytest.param("\ufe0f", id="variation selector"),
+        pytest.param("\U000e0100", id="ideographic variation selector"),
+        pytest.param("\u034f", id="combining grapheme joiner"),
+        pytest.param("\u3164", id="Hangul filler, a letter without a shape"),
+        pytest.param("\uffa0", id="its half-width form"),
+        pytest.param("\u115f", id="Hangul choseong filler"),
+        pytest.param("\u17b4", id="Khmer inherent vowel"),
+        pytest.param("\u180b", id="Mongolian variation selector"),
+        pytest.param("\u2800", id="blank Braille pattern"),
+        pytest.param("\ue000", id="private use"),
+        pytest.param("\ud800", id="lone surrogate"),
+        pytest.param("\U0003fffe", id="not a character"),
+    ],
+)
+@pytest.mark.parametrize("email", ["{}victim@x.example", "vic{}tim@x.example", "victim{}@x.example"])
+def test_what_nobody_can_see_in_an_e_mail_address_is_a_field_error(sign: str, email: str) -> None:
+    """Two such addresses look alike to people, and belong to two accounts."""
+    assert default_email_rule(email.format(sign), "public") == "Email is invalid"
+
+
+def test_an_e_mail_address_that_looks_like_another_one_makes_no_account(shop: Shop) -> None:
+    visitor = shop.visitor()
+    visitor.sign_up()
+    for path in ("/auth/signup", "/auth/signin"):
+        response = visitor.call(
+            "POST", path, form(email=f"{visitor.email[:4]}\u200b{visitor.email[4:]}", password=PASSWORD)
+        )
+        assert errors_of(response) == {"email": "Email is invalid"}
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "a@x.example",
+        "a.b+c@sub.x.example",
+        "a_b-c%d@x.example",
+        "zoë@x.example",
+        "zoe\u0308@x.example",
+        "\u0645\u062b\u0627\u0644@x.example",
+        "\u7528\u6237@x.example",
+        "\U0001f600@x.example",
+        "a@[127.0.0.1]",
+    ],
 )
 def test_these_are_addresses(email: str) -> None:
     assert default_email_rule(email, "public") is None
