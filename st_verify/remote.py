@@ -44,6 +44,8 @@ _MAX_BACK_OFF = 30.0
 _SECOND_LOOK = 30.0
 _UNKNOWN_KIDS = 256
 _UNKNOWN_KID_SECONDS = 300.0
+# Requests that may wait for the look-up of a key id at the same time: strangers choose the ids, the server its speed.
+_MAX_LOOKUPS = 4
 _DAY = 86_400.0
 
 #: Returns a JWK set document: bytes, or bytes with the max-age that its server gave.
@@ -97,7 +99,7 @@ class RemoteKeys:
         finds the set due, for fetchers that take microseconds.
     :param pins: RFC 7638 thumbprints; no other key is used.
     :param lookup_burst: fetches that unknown key ids may cause at once; then one each `lookup_interval` seconds
-        (0: no limit).
+        (0: no limit, also on the requests that wait for one).
     :param ssl_context: see `HttpFetcher`, like `insecure_http_hosts`.
     :param on_event: told about every `KeyEvent`; must return quickly. Events are also logged.
     :param clock: see `Clock`.
@@ -159,6 +161,7 @@ class RemoteKeys:
         self._budget_at = self._monotonic()
         self._unknown: OrderedDict[str, float] = OrderedDict()
         self._lock = threading.Lock()
+        self._lookups = threading.Semaphore(_MAX_LOOKUPS)
         self._flight: _Flight | None = None
         _sources.add(self)
 
@@ -188,10 +191,24 @@ class RemoteKeys:
         """
         Look for a key id that `snapshot` lacks: joins a fetch that is under way, else spends the budget on one.
 
+        At most four callers wait for this at the same time. The others get the current keys at once, as they do when
+        the budget is spent.
+
         :raises KeysUnavailable: the key server could not be asked.
         """
         if self._is_known_as_unknown(kid):
             return self.snapshot()
+        if self._lookup_interval == 0:
+            return self._look_up(kid)
+        lookups = self._lookups
+        if not lookups.acquire(blocking=False):
+            return self.snapshot()
+        try:
+            return self._look_up(kid)
+        finally:
+            lookups.release()
+
+    def _look_up(self, kid: str) -> KeySet:
         running = self._flight
         if running is not None:
             running.done.wait(self._timeout)
@@ -359,6 +376,7 @@ class RemoteKeys:
 
     def _after_fork(self) -> None:
         self._lock = threading.Lock()
+        self._lookups = threading.Semaphore(_MAX_LOOKUPS)
         self._flight = None
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import threading
 import time
 import tracemalloc
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -179,6 +180,32 @@ def test_a_new_kid_waits_for_the_fetch_that_is_under_way_instead_of_spending_bud
         gate.open.set()
         assert waiting.result(20) == "OK"
     assert len(fetches) == 2
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_a_slow_key_server_lets_forged_key_ids_hold_four_threads_and_no_more(background: bool) -> None:
+    """V-212: twenty requests with unknown key ids during one fetch. All but four are answered before it ends."""
+    time_now, gate = FakeClock(), Gate()
+    gate.open.set()
+    keys = RemoteKeys(fetch=gate, background=background, clock=time_now.clock, timeout=15)
+    verifier = SessionVerifier(keys=keys, issuer=ISSUER, tenants="public", clock=time_now.clock)
+    keys.preload()
+    gate.open.clear()
+    gate.entered.clear()
+    forged = [token(header(kid=f"d-{NOW * 1000 + i}"), key="attacker") for i in range(20)]
+    with ThreadPoolExecutor(20) as pool:
+        waiting = {pool.submit(outcome, functools.partial(verifier.verify, text)) for text in forged}
+        try:
+            assert gate.entered.wait(20)
+            while len(waiting) > 4:
+                done, waiting = wait(waiting, timeout=10, return_when=FIRST_COMPLETED)
+                assert done, f"{len(waiting)} requests wait for the key server"
+                assert {answer.result() for answer in done} == {"401R"}
+            assert outcome(lambda: verifier.verify(GOOD)) == "OK"
+        finally:
+            gate.open.set()
+        assert {answer.result(20) for answer in waiting} == {"401R"}
+    assert gate.fetches <= 3
 
 
 def test_nobody_waits_for_a_slow_refresh() -> None:
