@@ -122,7 +122,7 @@ def measure(quick: bool) -> list[Row]:
         folder = Path(name)
         few_rows, many_rows = Subject(folder / "few.db", FEW), Subject(folder / "many.db", many)
         floor = Floor(folder / "few.db")
-        passwords = few_rows.core.engine.passwords
+        passwords = few_rows.core.services.passwords
         stored = passwords.hash(PASSWORD)
         acts: dict[str, Callable[[], object]] = {
             "floor": floor.sign_and_commit,

@@ -30,7 +30,7 @@ from .errors import ConfigError, SuperTokensError
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-class Refused(SuperTokensError):
+class CommandFailed(SuperTokensError):
     """The command cannot do what was asked; the message says why."""
 
 
@@ -163,16 +163,16 @@ class Caller:
     """
     Calls an embedded core for one tenant.
 
-    :raises Refused: when the core answers with anything but JSON and a status that is expected.
+    :raises CommandFailed: when the core answers with anything but JSON and a status that is expected.
     """
 
     def __init__(self, core: EmbeddedCore, arguments: argparse.Namespace) -> None:
         self.core = core
         self.app = "" if arguments.app == "public" else f"/appid-{quote(arguments.app)}"
         self.tenant = "" if arguments.tenant == "public" else f"/{quote(arguments.tenant)}"
-        place = core.engine.tenancy.find(arguments.app, arguments.tenant)
+        place = core.services.tenancy.find(arguments.app, arguments.tenant)
         if place is None:
-            raise Refused(f"there is no tenant {arguments.tenant!r} in an app {arguments.app!r}")
+            raise CommandFailed(f"there is no tenant {arguments.tenant!r} in an app {arguments.app!r}")
         self.headers = {"api-key": place.settings.api_keys[0].decode()} if place.settings.api_keys else {}
 
     def get(self, path: str, **params: str) -> dict[str, Any]:
@@ -191,14 +191,14 @@ class Caller:
             answer = self._call("GET", f"{self.app}/user/id", None, {"userId": name})
             found = [answer["user"]] if answer["status"] == "OK" else []
         if not found:
-            raise Refused(f"there is no user {name!r}")
+            raise CommandFailed(f"there is no user {name!r}")
         user: dict[str, Any] = found[0]
         return user
 
     def _call(self, method: Method, path: str, body: Any, params: dict[str, str]) -> dict[str, Any]:
         answer = self.core.send(CoreRequest(method, path, params=params, body=body, headers=self.headers))
         if isinstance(answer.body, str) or answer.status != 200:
-            raise Refused(str(answer.body))
+            raise CommandFailed(str(answer.body))
         return answer.body
 
 
@@ -207,8 +207,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     if arguments.api_key:
         settings["api_keys"] = ",".join(arguments.api_key)
     with EmbeddedCore(path, settings=settings) as core:
-        base_path = core.engine.tenancy.base.text("base_path") or ""
-        if arguments.host not in _LOOPBACK and not core.engine.tenancy.base.api_keys:
+        base_path = core.services.tenancy.base.text("base_path") or ""
+        if arguments.host not in _LOOPBACK and not core.services.tenancy.base.api_keys:
             print(
                 f"st-wsgi: everybody who reaches {arguments.host} may do everything: set a key with --api-key",
                 file=sys.stderr,
@@ -222,8 +222,8 @@ def _serve(arguments: argparse.Namespace) -> int:
         thread.start()
         _show(
             arguments,
-            {"database": core.engine.store.name, "url": server.address},
-            f"core of {core.engine.store.name} on {server.address}",
+            {"database": core.services.store.name, "url": server.address},
+            f"core of {core.services.store.name} on {server.address}",
         )
         sys.stdout.flush()
         signals.get()
@@ -266,9 +266,9 @@ def _password(arguments: argparse.Namespace) -> str:
     else:
         given = getpass.getpass("password: ")
         if getpass.getpass("again: ") != given:
-            raise Refused("the passwords differ")
+            raise CommandFailed("the passwords differ")
     if not given:
-        raise Refused("the password is empty")
+        raise CommandFailed("the password is empty")
     return given
 
 
@@ -278,13 +278,13 @@ def _line(user: dict[str, Any]) -> str:
 
 def _user_create(arguments: argparse.Namespace) -> int:
     if "@" not in arguments.email:
-        raise Refused(f"{arguments.email!r} is not an email")
+        raise CommandFailed(f"{arguments.email!r} is not an email")
     path, settings = _address(arguments)
     with EmbeddedCore(path, settings=settings) as core:
         caller = Caller(core, arguments)
         answer = caller.send("POST", "/recipe/signup", email=arguments.email, password=_password(arguments))
     if answer["status"] != "OK":
-        raise Refused(f"{arguments.email} has an account already")
+        raise CommandFailed(f"{arguments.email} has an account already")
     _show(arguments, answer["user"], _line(answer["user"]))
     return 0
 
@@ -323,7 +323,7 @@ def _user_password(arguments: argparse.Namespace) -> int:
         user = caller.user(arguments.user)
         methods = [method for method in user["loginMethods"] if method["recipeId"] == "emailpassword"]
         if not methods:
-            raise Refused(f"{user['id']} does not sign in with a password")
+            raise CommandFailed(f"{user['id']} does not sign in with a password")
         recipe_user_id = methods[0]["recipeUserId"]
         caller.send("PUT", "/recipe/user", of_app=True, recipeUserId=recipe_user_id, password=_password(arguments))
         revoked = caller.send("POST", "/recipe/session/remove", of_app=True, userId=user["id"])["sessionHandlesRevoked"]
@@ -368,15 +368,15 @@ def _user_sessions(arguments: argparse.Namespace) -> int:
 
 
 def _app(core: EmbeddedCore, arguments: argparse.Namespace) -> int:
-    tenant = core.engine.tenancy.find(arguments.app, "public")
+    tenant = core.services.tenancy.find(arguments.app, "public")
     if tenant is None:
-        raise Refused(f"there is no app {arguments.app!r}")
+        raise CommandFailed(f"there is no app {arguments.app!r}")
     return tenant.app
 
 
 def _export(arguments: argparse.Namespace) -> int:
     with _open(arguments) as core:
-        lines = population.lines(core.engine.store, _app(core, arguments), secrets=arguments.secrets)
+        lines = population.lines(core.services.store, _app(core, arguments), secrets=arguments.secrets)
         if arguments.out is None:
             for line in lines:
                 print(line)
@@ -390,7 +390,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
 def _push(arguments: argparse.Namespace) -> int:
     with _open(arguments) as core:
-        store, app = core.engine.store, _app(core, arguments)
+        store, app = core.services.store, _app(core, arguments)
         total = population.count(store, app)
 
         def progress(done: int, user_id: str) -> None:

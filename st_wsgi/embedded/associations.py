@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any
 
 from . import methods, usage
-from .call import Call, Route
+from .call import Call, Endpoint
 from .fields import bad
 from .methods import Method
 from .users import external_id, internal_id, user_exists
@@ -72,7 +72,7 @@ def remove(call: Call) -> dict[str, Any]:
     return {"status": "OK", "wasAssociated": wiped or removed}
 
 
-ROUTES = (
-    Route("POST", "/recipe/multitenancy/tenant/user", "tenant", add),
-    Route("POST", "/recipe/multitenancy/tenant/user/remove", "tenant", remove),
+ENDPOINTS = (
+    Endpoint("POST", "/recipe/multitenancy/tenant/user", "tenant", add),
+    Endpoint("POST", "/recipe/multitenancy/tenant/user/remove", "tenant", remove),
 )

@@ -16,7 +16,7 @@ import attrs
 
 from ..core_client.transport import CoreResponse
 from .cleanup import Cleaner
-from .fields import Body, Query, Refused
+from .fields import Body, CallRefused, Query
 from .keys import Keys
 from .passwords import Passwords
 from .settings import CoreSettings
@@ -36,7 +36,7 @@ Scope = Literal["app", "app-tolerant", "tenant", "special"]
 
 
 @attrs.frozen
-class Engine:
+class CoreServices:
     """What the handlers of one embedded core share."""
 
     store: Store
@@ -52,7 +52,7 @@ class Engine:
 class Call:
     """A call that passed the checks of API key and version, on its way through a handler."""
 
-    engine: Engine
+    services: CoreServices
     scope: Scope
     app_id: str
     tenant_id: str
@@ -66,7 +66,7 @@ class Call:
     @property
     def now(self) -> int:
         """The time in milliseconds since 1970."""
-        return self.engine.clock()
+        return self.services.clock()
 
     @property
     def here(self) -> Tenant:
@@ -93,7 +93,7 @@ class Call:
             self.public_only()
         elif self.scope == "app-tolerant" and self.tenant_id != "public":
             # The tenant, if one matters, comes from the session handle or token.
-            self.tenant = self.engine.tenancy.find(self.app_id, "public")
+            self.tenant = self.services.tenancy.find(self.app_id, "public")
         if self.tenant is None:
             raise self.unknown_tenant(self.tenant_id if self.scope != "app-tolerant" else "public")
         self._admitted = True
@@ -101,11 +101,11 @@ class Call:
     def public_only(self) -> None:
         """Refuse a tenant in the path: this call is about the whole app."""
         if self.tenant_id != "public":
-            raise Refused(403, "Only public tenantId can call this app specific API")
+            raise CallRefused(403, "Only public tenantId can call this app specific API")
 
-    def unknown_tenant(self, tenant_id: str) -> Refused:
+    def unknown_tenant(self, tenant_id: str) -> CallRefused:
         """Return the refusal of a tenant that this app does not have."""
-        return Refused(
+        return CallRefused(
             400,
             "AppId or tenantId not found => Tenant with the following connectionURIDomain, appId and tenantId "
             f"combination not found: (, {self.app_id}, {tenant_id})",
@@ -114,12 +114,12 @@ class Call:
     def read(self) -> AbstractContextManager[sqlite3.Connection]:
         """Open the database for reading."""
         self.admit()
-        return self.engine.store.read()
+        return self.services.store.read()
 
     def write(self) -> AbstractContextManager[sqlite3.Connection]:
         """Open a write transaction."""
         self.admit()
-        return self.engine.store.write()
+        return self.services.store.write()
 
 
 Handler = Callable[[Call], "dict[str, Any] | CoreResponse"]
@@ -127,7 +127,7 @@ Handler = Callable[[Call], "dict[str, Any] | CoreResponse"]
 
 
 @attrs.frozen
-class Route:
+class Endpoint:
     """
     One row of the endpoint table.
 

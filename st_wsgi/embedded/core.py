@@ -3,7 +3,7 @@ A core in one SQLite file, as a transport.
 
 The official core's order of checks holds for every call (``webserver/WebserverAPI.java``): the client's address, the
 API key, the CDI version, the handler's own fields, the tenant, the work. What a call may do is in the rows that the
-modules of the areas contribute; :data:`ROUTES` joins them.
+modules of the areas contribute; :data:`ENDPOINTS` joins them.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from . import (
     sessions,
     tenants,
 )
-from .call import Call, Clock, Engine, Route
+from .call import Call, Clock, CoreServices, Endpoint
 from .cleanup import Cleaner
-from .fields import Body, Query, Refused
+from .fields import Body, CallRefused, Query
 from .general import TEXT
 from .keys import Keys
 from .passwords import Passwords
@@ -51,21 +51,21 @@ from .store import Store, explain
 from .tenancy import Tenancy, Tenant
 from .versions import KNOWN, NEWEST, Version, numbers
 
-ROUTES: tuple[Route, ...] = (
-    *general.ROUTES,
-    *listing.ROUTES,
-    *removal.ROUTES,
-    *sessions.ROUTES,
-    *sessionrows.ROUTES,
-    *jwt.ROUTES,
-    *emailpassword.ROUTES,
-    *emailverification.ROUTES,
-    *idmapping.ROUTES,
-    *roles.ROUTES,
-    *metadata.ROUTES,
-    *tenants.ROUTES,
-    *providers.ROUTES,
-    *associations.ROUTES,
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *general.ENDPOINTS,
+    *listing.ENDPOINTS,
+    *removal.ENDPOINTS,
+    *sessions.ENDPOINTS,
+    *sessionrows.ENDPOINTS,
+    *jwt.ENDPOINTS,
+    *emailpassword.ENDPOINTS,
+    *emailverification.ENDPOINTS,
+    *idmapping.ENDPOINTS,
+    *roles.ENDPOINTS,
+    *metadata.ENDPOINTS,
+    *tenants.ENDPOINTS,
+    *providers.ENDPOINTS,
+    *associations.ENDPOINTS,
 )
 """Every endpoint, in the order of the core driver interface's tables."""
 
@@ -80,19 +80,19 @@ def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
-class RouteTable:
-    """Finds the row for a method and a path, once built from :data:`ROUTES`."""
+class EndpointTable:
+    """Finds the row for a method and a path, once built from :data:`ENDPOINTS`."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
-        self._by_path: dict[str, dict[tuple[str, str | None], Route]] = {}
-        for route in routes:
-            rows = self._by_path.setdefault(route.path.rstrip("/").lower(), {})
-            key = (route.method, route.rid)
+    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+        self._by_path: dict[str, dict[tuple[str, str | None], Endpoint]] = {}
+        for endpoint in endpoints:
+            rows = self._by_path.setdefault(endpoint.path.rstrip("/").lower(), {})
+            key = (endpoint.method, endpoint.rid)
             if key in rows:
-                raise ValueError(f"two routes for {route.method} {route.path}")
-            rows[key] = route
+                raise ValueError(f"two endpoints for {endpoint.method} {endpoint.path}")
+            rows[key] = endpoint
 
-    def split(self, path: str) -> tuple[str, str, dict[tuple[str, str | None], Route] | None]:
+    def split(self, path: str) -> tuple[str, str, dict[tuple[str, str | None], Endpoint] | None]:
         """Return app id, tenant id and the rows of a path: ``[/appid-<app>][/<tenant>]<path>``, in any case."""
         rest = path.lower().removesuffix("/")
         rows = self._by_path.get(rest)
@@ -114,7 +114,7 @@ class RouteTable:
         return "public", "public", None
 
     @staticmethod
-    def choose(rows: Mapping[tuple[str, str | None], Route], method: str, rid: str | None) -> Route | None:
+    def choose(rows: Mapping[tuple[str, str | None], Endpoint], method: str, rid: str | None) -> Endpoint | None:
         """Return the row for a method; where recipes share a path, of the recipe that ``rid`` names."""
         return rows.get((method, None)) or rows.get((method, rid)) or rows.get((method, _DEFAULT_RID))
 
@@ -123,7 +123,7 @@ def _joined(segments: Iterable[str]) -> str:
     return "".join(f"/{segment}" for segment in segments)
 
 
-_TABLE = RouteTable(ROUTES)
+_TABLE = EndpointTable(ENDPOINTS)
 
 
 @attrs.frozen
@@ -137,7 +137,7 @@ class _Place:
 
     app_id: str
     tenant_id: str
-    rows: Mapping[tuple[str, str | None], Route] | None
+    rows: Mapping[tuple[str, str | None], Endpoint] | None
     tenant: Tenant | None
     public: Tenant | None
 
@@ -168,7 +168,7 @@ class EmbeddedCore:
         base = CoreSettings.of(settings or {})
         passwords = Passwords(base)
         store = Store(path)
-        self._engine = Engine(
+        self._services = CoreServices(
             store=store,
             clock=clock,
             keys=Keys(store),
@@ -192,21 +192,21 @@ class EmbeddedCore:
         return cls(path, settings={**given, **(settings or {})}, clock=clock)
 
     def __repr__(self) -> str:
-        return f"<EmbeddedCore {self._engine.store.name}>"
+        return f"<EmbeddedCore {self._services.store.name}>"
 
     @property
     def password_byte_limit(self) -> int | None:
         """How many bytes of a password the hash looks at: 72 with bcrypt, all with Argon2."""
-        return 72 if self._engine.tenancy.base.text("password_hashing_alg") == "BCRYPT" else None
+        return 72 if self._services.tenancy.base.text("password_hashing_alg") == "BCRYPT" else None
 
     @property
-    def engine(self) -> Engine:
+    def services(self) -> CoreServices:
         """What the commands (``db``, ``user``, ``export``) work on."""
-        return self._engine
+        return self._services
 
     def close(self) -> None:
         """Close the database. Calls that run finish; later ones fail."""
-        self._engine.store.close()
+        self._services.store.close()
 
     def __enter__(self) -> EmbeddedCore:
         return self
@@ -223,12 +223,12 @@ class EmbeddedCore:
         try:
             place = self._place(unquote(request.path))
             if place.public is not None:
-                self._engine.stats.count(place.app_id, self._engine.clock())
+                self._services.stats.count(place.app_id, self._services.clock())
             answer = self._answer(request, place, client_address)
-        except Refused as error:
+        except CallRefused as error:
             return CoreResponse(error.status, error.text, TEXT)
         except sqlite3.Error as error:
-            text = explain(error, self._engine.store.name)
+            text = explain(error, self._services.store.name)
             _log.error("%s %s: %s", request.method, request.path, text)
             return CoreResponse(500, text, TEXT)
         return answer if isinstance(answer, CoreResponse) else CoreResponse(200, answer)
@@ -241,21 +241,21 @@ class EmbeddedCore:
         keyless = rows is None or any(row.keyless for row in rows.values())
         if place.public is not None and not keyless:
             self._check_key(place.public.settings, headers)
-        route = None if rows is None else _TABLE.choose(rows, request.method, headers.get("rid"))
-        settings = self._engine.tenancy.base if place.public is None else place.public.settings
-        unversioned = route is not None and route.unversioned
+        endpoint = None if rows is None else _TABLE.choose(rows, request.method, headers.get("rid"))
+        settings = self._services.tenancy.base if place.public is None else place.public.settings
+        unversioned = endpoint is not None and endpoint.unversioned
         version = NEWEST if unversioned else _version(headers.get("cdi-version"), settings)
         if rows is None:
-            raise Refused(404, "Not found")
-        if route is None:
-            raise Refused(405, "Method not supported")
+            raise CallRefused(404, "Not found")
+        if endpoint is None:
+            raise CallRefused(405, "Method not supported")
         body = request.body if request.method in ("POST", "PUT") else {}
         if body is None and not keyless:
-            raise Refused(400, "Invalid Json Input")
-        return route.handler(
+            raise CallRefused(400, "Invalid Json Input")
+        return endpoint.handler(
             Call(
-                engine=self._engine,
-                scope=route.scope,
+                services=self._services,
+                scope=endpoint.scope,
                 app_id=place.app_id,
                 tenant_id=place.tenant_id,
                 tenant=place.tenant,
@@ -268,21 +268,21 @@ class EmbeddedCore:
 
     def _place(self, path: str) -> _Place:
         app_id, tenant_id, rows = _TABLE.split(path)
-        tenant = public = self._engine.tenancy.find(app_id, tenant_id)
+        tenant = public = self._services.tenancy.find(app_id, tenant_id)
         if tenant_id != "public":
-            public = self._engine.tenancy.find(app_id, "public")
+            public = self._services.tenancy.find(app_id, "public")
         return _Place(app_id, tenant_id, rows, tenant, public)
 
     def _check_key(self, settings: CoreSettings, headers: Mapping[str, str]) -> None:
         """Refuse a call without one of the app's API keys (or the core's own secret), if there are any."""
-        secret = self._engine.tenancy.base.text("supertokens_saas_secret")
+        secret = self._services.tenancy.base.text("supertokens_saas_secret")
         keys = settings.api_keys if secret is None else (*settings.api_keys, secret.encode())
         if not keys:
             return
         given = _api_key(headers).encode()
         matches = [hmac.compare_digest(key, given) for key in keys]
         if not any(matches):
-            raise Refused(401, "Invalid API key")
+            raise CallRefused(401, "Invalid API key")
 
 
 def _api_key(headers: Mapping[str, str]) -> str:
@@ -303,19 +303,19 @@ def _admitted(settings: CoreSettings, address: str) -> bool:
 
 
 def _version(header: str | None, settings: CoreSettings) -> Version:
-    """Return the CDI version that a call asks for. :raises Refused: when this core does not speak it."""
+    """Return the CDI version that a call asks for. :raises CallRefused: when this core does not speak it."""
     highest = numbers(settings.max_cdi_version)
     if header is None:
         return highest
     try:
         asked = numbers(header.strip())
     except ValueError:
-        raise Refused(400, "cdi-version header is invalid") from None
+        raise CallRefused(400, "cdi-version header is invalid") from None
     if asked not in KNOWN or asked > highest:
-        raise Refused(400, f"cdi-version {header.strip()} not supported")
+        raise CallRefused(400, f"cdi-version {header.strip()} not supported")
     lowest = settings.min_cdi_version
     if lowest is not None and asked < numbers(lowest):
-        raise Refused(400, f"cdi-version {header.strip()} is lower than the minimum allowed version {lowest}")
+        raise CallRefused(400, f"cdi-version {header.strip()} is lower than the minimum allowed version {lowest}")
     return asked
 
 
@@ -342,17 +342,3 @@ def parse_address(address: str) -> tuple[pathlib.Path | None, dict[str, object]]
         settings[name] = value
     path = unquote(parts.path.removeprefix("/"))
     return (None if path in ("", ":memory:") else pathlib.Path(path)), settings
-
-
-@attrs.frozen
-class Endpoint:
-    """A row of :data:`ROUTES` for documentation and tests."""
-
-    method: str
-    path: str
-    scope: str
-
-
-def endpoints() -> list[Endpoint]:
-    """Return every method and path that the embedded core serves."""
-    return [Endpoint(route.method, route.path, route.scope) for route in ROUTES]

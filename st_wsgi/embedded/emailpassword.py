@@ -9,8 +9,8 @@ import sqlite3
 from typing import Any
 
 from . import methods, tenants_v1
-from .call import Call, Route
-from .fields import Refused, bad
+from .call import Call, Endpoint
+from .fields import CallRefused, bad
 from .passwords import HashUnusable, kind_of_hash
 from .users import EMAIL_LIMIT, external_id, internal_id, normal_email, touch, user_exists, user_json
 
@@ -55,7 +55,7 @@ def sign_up(call: Call) -> dict[str, Any]:
         # Looked up before hashing, so that the loser does not cost a hash; the index has the last word.
         taken = _by_email(db, here.app, here.tenant_id, email) is not None
     if not taken:
-        stored = call.engine.passwords.hash(password, _algorithm(call))
+        stored = call.services.passwords.hash(password, _algorithm(call))
         with call.write() as db:
             user_id = methods.insert(db, here.app, here.tenant_id, RECIPE, call.now, email=email, password_hash=stored)
             if user_id is not None:
@@ -81,14 +81,14 @@ def sign_in(call: Call) -> dict[str, Any]:
         found = _by_email(db, here.app, here.tenant_id, email)
     user_id, stored = found if found is not None else (None, None)
     try:
-        right = call.engine.passwords.matches(
+        right = call.services.passwords.matches(
             password,
             stored,
             algorithm=_algorithm(call),
             firebase_key=call.settings.text("firebase_password_hashing_signer_key"),
         )
     except HashUnusable as error:
-        raise Refused(500, str(error)) from error
+        raise CallRefused(500, str(error)) from error
     if not right or user_id is None:
         return {"status": "WRONG_CREDENTIALS_ERROR"}
     with call.write() as db:
@@ -134,7 +134,7 @@ def put_user(call: Call) -> dict[str, Any]:
         user_id = internal_id(db, app, user_id)
         if methods.find(db, app, user_id, RECIPE) is None:
             return {"status": "UNKNOWN_USER_ID_ERROR"}
-    stored = None if password is None else call.engine.passwords.hash(password, _algorithm(call))
+    stored = None if password is None else call.services.passwords.hash(password, _algorithm(call))
     with call.write() as db:
         method = methods.find(db, app, user_id, RECIPE)
         if method is None:
@@ -172,7 +172,7 @@ def create_reset_token(call: Call) -> dict[str, Any]:
             "INSERT INTO password_reset_tokens VALUES (?, ?, ?, ?, ?)",
             (here.app, token_hash(token), user_id, email, call.now + lifetime),
         )
-        call.engine.cleaner.a_little(db, call.now)
+        call.services.cleaner.a_little(db, call.now)
     return {"status": "OK", "token": token}
 
 
@@ -215,7 +215,7 @@ def reset_password(call: Call) -> dict[str, Any]:
         ).fetchone()
     if known is None:
         return {"status": "RESET_PASSWORD_INVALID_TOKEN_ERROR"}
-    stored = call.engine.passwords.hash(password, _algorithm(call))
+    stored = call.services.passwords.hash(password, _algorithm(call))
     with call.write() as db:
         found = _consume(call, db, token)
         if found is None:
@@ -256,13 +256,13 @@ def import_hash(call: Call) -> dict[str, Any]:
     return {"status": "OK", "user": user, "didUserAlreadyExist": existed}
 
 
-ROUTES = (
-    Route("POST", "/recipe/signup", "tenant", sign_up),
-    Route("POST", "/recipe/signin", "tenant", sign_in),
-    Route("GET", "/recipe/user", "tenant", get_user, rid=RECIPE),
-    Route("PUT", "/recipe/user", "app", put_user, rid=RECIPE),
-    Route("POST", "/recipe/user/password/reset/token", "tenant", create_reset_token),
-    Route("POST", "/recipe/user/password/reset/token/consume", "tenant", consume_reset_token),
-    Route("POST", "/recipe/user/password/reset", "tenant", reset_password),
-    Route("POST", "/recipe/user/passwordhash/import", "tenant", import_hash),
+ENDPOINTS = (
+    Endpoint("POST", "/recipe/signup", "tenant", sign_up),
+    Endpoint("POST", "/recipe/signin", "tenant", sign_in),
+    Endpoint("GET", "/recipe/user", "tenant", get_user, rid=RECIPE),
+    Endpoint("PUT", "/recipe/user", "app", put_user, rid=RECIPE),
+    Endpoint("POST", "/recipe/user/password/reset/token", "tenant", create_reset_token),
+    Endpoint("POST", "/recipe/user/password/reset/token/consume", "tenant", consume_reset_token),
+    Endpoint("POST", "/recipe/user/password/reset", "tenant", reset_password),
+    Endpoint("POST", "/recipe/user/passwordhash/import", "tenant", import_hash),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from .call import Call, Route
+from .call import Call, Endpoint
 from .emailpassword import one_time_token, token_hash
 from .fields import bad
 from .users import EMAIL_LIMIT, ID_LIMIT, normal_email
@@ -38,7 +38,7 @@ def create_token(call: Call) -> dict[str, Any]:
             "INSERT INTO email_verification_tokens VALUES (?, ?, ?, ?, ?, ?)",
             (here.app, here.tenant_id, user_id, email, token_hash(token), expires_at),
         )
-        call.engine.cleaner.a_little(db, call.now)
+        call.services.cleaner.a_little(db, call.now)
     return {"status": "OK", "token": token}
 
 
@@ -92,10 +92,10 @@ def remove_tokens(call: Call) -> dict[str, Any]:
     return {"status": "OK"}
 
 
-ROUTES = (
-    Route("POST", "/recipe/user/email/verify/token", "tenant", create_token),
-    Route("POST", "/recipe/user/email/verify", "tenant", verify),
-    Route("GET", "/recipe/user/email/verify", "app", is_verified),
-    Route("POST", "/recipe/user/email/verify/remove", "app", unverify),
-    Route("POST", "/recipe/user/email/verify/token/remove", "tenant", remove_tokens),
+ENDPOINTS = (
+    Endpoint("POST", "/recipe/user/email/verify/token", "tenant", create_token),
+    Endpoint("POST", "/recipe/user/email/verify", "tenant", verify),
+    Endpoint("GET", "/recipe/user/email/verify", "app", is_verified),
+    Endpoint("POST", "/recipe/user/email/verify/remove", "app", unverify),
+    Endpoint("POST", "/recipe/user/email/verify/token/remove", "tenant", remove_tokens),
 )

@@ -14,7 +14,7 @@ from typing import Any
 _LONG = range(-(2**63), 2**63)
 
 
-class Refused(Exception):
+class CallRefused(Exception):
     """The call ends with an HTTP status of 400 and above, and a text."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -23,13 +23,13 @@ class Refused(Exception):
         super().__init__(f"{status} {text}")
 
 
-def bad(text: str) -> Refused:
+def bad(text: str) -> CallRefused:
     """Return the refusal of a request that is not as the protocol wants it."""
-    return Refused(400, text)
+    return CallRefused(400, text)
 
 
 def dump(value: Any) -> str:
-    """Return JSON text as the store keeps it. :raises Refused: for what is no JSON, such as not-a-number."""
+    """Return JSON text as the store keeps it. :raises CallRefused: for what is no JSON, such as not-a-number."""
     try:
         return json.dumps(value, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError):
@@ -52,7 +52,7 @@ class Body:
     def __contains__(self, name: str) -> bool:
         return name in self.values
 
-    def _refuse(self, name: str) -> Refused:
+    def _refuse(self, name: str) -> CallRefused:
         return bad(f"Field name '{name}' is invalid in JSON input")
 
     def text(self, name: str, *, limit: int | None = None) -> str:

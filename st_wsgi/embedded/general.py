@@ -6,8 +6,8 @@ import os
 from typing import Any
 
 from ..core_client.transport import CoreResponse
-from .call import Call, Route
-from .fields import Refused, bad
+from .call import Call, Endpoint
+from .fields import CallRefused, bad
 from .versions import VERSIONS, numbers
 
 TEXT = {"content-type": "text/html; charset=UTF-8"}
@@ -26,8 +26,8 @@ def hello(call: Call) -> CoreResponse:
 
 def root(call: Call) -> CoreResponse:
     """``/``, any method: the same, for a tenant that exists."""
-    if call.tenant is None and call.engine.tenancy.find(call.app_id, "public") is not None:
-        raise Refused(404, "Not found")
+    if call.tenant is None and call.services.tenancy.find(call.app_id, "public") is not None:
+        raise CallRefused(404, "Not found")
     return hello(call)
 
 
@@ -51,11 +51,11 @@ def config(call: Call) -> dict[str, Any]:
     """``GET /config``: where the configuration is, for who already knows the process."""
     pid = call.query.text("pid")
     if call.app_id != "public" or call.tenant_id != "public":
-        raise Refused(403, "you can call this only from the base connection uri domain, public app and tenant")
+        raise CallRefused(403, "you can call this only from the base connection uri domain, public app and tenant")
     call.admit()
     if pid != str(os.getpid()):
         return {"status": "NOT_ALLOWED"}
-    return {"status": "OK", "path": call.engine.store.name}
+    return {"status": "OK", "path": call.services.store.name}
 
 
 def telemetry(call: Call) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def telemetry(call: Call) -> dict[str, Any]:
 def request_stats(call: Call) -> dict[str, Any]:
     """``GET /requests/stats``: requests a second, of the last day's minutes, counted in this process."""
     call.admit()
-    return {"status": "OK", **call.engine.stats.report(call.app_id, call.now)}
+    return {"status": "OK", **call.services.stats.report(call.app_id, call.now)}
 
 
 def feature_flag(call: Call) -> dict[str, Any]:
@@ -97,23 +97,23 @@ def delete_license(call: Call) -> dict[str, Any]:
     return {"status": "OK"}
 
 
-ROUTES = (
-    *(Route(method, "/", "tenant", root, keyless=True) for method in ("GET", "POST", "PUT", "DELETE")),
+ENDPOINTS = (
+    *(Endpoint(method, "/", "tenant", root, keyless=True) for method in ("GET", "POST", "PUT", "DELETE")),
     *(
-        Route(method, "/hello", "app-tolerant", hello, keyless=True, unversioned=True)
+        Endpoint(method, "/hello", "app-tolerant", hello, keyless=True, unversioned=True)
         for method in ("GET", "POST", "PUT", "DELETE")
     ),
-    Route("GET", "/apiversion", "app", api_version),
-    Route("GET", "/config", "special", config, keyless=True),
-    Route("GET", "/telemetry", "app", telemetry),
-    Route("GET", "/requests/stats", "app", request_stats),
-    Route("GET", "/ee/featureflag", "app", feature_flag),
-    Route("PUT", "/ee/license", "app", put_license),
-    Route("GET", "/ee/license", "app", get_license),
-    Route("DELETE", "/ee/license", "app", delete_license),
-    Route("GET", "/bulk-import/users", "app", no_bulk_import),
-    Route("POST", "/bulk-import/users", "app", no_bulk_import),
-    Route("GET", "/bulk-import/users/count", "app", no_bulk_import),
-    Route("POST", "/bulk-import/users/remove", "app", no_bulk_import),
-    Route("POST", "/bulk-import/import", "app", no_bulk_import),
+    Endpoint("GET", "/apiversion", "app", api_version),
+    Endpoint("GET", "/config", "special", config, keyless=True),
+    Endpoint("GET", "/telemetry", "app", telemetry),
+    Endpoint("GET", "/requests/stats", "app", request_stats),
+    Endpoint("GET", "/ee/featureflag", "app", feature_flag),
+    Endpoint("PUT", "/ee/license", "app", put_license),
+    Endpoint("GET", "/ee/license", "app", get_license),
+    Endpoint("DELETE", "/ee/license", "app", delete_license),
+    Endpoint("GET", "/bulk-import/users", "app", no_bulk_import),
+    Endpoint("POST", "/bulk-import/users", "app", no_bulk_import),
+    Endpoint("GET", "/bulk-import/users/count", "app", no_bulk_import),
+    Endpoint("POST", "/bulk-import/users/remove", "app", no_bulk_import),
+    Endpoint("POST", "/bulk-import/import", "app", no_bulk_import),
 )

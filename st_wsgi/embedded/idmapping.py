@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from . import usage
-from .call import Call, Route
+from .call import Call, Endpoint
 from .fields import bad
 from .users import ID_LIMIT, user_exists
 
@@ -16,7 +16,7 @@ _KINDS = ("SUPERTOKENS", "EXTERNAL", "ANY")
 
 
 @attrs.frozen
-class Mapping:
+class IdMapping:
     """A SuperTokens id, the id that stands for it outside, and a note about that one."""
 
     user_id: str
@@ -24,7 +24,7 @@ class Mapping:
     info: str | None
 
 
-def _find(db: sqlite3.Connection, app: int, user_id: str, kind: str) -> Mapping | None:
+def _find(db: sqlite3.Connection, app: int, user_id: str, kind: str) -> IdMapping | None:
     if kind != "EXTERNAL" and (kind == "SUPERTOKENS" or user_exists(db, app, user_id)):
         column = "user_id"
     else:
@@ -32,7 +32,7 @@ def _find(db: sqlite3.Connection, app: int, user_id: str, kind: str) -> Mapping 
     row = db.execute(
         f"SELECT user_id, external_user_id, info FROM user_id_mappings WHERE app = ? AND {column} = ?", (app, user_id)
     ).fetchone()
-    return None if row is None else Mapping(*row)
+    return None if row is None else IdMapping(*row)
 
 
 def _kind(text: str | None) -> str:
@@ -137,9 +137,9 @@ def put_info(call: Call) -> dict[str, Any]:
     return {"status": "OK"}
 
 
-ROUTES = (
-    Route("POST", "/recipe/userid/map", "app", create),
-    Route("GET", "/recipe/userid/map", "app", get),
-    Route("POST", "/recipe/userid/map/remove", "app", remove),
-    Route("PUT", "/recipe/userid/external-user-id-info", "app", put_info),
+ENDPOINTS = (
+    Endpoint("POST", "/recipe/userid/map", "app", create),
+    Endpoint("GET", "/recipe/userid/map", "app", get),
+    Endpoint("POST", "/recipe/userid/map/remove", "app", remove),
+    Endpoint("PUT", "/recipe/userid/external-user-id-info", "app", put_info),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core_client.transport import CoreResponse
-from .call import Call, Route
+from .call import Call, Endpoint
 from .fields import bad
 
 
@@ -21,13 +21,13 @@ def create(call: Call) -> dict[str, Any]:
     if algorithm.upper() != "RS256":
         return {"status": "UNSUPPORTED_ALGORITHM_ERROR"}
     issued = call.now // 1000
-    key = call.engine.keys.for_signing(call.app, call.settings, call.now, static=not dynamic)
+    key = call.services.keys.for_signing(call.app, call.settings, call.now, static=not dynamic)
     claims = {**({} if "iss" in payload else {"iss": domain}), **payload, "exp": issued + validity, "iat": issued}
     return {"status": "OK", "jwt": key.sign({}, claims)}
 
 
 def _keys(call: Call) -> tuple[list[dict[str, str]], int]:
-    return call.engine.keys.jwks(call.app, call.settings, call.now)
+    return call.services.keys.jwks(call.app, call.settings, call.now)
 
 
 def well_known(call: Call) -> CoreResponse:
@@ -41,8 +41,8 @@ def recipe_jwks(call: Call) -> dict[str, Any]:
     return {"status": "OK", "keys": _keys(call)[0]}
 
 
-ROUTES = (
-    Route("POST", "/recipe/jwt", "app", create),
-    Route("GET", "/recipe/jwt/jwks", "app", recipe_jwks),
-    Route("GET", "/.well-known/jwks.json", "app-tolerant", well_known, keyless=True, unversioned=True),
+ENDPOINTS = (
+    Endpoint("POST", "/recipe/jwt", "app", create),
+    Endpoint("GET", "/recipe/jwt/jwks", "app", recipe_jwks),
+    Endpoint("GET", "/.well-known/jwks.json", "app-tolerant", well_known, keyless=True, unversioned=True),
 )

@@ -33,7 +33,7 @@ _APPS_CACHED = 2048
 
 
 @attrs.frozen(eq=False)
-class SigningKey:
+class KeyPair:
     """One key pair, loaded."""
 
     key_id: str
@@ -68,7 +68,7 @@ class TokenInvalid(Exception):
 class _AppKeys:
     """What is loaded of one app's keys. Replaced as a whole, never changed."""
 
-    def __init__(self, keys: list[SigningKey]) -> None:
+    def __init__(self, keys: list[KeyPair]) -> None:
         self.by_id = {key.key_id: key for key in keys}
         self.static = next((key for key in keys if not key.dynamic), None)
         self.dynamic = sorted((key for key in keys if key.dynamic), key=lambda key: key.created_at, reverse=True)
@@ -82,7 +82,7 @@ class Keys:
         self._apps: OrderedDict[int, _AppKeys] = OrderedDict()
         self._seals: OrderedDict[int, AESGCM] = OrderedDict()
 
-    def for_signing(self, app: int, settings: CoreSettings, now: int, *, static: bool) -> SigningKey:
+    def for_signing(self, app: int, settings: CoreSettings, now: int, *, static: bool) -> KeyPair:
         """Return the key to sign with at *now*, making it if need be."""
         keys = self._apps.get(app) or self._load(app)
         if static:
@@ -193,19 +193,19 @@ def _overlap(settings: CoreSettings) -> int:
     return _OVERLAP if interval > _OVERLAP else interval // 5
 
 
-def _next_key_at(newest: SigningKey, settings: CoreSettings) -> int:
+def _next_key_at(newest: KeyPair, settings: CoreSettings) -> int:
     return newest.created_at + settings.signing_key_interval - _overlap(settings)
 
 
-def _verifies(key: SigningKey, settings: CoreSettings, now: int) -> bool:
+def _verifies(key: KeyPair, settings: CoreSettings, now: int) -> bool:
     return key.created_at + settings.signing_key_interval + 2 * settings.access_token_validity >= now
 
 
-def _loaded(key_id: str, dynamic: bool, created_at: int, pem: str) -> SigningKey:
+def _loaded(key_id: str, dynamic: bool, created_at: int, pem: str) -> KeyPair:
     # Our own key from our own file: its consistency check would cost ten times the loading.
     private = serialization.load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
     assert isinstance(private, rsa.RSAPrivateKey)
-    return SigningKey(key_id, dynamic, created_at, private, private.public_key())
+    return KeyPair(key_id, dynamic, created_at, private, private.public_key())
 
 
 def split_token(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes]:

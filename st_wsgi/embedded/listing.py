@@ -7,7 +7,7 @@ import binascii
 import sqlite3
 from typing import Any
 
-from .call import Call, Route
+from .call import Call, Endpoint
 from .fields import bad, dump
 from .users import internal_id, normal_email, user_exists, user_json, users_json
 from .versions import ROTATING
@@ -260,11 +260,11 @@ def by_account_info(call: Call) -> dict[str, Any]:
     return {"status": "OK", "users": sorted(users, key=lambda user: user["timeJoined"])}
 
 
-ROUTES = (
-    Route("GET", "/users", "tenant", list_users),
-    Route("GET", "/users/count", "tenant", count_users),
-    Route("GET", "/users/count/active", "app", count_active),
-    Route("GET", "/user/id", "app", by_id),
-    Route("GET", "/users/by-accountinfo", "tenant", by_account_info),
-    Route("GET", "/user/search/tags", "special", search_tags),
+ENDPOINTS = (
+    Endpoint("GET", "/users", "tenant", list_users),
+    Endpoint("GET", "/users/count", "tenant", count_users),
+    Endpoint("GET", "/users/count/active", "app", count_active),
+    Endpoint("GET", "/user/id", "app", by_id),
+    Endpoint("GET", "/users/by-accountinfo", "tenant", by_account_info),
+    Endpoint("GET", "/user/search/tags", "special", search_tags),
 )

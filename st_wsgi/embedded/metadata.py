@@ -6,7 +6,7 @@ import json
 import sqlite3
 from typing import Any
 
-from .call import Call, Route
+from .call import Call, Endpoint
 from .fields import bad, dump
 from .users import ID_LIMIT
 
@@ -76,9 +76,9 @@ def bulk(call: Call) -> dict[str, Any]:
     return {"status": "OK", "users": users}
 
 
-ROUTES = (
-    Route("GET", "/recipe/user/metadata", "app", get),
-    Route("PUT", "/recipe/user/metadata", "app", put),
-    Route("POST", "/recipe/user/metadata/remove", "app", remove),
-    Route("POST", "/recipe/user/metadata/bulk", "app", bulk),
+ENDPOINTS = (
+    Endpoint("GET", "/recipe/user/metadata", "app", get),
+    Endpoint("PUT", "/recipe/user/metadata", "app", put),
+    Endpoint("POST", "/recipe/user/metadata/remove", "app", remove),
+    Endpoint("POST", "/recipe/user/metadata/bulk", "app", bulk),
 )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import tenantrows
-from .call import Call, Route
+from .call import Call, Endpoint
 from .fields import bad, dump
 
 _MAPS = (
@@ -94,7 +94,7 @@ def remove(call: Call) -> dict[str, Any]:
     return {"status": "OK", "didConfigExist": existed}
 
 
-ROUTES = (
-    Route("PUT", "/recipe/multitenancy/config/thirdparty", "tenant", put),
-    Route("POST", "/recipe/multitenancy/config/thirdparty/remove", "tenant", remove),
+ENDPOINTS = (
+    Endpoint("PUT", "/recipe/multitenancy/config/thirdparty", "tenant", put),
+    Endpoint("POST", "/recipe/multitenancy/config/thirdparty/remove", "tenant", remove),
 )

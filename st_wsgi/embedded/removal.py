@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any
 
 from . import methods, usage
-from .call import Call, Route
+from .call import Call, Endpoint
 from .users import external_id, internal_id, primary_id, user_exists
 
 
@@ -60,4 +60,4 @@ def _forget(db: sqlite3.Connection, app: int, user_id: str) -> None:
     db.execute("DELETE FROM last_active WHERE app = ? AND user_id = ?", (app, user_id))
 
 
-ROUTES = (Route("POST", "/user/remove", "app", remove),)
+ENDPOINTS = (Endpoint("POST", "/user/remove", "app", remove),)

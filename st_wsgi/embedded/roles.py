@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from .call import Call, Route
+from .call import Call, Endpoint
 from .users import ID_LIMIT
 
 _LIMIT = 255
@@ -134,15 +134,15 @@ def users_with(call: Call) -> dict[str, Any]:
         return {"status": "OK", "users": _column(db, query, (here.app, role, here.tenant_id))}
 
 
-ROUTES = (
-    Route("PUT", "/recipe/role", "app", create),
-    Route("POST", "/recipe/role/remove", "app", remove),
-    Route("GET", "/recipe/roles", "app", all_roles),
-    Route("GET", "/recipe/role/permissions", "app", permissions_of),
-    Route("POST", "/recipe/role/permissions/remove", "app", remove_permissions),
-    Route("GET", "/recipe/permission/roles", "app", with_permission),
-    Route("PUT", "/recipe/user/role", "tenant", give),
-    Route("POST", "/recipe/user/role/remove", "tenant", take),
-    Route("GET", "/recipe/user/roles", "tenant", of_user),
-    Route("GET", "/recipe/role/users", "tenant", users_with),
+ENDPOINTS = (
+    Endpoint("PUT", "/recipe/role", "app", create),
+    Endpoint("POST", "/recipe/role/remove", "app", remove),
+    Endpoint("GET", "/recipe/roles", "app", all_roles),
+    Endpoint("GET", "/recipe/role/permissions", "app", permissions_of),
+    Endpoint("POST", "/recipe/role/permissions/remove", "app", remove_permissions),
+    Endpoint("GET", "/recipe/permission/roles", "app", with_permission),
+    Endpoint("PUT", "/recipe/user/role", "tenant", give),
+    Endpoint("POST", "/recipe/user/role/remove", "tenant", take),
+    Endpoint("GET", "/recipe/user/roles", "tenant", of_user),
+    Endpoint("GET", "/recipe/role/users", "tenant", users_with),
 )

@@ -17,8 +17,8 @@ from typing import Literal
 
 import attrs
 
-from .sessionrows import Row
-from .tokens import AccessToken, RefreshToken, hash1
+from .sessionrows import SessionRow
+from .tokens import AccessTokenContent, RefreshTokenContent, hash1
 
 Reuse = Literal["RECENT_PREV", "ORPHANED_BRANCH", "STALE_LINEAGE"]
 """
@@ -27,7 +27,9 @@ another child has displaced. ``STALE_LINEAGE``: anything older.
 """
 
 
-def arrive(row: Row, refresh_hash1: str, parent_hash1: str | None, *, now: int, validity: int) -> Row | None:
+def arrive(
+    row: SessionRow, refresh_hash1: str, parent_hash1: str | None, *, now: int, validity: int
+) -> SessionRow | None:
     """
     Return a session after its refresh token was seen in use (CDI up to 5.5), None if it is neither current nor a child.
 
@@ -48,8 +50,15 @@ def arrive(row: Row, refresh_hash1: str, parent_hash1: str | None, *, now: int, 
 
 
 def rotate(
-    row: Row, presented_hash1: str, info: RefreshToken, child_hash2: str, *, now: int, grace: int, validity: int
-) -> Row | Reuse:
+    row: SessionRow,
+    presented_hash1: str,
+    info: RefreshTokenContent,
+    child_hash2: str,
+    *,
+    now: int,
+    grace: int,
+    validity: int,
+) -> SessionRow | Reuse:
     """
     Return a session after a refresh (CDI 5.6 and later), or what kind of reuse the refresh was.
 
@@ -75,7 +84,7 @@ def rotate(
     return "ORPHANED_BRANCH" if _is_child(info.parent_hash1, row.previous_hash2) else "STALE_LINEAGE"
 
 
-def is_live(row: Row, token: AccessToken) -> bool:
+def is_live(row: SessionRow, token: AccessTokenContent) -> bool:
     """Tell whether an access token came with the current or the previous refresh token, or with a child of these."""
     known = (row.refresh_hash2, row.previous_hash2)
     return hash1(token.refresh_hash1) in known or any(_is_child(token.parent_hash1, hash2) for hash2 in known)

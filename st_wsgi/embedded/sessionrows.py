@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from .call import Call, Route
+from .call import Call, Endpoint
 from .fields import bad, dump
 from .tokens import PROTECTED, tenant_of_handle
 from .users import ids_for_session, internal_id, touch
@@ -18,7 +18,7 @@ MISSING = "Session does not exist."
 
 
 @attrs.frozen
-class Row:
+class SessionRow:
     """
     A session as it is stored.
 
@@ -43,21 +43,21 @@ COLUMNS = (
     "handle, tenant_id, user_id, refresh_token_hash_2, prev_refresh_token_hash_2, rotated_at, session_data,"
     " jwt_payload, use_static_key, created_at, expires_at"
 )
-"""The columns of :class:`Row`, in its order."""
+"""The columns of :class:`SessionRow`, in its order."""
 
 
-def find(db: sqlite3.Connection, app: int, handle: str) -> Row | None:
+def find(db: sqlite3.Connection, app: int, handle: str) -> SessionRow | None:
     """Return a session, expired or not; None when there is none."""
     row = db.execute(f"SELECT {COLUMNS} FROM sessions WHERE app = ? AND handle = ?", (app, handle)).fetchone()
-    return None if row is None else Row(*row)
+    return None if row is None else SessionRow(*row)
 
 
-def add(db: sqlite3.Connection, app: int, row: Row) -> None:
+def add(db: sqlite3.Connection, app: int, row: SessionRow) -> None:
     """Store a new session."""
     db.execute(f"INSERT INTO sessions (app, {COLUMNS}) VALUES (?{', ?' * 11})", (app, *attrs.astuple(row)))
 
 
-def replace(db: sqlite3.Connection, app: int, row: Row) -> None:
+def replace(db: sqlite3.Connection, app: int, row: SessionRow) -> None:
     """Store which refresh tokens a session has now, how long it lives, and with which kind of key it signs."""
     db.execute(
         "UPDATE sessions SET refresh_token_hash_2 = ?, prev_refresh_token_hash_2 = ?, rotated_at = ?, expires_at = ?,"
@@ -74,7 +74,7 @@ def unauthorised(message: str) -> dict[str, Any]:
 def _no_session(call: Call, handle: str) -> dict[str, Any]:
     """Answer for a handle without a session; one that names a tenant which does not exist is refused as such."""
     tenant_id = tenant_of_handle(handle)
-    if call.engine.tenancy.find(call.app_id, tenant_id) is None:
+    if call.services.tenancy.find(call.app_id, tenant_id) is None:
         raise call.unknown_tenant(tenant_id)
     return unauthorised(MISSING)
 
@@ -179,7 +179,7 @@ def _one_tenant(call: Call, everywhere: bool, *, by_handle: bool = False) -> str
     """Return the tenant that a call about a user's sessions is limited to, None for the whole app."""
     if by_handle:
         # The handles say which tenants they belong to; the one in the path only has to exist with its app.
-        call.tenant = call.engine.tenancy.find(call.app_id, "public")
+        call.tenant = call.services.tenancy.find(call.app_id, "public")
         return None
     if everywhere:
         call.public_only()
@@ -238,12 +238,12 @@ def of_user(call: Call) -> dict[str, Any]:
     return {"status": "OK", "sessionHandles": handles}
 
 
-ROUTES = (
-    Route("GET", "/recipe/session", "app-tolerant", get),
-    Route("POST", "/recipe/session/remove", "special", remove),
-    Route("GET", "/recipe/session/user", "special", of_user),
-    Route("GET", "/recipe/session/data", "app-tolerant", get_data),
-    Route("PUT", "/recipe/session/data", "app-tolerant", put_data),
-    Route("GET", "/recipe/jwt/data", "app-tolerant", get_payload),
-    Route("PUT", "/recipe/jwt/data", "app-tolerant", put_payload),
+ENDPOINTS = (
+    Endpoint("GET", "/recipe/session", "app-tolerant", get),
+    Endpoint("POST", "/recipe/session/remove", "special", remove),
+    Endpoint("GET", "/recipe/session/user", "special", of_user),
+    Endpoint("GET", "/recipe/session/data", "app-tolerant", get_data),
+    Endpoint("PUT", "/recipe/session/data", "app-tolerant", put_data),
+    Endpoint("GET", "/recipe/jwt/data", "app-tolerant", get_payload),
+    Endpoint("PUT", "/recipe/jwt/data", "app-tolerant", put_payload),
 )

@@ -14,12 +14,12 @@ from typing import Any
 import attrs
 
 from . import sessionrows
-from .call import Call, Route
+from .call import Call, Endpoint
 from .fields import bad, dump
 from .keys import TokenInvalid, split_token
 from .rotation import Reuse, arrive, is_live, rotate
-from .sessionrows import MISSING, Row, check_payload, unauthorised
-from .tokens import AccessToken, RefreshToken, RefreshTokenInvalid, hash1, hash2
+from .sessionrows import MISSING, SessionRow, check_payload, unauthorised
+from .tokens import AccessTokenContent, RefreshTokenContent, RefreshTokenInvalid, hash1, hash2
 from .users import ID_LIMIT, ids_for_session, internal_id, touch
 from .versions import ROTATING
 
@@ -32,7 +32,7 @@ def _whole_seconds(milliseconds: int) -> int:
     return milliseconds // 1000 * 1000
 
 
-def _session_json(token: AccessToken) -> dict[str, Any]:
+def _session_json(token: AccessTokenContent) -> dict[str, Any]:
     return {
         "handle": token.handle,
         "userId": token.user_id,
@@ -42,8 +42,8 @@ def _session_json(token: AccessToken) -> dict[str, Any]:
     }
 
 
-def _signed(call: Call, token: AccessToken, *, static: bool, now: int) -> dict[str, Any]:
-    key = call.engine.keys.for_signing(call.app, call.settings, now, static=static)
+def _signed(call: Call, token: AccessTokenContent, *, static: bool, now: int) -> dict[str, Any]:
+    key = call.services.keys.for_signing(call.app, call.settings, now, static=static)
     return {"token": token.signed(key, now), "expiry": token.expires_at, "createdTime": _whole_seconds(now)}
 
 
@@ -83,12 +83,12 @@ def create(call: Call) -> dict[str, Any]:
     stored_payload = dump(payload)
     handle = str(uuid.uuid4()) if here.tenant_id == "public" else f"{uuid.uuid4()}_{here.tenant_id}"
     anti_csrf = str(uuid.uuid4()) if enable_anti_csrf else None
-    seal = call.engine.keys.seal(here.app)
+    seal = call.services.keys.seal(here.app)
     refresh_expiry = now + call.settings.refresh_token_validity
     with call.write() as db:
         group_id, recipe_user_id = ids_for_session(db, here.app, user_id)
-        refresh = RefreshToken(handle, recipe_user_id, None, anti_csrf).sealed(seal)
-        row = Row(
+        refresh = RefreshTokenContent(handle, recipe_user_id, None, anti_csrf).sealed(seal)
+        row = SessionRow(
             handle=handle,
             tenant_id=here.tenant_id,
             user_id=recipe_user_id,
@@ -103,8 +103,8 @@ def create(call: Call) -> dict[str, Any]:
         )
         sessionrows.add(db, here.app, row)
         touch(db, here.app, internal_id(db, here.app, group_id), now)
-        call.engine.cleaner.a_little(db, now)
-    token = AccessToken(
+        call.services.cleaner.a_little(db, now)
+    token = AccessTokenContent(
         handle=handle,
         user_id=group_id,
         recipe_user_id=recipe_user_id,
@@ -136,9 +136,9 @@ def refresh(call: Call) -> dict[str, Any]:
     static = not call.body.flag("useDynamicSigningKey")
     asked_lifetime = _asked_lifetime(call)
     app, now, settings = call.app, call.now, call.settings
-    seal = call.engine.keys.seal(app)
+    seal = call.services.keys.seal(app)
     try:
-        info = RefreshToken.opened(presented, seal)
+        info = RefreshTokenContent.opened(presented, seal)
     except RefreshTokenInvalid as error:
         return unauthorised(str(error))
     if enable_anti_csrf and info.anti_csrf is not None and not _same(info.anti_csrf, anti_csrf):
@@ -151,9 +151,9 @@ def refresh(call: Call) -> dict[str, Any]:
         if row is None or row.expires_at < now:
             return unauthorised("Session missing in db or has expired")
         group_id, recipe_user_id = ids_for_session(db, app, row.user_id)
-        child = RefreshToken(info.handle, recipe_user_id, presented_hash1, child_anti_csrf).sealed(seal)
+        child = RefreshTokenContent(info.handle, recipe_user_id, presented_hash1, child_anti_csrf).sealed(seal)
         after = _after_refresh(call, row, presented_hash1=presented_hash1, info=info, child_hash2=hash2(child), now=now)
-        if not isinstance(after, Row):
+        if not isinstance(after, SessionRow):
             if after is not None:
                 sessionrows.remove_handles(db, app, [info.handle])
             return _reused(call, info.handle, group_id, recipe_user_id, after)
@@ -161,8 +161,8 @@ def refresh(call: Call) -> dict[str, Any]:
         if after != row:
             sessionrows.replace(db, app, after)
         touch(db, app, internal_id(db, app, group_id), now)
-        call.engine.cleaner.a_little(db, now)
-    token = AccessToken(
+        call.services.cleaner.a_little(db, now)
+    token = AccessTokenContent(
         handle=info.handle,
         user_id=group_id,
         recipe_user_id=recipe_user_id,
@@ -183,8 +183,8 @@ def refresh(call: Call) -> dict[str, Any]:
 
 
 def _after_refresh(
-    call: Call, row: Row, *, presented_hash1: str, info: RefreshToken, child_hash2: str, now: int
-) -> Row | Reuse | None:
+    call: Call, row: SessionRow, *, presented_hash1: str, info: RefreshTokenContent, child_hash2: str, now: int
+) -> SessionRow | Reuse | None:
     """Return a session after a refresh, under the rule of the call's CDI version; otherwise what is wrong with it."""
     settings = call.settings
     validity = settings.refresh_token_validity
@@ -220,7 +220,7 @@ def verify(call: Call) -> dict[str, Any]:
     check_database = call.body.flag("checkDatabase")
     check_anti_csrf = do_check and enable_anti_csrf
     try:
-        token = AccessToken.of(*call.engine.keys.verify(app, call.settings, now, text))
+        token = AccessTokenContent.of(*call.services.keys.verify(app, call.settings, now, text))
     except TokenInvalid as error:
         return _try_refresh(str(error))
     if token is None or (check_anti_csrf and token.anti_csrf is None):
@@ -243,7 +243,7 @@ def verify(call: Call) -> dict[str, Any]:
     return _settle(call, token, now)
 
 
-def _compared(token: AccessToken, row: Row) -> dict[str, Any]:
+def _compared(token: AccessTokenContent, row: SessionRow) -> dict[str, Any]:
     """Answer the verification of a token beside its session (CDI 5.6 and later), which changes nothing."""
     if not is_live(row, token):
         return unauthorised("rotated-out token branch; refresh required")
@@ -251,7 +251,7 @@ def _compared(token: AccessToken, row: Row) -> dict[str, Any]:
     return {"status": "OK", "session": _session_json(token), "payloadUpdateAvailable": drifted}
 
 
-def _settle(call: Call, token: AccessToken, now: int) -> dict[str, Any]:
+def _settle(call: Call, token: AccessTokenContent, now: int) -> dict[str, Any]:
     """Make the refresh that *token* came from count, and answer with a token that says so."""
     app = call.app
     with call.write() as db:
@@ -286,7 +286,7 @@ def regenerate(call: Call) -> dict[str, Any]:
     try:
         # Expired is fine here, and so is a key that was dropped meanwhile: then only the session is changed.
         header, claims, _ = split_token(text)
-        token = AccessToken.of(header, claims)
+        token = AccessTokenContent.of(header, claims)
     except TokenInvalid as error:
         return unauthorised(str(error))
     if token is None:
@@ -294,7 +294,7 @@ def regenerate(call: Call) -> dict[str, Any]:
     live = token.expires_at >= now
     if live:
         try:
-            call.engine.keys.verify(app, call.settings, now, text)
+            call.services.keys.verify(app, call.settings, now, text)
         except TokenInvalid as error:
             return unauthorised(str(error))
     if payload is not None:
@@ -313,9 +313,9 @@ def regenerate(call: Call) -> dict[str, Any]:
     return answer
 
 
-ROUTES = (
-    Route("POST", "/recipe/session", "tenant", create),
-    Route("POST", "/recipe/session/verify", "app-tolerant", verify),
-    Route("POST", "/recipe/session/refresh", "app-tolerant", refresh),
-    Route("POST", "/recipe/session/regenerate", "app-tolerant", regenerate),
+ENDPOINTS = (
+    Endpoint("POST", "/recipe/session", "tenant", create),
+    Endpoint("POST", "/recipe/session/verify", "app-tolerant", verify),
+    Endpoint("POST", "/recipe/session/refresh", "app-tolerant", refresh),
+    Endpoint("POST", "/recipe/session/regenerate", "app-tolerant", regenerate),
 )

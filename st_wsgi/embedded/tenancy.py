@@ -7,7 +7,7 @@ from collections import OrderedDict
 
 import attrs
 
-from .fields import Refused
+from .fields import CallRefused
 from .knownsettings import SETTINGS, SettingRefused
 from .settings import CoreSettings
 from .store import Store
@@ -69,7 +69,7 @@ class Tenancy:
                 found = self.base.over({**json.loads(of_app), **own})
             except SettingRefused as error:
                 # They were valid when they were stored; the core's own settings have changed since.
-                raise Refused(
+                raise CallRefused(
                     500, f"the settings of this app do not go with those of the core any more: {error}"
                 ) from error
             self._parsed[key] = found

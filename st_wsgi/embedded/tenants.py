@@ -14,8 +14,8 @@ from typing import Any
 import attrs
 
 from . import tenantrows, tenants_v1
-from .call import Call, Route
-from .fields import Refused, bad
+from .call import Call, Endpoint
+from .fields import CallRefused, bad
 from .knownsettings import ALIASES, SETTINGS, SettingRefused
 from .settings import CoreSettings
 from .tenantrows import TenantRow
@@ -112,9 +112,9 @@ def _check_permission(source: tuple[str, str], target: tuple[str, str]) -> None:
     """Refuse what the place that a call comes from may not change; both are app id and tenant id."""
     if target[1] != "public":
         if source[1] not in ("public", target[1]):
-            raise Refused(403, "You must use the public or same tenant to add/update a tenant")
+            raise CallRefused(403, "You must use the public or same tenant to add/update a tenant")
     elif target[0] != "public" and (source[1] != "public" or source[0] not in ("public", target[0])):
-        raise Refused(403, "You must use the public or same app to add/update an app")
+        raise CallRefused(403, "You must use the public or same app to add/update an app")
 
 
 def _check_core_config(call: Call, db: sqlite3.Connection, app: int | None, app_id: str, tenant: TenantRow) -> None:
@@ -123,7 +123,7 @@ def _check_core_config(call: Call, db: sqlite3.Connection, app: int | None, app_
         return
     if app_id == "public" and tenant.tenant_id == "public":
         raise bad("Cannot modify base config")
-    tenancy = call.engine.tenancy
+    tenancy = call.services.tenancy
     public = None if app is None else tenantrows.load(db, app, "public")
     of_app = {} if public is None or tenant.tenant_id == "public" else dict(public.core_config)
     try:
@@ -135,7 +135,7 @@ def _check_core_config(call: Call, db: sqlite3.Connection, app: int | None, app_
                 raise SettingRefused(f"{name} can only be set via the core's base config setting")
             if scope == "app" and tenant.tenant_id != "public" and merged.value(name) != above.value(name):
                 raise SettingRefused(f"You cannot set different values for {name} for the same appId")
-        problem = call.engine.passwords.problem_with(merged.text("password_hashing_alg"))
+        problem = call.services.passwords.problem_with(merged.text("password_hashing_alg"))
         if problem is not None:
             raise SettingRefused(problem)
     except SettingRefused as error:
@@ -209,7 +209,7 @@ def get_tenant(call: Call) -> dict[str, Any]:
 
 def _list_tenants(call: Call, *, v2: bool) -> dict[str, Any]:
     if call.here.tenant_id != "public":
-        raise Refused(403, "Only the public tenantId is allowed to list all tenants associated with this app")
+        raise CallRefused(403, "Only the public tenantId is allowed to list all tenants associated with this app")
     with call.read() as db:
         found = tenantrows.load_all(db, call.app)
     return {"status": "OK", "tenants": [_shown(tenant, v2=v2) for tenant in found]}
@@ -235,7 +235,7 @@ def _apps(call: Call, *, v2: bool) -> list[dict[str, Any]]:
 
 def _base_only(call: Call, refusal: str) -> None:
     if (call.here.app_id, call.here.tenant_id) != ("public", "public"):
-        raise Refused(403, refusal)
+        raise CallRefused(403, refusal)
 
 
 def _list_apps(call: Call, *, v2: bool) -> dict[str, Any]:
@@ -293,9 +293,9 @@ def remove_tenant(call: Call) -> dict[str, Any]:
     """``POST /recipe/multitenancy/tenant/remove``."""
     tenant_id = _id(call.body.text("tenantId"), "tenantId")
     if tenant_id == "public":
-        raise Refused(403, "Cannot delete public tenant, use remove app API instead")
+        raise CallRefused(403, "Cannot delete public tenant, use remove app API instead")
     if call.here.tenant_id != "public":
-        raise Refused(403, "Only the public tenantId is allowed to delete a tenant")
+        raise CallRefused(403, "Only the public tenantId is allowed to delete a tenant")
     with call.write() as db:
         existed = tenantrows.load(db, call.app, tenant_id) is not None
         tenantrows.remove_tenant(db, call.app, tenant_id)
@@ -306,18 +306,18 @@ def remove_app(call: Call) -> dict[str, Any]:
     """``POST /recipe/multitenancy/app/remove``."""
     app_id = _id(call.body.text("appId"), "appId")
     if app_id == "public":
-        raise Refused(403, "Cannot delete the public app, use remove connection uri domain API instead")
+        raise CallRefused(403, "Cannot delete the public app, use remove connection uri domain API instead")
     _base_only(call, "Only the public tenantId and public appId is allowed to delete an app")
     with call.write() as db:
         app = tenantrows.app_number(db, app_id)
         if app is not None:
             if len(tenantrows.load_all(db, app)) > 1:
-                raise Refused(
+                raise CallRefused(
                     403, "Please delete all tenants except the public tenant for this app before calling the delete API"
                 )
             tenantrows.remove_app(db, app)
-            call.engine.keys.forget(app)
-            call.engine.stats.forget(app_id)
+            call.services.keys.forget(app)
+            call.services.stats.forget(app_id)
     return {"status": "OK", "didExist": app is not None}
 
 
@@ -355,23 +355,23 @@ _VALUE_TYPES: Mapping[str, str] = {"int": "number", "float": "number", "text": "
 
 _BASE = "/recipe/multitenancy"
 
-ROUTES = (
-    Route("PUT", f"{_BASE}/tenant/v2", "tenant", put_tenant_v2),
-    Route("GET", f"{_BASE}/tenant/v2", "tenant", get_tenant_v2),
-    Route("GET", f"{_BASE}/tenant/list/v2", "tenant", list_tenants_v2),
-    Route("POST", f"{_BASE}/tenant/remove", "tenant", remove_tenant),
-    Route("PUT", f"{_BASE}/app/v2", "tenant", put_app_v2),
-    Route("GET", f"{_BASE}/app/list/v2", "tenant", list_apps_v2),
-    Route("POST", f"{_BASE}/app/remove", "tenant", remove_app),
-    Route("PUT", f"{_BASE}/connectionuridomain/v2", "tenant", put_domain_v2),
-    Route("GET", f"{_BASE}/connectionuridomain/list/v2", "tenant", list_domains_v2),
-    Route("POST", f"{_BASE}/connectionuridomain/remove", "tenant", remove_domain),
-    Route("PUT", f"{_BASE}/tenant", "tenant", put_tenant),
-    Route("GET", f"{_BASE}/tenant", "tenant", get_tenant),
-    Route("GET", f"{_BASE}/tenant/list", "tenant", list_tenants),
-    Route("PUT", f"{_BASE}/app", "tenant", put_app),
-    Route("GET", f"{_BASE}/app/list", "tenant", list_apps),
-    Route("PUT", f"{_BASE}/connectionuridomain", "tenant", put_domain),
-    Route("GET", f"{_BASE}/connectionuridomain/list", "tenant", list_domains),
-    Route("GET", "/recipe/dashboard/tenant/core-config", "tenant", core_config),
+ENDPOINTS = (
+    Endpoint("PUT", f"{_BASE}/tenant/v2", "tenant", put_tenant_v2),
+    Endpoint("GET", f"{_BASE}/tenant/v2", "tenant", get_tenant_v2),
+    Endpoint("GET", f"{_BASE}/tenant/list/v2", "tenant", list_tenants_v2),
+    Endpoint("POST", f"{_BASE}/tenant/remove", "tenant", remove_tenant),
+    Endpoint("PUT", f"{_BASE}/app/v2", "tenant", put_app_v2),
+    Endpoint("GET", f"{_BASE}/app/list/v2", "tenant", list_apps_v2),
+    Endpoint("POST", f"{_BASE}/app/remove", "tenant", remove_app),
+    Endpoint("PUT", f"{_BASE}/connectionuridomain/v2", "tenant", put_domain_v2),
+    Endpoint("GET", f"{_BASE}/connectionuridomain/list/v2", "tenant", list_domains_v2),
+    Endpoint("POST", f"{_BASE}/connectionuridomain/remove", "tenant", remove_domain),
+    Endpoint("PUT", f"{_BASE}/tenant", "tenant", put_tenant),
+    Endpoint("GET", f"{_BASE}/tenant", "tenant", get_tenant),
+    Endpoint("GET", f"{_BASE}/tenant/list", "tenant", list_tenants),
+    Endpoint("PUT", f"{_BASE}/app", "tenant", put_app),
+    Endpoint("GET", f"{_BASE}/app/list", "tenant", list_apps),
+    Endpoint("PUT", f"{_BASE}/connectionuridomain", "tenant", put_domain),
+    Endpoint("GET", f"{_BASE}/connectionuridomain/list", "tenant", list_domains),
+    Endpoint("GET", "/recipe/dashboard/tenant/core-config", "tenant", core_config),
 )

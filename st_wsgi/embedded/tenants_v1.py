@@ -12,7 +12,7 @@ import attrs
 
 from . import tenantrows
 from .call import Call
-from .fields import Body, Refused, bad
+from .fields import Body, CallRefused, bad
 from .tenantrows import RECIPE_FACTORS, TenantRow
 
 _SINCE_FACTORS = (5, 1)
@@ -103,4 +103,4 @@ def refuse_if_disabled(call: Call, recipe: str) -> None:
     with call.read() as db:
         tenant = tenantrows.load(db, call.app, call.here.tenant_id)
     if tenant is not None and not tenant.shown_as_enabled(recipe):
-        raise Refused(403, f"{_LOGIN_NAMES[recipe]} login not enabled for tenant")
+        raise CallRefused(403, f"{_LOGIN_NAMES[recipe]} login not enabled for tenant")

@@ -21,7 +21,7 @@ import attrs
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from .keys import SigningKey
+from .keys import KeyPair
 
 PROTECTED = (
     "sub",
@@ -55,7 +55,7 @@ def hash2(token: str) -> str:
 
 
 @attrs.frozen
-class RefreshToken:
+class RefreshTokenContent:
     """
     What is inside a refresh token.
 
@@ -77,7 +77,7 @@ class RefreshToken:
         return f"{base64.b64encode(box).decode()}.{nonce}.{_REFRESH_VERSION}"
 
     @classmethod
-    def opened(cls, token: str, seal: AESGCM) -> RefreshToken:
+    def opened(cls, token: str, seal: AESGCM) -> RefreshTokenContent:
         """Return what is inside *token*. :raises RefreshTokenInvalid: when this core did not make it."""
         if token.count(".") != 2 or not token.isascii():
             raise RefreshTokenInvalid("Invalid refresh token")
@@ -93,7 +93,7 @@ class RefreshToken:
 
 
 @attrs.frozen
-class AccessToken:
+class AccessTokenContent:
     """
     What is inside an access token of version 5.
 
@@ -111,7 +111,7 @@ class AccessToken:
     expires_at: int
     payload: Mapping[str, Any]
 
-    def signed(self, key: SigningKey, now: int) -> str:
+    def signed(self, key: KeyPair, now: int) -> str:
         """Return the token's text."""
         claims = {
             **self.payload,
@@ -128,7 +128,7 @@ class AccessToken:
         return key.sign({"version": _VERSION}, claims)
 
     @classmethod
-    def of(cls, header: Mapping[str, Any], claims: Mapping[str, Any]) -> AccessToken | None:
+    def of(cls, header: Mapping[str, Any], claims: Mapping[str, Any]) -> AccessTokenContent | None:
         """Return what the parts of a JWT say; None when it is not an access token of this core."""
         texts = ("sub", "sessionHandle", "refreshTokenHash1", "tId", "rsub")
         if header.get("version", _VERSION) != _VERSION or not all(isinstance(claims.get(name), str) for name in texts):

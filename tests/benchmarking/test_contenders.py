@@ -38,7 +38,7 @@ def test_a_core_with_many_rows_answers_for_its_users(tmp_path: Path) -> None:
     for act in (subject.refresh, subject.verify, subject.sign_in, subject.list_users, floor.sign_and_commit):
         act()
     floor.close()
-    with subject.core.engine.store.read() as db:
+    with subject.core.services.store.read() as db:
         assert db.execute("SELECT count(*) FROM sessions").fetchone() == (300,)
         assert db.execute("SELECT count(DISTINCT primary_user_id) FROM method_tenants").fetchone() == (300,)
     subject.core.close()

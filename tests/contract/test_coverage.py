@@ -1,4 +1,4 @@
-"""The suite covers what the embedded core serves: its list of endpoints is held against the routes."""
+"""The suite covers what the embedded core serves: its list of endpoints is held against the table."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from contract import (  # noqa: F401 - importing a file of tests puts its endpoi
 )
 from contract.covered import COVERED
 from contract.expectations import JWT, NUMBER, TEXT, AnyOrder, differences
-from st_wsgi.embedded.core import endpoints
+from st_wsgi.embedded.core import ENDPOINTS
 
 
 def test_every_endpoint_is_covered() -> None:
     """Each endpoint is covered by a test that says so, and no test speaks of one that is not served."""
-    served = {(endpoint.method, endpoint.path) for endpoint in endpoints()}
+    served = {(endpoint.method, endpoint.path) for endpoint in ENDPOINTS}
     assert {f"{method} {path}" for method, path in served - COVERED} == set()
     assert {f"{method} {path}" for method, path in COVERED - served} == set()
 

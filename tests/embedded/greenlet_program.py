@@ -39,5 +39,5 @@ greenlets = [gevent.spawn(sign_up, number) for number in range(4)]
 print([greenlet.get() for greenlet in greenlets])
 signing_up = False
 counter.join()
-print(counted, len(core.engine.store._idle))
+print(counted, len(core.services.store._idle))
 core.close()

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from embedded.conftest import QUICK
 from st_wsgi.core_client.transport import CoreRequest
 from st_wsgi.embedded import EmbeddedCore
-from st_wsgi.embedded.core import Endpoint, endpoints
+from st_wsgi.embedded.call import Endpoint
+from st_wsgi.embedded.core import ENDPOINTS
 
 FLAGS = """
     checkDatabase doAntiCsrfCheck emailPasswordEnabled enableAntiCsrf force removeAllLinkedAccounts skipValidation
@@ -82,7 +83,7 @@ def core() -> Iterator[EmbeddedCore]:
 
 @settings(max_examples=250, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(
-    endpoint=st.sampled_from(endpoints()),
+    endpoint=st.sampled_from(ENDPOINTS),
     body=bodies,
     params=parameters,
     sent=headers,

@@ -111,8 +111,8 @@ def test_apps_have_keys_of_their_own(app: Caller) -> None:
 def test_keys_that_are_none(core: EmbeddedCore, app: Caller, clock: Clock, key_id: object) -> None:
     """A token that names an unknown key is not accepted, even if one of the core's own keys signed it."""
     token = create(app, "user")["accessToken"]["token"]
-    engine = core.engine
-    signer = engine.keys.for_signing(1, engine.tenancy.base, clock.now, static=False)
+    services = core.services
+    signer = services.keys.for_signing(1, services.tenancy.base, clock.now, static=False)
     forged = signer.sign({"kid": key_id, "version": "5"}, claims(token))
     assert verify(app, forged).body["status"] == "TRY_REFRESH_TOKEN"
     verify(app, signer.sign({"version": "5"}, claims(token))).has()

@@ -115,7 +115,7 @@ def test_an_app_chooses_its_algorithm(make_core: Callable[..., EmbeddedCore]) ->
     for app in (base, base.below("appid-b")):
         app.post("/recipe/signup", email=address, password="secret").has()
         app.post("/recipe/signin", email=address, password="secret").has()
-    with core.engine.store.read() as db:
+    with core.services.store.read() as db:
         stored = [row[0] for row in db.execute("SELECT password_hash FROM login_methods ORDER BY app")]
     assert [kind_of_hash(found) for found in stored] == ["ARGON2", "BCRYPT"]
 

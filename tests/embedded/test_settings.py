@@ -134,5 +134,5 @@ def test_settings_over_the_address() -> None:
         "sqlite://?access_token_validity=2&argon2_memory_kb=64", settings={"access_token_validity": 9}
     )
     with core:
-        assert core.engine.tenancy.base.access_token_validity == 9000
+        assert core.services.tenancy.base.access_token_validity == 9000
     assert repr(core) == "<EmbeddedCore the in-memory database>"

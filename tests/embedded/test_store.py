@@ -51,7 +51,7 @@ def test_a_new_file_is_its_owners(make_core: Callable[..., EmbeddedCore], tmp_pa
     sign_up(caller(core))
     for found in tmp_path.iterdir():
         assert stat.S_IMODE(found.stat().st_mode) == 0o600
-    with core.engine.store.read() as db:
+    with core.services.store.read() as db:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert db.execute("PRAGMA synchronous").fetchone() == (1,)
         assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
@@ -201,7 +201,7 @@ def test_damage_found_later(make_core: Callable[..., EmbeddedCore], tmp_path: pa
     path = tmp_path / "auth.db"
     with EmbeddedCore(path, settings=QUICK) as core:
         sign_up(caller(core))
-        with core.engine.store.read() as db:
+        with core.services.store.read() as db:
             query = "SELECT rootpage FROM sqlite_master WHERE name = 'page_oldest_first'"
             page = db.execute(query).fetchone()[0]
     data = bytearray(path.read_bytes())
@@ -240,7 +240,7 @@ def test_a_full_disk(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.P
     core = make_core(path)
     app = caller(core)
     create(app, "user")
-    with core.engine.store.read() as db:
+    with core.services.store.read() as db:
         pages = db.execute("PRAGMA page_count").fetchone()[0]
         db.execute(f"PRAGMA max_page_count={pages}")
     body = {
@@ -253,7 +253,7 @@ def test_a_full_disk(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.P
     assert answer.status == 500
     assert "the disk is full" in answer.body
     assert len(app.get("/recipe/session/user", userId="user").body["sessionHandles"]) == 1
-    with core.engine.store.read() as db:
+    with core.services.store.read() as db:
         db.execute("PRAGMA max_page_count=1000000")
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     app.post("/recipe/session", **body).has()
@@ -314,7 +314,7 @@ def test_a_closed_core_says_so(make_core: Callable[..., EmbeddedCore], tmp_path:
 def test_connections_are_reused(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path) -> None:
     """One call after the other uses one connection, none before the first."""
     core = make_core(tmp_path / "auth.db")
-    store = core.engine.store
+    store = core.services.store
     assert len(store._idle) == 0
     app = caller(core)
     for _ in range(3):
@@ -325,7 +325,7 @@ def test_connections_are_reused(make_core: Callable[..., EmbeddedCore], tmp_path
 def test_a_call_that_fails_gives_its_connection_back(make_core: Callable[..., EmbeddedCore]) -> None:
     """An exception inside a transaction rolls it back and leaves the store usable."""
     core = make_core()
-    with pytest.raises(ZeroDivisionError), core.engine.store.write() as db:
+    with pytest.raises(ZeroDivisionError), core.services.store.write() as db:
         db.execute("INSERT INTO roles VALUES (1, 'role')")
         raise ZeroDivisionError
     caller(core).get("/recipe/roles").says("OK", roles=[])
@@ -333,7 +333,7 @@ def test_a_call_that_fails_gives_its_connection_back(make_core: Callable[..., Em
 
 def test_every_table_of_an_app_goes_with_it(core: EmbeddedCore) -> None:
     """No table with rows of apps is forgotten when an app is removed."""
-    with core.engine.store.read() as db:
+    with core.services.store.read() as db:
         tables = {
             name
             for (name,) in db.execute(
@@ -389,13 +389,13 @@ def test_everyday_calls_stay_flat(core: EmbeddedCore, clock: Clock) -> None:
     app = caller(core)
     everyday_calls(app)
     statements: set[str] = set()
-    with core.engine.store.read() as db:
+    with core.services.store.read() as db:
         db.set_trace_callback(statements.add)
     everyday_calls(app)
-    with core.engine.store.write() as db:
+    with core.services.store.write() as db:
         clean(db, clock.now)
     slow = []
-    with core.engine.store.read() as db:
+    with core.services.store.read() as db:
         db.set_trace_callback(None)
         for statement in statements:
             if not re.match("SELECT|UPDATE|DELETE|INSERT", statement):

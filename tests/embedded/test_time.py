@@ -155,7 +155,7 @@ def test_expired_rows_go_along_with_writes(core: EmbeddedCore, app: Caller, cloc
     """Rows that are long expired are removed in small batches by later writes, and nothing else is."""
 
     def rows() -> int:
-        with core.engine.store.read() as db:
+        with core.services.store.read() as db:
             found: int = db.execute("SELECT count(*) FROM sessions").fetchone()[0]
         return found
 
@@ -169,7 +169,7 @@ def test_expired_rows_go_along_with_writes(core: EmbeddedCore, app: Caller, cloc
         create(app, "young")
     assert rows() == 1 + EVERY
     app.get("/recipe/session", sessionHandle=young).has(expiry=Some("time", lambda value: value > clock.now))
-    with core.engine.store.write() as db:
+    with core.services.store.write() as db:
         clock.move(500 * 24 * HOUR)
         assert clean(db, clock.now, batch=10) == 10
 
