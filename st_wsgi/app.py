@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 from werkzeug.wrappers import Response
 
 from .config import AppInfo, Cors
+from .core_client.hosts import readable_hosts
 from .core_client.querier import NetworkInterceptor, Querier
 from .core_client.transport import HTTPTransport, Transport
 from .errors import Answerable, BadInput, ConfigError, InternalError, SessionError, TenantUnknown
@@ -42,6 +43,7 @@ class SuperTokens:
         ``sqlite:///auth.db`` for the embedded core on a file (``sqlite://`` in memory). A transport is taken as it is.
     :param recipes: what the app offers. Recipes that these need are added with their defaults.
     :param api_key: of the core.
+    :param allow_insecure_core: send *api_key*, passwords and tokens to a core on another machine without https.
     :param cdi_versions: the versions of the core driver interface that may be spoken with the core, of 5.0 to 5.6; the
         highest that the core has too is taken. ``("5.4", "5.6")`` lets a core of 12.1 and later rotate refresh tokens
         at once and end sessions by itself when one is used again.
@@ -64,6 +66,7 @@ class SuperTokens:
         core: str | Transport,
         recipes: Iterable[Recipe[Any, Any, Any]],
         api_key: str | None = None,
+        allow_insecure_core: bool = False,
         cdi_versions: Sequence[str] = ("5.4",),
         network_interceptor: NetworkInterceptor | None = None,
         disable_core_call_cache: bool = False,
@@ -81,6 +84,8 @@ class SuperTokens:
             _refuse_forgetful_core(core, app_info)
         self.cors = cors
         self._transport = _open_transport(core) if isinstance(core, str) else core
+        if api_key is not None and isinstance(self._transport, HTTPTransport) and not allow_insecure_core:
+            _refuse_readable_key(self._transport.hosts)
         with ExitStack() as on_failure:
             if isinstance(core, str):
                 on_failure.callback(self._transport.close)
@@ -202,6 +207,15 @@ def _refuse_forgetful_core(core: str, app_info: AppInfo) -> None:
         raise ConfigError(
             "an in-memory core forgets all users at every restart, which does not fit an https api_domain; "
             "use core='sqlite:///auth.db' or the address of a core, or say allow_in_memory_core=True"
+        )
+
+
+def _refuse_readable_key(hosts: Sequence[str]) -> None:
+    readable = readable_hosts(hosts)
+    if readable:
+        raise ConfigError(
+            f"with core={readable[0]!r} everyone on the way can read api_key and all passwords: use https, or say "
+            "allow_insecure_core=True if that network is your own"
         )
 
 

@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from .core_client.transport import CoreRequest, HTTPTransport, Method, Transport
+from .core_client.hosts import readable_hosts
+from .core_client.transport import CoreRequest, HTTPTransport, Method
 from .embedded import EmbeddedCore, maintenance, population, push
 from .embedded.core import parse_address
 from .embedded.server import CoreServer
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     pushing.add_argument(
         "--api-key", default=os.environ.get("ST_CORE_API_KEY"), help="its key (default: ST_CORE_API_KEY)"
     )
+    pushing.add_argument("--allow-insecure-core", action="store_true", help="send all of this without https")
     pushing.add_argument("--after", default="", metavar="ID", help="go on behind this user, as an earlier push said")
     pushing.add_argument("--adopt", action="store_true", help="take over accounts with the same email over there")
     return parser
@@ -397,7 +399,13 @@ def _push(arguments: argparse.Namespace) -> int:
             if done % 25 == 0 or done == total:
                 print(f"{done} of {total} users (the last one: {user_id})", file=sys.stderr)
 
-        transport: Transport = HTTPTransport(arguments.to)
+        transport = HTTPTransport(arguments.to)
+        readable = readable_hosts(transport.hosts)
+        if readable and not arguments.allow_insecure_core:
+            raise ConfigError(
+                f"everyone on the way to {readable[0]} could read the key and the password hashes: use https, or say "
+                "--allow-insecure-core if that network is your own"
+            )
         try:
             target = push.Target(transport, api_key=arguments.api_key, app_id=arguments.app)
             done = push.push(store, app, target, after=arguments.after, adopt=arguments.adopt, progress=progress)

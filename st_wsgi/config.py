@@ -98,6 +98,12 @@ class AppInfo:
         return self.origin if isinstance(self.origin, str) else None
 
     @property
+    def possible_origins(self) -> tuple[str, ...]:
+        """Every origin that the website can have."""
+        fixed = self.fixed_origin
+        return self.allowed_origins if fixed is None else (fixed,)
+
+    @property
     def issuer(self) -> str:
         """The ``iss`` of the tokens that this app makes: where its routes are, without a trailing slash."""
         return self.api_domain + self.public_base_path

@@ -87,29 +87,45 @@ def is_ip_address(host: str) -> bool:
 
 
 def is_local(host: str) -> bool:
-    """Return whether *host* names this machine to developers: ``localhost`` or something below it."""
+    """Return whether *host* is ``localhost`` or a name below it, which browsers resolve to this machine."""
     return host == "localhost" or host.endswith(".localhost")
 
 
-def registrable_domain(host: str) -> str:
-    """
-    Return the part of *host* that a browser calls its site: the public suffix and one label more.
+def is_loopback(host: str) -> bool:
+    """Return whether traffic to *host* never leaves this machine."""
+    return is_local(host) or (is_ip_address(host) and ipaddress.ip_address(host).is_loopback)
 
-    Localhost (anything that starts with it) and IP addresses all count as ``localhost``, as in the official SDKs. A
-    host that is itself a public suffix stays whole.
+
+def is_same_site(origin: str, other: str) -> bool:
     """
-    host = host.lower().rstrip(".")
-    if host.startswith("localhost") or is_local(host) or is_ip_address(host):
-        return "localhost"
+    Return whether browsers take two origins, both in normal form, for one site: the same scheme and the same site.
+
+    Source: HTML standard, "schemelessly same site" and "same site".
+    """
+    return scheme_of(origin) == scheme_of(other) and site_of(host_of(origin)) == site_of(host_of(other))
+
+
+def site_of(host: str) -> str:
+    """
+    Return the site of *host*: its public suffix and one label more.
+
+    A host without such a part, such as an IP address, ``localhost`` or a public suffix, is a site of its own.
+    """
+    domains = cookie_domains(host)
+    return domains[-1] if domains else host
+
+
+def cookie_domains(host: str) -> tuple[str, ...]:
+    """Return the domains that a cookie for *host* may have: the host and its parents, without public suffixes."""
+    if is_ip_address(host):
+        return ()
     labels = host.split(".")
-    length = _suffix_length(labels)
-    return host if length >= len(labels) else ".".join(labels[-length - 1 :])
+    return tuple(".".join(labels[start:]) for start in range(len(labels) - _suffix_length(labels)))
 
 
 def is_public_suffix(host: str) -> bool:
     """Return whether anyone can register names directly below *host*, such as ``com`` or ``co.uk``."""
-    labels = host.lower().strip(".").split(".")
-    return _suffix_length(labels) >= len(labels)
+    return not cookie_domains(host)
 
 
 def _suffix_length(labels: list[str]) -> int:
@@ -120,7 +136,7 @@ def _suffix_length(labels: list[str]) -> int:
             return len(labels) - start - 1
         if name in rules or (start + 1 < len(labels) and "*." + ".".join(labels[start + 1 :]) in rules):
             return len(labels) - start
-    return 1
+    return 1  # the rule for names that the list does not have
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from recipes.shop import PASSWORD, QUICK, Borrowed, Shop, Visitor, form
 
 import st_wsgi
 from st_wsgi import AppInfo
-from st_wsgi.core_client.transport import CoreRequest, CoreResponse
+from st_wsgi.core_client.transport import CoreRequest, CoreResponse, HTTPTransport, Transport
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.errors import ConfigError, CoreUnavailable
 from st_wsgi.recipes.emailpassword import EmailPassword
@@ -225,7 +225,7 @@ class TestUnusableCores:
 APP_INFO = AppInfo(app_name="Shop", api_domain="http://localhost", website_domain="http://localhost")
 
 
-def start(core: str, **more: Any) -> None:
+def start(core: str | Transport, **more: Any) -> None:
     try:
         st_wsgi.init(app_info=APP_INFO, core=core, recipes=[EmailPassword(), Session()], **more).close()
     finally:
@@ -267,6 +267,32 @@ class TestStartUp:
     def test_an_api_key_that_no_header_can_carry(self, key: str) -> None:
         with pytest.raises(ConfigError, match="api_key"):
             start("http://localhost:3567", api_key=key)
+
+    @pytest.mark.parametrize(
+        "core",
+        [
+            "http://core.internal:3567",
+            "http://10.0.0.5:3567",
+            "http://[2001:db8::1]:3567",
+            "http://localhost.example:3567",
+            "https://core-1.internal;http://core-2.internal",
+        ],
+    )
+    def test_an_api_key_that_others_on_the_network_can_read(self, core: str) -> None:
+        key = "the-key-of-the-core"
+        for way in (core, HTTPTransport(core)):
+            with pytest.raises(ConfigError, match=r"use https, or say allow_insecure_core=True") as refusal:
+                start(way, api_key=key)
+            assert key not in str(refusal.value)
+        start(core, api_key=key, allow_insecure_core=True)
+        start(core)
+
+    @pytest.mark.parametrize(
+        "core",
+        ["https://core.internal", "http://localhost:3567", "http://127.0.0.1", "http://127.0.0.2", "http://[::1]:3567"],
+    )
+    def test_an_api_key_that_stays_on_this_machine_or_is_encrypted_is_fine(self, core: str) -> None:
+        start(core, api_key="the-key-of-the-core")
 
     def test_a_core_that_does_not_answer_is_no_reason_not_to_start(self) -> None:
         """It may come up later; requests get a 503 until then."""

@@ -12,14 +12,17 @@ from publicsuffixlist import PublicSuffixList
 
 from st_wsgi.errors import ConfigError
 from st_wsgi.urls import (
+    cookie_domains,
     host_of,
     is_ip_address,
     is_local,
+    is_loopback,
     is_public_suffix,
+    is_same_site,
     normalise_origin,
     normalise_path,
-    registrable_domain,
     scheme_of,
+    site_of,
 )
 
 
@@ -121,7 +124,6 @@ def test_host_and_scheme_of_an_origin() -> None:
     [
         ("shop.example", "shop.example"),
         ("a.b.shop.example", "shop.example"),
-        ("SHOP.Example.", "shop.example"),
         ("shop.co.uk", "shop.co.uk"),
         ("api.shop.co.uk", "shop.co.uk"),
         ("me.github.io", "me.github.io"),
@@ -138,40 +140,86 @@ def test_host_and_scheme_of_an_origin() -> None:
         ("internal", "internal"),
         ("api.internal", "api.internal"),
         ("localhost", "localhost"),
-        ("shop.localhost", "localhost"),
-        ("localhost.localdomain", "localhost"),
-        ("127.0.0.1", "localhost"),
-        ("192.168.1.20", "localhost"),
-        ("::1", "localhost"),
+        ("shop.localhost", "shop.localhost"),
+        ("api.shop.localhost", "shop.localhost"),
+        ("localhost.localdomain", "localhost.localdomain"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("192.168.1.20", "192.168.1.20"),
+        ("::1", "::1"),
         ("xn--85x722f.xn--55qx5d.cn", "xn--85x722f.xn--55qx5d.cn"),
         ("www.xn--85x722f.xn--55qx5d.cn", "xn--85x722f.xn--55qx5d.cn"),
     ],
 )
 def test_the_site_of_a_host(host: str, site: str) -> None:
-    assert registrable_domain(host) == site
+    assert site_of(host) == site
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("https://shop.example", "https://api.shop.example:8443", True),
+        ("http://shop.example", "https://api.shop.example", False),
+        ("https://shop.example", "https://shop.other", False),
+        ("https://a.github.io", "https://b.github.io", False),
+        ("http://localhost:3000", "http://localhost:8000", True),
+        ("http://127.0.0.1:3000", "http://127.0.0.1:8000", True),
+        ("http://[::1]:3000", "http://[::1]:8000", True),
+        ("http://localhost:3000", "http://127.0.0.1:3000", False),
+        ("http://localhost:3000", "http://[::1]:3000", False),
+        ("http://127.0.0.1:3000", "http://127.0.0.2:3000", False),
+        ("http://shop.localhost", "http://api.localhost", False),
+        ("http://shop.localhost", "http://localhost", False),
+        ("http://shop.localhost", "http://api.shop.localhost", True),
+    ],
+)
+def test_two_origins_are_one_site_as_browsers_have_it(one: str, other: str, same: bool) -> None:
+    assert is_same_site(one, other) is is_same_site(other, one) is same
+
+
+@pytest.mark.parametrize(
+    ("host", "domains"),
+    [
+        ("api.eu.shop.co.uk", ("api.eu.shop.co.uk", "eu.shop.co.uk", "shop.co.uk")),
+        ("shop.example", ("shop.example",)),
+        ("me.github.io", ("me.github.io",)),
+        ("github.io", ()),
+        ("localhost", ()),
+        ("api.shop.localhost", ("api.shop.localhost", "shop.localhost")),
+        ("127.0.0.1", ()),
+        ("::1", ()),
+    ],
+)
+def test_the_domains_of_cookies_for_a_host(host: str, domains: tuple[str, ...]) -> None:
+    assert cookie_domains(host) == domains
 
 
 @pytest.mark.parametrize(
     ("host", "yes"),
-    [("com", True), (".co.uk", True), ("github.io", True), ("any.ck", True), ("www.ck", False), ("shop.com", False)],
+    [("com", True), ("co.uk", True), ("github.io", True), ("any.ck", True), ("www.ck", False), ("shop.com", False)],
 )
 def test_public_suffixes(host: str, yes: bool) -> None:
     assert is_public_suffix(host) is yes
 
 
 @pytest.mark.parametrize(
-    ("host", "local", "address"),
+    ("host", "local", "address", "loopback"),
     [
-        ("localhost", True, False),
-        ("a.localhost", True, False),
-        ("notlocalhost", False, False),
-        ("127.0.0.1", False, True),
-        ("1.2.3", False, False),
-        ("::1", False, True),
+        ("localhost", True, False, True),
+        ("a.localhost", True, False, True),
+        ("notlocalhost", False, False, False),
+        ("127.0.0.1", False, True, True),
+        ("127.8.9.1", False, True, True),
+        ("10.0.0.1", False, True, False),
+        ("0.0.0.0", False, True, False),
+        ("1.2.3", False, False, False),
+        ("::1", False, True, True),
+        ("2001:db8::1", False, True, False),
     ],
 )
-def test_this_machine_and_ip_addresses_are_told_from_names(host: str, local: bool, address: bool) -> None:
-    assert (is_local(host), is_ip_address(host)) == (local, address)
+def test_this_machine_and_ip_addresses_are_told_from_names(
+    host: str, local: bool, address: bool, loopback: bool
+) -> None:
+    assert (is_local(host), is_ip_address(host), is_loopback(host)) == (local, address, loopback)
 
 
 @cache
@@ -197,11 +245,7 @@ _HOSTS = st.tuples(st.lists(_LABEL, max_size=3), st.one_of(_LABEL, st.deferred(l
 @settings(max_examples=150, deadline=None)
 @given(_HOSTS)
 def test_sites_are_those_of_another_reader_of_the_same_list(host: str) -> None:
-    if host.startswith("localhost") or host.endswith(".localhost"):
-        expected = "localhost"
-    else:
-        expected = _other_reader().privatesuffix(host) or host
-    assert registrable_domain(host) == expected
+    assert site_of(host) == (_other_reader().privatesuffix(host) or host)
     assert is_public_suffix(host) is (_other_reader().privatesuffix(host) is None)
 
 
@@ -212,6 +256,6 @@ def test_every_rule_of_the_list_is_read_as_another_reader_reads_it() -> None:
         host
         for rule in _rules()
         for host in (rule, f"shop.{rule}")
-        if not host.startswith("localhost") and registrable_domain(host) != (other.privatesuffix(host) or host)
+        if site_of(host) != (other.privatesuffix(host) or host)
     ]
     assert wrong == []

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from urllib.parse import quote, urlsplit
 
 from ..errors import ConfigError
+from ..urls import host_of, is_loopback
 
 _EXAMPLE = "write it like https://core.example.com:3567 (several are separated by semicolons)"
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
@@ -28,6 +29,11 @@ def parse_hosts(connection_uri: str | Sequence[str]) -> tuple[str, ...]:
     if not hosts:
         raise ConfigError(f"core names no address: {_EXAMPLE}")
     return tuple(dict.fromkeys(hosts))
+
+
+def readable_hosts(hosts: Sequence[str]) -> list[str]:
+    """Return those of *hosts* whose traffic others may read: plain http to another machine."""
+    return [host for host in hosts if host.startswith("http:") and not is_loopback(host_of(host))]
 
 
 def _normalise(address: str) -> str:

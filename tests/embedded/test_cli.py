@@ -270,6 +270,12 @@ def test_push(run: Run, app: Caller, other: Caller) -> None:
             assert run(*pushing(other))["created"] == 0
 
 
+def test_push_sends_no_password_hashes_that_others_on_the_network_can_read(run: Run, app: Caller) -> None:
+    command = ("push", "--to", "http://core.invalid:3567", "--api-key", "k" * 20)
+    assert "--allow-insecure-core" in run(*command, status=1)
+    assert "no answer to GET /apiversion: http://core.invalid:3567" in run(*command, "--allow-insecure-core", status=1)
+
+
 def test_push_goes_on_where_it_broke_off(run: Run, app: Caller, other: Caller) -> None:
     """A user who cannot be pushed stops it with his id; what is behind can be pushed after him."""
     people = sorted(sign_up(app)["id"] for _ in range(4))

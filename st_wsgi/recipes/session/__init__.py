@@ -313,7 +313,6 @@ def _request_among(arguments: Iterable[object]) -> object | None:
 
 
 def _refuse_custom_header(recipe: Session, *, check: bool, remedy: str) -> None:
-    app_info = recipe.services.app_info
-    origins = app_info.allowed_origins if app_info.fixed_origin is None else (app_info.fixed_origin,)
+    origins = recipe.services.app_info.possible_origins
     if check and any(recipe.transfer.anti_csrf_for(origin) == "VIA_CUSTOM_HEADER" for origin in origins):
         raise ConfigError(f"without a request there is no rid header to check; {remedy}, or set anti_csrf='VIA_TOKEN'")

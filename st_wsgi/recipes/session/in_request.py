@@ -230,7 +230,7 @@ def _access_token(
         cookies = cookie_values(sent, ACCESS_COOKIE)
     authorization = environ.get("HTTP_AUTHORIZATION")
     header = None if authorization is None else bearer_token(authorization)
-    if recipe.config.get_token_transfer_method is not None:
+    if recipe.config.get_token_transfer_method != "any":
         policy = recipe.transfer.policy(context, creating=False)
         cookies = [] if policy == "header" else cookies
         header = None if policy == "cookie" else header

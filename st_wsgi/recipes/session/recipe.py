@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from werkzeug.wrappers import Response
 
@@ -26,9 +26,14 @@ from .apis import SessionAPIs
 from .base import SessionRecipe
 from .functions import SessionFunctions
 from .routes import ROUTES
-from .types import AntiCsrf, ErrorHandlers, GetTokenTransferMethod, SessionConfig
+from .types import AntiCsrf, ErrorHandlers, GetTokenTransferMethod, SessionConfig, TransferPolicy
 
 _ONE_DAY = 86_400
+_SAME_SITE: tuple[SameSite | None, ...] = ("lax", "strict", "none", None)
+_ANTI_CSRF: tuple[AntiCsrf | None, ...] = ("VIA_CUSTOM_HEADER", "VIA_TOKEN", "NONE", None)
+_TRANSFER_POLICIES: tuple[TransferPolicy, ...] = ("cookie", "header", "any")
+
+_Word = TypeVar("_Word")
 
 _log = logging.getLogger("st_wsgi.session")
 
@@ -41,15 +46,19 @@ class Session(SessionRecipe[SessionFunctions, SessionAPIs]):
     :param older_cookie_domain: the former *cookie_domain* after a change (an empty text if there was none), so that its
         cookies are cleared.
     :param cookie_secure: default: whether ``api_domain`` is https.
-    :param cookie_same_site: default: ``none`` if website and API are on different sites, else ``lax``.
+    :param cookie_same_site: ``lax``, ``strict`` or ``none``, in any case. Default: ``none`` if website and API are on
+        different sites, else ``lax``.
     :param session_expired_status_code: the status that makes the frontend refresh, default 401.
     :param invalid_claim_status_code: the status for failed claims, default 403.
-    :param anti_csrf: default: ``VIA_CUSTOM_HEADER`` if website and API are on different sites, else ``NONE``.
+    :param anti_csrf: ``VIA_CUSTOM_HEADER``, ``VIA_TOKEN`` or ``NONE``, in any case. Default: ``VIA_CUSTOM_HEADER`` if
+        website and API are on different sites, else ``NONE``.
+    :param allow_insecure_cookies: accept ``cookie_secure=False`` together with an https ``api_domain``.
+    :param allow_insecure_anti_csrf: accept ``anti_csrf="NONE"`` together with cookies that other sites can use.
     :param csrf_safe_methods: methods that change nothing and are not checked: GET and HEAD, one of them, or none.
     :param check_request_origin: refuse a request with cookies that the browser calls cross-site and that does not come
         from the website, whatever its other headers say.
-    :param get_token_transfer_method: from the request, and whether a session is being created, to ``cookie``,
-        ``header`` or ``any``. Default: what the frontend asks for.
+    :param get_token_transfer_method: ``cookie``, ``header``, ``any`` (what the frontend asks for), or a function of the
+        request, and whether a session is being created, that returns one of these.
     :param error_handlers: other answers than the protocol's.
     :param use_dynamic_access_token_signing_key: sign access tokens with a key that changes now and then.
     :param expose_access_token_to_frontend_in_cookie_based_auth: let the website's scripts see the access token.
@@ -75,9 +84,11 @@ class Session(SessionRecipe[SessionFunctions, SessionAPIs]):
         session_expired_status_code: int = 401,
         invalid_claim_status_code: int = 403,
         anti_csrf: AntiCsrf | None = None,
+        allow_insecure_cookies: bool = False,
+        allow_insecure_anti_csrf: bool = False,
         csrf_safe_methods: Iterable[str] = ("GET", "HEAD"),
         check_request_origin: bool = False,
-        get_token_transfer_method: GetTokenTransferMethod | None = None,
+        get_token_transfer_method: GetTokenTransferMethod | TransferPolicy = "any",
         error_handlers: ErrorHandlers | None = None,
         use_dynamic_access_token_signing_key: bool = True,
         expose_access_token_to_frontend_in_cookie_based_auth: bool = False,
@@ -88,14 +99,11 @@ class Session(SessionRecipe[SessionFunctions, SessionAPIs]):
         _status("invalid_claim_status_code", invalid_claim_status_code)
         if session_expired_status_code == invalid_claim_status_code:
             raise ConfigError("session_expired_status_code and invalid_claim_status_code must differ")
-        _one_of("cookie_same_site", cookie_same_site, ("none", "lax", "strict", None))
-        _one_of("anti_csrf", anti_csrf, ("VIA_TOKEN", "VIA_CUSTOM_HEADER", "NONE", None))
         if not isinstance(jwks_refresh_interval_sec, int) or not 1 <= jwks_refresh_interval_sec <= _ONE_DAY:
             raise ConfigError(f"jwks_refresh_interval_sec must be a number of seconds from 1 to {_ONE_DAY}")
-        if not (get_token_transfer_method is None or callable(get_token_transfer_method)):
-            raise ConfigError(
-                "get_token_transfer_method must be a function of the request and whether it is a new session"
-            )
+        if not callable(get_token_transfer_method):
+            name, function = "get_token_transfer_method", ", or a function that returns one of them"
+            get_token_transfer_method = _one_of(name, get_token_transfer_method, _TRANSFER_POLICIES, function)
         if not (error_handlers is None or isinstance(error_handlers, ErrorHandlers)):
             raise ConfigError("error_handlers must be ErrorHandlers(...)")
         safe_methods = tuple(csrf_safe_methods)
@@ -105,10 +113,12 @@ class Session(SessionRecipe[SessionFunctions, SessionAPIs]):
             cookie_domain=cookie_domain,
             older_cookie_domain=older_cookie_domain,
             cookie_secure=cookie_secure,
-            cookie_same_site=cookie_same_site,
+            cookie_same_site=_one_of("cookie_same_site", cookie_same_site, _SAME_SITE),
             session_expired_status_code=session_expired_status_code,
             invalid_claim_status_code=invalid_claim_status_code,
-            anti_csrf=anti_csrf,
+            anti_csrf=_one_of("anti_csrf", anti_csrf, _ANTI_CSRF),
+            allow_insecure_cookies=allow_insecure_cookies,
+            allow_insecure_anti_csrf=allow_insecure_anti_csrf,
             csrf_safe_methods=safe_methods,
             check_request_origin=check_request_origin,
             get_token_transfer_method=get_token_transfer_method,
@@ -156,6 +166,9 @@ def _status(name: str, value: Any) -> None:
         raise ConfigError(f"{name} must be an HTTP status from 400 to 599, not {value!r}")
 
 
-def _one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
-    if value not in allowed:
-        raise ConfigError(f"{name} must be one of {', '.join(str(one) for one in allowed)}, not {value!r}")
+def _one_of(name: str, value: Any, allowed: tuple[_Word, ...], more: str = "") -> _Word:
+    """Return the one of the *allowed* words that *value* is, in any case."""
+    for word in allowed:
+        if value == word or (isinstance(value, str) and isinstance(word, str) and value.lower() == word.lower()):
+            return word
+    raise ConfigError(f"{name} must be one of {', '.join(map(str, allowed))}{more}, not {value!r}")

@@ -19,7 +19,7 @@ from ...config import AppInfo
 from ...errors import ConfigError, TryRefreshToken
 from ...request.changes import SameSite
 from ...request.context import RequestContext
-from ...urls import host_of, is_ip_address, is_local, is_public_suffix, registrable_domain, scheme_of
+from ...urls import cookie_domains, host_of, is_loopback, is_public_suffix, is_same_site, scheme_of
 from .types import TRANSFER_METHODS, AntiCsrf, SessionConfig, TransferMethod, TransferPolicy
 
 ACCESS_COOKIE = "sAccessToken"
@@ -59,8 +59,10 @@ class TokenTransfer:
         self._refresh_path = app_info.public_base_path + REFRESH_PATH
         self._same_site_of = functools.lru_cache(maxsize=256)(self._compute_same_site)
         self._csrf_rules_of = functools.lru_cache(maxsize=512)(self._make_csrf_rules)
-        if app_info.fixed_origin is not None:
-            self._refuse_insecure_cookies(app_info.fixed_origin)
+        if config.get_token_transfer_method != "header":
+            for origin in app_info.possible_origins:
+                self._refuse_unusable_cookies(origin)
+                self._refuse_unsafe_cookies(origin)
 
     def anti_csrf(self, context: RequestContext) -> AntiCsrf:
         """Return how a request proves that the website's own script sent it."""
@@ -92,27 +94,20 @@ class TokenTransfer:
     def policy(self, context: RequestContext, *, creating: bool) -> TransferPolicy:
         """Return how tokens may travel in this request."""
         choose = self._config.get_token_transfer_method
-        if choose is not None and context.request is not None:
-            chosen = choose(context.request, creating)
-            if chosen not in ("cookie", "header", "any"):
-                raise ConfigError(f"get_token_transfer_method must return cookie, header or any, not {chosen!r}")
-            return chosen
-        if not creating:
+        if not callable(choose):
+            return choose
+        if context.request is None:
             return "any"
-        mode = context.header("st-auth-mode")
-        return mode if mode in ("cookie", "header") else "any"  # type: ignore[return-value]
+        policy = choose(context.request, creating)
+        if policy not in ("cookie", "header", "any"):
+            raise ConfigError(f"get_token_transfer_method must return cookie, header or any, not {policy!r}")
+        return policy
 
     def creation_method(self, context: RequestContext) -> TransferMethod:
-        """
-        Return how the tokens of a new session travel.
-
-        :raises ConfigError: by cookies that no browser would keep.
-        """
+        """Return how the tokens of a new session travel."""
         policy = self.policy(context, creating=True)
         if policy == "any":
-            policy = "cookie" if context.header("st-auth-mode") == "cookie" else "header"
-        if policy == "cookie":
-            self._refuse_insecure_cookies(self._origin(context))
+            return "cookie" if context.header("st-auth-mode") == "cookie" else "header"
         return policy
 
     @staticmethod
@@ -232,36 +227,55 @@ class TokenTransfer:
     def _compute_same_site(self, origin: str) -> SameSite:
         if self._config.cookie_same_site is not None:
             return self._config.cookie_same_site
-        same_scheme = scheme_of(origin) == scheme_of(self._app_info.api_domain)
-        same_site = registrable_domain(host_of(origin)) == registrable_domain(self._api_host)
-        return "lax" if same_scheme and same_site else "none"
+        return "lax" if is_same_site(origin, self._app_info.api_domain) else "none"
 
-    def _refuse_insecure_cookies(self, origin: str) -> None:
-        if self._secure or self._same_site_of(origin) != "none":
+    def _refuse_unusable_cookies(self, origin: str) -> None:
+        """Refuse settings with which browsers would not keep or not send the cookies, so that every call is a 401."""
+        api, same_site = self._app_info.api_domain, self._same_site_of(origin)
+        one_site = is_same_site(origin, api)
+        sites = f"browsers take the website {origin} and the api_domain {api} for two sites"
+        headers = "if sessions never travel in cookies, set get_token_transfer_method='header'"
+        if not one_site and same_site != "none":
+            cookies = f"SameSite={same_site.capitalize()} cookies"
+            raise ConfigError(f"{sites} and send no {cookies} between them: leave cookie_same_site alone; {headers}")
+        if self._secure and scheme_of(api) == "http" and not is_loopback(self._api_host):
+            raise ConfigError(f"browsers refuse Secure cookies of {api}: use an https api_domain; {headers}")
+        if self._secure or same_site != "none":
             return
-        if _is_development(self._api_host) and _is_development(host_of(origin)):
-            return
-        raise ConfigError(
-            "website and API are on different sites, so browsers keep the session cookies only over https: use an "
-            "https api_domain (and leave cookie_secure alone); if no session ever travels in cookies, say "
-            "cookie_same_site='lax'"
-        )
+        if one_site:
+            cure = "leave cookie_same_site alone"
+        elif is_loopback(self._api_host) and is_loopback(host_of(origin)) and scheme_of(origin) == scheme_of(api):
+            cure = "use one spelling of the host for both, such as localhost"
+        else:
+            cure = "use an https api_domain and leave cookie_secure alone"
+        reason = "browsers refuse SameSite=None cookies without Secure" if one_site else sites
+        raise ConfigError(f"{reason}, so the session cookies would be lost: {cure}; {headers}")
 
-
-def _is_development(host: str) -> bool:
-    return is_local(host) or host.startswith("localhost") or is_ip_address(host)
+    def _refuse_unsafe_cookies(self, origin: str) -> None:
+        """Refuse settings with which others can use a session, unless the app says that it wants them."""
+        config = self._config
+        if not self._secure and scheme_of(self._app_info.api_domain) == "https" and not config.allow_insecure_cookies:
+            raise ConfigError(
+                "cookie_secure=False sends session cookies unencrypted too, although api_domain is https: leave "
+                "cookie_secure alone, or set allow_insecure_cookies=True"
+            )
+        if config.anti_csrf == "NONE" and self._same_site_of(origin) == "none" and not config.allow_insecure_anti_csrf:
+            raise ConfigError(
+                "with anti_csrf='NONE' and SameSite=None cookies, every website can act for users who are signed in: "
+                "leave anti_csrf alone, or set allow_insecure_anti_csrf=True"
+            )
 
 
 def _cookie_domain(setting: str, domain: str | None, api_host: str) -> str | None:
+    """Return a setting as it stands in a cookie: with the dot that it may begin with, None for cookies of one host."""
     if domain is None:
         return None
-    bare = domain.strip().lower().lstrip(".")
-    if _is_development(bare):
-        if bare != api_host:
-            raise ConfigError(f"{setting} {domain!r} is not a parent of the API's host {api_host}")
+    text = domain.strip().lower()
+    bare = text.lstrip(".")
+    if bare == api_host and not cookie_domains(bare):  # localhost or an IP address
         return bare
     if not (api_host == bare or api_host.endswith("." + bare)):
         raise ConfigError(f"{setting} {domain!r} is not a parent of the API's host {api_host}")
     if is_public_suffix(bare):
         raise ConfigError(f"{setting} {domain!r} is a public suffix: browsers refuse cookies for it")
-    return ("." if domain.strip().startswith(".") else "") + bare
+    return ("." if text.startswith(".") else "") + bare

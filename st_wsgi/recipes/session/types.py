@@ -20,7 +20,7 @@ TransferMethod: TypeAlias = Literal["cookie", "header"]
 TransferPolicy: TypeAlias = Literal["cookie", "header", "any"]
 AntiCsrf: TypeAlias = Literal["VIA_TOKEN", "VIA_CUSTOM_HEADER", "NONE"]
 GetTokenTransferMethod: TypeAlias = "Callable[[Request, bool], TransferPolicy]"
-"""From the request, and whether a session is being created, to how tokens travel."""
+"""Takes the request, and whether a session is being created. Returns how tokens may travel."""
 
 TRANSFER_METHODS: tuple[TransferMethod, ...] = ("header", "cookie")
 
@@ -73,9 +73,11 @@ class SessionConfig:
     session_expired_status_code: int
     invalid_claim_status_code: int
     anti_csrf: AntiCsrf | None
+    allow_insecure_cookies: bool
+    allow_insecure_anti_csrf: bool
     csrf_safe_methods: tuple[str, ...]
     check_request_origin: bool
-    get_token_transfer_method: GetTokenTransferMethod | None
+    get_token_transfer_method: GetTokenTransferMethod | TransferPolicy
     error_handlers: ErrorHandlers
     use_dynamic_access_token_signing_key: bool
     expose_access_token_to_frontend_in_cookie_based_auth: bool
