@@ -1,19 +1,102 @@
-"""A person clicks through the Flask example's own page, and is still known after the server restarts."""
+"""A person uses the Flask example's own page: on a phone, with empty fields, after a reload, after a restart."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 from sdks.processes import free_port
 
-from browser.sites import example_alone
+from browser.sites import CHEAP_HASHES, example_alone
 from browser.visitor import PASSWORD, Visitor
 
 
 def fill_in(page: Page, email: str) -> None:
     page.locator("#email").fill(email)
     page.locator("#password").fill(PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The origin of an example that runs for all tests of this module that restart nothing."""
+    folder = tmp_path_factory.mktemp("example")
+    port = free_port()
+    core = f"sqlite:///{folder}/auth.db?{CHEAP_HASHES}"
+    website = f"http://127.0.0.1:{port}"
+    with example_alone(core=core, port=port, website=website, log=folder / "server.log") as api:
+        yield api
+
+
+@pytest.fixture
+def page(visitor: Visitor, origin: str) -> Page:
+    """The page, after it has looked whether the visitor is signed in."""
+    page = visitor.context.new_page()
+    page.goto(origin)
+    expect(page.locator("#status")).to_have_text("You are not signed in.")
+    return page
+
+
+@pytest.mark.parametrize("width", [320, 390, 768])
+def test_nothing_is_wider_than_the_screen(visitor: Visitor, page: Page, width: int) -> None:
+    """Not the session's details, and not the errors below the fields."""
+    page.set_viewport_size({"width": width, "height": 700})
+    page.locator("#sign-in").click()
+    expect(page.locator("#email-error")).not_to_be_empty()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    fill_in(page, visitor.email)
+    page.locator("#sign-up").click()
+    expect(page.locator("#status")).to_contain_text(visitor.email)
+    page.locator("#who-am-i").click()
+    expect(page.locator("#status")).to_contain_text("sessionHandle")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    for name in ("main", "#email", "#status", "#sign-out"):
+        box = page.locator(name).bounding_box()
+        assert box is not None
+        assert (box["x"] > 0, box["x"] + box["width"] < width) == (True, True), name
+
+
+@pytest.mark.parametrize("button", ["sign-up", "sign-in"])
+def test_each_empty_field_is_named_and_nothing_is_sent(visitor: Visitor, page: Page, button: str) -> None:
+    email, password = page.get_by_label("E-mail"), page.get_by_label("Password")
+    visitor.requests.clear()
+    page.locator(f"#{button}").click()
+    expect(email).to_have_accessible_description("Enter your e-mail address.")
+    expect(password).to_have_accessible_description(re.compile(r"Enter your password\.$"))
+    expect(email).to_be_focused()
+    email.fill(visitor.email)
+    page.locator(f"#{button}").click()
+    expect(email).to_have_attribute("aria-invalid", "false")
+    expect(email).to_have_accessible_description("")
+    expect(password).to_have_attribute("aria-invalid", "true")
+    expect(password).to_be_focused()
+    assert visitor.requests == []
+
+
+def test_an_error_of_the_server_stands_below_its_field(page: Page) -> None:
+    page.locator("#email").fill("no address")
+    page.locator("#password").fill("short")
+    page.locator("#sign-up").click()
+    expect(page.locator("#email-error")).to_contain_text("Email")
+    expect(page.locator("#password-error")).to_contain_text("Password")
+    expect(page.locator("#status")).to_be_empty()
+
+
+def test_after_a_reload_the_page_says_who_is_signed_in(visitor: Visitor, page: Page) -> None:
+    fill_in(page, visitor.email)
+    page.locator("#sign-up").click()
+    expect(page.locator("#status")).to_have_text(f"Welcome, {visitor.email}.")
+    page.reload()
+    expect(page.locator("#status")).to_have_text(f"You are signed in as {visitor.email}.")
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    expect(page.locator("#status")).to_have_text(re.compile(r"You are signed in as user [0-9a-f-]{36}\."))
+    page.locator("#sign-out").click()
+    expect(page.locator("#status")).to_have_text("You are signed out.")
+    page.reload()
+    expect(page.locator("#status")).to_have_text("You are not signed in.")
 
 
 def test_sign_up_who_am_i_sign_out_restart_sign_in(visitor: Visitor, tmp_path: Path) -> None:
