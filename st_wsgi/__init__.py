@@ -18,7 +18,13 @@ from .errors import SuperTokensError
 from .limits import InMemoryRateLimit
 from .recipe_kit.override import Override, like, replace
 from .request.cors import get_all_cors_headers
-from .request.current import get_request_from_user_context, is_recipe_initialized, open_user_context, user_context
+from .request.current import (
+    answer_error,
+    get_request_from_user_context,
+    is_recipe_initialized,
+    open_user_context,
+    user_context,
+)
 from .request.middleware import ErrorHandler, Middleware
 from .users import LoginMethod, RecipeUserId, ThirdPartyInfo, User, convert_to_recipe_user_id
 
@@ -38,6 +44,7 @@ __all__ = [
     "User",
     "UserPage",
     "__version__",
+    "answer_error",
     "convert_to_recipe_user_id",
     "delete_user",
     "get_all_cors_headers",

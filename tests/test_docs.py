@@ -107,7 +107,9 @@ def test_getting_started() -> None:
         assert Client(names["app"]).get("/auth/jwt/jwks.json").status_code == 200
 
 
-@pytest.mark.parametrize("title", ["Flask", "Bottle", "Pyramid", "Falcon", "Any WSGI app", "Streaming"])
+@pytest.mark.parametrize(
+    "title", ["Flask", "Bottle", "Pyramid", "Falcon", "CherryPy", "web.py", "Any WSGI app", "Streaming"]
+)
 def test_the_section_of_a_framework(title: str) -> None:
     (auth,) = [code for code in blocks(page("frameworks")) if code.startswith("# auth.py")]
     Path("auth.py").write_text(auth)

@@ -34,6 +34,7 @@ class RequestContext:
     :ivar started: the response has started, and it is too late to change it.
     :ivar ours: the response is this package's, not the app's.
     :ivar refused: an error of this package was answered, by whomever.
+    :ivar instead: an error of this package to answer in the place of the app's response, or None.
     :ivar tenant_id: of the route, ``public`` if it names none.
     """
 
@@ -41,6 +42,7 @@ class RequestContext:
     started = False
     ours = False
     refused = False
+    instead: Answerable | None = None
     tenant_id = PUBLIC_TENANT
     _changes: ResponseChanges | None = None
     _request: Request | None = None

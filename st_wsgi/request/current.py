@@ -6,6 +6,7 @@ Neither is ever required: everything can be reached from an environ or an instan
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from werkzeug.wrappers import Request
 
-from ..errors import CONTEXT_KEY, ConfigError
+from ..errors import CONTEXT_KEY, Answerable, ConfigError
 from ..services import Services
 from .context import RequestContext
 
@@ -103,6 +104,23 @@ def environ_of(request: RequestLike) -> WSGIEnvironment:
     if isinstance(request, dict):
         return request
     raise TypeError(f"a WSGI environ or a request is needed, not {type(request).__name__}")
+
+
+def answer_error(error: BaseException | None = None) -> None:
+    """
+    Answer an error of this package in the place of the page that a framework makes of it.
+
+    For frameworks that catch every exception and send a page of their own. Call it where the framework lets an app
+    handle errors; it does nothing for errors of the app's own, and nothing when no wrapped app is being called::
+
+        config = {"/": {"hooks.before_error_response": st_wsgi.answer_error}}  # CherryPy
+
+    :param error: by default the exception that is being handled.
+    """
+    context = _in_flight.get()
+    error = sys.exc_info()[1] if error is None else error
+    if context is not None and isinstance(error, Answerable):
+        context.instead = error
 
 
 def user_context() -> dict[str, Any]:

@@ -8,7 +8,9 @@ response at the only moment that every WSGI app has in common, its call of ``sta
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import Token
 from typing import TYPE_CHECKING, Protocol
 
 from ..config import Cors
@@ -66,7 +68,7 @@ def guarded(app: WSGIApplication, supertokens: Instance, *, routes: Middleware |
     def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         outer = environ.get(CONTEXT_KEY)
         seam = environ[CONTEXT_KEY] = _Seam(services, environ, start_response, rules)
-        token = current.enter(seam)
+        token = seam.token = current.enter(seam)
         try:
             next_app = below if environ.get("PATH_INFO", "").startswith(prefix) else app
             body = next_app(environ, seam.start)
@@ -114,7 +116,7 @@ class Middleware:
 class _Seam(RequestContext):
     """The context of a request on its way: ``start_response`` as the app sees it, the body as the server gets it."""
 
-    _refused: Answerable | None = None
+    token: Token[RequestContext | None]
     _origin: str | None = None
 
     def __init__(
@@ -130,13 +132,13 @@ class _Seam(RequestContext):
     def start(
         self, status: str, headers: HeaderList, exc_info: OptExcInfo | None = None, /
     ) -> Callable[[bytes], object]:
-        """Start the response: the app's, or one that a handler of the app's made of an error."""
-        if exc_info:
+        """Start the response of the app, unless it is the app's page for an error of ours: that is discarded."""
+        if exc_info or self.instead is not None or status.startswith("500"):
             try:
-                if isinstance(exc_info[1], Answerable) and not self.started:
-                    self._refused = exc_info[1]
+                if not self.started and self._answers_instead(exc_info):
                     return _discard
-                return self._start_response(status, self._changed(headers), exc_info)
+                if exc_info:
+                    return self._start_response(status, self._changed(headers), exc_info)
             finally:
                 exc_info = None  # PEP 3333: a traceback kept here would be a reference cycle
         if self._changes is not None or self._cors is not None:
@@ -144,26 +146,40 @@ class _Seam(RequestContext):
         self.started = True
         return self._start_response(status, headers)
 
+    def _answers_instead(self, exc_info: OptExcInfo | None) -> bool:
+        """
+        Return whether an error of ours is answered in the place of the app's page.
+
+        That is the error that the app passes, the one that it handles at this moment, or the one that its framework was
+        told to leave to us. An error that a request around this one handles is not meant.
+        """
+        error = exc_info[1] if exc_info else None
+        if exc_info is None and not isinstance(self.token.old_value, RequestContext):
+            error = sys.exc_info()[1]
+        if self.instead is None and isinstance(error, Answerable):
+            self.instead = error
+        return self.instead is not None
+
     def go_on(self, environ: WSGIEnvironment, body: Iterable[bytes]) -> Iterable[bytes]:
         """
         Return the body of an app that has returned without starting its response.
 
-        It is lazy, and read up to its first bytes: its view runs only now, and its errors are still ours. Or it has
-        handed an error to ``start_response``, which is answered instead.
+        A lazy body is read up to its first bytes: its view runs only now, and its errors can still be answered. Where
+        an error of ours has to be answered instead, the body is closed.
         """
         try:
             rest = iter(body)
             first: bytes | None = b""
-            while not first and first is not None and not self.started and self._refused is None:
+            while not first and first is not None and not self.started and self.instead is None:
                 first = next(rest, None)
         except BaseException:
             _close(body)
             raise
-        if self._refused is None:
+        if self.instead is None:
             return _Resumed(first or b"", rest, body)
         _close(body)
-        refused, self._refused = self._refused, None
-        return self.answer_instead(environ, refused)
+        error, self.instead = self.instead, None
+        return self.answer_instead(environ, error)
 
     def answer_instead(self, environ: WSGIEnvironment, error: Answerable) -> Iterable[bytes]:
         """Answer an error in the place of the app."""
@@ -202,4 +218,4 @@ def _close(body: Iterable[bytes]) -> None:
 
 
 def _discard(data: bytes, /) -> None:
-    """Take what an app writes of an error page that is not sent."""
+    """Discard what an app writes of an error page that we replace."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sdks.processes import free_port
 
-from frameworks import bottle_site, django_site, falcon_site, flask_site, pyramid_site
+from frameworks import bottle_site, cherrypy_site, django_site, falcon_site, flask_site, pyramid_site, webpy_site
 from frameworks.sites import ACTIVE, Site, serving
 from st_wsgi import AppInfo, Override, SuperTokens, like, replace
 from st_wsgi.embedded import EmbeddedCore
@@ -27,6 +27,8 @@ FRAMEWORKS: dict[str, Build] = {
     "falcon": falcon_site.build,
     "django": django_site.build,
     "django-wrapped": django_site.build_wrapped,
+    "cherrypy": cherrypy_site.build,
+    "webpy": webpy_site.build,
 }
 
 ORIGIN = "http://127.0.0.1"

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,8 @@ from st_wsgi.recipes import session
 from st_wsgi.recipes.session import BooleanClaim
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed import OptExcInfo
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     Build = Callable[..., WSGIApplication]
 
@@ -73,6 +74,18 @@ def end_and_change(request: Any) -> None:
     found = session.get_session(request)
     session.revoke_session(session_handle=found.get_handle())
     found.merge_into_access_token_payload({"colour": "green"})
+
+
+def naming_the_user(app: WSGIApplication) -> WSGIApplication:
+    """Add ``X-User`` to every response, for frameworks whose own later code does not see our errors."""
+
+    def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None) -> Any:
+            return start_response(status, [*headers, ("X-User", user_of(environ))], exc_info)
+
+        return app(environ, start)
+
+    return call
 
 
 @attrs.frozen
