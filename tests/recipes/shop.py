@@ -141,7 +141,8 @@ class Visitor:
     """
     A person with a browser.
 
-    :ivar cookies: from name and path to the value as it came, percent-encoded.
+    :ivar cookies: from name, domain (empty for cookies of just the API's host) and path to the value as it came,
+        percent-encoded. Two of one name are two cookies, as in browsers.
     :ivar tokens: ``access`` and ``refresh`` of header mode.
     :ivar front_token: what the last answer told of the session, None if there is none.
     """
@@ -151,7 +152,7 @@ class Visitor:
         self.mode = mode
         self.user_id = uuid.uuid4().hex
         self.email = f"{self.user_id}@example.com"
-        self.cookies: dict[tuple[str, str], str] = {}
+        self.cookies: dict[tuple[str, str, str], str] = {}
         self.tokens: dict[str, str] = {}
         self.anti_csrf: str | None = None
         self.front_token: dict[str, Any] | None = None
@@ -192,8 +193,13 @@ class Visitor:
         return answer
 
     def cookie_header(self, path: str) -> str:
-        """Return the cookies that a browser sends to *path*."""
-        return "; ".join(f"{name}={value}" for (name, below), value in self.cookies.items() if below in ("/", path))
+        """Return the cookies that a browser sends to *path*: those of the longest paths first."""
+        sent = [
+            (-len(top), f"{name}={value}")
+            for (name, _domain, top), value in self.cookies.items()
+            if path == top or path.startswith(top if top.endswith("/") else f"{top}/")
+        ]
+        return "; ".join(cookie for _, cookie in sorted(sent, key=lambda one: one[0]))
 
     def start_session(self, **new: Any) -> TestResponse:
         """Have the app make a session for this visitor's user, without any recipe for signing in."""
@@ -224,11 +230,11 @@ class Visitor:
 
     @property
     def access_token(self) -> str | None:
-        return self.tokens.get("access") or self.cookies.get(("sAccessToken", "/"))
+        return self.tokens.get("access") or self._cookie("sAccessToken", "/")
 
     @property
     def refresh_token(self) -> str | None:
-        return self.tokens.get("refresh") or self.cookies.get(("sRefreshToken", REFRESH))
+        return self.tokens.get("refresh") or self._cookie("sRefreshToken", REFRESH)
 
     def snapshot(self) -> Visitor:
         """Return another browser with the same tokens: another tab, or a thief."""
@@ -238,6 +244,10 @@ class Visitor:
         other.anti_csrf, other.front_token, other.rid = self.anti_csrf, self.front_token, self.rid
         return other
 
+    def _cookie(self, name: str, path: str) -> str | None:
+        values = [value for (known, _domain, top), value in self.cookies.items() if (known, top) == (name, path)]
+        return values[-1] if values else None
+
     def _authorization(self, path: str) -> str | None:
         token = self.tokens.get("refresh" if path == REFRESH else "access")
         return f"Bearer {token}" if token else None
@@ -245,7 +255,7 @@ class Visitor:
     def _keep(self, answer: TestResponse) -> None:
         for line in answer.headers.getlist("Set-Cookie"):
             for name, morsel in SimpleCookie(line).items():
-                key = name, morsel["path"]
+                key = name, morsel["domain"].lstrip("."), morsel["path"]
                 self.cookies.pop(key, None)
                 if "1970" not in morsel["expires"]:
                     self.cookies[key] = morsel.value
@@ -285,10 +295,17 @@ def header_of(token: str) -> dict[str, Any]:
 
 
 def cookies_of(answer: TestResponse) -> dict[str, str]:
-    """Return the Set-Cookie lines of an answer by cookie name; each name may stand there only once."""
-    lines = answer.headers.getlist("Set-Cookie")
-    found = {line.partition("=")[0]: line for line in lines}
-    assert len(found) == len(lines), lines
+    """
+    Return the Set-Cookie lines of a response by cookie name: those with the app's own cookie domain.
+
+    After the line for its own domain, the app may clear cookies of that name with other domains.
+    """
+    found: dict[str, str] = {}
+    for line in answer.headers.getlist("Set-Cookie"):
+        name = line.partition("=")[0]
+        if name in found:
+            assert line.startswith(f"{name}=; Expires=Thu, 01 Jan 1970"), line
+        found.setdefault(name, line)
     return found
 
 

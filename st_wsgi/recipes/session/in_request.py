@@ -164,7 +164,7 @@ def refresh_session(recipe: AnySession, context: RequestContext) -> SessionConta
     header = None if policy == "cookie" else transfer.header(context)
     refresh_token = header or "".join(cookies)
     if transfer.cookies(context, LEGACY_COOKIE):
-        transfer.clear_legacy_cookie(context)  # whatever becomes of the refresh: it would have every request refused
+        transfer.clear_strays(context, [LEGACY_COOKIE])
     if not refresh_token:
         raise Unauthorised("there is no refresh token in the request")
     method: TransferMethod = "header" if header else "cookie"
@@ -226,6 +226,7 @@ def _access_token(
     sent = environ.get("HTTP_COOKIE")
     if sent is not None:
         if LEGACY_COOKIE in sent and cookie_values(sent, LEGACY_COOKIE):
+            recipe.transfer.clear_strays(context, [LEGACY_COOKIE])
             raise TryRefreshToken("the request carries a session of a very old SDK")
         cookies = cookie_values(sent, ACCESS_COOKIE)
     authorization = environ.get("HTTP_AUTHORIZATION")
@@ -237,6 +238,7 @@ def _access_token(
     if header is not None and (not cookies or recipe.verification.has_form(header)):
         return header, "header"
     if len(cookies) > 1:
+        recipe.transfer.clear_strays(context, [ACCESS_COOKIE])
         raise TryRefreshToken("the request carries more than one access token cookie")
     return (cookies[0], "cookie") if cookies else None
 
@@ -272,18 +274,18 @@ def _clear_other_transport(recipe: AnySession, context: RequestContext, method: 
 
 def _refuse_duplicates(recipe: AnySession, context: RequestContext, twice: list[str]) -> None:
     """
-    Answer a refresh with cookies that are there twice, one of them from a cookie domain that was configured earlier.
+    Refuse a refresh with cookies that are there twice, and clear those that this app did not set.
 
-    :raises DuplicateSessionCookies: the older domain is known. Its cookies of these names are cleared and the next
-        refresh succeeds; one that is there once stays, since it may be the only refresh token.
-    :raises Unauthorised: it is not known.
+    :raises DuplicateSessionCookies: there was another cookie domain, as ``older_cookie_domain`` says. The app's own
+        cookies stay, and the next refresh succeeds.
+    :raises Unauthorised: there was none, so that the cookies may be an attack. The session ends.
     """
+    recipe.transfer.clear_strays(context, twice)
     if recipe.config.older_cookie_domain is not None:
-        recipe.transfer.clear_cookies_of(context, recipe.transfer.older_cookie_domain(), twice)
         raise DuplicateSessionCookies
     _log.warning(
-        "a refresh request carries a session cookie twice, which happens after cookie_domain was changed; "
-        "set older_cookie_domain to the former value ('' if there was none) so that users stay signed in"
+        "a refresh request carries a session cookie twice, so the session ends. If cookie_domain was changed, set "
+        "older_cookie_domain to its former value ('' if there was none) so that users stay signed in. If not, another "
+        "host below the same domain may have set one of the cookies"
     )
-    recipe.transfer.clear_cookies_of(context, None)
     raise Unauthorised("the request carries a session cookie twice")

@@ -36,6 +36,7 @@ _TRANSFER_POLICIES: tuple[TransferPolicy, ...] = ("cookie", "header", "any")
 _Word = TypeVar("_Word")
 
 _log = logging.getLogger("st_wsgi.session")
+_security_log = logging.getLogger("st_wsgi.security")
 
 
 class Session(SessionRecipe[SessionFunctions, SessionAPIs]):
@@ -133,18 +134,24 @@ class Session(SessionRecipe[SessionFunctions, SessionAPIs]):
         """
         Return the response to a session error, and record what the frontend has to forget.
 
-        Tokens are cleared in both transports, since an override may have attached fresh ones before it raised.
+        Tokens are cleared in both transports, since an override may have attached fresh ones before it raised. The
+        response to a request of another site clears nothing: otherwise every website could sign users out.
         """
         _log.debug("%s: %s", type(error).__name__, error)
         handlers = self.config.error_handlers
         if isinstance(error, TokenTheftDetected):
+            _security_log.warning(
+                "token theft: a refresh token of session %r of user %r was used again, so the session is revoked",
+                error.session_handle,
+                error.user_id,
+            )
             self.functions.revoke_session(session_handle=error.session_handle)
-            self.transfer.clear(context)
+            self._clear_tokens(context)
             if handlers.on_token_theft_detected is not None:
                 return handlers.on_token_theft_detected(error, context)
         elif isinstance(error, Unauthorised):
             if error.clear_tokens:
-                self.transfer.clear(context)
+                self._clear_tokens(context)
             if handlers.on_unauthorised is not None:
                 return handlers.on_unauthorised(error, context)
         elif isinstance(error, TryRefreshToken):
@@ -159,6 +166,10 @@ class Session(SessionRecipe[SessionFunctions, SessionAPIs]):
                 return handlers.on_clear_duplicate_session_cookies(error, context)
             return error.plain_response()
         return error.plain_response(self.config.session_expired_status_code)
+
+    def _clear_tokens(self, context: RequestContext) -> None:
+        if not self.transfer.is_cross_site(context):
+            self.transfer.clear(context)
 
 
 def _status(name: str, value: Any) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from urllib.parse import quote
 
 from st_verify.csrf import CsrfMode, CsrfRules
 from st_verify.errors import TryRefresh
@@ -34,6 +35,8 @@ ANTI_CSRF = "anti-csrf"
 
 _ONE_YEAR_MS = 31_536_000_000
 _BROWSER_COOKIE_LIMIT = 4096
+_MOST_PATHS = 24  # the client chooses how deep a path is
+_PATH_SAFE = "/!$&'()*+,=:@~"  # what a URL's path may hold unquoted, but for the semicolon, which ends a cookie's path
 
 _log = logging.getLogger("st_wsgi.session")
 
@@ -55,8 +58,9 @@ class TokenTransfer:
             scheme_of(app_info.api_domain) == "https" if config.cookie_secure is None else config.cookie_secure
         )
         self._domain = _cookie_domain("cookie_domain", config.cookie_domain, self._api_host)
-        self._older_domain = _cookie_domain("older_cookie_domain", config.older_cookie_domain or None, self._api_host)
-        self._refresh_path = app_info.public_base_path + REFRESH_PATH
+        older_domain = _cookie_domain("older_cookie_domain", config.older_cookie_domain or None, self._api_host)
+        self._domains = _domains_of_cookies(self._api_host, self._domain, older_domain)
+        self._paths = {ACCESS_COOKIE: "/", REFRESH_COOKIE: app_info.public_base_path + REFRESH_PATH}
         self._same_site_of = functools.lru_cache(maxsize=256)(self._compute_same_site)
         self._csrf_rules_of = functools.lru_cache(maxsize=512)(self._make_csrf_rules)
         if config.get_token_transfer_method != "header":
@@ -130,9 +134,7 @@ class TokenTransfer:
         changes.set_header(FRONT_TOKEN, front_token, expose=True)
         changes.set_header("Cache-Control", "no-store")
         if method == "cookie":
-            self._set_cookie(
-                context, ACCESS_COOKIE, token, path="/", expires_ms=self._in_one_year(), domain=self._domain
-            )
+            self._set_token_cookie(context, ACCESS_COOKIE, token, int(self._clock() * 1000) + _ONE_YEAR_MS)
         if method == "header" or self._config.expose_access_token_to_frontend_in_cookie_based_auth:
             changes.set_header(ACCESS_HEADER, token, expose=True)
 
@@ -143,9 +145,7 @@ class TokenTransfer:
         :param expiry: milliseconds since 1970.
         """
         if method == "cookie":
-            self._set_cookie(
-                context, REFRESH_COOKIE, token, path=self._refresh_path, expires_ms=expiry, domain=self._domain
-            )
+            self._set_token_cookie(context, REFRESH_COOKIE, token, expiry)
         else:
             context.changes.set_header(REFRESH_HEADER, token, expose=True)
 
@@ -166,40 +166,66 @@ class TokenTransfer:
     def clear_transport(self, context: RequestContext, method: TransferMethod) -> None:
         """Record that the tokens of one transport go, while the session lives on in the other one."""
         if method == "cookie":
-            self.clear_cookies_of(context, self._domain)
+            for name in SESSION_COOKIES:
+                self._clear_cookie(context, name, self._paths[name])
         else:
             context.changes.set_header(ACCESS_HEADER, "", expose=True)
             context.changes.set_header(REFRESH_HEADER, "", expose=True)
 
-    def clear_legacy_cookie(self, context: RequestContext) -> None:
-        """Record that the cookie of very old SDKs goes."""
-        self._set_cookie(context, LEGACY_COOKIE, "", path="/", expires_ms=0, domain=self._domain)
+    def clear_strays(self, context: RequestContext, names: Sequence[str]) -> None:
+        """
+        Record that session cookies go which this app did not set: their like would be refused at every request.
 
-    def clear_cookies_of(
-        self, context: RequestContext, domain: str | None, names: Iterable[str] = SESSION_COOKIES
-    ) -> None:
-        """Record that cookies of one cookie domain go; None stands for cookies of just this host."""
+        A cookie tells neither its domain nor its path. So this names every domain and path from which browsers send one
+        with this request, other than the app's own. The last of *names* is cleared at all paths, the others at their
+        usual path alone: many more lines would not fit into the headers that a proxy accepts.
+        """
+        if self.is_cross_site(context):
+            return
+        path = quote((context.environ or {}).get("PATH_INFO", ""), safe=_PATH_SAFE, encoding="latin-1")
         for name in names:
-            path = "/" if name == ACCESS_COOKIE else self._refresh_path
-            self._set_cookie(context, name, "", path=path, expires_ms=0, domain=domain)
+            own = self._paths.get(name)
+            paths = _paths_to(self._app_info.api_gateway_path + path) if name == names[-1] else []
+            for above in dict.fromkeys([own or "/", *paths]):
+                self._clear_cookie(context, name, above, keep_own=above == own)
 
-    def older_cookie_domain(self) -> str | None:
-        """Return the older cookie domain as it stands in a cookie: None for cookies of just this host."""
-        return self._older_domain
+    def is_cross_site(self, context: RequestContext) -> bool:
+        """
+        Return whether a page of another site may have sent the request. Such a request clears nothing.
 
-    def _set_cookie(
-        self, context: RequestContext, name: str, value: str, *, path: str, expires_ms: int, domain: str | None
-    ) -> None:
-        size = len(name) + len(value)
+        Browsers tell the origin of the page, or at least that it is another site's. They send a ``rid`` only for a
+        script that has the permission.
+        """
+        environ = context.environ or {}
+        if environ.get("HTTP_RID"):
+            return False
+        origin = environ.get("HTTP_ORIGIN")
+        if origin is None:
+            return bool(environ.get("HTTP_SEC_FETCH_SITE") == "cross-site")
+        return origin != self._app_info.api_domain and origin not in self._app_info.possible_origins
+
+    def _clear_cookie(self, context: RequestContext, name: str, path: str, *, keep_own: bool = False) -> None:
+        """Record that a cookie goes, whichever domain it has; *keep_own* leaves out the domain of the settings."""
+        for domain in self._domains:
+            if not keep_own or domain != self._domain:
+                self._set_cookie(context, name, "", path=path, expires_ms=0, domain=domain)
+
+    def _set_token_cookie(self, context: RequestContext, name: str, token: str, expires_ms: int) -> None:
+        size = len(name) + len(token)
         if size > _BROWSER_COOKIE_LIMIT:
             _log.warning(
                 "the cookie %s has %d bytes, its payload %d, and browsers drop cookies above %d: "
                 "keep less in the access token payload, or use header-based sessions",
                 name,
                 size,
-                len(value.partition(".")[2].partition(".")[0]) * 3 // 4,
+                len(token.partition(".")[2].partition(".")[0]) * 3 // 4,
                 _BROWSER_COOKIE_LIMIT,
             )
+        self._set_cookie(context, name, token, path=self._paths[name], expires_ms=expires_ms, domain=self._domain)
+
+    def _set_cookie(
+        self, context: RequestContext, name: str, value: str, *, path: str, expires_ms: int, domain: str | None
+    ) -> None:
         context.changes.set_cookie(
             name,
             value,
@@ -209,9 +235,6 @@ class TokenTransfer:
             same_site=self.same_site(context),
             expires_ms=expires_ms,
         )
-
-    def _in_one_year(self) -> int:
-        return int(self._clock() * 1000) + _ONE_YEAR_MS
 
     def _origin(self, context: RequestContext) -> str:
         fixed = self._app_info.fixed_origin
@@ -264,6 +287,22 @@ class TokenTransfer:
                 "with anti_csrf='NONE' and SameSite=None cookies, every website can act for users who are signed in: "
                 "leave anti_csrf alone, or set allow_insecure_anti_csrf=True"
             )
+
+
+def _domains_of_cookies(host: str, own: str | None, older: str | None) -> tuple[str | None, ...]:
+    """
+    Return every domain with which a browser may hold a cookie for *host*, the *own* one first.
+
+    None stands for cookies without a domain, which are sent to just this host.
+    """
+    domains = {None if domain is None else domain.lstrip("."): domain for domain in (own, older, None)}
+    return tuple({**domains, **{domain: domains.get(domain, domain) for domain in cookie_domains(host)}}.values())
+
+
+def _paths_to(path: str) -> list[str]:
+    """Return the paths of cookies that browsers send to *path*, the shortest first (RFC 6265, 5.1.4)."""
+    ends = [index for index, sign in enumerate(path) if sign == "/"]
+    return ["/", *(path[:end] for index in ends[1:] for end in (index, index + 1)), path][:_MOST_PATHS]
 
 
 def _cookie_domain(setting: str, domain: str | None, api_host: str) -> str | None:
