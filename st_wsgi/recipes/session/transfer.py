@@ -295,8 +295,10 @@ def _domains_of_cookies(host: str, own: str | None, older: str | None) -> tuple[
 
     None stands for cookies without a domain, which are sent to just this host.
     """
-    domains = {None if domain is None else domain.lstrip("."): domain for domain in (own, older, None)}
-    return tuple({**domains, **{domain: domains.get(domain, domain) for domain in cookie_domains(host)}}.values())
+    domains = {(domain or "").lstrip("."): domain for domain in (own, older, None)}
+    for domain in cookie_domains(host):
+        domains.setdefault(domain, domain)
+    return tuple(domains.values())
 
 
 def _paths_to(path: str) -> list[str]:
