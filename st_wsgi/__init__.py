@@ -17,7 +17,7 @@ from .config import AppInfo, Cors
 from .errors import SuperTokensError
 from .limits import InMemoryRateLimit
 from .recipe_kit.override import Override, like, replace
-from .request.cors import get_all_cors_headers
+from .request.cors import get_all_cors_expose_headers, get_all_cors_headers
 from .request.current import (
     answer_error,
     get_request_from_user_context,
@@ -47,6 +47,7 @@ __all__ = [
     "answer_error",
     "convert_to_recipe_user_id",
     "delete_user",
+    "get_all_cors_expose_headers",
     "get_all_cors_headers",
     "get_request_from_user_context",
     "get_user",

@@ -167,10 +167,9 @@ class SuperTokens:
         if not methods and not rules.whole_app:
             return None
         context.ours = True
-        allowed = methods or ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
         response = Response(status=204)
         response.headers.clear()
-        response.headers.extend(cross_origin.preflight_headers(rules, allowed, () if methods else rules.allow_headers))
+        response.headers.extend(cross_origin.preflight_headers(rules, context.environ or {}, methods))
         return response
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from wsgiref.validate import validator
@@ -12,7 +13,7 @@ from toy import Browser, Toy, supertokens
 from werkzeug.test import TestResponse
 from werkzeug.wrappers import Response
 
-from st_wsgi import Cors, get_all_cors_headers
+from st_wsgi import Cors, get_all_cors_expose_headers, get_all_cors_headers
 from st_wsgi.errors import ConfigError, TryRefreshToken
 from st_wsgi.request.context import RequestContext
 
@@ -218,6 +219,55 @@ def test_a_refusal_in_a_view_can_be_read_whoever_answers_it() -> None:
     assert answer.status_code == 401
     assert cross_origin_headers(answer) == ALLOWED
     assert cross_origin_headers(client.get("/fine", headers={"Origin": SHOP})) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "reason"),
+    [
+        ("/auth/act", {"Origin": "https://evil.example"}, "the origin 'https://evil.example' is not one of"),
+        ("/auth/act", {"Origin": "https://shop.example:8443"}, "the origin 'https://shop.example:8443' is not one of"),
+        ("/auth/act", {"Access-Control-Request-Method": "PUT"}, "the method 'PUT' is not one of POST"),
+        ("/page", {"Access-Control-Request-Method": "PURGE"}, "the method 'PURGE' is not one of GET, HEAD, POST"),
+        ("/auth/act", {"Access-Control-Request-Headers": "rid,x-own"}, "the header 'x-own' is not one of content-type"),
+        ("/page", {"Access-Control-Request-Headers": "rid, X-Csrf"}, "the header 'X-Csrf' is not one of content-type"),
+        ("/page", {"Origin": "https://e.example\\" + "x" * 1_000}, "the origin 'https://e.example"),
+    ],
+)
+def test_a_preflight_that_fails_says_why_in_one_debug_line(
+    path: str, asked: dict[str, str], reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A browser tells only its own console, and not the whole truth."""
+    client = browser(whole_app=True)
+    with caplog.at_level(logging.DEBUG, "st_wsgi"):
+        client.options(path, headers={"Origin": SHOP, "Access-Control-Request-Method": "POST", **asked})
+    (record,) = [record for record in caplog.records if record.name == "st_wsgi.cors"]
+    assert record.levelno == logging.DEBUG
+    assert repr(path) in record.getMessage()
+    assert reason in record.getMessage()
+    assert len(record.getMessage()) < 700
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"Access-Control-Request-Method": "GET"},
+        {"Access-Control-Request-Headers": "rid,fdi-version,st-auth-mode, authorization , Content-Type,anti-csrf"},
+        {"Access-Control-Request-Headers": ""},
+    ],
+)
+def test_a_preflight_that_a_browser_takes_for_permission_says_nothing(
+    asked: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, "st_wsgi"):
+        browser().options("/auth/act", headers={"Origin": SHOP, "Access-Control-Request-Method": "POST", **asked})
+    assert [record.getMessage() for record in caplog.records if record.name == "st_wsgi.cors"] == []
+
+
+def test_the_headers_that_an_apps_own_cors_layer_has_to_expose() -> None:
+    assert get_all_cors_expose_headers() == ["anti-csrf", "front-token", "st-access-token", "st-refresh-token"]
+    get_all_cors_expose_headers().clear()
+    assert len(get_all_cors_expose_headers()) == 4
 
 
 def test_browsers_remember_a_preflight_for_as_long_as_the_app_says() -> None:

@@ -1,7 +1,9 @@
-"""Cross-origin answers for browsers: exact origins, credentials, and one list of headers."""
+"""Cross-origin headers for browsers: exact origins, credentials, and one list of headers."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..config import Cors
@@ -12,6 +14,11 @@ if TYPE_CHECKING:
 
 _ALLOW_ORIGIN = "Access-Control-Allow-Origin"
 _REQUEST_HEADERS = ("anti-csrf", "authorization", "fdi-version", "rid", "st-auth-mode")
+_RESPONSE_HEADERS = ("anti-csrf", "front-token", "st-access-token", "st-refresh-token")
+_APP_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_ALWAYS_ALLOWED = ("GET", "HEAD", "POST")  # Fetch standard, "CORS-safelisted method"
+
+_log = logging.getLogger("st_wsgi.cors")
 
 
 def get_all_cors_headers() -> list[str]:
@@ -21,6 +28,15 @@ def get_all_cors_headers() -> list[str]:
     A browser app also needs ``content-type``.
     """
     return list(_REQUEST_HEADERS)
+
+
+def get_all_cors_expose_headers() -> list[str]:
+    """
+    Return the response headers that a CORS layer has to expose to the official frontends, in lower case.
+
+    Only a CORS layer with a list of its own needs them. Otherwise each response exposes those that it has.
+    """
+    return list(_RESPONSE_HEADERS)
 
 
 def add_headers(cors: Cors, origin: str | None, headers: HeaderList) -> HeaderList:
@@ -38,15 +54,40 @@ def add_headers(cors: Cors, origin: str | None, headers: HeaderList) -> HeaderLi
     return merged
 
 
-def preflight_headers(cors: Cors, methods: tuple[str, ...], more_headers: tuple[str, ...] = ()) -> HeaderList:
-    """Return what a preflight is told beside :func:`add_headers`; *more_headers* are those of the app's own."""
-    allowed = dict.fromkeys(["content-type", *_REQUEST_HEADERS, *more_headers])
+def preflight_headers(cors: Cors, environ: WSGIEnvironment, methods: tuple[str, ...]) -> HeaderList:
+    """
+    Return the headers of the response to a preflight, beside those of :func:`add_headers`.
+
+    If the browser will not send the request that it asks for, one DEBUG line says why.
+
+    :param methods: those that our routes have at this path; none if it is a path of the app.
+    """
+    headers = ["content-type", *_REQUEST_HEADERS]
+    if not methods:
+        methods = _APP_METHODS
+        headers += [name for name in cors.allow_headers if name not in headers]
+    if _log.isEnabledFor(logging.DEBUG):
+        reason = next(_refusals(cors, environ, methods, headers), None)
+        if reason is not None:
+            _log.debug("a browser will not send its request to %.200r: %s", environ.get("PATH_INFO", ""), reason)
     return [
         ("Access-Control-Allow-Methods", ", ".join(methods)),
-        ("Access-Control-Allow-Headers", ", ".join(allowed)),
+        ("Access-Control-Allow-Headers", ", ".join(headers)),
         ("Access-Control-Max-Age", str(cors.max_age)),
         ("Content-Length", "0"),
     ]
+
+
+def _refusals(cors: Cors, environ: WSGIEnvironment, methods: tuple[str, ...], headers: list[str]) -> Iterator[str]:
+    origin, method = environ["HTTP_ORIGIN"], environ["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
+    if origin not in cors.origins:
+        yield f"the origin {origin[:200]!r} is not one of {', '.join(cors.origins)}, as Cors(origins=...) has them"
+    if method not in methods and method not in _ALWAYS_ALLOWED:
+        yield f"the method {method[:200]!r} is not one of {', '.join(methods)}"
+    for name in environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "").split(","):
+        if name.strip().lower() not in ("", *headers):
+            known = f"the header {name.strip()[:200]!r} is not one of {', '.join(headers)}"
+            yield f"{known}; Cors(allow_headers=...) adds to them" if methods is _APP_METHODS else known
 
 
 def is_preflight(environ: WSGIEnvironment) -> bool:
