@@ -14,9 +14,12 @@ from .accounts import (
 )
 from .app import SuperTokens, init
 from .config import AppInfo, Cors
+from .core_client.replies import Reply
 from .errors import SuperTokensError
 from .limits import InMemoryRateLimit
 from .recipe_kit.override import Override, like, replace
+from .recipe_kit.results import GeneralError
+from .request.context import RequestContext
 from .request.cors import get_all_cors_expose_headers, get_all_cors_headers
 from .request.current import (
     answer_error,
@@ -33,11 +36,14 @@ __all__ = [
     "AppInfo",
     "Cors",
     "ErrorHandler",
+    "GeneralError",
     "InMemoryRateLimit",
     "LoginMethod",
     "Middleware",
     "Override",
     "RecipeUserId",
+    "Reply",
+    "RequestContext",
     "SuperTokens",
     "SuperTokensError",
     "ThirdPartyInfo",

@@ -7,15 +7,14 @@ CDI 5.4: ``/user/id``, ``/users``, ``/users/count``, ``/users/by-accountinfo``, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 
-from .codec import from_json, member
-from .core_client.querier import Querier, expect_status
+from .arguments import checked
+from .core_client.querier import Querier
 from .request import current
-from .request.routing import PUBLIC_TENANT
-from .users import ThirdPartyInfo, User
+from .users import PUBLIC_TENANT, ThirdPartyInfo, User
 
 
 @attrs.frozen
@@ -32,7 +31,7 @@ class UserPage:
 
 @attrs.frozen(kw_only=True)
 class AccountInfo:
-    """By what a user is looked up; at least one of them."""
+    """What a user is looked up by; at least one of these."""
 
     email: str | None = None
     phone_number: str | None = None
@@ -40,24 +39,23 @@ class AccountInfo:
     webauthn_credential_id: str | None = None
 
 
-def get_user(user_id: str) -> User | None:
+@checked
+def get_user(*, user_id: str) -> User | None:
     """
-    Return a user by any of its ids, or None.
+    Return a user by any of their ids, or None.
 
-    :param user_id: of the user, of one of its login methods, or the external id that is mapped to one.
+    :param user_id: of the user, of one of their login methods, or the external id that is mapped to one.
     """
     return user_by_id(current.services().core, user_id)
 
 
 def user_by_id(core: Querier, user_id: str) -> User | None:
     """Do :func:`get_user` on the core of a given instance."""
-    path = "/user/id"
-    answer = core.get(path, {"userId": user_id})
-    if expect_status(answer, path, "OK", "UNKNOWN_USER_ID_ERROR") != "OK":
-        return None
-    return _user(answer, path)
+    reply = core.get("/user/id", {"userId": user_id})
+    return reply.ok(User, "user") if reply.is_ok("UNKNOWN_USER_ID_ERROR") else None
 
 
+@checked
 def get_users_oldest_first(
     *,
     tenant_id: str = PUBLIC_TENANT,
@@ -84,6 +82,7 @@ def get_users_oldest_first(
     )
 
 
+@checked
 def get_users_newest_first(
     *,
     tenant_id: str = PUBLIC_TENANT,
@@ -103,35 +102,34 @@ def get_users_newest_first(
     )
 
 
+@checked
 def get_user_count(*, include_recipe_ids: Iterable[str] | None = None, tenant_id: str | None = None) -> int:
     """
-    Return how many users there are.
+    Return the number of users.
 
     :param tenant_id: only those of one tenant; None counts all.
     """
-    path = "/users/count"
     params = {"includeRecipeIds": _joined(include_recipe_ids), "includeAllTenants": tenant_id is None}
-    answer = current.services().core.get(path, params, tenant_id=tenant_id or PUBLIC_TENANT)
-    expect_status(answer, path, "OK")
-    return member(int, answer, "count", path=path)
+    return current.services().core.get("/users/count", params, tenant_id=tenant_id or PUBLIC_TENANT).ok(int, "count")
 
 
-def delete_user(user_id: str, *, remove_all_linked_accounts: bool = True) -> None:
+@checked
+def delete_user(*, user_id: str, remove_all_linked_accounts: bool = True) -> None:
     """
-    Delete a user with everything that belongs to it, its sessions included.
+    Delete a user with everything that belongs to them, their sessions included.
 
-    :param remove_all_linked_accounts: delete all its login methods, not only the one with this id.
+    :param remove_all_linked_accounts: delete all login methods of the user, not only the one with this id.
     """
-    path = "/user/remove"
     body = {"userId": user_id, "removeAllLinkedAccounts": remove_all_linked_accounts}
-    expect_status(current.services().core.post(path, body), path, "OK")
+    current.services().core.post("/user/remove", body).check()
 
 
+@checked
 def list_users_by_account_info(
     *, account_info: AccountInfo, tenant_id: str = PUBLIC_TENANT, do_union_of_account_info: bool = False
 ) -> tuple[User, ...]:
     """
-    Return the users of a tenant that have all of *account_info*, or any of it.
+    Return the users of a tenant that match all of *account_info*, or any of it.
 
     :param do_union_of_account_info: any of it is enough.
     """
@@ -147,7 +145,6 @@ def users_by_account_info(
     core: Querier, *, account_info: AccountInfo, tenant_id: str, do_union_of_account_info: bool = False
 ) -> tuple[User, ...]:
     """Do :func:`list_users_by_account_info` on the core of a given instance."""
-    path = "/users/by-accountinfo"
     third_party = account_info.third_party
     params = {
         "email": account_info.email,
@@ -157,9 +154,7 @@ def users_by_account_info(
         "webauthnCredentialId": account_info.webauthn_credential_id,
         "doUnionOfAccountInfo": do_union_of_account_info,
     }
-    answer = core.get(path, params, tenant_id=tenant_id)
-    expect_status(answer, path, "OK")
-    return _users(answer, path)
+    return core.get("/users/by-accountinfo", params, tenant_id=tenant_id).ok(tuple[User, ...], "users")
 
 
 def _page(
@@ -171,7 +166,6 @@ def _page(
     include_recipe_ids: Iterable[str] | None,
     query: Mapping[str, str] | None,
 ) -> UserPage:
-    path = "/users"
     params = {
         **(query or {}),
         "timeJoinedOrder": order,
@@ -179,9 +173,9 @@ def _page(
         "paginationToken": pagination_token,
         "includeRecipeIds": _joined(include_recipe_ids),
     }
-    answer = current.services().core.get(path, params, tenant_id=tenant_id)
-    token = answer.get("nextPaginationToken")
-    return UserPage(_users(answer, path), token if isinstance(token, str) else None)
+    reply = current.services().core.get("/users", params, tenant_id=tenant_id)  # whose reply may have no status
+    next_page = reply.member(str, "nextPaginationToken") if reply.body.get("nextPaginationToken") else None
+    return UserPage(reply.member(tuple[User, ...], "users"), next_page)
 
 
 def _joined(recipe_ids: Iterable[str] | None) -> str | None:
@@ -191,11 +185,3 @@ def _joined(recipe_ids: Iterable[str] | None) -> str | None:
     if not joined:  # a core would take an empty list for all recipes
         raise ValueError("include_recipe_ids must name a recipe, or be None for all")
     return joined
-
-
-def _user(answer: Mapping[str, Any], path: str) -> User:
-    return from_json(User, member(dict, answer, "user", path=path), path=path)
-
-
-def _users(answer: Mapping[str, Any], path: str) -> tuple[User, ...]:
-    return tuple(from_json(User, user, path=path) for user in member(list, answer, "users", path=path))

@@ -1,4 +1,4 @@
-"""SuperTokens, the instance: it binds recipes, builds the route table and handles a request."""
+"""SuperTokens, the instance: it binds recipes, builds the route table and handles requests."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from .recipe_kit.recipe import Recipe
 from .request import cors as cross_origin
 from .request import current
 from .request.context import RequestContext
-from .request.middleware import Middleware, guarded
-from .request.routing import Router
+from .request.middleware import ErrorHandler, Middleware
+from .request.routing import Match, Router
 from .services import Services
 
 if TYPE_CHECKING:
@@ -31,40 +31,53 @@ _log = logging.getLogger("st_wsgi")
 P = ParamSpec("P")
 
 _CDI_VERSIONS = ("5.0", "5.1", "5.2", "5.3", "5.4", "5.5", "5.6")
-_BCRYPT_LIMIT = 72  # bytes; the official core hashes with bcrypt unless told otherwise
 
 
 class SuperTokens:
     """
     SuperTokens for one app. Several instances can live in one process and do not see each other.
 
-    :param app_info: who the app is and where it lives.
+    ::
+
+        st = SuperTokens(
+            app_info=AppInfo(app_name="Shop", api_domain="http://localhost:8000", website_domain="http://localhost:3000"),
+            core="sqlite:///auth.db",
+            recipes=[EmailPassword(), Session()],
+        )
+        app = st.wrap(app)
+
+    :param app_info: the app's name and addresses.
     :param core: the address of the core: ``https://core1:3567;https://core2:3567`` for one or more hosts, or
-        ``sqlite:///auth.db`` for the embedded core on a file (``sqlite://`` in memory). A transport is taken as it is.
+        ``sqlite:///auth.db`` for the embedded core on a file (``sqlite://`` in memory). Or a transport of your own.
     :param recipes: what the app offers. Recipes that these need are added with their defaults.
     :param api_key: of the core.
     :param allow_insecure_core: send *api_key*, passwords and tokens to a core on another machine without https.
-    :param cdi_versions: the versions of the core driver interface that may be spoken with the core, of 5.0 to 5.6; the
+    :param cdi_versions: the versions of the core driver interface that may be used with the core, of 5.0 to 5.6; the
         highest that the core has too is taken. ``("5.4", "5.6")`` lets a core of 12.1 and later rotate refresh tokens
         at once and end sessions by itself when one is used again.
     :param network_interceptor: sees, and may change, every request to the core.
     :param disable_core_call_cache: ask the core for the same thing again within one request.
-    :param cors: rules for browsers whose pages come from another origin; None leaves it to the app.
-    :param rate_limit: how often somebody may try to sign up or in, such as ``InMemoryRateLimit()``; None leaves that to
-        what stands in front of the app.
-    :param trusted_proxies: how many proxies of yours stand in front of the app, so that the last entries of
+    :param cors: rules for browsers whose pages come from another origin; None leaves CORS to the app.
+    :param rate_limit: limits attempts to sign up or in, such as ``InMemoryRateLimit()``; None leaves that to the
+        server in front of the app.
+    :param trusted_proxies: the number of your own proxies in front of the app, whose entries at the end of
         ``X-Forwarded-For`` can be believed.
-    :param allow_in_memory_core: take an in-memory core together with an https ``api_domain``, although every restart
-        forgets all users.
+    :param allow_in_memory_core: accept an in-memory core together with an https ``api_domain``, although every restart
+        loses all users.
+    :ivar services: the core, the app's settings and the recipes, for code of your own.
     :raises ConfigError: a setting is not usable; the message says which and what to do.
     """
+
+    cors: Cors | None
+    services: Services
+    router: Router
 
     def __init__(
         self,
         *,
         app_info: AppInfo,
         core: str | Transport,
-        recipes: Iterable[Recipe[Any, Any, Any]],
+        recipes: Iterable[Recipe[Any, Any]],
         api_key: str | None = None,
         allow_insecure_core: bool = False,
         cdi_versions: Sequence[str] = ("5.4",),
@@ -97,17 +110,14 @@ class SuperTokens:
                 network_interceptor=network_interceptor,
                 disable_core_call_cache=disable_core_call_cache,
                 cdi_versions=cdi_versions,
-                cache_store=current.core_cache_or_none,
-                user_context=current.user_context_or_none,
-                inside_api=current.inside_api,
+                in_flight=current.context,
             )
             self.services = Services(
                 app_info=app_info,
                 core=querier,
+                transport=self._transport,
                 rate_limit=rate_limit,
                 trusted_proxies=trusted_proxies,
-                core_in_process=getattr(self._transport, "in_process", False),
-                password_byte_limit=getattr(self._transport, "password_byte_limit", _BCRYPT_LIMIT),
             )
             for recipe in bound:
                 self.services.add(recipe)
@@ -117,19 +127,19 @@ class SuperTokens:
             self.router = Router(base_path=app_info.api_base_path, recipes=bound)
             on_failure.pop_all()
 
-    def wrap(self, app: WSGIApplication) -> WSGIApplication:
-        """
-        Put SuperTokens in front of a WSGI app: ``app.wsgi_app = st.wrap(app.wsgi_app)``.
+    def __repr__(self) -> str:
+        recipes = ", ".join(recipe.id for recipe in self._recipes)
+        return f"<SuperTokens {self.services.app_info.app_name!r} on {self._transport!r} with {recipes}>"
 
-        The result is a plain function, since some test clients take a callable object for something else.
-        """
-        return guarded(app, self, routes=Middleware(app, self))
+    def wrap(self, app: WSGIApplication) -> WSGIApplication:
+        """Return a WSGI app with SuperTokens in front of *app*: ``app.wsgi_app = st.wrap(app.wsgi_app)``."""
+        return ErrorHandler(app, self, routes=Middleware(app, self))
 
     def handle(self, context: RequestContext) -> Response | None:
-        """Return the response to a request of ours, or None for the app's."""
+        """Return the response to a request for one of our routes, or None for the app's own requests."""
         environ = context.environ
         if environ is None:
-            raise ConfigError("there is no request to handle")
+            raise ConfigError("handle() needs the context of a request")
         path = environ.get("PATH_INFO", "")
         if self.cors is not None and cross_origin.is_preflight(environ):
             return self._preflight(self.cors, context, path)
@@ -137,8 +147,9 @@ class SuperTokens:
         if match is None:
             return None
         context.ours = True
+        context.route = match.route
         context.tenant_id = match.tenant_id
-        return self._guarded(context, lambda: match.route.handler(match.recipe, context))
+        return self._respond(match, context)
 
     def close(self) -> None:
         """Close the connections to the core. The instance cannot be used afterwards."""
@@ -146,19 +157,20 @@ class SuperTokens:
             recipe.close()
         self._transport.close()
 
-    def _guarded(self, context: RequestContext, handle: Callable[[], Response]) -> Response:
+    def _respond(self, match: Match, context: RequestContext) -> Response:
         try:
             try:
-                return handle()
+                response: Response = match.route.handler(match.recipe.apis, context)
+                return response
             except Answerable as error:
                 if not isinstance(error, SessionError):
                     context.changes.discard()
                 return context.answer(error)
         except TenantUnknown:
             context.changes.discard()
-            return context.answer(BadInput("there is no such tenant"))
-        except Exception:  # the boundary: no framework stands between our own routes and the server
-            _log.exception("a route of SuperTokens failed: %s", context.tenant_id)
+            return context.answer(BadInput("this tenant does not exist"))
+        except Exception:  # no framework stands between our own routes and the server
+            _log.exception("%s %s failed, tenant %s", match.route.method, match.route.path, context.tenant_id)
             context.changes.discard()
             return context.answer(InternalError())
 
@@ -174,8 +186,22 @@ class SuperTokens:
 
 
 def _as_default(make: Callable[P, SuperTokens]) -> Callable[P, SuperTokens]:
+    """Return a function that takes what *make* takes, and also makes the instance the default of this process."""
+
     def init(*args: P.args, **settings: P.kwargs) -> SuperTokens:
-        """Make an instance, as :class:`SuperTokens` does, and make it the default of this process."""
+        """
+        Make an instance, with the settings of :class:`SuperTokens`, and make it the default of this process.
+
+        ::
+
+            st = st_wsgi.init(
+                app_info=st_wsgi.AppInfo(
+                    app_name="Shop", api_domain="http://localhost:8000", website_domain="http://localhost:3000"
+                ),
+                core="sqlite:///auth.db",
+                recipes=[EmailPassword(), Session()],
+            )
+        """
         supertokens = make(*args, **settings)
         current.set_default(supertokens.services)
         return supertokens
@@ -204,8 +230,8 @@ def _refuse_forgetful_core(core: str, app_info: AppInfo) -> None:
         "sqlite:///:memory:",
     ) and app_info.api_domain.startswith("https:"):
         raise ConfigError(
-            "an in-memory core forgets all users at every restart, which does not fit an https api_domain; "
-            "use core='sqlite:///auth.db' or the address of a core, or say allow_in_memory_core=True"
+            "an in-memory core loses all users at every restart, which does not fit an https api_domain; "
+            "use core='sqlite:///auth.db' or the address of a core, or set allow_in_memory_core=True"
         )
 
 
@@ -218,30 +244,30 @@ def _refuse_readable_key(hosts: Sequence[str]) -> None:
         )
 
 
-def _with_required(recipes: Iterable[Recipe[Any, Any, Any]]) -> list[Recipe[Any, Any, Any]]:
+def _with_required(recipes: Iterable[Recipe[Any, Any]]) -> list[Recipe[Any, Any]]:
     """Return the recipes in the order in which they need each other, with the missing ones added."""
-    given: dict[type[Any], Recipe[Any, Any, Any]] = {}
+    listed: list[Recipe[Any, Any]] = []
     for recipe in recipes:
         if not isinstance(recipe, Recipe):
             raise ConfigError(f"recipes must be recipe objects such as Session(), not {recipe!r}")
-        if any(known.id == recipe.id for known in given.values()):
+        if any(other.id == recipe.id for other in listed):
             raise ConfigError(f"the recipe {recipe.id} is in the list twice")
         if recipe.is_bound:
             raise ConfigError(f"this {type(recipe).__name__} belongs to another instance; make a new one for this one")
-        given[type(recipe)] = recipe
-    ordered: list[Recipe[Any, Any, Any]] = []
+        listed.append(recipe)
+    ordered: list[Recipe[Any, Any]] = []
 
-    def add(recipe: Recipe[Any, Any, Any]) -> None:
+    def add(recipe: Recipe[Any, Any]) -> None:
         if recipe in ordered:
             return
         for kind in recipe.requires:
-            found = next((one for one in (*given.values(), *ordered) if isinstance(one, kind)), None)
-            if found is None:
-                found = kind()
-                _log.debug("the recipe %s is needed by %s and was added", found.id, recipe.id)
-            add(found)
+            needed = next((other for other in (*listed, *ordered) if isinstance(other, kind)), None)
+            if needed is None:
+                needed = kind()
+                _log.debug("the recipe %s is needed by %s and was added", needed.id, recipe.id)
+            add(needed)
         ordered.append(recipe)
 
-    for recipe in given.values():
+    for recipe in listed:
         add(recipe)
     return ordered

@@ -2,7 +2,7 @@
 Between JSON and values: the only place that turns snake case into camel case and back.
 
 An attrs class names its members in snake case; on the wire they are in camel case unless the field's metadata says
-otherwise (``{"wire": "name"}``, or ``{"wire": None}`` for a member that never travels). A class variable ``status``
+otherwise (``{"wire": "name"}``, or ``{"wire": None}`` for a member that is never sent). A class variable ``status``
 becomes the member ``status``. Members that are None are left out, as the protocol does.
 """
 
@@ -24,7 +24,7 @@ Decoder: TypeAlias = Callable[[Any], Any]
 
 
 class _Mismatch(Exception):
-    """Where in the JSON something is not what was expected; becomes CoreAnswerInvalid at the top."""
+    """A place in the JSON that has another type than expected; the public functions raise CoreAnswerInvalid for it."""
 
 
 def to_json(value: object) -> Any:
@@ -34,18 +34,18 @@ def to_json(value: object) -> Any:
     if isinstance(value, RecipeUserId):
         return value.value
     if isinstance(value, Mapping):
-        return {key: to_json(member) for key, member in value.items()}
+        return {key: to_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [to_json(member) for member in value]
+        return [to_json(item) for item in value]
     members: dict[str, Any] = {}
     kind: Any = type(value)
     status = getattr(kind, "status", None)
     if isinstance(status, str):
         members["status"] = status
     for name, wire in _wire_names(kind):
-        member = getattr(value, name)
-        if member is not None:
-            members[wire] = to_json(member)
+        item = getattr(value, name)
+        if item is not None:
+            members[wire] = to_json(item)
     return members
 
 
@@ -56,35 +56,43 @@ def from_json(kind: type[T], data: object, *, path: str) -> T:
     :param path: of the core call that gave the data, for the error.
     :raises CoreAnswerInvalid: a member is missing or of another type; the message names it.
     """
-    wanted: Any = kind
     try:
-        value: T = _decoder(wanted)(data)
+        value: T = _decoder_of(kind)(data)
     except _Mismatch as mismatch:
         raise CoreAnswerInvalid(path=path, problem=str(mismatch)) from None
     return value
 
 
-def member(kind: type[T], data: Mapping[str, Any], name: str, *, path: str) -> T:
+def member_from_json(kind: type[T], data: Mapping[str, Any], name: str, *, path: str) -> T:
     """
-    Return one member of a core's answer.
+    Return the member *name* of a JSON object as a *kind*: an attrs class, a scalar, ``dict``, ``list[str]``, ...
 
-    :raises CoreAnswerInvalid: it is missing or not a *kind*.
+    :param path: of the core call that gave the data, for the error.
+    :raises CoreAnswerInvalid: the member is missing or of another type.
     """
-    value = data.get(name)
-    if type(value) is not kind:
-        raise CoreAnswerInvalid(path=path, problem=f"{name} is not a {kind.__name__}")
+    if name not in data:
+        raise CoreAnswerInvalid(path=path, problem=f"{name} is missing")
+    try:
+        value: T = _decoder_of(kind)(data[name])
+    except _Mismatch as mismatch:
+        raise CoreAnswerInvalid(path=path, problem=f"{name} {mismatch}") from None
     return value
+
+
+def camel_case(name: str) -> str:
+    """Return a name in snake case as it is on the wire: ``tenantId`` for ``tenant_id``."""
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
 
 
 @functools.cache
 def _wire_names(kind: Any) -> tuple[tuple[str, str], ...]:
-    names = ((field.name, field.metadata.get("wire", _camel(field.name))) for field in attrs.fields(kind))
+    names = ((field.name, field.metadata.get("wire", camel_case(field.name))) for field in attrs.fields(kind))
     return tuple((name, wire) for name, wire in names if wire is not None)
 
 
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)
+def _decoder_of(kind: Any) -> Decoder:
+    return _decoder(kind)  # through Any, since type checkers hold no type for certain to be hashable
 
 
 @functools.cache
@@ -100,9 +108,11 @@ def _decoder(kind: Any) -> Decoder:
         inner = _decoder(next(argument for argument in arguments if argument is not type(None)))
         return lambda data: None if data is None else inner(data)
     if origin is tuple:
+        return functools.partial(_decode_tuple, _decoder(arguments[0]))
+    if origin is list:
         return functools.partial(_decode_list, _decoder(arguments[0]))
-    if origin is dict:
-        return functools.partial(_exactly, dict)
+    if origin is dict or kind in (dict, list):
+        return functools.partial(_exactly, origin or kind)
     return functools.partial(_decode_object, kind)
 
 
@@ -112,8 +122,12 @@ def _exactly(kind: type[Any], data: object) -> Any:
     return data
 
 
-def _decode_list(inner: Decoder, data: object) -> tuple[Any, ...]:
-    return tuple(inner(item) for item in _exactly(list, data))
+def _decode_tuple(inner: Decoder, data: object) -> tuple[Any, ...]:
+    return tuple(_decode_list(inner, data))
+
+
+def _decode_list(inner: Decoder, data: object) -> list[Any]:
+    return [inner(item) for item in _exactly(list, data)]
 
 
 def _decode_object(kind: Any, data: object) -> Any:

@@ -5,6 +5,7 @@ Every exception that this package raises.
 
     SuperTokensError
     ├─ ConfigError (also ValueError)         refused at construction
+    ├─ ArgumentError (also TypeError)        a function for users was called in another way than it says
     ├─ CoreError                             the core did not do what was asked
     │  ├─ CoreUnavailable (answerable, 503)  no host gave an answer
     │  ├─ CoreRefused                        an HTTP status of 400 and above
@@ -57,6 +58,10 @@ class SuperTokensError(Exception):
 
 class ConfigError(SuperTokensError, ValueError):
     """A setting was refused at construction. The message names the setting and the remedy."""
+
+
+class ArgumentError(SuperTokensError, TypeError):
+    """A function for users was called with an argument that it does not take. The message names it and the cure."""
 
 
 class Answerer(Protocol):

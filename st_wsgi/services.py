@@ -1,4 +1,4 @@
-"""What a recipe may reach: the app's settings, the core and the other recipes of the same instance."""
+"""What a recipe may use: the app's settings, the core, and the other recipes of the same instance."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from .config import AppInfo
 from .core_client.querier import Querier
+from .core_client.transport import Transport
 from .errors import Answerable, ConfigError
 from .limits import RateLimit
 
@@ -16,54 +17,79 @@ class Services:
     """
     Lives as long as its :class:`~st_wsgi.app.SuperTokens` instance and is shared by all its requests.
 
-    :param app_info: who the app is.
+    :param app_info: the app's name and addresses.
     :param core: the client of the core.
-    :param rate_limit: how often somebody may try; None for as often as they like.
-    :param trusted_proxies: how many proxies of ours stand in front of the app.
-    :param core_in_process: the core is part of this process, and asking it costs microseconds.
-    :param password_byte_limit: how many bytes of a password the core's hash looks at; None for all.
+    :param transport: what the client of the core sends its calls with.
+    :param rate_limit: limits attempts; None for no limit.
+    :param trusted_proxies: the number of the app's own proxies in front of it.
     """
+
+    app_info: AppInfo
+    core: Querier
+    transport: Transport
+    rate_limit: RateLimit | None
+    trusted_proxies: int
 
     def __init__(
         self,
         *,
         app_info: AppInfo,
         core: Querier,
+        transport: Transport,
         rate_limit: RateLimit | None,
         trusted_proxies: int,
-        core_in_process: bool,
-        password_byte_limit: int | None,
     ) -> None:
         self.app_info = app_info
         self.core = core
+        self.transport = transport
         self.rate_limit = rate_limit
         self.trusted_proxies = trusted_proxies
-        self.core_in_process = core_in_process
-        self.password_byte_limit = password_byte_limit
         self._recipes: dict[type[Any], Any] = {}
+        self._functions: dict[type[Any], Any] = {}
         self._answerers: dict[type[Answerable], Any] = {}
 
     def add(self, recipe: Any) -> None:
-        """Make a recipe known, under its class and the bases of that, and as the one that answers its errors."""
+        """Register a recipe under its class and the bases of that, and for the errors that it answers."""
         for kind in type(recipe).__mro__:
             self._recipes.setdefault(kind, recipe)
         for error in recipe.answers:
             self._answerers[error] = recipe
 
+    def add_functions(self, functions: object) -> None:
+        """Register the functions of a recipe, with their overrides, under their class and the bases of that."""
+        for kind in type(functions).__mro__:
+            self._functions.setdefault(kind, functions)
+
     def get(self, kind: type[R]) -> R:
         """
         Return the recipe of this class.
 
-        :raises ConfigError: it is not in the list of recipes.
+        :raises ConfigError: the app does not have it.
         """
-        found: R | None = self._recipes.get(kind)
-        if found is None:
-            name = kind.__name__.removesuffix("Recipe")  # SessionRecipe is what parts of the recipe know of Session
+        recipe = self.find(kind)
+        if recipe is None:
+            raise ConfigError(f"the recipe {kind.__name__} is not initialised; add {kind.__name__}() to recipes")
+        return recipe
+
+    def find(self, kind: type[R]) -> R | None:
+        """Return the recipe of this class, or None if the app does not have it."""
+        recipe: R | None = self._recipes.get(kind)
+        return recipe
+
+    def functions(self, kind: type[R]) -> R:
+        """
+        Return the functions of this class, with the app's overrides: for modules below the recipe class itself.
+
+        :raises ConfigError: the app does not have the recipe.
+        """
+        functions: R | None = self._functions.get(kind)
+        if functions is None:
+            name = kind.__name__.removesuffix("Functions")
             raise ConfigError(f"the recipe {name} is not initialised; add {name}() to recipes")
-        return found
+        return functions
 
     def has(self, recipe_id: str) -> bool:
-        """Return whether there is a recipe of this name."""
+        """Return whether the app has the recipe of this name, such as ``emailpassword``."""
         return any(recipe.id == recipe_id for recipe in self._recipes.values())
 
     def answerer(self, error: Answerable) -> Any:

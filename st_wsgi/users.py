@@ -4,29 +4,46 @@ from __future__ import annotations
 
 import attrs
 
+from .errors import ArgumentError
+
+PUBLIC_TENANT = "public"
+"""The tenant of apps that have no others, and the default."""
+
+
+def _is_text(_id: object, _attribute: attrs.Attribute[str], value: object) -> None:
+    if not isinstance(value, str):
+        raise ArgumentError(f"the id of a login method must be a str, not a {type(value).__name__}")
+
 
 @attrs.frozen
 class RecipeUserId:
     """
-    The id of one login method of a user, kept apart from user ids so that the two are not mixed up.
+    The id of one login method of a user, of a type of its own so that it is not mistaken for a user id.
 
     :param value: the id.
+    :raises ArgumentError: it is no text.
     """
 
-    value: str = attrs.field(validator=attrs.validators.instance_of(str))
+    value: str = attrs.field(validator=_is_text)
 
     def get_as_string(self) -> str:
+        """Return the id as a text."""
         return self.value
 
 
 def convert_to_recipe_user_id(recipe_user_id: str) -> RecipeUserId:
-    """Return the id of a login method that the app kept as a text."""
+    """Return the id of a login method that the app stored as a text."""
     return RecipeUserId(recipe_user_id)
 
 
 @attrs.frozen
 class ThirdPartyInfo:
-    """Who a user is at a third party."""
+    """
+    A user's account at a third party.
+
+    :param id: of the third party, such as ``google``.
+    :param user_id: of the user there.
+    """
 
     id: str
     user_id: str
@@ -42,7 +59,7 @@ class WebauthnInfo:
 @attrs.frozen(kw_only=True)
 class LoginMethod:
     """
-    One way in which a user signs in.
+    One way in which a user signs in, such as an e-mail with a password.
 
     :param time_joined: milliseconds since 1970.
     """
@@ -61,8 +78,9 @@ class LoginMethod:
 @attrs.frozen(kw_only=True)
 class User:
     """
-    A user as the core tells it (CDI 4 and later).
+    A user with all login methods.
 
+    :param id: the primary user id.
     :param time_joined: milliseconds since 1970, that of the oldest login method.
     """
 

@@ -110,8 +110,8 @@ class TestLists:
 class TestLookUp:
     def test_by_id(self) -> None:
         user = by_email(EMAILS[1])
-        assert st_wsgi.get_user(user.id) == user
-        assert st_wsgi.get_user("no-such-id") is None
+        assert st_wsgi.get_user(user_id=user.id) == user
+        assert st_wsgi.get_user(user_id="no-such-id") is None
 
     def test_by_what_is_known_of_a_user(self) -> None:
         assert by_email(EMAILS[1]).login_methods[0].email == EMAILS[1]
@@ -131,12 +131,12 @@ def test_a_deleted_user_is_gone_with_everything(shop: Shop) -> None:
     visitor.sign_up()
     user = by_email(visitor.email)
     assert len(session.get_all_session_handles_for_user(user_id=user.id)) == 1
-    st_wsgi.delete_user(user.id)
-    assert st_wsgi.get_user(user.id) is None
+    st_wsgi.delete_user(user_id=user.id)
+    assert st_wsgi.get_user(user_id=user.id) is None
     assert session.get_all_session_handles_for_user(user_id=user.id) == []
     assert visitor.refresh().status_code == 401
     assert visitor.sign_in().json == {"status": "WRONG_CREDENTIALS_ERROR"}
-    st_wsgi.delete_user(user.id)
+    st_wsgi.delete_user(user_id=user.id)
 
 
 class TestTenants:
@@ -160,7 +160,9 @@ class TestTenants:
     def test_the_sessions_of_one_tenant_are_listed_and_revoked_alone(self, shop: Shop) -> None:
         user = RecipeUserId(shop.visitor().user_id)
         handles = {
-            tenant: session.create_new_session_without_request_response(tenant, user).get_handle()
+            tenant: session.create_new_session_without_request_response(
+                tenant_id=tenant, recipe_user_id=user
+            ).get_handle()
             for tenant in ("public", "t1")
         }
         every = session.get_all_session_handles_for_user(user_id=user.value)
@@ -194,4 +196,4 @@ class TestTenants:
         assert found == WrongCredentials()
         made = emailpassword.sign_up(email=EMAILS[1], password=PASSWORD, tenant_id="t1")
         assert isinstance(made, SignUpOk)
-        st_wsgi.delete_user(made.user.id)
+        st_wsgi.delete_user(user_id=made.user.id)

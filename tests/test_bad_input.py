@@ -64,11 +64,11 @@ BAD = {
     "no fields": (post("/auth/signup", body={}), 400, "formFields must be an array"),
     "fields null": (post("/auth/signup", body={"formFields": None}), 400, "formFields must be an array"),
     "an unknown field": (post("/auth/signup", body=form(email="a@b.example", x="y")), 400, "unknown field"),
-    "an unknown tenant": (post("/auth/nope/signin", body=FORM), 400, "there is no such tenant"),
+    "an unknown tenant": (post("/auth/nope/signin", body=FORM), 400, "this tenant does not exist"),
     "an unknown tenant, GET": (
         get("/auth/nope/emailpassword/email/exists", "email=a@b.example"),
         400,
-        "no such tenant",
+        "tenant does not exist",
     ),
     "no e-mail": (get("/auth/emailpassword/email/exists"), 400, "please give one email"),
     "two e-mails": (get("/auth/emailpassword/email/exists", "email=a@b.example&email=c@d.example"), 400, "one email"),
@@ -166,9 +166,7 @@ class TestUnusableCores:
     def statuses(self, answer: Callable[[CoreRequest], CoreResponse]) -> dict[str, tuple[int, Any]]:
         """What our routes answer on top of such a core."""
 
-        class Odd:
-            in_process = False
-
+        class Odd(Transport):
             def send(self, request: CoreRequest, /) -> CoreResponse:
                 return answer(request)
 
@@ -258,7 +256,7 @@ class TestStartUp:
     def test_a_memory_core_for_a_site_that_is_public(self) -> None:
         public = AppInfo(app_name="Shop", api_domain="https://api.shop.example", website_domain="https://shop.example")
         for core in ("sqlite://", "sqlite:///:memory:", "sqlite://?access_token_validity=60", "sqlite:"):
-            with pytest.raises(ConfigError, match=r"forgets all users at every restart.*sqlite:///auth\.db"):
+            with pytest.raises(ConfigError, match=r"loses all users at every restart.*sqlite:///auth\.db"):
                 st_wsgi.init(app_info=public, core=core, recipes=[Session()])
         st_wsgi.init(app_info=public, core="sqlite://", recipes=[Session()], allow_in_memory_core=True).close()
         current.set_default(None)

@@ -235,7 +235,7 @@ def test_sessions() -> None:
         assert refused.json is not None
         assert [error["id"] for error in refused.json["claimValidationErrors"]] == ["paying"]
         names["paying"].add(user_id)
-        late = session.create_new_session_without_request_response("public", st_wsgi.RecipeUserId(user_id))
+        late = session.create_new_session_without_request_response(recipe_user_id=st_wsgi.RecipeUserId(user_id))
         fresh = {"Authorization": f"Bearer {late.get_access_token()}"}
         assert client.get("/premium", headers=fresh).text == "only for you"
 

@@ -26,7 +26,7 @@ from st_wsgi import (
     replace,
 )
 from st_wsgi.errors import ConfigError, TryRefreshToken
-from st_wsgi.recipe_kit.recipe import Recipe
+from st_wsgi.recipe_kit.recipe import Functions, NoAPIs, Recipe
 from st_wsgi.recipes import session
 from st_wsgi.request import current
 from st_wsgi.request.context import RequestContext
@@ -161,14 +161,14 @@ class TestConstruction:
         forgetful: Any = lambda original: replace(original, greet_get=lambda **_: None)  # noqa: E731 - a wrong one
         answer = Browser(validator(supertokens(Toy(override=Override(apis=forgetful))).wrap(asking))).get("/auth/greet")
         assert (answer.status_code, answer.json) == (500, {"message": "internal error"})
-        assert "an override has to return the original's result" in caplog.text
+        assert "an override must return the original's result" in caplog.text
 
     def test_an_api_that_is_switched_off_is_the_apps_route_again(self) -> None:
         st = supertokens(Toy(override=Override(apis=lambda original: replace(original, greet_get=None))))
         assert Browser(validator(st.wrap(asking))).get("/auth/greet").text == "hello app"
 
     def test_a_recipe_that_is_not_there_is_named_when_it_is_asked_for(self) -> None:
-        class Elsewhere(Recipe[None, Any, Any]):
+        class Elsewhere(Recipe[Functions[Any], NoAPIs]):
             id = "elsewhere"
 
         with pytest.raises(ConfigError, match=r"Elsewhere is not initialised; add Elsewhere\(\) to recipes"):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import attrs
 from werkzeug.test import Client, TestResponse
 from werkzeug.wrappers import Response
 
-from st_wsgi import AppInfo, Cors, Override, SuperTokens
-from st_wsgi.core_client.transport import CoreRequest, CoreResponse
+from st_wsgi import AppInfo, Cors, SuperTokens
+from st_wsgi.core_client.transport import CoreRequest, CoreResponse, Transport
 from st_wsgi.errors import Answerable, CoreUnavailable, TryRefreshToken
-from st_wsgi.recipe_kit.recipe import Recipe
+from st_wsgi.recipe_kit.recipe import APIs, Functions, Recipe, Settings
 from st_wsgi.request import current
 from st_wsgi.request.context import RequestContext
 from st_wsgi.request.respond import json_response
@@ -28,8 +29,8 @@ class Browser(Client):
         return answer
 
 
-class NoCore:
-    """A core that nobody should need."""
+class NoCore(Transport):
+    """A core that no test should need."""
 
     def send(self, request: CoreRequest, /) -> CoreResponse:
         raise CoreUnavailable(f"nothing was to be asked of the core, but there came {request.path}")
@@ -37,20 +38,26 @@ class NoCore:
     def close(self) -> None: ...
 
 
-class ToyFunctions:
-    def __init__(self, recipe: Toy) -> None:
-        self.recipe = recipe
+def _ok(_context: RequestContext) -> Response:
+    return json_response({"status": "OK"})
 
+
+@attrs.define(kw_only=True, eq=False, slots=False)
+class ToySettings(Settings):
+    act: Callable[[RequestContext], Response] = _ok
+    word: str = "toy"
+    answered: int = attrs.field(init=False, default=0)
+    closed: bool = attrs.field(init=False, default=False)
+
+
+class ToyFunctions(Functions[ToySettings]):
     def word(self, *, name: str) -> str:
         return f"hello {name}"
 
 
-class ToyAPIs:
-    def __init__(self, recipe: Toy) -> None:
-        self.recipe = recipe
-
+class ToyAPIs(APIs[ToySettings, ToyFunctions]):
     def greet_get(self, *, context: RequestContext) -> dict[str, str]:
-        return {"word": self.recipe.functions.word(name=context.tenant_id)}
+        return {"word": self.functions.word(name=context.tenant_id)}
 
     def echo_post(self, *, context: RequestContext) -> dict[str, Any]:
         return context.read_json()
@@ -60,19 +67,20 @@ class ToyAPIs:
         return self.recipe.act(context)
 
 
-def greet(recipe: Toy, context: RequestContext) -> Response:
-    return json_response(recipe.apis.greet_get(context=context))
+def greet(apis: ToyAPIs, context: RequestContext) -> Response:
+    return json_response(apis.greet_get(context=context))
 
 
-def echo(recipe: Toy, context: RequestContext) -> Response:
-    return json_response(recipe.apis.echo_post(context=context))
+def echo(apis: ToyAPIs, context: RequestContext) -> Response:
+    return json_response(apis.echo_post(context=context))
 
 
-def act(recipe: Toy, context: RequestContext) -> Response:
-    return recipe.apis.act_post(context=context)
+def act(apis: ToyAPIs, context: RequestContext) -> Response:
+    return apis.act_post(context=context)
 
 
-class Toy(Recipe[None, ToyFunctions, ToyAPIs]):
+@attrs.define(kw_only=True, eq=False, slots=False)
+class Toy(ToySettings, Recipe[ToyFunctions, ToyAPIs]):
     """
     GET /greet answers by itself, POST /echo gives the JSON body back, POST /act does what the test wants.
 
@@ -86,21 +94,6 @@ class Toy(Recipe[None, ToyFunctions, ToyAPIs]):
         Route("POST", "/act", "act_post", act),
     )
     answers: ClassVar[tuple[type[Answerable], ...]] = (TryRefreshToken,)
-    functions_class = ToyFunctions
-    apis_class = ToyAPIs
-
-    def __init__(
-        self,
-        *,
-        act: Callable[[RequestContext], Response] = lambda _context: json_response({"status": "OK"}),
-        word: str = "toy",
-        override: Override[ToyFunctions, ToyAPIs] | None = None,
-    ) -> None:
-        super().__init__(None, override)
-        self.act = act
-        self.word = word
-        self.answered = 0
-        self.closed = False
 
     def answer(self, error: Answerable, context: RequestContext) -> Response:
         self.answered += 1
@@ -116,7 +109,7 @@ def said_by(word: str) -> str:
     return current.services().get(Toy).functions.word(name=word)
 
 
-def supertokens(*recipes: Recipe[Any, Any, Any], cors: Cors | None = None, base_path: str = "/auth") -> SuperTokens:
+def supertokens(*recipes: Recipe[Any, Any], cors: Cors | None = None, base_path: str = "/auth") -> SuperTokens:
     """Return an instance with these recipes, or with a plain toy."""
     app_info = AppInfo(
         app_name="Toys", api_domain="http://localhost", website_domain="http://localhost", api_base_path=base_path

@@ -23,7 +23,7 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 def intercepting(
-    interceptor: NetworkInterceptor, user_context: Callable[[], dict[str, Any] | None]
+    interceptor: NetworkInterceptor, user_context: Callable[[], dict[str, Any]]
 ) -> Callable[[Attempt], Attempt]:
     """
     Return what a transport calls for each try of a request.
@@ -32,14 +32,13 @@ def intercepting(
     """
 
     def intercept(attempt: Attempt) -> Attempt:
-        context = user_context()
         returned: object = interceptor(
             attempt.url,
             attempt.method,
             attempt.headers,
             attempt.params,
             {} if attempt.body is None else attempt.body,
-            {} if context is None else context,
+            user_context(),
         )
         return _checked(returned, had_body=attempt.body is not None)
 

@@ -1,8 +1,8 @@
 """
-Speaks the core driver interface: versions, headers, the cache of one request, and what answers mean.
+The client of the core driver interface (CDI): versions, headers, and the cache of one request.
 
-Nothing here knows a recipe, and nothing here knows how bytes travel: an HTTP core and the embedded one are both
-transports. What is read in one request is kept in that request's own store and nowhere else.
+This module knows no recipe, and it does not know how bytes travel: an HTTP core and the embedded one are both
+transports. What is read in one request is cached with that request and nowhere else.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import attrs
 
-from ..errors import BadInput, ConfigError, CoreAnswerInvalid, CoreError, CoreTooOld
+from ..errors import BadInput, ConfigError, CoreError, CoreTooOld
 from ..forks import renew_after_fork
 from .interceptor import NetworkInterceptor, intercepting
-from .replies import expect_status, read_answer
+from .replies import Reply, read_reply
 from .transport import CoreRequest, CoreResponse, Method, Transport, copy_json
 
-__all__ = ["NetworkInterceptor", "Parameter", "Querier", "expect_status", "present"]
+__all__ = ["InFlight", "NetworkInterceptor", "Parameter", "Querier", "Reply", "present"]
 
 Parameter: TypeAlias = "str | int | float | bool | None"
 
@@ -46,9 +46,25 @@ _KEY_SET_SECONDS = 3.0
 _KEY_SET_BYTES = 512 * 1024
 
 
+class InFlight(Protocol):
+    """
+    What the querier uses of the request in flight, or of a block of work outside a request.
+
+    :ivar ours: one of the SDK's own routes is served. Writes then empty the cache of this request only; all other
+        writes empty those of the whole process.
+    """
+
+    @property
+    def ours(self) -> bool: ...
+    @property
+    def core_cache(self) -> dict[Any, Any]: ...
+    @property
+    def user_context(self) -> dict[str, Any]: ...
+
+
 class _WriteMark:
     """
-    Changes with every write that was not made for one request alone, so that all requests drop what they have read.
+    Changes with every write outside our own routes, so that all requests drop what they have cached.
 
     The object itself is the mark: setting an attribute is atomic, and no two objects are the same.
     """
@@ -63,27 +79,27 @@ class _WriteMark:
 _writes = _WriteMark()  # one for the process: two instances can share a core
 
 
-class _Kept:
-    """What one request has read from one core, and how often it asked."""
+class _Cache:
+    """The replies of one core that one request has read, and how many calls it made."""
 
-    __slots__ = ("answers", "calls", "mark")
+    __slots__ = ("bodies", "calls", "mark")
 
     def __init__(self) -> None:
-        self.answers: dict[Any, dict[str, Any]] = {}
+        self.bodies: dict[Any, dict[str, Any]] = {}
         self.calls = 0
         self.mark = _writes.current
 
-    def readable(self) -> dict[Any, dict[str, Any]]:
-        """Return the answers that still hold. A write replaces the mapping, so a late reader fills one that is gone."""
+    def current(self) -> dict[Any, dict[str, Any]]:
+        """Return the bodies that are still valid. A write replaces the mapping, so that a slow reader fills the old."""
         if self.mark is not _writes.current:
             self.mark = _writes.current
-            self.answers = {}
-        return self.answers
+            self.bodies = {}
+        return self.bodies
 
 
 @attrs.define(eq=False)
 class _Negotiation:
-    """A version negotiation under way, who makes it, and where the others wait."""
+    """A version negotiation under way: the thread that makes it, and the result that other threads wait for."""
 
     thread: int
     result: Future[str | None] = attrs.field(factory=Future)
@@ -93,24 +109,26 @@ class Querier:
     """
     The client of one core (which may be several hosts).
 
-    :param transport: takes the calls to the core.
-    :param api_key: the core's key, if it asks for one.
+    :param transport: sends the calls.
+    :param api_key: the core's key, if it has one.
     :param api_domain: sent once, with the version negotiation, as the official SDKs do.
     :param website_domain: likewise; None when it depends on the request.
     :param network_interceptor: see :data:`NetworkInterceptor`.
     :param disable_core_call_cache: ask the core for the same thing again within one request.
     :param cdi_versions: the CDI versions that this SDK may use.
-    :param cache_store: returns the mapping that lives and dies with the request in flight, None outside of one.
-    :param user_context: returns the user context in flight, for the interceptor.
-    :param inside_api: says whether a request to one of the SDK's own routes is in flight. Writes of such a request
-        empty its own cache only, all others those of the whole process.
-    :raises ConfigError: for an API key that no header can carry, or versions that are none.
+    :param in_flight: returns the request in flight, or None; without one nothing is cached.
+    :raises ConfigError: an API key that no header can carry, or versions that are none.
 
-    The verbs return the core's JSON object, which is the caller's to change. They raise
-    :class:`~st_wsgi.errors.CoreUnavailable` (no answer), :class:`~st_wsgi.errors.CoreRefused` (a status of 400 and
-    above), :class:`~st_wsgi.errors.CoreTooOld` (no common version) and :class:`~st_wsgi.errors.CoreAnswerInvalid` (no
-    JSON object). ``tenant_id`` goes in front of the path; without one the call is the app's. ``rid`` is sent on
-    ``/recipe`` paths only. Parameters that are None are left out; members of a body that are None are sent as null.
+    Recipes use it as ``self.core``. An app reaches it for a call that no function covers, such as::
+
+        core = st.services.core
+        core.get("/recipe/user/metadata", {"userId": "ada"}).ok(dict, "metadata")
+
+    The verbs return a :class:`Reply`. They raise :class:`~st_wsgi.errors.CoreUnavailable` (no reply),
+    :class:`~st_wsgi.errors.CoreRefused` (a status of 400 and above), :class:`~st_wsgi.errors.CoreTooOld` (no common
+    version) and :class:`~st_wsgi.errors.CoreAnswerInvalid` (no JSON object). ``tenant_id`` goes in front of the path;
+    without one the call is for the whole app. ``rid`` is sent on ``/recipe`` paths only. Parameters that are None are
+    left out; members of a body that are None are sent as null (see :func:`present`).
     """
 
     def __init__(
@@ -123,9 +141,7 @@ class Querier:
         network_interceptor: NetworkInterceptor | None = None,
         disable_core_call_cache: bool = False,
         cdi_versions: Sequence[str] = ("5.4",),
-        cache_store: Callable[[], dict[Any, Any] | None] = lambda: None,
-        user_context: Callable[[], dict[str, Any] | None] = lambda: None,
-        inside_api: Callable[[], bool] = lambda: False,
+        in_flight: Callable[[], InFlight | None] = lambda: None,
     ) -> None:
         if api_key is not None and not _KEY.fullmatch(api_key.strip()):
             raise ConfigError("api_key must be plain letters, digits and signs; leave it out if the core has none")
@@ -135,16 +151,18 @@ class Querier:
         self._api_key = api_key.strip() if api_key is not None else None
         self._api_domain = api_domain
         self._website_domain = website_domain
-        self._intercept = intercepting(network_interceptor, user_context) if network_interceptor is not None else None
+        self._intercept = None if network_interceptor is None else intercepting(network_interceptor, self._user_context)
         self._caching = not disable_core_call_cache
         self._cdi_versions = tuple(cdi_versions)
-        self._cache_store = cache_store
-        self._inside_api = inside_api
+        self._in_flight = in_flight
         self._span = _client_spans()
         self._version: str | None = None
         self._lock = threading.Lock()
         self._negotiation: _Negotiation | None = None
         renew_after_fork(self)
+
+    def __repr__(self) -> str:
+        return f"<Querier of {self._transport!r}, CDI {self._version or ' or '.join(self._cdi_versions)}>"
 
     def get(
         self,
@@ -153,21 +171,21 @@ class Querier:
         *,
         tenant_id: str | None = None,
         rid: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> Reply:
         """Ask the core, or the cache of this request."""
         request = self._request("GET", path, params=params, body=None, tenant_id=tenant_id, rid=rid)
-        kept = self._kept() if self._caching else None
-        if kept is None:
+        cache = self._cache() if self._caching else None
+        if cache is None:
             return self._call(request)
-        readable = kept.readable()
+        bodies = cache.current()
         key = (request.path, tuple(sorted(request.params.items())), tuple(sorted(request.headers.items())))
-        if (known := readable.get(key)) is not None:
-            return copy_json(known)
+        if (cached := bodies.get(key)) is not None:
+            return Reply(copy_json(cached), path=request.path)
         response = self._send(request)
-        answer = read_answer(request, response)
+        reply = read_reply(request, response)
         if response.status == 200:
-            readable[key] = copy_json(answer)
-        return answer
+            bodies[key] = copy_json(reply.body)
+        return reply
 
     def post(
         self,
@@ -176,7 +194,7 @@ class Querier:
         *,
         tenant_id: str | None = None,
         rid: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> Reply:
         """Send *body* to the core."""
         return self._write("POST", path, params=None, body=body or {}, tenant_id=tenant_id, rid=rid)
 
@@ -188,7 +206,7 @@ class Querier:
         *,
         tenant_id: str | None = None,
         rid: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> Reply:
         """Send *body* to the core, with query parameters where the interface has both."""
         return self._write("PUT", path, params=params, body=body or {}, tenant_id=tenant_id, rid=rid)
 
@@ -199,16 +217,16 @@ class Querier:
         *,
         tenant_id: str | None = None,
         rid: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> Reply:
         """Have the core delete what the query parameters name."""
         return self._write("DELETE", path, params=params, body=None, tenant_id=tenant_id, rid=rid)
 
     def get_jwks(self) -> tuple[dict[str, Any], int | None]:
         """
-        Return the core's key set and how many seconds it may be kept, None if the core does not say.
+        Return the core's key set, and for how many seconds it may be cached: None if the core does not say.
 
-        Outside everything else: no API key, no version, no interceptor, no cache; the hosts in their order; three
-        seconds in all and half a megabyte.
+        This call has no API key, no version, no interceptor and no cache. It asks the hosts in their order, with a
+        limit of three seconds in all and half a megabyte.
         """
         request = CoreRequest(
             method="GET",
@@ -218,12 +236,11 @@ class Querier:
             max_answer_bytes=_KEY_SET_BYTES,
         )
         response = self._send(request)
-        answer = read_answer(request, response)
-        found = _MAX_AGE.search(response.headers.get("cache-control", ""))
-        return answer, int(found[1]) if found else None
+        max_age = _MAX_AGE.search(response.headers.get("cache-control", ""))
+        return read_reply(request, response).body, int(max_age[1]) if max_age else None
 
     def api_version(self) -> str:
-        """Return the CDI version to speak. The core is asked once per process, by one of those who need it first."""
+        """Return the CDI version to speak. One thread asks the core, once per process; the others wait for it."""
         while True:
             with self._lock:
                 if self._version is not None:
@@ -235,18 +252,19 @@ class Querier:
                 return self._negotiate(mine)
             if under_way.thread == threading.get_ident():
                 raise ConfigError("network_interceptor must not call the core before the first call has passed it")
-            under_way.result.result()  # raises what the one who asked got; comes back empty when it was cut short
+            under_way.result.result()  # raises the error of the thread that asked; None when that thread was cut short
 
     def speaks(self, version: str) -> bool:
         """Return whether the CDI version that is spoken is *version* or a later one."""
         return _numbers(self.api_version()) >= _numbers(version)
 
     def calls_in_request(self) -> int:
-        """Return how many calls the request in flight has made to the core, those to the cache not counted."""
-        kept = self._kept()
-        return 0 if kept is None else kept.calls
+        """Return how many calls the request in flight has made to the core, without those that the cache answered."""
+        cache = self._cache()
+        return 0 if cache is None else cache.calls
 
     def after_fork(self) -> None:
+        """Make the lock anew in a child process."""
         self._lock = threading.Lock()
         self._negotiation = None
 
@@ -261,7 +279,7 @@ class Querier:
         body: Mapping[str, Any] | None,
         tenant_id: str | None,
         rid: str | None,
-    ) -> dict[str, Any]:
+    ) -> Reply:
         request = self._request(method, path, params=params, body=body, tenant_id=tenant_id, rid=rid)
         self._forget()
         try:
@@ -301,55 +319,57 @@ class Querier:
             intercept=self._intercept,
         )
 
-    def _call(self, request: CoreRequest) -> dict[str, Any]:
-        return read_answer(request, self._send(request))
+    def _call(self, request: CoreRequest) -> Reply:
+        return read_reply(request, self._send(request))
 
     def _send(self, request: CoreRequest) -> CoreResponse:
-        kept = self._kept()
-        if kept is not None:
-            kept.calls += 1
+        cache = self._cache()
+        if cache is not None:
+            cache.calls += 1
         if self._span is None:
-            return self._timed(request, kept)
+            return self._timed(request, cache)
         with self._span(f"{request.method} {request.path}") as span:
             span.set_attribute("http.request.method", request.method)
             span.set_attribute("url.path", request.path)
-            response = self._timed(request, kept)
+            response = self._timed(request, cache)
             span.set_attribute("http.response.status_code", response.status)
             span.set_attribute("server.address", response.host)
             return response
 
-    def _timed(self, request: CoreRequest, kept: _Kept | None) -> CoreResponse:
+    def _timed(self, request: CoreRequest, cache: _Cache | None) -> CoreResponse:
         if not _log.isEnabledFor(logging.DEBUG):
             return self._transport.send(request)
-        number = "-" if kept is None else kept.calls
-        began = time.perf_counter()
+        call = f"call {'-' if cache is None else cache.calls}: {request.method} {request.path}"
+        start = time.perf_counter()
         try:
             response = self._transport.send(request)
         except CoreError as error:
-            spent = (time.perf_counter() - began) * 1000
-            _log.debug("call %s: %s %s: %s, %.1f ms", number, request.method, request.path, type(error).__name__, spent)
+            _log.debug("%s: %s, %.1f ms", call, type(error).__name__, (time.perf_counter() - start) * 1000)
             raise
-        spent = (time.perf_counter() - began) * 1000
-        status, host = response.status, response.host or "embedded"
-        _log.debug("call %s: %s %s %s: %d, %.1f ms", number, request.method, request.path, host, status, spent)
+        duration = (time.perf_counter() - start) * 1000
+        _log.debug("%s %s: %d, %.1f ms", call, response.host or "embedded", response.status, duration)
         return response
 
-    # The cache of one request.
+    # The request in flight.
 
-    def _kept(self) -> _Kept | None:
-        store = self._cache_store()
-        if store is None:
+    def _cache(self) -> _Cache | None:
+        in_flight = self._in_flight()
+        if in_flight is None:
             return None
-        kept = store.get(self)
-        if kept is None:
-            kept = store.setdefault(self, _Kept())
-        return kept if isinstance(kept, _Kept) else None
+        caches = in_flight.core_cache
+        cache: _Cache | None = caches.get(self)
+        return caches.setdefault(self, _Cache()) if cache is None else cache
 
     def _forget(self) -> None:
-        if not self._inside_api():
+        in_flight = self._in_flight()
+        if in_flight is None or not in_flight.ours:
             _writes.change()
-        if (kept := self._kept()) is not None:
-            kept.answers = {}
+        if (cache := self._cache()) is not None:
+            cache.bodies = {}
+
+    def _user_context(self) -> dict[str, Any]:
+        in_flight = self._in_flight()
+        return {} if in_flight is None else in_flight.user_context
 
     # Version negotiation.
 
@@ -365,7 +385,7 @@ class Querier:
             with self._lock:
                 if self._negotiation is mine:
                     self._negotiation = None
-            if not mine.result.done():  # something else went wrong here, which is not the others' business
+            if not mine.result.done():  # another kind of error, which concerns this thread only
                 mine.result.set_result(None)
 
     def _common_version(self) -> str:
@@ -380,9 +400,7 @@ class Querier:
             intercept=self._intercept,
             start="peek",
         )
-        theirs = self._call(request).get("versions")
-        if not isinstance(theirs, list) or not all(isinstance(version, str) for version in theirs):
-            raise CoreAnswerInvalid(path="/apiversion", problem="versions is not a list of texts")
+        theirs = self._call(request).member(list[str], "versions")
         known = {_numbers(version) for version in theirs if _VERSION.fullmatch(version)}
         common = [version for version in self._cdi_versions if _numbers(version) in known]
         if not common:
@@ -391,7 +409,7 @@ class Querier:
 
 
 def present(members: Mapping[_K, Any]) -> dict[_K, Any]:
-    """Return *members* without those that are None: the core takes an absent optional member, but not a null one."""
+    """Return *members* without those that are None: the core accepts an absent optional member, but no null."""
     return {name: value for name, value in members.items() if value is not None}
 
 
@@ -413,7 +431,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _client_spans() -> Callable[[str], AbstractContextManager[Any]] | None:
-    """Return what opens an OpenTelemetry span, or None when the package (extra ``otel``) is not there."""
+    """Return a function that opens an OpenTelemetry span, or None without the package (extra ``otel``)."""
     try:
         trace = importlib.import_module("opentelemetry.trace")
     except ImportError:

@@ -1,36 +1,118 @@
-"""What an answer of the core means: a JSON object for the caller, or which error."""
+"""The core's reply to a call: a JSON object that can be read as a result, or an error that says what is wrong."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar, overload
 
+from ..codec import from_json, member_from_json
 from ..errors import CoreAnswerInvalid, CoreRefused, TenantUnknown
 from .transport import CoreRequest, CoreResponse
+
+T = TypeVar("T")
+T1 = TypeVar("T1")
+T2 = TypeVar("T2")
+T3 = TypeVar("T3")
+T4 = TypeVar("T4")
+T5 = TypeVar("T5")
 
 _SECRET = re.compile(r"password|token|code|secret|hash|key|jwt", re.IGNORECASE)
 
 
-def read_answer(request: CoreRequest, response: CoreResponse) -> dict[str, Any]:
+class Reply:
     """
-    Return the JSON object that the core answered.
+    The core's reply to one call, which knows the call for its error messages::
 
-    :raises TenantUnknown: when the call is for a tenant that there is not.
-    :raises CoreRefused: for a status of 400 and above, with what the core said, without the secrets of the request.
-    :raises CoreAnswerInvalid: for any other status outside 200 to 299, and for anything that is no JSON object.
+        core.post("/recipe/signin", body, tenant_id="public").into(SignInOk, WrongCredentials)
+        core.get("/recipe/user/metadata", {"userId": "ada"}).ok(dict[str, Any], "metadata")
+        core.put("/recipe/session/data", body).check()
+
+    Every reading method raises :class:`~st_wsgi.errors.CoreAnswerInvalid` for a status that it was not told of, and for
+    a member that is missing or of another type.
+
+    :ivar body: the JSON object, which belongs to the caller.
+    :ivar path: of the call, with the tenant.
+    """
+
+    __slots__ = ("body", "path")
+
+    body: dict[str, Any]
+    path: str
+
+    def __init__(self, body: dict[str, Any], *, path: str) -> None:
+        self.body = body
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"<Reply to {self.path}: {self.body.get('status', 'no status')}>"
+
+    @overload
+    def into(self, one: type[T1], /) -> T1: ...
+    @overload
+    def into(self, one: type[T1], two: type[T2], /) -> T1 | T2: ...
+    @overload
+    def into(self, one: type[T1], two: type[T2], three: type[T3], /) -> T1 | T2 | T3: ...
+    @overload
+    def into(self, one: type[T1], two: type[T2], three: type[T3], four: type[T4], /) -> T1 | T2 | T3 | T4: ...
+    @overload
+    def into(
+        self, one: type[T1], two: type[T2], three: type[T3], four: type[T4], five: type[T5], /
+    ) -> T1 | T2 | T3 | T4 | T5: ...
+    def into(self, *results: type[Any]) -> Any:
+        """Return the reply as the result class (an attrs class with a ``status``) whose status it has."""
+        status = self.body.get("status")
+        for result in results:
+            if result.status == status:
+                return from_json(result, self.body, path=self.path)
+        raise self._unexpected([result.status for result in results])
+
+    def is_ok(self, *otherwise: str) -> bool:
+        """Return whether the status is ``OK``; the only other ones that it may be are those in *otherwise*."""
+        status = self.body.get("status")
+        if status != "OK" and (not isinstance(status, str) or status not in otherwise):
+            raise self._unexpected(["OK", *otherwise])
+        return bool(status == "OK")
+
+    def check(self) -> None:
+        """Require the status ``OK``."""
+        if self.body.get("status") != "OK":
+            raise self._unexpected(["OK"])
+
+    def ok(self, kind: type[T], name: str) -> T:
+        """Require the status ``OK`` and return the member *name*, such as ``ok(list[str], "roles")``."""
+        self.check()
+        return member_from_json(kind, self.body, name, path=self.path)
+
+    def member(self, kind: type[T], name: str) -> T:
+        """Return the member *name*, whatever the status: some replies have none."""
+        return member_from_json(kind, self.body, name, path=self.path)
+
+    def _unexpected(self, expected: list[str]) -> CoreAnswerInvalid:
+        status = self.body.get("status")
+        shown = f"{status[:80]!r}" if isinstance(status, str) else "missing" if status is None else "not a text"
+        return CoreAnswerInvalid(path=self.path, problem=f"status is {shown}, expected {' or '.join(expected)}")
+
+
+def read_reply(request: CoreRequest, response: CoreResponse) -> Reply:
+    """
+    Return the core's reply.
+
+    :raises TenantUnknown: the tenant of the call does not exist.
+    :raises CoreRefused: a status of 400 and above, with the core's text, without the secrets of the request.
+    :raises CoreAnswerInvalid: any other status outside 200 to 299, and a body that is no JSON object.
     """
     body = response.body
     if response.status >= 400:
-        said = body if isinstance(body, str) else str(body.get("message", "a JSON object"))
-        # The core tells this by its text alone (supertokens-core, TenantOrAppNotFoundException).
-        unknown = response.status == 400 and said.startswith("AppId or tenantId not found")
+        text = body if isinstance(body, str) else str(body.get("message", "a JSON object"))
+        # Only the text tells an unknown tenant from other refusals (supertokens-core, TenantOrAppNotFoundException).
+        unknown = response.status == 400 and text.startswith("AppId or tenantId not found")
         raise (TenantUnknown if unknown else CoreRefused)(
             status=response.status,
-            text=_without_secrets(said, request),
+            text=_without_secrets(text, request),
             method=request.method,
             path=request.path,
-            remedy=_remedy(response.status, said),
+            remedy=_remedy(response.status, text),
         )
     if not 200 <= response.status < 300:
         raise CoreAnswerInvalid(
@@ -43,22 +125,7 @@ def read_answer(request: CoreRequest, response: CoreResponse) -> dict[str, Any]:
             path=request.path,
             problem=f"no JSON object but {len(body)} characters ({kind[:60]}); is this the address of a core?",
         )
-    return body
-
-
-def expect_status(body: Mapping[str, Any], path: str, *allowed: str) -> str:
-    """
-    Return the ``status`` of an answer of the core.
-
-    :param path: of the call, for the error.
-    :param allowed: every status that the caller can handle.
-    :raises CoreAnswerInvalid: when it is missing, or none of these.
-    """
-    status = body.get("status")
-    if not isinstance(status, str) or status not in allowed:
-        told = f"{status[:80]!r}" if isinstance(status, str) else "missing" if status is None else "not a text"
-        raise CoreAnswerInvalid(path=path, problem=f"status is {told}, expected {' or '.join(allowed)}")
-    return status
+    return Reply(body, path=request.path)
 
 
 def _without_secrets(text: str, request: CoreRequest) -> str:
@@ -68,26 +135,26 @@ def _without_secrets(text: str, request: CoreRequest) -> str:
     return text
 
 
-def _remedy(status: int, said: str) -> str:
+def _remedy(status: int, text: str) -> str:
     if status == 401:
         return "Set api_key to one of the keys that the core is configured with"
     if status == 402:
         return "This feature needs a licence of the official core; the embedded core has it switched on"
-    if status == 404 and "Not found" in said:
+    if status == 404 and "Not found" in text:
         return "Is this the address of a core, with the right base path, and does the tenant exist?"
     return ""
 
 
-def _secrets(value: object, *, named: bool = False) -> list[str]:
-    """Return the texts in *value* that stand under a name which says that they are secret."""
+def _secrets(value: object, *, is_secret: bool = False) -> list[str]:
+    """Return the texts in *value* whose member names, or those above them, say that they are secret."""
     if isinstance(value, str):
-        return [value] if named and len(value) > 3 else []
+        return [value] if is_secret and len(value) > 3 else []
     if isinstance(value, Mapping):
         return [
             text
             for name, item in value.items()
-            for text in _secrets(item, named=named or bool(_SECRET.search(str(name))))
+            for text in _secrets(item, is_secret=is_secret or bool(_SECRET.search(str(name))))
         ]
     if isinstance(value, list | tuple):
-        return [text for item in value for text in _secrets(item, named=named)]
+        return [text for item in value for text in _secrets(item, is_secret=is_secret)]
     return []

@@ -104,11 +104,23 @@ class CoreResponse:
 
 class Transport(Protocol):
     """
-    Anything that can take a call to a core.
+    Anything that can take a call to a core. A class of your own names this one as its base and gets the traits below.
 
     ``send`` raises :class:`~st_wsgi.errors.CoreUnavailable` when no answer came; an answer with a status is returned.
     It is called from many threads and greenlets, and after forks.
+
+    :ivar in_process: a call takes microseconds, since the core is part of this process.
+    :ivar password_byte_limit: the number of bytes of a password that the core's hash uses, None for all. The official
+        core hashes with bcrypt, which uses 72, unless it is configured otherwise.
     """
+
+    @property
+    def in_process(self) -> bool:
+        return False
+
+    @property
+    def password_byte_limit(self) -> int | None:
+        return 72
 
     def send(self, request: CoreRequest, /) -> CoreResponse: ...
 
@@ -124,7 +136,7 @@ def copy_json(value: _Json) -> _Json:
     return value
 
 
-class HTTPTransport:
+class HTTPTransport(Transport):
     """
     Takes calls to one or several cores over HTTP.
 

@@ -1,4 +1,4 @@
-"""How users replace parts of a recipe: functions from an implementation to a new one."""
+"""How an app replaces parts of a recipe: with functions from an implementation to a new one."""
 
 from __future__ import annotations
 
@@ -17,21 +17,26 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def _several(value: Any) -> tuple[Callable[[Any], Any], ...]:
-    several = tuple(value) if isinstance(value, Iterable) else (value,)
-    for one in several:
-        if not callable(one):
-            raise ConfigError(f"an override must be a function from the original to a new one, not {one!r}")
-    return several
+def _as_tuple(name: str, value: Any) -> tuple[Callable[[Any], Any], ...]:
+    overrides = tuple(value) if isinstance(value, Iterable) else (value,)
+    for override in overrides:
+        if not callable(override):
+            raise ConfigError(
+                f"{name} of Override must be a function from the original to a new one, or a list of them, "
+                f"not {override!r}"
+            )
+    return overrides
 
 
 @attrs.frozen(kw_only=True)
 class Override(Generic[F, A]):
     """
-    What to change in a recipe.
+    Replacements in a recipe::
 
-    :param functions: one function, or several, from the recipe's functions to new ones; applied left to right, so the
-        last one is outermost.
+        EmailPassword(override=Override(functions=audited, apis=without_email_exists))
+
+    :param functions: a function from the recipe's functions to new ones, or several; they are applied left to right, so
+        that the last one is outermost. See :func:`replace`.
     :param apis: the same for the APIs behind the routes.
     """
 
@@ -40,20 +45,34 @@ class Override(Generic[F, A]):
 
     def __attrs_post_init__(self) -> None:
         # No converters: with one, a type checker would take anything for these arguments.
-        object.__setattr__(self, "functions", _several(self.functions))
-        object.__setattr__(self, "apis", _several(self.apis))
+        object.__setattr__(self, "functions", _as_tuple("functions", self.functions))
+        object.__setattr__(self, "apis", _as_tuple("apis", self.apis))
 
 
 def replace(original: T, /, **changes: Callable[..., Any] | None) -> T:
     """
-    Return a copy of *original* with some of its methods swapped; None switches an API off.
+    Return a copy of *original* with some of its methods replaced; None switches an API off.
 
-    :raises ConfigError: a name is not one of the original's methods.
+    ::
+
+        def audited(original: EmailPasswordFunctions) -> EmailPasswordFunctions:
+            @like(original.sign_in)
+            def sign_in(*, email, password, tenant_id="public"):
+                result = original.sign_in(email=email, password=password, tenant_id=tenant_id)
+                logging.info("sign-in: %s", result.status)
+                return result
+
+            return replace(original, sign_in=sign_in)
+
+    :raises ConfigError: a name is not one of the original's methods; the message lists those.
     """
+    names = sorted(
+        name for name in dir(type(original)) if not name.startswith("_") and callable(getattr(type(original), name))
+    )
     new = copy.copy(original)
     for name, value in changes.items():
-        if name.startswith("_") or not callable(getattr(type(original), name, None)):
-            raise ConfigError(f"{type(original).__name__} has no method {name!r} to replace")
+        if name not in names:
+            raise ConfigError(f"{type(original).__name__} has no method {name!r} to replace; it has {', '.join(names)}")
         if value is not None and not callable(value):
             raise ConfigError(f"the replacement of {name!r} must be callable or None, not {value!r}")
         object.__setattr__(new, name, value)
@@ -61,13 +80,17 @@ def replace(original: T, /, **changes: Callable[..., Any] | None) -> T:
 
 
 def like(model: Callable[P, R]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Have the type checker hold the decorated function to the signature of *model*."""
+    """
+    Have the type checker hold the decorated function to the signature of *model*: ``@like(original.sign_in)``.
+
+    At run time this does nothing.
+    """
     return lambda function: function
 
 
-def compose(base: T, overrides: Iterable[Callable[[T], T]]) -> T:
+def compose(base: T, overrides: Any) -> T:
     """
-    Apply *overrides* left to right.
+    Apply *overrides*, those of an :class:`Override`, from left to right.
 
     :raises ConfigError: one of them returned something of another type.
     """

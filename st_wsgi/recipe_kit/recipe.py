@@ -1,19 +1,26 @@
 """
-What every recipe is: a class of functions, a class of APIs, a table of routes, and a class that names them.
+What a recipe is: its settings, a class of functions, a class of APIs, and a table of routes.
 
 Functions and APIs are interface and default implementation in one. Default code never calls its own public methods on
-``self`` but goes through ``self.recipe.functions`` and ``self.recipe.apis``, so that everyone sees an override.
+``self`` but on ``self.functions``, the functions with the app's overrides, so that every caller gets an override.
+
+A recipe has two halves, since its functions and APIs need its settings while it needs their classes. The lower half, a
+subclass of :class:`Settings`, has the settings and all that the functions and APIs may use; the upper half adds them to
+:class:`Recipe` together with the classes and the routes. See ``recipes/emailpassword``.
 """
 
 from __future__ import annotations
 
 import functools
-import inspect
+import typing
 from collections.abc import Callable
-from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar
 
+import attrs
 from werkzeug.wrappers import Response
 
+from ..arguments import Arguments
+from ..core_client.querier import Querier
 from ..errors import Answerable, ConfigError
 from ..request import current
 from ..request.context import RequestContext
@@ -21,78 +28,191 @@ from ..request.routing import Route
 from ..services import Services
 from .override import Override, compose
 
-C = TypeVar("C")
-F = TypeVar("F")
-A = TypeVar("A")
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Recipe(Generic[C, F, A]):
+@attrs.define(kw_only=True, eq=False, slots=False)
+class Settings:
     """
-    The base of all recipes.
+    The lower half of a recipe: its settings, and the instance that it is part of.
 
+    Settings are attrs fields. They are written once, with a type, a default and a validator of
+    :mod:`~st_wsgi.recipe_kit.settings`; they are the constructor's keyword arguments and appear in the repr, unless
+    the field says ``repr=False`` because it holds a secret. What is made of them and of the app's settings is a field
+    with ``init=False``, which a subclass sets in :meth:`bind`.
+
+    :ivar services: of the instance, once the recipe is part of one.
+    """
+
+    services: Services = attrs.field(init=False, repr=False)
+    _functions: Any = attrs.field(init=False, repr=False)
+    _apis: Any = attrs.field(init=False, repr=False)
+
+    def bind(self, services: Services) -> None:
+        """
+        Become part of an instance. A subclass calls this first.
+
+        :raises ConfigError: a setting does not fit the app's.
+        """
+        self.services = services
+
+
+S = TypeVar("S", bound=Settings)
+
+
+class Functions(Generic[S]):
+    """
+    The functions of a recipe: the interface that overrides replace, and the default implementation.
+
+    :ivar recipe: the recipe's settings and services.
+    """
+
+    recipe: S
+
+    def __init__(self, recipe: S) -> None:
+        self.recipe = recipe
+
+    @property
+    def functions(self) -> Self:
+        """The functions of the recipe with the app's overrides, through which they call each other."""
+        functions: Self = self.recipe._functions
+        return functions
+
+    @property
+    def core(self) -> Querier:
+        """The client of the core."""
+        return self.recipe.services.core
+
+
+F = TypeVar("F", bound=Functions[Any])
+
+
+class APIs(Generic[S, F]):
+    """
+    The APIs behind the routes of a recipe: interface and default implementation.
+
+    An override may be None, which switches the route off.
+
+    :ivar recipe: the recipe's settings and services.
+    """
+
+    recipe: S
+
+    def __init__(self, recipe: S) -> None:
+        self.recipe = recipe
+
+    @property
+    def functions(self) -> F:
+        """The functions of the recipe with the app's overrides."""
+        functions: F = self.recipe._functions
+        return functions
+
+
+class NoAPIs(APIs[Any, Any]):
+    """The APIs of a recipe without routes."""
+
+
+A = TypeVar("A", bound=APIs[Any, Any])
+
+
+def _override(_recipe: object, _attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not isinstance(value, Override):
+        raise ConfigError(f"override must be Override(functions=..., apis=...), not a {type(value).__name__}")
+
+
+@attrs.define(kw_only=True, eq=False, slots=False)
+class Recipe(Settings, Generic[F, A]):
+    """
+    The base of all recipes: ``class EmailPassword(EmailPasswordSettings, Recipe[EmailPasswordFunctions, ...])``.
+
+    :param override: replacements of functions and APIs.
     :cvar id: SuperTokens' name of the recipe, as in the ``rid`` header.
-    :cvar requires: recipe classes that must be there too; they are added with their defaults when missing.
+    :cvar requires: recipes that this one needs; they are added with their defaults when the app does not list them.
     :cvar routes: the rows of the route table.
     :cvar answers: the errors that this recipe answers.
     """
 
     id: ClassVar[str]
-    requires: ClassVar[tuple[type[Any], ...]] = ()
+    requires: ClassVar[tuple[type[Recipe[Any, Any]], ...]] = ()
     routes: ClassVar[tuple[Route, ...]] = ()
     answers: ClassVar[tuple[type[Answerable], ...]] = ()
-    functions_class: ClassVar[type[Any]]
-    apis_class: ClassVar[type[Any]]
+    functions_class: ClassVar[type[Functions[Any]]]
+    apis_class: ClassVar[type[APIs[Any, Any]]]
 
-    services: Services
-    functions: F
-    apis: A
+    override: Override[F, A] | None = attrs.field(default=None, validator=_override)
 
-    def __init__(self, config: C, override: Override[F, A] | None = None) -> None:
-        self.config = config
-        self._override: Override[F, A] = Override() if override is None else override
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Take the classes from ``Recipe[Functions, APIs]``, and check that every route has an API."""
+        super().__init_subclass__(**kwargs)
+        for base in cls.__dict__.get("__orig_bases__", ()):
+            parameters = typing.get_args(base)
+            if typing.get_origin(base) is Recipe and all(isinstance(parameter, type) for parameter in parameters):
+                cls.functions_class, cls.apis_class = parameters
+        for route in cls.routes:
+            if not callable(getattr(cls.apis_class, route.api, None)):
+                raise ConfigError(f"{cls.apis_class.__name__} has no API {route.api!r} for {route.method} {route.path}")
+
+    @property
+    def functions(self) -> F:
+        """The functions, with overrides."""
+        functions: F = self._functions
+        return functions
+
+    @property
+    def apis(self) -> A:
+        """The APIs, with overrides."""
+        apis: A = self._apis
+        return apis
 
     @property
     def is_bound(self) -> bool:
-        """Whether this recipe has become part of an instance; it cannot become part of another one."""
+        """Whether this recipe is part of an instance; it cannot become part of another one."""
         return hasattr(self, "services")
 
     def bind(self, services: Services) -> None:
         """
-        Become part of an instance: build functions and APIs with their overrides.
+        Become part of an instance: build the functions and APIs with their overrides.
 
         :raises ConfigError: an override is not usable, or a setting does not fit the app's.
         """
-        self.services = services
-        self.functions = compose(self.functions_class(self), self._override.functions)  # type: ignore[arg-type]
-        for name, value in vars(self.functions).items():
+        super().bind(services)
+        override: Override[Any, Any] = self.override or Override()
+        self._functions = compose(self.functions_class(self), override.functions)
+        for name, value in vars(self._functions).items():
             if value is None and hasattr(self.functions_class, name):
                 raise ConfigError(f"the function {name!r} of {self.id} cannot be None: only APIs can be switched off")
-        self.apis = compose(self.apis_class(self), self._override.apis)  # type: ignore[arg-type]
+        self._apis = compose(self.apis_class(self), override.apis)
+        services.add_functions(self._functions)
 
     def answer(self, error: Answerable, context: RequestContext) -> Response:
         """Return the response to one of the errors named in ``answers``."""
         return error.plain_response()
 
     def close(self) -> None:
-        """Release what the recipe holds on to."""
+        """Release resources. Called once, when the instance is closed."""
 
 
-def user_facing(kind: type[Recipe[Any, F, Any]], function: Callable[Concatenate[F, P], R]) -> Callable[P, R]:
+def user_facing(kind: type[Recipe[F, Any]], function: Callable[Concatenate[F, P], R]) -> Callable[P, R]:
     """
     Return *function*, a method of a recipe's functions class, as a plain function for users.
 
-    It runs the overridden method of the instance in question: that of the request in flight, else the default one.
+    It calls the method with the app's overrides, of the instance that serves the request in flight, else of the default
+    instance. Overrides always get ``tenant_id``, so that they need no default for it.
     """
     name = function.__name__
+    arguments = Arguments(function, is_method=True)
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        arguments.check(args, kwargs)
+        if arguments.tenant_default is not None:
+            kwargs.setdefault("tenant_id", arguments.tenant_default)
         result: R = getattr(current.services().get(kind).functions, name)(*args, **kwargs)
         return result
 
-    signature = inspect.signature(function)
-    parameters = tuple(signature.parameters.values())[1:]
-    call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    call.__signature__ = arguments.signature  # type: ignore[attr-defined]
     return call

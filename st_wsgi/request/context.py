@@ -9,11 +9,12 @@ from urllib.parse import parse_qsl
 from werkzeug.wrappers import Request, Response
 
 from .. import limits
-from ..errors import Answerable, TooManyRequests
+from ..errors import Answerable, ConfigError, TooManyRequests
 from ..services import Services
+from ..users import PUBLIC_TENANT
 from . import body
 from .changes import HeaderList, ResponseChanges
-from .routing import PUBLIC_TENANT
+from .routing import Route
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -25,25 +26,34 @@ _FDI_VERSION = re.compile(r"\s*([0-9]{1,3})\.([0-9]{1,3})\s*\Z")
 
 class RequestContext:
     """
-    The state of one request; outside a request, that of one piece of work.
+    The state of one request, or of one block of work outside a request. It ends with its request.
 
-    Two requests never share one, and it does not outlive its request.
+    Handlers, overrides of APIs and error handlers get it::
+
+        def sign_up_post(*, form_fields, tenant_id, session, context):
+            if context.header("x-invitation") is None:
+                return GeneralError("Please ask for an invitation.")
+            ...
 
     :ivar services: of the instance that serves the request.
     :ivar environ: the WSGI environ, or None outside a request and after it.
     :ivar started: the response has started, and it is too late to change it.
     :ivar ours: the response is this package's, not the app's.
-    :ivar refused: an error of this package was answered, by whomever.
-    :ivar instead: an error of this package to answer in the place of the app's response, or None.
-    :ivar tenant_id: of the route, ``public`` if it names none.
+    :ivar refused: an error of this package was answered, here or by a framework.
+    :ivar instead: an error of this package to answer in place of the app's response, or None.
+    :ivar route: the row of the route table that the request is for, None for the app's own requests.
+    :ivar tenant_id: that of the path, ``public`` if it names none; that of the session, once a route has read one.
     """
 
+    services: Services
+    environ: WSGIEnvironment | None
     # Most requests need none of these: as defaults of the class they cost such a request nothing.
-    started = False
-    ours = False
-    refused = False
+    started: bool = False
+    ours: bool = False
+    refused: bool = False
     instead: Answerable | None = None
-    tenant_id = PUBLIC_TENANT
+    route: Route | None = None
+    tenant_id: str = PUBLIC_TENANT
     _changes: ResponseChanges | None = None
     _request: Request | None = None
     _user_context: dict[str, Any] | None = None
@@ -56,10 +66,10 @@ class RequestContext:
 
     def let_go(self) -> None:
         """
-        Forget the environ, when the app has returned.
+        Forget the environ, after the app has returned.
 
-        The environ holds this context. Did this context hold the environ too, all that came with the request would stay
-        in memory until the garbage collector comes by, which in a large app takes long and in some never happens.
+        The environ refers to this context. If this context went on referring to the environ, everything that came with
+        the request would stay in memory until the next run of the garbage collector, which may be long after.
         """
         self.environ = self._request = self._answered = None
 
@@ -71,7 +81,7 @@ class RequestContext:
         return self._changes
 
     def begin_response(self, headers: HeaderList) -> HeaderList:
-        """Return the headers of the response, which starts now: those of the app, changed."""
+        """Note that the response starts, and return the app's headers with our changes."""
         self.started = True
         if self._changes is None:
             return headers
@@ -87,14 +97,14 @@ class RequestContext:
 
     @property
     def user_context(self) -> dict[str, Any]:
-        """The app's own notes on this request, for its overrides: from any text to any value."""
+        """A dictionary for the app's own notes on this request, from its views to its overrides."""
         if self._user_context is None:
             self._user_context = {}
         return self._user_context
 
     @property
     def core_cache(self) -> dict[Any, Any]:
-        """The querier's cache of GETs, which dies with the request."""
+        """The querier's cache of GETs in this request."""
         if self._core_cache is None:
             self._core_cache = {}
         return self._core_cache
@@ -109,8 +119,8 @@ class RequestContext:
         header = self.header("fdi-version")
         if header is None:
             return NEWEST_FDI_VERSION
-        found = (_FDI_VERSION.match(part) for part in header[:1024].split(","))
-        versions = [(int(match[1]), int(match[2])) for match in found if match]
+        matches = (_FDI_VERSION.match(part) for part in header[:1024].split(","))
+        versions = [(int(match[1]), int(match[2])) for match in matches if match]
         return max(versions, default=NEWEST_FDI_VERSION)
 
     def header(self, name: str) -> str | None:
@@ -130,26 +140,26 @@ class RequestContext:
             trusted_proxies=self.services.trusted_proxies,
         )
 
-    def count_try(self, route: str, *, account: str) -> None:
+    def count_attempt(self, *, account: str) -> None:
         """
-        Count a try of the client at an account of the tenant.
+        Count an attempt of the client on an account of the tenant, on this route.
 
-        :param route: the path below the base path.
-        :raises TooManyRequests: the client, or everybody at this account, has tried too often.
+        :raises TooManyRequests: too many attempts of this client, or on this account.
         """
         rate_limit = self.services.rate_limit
         if rate_limit is None:
             return
+        path = "" if self.route is None else self.route.alias_of or self.route.path
         for key in (limits.address_key(self.client_address), limits.account_key(self.tenant_id, account)):
-            retry_after = rate_limit(key, route)
+            retry_after = rate_limit(key, path)
             if retry_after is not None:
                 raise TooManyRequests(retry_after=retry_after)
 
     def query_values(self, name: str) -> list[str]:
-        """Return the values of a query parameter; what is not UTF-8 in them is replaced."""
+        """Return the values of a query parameter; bytes that are not UTF-8 are replaced."""
         raw: str = "" if self.environ is None else self.environ.get("QUERY_STRING", "")
         query = raw.encode("latin-1", "replace").decode("utf-8", "replace")
-        return [value for found, value in parse_qsl(query, keep_blank_values=True, errors="replace") if found == name]
+        return [value for key, value in parse_qsl(query, keep_blank_values=True, errors="replace") if key == name]
 
     def read_json(self) -> dict[str, Any]:
         """
@@ -159,14 +169,14 @@ class RequestContext:
         :raises BodyTooLarge: it is larger.
         """
         if self.environ is None:
-            raise RuntimeError("there is no request to read")
+            raise ConfigError("there is no request to read")
         return body.read_json(self.environ)
 
     def answer(self, error: Answerable, /) -> Response:
         """
-        Return the response to *error*, asking the recipe that it belongs to; asked again, the same response.
+        Return the response to *error*, from the recipe that answers it; for the same error again, the same response.
 
-        Answering may fail itself, when it needs the core for instance. Then that is what the client is told.
+        When making that response fails, with a core that is down for instance, the new error is answered instead.
         """
         if self._answered is not None and self._answered[0] is error:
             return self._answered[1]

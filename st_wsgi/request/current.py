@@ -1,7 +1,9 @@
 """
-The global state department: the default instance and the request in flight. Nothing else in this package is global.
+The state that belongs to no object: the default instance, and the request in flight of each thread or greenlet.
 
-Neither is ever required: everything can be reached from an environ or an instance too.
+Neither is ever required: everything can be reached from an environ or an instance too. Other modules keep state of the
+process only where the process itself is their subject: registers of what to renew after a fork (``forks``), the mark
+of writes that all cores of the process share (``core_client.querier``), and pure caches that only save work.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from werkzeug.wrappers import Request
 
+from ..config import AppInfo
 from ..errors import CONTEXT_KEY, Answerable, ConfigError
 from ..services import Services
 from .context import RequestContext
@@ -28,14 +31,14 @@ _in_flight: ContextVar[RequestContext | None] = ContextVar("st_wsgi.in_flight", 
 
 
 def set_default(services: Services | None) -> None:
-    """Make an instance the default of this process; None forgets it."""
+    """Set the default instance of this process; None removes it."""
     global _default
     _default = services
 
 
 def services() -> Services:
     """
-    Return what the instance of the request in flight offers, else that of the default instance.
+    Return the services of the instance that serves the request in flight, else of the default instance.
 
     :raises ConfigError: there is neither.
     """
@@ -53,10 +56,10 @@ def context() -> RequestContext | None:
 
 
 enter: Callable[[RequestContext], Token[RequestContext | None]] = _in_flight.set
-"""Put a context in flight until :func:`leave` is called with what this returns."""
+"""Put a context in flight until :func:`leave` is called with the token that this returns."""
 
 leave: Callable[[Token[RequestContext | None]], None] = _in_flight.reset
-"""Take back what :func:`enter` did."""
+"""Put the context in flight that was there before :func:`enter`."""
 
 
 def context_of(request: RequestLike | None = None) -> RequestContext:
@@ -68,25 +71,25 @@ def context_of(request: RequestLike | None = None) -> RequestContext:
     :raises ConfigError: the request did not come through the middleware, or there is none in flight.
     """
     if request is None:
-        found = _in_flight.get()
-    elif issubclass(type(request), RequestContext):  # not isinstance: Flask's proxy would look its request up for it
-        found = request  # type: ignore[assignment]  # mypy does not follow issubclass of a type
+        context = _in_flight.get()
+    elif issubclass(type(request), RequestContext):  # not isinstance: Flask's proxy would look up its request for it
+        context = request  # type: ignore[assignment]  # mypy does not follow issubclass of a type
     else:
         environ = environ_of(request)
-        found = environ.get(CONTEXT_KEY)
-        if found is not None and found.environ is None:
-            found.environ = environ  # the app has returned, and a stream or a middleware above goes on
-    if found is None and request is not None:
+        context = environ.get(CONTEXT_KEY)
+        if context is not None and context.environ is None:
+            context.environ = environ  # the app has returned, and a stream or a middleware above goes on
+    if context is None and request is not None:
         raise ConfigError(
             "this request did not come through st_wsgi: wrap the app, such as app.wsgi_app = st.wrap(app.wsgi_app), or "
             "name SuperTokensMiddleware in Django's MIDDLEWARE"
         )
-    if found is None or found.environ is None:
+    if context is None or context.environ is None:
         raise ConfigError(
-            "no request is in flight here, or it has ended: pass the request, if there is one, or use a function that "
-            "ends in _without_request_response; an app that is served has to be wrapped: st.wrap(app)"
+            "no request is in flight here, or it has ended: pass the request, or use a function whose name ends in "
+            "_without_request_response; an app that is served has to be wrapped: st.wrap(app)"
         )
-    return found
+    return context
 
 
 def environ_of(request: RequestLike) -> WSGIEnvironment:
@@ -126,7 +129,7 @@ def answer_error(error: BaseException | None = None) -> None:
 def user_context() -> dict[str, Any]:
     """
     Return the user context of the request in flight: a dictionary for the app's own notes, from its views to its
-    overrides. Outside a request it is a new and empty one, unless :func:`open_user_context` opened one.
+    overrides. Outside a request it is a new, empty one, unless :func:`open_user_context` opened one.
     """
     context = _in_flight.get()
     return {} if context is None else context.user_context
@@ -134,8 +137,8 @@ def user_context() -> dict[str, Any]:
 
 def get_request_from_user_context(user_context: Mapping[str, Any]) -> Request | None:
     """
-    Return the request in flight, for overrides that depend on it; None outside a request, and for a user context that
-    is not its own.
+    Return the request in flight, for overrides that depend on it. It is None outside a request, and for the user
+    context of another request.
     """
     context = _in_flight.get()
     return context.request if context is not None and context.user_context is user_context else None
@@ -143,9 +146,9 @@ def get_request_from_user_context(user_context: Mapping[str, Any]) -> Request | 
 
 def is_recipe_initialized(recipe_id: str) -> bool:
     """
-    Return whether the instance has this recipe.
+    Return whether the app has this recipe.
 
-    :param recipe_id: SuperTokens' name of it, such as ``emailpassword``.
+    :param recipe_id: SuperTokens' name of the recipe, such as ``emailpassword``.
     :raises ConfigError: there is no instance.
     """
     return services().has(recipe_id)
@@ -167,19 +170,11 @@ def open_user_context(values: Mapping[str, Any] | None = None) -> Iterator[dict[
         leave(token)
 
 
-def user_context_or_none() -> dict[str, Any] | None:
-    """Return the user context in flight, or None: what the querier hands to a network interceptor."""
+def website_origin(app_info: AppInfo) -> str:
+    """
+    Return the website's origin, for the request in flight if it depends on that.
+
+    :raises BadInput: the ``origin`` function returned an origin that is not allowed.
+    """
     context = _in_flight.get()
-    return None if context is None else context.user_context
-
-
-def core_cache_or_none() -> dict[Any, Any] | None:
-    """Return the cache of core answers that belongs to the context in flight, or None: then nothing is cached."""
-    context = _in_flight.get()
-    return None if context is None else context.core_cache
-
-
-def inside_api() -> bool:
-    """Return whether a route of ours is being served."""
-    context = _in_flight.get()
-    return context is not None and context.ours
+    return app_info.origin_for(*((None, {}) if context is None else (context.request, context.user_context)))

@@ -2,12 +2,13 @@
 The WSGI callables.
 
 ``Middleware`` is the routing: *ours? answer. Not ours? get out of the way.* ``ErrorHandler`` is the seam: it opens the
-request's context, answers errors of ours that are raised anywhere below it, and merges what was recorded for the
-response at the only moment that every WSGI app has in common, its call of ``start_response``.
+request's context, answers our errors that are raised anywhere below it, and adds the recorded cookies and headers to
+the response when the app calls ``start_response``, which every WSGI app does.
 """
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import Token
@@ -27,8 +28,13 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
 
+_WSGI = inspect.Signature(
+    [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in ("environ", "start_response")]
+)
+
+
 class Instance(Protocol):
-    """What the callables need of :class:`~st_wsgi.app.SuperTokens`."""
+    """The part of :class:`~st_wsgi.app.SuperTokens` that the callables use."""
 
     @property
     def services(self) -> Services: ...
@@ -42,48 +48,41 @@ class Instance(Protocol):
 
 class ErrorHandler:
     """
-    Answer our errors, wherever below they are raised, and add what the session changed to the response.
+    The seam: answer our errors, wherever below they are raised, and add what the session changed to the response.
 
     :param app: any WSGI app.
-    :param supertokens: the instance that it belongs to.
+    :param supertokens: the instance that the app belongs to.
+    :param routes: gets the requests below its prefix in place of *app*. It could be *app* itself, but then every
+        request of the app would pay for one call more.
     """
 
-    def __init__(self, app: WSGIApplication, supertokens: Instance) -> None:
-        self._guarded = guarded(app, supertokens)
+    def __init__(self, app: WSGIApplication, supertokens: Instance, *, routes: Middleware | None = None) -> None:
+        self._app = app
+        self._services = supertokens.services
+        self._cors = supertokens.cors
+        self._routes: WSGIApplication = app if routes is None else routes
+        self._prefix = "" if routes is None else routes.prefix
+        # Falcon's test client counts the parameters of an app, and would count self too.
+        self.__signature__ = _WSGI
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return self._guarded(environ, start_response)
-
-
-def guarded(app: WSGIApplication, supertokens: Instance, *, routes: Middleware | None = None) -> WSGIApplication:
-    """
-    Return :class:`ErrorHandler` as a plain function.
-
-    :param routes: what takes the requests below its prefix in the place of *app*. It could be *app* as well, but every
-        call on the way is one more for all requests of the app.
-    """
-    services, rules = supertokens.services, supertokens.cors
-    below, prefix = (app, "") if routes is None else (routes, routes.prefix)
-
-    def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse, /) -> Iterable[bytes]:
+        services = self._services
         outer = environ.get(CONTEXT_KEY)
-        seam = environ[CONTEXT_KEY] = _Seam(services, environ, start_response, rules)
-        token = seam.token = current.enter(seam)
+        exchange = environ[CONTEXT_KEY] = _Exchange(services, environ, start_response, self._cors)
+        token = exchange.token = current.enter(exchange)
         try:
-            next_app = below if environ.get("PATH_INFO", "").startswith(prefix) else app
-            body = next_app(environ, seam.start)
-            return body if seam.started else seam.go_on(environ, body)
+            app = self._routes if environ.get("PATH_INFO", "").startswith(self._prefix) else self._app
+            body = app(environ, exchange.start)
+            return body if exchange.started else exchange.resume(environ, body)
         except Answerable as error:
-            if seam.started:
+            if exchange.started:
                 raise
-            return seam.answer_instead(environ, error)
+            return exchange.answer_instead(environ, error)
         finally:
             current.leave(token)
-            seam.let_go()
+            exchange.let_go()
             if outer is not None and outer.environ is not None and outer.services is not services:
-                environ[CONTEXT_KEY] = outer  # another instance's, whose layer goes on
-
-    return call
+                environ[CONTEXT_KEY] = outer  # of another instance, whose layer is around this one
 
 
 class Middleware:
@@ -92,14 +91,14 @@ class Middleware:
 
     :param app: any WSGI app.
     :param supertokens: the instance whose routes are served.
-    :ivar prefix: of the paths that it looks at; empty if it answers preflights too.
+    :ivar prefix: of the paths that it serves; empty if it answers preflights too.
     """
 
     def __init__(self, app: WSGIApplication, supertokens: Instance) -> None:
         self._app = app
         self._supertokens = supertokens
         self.prefix = supertokens.router.prefix if supertokens.cors is None else ""
-        self._alone = guarded(self, supertokens)
+        self._alone = ErrorHandler(self, supertokens)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not environ.get("PATH_INFO", "").startswith(self.prefix):
@@ -113,8 +112,8 @@ class Middleware:
         return response(environ, start_response)
 
 
-class _Seam(RequestContext):
-    """The context of a request on its way: ``start_response`` as the app sees it, the body as the server gets it."""
+class _Exchange(RequestContext):
+    """A request's context together with its response: the app's ``start_response``, and the body for the server."""
 
     token: Token[RequestContext | None]
     _origin: str | None = None
@@ -132,7 +131,7 @@ class _Seam(RequestContext):
     def start(
         self, status: str, headers: HeaderList, exc_info: OptExcInfo | None = None, /
     ) -> Callable[[bytes], object]:
-        """Start the response of the app, unless it is the app's page for an error of ours: that is discarded."""
+        """Start the app's response, unless it is the app's page for an error of ours, which we replace."""
         if exc_info or self.instead is not None or status.startswith("500"):
             try:
                 if not self.started and self._answers_instead(exc_info):
@@ -148,10 +147,10 @@ class _Seam(RequestContext):
 
     def _answers_instead(self, exc_info: OptExcInfo | None) -> bool:
         """
-        Return whether an error of ours is answered in the place of the app's page.
+        Return whether an error of ours is answered in place of the app's page.
 
-        That is the error that the app passes, the one that it handles at this moment, or the one that its framework was
-        told to leave to us. An error that a request around this one handles is not meant.
+        It is the error in *exc_info*, the one that is being handled at this moment, or the one that the framework has
+        passed to :func:`~st_wsgi.answer_error`. An error that a request around this one handles does not count.
         """
         error = exc_info[1] if exc_info else None
         if exc_info is None and not isinstance(self.token.old_value, RequestContext):
@@ -160,12 +159,12 @@ class _Seam(RequestContext):
             self.instead = error
         return self.instead is not None
 
-    def go_on(self, environ: WSGIEnvironment, body: Iterable[bytes]) -> Iterable[bytes]:
+    def resume(self, environ: WSGIEnvironment, body: Iterable[bytes]) -> Iterable[bytes]:
         """
         Return the body of an app that has returned without starting its response.
 
-        A lazy body is read up to its first bytes: its view runs only now, and its errors can still be answered. Where
-        an error of ours has to be answered instead, the body is closed.
+        A lazy body is read up to its first chunk: its view runs only now, and its errors can still be answered. If an
+        error of ours is to be answered instead, the body is closed.
         """
         try:
             rest = iter(body)
@@ -195,7 +194,7 @@ class _Seam(RequestContext):
 
 
 class _Resumed:
-    """A body whose beginning was read already."""
+    """A body whose first chunk was read already."""
 
     def __init__(self, first: bytes, rest: Iterator[bytes], body: Iterable[bytes]) -> None:
         self._first = first
@@ -218,4 +217,4 @@ def _close(body: Iterable[bytes]) -> None:
 
 
 def _discard(data: bytes, /) -> None:
-    """Discard what an app writes of an error page that we replace."""
+    """Discard the body of an error page that we replace."""

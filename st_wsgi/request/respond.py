@@ -1,4 +1,4 @@
-"""How our routes answer: a value becomes JSON."""
+"""The responses of our routes: a result becomes JSON."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..codec import to_json
 
 def json_response(value: object, *, status: int = 200) -> Response:
     """
-    Return *value* (a mapping or a result with a ``status``) as the body of a response.
+    Return a response whose body is *value*: a mapping, or a result with a ``status``.
 
-    :raises TypeError: it is None, which an override returns that forgot to return anything.
+    :raises TypeError: *value* is None, which an override returns that has no return statement.
     """
     if value is None:
-        raise TypeError("an API returned None; an override has to return the original's result, or another one")
+        raise TypeError("an API returned None; an override must return the original's result or another one")
     return Response(json.dumps(to_json(value), separators=(",", ":")), status, mimetype="application/json")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
 from ..errors import ConfigError
+from ..users import PUBLIC_TENANT
 
-PUBLIC_TENANT = "public"
+Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
 
+_METHODS = ("GET", "POST", "PUT", "DELETE")
+_PATH = re.compile(r"(/[A-Za-z0-9._-]+)+")
 _TENANT_SEGMENT = "(?!appid-)[a-z0-9-]{1,64}"
 _TENANT = re.compile(rf"{_TENANT_SEGMENT}\Z")
 _RID_ALIASES = {
@@ -25,27 +28,34 @@ class Route:
     """
     One row of a recipe's table.
 
-    :param path: below the base path, starting with a slash, in the one spelling that is ours.
+    :param path: below the base path, starting with a slash, in its only spelling.
     :param api: the name of the API method behind it; a row whose API is None is not served.
-    :param handler: from the recipe and the request's context to a response.
-    :param shared: other recipes may claim the same row; the ``rid`` header chooses.
+    :param handler: from the recipe's APIs and the request's context to a response.
+    :param shared: other recipes may have the same row; the ``rid`` header chooses.
+    :param alias_of: the path that this one is an older name of; attempts on both are counted together.
+    :raises ConfigError: the method or the path is not usable.
     """
 
-    method: Literal["GET", "POST", "PUT", "DELETE"]
+    method: Method
     path: str
     api: str
     handler: Callable[[Any, Any], Any]
     shared: bool = False
+    alias_of: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.method not in _METHODS or not _PATH.fullmatch(self.path):
+            raise ConfigError(f"not a route: {self.method} {self.path}")
 
 
 def spellings(base_path: str, path: str) -> re.Pattern[str]:
-    """Return what matches the spellings of a row's path: with and without a tenant and one trailing slash."""
+    """Return a pattern of the spellings of a row's path: with and without a tenant and one trailing slash."""
     return re.compile(rf"{re.escape(base_path)}(?:/{_TENANT_SEGMENT})?{re.escape(path)}/?\Z")
 
 
 @attrs.frozen
 class Match:
-    """What a request was for: the recipe (an object of ours with an ``id``), the row and the tenant of the path."""
+    """The row that a request is for: the recipe (with an ``id`` and ``apis``), the row, and the tenant of the path."""
 
     recipe: Any
     route: Route
@@ -57,7 +67,11 @@ class Router:
     The rows of all recipes.
 
     A path is ours in exactly one spelling, plus one optional trailing slash, so that firewalls and rate limits that
-    look at paths cannot be passed by another spelling of the same thing.
+    look at paths cannot be bypassed by another spelling.
+
+    :param base_path: the API's base path.
+    :param recipes: with ``id``, ``routes`` and ``apis``.
+    :raises ConfigError: two recipes have the same row.
     """
 
     def __init__(self, *, base_path: str, recipes: Iterable[Any]) -> None:
@@ -80,7 +94,7 @@ class Router:
 
     def match(self, *, method: str, path: str, rid: str | None) -> Match | None:
         """
-        Return what a request is for, or None if it is not ours.
+        Return the row that a request is for, or None if the request is the app's.
 
         :param path: PATH_INFO as the server decoded it. The spelling without a tenant wins.
         :param rid: the recipe id header, which decides between recipes that share a row.
@@ -93,24 +107,24 @@ class Router:
         below = path[len(self.prefix) - 1 :]
         if below.endswith("/"):
             below = below[:-1]
-        found = rows.get(below)
-        if found is not None:
-            return _choose(found, rid)
+        matches = rows.get(below)
+        if matches is not None:
+            return _choose(matches, rid)
         tenant_id, slash, rest = below[1:].partition("/")
-        found = rows.get("/" + rest) if slash else None
-        if found is None or not _TENANT.match(tenant_id):
+        matches = rows.get("/" + rest) if slash else None
+        if matches is None or not _TENANT.match(tenant_id):
             return None
-        return attrs.evolve(_choose(found, rid), tenant_id=tenant_id)
+        return attrs.evolve(_choose(matches, rid), tenant_id=tenant_id)
 
     def methods(self, path: str) -> tuple[str, ...]:
-        """Return the methods for which *path* is ours."""
+        """Return the methods with which *path* is ours."""
         return tuple(method for method in self._table if self.match(method=method, path=path, rid=None) is not None)
 
 
-def _choose(found: tuple[Match, ...], rid: str | None) -> Match:
-    if rid is not None and len(found) > 1:
+def _choose(matches: tuple[Match, ...], rid: str | None) -> Match:
+    if rid is not None and len(matches) > 1:
         wanted = _RID_ALIASES.get(rid, (rid,))
-        for match in found:
+        for match in matches:
             if match.recipe.id in wanted:
                 return match
-    return found[0]
+    return matches[0]

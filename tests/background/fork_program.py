@@ -35,14 +35,14 @@ def use(name: str) -> None:
     for number in range(ROUNDS):
         user = f"{name}-{number}"
         with st_wsgi.open_user_context():
-            made = session.create_new_session_without_request_response("public", RecipeUserId(user))
+            made = session.create_new_session_without_request_response(recipe_user_id=RecipeUserId(user))
             tokens = made.get_all_session_tokens_dangerously()
-            seen = session.get_session_without_request_response(tokens.access_token)
+            seen = session.get_session_without_request_response(access_token=tokens.access_token)
             assert seen is not None
             assert seen.get_user_id() == user
             seen.merge_into_access_token_payload({"round": number})
             assert tokens.refresh_token is not None
-            renewed = session.refresh_session_without_request_response(tokens.refresh_token)
+            renewed = session.refresh_session_without_request_response(refresh_token=tokens.refresh_token)
             assert renewed.get_access_token_payload()["round"] == number
             assert session.get_all_session_handles_for_user(user_id=user) == [made.get_handle()]
 

@@ -16,7 +16,7 @@ from werkzeug.test import Client
 
 import st_wsgi
 from st_wsgi import AppInfo, Override, RecipeUserId, SuperTokens, like, open_user_context, replace, user_context
-from st_wsgi.core_client.transport import CoreRequest, CoreResponse
+from st_wsgi.core_client.transport import CoreRequest, CoreResponse, Transport
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.embedded.server import CoreServer
 from st_wsgi.embedded.wsgi import core_app
@@ -43,7 +43,7 @@ def noting(original: EmailPasswordFunctions) -> EmailPasswordFunctions:
     return replace(original, sign_up=sign_up)
 
 
-class Watched:
+class Watched(Transport):
     """A core that notes what it is asked."""
 
     in_process = True
@@ -52,7 +52,7 @@ class Watched:
         self.calls: list[str] = []
         self._core = EmbeddedCore.open("sqlite://")
 
-    def send(self, request: CoreRequest) -> CoreResponse:
+    def send(self, request: CoreRequest, /) -> CoreResponse:
         self.calls.append(request.path)
         return self._core.send(request)
 
@@ -82,9 +82,9 @@ def test_a_script_calls_the_functions_without_any_request() -> None:
     made = emailpassword.sign_up(email="ada@example.com", password="correct horse 1", tenant_id="public")
     assert isinstance(made, emailpassword.SignUpOk)
     tokens = session.create_new_session_without_request_response(
-        "public", RecipeUserId(made.user.id)
+        recipe_user_id=RecipeUserId(made.user.id)
     ).get_all_session_tokens_dangerously()
-    found = session.get_session_without_request_response(tokens.access_token)
+    found = session.get_session_without_request_response(access_token=tokens.access_token)
     assert found is not None
     assert found.get_user_id() == made.user.id
     assert session.revoke_all_sessions_for_user(user_id=made.user.id) != []
@@ -114,7 +114,7 @@ def test_blocks_nest_and_end_with_an_error_too() -> None:
 
 @pytest.mark.usefixtures("st")
 def test_reads_are_cached_inside_a_block_and_only_there(watched: Watched) -> None:
-    handle = session.create_new_session_without_request_response("public", RecipeUserId("ada")).get_handle()
+    handle = session.create_new_session_without_request_response(recipe_user_id=RecipeUserId("ada")).get_handle()
 
     def read() -> int:
         before = len(watched.calls)
@@ -154,7 +154,7 @@ def test_a_block_inside_a_request_is_one_of_its_own(st: SuperTokens) -> None:
         user_context()["of"] = "the request"
         with open_user_context({"of": "the block"}):
             assert user_context() == {"of": "the block"}
-            session.create_new_session_without_request_response("public", RecipeUserId("somebody else"))
+            session.create_new_session_without_request_response(recipe_user_id=RecipeUserId("somebody else"))
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [user_context()["of"].encode()]
 

@@ -60,7 +60,9 @@ def _add_views(app: Bottle) -> None:
     @app.post("/login")
     def login() -> str:
         user, claims = user_in(request.environ, request.body.read())
-        return session.create_new_session(request, "public", RecipeUserId(user), claims).get_user_id()
+        return session.create_new_session(
+            request, recipe_user_id=RecipeUserId(user), access_token_payload=claims
+        ).get_user_id()
 
     @app.route("/session", method=["GET", "POST"])
     def with_session() -> str:

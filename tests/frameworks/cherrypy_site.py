@@ -35,7 +35,9 @@ class Root:
     @cherrypy.expose
     def login(self) -> str:
         user, claims = user_in(environ(), cherrypy.request.body.read())
-        return session.create_new_session(environ(), "public", RecipeUserId(user), claims).get_user_id()
+        return session.create_new_session(
+            environ(), recipe_user_id=RecipeUserId(user), access_token_payload=claims
+        ).get_user_id()
 
     @cherrypy.expose
     def session(self) -> str:

@@ -13,6 +13,7 @@ from sdks.processes import free_port
 from frameworks import bottle_site, cherrypy_site, django_site, falcon_site, flask_site, pyramid_site, webpy_site
 from frameworks.sites import ACTIVE, Site, serving
 from st_wsgi import AppInfo, Override, SuperTokens, like, replace
+from st_wsgi.core_client.transport import CoreRequest, CoreResponse, Transport
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.session import Session, SessionFunctions
@@ -72,14 +73,16 @@ def clock() -> Clock:
     return Clock()
 
 
-class SharedCore:
+class SharedCore(Transport):
     """One core for all these apps, which is not closed with any of them: its keys take time to make."""
 
     in_process = True
 
     def __init__(self, core: EmbeddedCore) -> None:
         self._core = core
-        self.send = core.send
+
+    def send(self, request: CoreRequest, /) -> CoreResponse:
+        return self._core.send(request)
 
     def close(self) -> None:
         """It stays open for the others."""

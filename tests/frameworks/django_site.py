@@ -59,7 +59,11 @@ class Guarded(View):
 
 def login(request: HttpRequest) -> HttpResponse:
     user, claims = user_in(request.META, request.body)
-    return HttpResponse(session.create_new_session(request, "public", RecipeUserId(user), claims).get_user_id())
+    return HttpResponse(
+        session.create_new_session(
+            request, recipe_user_id=RecipeUserId(user), access_token_payload=claims
+        ).get_user_id()
+    )
 
 
 def with_session(request: HttpRequest) -> HttpResponse:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 class Login:
     def on_post(self, request: Request, response: Response) -> None:
         user, claims = user_in(request.env, request.bounded_stream.read())
-        response.text = session.create_new_session(request, "public", RecipeUserId(user), claims).get_user_id()
+        response.text = session.create_new_session(
+            request, recipe_user_id=RecipeUserId(user), access_token_payload=claims
+        ).get_user_id()
 
 
 class WithSession:

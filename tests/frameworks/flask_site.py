@@ -66,7 +66,9 @@ def _add_views(app: Flask) -> None:
     @app.post("/login")
     def login() -> str:
         user, claims = user_in(request.environ, request.get_data())
-        return session.create_new_session(request, "public", RecipeUserId(user), claims).get_user_id()
+        return session.create_new_session(
+            request, recipe_user_id=RecipeUserId(user), access_token_payload=claims
+        ).get_user_id()
 
     @app.route("/session", methods=["GET", "POST"])
     def with_session() -> str:

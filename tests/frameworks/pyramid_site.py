@@ -30,7 +30,9 @@ class Account:
 
 def login(request: Request) -> str:
     user, claims = user_in(request.environ, request.body)
-    return session.create_new_session(request, "public", RecipeUserId(user), claims).get_user_id()
+    return session.create_new_session(
+        request, recipe_user_id=RecipeUserId(user), access_token_payload=claims
+    ).get_user_id()
 
 
 def with_session(request: Request) -> str:

@@ -85,7 +85,7 @@ def answer_everything_else(error: Exception, context: object) -> RestResponse | 
 
 def with_cookie(request: HttpRequest) -> HttpResponse:
     """A view whose own cookies and headers meet ours."""
-    response = HttpResponse(session.create_new_session(request, "public", RecipeUserId("ada")).get_user_id())
+    response = HttpResponse(session.create_new_session(request, recipe_user_id=RecipeUserId("ada")).get_user_id())
     response.set_cookie("theme", "dark")
     response["Access-Control-Expose-Headers"] = "X-Mine, front-token"
     response["Cache-Control"] = "max-age=60"

@@ -198,7 +198,7 @@ def test_a_generator_that_looks_at_the_session_too_late_fails_loudly(app: flask.
 
         def parts() -> Iterator[str]:
             yield "first"
-            session.create_new_session(request, "public", RecipeUserId("ada"))
+            session.create_new_session(request, recipe_user_id=RecipeUserId("ada"))
 
         return flask.Response(parts())
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def log_in(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    session.create_new_session(environ, "public", RecipeUserId("ada"))
+    session.create_new_session(environ, recipe_user_id=RecipeUserId("ada"))
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"welcome"]
 

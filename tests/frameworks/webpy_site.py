@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 class Login:
     def POST(self) -> str:
         user, claims = user_in(web.ctx.environ, web.data())
-        return session.create_new_session(web.ctx, "public", RecipeUserId(user), claims).get_user_id()
+        return session.create_new_session(
+            web.ctx, recipe_user_id=RecipeUserId(user), access_token_payload=claims
+        ).get_user_id()
 
 
 class WithSession:

@@ -220,7 +220,7 @@ def exposed_headers_are_named_once(core: Borrowed) -> None:
 
     def view(environ: Any) -> str:
         for _ in range(2):
-            session.create_new_session(environ, "public", RecipeUserId("u"))
+            session.create_new_session(environ, recipe_user_id=RecipeUserId("u"))
         return "twice"
 
     answer = shop.during(shop.visitor("header"), view)
@@ -416,7 +416,7 @@ def an_e_mail_is_one_address_in_one_form(core: Borrowed) -> None:
 
 @row(46)
 def a_password_that_bcrypt_would_cut_is_refused(core: Borrowed) -> None:
-    core.password_byte_limit = 72  # type: ignore[assignment]  # this one alone
+    core.password_byte_limit = 72
     answer = Shop(core).visitor().sign_up("a1" * 36 + "x")
     assert (answer.json or {})["status"] == "FIELD_ERROR"
 
@@ -793,7 +793,11 @@ def test_planted_secrets_never_show_in_the_repr_of_a_value(core: Borrowed) -> No
     """W-093: what is printed while somebody looks for a mistake ends up in logs, too."""
     planted = "planted-secret"
     shop = Shop(core)
-    made = session.create_new_session_without_request_response("public", RecipeUserId("u"), None, {"x": planted})
+    made = session.create_new_session_without_request_response(
+        recipe_user_id=RecipeUserId("u"),
+        access_token_payload=None,
+        session_data_in_database={"x": planted},
+    )
     handle = made.get_handle()
     secret = {"password": planted, "api-key": planted}
     values = [

@@ -9,12 +9,12 @@ from typing import Any
 from transport.cores import PATIENCE
 
 from st_wsgi.core_client.querier import Querier
-from st_wsgi.core_client.transport import CoreRequest, CoreResponse
+from st_wsgi.core_client.transport import CoreRequest, CoreResponse, Transport
 
 KEY = "s3cret-key-of-the-core"
 
 
-class Scripted:
+class Scripted(Transport):
     """A transport in the same process: answers what *behave* returns, and remembers what was asked."""
 
     def __init__(self, behave: Callable[[CoreRequest], CoreResponse] | None = None) -> None:
@@ -39,18 +39,27 @@ def querier(transport: Any, **settings: Any) -> Querier:
     return Querier(transport=transport, api_domain="https://api.example.com", **settings)
 
 
+class InFlight:
+    """A request in flight."""
+
+    def __init__(self, *, ours: bool) -> None:
+        self.ours = ours
+        self.core_cache: dict[Any, Any] = {}
+        self.user_context: dict[str, Any] = {}
+
+
 class Requests:
-    """Requests in flight, one after the other, each with a store of its own."""
+    """Requests in flight, one after the other, each with a cache of its own; or none."""
 
     def __init__(self) -> None:
-        self.store: dict[Any, Any] | None = {}
-        self.inside_api = True
+        self.ours = True
+        self.in_flight: InFlight | None = InFlight(ours=True)
 
     def next(self) -> None:
-        self.store = {}
+        self.in_flight = InFlight(ours=self.ours)
 
     def client(self, transport: Any, **settings: Any) -> Querier:
-        return querier(transport, cache_store=lambda: self.store, inside_api=lambda: self.inside_api, **settings)
+        return querier(transport, in_flight=lambda: self.in_flight, **settings)
 
 
 def in_threads(count: int, work: Callable[[], object]) -> list[BaseException]:

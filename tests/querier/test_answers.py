@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
+import attrs
 import pytest
 from transport.cores import Answer, core, friendly
 
 from querier.scripted import KEY, Scripted, querier
-from st_wsgi.core_client.querier import expect_status
+from st_wsgi.core_client.replies import Reply
 from st_wsgi.core_client.transport import CoreResponse, HTTPTransport
 from st_wsgi.errors import CoreAnswerInvalid, CoreRefused
 
@@ -88,20 +90,84 @@ def test_secrets_of_the_request_are_cut_out_of_what_the_core_says(scripted: Scri
     assert len(raised.value.text) <= 300
 
 
-def test_expect_status_returns_a_known_status() -> None:
-    assert expect_status({"status": "OK", "user": {}}, "/user/id", "OK", "UNKNOWN_USER_ID_ERROR") == "OK"
+@attrs.frozen
+class Thing:
+    name: str
+    sizes: tuple[int, ...] = ()
+    status: ClassVar[str] = "OK"
+
+
+@attrs.frozen
+class NoThing:
+    status: ClassVar[str] = "NO_THING_ERROR"
+
+
+def reply(**body: Any) -> Reply:
+    return Reply(body, path="/recipe/thing")
+
+
+def test_a_reply_becomes_the_result_whose_status_it_has() -> None:
+    assert reply(status="OK", name="a", sizes=[1, 2], more=True).into(Thing, NoThing) == Thing("a", (1, 2))
+    assert reply(status="NO_THING_ERROR").into(Thing, NoThing) == NoThing()
+
+
+def test_a_reply_gives_single_members_of_the_types_that_are_asked_for() -> None:
+    said = reply(status="OK", names=["a"], count=3, things=[{"name": "a"}], data={"x": None})
+    assert said.ok(list[str], "names") == ["a"]
+    assert said.ok(int, "count") == 3
+    assert said.ok(tuple[Thing, ...], "things") == (Thing("a"),)
+    assert said.ok(dict[str, Any], "data") == {"x": None}
+    assert reply(count=3).member(int, "count") == 3
+
+
+def test_a_reply_that_may_have_another_status_says_which_it_has() -> None:
+    assert reply(status="OK").is_ok("NO_THING_ERROR")
+    assert not reply(status="NO_THING_ERROR").is_ok("NO_THING_ERROR")
+    reply(status="OK").check()
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("read", "problem"),
+    [
+        (lambda said: said.ok(list[str], "count"), "count is a int, not a list"),
+        (lambda said: said.ok(list[str], "mixed"), "mixed is a int, not a str"),
+        (lambda said: said.ok(Thing, "thing"), "thing name is missing"),
+        (lambda said: said.ok(int, "other"), "other is missing"),
+        (lambda said: said.member(str, "count"), "count is a int, not a str"),
+        (lambda said: said.into(Thing), "name is missing"),
+    ],
+)
+def test_a_member_of_another_type_is_an_error_that_names_call_and_member(
+    read: Callable[[Reply], object], problem: str
+) -> None:
+    with pytest.raises(CoreAnswerInvalid) as raised:
+        read(reply(status="OK", count=3, mixed=["a", 5], thing={}))
+    assert (raised.value.path, raised.value.problem) == ("/recipe/thing", problem)
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
     [
         ({}, "missing"),
         ({"status": None}, "missing"),
         ({"status": 1}, "not a text"),
+        ({"status": ["OK"]}, "not a text"),
         ({"status": "NEW_ERROR"}, "'NEW_ERROR'"),
         ({"status": "ok"}, "'ok'"),
     ],
 )
-def test_an_unknown_status_is_an_error_and_not_a_guess(body: dict[str, Any], told: str) -> None:
-    with pytest.raises(CoreAnswerInvalid, match=f"/user/id: status is {told}, expected OK or UNKNOWN_USER_ID_ERROR"):
-        expect_status(body, "/user/id", "OK", "UNKNOWN_USER_ID_ERROR")
+def test_an_unknown_status_is_an_error_and_not_a_guess(body: dict[str, Any], shown: str) -> None:
+    said = reply(**body)
+    either: list[Callable[[], object]] = [lambda: said.into(Thing, NoThing), lambda: said.is_ok("NO_THING_ERROR")]
+    for read in either:
+        with pytest.raises(CoreAnswerInvalid, match=f"thing: status is {shown}, expected OK or NO_THING_ERROR"):
+            read()
+    only: list[Callable[[], object]] = [said.check, lambda: said.ok(str, "name")]
+    for read in only:
+        with pytest.raises(CoreAnswerInvalid, match=f"thing: status is {shown}, expected OK$"):
+            read()
+
+
+def test_a_reply_shows_its_call_and_status_and_no_content(scripted: Scripted) -> None:
+    scripted.behave = lambda _: CoreResponse(200, {"status": "OK", "jwt": "eyJhbGciOi"})
+    assert repr(querier(scripted).get("/recipe/jwt", tenant_id="shop")) == "<Reply to /shop/recipe/jwt: OK>"

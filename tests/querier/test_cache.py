@@ -15,7 +15,7 @@ from st_wsgi.errors import CoreAnswerInvalid, CoreRefused, CoreUnavailable
 def test_the_same_get_is_asked_once_in_a_request_and_again_in_the_next(scripted: Scripted, requests: Requests) -> None:
     client = requests.client(scripted)
     for _ in range(3):
-        assert client.get("/recipe/roles") == {"status": "OK", "path": "/recipe/roles"}
+        assert client.get("/recipe/roles").body == {"status": "OK", "path": "/recipe/roles"}
     requests.next()
     client.get("/recipe/roles")
     assert scripted.calls == ["GET /recipe/roles"] * 2
@@ -97,7 +97,8 @@ def test_a_write_outside_our_own_routes_empties_the_caches_of_all_requests(
     scripted: Scripted, inside_api: bool, asked: int
 ) -> None:
     reader, writer = Requests(), Requests()
-    writer.inside_api = inside_api
+    writer.ours = inside_api
+    writer.next()
     reading, writing = reader.client(scripted), writer.client(scripted)
     reading.get("/recipe/roles")
     writing.post("/recipe/thing")
@@ -119,18 +120,18 @@ def test_a_role_revoked_between_two_requests_is_gone_in_the_second(scripted: Scr
     scripted.behave = lambda _: CoreResponse(200, {"status": "OK", "roles": list(roles)})
     requests = Requests()
     client = requests.client(scripted)
-    assert client.get("/recipe/user/roles", {"userId": "a"})["roles"] == ["admin"]
+    assert client.get("/recipe/user/roles", {"userId": "a"}).body["roles"] == ["admin"]
     roles.clear()
-    assert client.get("/recipe/user/roles", {"userId": "a"})["roles"] == ["admin"]
+    assert client.get("/recipe/user/roles", {"userId": "a"}).body["roles"] == ["admin"]
     requests.next()
-    assert client.get("/recipe/user/roles", {"userId": "a"})["roles"] == []
+    assert client.get("/recipe/user/roles", {"userId": "a"}).body["roles"] == []
 
 
 def test_nobody_can_change_an_answer_for_the_next_one(scripted: Scripted, requests: Requests) -> None:
     scripted.behave = lambda _: CoreResponse(200, {"status": "OK", "user": {"emails": ["a@b.c"]}})
     client = requests.client(scripted)
     for _ in range(3):
-        answer = client.get("/user/id")
+        answer = client.get("/user/id").body
         assert answer == {"status": "OK", "user": {"emails": ["a@b.c"]}}
         answer["user"]["emails"].append("mine")
         answer.clear()
@@ -141,7 +142,7 @@ def test_nothing_is_cached_without_a_request_or_when_it_is_switched_off(scripted
     off = requests.client(scripted, disable_core_call_cache=True)
     for _ in range(2):
         off.get("/recipe/roles")
-    requests.store = None
+    requests.in_flight = None
     outside = requests.client(scripted)
     for _ in range(2):
         outside.get("/recipe/roles")

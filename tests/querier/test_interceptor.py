@@ -8,17 +8,19 @@ import attrs
 import pytest
 from transport.cores import core
 
-from querier.scripted import KEY, Requests, Scripted, passing, querier
+from querier.scripted import KEY, InFlight, Requests, Scripted, passing, querier
 from st_wsgi.core_client.transport import Attempt, HTTPTransport
 from st_wsgi.errors import ConfigError
 
 
 def test_the_interceptor_sees_every_request_and_what_it_returns_is_sent() -> None:
     record: list[tuple[Any, ...]] = []
-    context = {"note": 1}
+    in_flight = InFlight(ours=True)
+    context = in_flight.user_context
+    context["note"] = 1
     with core() as host:
         transport = HTTPTransport(host.url)
-        client = querier(transport, api_key=KEY, network_interceptor=passing(record), user_context=lambda: context)
+        client = querier(transport, api_key=KEY, network_interceptor=passing(record), in_flight=lambda: in_flight)
         client.get("/users", {"limit": 1}, tenant_id="public")
         client.post("/recipe/signup", {"email": "a@b.c"}, rid="emailpassword")
         client.delete("/recipe/thing", {"id": "a"})

@@ -56,7 +56,7 @@ def test_nothing_in_common_names_both_lists_and_the_way_out(scripted: Scripted) 
 @pytest.mark.parametrize("versions", [None, "5.4", {"5.4": True}, [5.4], [None, "5.4"]])
 def test_a_list_of_versions_that_is_none_is_an_invalid_answer(scripted: Scripted, versions: Any) -> None:
     scripted.versions = versions
-    with pytest.raises(CoreAnswerInvalid, match="/apiversion: versions is not a list of texts"):
+    with pytest.raises(CoreAnswerInvalid, match=r"/apiversion: versions is a .*, not a (list|str)"):
         querier(scripted).get("/users")
 
 
@@ -66,7 +66,7 @@ def test_a_failed_negotiation_is_not_remembered(scripted: Scripted) -> None:
     with pytest.raises(CoreTooOld):
         client.get("/users")
     scripted.versions = ["5.4"]
-    assert client.get("/users") == {"status": "OK", "path": "/users"}
+    assert client.get("/users").body == {"status": "OK", "path": "/users"}
 
 
 @pytest.mark.parametrize("versions", [(), ("",), ("5",), ("new",)])
@@ -153,7 +153,7 @@ def test_the_very_first_call_of_a_process_succeeds_although_the_first_host_is_de
     """QT-1: negotiation inside the call neither uses up nor shifts the call's turns."""
     with dead() as nobody, core() as alive:
         transport = HTTPTransport([nobody, alive.url])
-        assert getattr(querier(transport), verb)("/thing")["status"] == "OK"
+        assert getattr(querier(transport), verb)("/thing").is_ok()
         transport.close()
         assert alive.paths == ["GET /apiversion", f"{verb.upper()} /thing"]
 

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 import st_wsgi
 from st_wsgi import AppInfo, SuperTokens
-from st_wsgi.core_client.transport import CoreRequest, CoreResponse
+from st_wsgi.core_client.transport import CoreRequest, CoreResponse, Transport
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.recipe_kit.recipe import Recipe
 from st_wsgi.recipes import session
@@ -58,11 +58,11 @@ class Clock:
         return TimedSession(**settings)
 
 
-class Borrowed:
+class Borrowed(Transport):
     """A core that outlives the instances which use it, and remembers what it was asked."""
 
     in_process = True
-    password_byte_limit = None
+    password_byte_limit: int | None = None
 
     def __init__(self, core: EmbeddedCore) -> None:
         self.core = core
@@ -93,7 +93,7 @@ class Shop:
         clock: Clock | None = None,
         sessions: Session | None = None,
         origin: str | None = None,
-        recipes: Iterable[Recipe[Any, Any, Any]] | None = None,
+        recipes: Iterable[Recipe[Any, Any]] | None = None,
         view: Callable[[WSGIEnvironment], Any] | None = None,
         app_info: Mapping[str, Any] | None = None,
         **settings: Any,

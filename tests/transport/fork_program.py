@@ -16,7 +16,7 @@ CALLS = 25
 def call_around(querier: Querier, name: str) -> None:
     for number in range(CALLS):
         path = f"/{name}/{number}"
-        answer = querier.post(path, {"name": name})
+        answer = querier.post(path, {"name": name}).body
         if answer.get("path") != path:
             raise SystemExit(f"{name} asked for {path} and got {answer}")
 

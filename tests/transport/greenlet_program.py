@@ -20,7 +20,7 @@ querier = Querier(transport=transport, api_domain="http://localhost")
 def work(number: int) -> None:
     for attempt in range(3):
         path = f"/{number}/{attempt}"
-        answer = querier.get(path)
+        answer = querier.get(path).body
         if answer.get("path") != path:
             raise SystemExit(f"asked for {path} and got {answer}")
 

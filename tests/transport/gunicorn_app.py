@@ -16,6 +16,6 @@ querier = Querier(transport=HTTPTransport(os.environ["CORE_URL"]), api_domain="h
 
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    answer = querier.get(environ["PATH_INFO"])
+    answer = querier.get(environ["PATH_INFO"]).body
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [str(answer["path"]).encode()]

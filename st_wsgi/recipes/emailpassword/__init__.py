@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
+from ...recipe_kit.forms import FieldValue, FormField
 from ...recipe_kit.recipe import user_facing
+from ...recipe_kit.results import Exists, GeneralError, SignInNotAllowed, SignUpNotAllowed
+from ..signing_in import SignedIn
 from .apis import EmailPasswordAPIs
 from .functions import EmailPasswordFunctions
 from .recipe import EmailPassword
-from .types import (
-    EmailAlreadyExists,
-    EmailExists,
-    FieldValue,
-    FormField,
-    GeneralError,
-    SignInNotAllowed,
-    SignInOk,
-    SignInPostOk,
-    SignUpFeature,
-    SignUpNotAllowed,
-    SignUpOk,
-    SignUpPostOk,
-    WrongCredentials,
-)
+from .types import EmailAlreadyExists, SignInOk, SignUpFeature, SignUpOk, WrongCredentials
 
 __all__ = [
     "EmailAlreadyExists",
-    "EmailExists",
     "EmailPassword",
     "EmailPasswordAPIs",
     "EmailPasswordFunctions",
+    "Exists",
     "FieldValue",
     "FormField",
     "GeneralError",
     "SignInNotAllowed",
     "SignInOk",
-    "SignInPostOk",
     "SignUpFeature",
     "SignUpNotAllowed",
     "SignUpOk",
-    "SignUpPostOk",
+    "SignedIn",
     "WrongCredentials",
     "sign_in",
     "sign_up",

@@ -1,45 +1,34 @@
-"""What can be done with e-mail and password: interface and default implementation."""
+"""The functions of the emailpassword recipe: interface and default implementation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from ...codec import from_json
-from ...core_client.querier import expect_status
-from ...recipe_kit.recipe import Recipe
-from .types import EmailAlreadyExists, EmailPasswordConfig, SignInOk, SignUpOk, WrongCredentials
+from ...recipe_kit.recipe import Functions
+from ...users import PUBLIC_TENANT
+from .settings import EmailPasswordSettings
+from .types import EmailAlreadyExists, SignInOk, SignUpOk, WrongCredentials
 
 
-class EmailPasswordFunctions:
+class EmailPasswordFunctions(Functions[EmailPasswordSettings]):
     """The functions of the emailpassword recipe."""
 
-    def __init__(self, recipe: Recipe[EmailPasswordConfig, EmailPasswordFunctions, Any]) -> None:
-        self.recipe = recipe
+    def sign_up(self, *, email: str, password: str, tenant_id: str = PUBLIC_TENANT) -> SignUpOk | EmailAlreadyExists:
+        """Create a user. The rules of the form are not applied: the app's own code may create any user."""
+        return self.functions.create_new_recipe_user(email=email, password=password, tenant_id=tenant_id)
 
-    def sign_up(self, *, email: str, password: str, tenant_id: str) -> SignUpOk | EmailAlreadyExists:
-        """Make a user. The rules of the form are not applied here: the app's own code may do what it wants."""
-        return self.recipe.functions.create_new_recipe_user(email=email, password=password, tenant_id=tenant_id)
+    def create_new_recipe_user(
+        self, *, email: str, password: str, tenant_id: str = PUBLIC_TENANT
+    ) -> SignUpOk | EmailAlreadyExists:
+        """Create a login method in the core (CDI 5.4, ``POST /recipe/signup``)."""
+        body = {"email": email, "password": password}
+        return self.core.post("/recipe/signup", body, tenant_id=tenant_id).into(SignUpOk, EmailAlreadyExists)
 
-    def create_new_recipe_user(self, *, email: str, password: str, tenant_id: str) -> SignUpOk | EmailAlreadyExists:
-        """Make a login method in the core (CDI 5.4, ``POST /recipe/signup``)."""
-        path = "/recipe/signup"
-        answer = self._post(path, email, password, tenant_id)
-        if expect_status(answer, path, "OK", "EMAIL_ALREADY_EXISTS_ERROR") != "OK":
-            return EmailAlreadyExists()
-        return from_json(SignUpOk, answer, path=path)
+    def sign_in(self, *, email: str, password: str, tenant_id: str = PUBLIC_TENANT) -> SignInOk | WrongCredentials:
+        """Return the user with this e-mail and password. This creates no session."""
+        return self.functions.verify_credentials(email=email, password=password, tenant_id=tenant_id)
 
-    def sign_in(self, *, email: str, password: str, tenant_id: str) -> SignInOk | WrongCredentials:
-        """Return the user whose e-mail and password these are. Makes no session."""
-        return self.recipe.functions.verify_credentials(email=email, password=password, tenant_id=tenant_id)
-
-    def verify_credentials(self, *, email: str, password: str, tenant_id: str) -> SignInOk | WrongCredentials:
+    def verify_credentials(
+        self, *, email: str, password: str, tenant_id: str = PUBLIC_TENANT
+    ) -> SignInOk | WrongCredentials:
         """Ask the core whether e-mail and password belong together (CDI 5.4, ``POST /recipe/signin``)."""
-        path = "/recipe/signin"
-        answer = self._post(path, email, password, tenant_id)
-        if expect_status(answer, path, "OK", "WRONG_CREDENTIALS_ERROR") != "OK":
-            return WrongCredentials()
-        return from_json(SignInOk, answer, path=path)
-
-    def _post(self, path: str, email: str, password: str, tenant_id: str) -> Mapping[str, Any]:
-        return self.recipe.services.core.post(path, {"email": email, "password": password}, tenant_id=tenant_id)
+        body = {"email": email, "password": password}
+        return self.core.post("/recipe/signin", body, tenant_id=tenant_id).into(SignInOk, WrongCredentials)

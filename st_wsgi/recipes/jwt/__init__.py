@@ -1,4 +1,4 @@
-"""JWTs for machines: made by the core, verified by anyone who has its public keys."""
+"""JWTs for other services: signed by the core, verified with its public keys."""
 
 from __future__ import annotations
 

@@ -1,19 +1,17 @@
-"""The APIs behind the jwt routes: interface and default implementation."""
+"""The APIs of the jwt recipe: interface and default implementation."""
 
 from __future__ import annotations
 
-from ...recipe_kit.recipe import Recipe
+from ...recipe_kit.recipe import APIs
 from ...request.context import RequestContext
 from .functions import JwtFunctions
-from .types import Jwks, JwtConfig
+from .settings import JwtSettings
+from .types import Jwks
 
 
-class JwtAPIs:
+class JwtAPIs(APIs[JwtSettings, JwtFunctions]):
     """The APIs of the jwt recipe. An override may be None, which switches the route off."""
 
-    def __init__(self, recipe: Recipe[JwtConfig, JwtFunctions, JwtAPIs]) -> None:
-        self.recipe = recipe
-
     def get_jwks_get(self, *, context: RequestContext) -> Jwks:
-        """Return the public keys, for whoever verifies our tokens."""
-        return self.recipe.functions.get_jwks()
+        """Return the public keys, for servers that verify our tokens."""
+        return self.functions.get_jwks()

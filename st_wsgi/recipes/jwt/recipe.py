@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from ...errors import ConfigError
-from ...recipe_kit.override import Override
+import attrs
+
 from ...recipe_kit.recipe import Recipe
 from .apis import JwtAPIs
 from .functions import JwtFunctions
 from .routes import ROUTES
-from .types import JwtConfig
-
-_HUNDRED_YEARS = 3_153_600_000
+from .settings import JwtSettings
 
 
-class Jwt(Recipe[JwtConfig, JwtFunctions, JwtAPIs]):
+@attrs.define(kw_only=True, eq=False, slots=False)
+class Jwt(JwtSettings, Recipe[JwtFunctions, JwtAPIs]):
     """
-    JWTs of the core's making, and the keys to verify them.
+    JWTs that the core signs, and the keys that verify them.
 
-    :param jwt_validity_seconds: how long a JWT is good unless the call says otherwise, default 100 years.
-    :param override: changes of the functions and APIs.
-    :raises ConfigError: the validity is not positive.
+    :param jwt_validity_seconds: the validity of a JWT unless the call says otherwise, default 100 years.
+    :param override: replacements of functions and APIs.
+    :raises ConfigError: a setting is not usable.
     """
 
     id = "jwt"
     routes = ROUTES
-    functions_class = JwtFunctions
-    apis_class = JwtAPIs
-
-    def __init__(
-        self, *, jwt_validity_seconds: int = _HUNDRED_YEARS, override: Override[JwtFunctions, JwtAPIs] | None = None
-    ) -> None:
-        if jwt_validity_seconds < 1:
-            raise ConfigError("jwt_validity_seconds must be positive")
-        super().__init__(JwtConfig(jwt_validity_seconds=jwt_validity_seconds), override)

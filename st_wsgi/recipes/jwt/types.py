@@ -1,32 +1,25 @@
-"""Settings, results and values of the jwt recipe."""
+"""Results and values of the jwt recipe."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import attrs
 
 
-@attrs.frozen(kw_only=True)
-class JwtConfig:
-    """The settings of the recipe; the validity is in seconds."""
-
-    jwt_validity_seconds: int
-
-
 @attrs.frozen
 class JwtCreated:
-    """The token that was made."""
+    """A new token."""
 
     jwt: str = attrs.field(repr=False)
-    status = "OK"
+    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
 class UnsupportedAlgorithm:
-    """The core does not know the algorithm that was asked for."""
+    """The core does not know the algorithm."""
 
-    status = "UNSUPPORTED_ALGORITHM_ERROR"
+    status: ClassVar[Literal["UNSUPPORTED_ALGORITHM_ERROR"]] = "UNSUPPORTED_ALGORITHM_ERROR"
 
 
 @attrs.frozen

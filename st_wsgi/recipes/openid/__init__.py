@@ -1,4 +1,4 @@
-"""OpenID Connect discovery: where the keys are, and who issues the tokens."""
+"""OpenID Connect discovery: the issuer of the tokens, and the address of the keys."""
 
 from __future__ import annotations
 

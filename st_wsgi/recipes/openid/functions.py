@@ -1,24 +1,20 @@
-"""OpenID Connect discovery: interface and default implementation."""
+"""The functions of the openid recipe: interface and default implementation."""
 
 from __future__ import annotations
 
-from typing import Any
+from ...recipe_kit.recipe import Functions
+from .settings import OpenIdSettings
+from .types import DiscoveryConfiguration
 
-from ...recipe_kit.recipe import Recipe
-from .types import DiscoveryConfiguration, OpenIdConfig
 
-
-class OpenIdFunctions:
+class OpenIdFunctions(Functions[OpenIdSettings]):
     """The functions of the openid recipe."""
 
-    def __init__(self, recipe: Recipe[OpenIdConfig, OpenIdFunctions, Any]) -> None:
-        self.recipe = recipe
-
     def get_open_id_discovery_configuration(self) -> DiscoveryConfiguration:
-        """Return who issues this app's tokens and where its keys and endpoints are."""
+        """Return the issuer of this app's tokens, and the addresses of its keys and endpoints."""
         base = self.recipe.services.app_info.issuer
         return DiscoveryConfiguration(
-            issuer=self.recipe.config.issuer or base,
+            issuer=self.recipe.issuer or base,
             jwks_uri=base + "/jwt/jwks.json",
             authorization_endpoint=base + "/oauth/auth",
             token_endpoint=base + "/oauth/token",

@@ -1,4 +1,4 @@
-"""Settings, results and values of the openid recipe."""
+"""Values of the openid recipe."""
 
 from __future__ import annotations
 
@@ -6,15 +6,8 @@ import attrs
 
 
 @attrs.frozen(kw_only=True)
-class OpenIdConfig:
-    """The settings of the recipe."""
-
-    issuer: str | None
-
-
-@attrs.frozen(kw_only=True)
 class DiscoveryConfiguration:
-    """OpenID Connect discovery: where everything is."""
+    """The discovery document of OpenID Connect: the issuer of the tokens, and the addresses of its endpoints."""
 
     issuer: str
     jwks_uri: str = attrs.field(metadata={"wire": "jwks_uri"})

@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 from ...accounts import user_by_id
+from ...arguments import checked
 from ...errors import CONTEXT_KEY, ConfigError, InvalidClaims, TokenTheftDetected, TryRefreshToken, Unauthorised
 from ...recipe_kit.recipe import user_facing
 from ...request import current
-from ...users import RecipeUserId
+from ...services import Services
+from ...users import PUBLIC_TENANT, RecipeUserId
 from ..jwt import create_jwt, get_jwks
 from ..openid import get_open_id_discovery_configuration
 from . import in_request
-from .apis import SessionAPIs, SignOutOk
-from .claims import BooleanClaim, PrimitiveArrayClaim, PrimitiveClaim, SessionClaim, SessionClaimValidator
+from .apis import SessionAPIs
+from .claim_types import BooleanClaim, PrimitiveArrayClaim, PrimitiveClaim, SessionClaim, SessionClaimValidator
 from .container import SESSION_KEY, SessionContainer
 from .functions import SessionFunctions
 from .in_request import OverrideGlobalClaimValidators, get_session
@@ -53,7 +55,6 @@ __all__ = [
     "SessionFunctions",
     "SessionInformation",
     "SessionTokens",
-    "SignOutOk",
     "TokenInfo",
     "TokenTheftDetected",
     "TryRefreshToken",
@@ -142,28 +143,28 @@ def current_session_or_none(request: Any = None) -> SessionContainer | None:
     return session if isinstance(session, SessionContainer) and session.is_attached_to(context) else None
 
 
+@checked
 def create_new_session(
-    request: Any,
-    tenant_id: str,
+    request: Any = None,
+    *,
     recipe_user_id: RecipeUserId,
+    tenant_id: str = PUBLIC_TENANT,
     access_token_payload: Mapping[str, Any] | None = None,
     session_data_in_database: Mapping[str, Any] | None = None,
 ) -> SessionContainer:
     """
-    Make a session and send its tokens with the response to *request*.
+    Create a session and send its tokens with the response to *request*.
 
     :param recipe_user_id: whose session it is; no user with this id has to exist.
     :param access_token_payload: claims of the app. Protected names in it are left out.
     :param session_data_in_database: the app's data that never leaves the core.
     """
     context = current.context_of(request)
-    recipe = context.services.get(Session)
     return in_request.create_new_session(
-        recipe,
         context,
         tenant_id=tenant_id,
         recipe_user_id=recipe_user_id,
-        user_id=_user_id_of(recipe, recipe_user_id),
+        user_id=_user_id_of(context.services, recipe_user_id),
         access_token_payload=access_token_payload,
         session_data_in_database=session_data_in_database,
     )
@@ -176,20 +177,22 @@ def refresh_session(request: Any = None) -> SessionContainer:
     :raises Unauthorised: there is none, or it is not good: 401, and the frontend forgets its tokens.
     :raises TokenTheftDetected: it was used after its child had been: 401, and the session is revoked.
     """
-    context = current.context_of(request)
-    return in_request.refresh_session(context.services.get(Session), context)
+    return in_request.refresh_session(current.context_of(request))
 
 
+@checked
 def create_new_session_without_request_response(
-    tenant_id: str,
+    *,
     recipe_user_id: RecipeUserId,
+    tenant_id: str = PUBLIC_TENANT,
     access_token_payload: Mapping[str, Any] | None = None,
     session_data_in_database: Mapping[str, Any] | None = None,
     disable_anti_csrf: bool = False,
 ) -> SessionContainer:
-    """Make a session whose tokens the app carries to the frontend itself, as :func:`create_new_session` otherwise."""
-    recipe = current.services().get(Session)
-    user_id = _user_id_of(recipe, recipe_user_id)
+    """Create a session whose tokens the app sends to the frontend itself; else as :func:`create_new_session`."""
+    services = current.services()
+    recipe = services.get(Session)
+    user_id = _user_id_of(services, recipe_user_id)
     return recipe.functions.create_new_session(
         user_id=user_id,
         recipe_user_id=recipe_user_id,
@@ -206,10 +209,11 @@ def create_new_session_without_request_response(
     )
 
 
+@checked
 def get_session_without_request_response(
+    *,
     access_token: str,
     anti_csrf_token: str | None = None,
-    *,
     anti_csrf_check: bool | None = None,
     session_required: bool = True,
     check_database: bool = False,
@@ -232,12 +236,15 @@ def get_session_without_request_response(
         check_database=check_database,
     )
     if session is not None:
-        session.assert_claims(in_request.required_claim_validators(recipe, session, override_global_claim_validators))
+        session.assert_claims(
+            in_request.required_claim_validators(recipe.functions, session, override_global_claim_validators)
+        )
     return session
 
 
+@checked
 def refresh_session_without_request_response(
-    refresh_token: str, disable_anti_csrf: bool = False, anti_csrf_token: str | None = None
+    *, refresh_token: str, disable_anti_csrf: bool = False, anti_csrf_token: str | None = None
 ) -> SessionContainer:
     """
     Trade a refresh token that the app has received in a way of its own.
@@ -276,7 +283,7 @@ def verify_session(
             context = current.context_of(_request_among((*args, *kwargs.values())))
             recipe = context.services.get(Session)
             if in_request.is_refresh(recipe, context):
-                in_request.refresh_session(recipe, context)
+                in_request.refresh_session(context)
             else:
                 get_session(
                     context,
@@ -294,9 +301,9 @@ def verify_session(
     return decorate
 
 
-def _user_id_of(recipe: Session, recipe_user_id: RecipeUserId) -> str:
-    """Return the id of the user with this login method: another one when accounts are linked, the same for nobody's."""
-    user = user_by_id(recipe.services.core, recipe_user_id.value)
+def _user_id_of(services: Services, recipe_user_id: RecipeUserId) -> str:
+    """Return the id of the user with this login method, which is another one when accounts are linked."""
+    user = user_by_id(services.core, recipe_user_id.value)
     return recipe_user_id.value if user is None else user.id
 
 

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import attrs
-
+from ...recipe_kit.recipe import APIs
+from ...recipe_kit.results import GeneralError, Ok
 from ...request.context import RequestContext
-from .base import SessionRecipe
+from .base import SessionSettings
 from .container import SessionContainer
 from .functions import SessionFunctions
 from .in_request import refresh_session
 
 
-@attrs.frozen
-class SignOutOk:
-    """The session has ended, and the frontend forgets it."""
-
-    status = "OK"
-
-
-class SessionAPIs:
+class SessionAPIs(APIs[SessionSettings, SessionFunctions]):
     """The APIs of the session recipe. An override may be None, which switches the route off."""
-
-    def __init__(self, recipe: SessionRecipe[SessionFunctions, SessionAPIs]) -> None:
-        self.recipe = recipe
 
     def refresh_post(self, *, context: RequestContext) -> SessionContainer:
         """
@@ -31,9 +21,9 @@ class SessionAPIs:
         :raises Unauthorised: there is none.
         :raises TokenTheftDetected: the refresh token was used after its child had been.
         """
-        return refresh_session(self.recipe, context)
+        return refresh_session(context)
 
-    def sign_out_post(self, *, context: RequestContext, session: SessionContainer) -> SignOutOk:
+    def sign_out_post(self, *, context: RequestContext, session: SessionContainer) -> Ok | GeneralError:
         """End the session of the request."""
         session.revoke_session()
-        return SignOutOk()
+        return Ok()

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any, TypeVar
+from typing import Any
 
-from ...recipe_kit.recipe import Recipe
+from ...recipe_kit.recipe import Settings
 from ...request.routing import spellings
 from ...services import Services
 from ..openid import OpenId
-from .claims import SessionClaim, SessionClaimValidator
+from .claim_types import SessionClaim, SessionClaimValidator
 from .transfer import REFRESH_PATH, TokenTransfer
 from .types import SessionConfig
 from .verification import TokenVerification
 
-F = TypeVar("F")
-A = TypeVar("A")
 
-
-class SessionRecipe(Recipe[SessionConfig, F, A]):
+class SessionSettings(Settings):
     """
-    The session recipe without its functions and APIs.
+    The lower half of the session recipe.
 
     :ivar transfer: how tokens travel.
     :ivar verification: whether an access token is good.
@@ -31,31 +28,28 @@ class SessionRecipe(Recipe[SessionConfig, F, A]):
     :ivar refresh_paths: matches the paths of a refresh.
     """
 
+    config: SessionConfig
     transfer: TokenTransfer
     verification: TokenVerification
     chooses_claim_validators: bool
     refresh_paths: re.Pattern[str]
 
-    def __init__(self, config: SessionConfig, override: Any = None) -> None:
-        super().__init__(config, override)
+    def __init__(self, config: SessionConfig) -> None:
+        self.config = config
         self.claims: list[SessionClaim[Any]] = []
         self.claim_validators: list[SessionClaimValidator] = []
 
     def bind(self, services: Services) -> None:
+        super().bind(services)
         self.refresh_paths = spellings(services.app_info.api_base_path, REFRESH_PATH)
-        self.services = services
         self.transfer = TokenTransfer(config=self.config, app_info=services.app_info, clock=self.clock)
         self.verification = TokenVerification(
             config=self.config,
             core=services.core,
             issuer=self.issuer,
-            in_process=services.core_in_process,
+            in_process=services.transport.in_process,
             clock=self.clock,
         )
-        super().bind(services)
-        chosen_by: Any = getattr(self.functions, "get_global_claim_validators", None)
-        ours = self.functions_class.get_global_claim_validators
-        self.chooses_claim_validators = getattr(chosen_by, "__func__", None) is not ours
 
     @property
     def issuer(self) -> str:

@@ -10,7 +10,7 @@ from ...errors import InvalidClaims, Unauthorised
 from ...request import current
 from ...request.context import RequestContext
 from ...users import RecipeUserId
-from .claims import SessionClaim, SessionClaimValidator
+from .claim_types import SessionClaim, SessionClaimValidator
 from .tokens import build_front_token, claims_of, merged_payload
 from .transfer import TokenTransfer
 from .types import (
@@ -57,14 +57,21 @@ class Operations(Protocol):
     ) -> ClaimsValidationResult: ...
 
 
+class Transfers(Protocol):
+    """The recipe's settings, as far as a session uses them."""
+
+    @property
+    def transfer(self) -> TokenTransfer: ...
+
+
 class Owner(Protocol):
-    """The recipe, as far as a session in hand knows it."""
+    """The functions that a session came from."""
 
     @property
     def functions(self) -> Operations: ...
 
     @property
-    def transfer(self) -> TokenTransfer: ...
+    def recipe(self) -> Transfers: ...
 
 
 class TokenContent(Protocol):
@@ -109,14 +116,14 @@ class SessionContainer:
     def __init__(
         self,
         *,
-        recipe: Owner,
+        owner: Owner,
         content: TokenContent,
         access_token: str,
         issued: TokenInfo | None = None,
         refresh_token: TokenInfo | None = None,
         anti_csrf_token: str | None = None,
     ) -> None:
-        self._recipe = recipe
+        self._owner = owner
         self._content = content
         self._access_token = access_token
         if issued is not None:
@@ -161,11 +168,11 @@ class SessionContainer:
 
     def revoke_session(self) -> None:
         """End the session, in the core and in the frontend, if that does not get another one with this response."""
-        self._recipe.functions.revoke_session(session_handle=self.get_handle())
+        self._owner.functions.revoke_session(session_handle=self.get_handle())
         if self._attached is not None and not self._is_replaced():
             # Whatever the core said: the frontend of this very request must not keep tokens of an ended session.
             context, method = self._attached
-            self._recipe.transfer.clear(context, (method,))
+            self._owner.recipe.transfer.clear(context, (method,))
 
     def get_session_data_from_database(self) -> dict[str, Any]:
         """
@@ -181,7 +188,7 @@ class SessionContainer:
 
         :raises Unauthorised: the session has ended.
         """
-        updated = self._recipe.functions.update_session_data_in_database(
+        updated = self._owner.functions.update_session_data_in_database(
             session_handle=self.get_handle(), new_session_data=new_session_data
         )
         if not updated:
@@ -202,7 +209,7 @@ class SessionContainer:
         :raises Unauthorised: the session has ended.
         """
         payload = merged_payload(self._payload, access_token_payload_update)
-        checked = self._recipe.functions.regenerate_access_token(
+        checked = self._owner.functions.regenerate_access_token(
             access_token=self._access_token, new_access_token_payload=payload
         )
         if checked is None:
@@ -223,7 +230,7 @@ class SessionContainer:
         validators = tuple(claim_validators)
         if not validators:
             return
-        result = self._recipe.functions.validate_claims(
+        result = self._owner.functions.validate_claims(
             user_id=self.get_user_id(),
             recipe_user_id=self.get_recipe_user_id(),
             tenant_id=self.get_tenant_id(),
@@ -268,7 +275,7 @@ class SessionContainer:
         self._attached = context, transfer_method
         if self._issued is None:
             return
-        transfer = self._recipe.transfer
+        transfer = self._owner.recipe.transfer
         self._send_access_token()
         if self._refresh_token is not None:
             refresh = self._refresh_token
@@ -298,7 +305,7 @@ class SessionContainer:
         return self._claims
 
     def _information(self) -> SessionInformation:
-        information = self._recipe.functions.get_session_information(session_handle=self.get_handle())
+        information = self._owner.functions.get_session_information(session_handle=self.get_handle())
         if information is None:
             raise Unauthorised("the session does not exist any more")
         return information
@@ -313,7 +320,7 @@ class SessionContainer:
     def _send_access_token(self) -> None:
         if self._attached is not None:
             context, method = self._attached
-            self._recipe.transfer.attach_access_token(
+            self._owner.recipe.transfer.attach_access_token(
                 context, method, token=self._access_token, front_token=self._front_token()
             )
 

@@ -14,12 +14,12 @@ import attrs
 from st_verify.errors import Refused
 from st_verify.token import AccessToken
 
-from ...codec import from_json, member
-from ...core_client.querier import expect_status, present
-from ...errors import CoreAnswerInvalid, TokenTheftDetected, TryRefreshToken, Unauthorised
-from ...users import RecipeUserId
-from .base import SessionRecipe
-from .claims import SessionClaim, SessionClaimValidator, failures, wants_refetch
+from ...core_client.querier import present
+from ...errors import TokenTheftDetected, TryRefreshToken, Unauthorised
+from ...recipe_kit.recipe import Functions
+from ...users import PUBLIC_TENANT, RecipeUserId
+from .base import SessionSettings
+from .claim_types import SessionClaim, SessionClaimValidator, failures, wants_refetch
 from .container import SessionContainer
 from .tokens import IssuedToken, merged_payload, plain_payload, without_protected_claims
 from .types import (
@@ -27,27 +27,27 @@ from .types import (
     ClaimsValidationResult,
     ClaimValueOk,
     IssuedSession,
+    NoSession,
+    OldToken,
     SessionDoesNotExist,
     SessionInformation,
     StolenSession,
 )
 from .verification import session_error
 
+R = TypeVar("R")
 T = TypeVar("T")
 
 
-class SessionFunctions:
+class SessionFunctions(Functions[SessionSettings]):
     """The functions of the session recipe."""
-
-    def __init__(self, recipe: SessionRecipe[SessionFunctions, Any]) -> None:
-        self.recipe = recipe
 
     def create_new_session(
         self,
         *,
         user_id: str,
         recipe_user_id: RecipeUserId,
-        tenant_id: str,
+        tenant_id: str = PUBLIC_TENANT,
         access_token_payload: Mapping[str, Any] | None = None,
         session_data_in_database: Mapping[str, Any] | None = None,
         disable_anti_csrf: bool = False,
@@ -72,9 +72,7 @@ class SessionFunctions:
             "useDynamicSigningKey": config.use_dynamic_access_token_signing_key,
             "enableAntiCsrf": not disable_anti_csrf and config.anti_csrf == "VIA_TOKEN",
         }
-        answer = self.recipe.services.core.post("/recipe/session", body, tenant_id=tenant_id)
-        expect_status(answer, "/recipe/session", "OK")
-        return self._issued(from_json(IssuedSession, answer, path="/recipe/session"))
+        return self._issued(self.core.post("/recipe/session", body, tenant_id=tenant_id).into(IssuedSession))
 
     def get_session(
         self,
@@ -109,7 +107,7 @@ class SessionFunctions:
         # A token right after a refresh is made final by the core the first time that it is used (CDI up to 5.5).
         if check_database or token.parent_refresh_token_hash_1 is not None:
             return self._checked(token, access_token, anti_csrf_token, anti_csrf, check_database)
-        return SessionContainer(recipe=self.recipe, content=token, access_token=access_token)
+        return SessionContainer(owner=self, content=token, access_token=access_token)
 
     def refresh_session(
         self, *, refresh_token: str, anti_csrf_token: str | None = None, disable_anti_csrf: bool = False
@@ -121,7 +119,6 @@ class SessionFunctions:
         :raises TokenTheftDetected: it was used after its child had been (CDI up to 5.5), or when the core did not take
             it any more although it was one of the session's (CDI 5.6).
         """
-        path = "/recipe/session/refresh"
         config = self.recipe.config
         body = {
             "refreshToken": refresh_token,
@@ -129,28 +126,24 @@ class SessionFunctions:
             "enableAntiCsrf": not disable_anti_csrf and config.anti_csrf == "VIA_TOKEN",
             "useDynamicSigningKey": config.use_dynamic_access_token_signing_key,
         }
-        answer = self.recipe.services.core.post(path, present(body))
-        status = expect_status(answer, path, "OK", "UNAUTHORISED", "TOKEN_THEFT_DETECTED")
-        if status == "UNAUTHORISED":
+        result = self.core.post("/recipe/session/refresh", present(body)).into(IssuedSession, NoSession, StolenSession)
+        if isinstance(result, NoSession):
             raise Unauthorised("the refresh token is not that of a session", clear_tokens=True)
-        if status == "TOKEN_THEFT_DETECTED":
-            stolen = from_json(StolenSession, member(dict, answer, "session", path=path), path=path)
+        if isinstance(result, StolenSession):
+            stolen = result.session
             raise TokenTheftDetected(
                 session_handle=stolen.handle, user_id=stolen.user_id, recipe_user_id=stolen.recipe_user_id.value
             )
-        return self._issued(from_json(IssuedSession, answer, path=path))
+        return self._issued(result)
 
     def get_session_information(self, *, session_handle: str) -> SessionInformation | None:
         """Return what the core keeps of a session, or None if there is no such session."""
-        path = "/recipe/session"
-        answer = self.recipe.services.core.get(path, {"sessionHandle": session_handle})
-        if expect_status(answer, path, "OK", "UNAUTHORISED") != "OK":
-            return None
-        return from_json(SessionInformation, answer, path=path)
+        reply = self.core.get("/recipe/session", {"sessionHandle": session_handle})
+        return _or_none(reply.into(SessionInformation, NoSession))
 
     def revoke_session(self, *, session_handle: str) -> bool:
         """End a session; return whether there was one."""
-        revoked = self.recipe.functions.revoke_multiple_sessions(session_handles=[session_handle])
+        revoked = self.functions.revoke_multiple_sessions(session_handles=[session_handle])
         return len(revoked) == 1
 
     def revoke_multiple_sessions(self, *, session_handles: list[str]) -> list[str]:
@@ -180,21 +173,17 @@ class SessionFunctions:
 
         :param tenant_id: only those of one tenant; None for all.
         """
-        path = "/recipe/session/user"
         params: dict[str, str | bool] = {
             "userId": user_id,
             "fetchSessionsForAllLinkedAccounts": fetch_sessions_for_all_linked_accounts,
             "fetchAcrossAllTenants": tenant_id is None,
         }
-        answer = self.recipe.services.core.get(path, params, tenant_id=tenant_id)
-        expect_status(answer, path, "OK")
-        return _texts(answer, "sessionHandles", path)
+        return self.core.get("/recipe/session/user", params, tenant_id=tenant_id).ok(list[str], "sessionHandles")
 
     def update_session_data_in_database(self, *, session_handle: str, new_session_data: Mapping[str, Any]) -> bool:
         """Replace the app's data that the core keeps with a session; return whether there is such a session."""
-        path = "/recipe/session/data"
         body = {"sessionHandle": session_handle, "userDataInDatabase": dict(new_session_data)}
-        return expect_status(self.recipe.services.core.put(path, body), path, "OK", "UNAUTHORISED") == "OK"
+        return self.core.put("/recipe/session/data", body).is_ok(NoSession.status)
 
     def merge_into_access_token_payload(
         self, *, session_handle: str, access_token_payload_update: Mapping[str, Any]
@@ -206,14 +195,12 @@ class SessionFunctions:
 
         :return: whether there is such a session.
         """
-        information = self.recipe.functions.get_session_information(session_handle=session_handle)
+        information = self.functions.get_session_information(session_handle=session_handle)
         if information is None:
             return False
         payload = merged_payload(information.custom_claims_in_access_token_payload, access_token_payload_update)
-        path = "/recipe/jwt/data"
         body = {"sessionHandle": session_handle, "userDataInJWT": plain_payload(payload)}
-        answer = self.recipe.services.core.put(path, body)
-        return expect_status(answer, path, "OK", "UNAUTHORISED") == "OK"
+        return self.core.put("/recipe/jwt/data", body).is_ok(NoSession.status)
 
     def regenerate_access_token(
         self, *, access_token: str, new_access_token_payload: Mapping[str, Any] | None = None
@@ -223,13 +210,9 @@ class SessionFunctions:
 
         :return: None if there is no such session; without an access token if the old one has expired.
         """
-        path = "/recipe/session/regenerate"
         payload = None if new_access_token_payload is None else plain_payload(new_access_token_payload)
         body = present({"accessToken": access_token, "userDataInJWT": payload})
-        answer = self.recipe.services.core.post(path, body)
-        if expect_status(answer, path, "OK", "UNAUTHORISED") != "OK":
-            return None
-        return from_json(CheckedSession, answer, path=path)
+        return _or_none(self.core.post("/recipe/session/regenerate", body).into(CheckedSession, NoSession))
 
     def get_global_claim_validators(
         self,
@@ -283,7 +266,7 @@ class SessionFunctions:
         | None = None,
     ) -> ClaimsValidationResult | SessionDoesNotExist:
         """Validate the claims of a session that is not in hand; values that were fetched are stored."""
-        functions = self.recipe.functions
+        functions = self.functions
         information = functions.get_session_information(session_handle=session_handle)
         if information is None:
             return SessionDoesNotExist()
@@ -311,7 +294,7 @@ class SessionFunctions:
 
     def fetch_and_set_claim(self, *, session_handle: str, claim: SessionClaim[Any]) -> bool:
         """Fetch a claim's value and store it with a session; return whether there is such a session."""
-        information = self.recipe.functions.get_session_information(session_handle=session_handle)
+        information = self.functions.get_session_information(session_handle=session_handle)
         if information is None:
             return False
         update = claim.build(
@@ -320,32 +303,32 @@ class SessionFunctions:
             information.tenant_id,
             information.custom_claims_in_access_token_payload,
         )
-        return self.recipe.functions.merge_into_access_token_payload(
+        return self.functions.merge_into_access_token_payload(
             session_handle=session_handle, access_token_payload_update=update
         )
 
     def set_claim_value(self, *, session_handle: str, claim: SessionClaim[T], value: T) -> bool:
         """Store a value of a claim with a session; return whether there is such a session."""
-        return self.recipe.functions.merge_into_access_token_payload(
+        return self.functions.merge_into_access_token_payload(
             session_handle=session_handle, access_token_payload_update=claim.add_to_payload({}, value)
         )
 
     def get_claim_value(self, *, session_handle: str, claim: SessionClaim[Any]) -> ClaimValueOk | SessionDoesNotExist:
         """Return the value of a claim that is stored with a session."""
-        information = self.recipe.functions.get_session_information(session_handle=session_handle)
+        information = self.functions.get_session_information(session_handle=session_handle)
         if information is None:
             return SessionDoesNotExist()
         return ClaimValueOk(claim.get_value_from_payload(information.custom_claims_in_access_token_payload))
 
     def remove_claim(self, *, session_handle: str, claim: SessionClaim[Any]) -> bool:
         """Take a claim out of a session; return whether there is such a session."""
-        return self.recipe.functions.merge_into_access_token_payload(
+        return self.functions.merge_into_access_token_payload(
             session_handle=session_handle, access_token_payload_update={claim.key: None}
         )
 
     def _issued(self, issued: IssuedSession) -> SessionContainer:
         return SessionContainer(
-            recipe=self.recipe,
+            owner=self,
             content=IssuedToken.of(issued.session, issued.access_token),
             access_token=issued.access_token.token,
             issued=issued.access_token,
@@ -362,7 +345,6 @@ class SessionFunctions:
         check_database: bool,
     ) -> SessionContainer:
         """Ask the core about a token that is good by itself; what it renews goes to the frontend."""
-        path = "/recipe/session/verify"
         body = {
             "accessToken": access_token,
             "antiCsrfToken": anti_csrf_token,
@@ -370,34 +352,28 @@ class SessionFunctions:
             "enableAntiCsrf": self.recipe.config.anti_csrf == "VIA_TOKEN",
             "checkDatabase": check_database,
         }
-        answer = self.recipe.services.core.post(path, present(body))
-        status = expect_status(answer, path, "OK", "UNAUTHORISED", "TRY_REFRESH_TOKEN")
-        if status == "UNAUTHORISED":
+        checked = self.core.post("/recipe/session/verify", present(body)).into(CheckedSession, NoSession, OldToken)
+        if isinstance(checked, NoSession):
             # From CDI 5.6 on the core also says so of a token whose refresh lost a race with another tab's. The tokens
             # of the winner may be in the browser by now: they stay, and a refresh tells whether the session has ended.
-            raise Unauthorised("the session has ended", clear_tokens=not self.recipe.services.core.speaks("5.6"))
-        if status == "TRY_REFRESH_TOKEN":
+            raise Unauthorised("the session has ended", clear_tokens=not self.core.speaks("5.6"))
+        if isinstance(checked, OldToken):
             raise TryRefreshToken("the core wants this token renewed")
-        checked = from_json(CheckedSession, answer, path=path)
         renewed = checked.access_token
         if renewed is None:
-            return SessionContainer(recipe=self.recipe, content=token, access_token=access_token)
+            return SessionContainer(owner=self, content=token, access_token=access_token)
         return SessionContainer(
-            recipe=self.recipe,
+            owner=self,
             content=IssuedToken.of(checked.session, renewed),
             access_token=renewed.token,
             issued=renewed,
         )
 
     def _removed(self, body: dict[str, Any], *, tenant_id: str | None) -> list[str]:
-        path = "/recipe/session/remove"
-        answer = self.recipe.services.core.post(path, body, tenant_id=tenant_id)
-        expect_status(answer, path, "OK")
-        return _texts(answer, "sessionHandlesRevoked", path)
+        return self.core.post("/recipe/session/remove", body, tenant_id=tenant_id).ok(
+            list[str], "sessionHandlesRevoked"
+        )
 
 
-def _texts(answer: Mapping[str, Any], name: str, path: str) -> list[str]:
-    values = member(list, answer, name, path=path)
-    if not all(isinstance(value, str) for value in values):
-        raise CoreAnswerInvalid(path=path, problem=f"{name} is not a list of texts")
-    return values
+def _or_none(result: R | NoSession) -> R | None:
+    return None if isinstance(result, NoSession) else result

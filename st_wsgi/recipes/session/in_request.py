@@ -17,8 +17,8 @@ from ...errors import DuplicateSessionCookies, TryRefreshToken, Unauthorised
 from ...request.context import RequestContext
 from ...request.current import context_of
 from ...users import RecipeUserId
-from .base import SessionRecipe
-from .claims import SessionClaimValidator
+from .base import SessionSettings
+from .claim_types import SessionClaimValidator
 from .container import SESSION_KEY, SessionContainer
 from .functions import SessionFunctions
 from .tokens import session_named_in, without_protected_claims
@@ -28,7 +28,6 @@ from .types import TransferMethod
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-AnySession: TypeAlias = SessionRecipe[SessionFunctions, Any]
 OverrideGlobalClaimValidators: TypeAlias = Callable[
     [list[SessionClaimValidator], SessionContainer], Iterable[SessionClaimValidator]
 ]
@@ -79,7 +78,8 @@ def get_session(
     :raises CoreUnavailable: the core is needed and cannot be reached: 503.
     """
     context = context_of(request)
-    recipe: AnySession = context.services.get(SessionRecipe)
+    functions = context.services.functions(SessionFunctions)
+    recipe = functions.recipe
     environ = context.environ or {}
     method = environ.get("REQUEST_METHOD", "")
     found = None if method in _WITHOUT_SESSION else _access_token(recipe, context, environ)
@@ -96,7 +96,7 @@ def get_session(
         check = not safe if anti_csrf_check is None else anti_csrf_check
         if check and recipe.verification.has_form(access_token):
             recipe.transfer.check_csrf_headers(context, every_method=safe)
-    session = recipe.functions.get_session(
+    session = functions.get_session(
         access_token=access_token,
         anti_csrf_token=environ.get("HTTP_ANTI_CSRF"),
         anti_csrf_check=check,
@@ -110,19 +110,38 @@ def get_session(
     # Attached before the claims are checked, so that what checking them renews is not lost.
     session.attach_to_request_response(context, transfer_method)
     if recipe.claim_validators or recipe.chooses_claim_validators or override_global_claim_validators is not None:
-        session.assert_claims(required_claim_validators(recipe, session, override_global_claim_validators))
+        session.assert_claims(required_claim_validators(functions, session, override_global_claim_validators))
     environ[SESSION_KEY] = session
     return session
 
 
-def is_refresh(recipe: AnySession, context: RequestContext) -> bool:
+def session_of_route(context: RequestContext, *, check_database: bool = False) -> SessionContainer:
+    """
+    Return the session of a request to one of our own routes, and make its tenant that of the request.
+
+    Claims are not validated: users whose claims fail must still be able to sign out, or to do what their claims ask
+    for. To look for a session that may be missing, catch :class:`~st_wsgi.errors.Unauthorised`.
+
+    :param check_database: ask the core whether the session still exists, as linking accounts demands.
+    :raises Unauthorised: there is no session: 401.
+    :raises TryRefreshToken: its access token must be renewed: 401.
+    """
+    session = get_session(context, check_database=check_database, override_global_claim_validators=_no_validators)
+    context.tenant_id = session.get_tenant_id()
+    return session
+
+
+def _no_validators(_validators: object, _session: object) -> list[SessionClaimValidator]:
+    return []
+
+
+def is_refresh(recipe: SessionSettings, context: RequestContext) -> bool:
     """Return whether a request is a refresh, which an app may serve itself after switching our route off."""
     environ = context.environ or {}
     return environ.get("REQUEST_METHOD") == "POST" and bool(recipe.refresh_paths.match(environ.get("PATH_INFO", "")))
 
 
 def create_new_session(
-    recipe: AnySession,
     context: RequestContext,
     *,
     tenant_id: str,
@@ -131,9 +150,11 @@ def create_new_session(
     access_token_payload: Mapping[str, Any] | None = None,
     session_data_in_database: Mapping[str, Any] | None = None,
 ) -> SessionContainer:
-    """Make a session and send its tokens with the response to this request."""
+    """Create a session and send its tokens with the response to this request."""
+    functions = context.services.functions(SessionFunctions)
+    recipe = functions.recipe
     method = recipe.transfer.creation_method(context)
-    session = recipe.functions.create_new_session(
+    session = functions.create_new_session(
         user_id=user_id,
         recipe_user_id=recipe_user_id,
         tenant_id=tenant_id,
@@ -153,8 +174,10 @@ def create_new_session(
     return session
 
 
-def refresh_session(recipe: AnySession, context: RequestContext) -> SessionContainer:
-    """Trade the request's refresh token for new tokens and send them with the response."""
+def refresh_session(context: RequestContext) -> SessionContainer:
+    """Exchange the request's refresh token for new tokens and send them with the response."""
+    functions = context.services.functions(SessionFunctions)
+    recipe = functions.recipe
     transfer = recipe.transfer
     policy = transfer.policy(context, creating=False)
     cookies = [] if policy == "header" else transfer.cookies(context, REFRESH_COOKIE)
@@ -173,7 +196,7 @@ def refresh_session(recipe: AnySession, context: RequestContext) -> SessionConta
             transfer.check_csrf_headers(context, every_method=True)
         except TryRefreshToken as refusal:
             raise Unauthorised(refusal.detail) from None  # refreshing is what a frontend would do about it
-    session = recipe.functions.refresh_session(
+    session = functions.refresh_session(
         refresh_token=refresh_token,
         anti_csrf_token=context.header(ANTI_CSRF),
         disable_anti_csrf=method == "header" or transfer.anti_csrf(context) == "VIA_CUSTOM_HEADER",
@@ -185,7 +208,7 @@ def refresh_session(recipe: AnySession, context: RequestContext) -> SessionConta
 
 
 def full_payload(
-    recipe: AnySession,
+    recipe: SessionSettings,
     payload: Mapping[str, Any],
     *,
     user_id: str,
@@ -201,20 +224,20 @@ def full_payload(
 
 
 def required_claim_validators(
-    recipe: AnySession, session: SessionContainer, override: OverrideGlobalClaimValidators | None
+    functions: SessionFunctions, session: SessionContainer, override: OverrideGlobalClaimValidators | None
 ) -> list[SessionClaimValidator]:
-    """Return the validators that a session has to pass."""
-    validators = recipe.functions.get_global_claim_validators(
+    """Return the validators that a session must pass."""
+    validators = functions.get_global_claim_validators(
         tenant_id=session.get_tenant_id(),
         user_id=session.get_user_id(),
         recipe_user_id=session.get_recipe_user_id(),
-        claim_validators_added_by_other_recipes=list(recipe.claim_validators),
+        claim_validators_added_by_other_recipes=list(functions.recipe.claim_validators),
     )
     return validators if override is None else list(override(validators, session))
 
 
 def _access_token(
-    recipe: AnySession, context: RequestContext, environ: WSGIEnvironment
+    recipe: SessionSettings, context: RequestContext, environ: WSGIEnvironment
 ) -> tuple[str, TransferMethod] | None:
     """
     Return what is to be verified. Its form is looked at only where it decides, which is when a header may be somebody
@@ -262,7 +285,7 @@ def _remember(context: RequestContext, session: SessionContainer) -> None:
         context.environ[SESSION_KEY] = session
 
 
-def _clear_other_transport(recipe: AnySession, context: RequestContext, method: TransferMethod) -> None:
+def _clear_other_transport(recipe: SessionSettings, context: RequestContext, method: TransferMethod) -> None:
     """Have the frontend forget the tokens of the transport that is not used, so that it never has two sessions."""
     transfer = recipe.transfer
     if method == "cookie":
@@ -272,7 +295,7 @@ def _clear_other_transport(recipe: AnySession, context: RequestContext, method: 
         transfer.clear_transport(context, "cookie")
 
 
-def _refuse_duplicates(recipe: AnySession, context: RequestContext, twice: list[str]) -> None:
+def _refuse_duplicates(recipe: SessionSettings, context: RequestContext, twice: list[str]) -> None:
     """
     Refuse a refresh with cookies that are there twice, and clear those that this app did not set.
 

@@ -19,11 +19,13 @@ from ...errors import (
     Unauthorised,
 )
 from ...recipe_kit.override import Override
+from ...recipe_kit.recipe import Recipe
 from ...request.changes import SameSite
 from ...request.context import RequestContext
+from ...services import Services
 from ..openid import OpenId
 from .apis import SessionAPIs
-from .base import SessionRecipe
+from .base import SessionSettings
 from .functions import SessionFunctions
 from .routes import ROUTES
 from .types import AntiCsrf, ErrorHandlers, GetTokenTransferMethod, SessionConfig, TransferPolicy
@@ -39,7 +41,7 @@ _log = logging.getLogger("st_wsgi.session")
 _security_log = logging.getLogger("st_wsgi.security")
 
 
-class Session(SessionRecipe[SessionFunctions, SessionAPIs]):
+class Session(SessionSettings, Recipe[SessionFunctions, SessionAPIs]):
     """
     Sessions with short access tokens, rotating refresh tokens and theft detection.
 
@@ -72,8 +74,6 @@ class Session(SessionRecipe[SessionFunctions, SessionAPIs]):
     requires = (OpenId,)
     routes = ROUTES
     answers = (SessionError,)
-    functions_class = SessionFunctions
-    apis_class = SessionAPIs
 
     def __init__(
         self,
@@ -128,7 +128,14 @@ class Session(SessionRecipe[SessionFunctions, SessionAPIs]):
             expose_access_token_to_frontend_in_cookie_based_auth=expose_access_token_to_frontend_in_cookie_based_auth,
             jwks_refresh_interval_sec=jwks_refresh_interval_sec,
         )
-        super().__init__(config, override)
+        SessionSettings.__init__(self, config)
+        Recipe.__init__(self, override=override)
+
+    def bind(self, services: Services) -> None:
+        super().bind(services)
+        chosen_by: Any = getattr(self.functions, "get_global_claim_validators", None)
+        ours = SessionFunctions.get_global_claim_validators
+        self.chooses_claim_validators = getattr(chosen_by, "__func__", None) is not ours
 
     def answer(self, error: Answerable, context: RequestContext) -> Response:
         """

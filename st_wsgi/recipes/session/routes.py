@@ -1,8 +1,6 @@
-"""The session routes: HTTP in, HTTP out."""
+"""The session routes: from a request to the call of an API, and from its result to a response."""
 
 from __future__ import annotations
-
-from typing import Any, TypeAlias
 
 from werkzeug.wrappers import Response
 
@@ -10,29 +8,21 @@ from ...request.context import RequestContext
 from ...request.respond import json_response
 from ...request.routing import Route
 from .apis import SessionAPIs
-from .base import SessionRecipe
-from .functions import SessionFunctions
-from .in_request import get_session
-
-_Session: TypeAlias = SessionRecipe[SessionFunctions, SessionAPIs]
+from .in_request import session_of_route
+from .transfer import REFRESH_PATH
 
 
-def refresh(recipe: _Session, context: RequestContext) -> Response:
-    recipe.apis.refresh_post(context=context)
+def refresh(apis: SessionAPIs, context: RequestContext) -> Response:
+    apis.refresh_post(context=context)
     return json_response({})
 
 
-def sign_out(recipe: _Session, context: RequestContext) -> Response:
-    session = get_session(context, override_global_claim_validators=_no_validators)
-    return json_response(recipe.apis.sign_out_post(context=context, session=session))
-
-
-def _no_validators(validators: Any, session: Any) -> list[Any]:
-    """Whoever has a session may end it, whatever its claims say."""
-    return []
+def sign_out(apis: SessionAPIs, context: RequestContext) -> Response:
+    session = session_of_route(context)
+    return json_response(apis.sign_out_post(context=context, session=session))
 
 
 ROUTES = (
-    Route("POST", "/session/refresh", "refresh_post", refresh),
+    Route("POST", REFRESH_PATH, "refresh_post", refresh),
     Route("POST", "/signout", "sign_out_post", sign_out),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import attrs
 from werkzeug.wrappers import Response
@@ -110,29 +110,53 @@ class CoreSession:
 
 @attrs.frozen(kw_only=True)
 class IssuedSession:
-    """The core's answer to create and refresh."""
+    """The core's reply to create and refresh."""
 
     session: CoreSession
     access_token: TokenInfo
     refresh_token: TokenInfo
     anti_csrf_token: str | None = attrs.field(default=None, repr=False)
+    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen(kw_only=True)
 class CheckedSession:
-    """The core's answer to verify and regenerate."""
+    """The core's reply to verify and regenerate."""
 
     session: CoreSession
     access_token: TokenInfo | None = None
+    status: ClassVar[Literal["OK"]] = "OK"
+
+
+@attrs.frozen
+class NoSession:
+    """The core's reply when the session does not exist, or has ended."""
+
+    status: ClassVar[Literal["UNAUTHORISED"]] = "UNAUTHORISED"
+
+
+@attrs.frozen
+class OldToken:
+    """The core's reply to an access token that must be renewed."""
+
+    status: ClassVar[Literal["TRY_REFRESH_TOKEN"]] = "TRY_REFRESH_TOKEN"
 
 
 @attrs.frozen(kw_only=True)
-class StolenSession:
-    """Whose session it was whose refresh token was used twice."""
+class SessionOwner:
+    """The session of a refresh token that was used twice."""
 
     handle: str
     user_id: str
     recipe_user_id: RecipeUserId
+
+
+@attrs.frozen
+class StolenSession:
+    """The core's reply to a refresh token that was used twice."""
+
+    session: SessionOwner
+    status: ClassVar[Literal["TOKEN_THEFT_DETECTED"]] = "TOKEN_THEFT_DETECTED"
 
 
 @attrs.frozen(kw_only=True)
@@ -154,6 +178,7 @@ class SessionInformation:
     time_created: int
     session_data_in_database: dict[str, Any] = attrs.field(metadata={"wire": "userDataInDatabase"}, repr=False)
     custom_claims_in_access_token_payload: dict[str, Any] = attrs.field(metadata={"wire": "userDataInJWT"})
+    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen(kw_only=True)
@@ -190,11 +215,11 @@ class ClaimValueOk:
     """The value of a claim in a session, None if the session does not have it."""
 
     value: Any
-    status = "OK"
+    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
 class SessionDoesNotExist:
     """There is no such session."""
 
-    status = "SESSION_DOES_NOT_EXIST_ERROR"
+    status: ClassVar[Literal["SESSION_DOES_NOT_EXIST_ERROR"]] = "SESSION_DOES_NOT_EXIST_ERROR"

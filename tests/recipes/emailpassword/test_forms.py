@@ -8,8 +8,9 @@ import pytest
 
 from recipes.shop import PASSWORD, Borrowed, Shop, form
 from st_wsgi.errors import ConfigError
+from st_wsgi.recipe_kit.forms import email_rule
 from st_wsgi.recipes.emailpassword import EmailPassword, FieldValue, FormField, SignUpFeature
-from st_wsgi.recipes.emailpassword.fields import default_email_rule, default_password_rule
+from st_wsgi.recipes.emailpassword.forms import password_rule
 
 
 def errors_of(answer: Any) -> dict[str, str]:
@@ -139,7 +140,7 @@ def test_what_is_no_single_e_mail_address_is_a_field_error(shop: Shop, email: st
 @pytest.mark.parametrize("email", ["{}victim@x.example", "vic{}tim@x.example", "victim{}@x.example"])
 def test_what_nobody_can_see_in_an_e_mail_address_is_a_field_error(sign: str, email: str) -> None:
     """Two such addresses look alike to people, and belong to two accounts."""
-    assert default_email_rule(email.format(sign), "public") == "Email is invalid"
+    assert email_rule(email.format(sign), "public") == "Email is invalid"
 
 
 def test_an_e_mail_address_that_looks_like_another_one_makes_no_account(shop: Shop) -> None:
@@ -167,7 +168,7 @@ def test_an_e_mail_address_that_looks_like_another_one_makes_no_account(shop: Sh
     ],
 )
 def test_these_are_addresses(email: str) -> None:
-    assert default_email_rule(email, "public") is None
+    assert email_rule(email, "public") is None
 
 
 @pytest.mark.parametrize(
@@ -203,11 +204,11 @@ def test_any_other_password_is_good_and_taken_to_the_letter(shop: Shop, password
 
 def test_a_core_that_looks_at_72_bytes_gets_no_more(core: Borrowed) -> None:
     """W-046: bcrypt."""
-    rule = default_password_rule(byte_limit=72)
+    rule = password_rule(byte_limit=72)
     assert rule("a1" * 36, "public") is None
     assert rule("a1" * 36 + "x", "public") == "Password must not be longer than 72 bytes"
     assert rule("ä" * 36 + "1a", "public") == "Password must not be longer than 72 bytes"
-    core.password_byte_limit = 72  # type: ignore[assignment]  # this one alone
+    core.password_byte_limit = 72
     assert errors_of(Shop(core).visitor().sign_up("a1" * 36 + "x")) == {
         "password": "Password must not be longer than 72 bytes"
     }
@@ -296,9 +297,9 @@ class TestOwnFields:
     @pytest.mark.parametrize(
         ("fields", "says"),
         [
-            ((FormField(id="age"), FormField(id="age")), "'age' is there twice"),
-            ((FormField(id="email", optional=True),), "'email' cannot be optional"),
-            ((FormField(id="password", optional=True),), "'password' cannot be optional"),
+            ((FormField(id="age"), FormField(id="age")), "the form field 'age' twice"),
+            ((FormField(id="email", optional=True),), "'email' of sign_up_feature cannot be optional"),
+            ((FormField(id="password", optional=True),), "'password' of sign_up_feature cannot be optional"),
         ],
     )
     def test_fields_that_contradict_each_other_are_refused(self, fields: tuple[FormField, ...], says: str) -> None:

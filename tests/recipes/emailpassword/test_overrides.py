@@ -15,9 +15,9 @@ from st_wsgi.recipes.emailpassword import (
     EmailPasswordAPIs,
     EmailPasswordFunctions,
     GeneralError,
+    SignedIn,
     SignInNotAllowed,
     SignInOk,
-    SignInPostOk,
     SignUpNotAllowed,
     WrongCredentials,
 )
@@ -33,7 +33,7 @@ def noting(notes: list[str], name: str) -> Any:
 
     def override(original: EmailPasswordFunctions) -> EmailPasswordFunctions:
         @like(original.sign_in)
-        def sign_in(*, email: str, password: str, tenant_id: str) -> SignInOk | WrongCredentials:
+        def sign_in(*, email: str, password: str, tenant_id: str = "public") -> SignInOk | WrongCredentials:
             notes.append(f"{name} in")
             result = original.sign_in(email=email, password=password, tenant_id=tenant_id)
             notes.append(f"{name} {result.status}")
@@ -91,7 +91,7 @@ def test_an_api_override_gets_the_form_the_tenant_and_the_session_that_was_made(
         def sign_in_post(**given: Any) -> Any:
             result = original.sign_in_post(**given)
             seen.append([field.id for field in given["form_fields"]])
-            assert isinstance(result, SignInPostOk)
+            assert isinstance(result, SignedIn)
             result.session.merge_into_access_token_payload({"visits": 1})
             seen.append(result.session.get_user_id() == result.user.id)
             seen.append((given["tenant_id"], given["context"].header("rid")))
@@ -223,7 +223,7 @@ def test_an_override_may_use_other_recipes(core: Borrowed) -> None:
         @like(original.sign_in_post)
         def sign_in_post(**given: Any) -> Any:
             result = original.sign_in_post(**given)
-            if isinstance(result, SignInPostOk):
+            if isinstance(result, SignedIn):
                 mine = result.session.get_handle()
                 others = session.get_all_session_handles_for_user(user_id=result.user.id)
                 session.revoke_multiple_sessions(session_handles=[one for one in others if one != mine])

@@ -233,7 +233,7 @@ class TestFunctions:
         found = emailpassword.sign_in(email=email, password=PASSWORD, tenant_id="public")
         assert found == SignInOk(user=made.user, recipe_user_id=made.recipe_user_id)
         assert emailpassword.verify_credentials(email=email, password=PASSWORD, tenant_id="public") == found
-        assert get_user(made.user.id) == made.user
+        assert get_user(user_id=made.user.id) == made.user
 
     def test_what_does_not_work_out_is_returned(self, shop: Shop) -> None:
         email = shop.visitor().email

@@ -76,7 +76,7 @@ class TestTenant:
         stale = BooleanClaim("other", fetch_value=fetch)
         shop.sessions.add_claim(claim)
         visitor = shop.signed_in(tenant_id="t1")
-        session.create_new_session_without_request_response("t1", RecipeUserId("worker"))
+        session.create_new_session_without_request_response(tenant_id="t1", recipe_user_id=RecipeUserId("worker"))
         handle = payload_of(str(visitor.access_token))["sessionHandle"]
         shop.with_session(visitor, lambda found: found.assert_claims([stale.is_true()]))
         shop.with_session(visitor, lambda found: found.fetch_and_set_claim(claim))
@@ -134,19 +134,19 @@ class TestReading:
         visitor = by_token.signed_in()
         access = str(visitor.access_token)
         read = session.get_session_without_request_response
-        assert read(access, anti_csrf_check=False) is not None
+        assert read(access_token=access, anti_csrf_check=False) is not None
         with pytest.raises(TryRefreshToken):
-            read(access)
+            read(access_token=access)
         with pytest.raises(InvalidClaims):
             read(
-                access,
-                visitor.anti_csrf,
+                access_token=access,
+                anti_csrf_token=visitor.anti_csrf,
                 override_global_claim_validators=lambda found, _: [*found, BooleanClaim("adult").is_true()],
             )
         ended = self.ended(by_token)
-        assert read(str(ended.access_token), ended.anti_csrf) is not None
+        assert read(access_token=str(ended.access_token), anti_csrf_token=ended.anti_csrf) is not None
         with pytest.raises(Unauthorised):
-            read(str(ended.access_token), ended.anti_csrf, check_database=True)
+            read(access_token=str(ended.access_token), anti_csrf_token=ended.anti_csrf, check_database=True)
 
     def test_or_nothing(self, by_token: Shop) -> None:
         """get_session_or_none passes on what it is given, the request above all."""
@@ -337,7 +337,7 @@ class TestCoreCalls:
         seen: list[Any] = []
 
         def view(environ: Any) -> None:
-            made = session.create_new_session(environ, "public", RecipeUserId("login"))
+            made = session.create_new_session(environ, recipe_user_id=RecipeUserId("login"))
             seen.extend([made.get_user_id(), made.get_recipe_user_id(), repr(made)])
 
         told = front_token_of(shop.during(visitor, view))

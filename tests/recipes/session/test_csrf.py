@@ -131,7 +131,7 @@ class TestToken:
         visitor = by_token.visitor()
 
         def view(environ: Any) -> str:
-            session.create_new_session(environ, "public", user_of(visitor)).revoke_session()
+            session.create_new_session(environ, recipe_user_id=user_of(visitor)).revoke_session()
             return "done"
 
         answer = by_token.during(visitor, view)
@@ -217,13 +217,13 @@ class TestWithoutRequest:
         visitor = by_header.signed_in("header")
         access, refresh = str(visitor.access_token), str(visitor.refresh_token)
         with pytest.raises(ConfigError, match="pass anti_csrf_check=False"):
-            session.get_session_without_request_response(access)
+            session.get_session_without_request_response(access_token=access)
         with pytest.raises(ConfigError, match="pass disable_anti_csrf=True"):
-            session.refresh_session_without_request_response(refresh)
-        found = session.get_session_without_request_response(access, anti_csrf_check=False)
+            session.refresh_session_without_request_response(refresh_token=refresh)
+        found = session.get_session_without_request_response(access_token=access, anti_csrf_check=False)
         assert found is not None
         assert found.get_user_id() == visitor.user_id
-        session.refresh_session_without_request_response(refresh, disable_anti_csrf=True)
+        session.refresh_session_without_request_response(refresh_token=refresh, disable_anti_csrf=True)
         answer = by_header.visitor().visit("POST", headers={"Cookie": "sAccessToken=xyz", "rid": None})
         assert answer.json == {"message": "unauthorised"}, "a text that is no token comes before the header"
 
@@ -236,29 +236,36 @@ class TestWithoutRequest:
         }
         access = str(Shop(core, app_info=about, sessions=Session(**settings)).signed_in("header").access_token)
         with pytest.raises(ConfigError, match="pass anti_csrf_check=False"):
-            session.get_session_without_request_response(access)
+            session.get_session_without_request_response(access_token=access)
 
     def test_the_token_is_an_argument(self, by_token: Shop) -> None:
         visitor = by_token.signed_in()
         access = str(visitor.access_token)
-        assert session.get_session_without_request_response(access, visitor.anti_csrf) is not None
+        assert (
+            session.get_session_without_request_response(access_token=access, anti_csrf_token=visitor.anti_csrf)
+            is not None
+        )
         for wrong in (None, "x"):
             with pytest.raises(session.TryRefreshToken):
-                session.get_session_without_request_response(access, wrong)
+                session.get_session_without_request_response(access_token=access, anti_csrf_token=wrong)
             with pytest.raises(session.TryRefreshToken):
-                session.get_session_without_request_response(access, wrong, anti_csrf_check=None)
-        made = session.create_new_session_without_request_response("public", user_of(visitor))
+                session.get_session_without_request_response(
+                    access_token=access, anti_csrf_token=wrong, anti_csrf_check=None
+                )
+        made = session.create_new_session_without_request_response(recipe_user_id=user_of(visitor))
         tokens = made.get_all_session_tokens_dangerously()
         assert tokens.anti_csrf_token is not None
         assert tokens.refresh_token is not None
         with pytest.raises(session.Unauthorised):
-            session.refresh_session_without_request_response(tokens.refresh_token, anti_csrf_token="x")
+            session.refresh_session_without_request_response(refresh_token=tokens.refresh_token, anti_csrf_token="x")
         renewed = session.refresh_session_without_request_response(
-            tokens.refresh_token, anti_csrf_token=tokens.anti_csrf_token
+            refresh_token=tokens.refresh_token, anti_csrf_token=tokens.anti_csrf_token
         )
         assert renewed.get_handle() == made.get_handle()
-        found = session.get_session_without_request_response(access, visitor.anti_csrf)
+        found = session.get_session_without_request_response(access_token=access, anti_csrf_token=visitor.anti_csrf)
         assert found is not None
         assert found.get_all_session_tokens_dangerously().anti_csrf_token == visitor.anti_csrf
-        plain = session.create_new_session_without_request_response("public", user_of(visitor), disable_anti_csrf=True)
+        plain = session.create_new_session_without_request_response(
+            recipe_user_id=user_of(visitor), disable_anti_csrf=True
+        )
         assert plain.get_all_session_tokens_dangerously().anti_csrf_token is None

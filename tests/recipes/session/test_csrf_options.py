@@ -22,7 +22,7 @@ Open = Callable[[Session], Client]
 
 def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     if environ["PATH_INFO"] == "/enter":
-        session.create_new_session(environ, "public", RecipeUserId("jo"))
+        session.create_new_session(environ, recipe_user_id=RecipeUserId("jo"))
     else:
         session.get_session(environ)
     start_response("200 OK", [("Content-Type", "text/plain")])

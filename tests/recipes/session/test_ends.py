@@ -100,7 +100,7 @@ class TestMemory:
         start: dict[str, str | None] = {"Origin": WEBSITE}
         shop.during(
             visitor,
-            lambda environ: bool(session.create_new_session(environ, "public", RecipeUserId("ada"))),
+            lambda environ: bool(session.create_new_session(environ, recipe_user_id=RecipeUserId("ada"))),
             headers=start,
         )
         assert not outlives_its_answer(shop.st.wrap(some_app), environ_of(visitor, path, **more))
@@ -199,14 +199,14 @@ class TestAfterwards:
                 left[0].run(ask)
 
     def test_work_outside_a_request_is_told_what_to_use(self, shop: Shop) -> None:
-        with pytest.raises(ConfigError, match="pass the request, if there is one"):
+        with pytest.raises(ConfigError, match="pass the request, or use a function"):
             session.get_session()
         with st_wsgi.open_user_context():
             for ask in (session.get_session, session.current_session, session.get_session_or_none):
                 with pytest.raises(ConfigError, match="_without_request_response"):
                     ask()
             with pytest.raises(ConfigError, match="_without_request_response"):
-                session.create_new_session(None, "public", RecipeUserId("ada"))
+                session.create_new_session(None, tenant_id="public", recipe_user_id=RecipeUserId("ada"))
 
     def test_a_session_is_not_that_of_the_next_request_with_the_same_environ(self, shop: Shop) -> None:
         """As servers and test clients have it that keep the dictionary."""

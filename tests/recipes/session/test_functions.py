@@ -251,36 +251,38 @@ class TestWithoutRequest:
 
     def test_a_session_from_beginning_to_end(self, shop: Shop) -> None:
         made = session.create_new_session_without_request_response(
-            "public", RecipeUserId("worker"), {"a": 1}, {"secret": 2}
+            recipe_user_id=RecipeUserId("worker"),
+            access_token_payload={"a": 1},
+            session_data_in_database={"secret": 2},
         )
         tokens = made.get_all_session_tokens_dangerously()
-        found = session.get_session_without_request_response(tokens.access_token, check_database=True)
+        found = session.get_session_without_request_response(access_token=tokens.access_token, check_database=True)
         assert found is not None
         assert (found.get_user_id(), found.get_session_data_from_database()) == ("worker", {"secret": 2})
         found.merge_into_access_token_payload({"b": 2})
         assert found.get_all_session_tokens_dangerously().access_and_front_token_updated is True
-        renewed = session.refresh_session_without_request_response(str(tokens.refresh_token))
+        renewed = session.refresh_session_without_request_response(refresh_token=str(tokens.refresh_token))
         assert renewed.get_handle() == made.get_handle()
         assert renewed.get_access_token_payload()["b"] == 2
         renewed.revoke_session()
         with pytest.raises(Unauthorised):
-            session.get_session_without_request_response(renewed.get_access_token(), check_database=True)
+            session.get_session_without_request_response(access_token=renewed.get_access_token(), check_database=True)
         with pytest.raises(Unauthorised):
             session.refresh_session_without_request_response(
-                str(renewed.get_all_session_tokens_dangerously().refresh_token)
+                refresh_token=str(renewed.get_all_session_tokens_dangerously().refresh_token)
             )
 
     def test_theft_is_told_with_whose_session_it_was(self, shop: Shop) -> None:
-        made = session.create_new_session_without_request_response("public", RecipeUserId("worker"))
+        made = session.create_new_session_without_request_response(recipe_user_id=RecipeUserId("worker"))
         first = str(made.get_all_session_tokens_dangerously().refresh_token)
-        second = session.refresh_session_without_request_response(first)
-        session.get_session_without_request_response(second.get_access_token())
+        second = session.refresh_session_without_request_response(refresh_token=first)
+        session.get_session_without_request_response(access_token=second.get_access_token())
         with pytest.raises(session.TokenTheftDetected) as theft:
-            session.refresh_session_without_request_response(first)
+            session.refresh_session_without_request_response(refresh_token=first)
         assert (theft.value.session_handle, theft.value.user_id) == (made.get_handle(), "worker")
 
     def test_reads_are_kept_inside_an_opened_user_context_only(self, shop: Shop) -> None:
-        made = session.create_new_session_without_request_response("public", RecipeUserId("worker"))
+        made = session.create_new_session_without_request_response(recipe_user_id=RecipeUserId("worker"))
         before = len(shop.core.calls)
         with st_wsgi.open_user_context():
             for _ in range(3):
@@ -292,7 +294,9 @@ class TestWithoutRequest:
 
     def test_a_tenant_that_there_is_not_is_an_error_of_the_app(self, shop: Shop) -> None:
         with pytest.raises(CoreRefused, match="not found"):
-            session.create_new_session_without_request_response("no-such-tenant", RecipeUserId("worker"))
+            session.create_new_session_without_request_response(
+                tenant_id="no-such-tenant", recipe_user_id=RecipeUserId("worker")
+            )
 
     def test_without_an_instance_it_says_what_to_do(self, shop: Shop) -> None:
         current.set_default(None)
@@ -508,8 +512,8 @@ class TestClaims:
         linked["user"]["id"] = "the-primary-user"
         core.answer = lambda request: CoreResponse(200, linked) if request.path == "/user/id" else None
         facts.asked.clear()
-        shop.during(visitor, lambda environ: bool(session.create_new_session(environ, "public", login)))
-        session.create_new_session_without_request_response("public", login)
+        shop.during(visitor, lambda environ: bool(session.create_new_session(environ, recipe_user_id=login)))
+        session.create_new_session_without_request_response(recipe_user_id=login)
         assert [asked[:2] for asked in facts.asked] == [("the-primary-user", login)] * 2
 
     def test_claims_of_the_recipe_are_built_for_every_new_session(self, core: Borrowed, facts: Facts) -> None:
@@ -519,7 +523,7 @@ class TestClaims:
         visitor = shop.visitor()
         visitor.sign_up()
         assert payload(visitor).keys() == {"adult"}
-        made = session.create_new_session_without_request_response("public", RecipeUserId("worker"))
+        made = session.create_new_session_without_request_response(recipe_user_id=RecipeUserId("worker"))
         assert made.get_access_token_payload()["adult"]["v"] is True
 
     def test_an_app_builds_a_claim_of_its_own_for_every_new_session(self, core: Borrowed, facts: Facts) -> None:
@@ -595,5 +599,5 @@ class TestClaims:
         )
         assert without.status_code == 200
         with pytest.raises(InvalidClaims):
-            session.get_session_without_request_response(str(visitor.access_token))
+            session.get_session_without_request_response(access_token=str(visitor.access_token))
         assert visitor.sign_out().status_code == 200

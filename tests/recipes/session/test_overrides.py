@@ -46,7 +46,7 @@ def test_other_recipes_and_functions_outside_a_request_see_an_override(core: Bor
     visitor = shop.visitor()
     visitor.sign_up()
     assert payload_of(str(visitor.access_token))["marks"] == ["mark"]
-    outside = session.create_new_session_without_request_response("public", RecipeUserId("worker"))
+    outside = session.create_new_session_without_request_response(recipe_user_id=RecipeUserId("worker"))
     assert outside.get_access_token_payload()["marks"] == ["mark"]
 
 
@@ -118,7 +118,7 @@ def test_the_user_context_goes_from_the_view_to_the_override(core: Borrowed) -> 
 
     def view(environ: Any) -> Any:
         current.user_context()["note"] = "from the view"
-        return session.create_new_session(environ, "public", RecipeUserId("u")).get_access_token_payload()["note"]
+        return session.create_new_session(environ, recipe_user_id=RecipeUserId("u")).get_access_token_payload()["note"]
 
     assert shop.during(shop.visitor(), view).json == "from the view"
     visitor = shop.visitor()

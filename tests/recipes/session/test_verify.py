@@ -482,7 +482,7 @@ class TestReadAgain:
 
         def view(environ: Any) -> Any:
             session.get_session(environ)
-            made = session.create_new_session(environ, "public", RecipeUserId("somebody else"))
+            made = session.create_new_session(environ, recipe_user_id=RecipeUserId("somebody else"))
             found = session.get_session(environ)
             return [made.get_user_id(), found.get_user_id()]
 
@@ -501,7 +501,7 @@ def test_ending_an_old_session_leaves_a_new_one_in_the_frontend(shop: Shop) -> N
                 if step == "end":
                     found.revoke_session()
                 else:
-                    session.create_new_session(environ, "public", RecipeUserId("ada"))
+                    session.create_new_session(environ, recipe_user_id=RecipeUserId("ada"))
             return found.get_handle()
 
         ended = shop.during(visitor, view, method="POST").json
@@ -550,25 +550,29 @@ class TestSessionInHand:
             assert shop.with_session(visitor, view).json == [[1], {"a": 1}, visitor.user_id]
 
     def test_its_tokens_are_for_apps_that_carry_them_themselves(self, shop: Shop) -> None:
-        made = session.create_new_session_without_request_response("public", RecipeUserId("u"), {"a": 1}, {"b": 2})
+        made = session.create_new_session_without_request_response(
+            recipe_user_id=RecipeUserId("u"),
+            access_token_payload={"a": 1},
+            session_data_in_database={"b": 2},
+        )
         tokens = made.get_all_session_tokens_dangerously()
         assert tokens.access_and_front_token_updated is True
         assert payload_of(tokens.access_token)["a"] == 1
         assert "eyJ" not in repr(tokens)
-        found = session.get_session_without_request_response(tokens.access_token)
+        found = session.get_session_without_request_response(access_token=tokens.access_token)
         assert found is not None
         again = found.get_all_session_tokens_dangerously()
         assert (again.access_and_front_token_updated, again.refresh_token) == (False, None)
         assert again.front_token == tokens.front_token
-        assert session.get_session_without_request_response("no token", session_required=False) is None
+        assert session.get_session_without_request_response(access_token="no token", session_required=False) is None
         with pytest.raises(session.Unauthorised):
-            session.get_session_without_request_response("no token")
+            session.get_session_without_request_response(access_token="no token")
 
     def test_it_can_be_attached_to_a_request_by_hand(self, shop: Shop) -> None:
         visitor = shop.visitor("header")
 
         def view(environ: Any) -> str:
-            made = session.create_new_session_without_request_response("public", RecipeUserId(visitor.user_id))
+            made = session.create_new_session_without_request_response(recipe_user_id=RecipeUserId(visitor.user_id))
             made.attach_to_request_response(environ, "header")
             return "done"
 

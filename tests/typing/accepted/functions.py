@@ -20,7 +20,7 @@ st = st_wsgi.init(
 )
 assert_type(st, SuperTokens)
 
-assert_type(emailpassword.sign_in(email="a", password="b", tenant_id="public"), SignInOk | WrongCredentials)
+assert_type(emailpassword.sign_in(email="a", password="b"), SignInOk | WrongCredentials)
 signed_up = emailpassword.sign_up(email="a", password="b", tenant_id="public")
 assert_type(signed_up, SignUpOk | EmailAlreadyExists)
 if isinstance(signed_up, SignUpOk):
@@ -33,8 +33,11 @@ assert_type(session.get_all_session_handles_for_user(user_id="x"), list[str])
 information = session.get_session_information(session_handle="x")
 if information is not None:
     assert_type(information.expiry, int)
-assert_type(session.create_new_session_without_request_response("public", RecipeUserId("x")), SessionContainer)
-assert_type(session.get_session_without_request_response("x"), SessionContainer | None)
+assert_type(
+    session.create_new_session_without_request_response(recipe_user_id=RecipeUserId("x")),
+    SessionContainer,
+)
+assert_type(session.get_session_without_request_response(access_token="x"), SessionContainer | None)
 
 adult = session.BooleanClaim("adult", fetch_value=lambda user_id, recipe_user_id, tenant_id, payload: True)
 assert_type(session.fetch_and_set_claim(session_handle="x", claim=adult), bool)

@@ -10,9 +10,9 @@ from st_wsgi.recipes.emailpassword import (
     FieldValue,
     FormField,
     GeneralError,
+    SignedIn,
     SignInNotAllowed,
     SignInOk,
-    SignInPostOk,
     SignUpFeature,
     WrongCredentials,
 )
@@ -22,7 +22,7 @@ from st_wsgi.request.context import RequestContext
 
 def audited(original: EmailPasswordFunctions) -> EmailPasswordFunctions:
     @like(original.sign_in)
-    def sign_in(*, email: str, password: str, tenant_id: str) -> SignInOk | WrongCredentials:
+    def sign_in(*, email: str, password: str, tenant_id: str = "public") -> SignInOk | WrongCredentials:
         return original.sign_in(email=email, password=password, tenant_id=tenant_id)
 
     return replace(original, sign_in=sign_in)
@@ -41,11 +41,15 @@ def narrower(original: EmailPasswordFunctions) -> EmailPasswordFunctions:
 def guarded(original: EmailPasswordAPIs) -> EmailPasswordAPIs:
     @like(original.sign_in_post)
     def sign_in_post(
-        *, form_fields: tuple[FieldValue, ...], tenant_id: str, context: RequestContext
-    ) -> SignInPostOk | WrongCredentials | SignInNotAllowed | GeneralError:
+        *,
+        form_fields: tuple[FieldValue, ...],
+        tenant_id: str,
+        session: SessionContainer | None,
+        context: RequestContext,
+    ) -> SignedIn | WrongCredentials | SignInNotAllowed | GeneralError:
         if context.header("x-suspended") is not None:
             return GeneralError("suspended")
-        return original.sign_in_post(form_fields=form_fields, tenant_id=tenant_id, context=context)
+        return original.sign_in_post(form_fields=form_fields, tenant_id=tenant_id, session=session, context=context)
 
     return replace(original, sign_in_post=sign_in_post, email_exists_get=None)
 
@@ -61,7 +65,7 @@ def marked(original: SessionFunctions) -> SessionFunctions:
 class Short(EmailPasswordFunctions):
     """An override may be a subclass."""
 
-    def sign_in(self, *, email: str, password: str, tenant_id: str) -> SignInOk | WrongCredentials:
+    def sign_in(self, *, email: str, password: str, tenant_id: str = "public") -> SignInOk | WrongCredentials:
         return WrongCredentials()
 
 

@@ -8,7 +8,7 @@ from st_wsgi.recipes import emailpassword, session
 from st_wsgi.recipes.emailpassword import FormField, SignInOk
 from st_wsgi.recipes.session import ErrorHandlers, Session, SessionContainer
 
-emailpassword.sign_in(email="a", password="b")  # expect: call-arg
+emailpassword.sign_in(email="a")  # expect: call-arg
 emailpassword.sign_in(email="a", password="b", tenant="public")  # expect: call-arg
 emailpassword.sign_in("a", "b", "public")  # expect: call-arg
 emailpassword.sign_in(email="a", password=5, tenant_id="public")  # expect: arg-type
@@ -16,9 +16,9 @@ ok: SignInOk = emailpassword.sign_in(email="a", password="b", tenant_id="public"
 
 session.revoke_session("x")  # expect: call-arg
 session.revoke_multiple_sessions(session_handles="x")  # expect: arg-type
-session.create_new_session_without_request_response("public", "user")  # expect: arg-type
-session.create_new_session(None, "public", RecipeUserId("x"), ["a"])  # expect: arg-type
-found: SessionContainer = session.get_session_without_request_response("x")  # expect: assignment
+session.create_new_session_without_request_response(recipe_user_id="user")  # expect: arg-type
+session.create_new_session(None, tenant_id="public", recipe_user_id=RecipeUserId("x"), access_token_payload=["a"])  # expect: arg-type
+found: SessionContainer = session.get_session_without_request_response(access_token="x")  # expect: assignment
 session.set_claim_value(session_handle="x", claim=session.BooleanClaim("b"))  # expect: call-arg
 session.get_session_information(session_handle="x").expiry  # expect: union-attr
 

@@ -9,7 +9,7 @@ from st_wsgi.recipes.session import Session, SessionAPIs, SessionFunctions
 
 def another_name(original: EmailPasswordFunctions) -> EmailPasswordFunctions:
     @like(original.sign_in)  # expect: arg-type
-    def sign_in(*, mail: str, password: str, tenant_id: str) -> SignInOk | WrongCredentials:
+    def sign_in(*, mail: str, password: str, tenant_id: str = "public") -> SignInOk | WrongCredentials:
         return original.sign_in(email=mail, password=password, tenant_id=tenant_id)
 
     return replace(original, sign_in=sign_in)
@@ -25,7 +25,7 @@ def an_argument_missing(original: EmailPasswordFunctions) -> EmailPasswordFuncti
 
 def an_argument_too_many(original: EmailPasswordFunctions) -> EmailPasswordFunctions:
     @like(original.sign_in)  # expect: arg-type
-    def sign_in(*, email: str, password: str, tenant_id: str, reason: str) -> SignInOk | WrongCredentials:
+    def sign_in(*, email: str, password: str, tenant_id: str = "public", reason: str) -> SignInOk | WrongCredentials:
         return original.sign_in(email=email, password=password, tenant_id=tenant_id)
 
     return replace(original, sign_in=sign_in)
@@ -33,7 +33,7 @@ def an_argument_too_many(original: EmailPasswordFunctions) -> EmailPasswordFunct
 
 def another_type(original: EmailPasswordFunctions) -> EmailPasswordFunctions:
     @like(original.sign_in)  # expect: arg-type
-    def sign_in(*, email: bytes, password: str, tenant_id: str) -> SignInOk | WrongCredentials:
+    def sign_in(*, email: bytes, password: str, tenant_id: str = "public") -> SignInOk | WrongCredentials:
         return WrongCredentials()
 
     return replace(original, sign_in=sign_in)
@@ -41,7 +41,7 @@ def another_type(original: EmailPasswordFunctions) -> EmailPasswordFunctions:
 
 def another_result(original: EmailPasswordFunctions) -> EmailPasswordFunctions:
     @like(original.sign_in)  # expect: arg-type
-    def sign_in(*, email: str, password: str, tenant_id: str) -> SignInOk | None:
+    def sign_in(*, email: str, password: str, tenant_id: str = "public") -> SignInOk | None:
         return None
 
     return replace(original, sign_in=sign_in)

@@ -1,0 +1,79 @@
+"""
+Results that several recipes return.
+
+A result is a frozen attrs class with its wire ``status``, which stands nowhere else: the core's reply is read into it
+(:meth:`~st_wsgi.core_client.replies.Reply.into`), and a route's response is made of it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import attrs
+
+
+@attrs.frozen
+class Ok:
+    """It is done."""
+
+    status: ClassVar[Literal["OK"]] = "OK"
+
+
+@attrs.frozen
+class GeneralError:
+    """
+    An override of an API returns this to have the frontend show a message.
+
+    :param message: shown to the user.
+    """
+
+    message: str
+    status: ClassVar[Literal["GENERAL_ERROR"]] = "GENERAL_ERROR"
+
+
+@attrs.frozen
+class SignUpNotAllowed:
+    """
+    The user cannot sign up now.
+
+    :param reason: shown to the user.
+    """
+
+    reason: str
+    status: ClassVar[Literal["SIGN_UP_NOT_ALLOWED"]] = "SIGN_UP_NOT_ALLOWED"
+
+
+@attrs.frozen
+class SignInNotAllowed:
+    """
+    The user cannot sign in now.
+
+    :param reason: shown to the user.
+    """
+
+    reason: str
+    status: ClassVar[Literal["SIGN_IN_NOT_ALLOWED"]] = "SIGN_IN_NOT_ALLOWED"
+
+
+@attrs.frozen
+class SignInUpNotAllowed:
+    """
+    The user can neither sign in nor sign up now.
+
+    :param reason: shown to the user.
+    """
+
+    reason: str
+    status: ClassVar[Literal["SIGN_IN_UP_NOT_ALLOWED"]] = "SIGN_IN_UP_NOT_ALLOWED"
+
+
+@attrs.frozen
+class Exists:
+    """
+    Whether a user with an e-mail or a phone number exists.
+
+    :param exists: in the tenant, with the recipe that was asked.
+    """
+
+    exists: bool
+    status: ClassVar[Literal["OK"]] = "OK"

@@ -1,0 +1,36 @@
+"""The settings of the emailpassword recipe, and the forms that are made of them."""
+
+from __future__ import annotations
+
+import attrs
+
+from ...recipe_kit.forms import FormField
+from ...recipe_kit.recipe import Settings
+from ...recipe_kit.settings import a
+from ...services import Services
+from .forms import sign_in_fields, sign_up_fields, with_rules
+from .types import SignUpFeature
+
+
+@attrs.define(kw_only=True, eq=False, slots=False)
+class EmailPasswordSettings(Settings):
+    """
+    The lower half of the recipe.
+
+    :ivar sign_up_fields: of the sign-up form, each with its rule.
+    :ivar sign_in_fields: likewise.
+    """
+
+    sign_up_feature: SignUpFeature = attrs.field(factory=SignUpFeature, validator=a(SignUpFeature))
+    sign_up_fields: tuple[FormField, ...] = attrs.field(init=False, repr=False)
+    sign_in_fields: tuple[FormField, ...] = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.sign_up_fields = sign_up_fields(self.sign_up_feature.form_fields)
+        self.sign_in_fields = sign_in_fields(self.sign_up_fields)
+
+    def bind(self, services: Services) -> None:
+        super().bind(services)
+        byte_limit = services.transport.password_byte_limit
+        self.sign_up_fields = with_rules(self.sign_up_fields, byte_limit=byte_limit)
+        self.sign_in_fields = with_rules(self.sign_in_fields, byte_limit=byte_limit)

@@ -1,0 +1,95 @@
+"""
+Signing a user in, as all recipes with a login method do: the session, the response, and linking to an earlier session.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import attrs
+from werkzeug.wrappers import Response
+
+from ..codec import to_json
+from ..errors import BadInput
+from ..request.context import RequestContext
+from ..request.respond import json_response
+from ..users import RecipeUserId, User
+from .session import SessionContainer
+from .session.in_request import create_new_session, session_of_route
+
+__all__ = ["NO_LINKING", "SignedIn", "session_to_link", "signed_in", "signing_in_response"]
+
+NO_LINKING = "Accounts cannot be linked here. Please sign out first, or contact support."
+
+
+@attrs.frozen(kw_only=True)
+class SignedIn:
+    """
+    The user is signed in.
+
+    :param session: the new session, or the one that the login method was linked to.
+    :param created: whether the login method was created now; None when the protocol does not say.
+    """
+
+    user: User
+    session: SessionContainer
+    created: bool | None = None
+    status: ClassVar[Literal["OK"]] = "OK"
+
+
+def signed_in(
+    context: RequestContext, *, user: User, recipe_user_id: RecipeUserId, tenant_id: str, created: bool | None = None
+) -> SignedIn:
+    """Create a session for a user, send its tokens with the response to the request, and return both."""
+    session = create_new_session(context, tenant_id=tenant_id, recipe_user_id=recipe_user_id, user_id=user.id)
+    return SignedIn(user=user, session=session, created=created)
+
+
+def session_to_link(context: RequestContext, body: dict[str, Any]) -> SessionContainer | None:
+    """
+    Return the session that the user wants to link this login to (FDI 3.1 and later), or None. Its tenant becomes that
+    of the request.
+
+    :raises BadInput: the flag is no boolean.
+    :raises Unauthorised: the flag is set and there is no session.
+    """
+    if context.fdi_version < (3, 1):
+        return None
+    flag = body.get("shouldTryLinkingWithSessionUser", False)
+    if not isinstance(flag, bool):
+        raise BadInput("shouldTryLinkingWithSessionUser must be true or false")
+    return session_of_route(context, check_database=True) if flag else None
+
+
+def signing_in_response(context: RequestContext, result: object) -> Response:
+    """
+    Return the response to a sign-in or sign-up; a user has the form of the frontend's FDI version.
+
+    From 1.18 below 2.0 and from 3.0 it is the whole user; otherwise the flat user of before account linking, made of
+    the login method of the session, or of the oldest one.
+    """
+    if not isinstance(result, SignedIn):
+        return json_response(result)
+    user = result.user
+    version = context.fdi_version
+    if (1, 18) <= version < (2, 0) or version >= (3, 0):
+        body = {"status": result.status, "createdNewRecipeUser": result.created, "user": to_json(user)}
+    else:
+        recipe_user_id = result.session.get_recipe_user_id()
+        method = next(
+            (method for method in user.login_methods if method.recipe_user_id == recipe_user_id),
+            min(user.login_methods, key=lambda method: method.time_joined),
+        )
+        flat = {
+            "id": user.id,
+            "timeJoined": method.time_joined,
+            "thirdParty": to_json(method.third_party),
+            "email": method.email,
+            "phoneNumber": method.phone_number,
+        }
+        body = {"status": result.status, "createdNewUser": result.created, "user": _present(flat)}
+    return json_response(_present(body))
+
+
+def _present(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
