@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -234,6 +238,20 @@ def test_a_function_of_the_app_decides_with_the_key_and_the_route() -> None:
     assert asked == [("address:10.0.0.1", "/signin"), ("account:t1:a@b.co", "/signin")]
     assert answer.status_code == 429
     assert answer.headers["Retry-After"] == "8"
+
+
+def test_a_child_process_does_not_wait_for_a_lock_that_a_thread_of_its_parent_holds() -> None:
+    root = Path(__file__).parent.parent
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "tests/transport/lock_fork_program.py", "limits"],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(root), str(root / "tests"), *sys.path])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout == "fine\n", done.stdout + done.stderr
 
 
 def test_a_negative_number_of_proxies_is_refused() -> None:

@@ -140,7 +140,7 @@ def test_the_changelog_speaks_of_this_version() -> None:
 
 
 def test_what_is_installed_along(sdk: Built, verifier: Built) -> None:
-    assert required(sdk.metadata) == {"attrs", "cryptography", "pyjwt", "requests", "st-verify", "werkzeug"}
+    assert required(sdk.metadata) == {"attrs", "cryptography", "pyjwt", "requests", "st-verify", "urllib3", "werkzeug"}
     assert required(verifier.metadata) <= {"cryptography", "pyjwt"}
 
 

@@ -1,10 +1,11 @@
 """
-Kept connections to one core, lent to one call at a time.
+Connections to one core, kept open between calls.
 
-Two laws hold here. A connection belongs to exactly one call between :meth:`Connections.lend` and
-:meth:`Connections.give_back`, so that threads and greenlets need no coordination beyond a push and a pop. And whatever
-fails before a connection stands, TLS handshakes included, is raised as urllib3's ``ConnectTimeoutError`` or
-``NewConnectionError``, so that everything else means that the request may have reached the core.
+A connection serves one call at a time: :meth:`Connections.lend` takes it out, :meth:`Connections.give_back` puts it
+back. Threads and greenlets therefore share nothing but a list, which has a lock.
+
+The connections are urllib3's. One does what it is asked and nothing else: no redirect, no repetition, no cookie, and
+nothing from the environment.
 """
 
 from __future__ import annotations
@@ -14,28 +15,26 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.client import HTTPException
-from http.cookiejar import DefaultCookiePolicy
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
+from urllib.parse import unquote
 
 import attrs
-from requests import PreparedRequest, Response, Session
-from requests.adapters import HTTPAdapter
-from requests.exceptions import ConnectTimeout, ProxyError, RequestException
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
-from urllib3.poolmanager import PoolManager
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
+from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
+from urllib3.response import BaseHTTPResponse
+from urllib3.util import Url, make_headers, parse_url
+
+from ..errors import ConfigError
 
 
 def tls_context(*, trust_environment: bool) -> ssl.SSLContext:
     """
     Return a context that trusts the authorities that ship with requests, and nothing from the environment.
 
-    :param trust_environment: trust what ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE`` names instead, if it is set.
+    :param trust_environment: trust the file or folder in ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE`` instead, if one
+        of these is set.
     """
     authorities = DEFAULT_CA_BUNDLE_PATH
     if trust_environment:
@@ -49,162 +48,112 @@ def tls_context(*, trust_environment: bool) -> ssl.SSLContext:
     return context
 
 
-@contextmanager
-def _before_the_request(connection: HTTPConnection) -> Iterator[None]:
-    try:
-        yield
-    except ConnectTimeoutError:
-        raise
-    except (OSError, HTTPException, HTTPError, UnicodeError) as error:
-        raise NewConnectionError(connection, "no connection") from error
-
-
-class _Connection(HTTPConnection):
-    def connect(self) -> None:
-        with _before_the_request(self):
-            super().connect()
-
-
-class _TLSConnection(HTTPSConnection):
-    def connect(self) -> None:
-        with _before_the_request(self):
-            super().connect()
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TLSPool(HTTPSConnectionPool):
-    ConnectionCls = _TLSConnection
-
-
-class _Adapter(HTTPAdapter):
-    """Like the usual adapter, with one TLS context for all and with our two kinds of connections."""
-
-    def __init__(self, context: ssl.SSLContext | None) -> None:
-        self._tls = {} if context is None else {"ssl_context": context}
-        super().__init__(pool_connections=4, pool_maxsize=1)
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
-        super().init_poolmanager(connections, maxsize, block, **self._tls, **pool_kwargs)
-        _use_our_pools(self.poolmanager)
-
-    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **self._tls, **proxy_kwargs)
-        _use_our_pools(manager)
-        return manager
-
-    def get_connection_with_tls_context(
-        self, request: PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
-    ) -> Any:
-        if proxies:
-            return super().get_connection_with_tls_context(request, verify, proxies, cert)
-        return self.poolmanager.connection_from_url(request.url or "")
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Leave the context alone: it was told once whom to trust, where the usual adapter tells it anew each time."""
-
-
-def _use_our_pools(manager: PoolManager) -> None:
-    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
-
-
-class _Session(Session):
-    def get_redirect_target(self, resp: Response) -> None:
-        """Know of no redirect: the usual session reads on at one, without limit, even when told not to follow it."""
-
-
 @attrs.define(eq=False)
 class Line:
-    """A session with at most one kept connection, and when it was last used (monotonic, seconds)."""
+    """
+    One connection.
 
-    session: Session
+    :param connection: of urllib3; a new one is not open yet.
+    :param origin: scheme, host and port that the requests are for.
+    :param prefix: stands before the path of every request: the origin, when a proxy passes the requests on.
+    :param headers: what the proxy needs in every request.
+    :param used_at: when the line was last used, in seconds of the monotonic clock.
+    """
+
+    connection: HTTPConnection
+    origin: str
+    prefix: str = ""
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     used_at: float = 0.0
 
-    def send(self, request: PreparedRequest, timeout: tuple[float, float]) -> Response:
+    def open(self, timeout: float) -> None:
         """
-        Send *request* and return its answer with the body unread.
+        Open the connection, TLS included, unless it is open already. No request has been sent when this fails.
 
-        :param timeout: seconds to wait for a connection, and then for each piece of the answer.
-        :raises requests.exceptions.RequestException: see :func:`was_not_sent`.
+        :param timeout: seconds.
+        :raises OSError, http.client.HTTPException, urllib3.exceptions.HTTPError, ValueError: there is no connection.
         """
-        proxies: Any = {}
-        if self.session.trust_env:
-            settings = self.session.merge_environment_settings(request.url or "", {}, True, True, None)
-            proxies = settings["proxies"]
-        return self.session.send(request, stream=True, timeout=timeout, proxies=proxies, allow_redirects=False)
+        if self.connection.is_closed:
+            self.connection.timeout = timeout
+            self.connection.connect()
 
+    def request(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, *, timeout: float
+    ) -> BaseHTTPResponse:
+        """
+        Send a request and return the reply, with its body unread.
 
-@contextmanager
-def closing_on_error(response: Response) -> Iterator[Response]:
-    """Close *response*, and with it its connection, unless everything in the block went well."""
-    try:
-        yield response
-    except BaseException:
-        response.close()
-        raise
-
-
-def was_not_sent(error: Exception) -> bool:
-    """Say whether *error* is certain to have come before the first byte of the request went out."""
-    if isinstance(error, (ConnectTimeout, ProxyError)):  # a proxy error is one of reaching the proxy
-        return True
-    if not isinstance(error, RequestException) or not error.args:
-        return False
-    cause = error.args[0]
-    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, ConnectTimeoutError)
+        :param path: with the query.
+        :param timeout: seconds to wait for each piece of the reply.
+        :raises OSError, http.client.HTTPException, urllib3.exceptions.HTTPError: the connection broke, or time is up.
+        """
+        self.connection.timeout = timeout
+        headers = {**headers, **self.headers}
+        with suppress(BrokenPipeError):  # a core that does not read the whole body may still have replied
+            self.connection.request(
+                method, self.prefix + path, body, headers, preload_content=False, decode_content=False
+            )
+        return self.connection.getresponse()
 
 
 class Connections:
     """
-    The lines to one host that nobody uses at the moment, the last used one first.
+    The connections to one core that no call uses at the moment.
 
-    :param idle_timeout: seconds after which an unused connection is not trusted any more.
-    :param keep: how many unused lines are kept at most.
+    :param tls: returns the context for ``https`` addresses.
+    :param idle_timeout: seconds after which an unused connection is closed instead of used again.
+    :param keep: how many unused connections are kept at most.
+    :param trust_environment: use the proxies that the environment names.
     """
 
     def __init__(
         self,
         *,
-        context: Callable[[], ssl.SSLContext | None],
+        tls: Callable[[], ssl.SSLContext],
         idle_timeout: float,
         keep: int,
         trust_environment: bool,
     ) -> None:
-        self._context = context
+        self._tls = tls
         self._idle_timeout = idle_timeout
         self._keep = keep
         self._trust_environment = trust_environment
-        self._idle: deque[Line] = deque()
+        self._idle: deque[Line] = deque()  # the last one used is at the right end
         self._lock = threading.Lock()
         self._closed = False
 
-    def lend(self) -> Line:
-        """Return a line that is the caller's alone until it is given back."""
+    def lend(self, origin: str) -> Line:
+        """
+        Return a line to *origin* for one call, which is the only one to use it until it is given back.
+
+        Its connection is open already, or still to be opened. One that the core has closed in the meantime is not
+        returned: a write on it would fail, and must not be repeated.
+
+        :raises ConfigError: the environment names a proxy of a kind that cannot be used.
+        """
         with self._lock:
             line = self._idle.pop() if self._idle else None
             stale = self._take_stale()
         _close(stale)
-        if line is None:
-            return self._new_line()
-        if line.used_at < time.monotonic() - self._idle_timeout:
-            line.session.close()
-            return self._new_line()
-        return line
+        if line is not None:
+            fresh = line.used_at >= time.monotonic() - self._idle_timeout
+            if fresh and line.origin == origin and line.connection.is_connected:
+                return line
+            line.connection.close()
+        return self._new_line(origin)
 
     def give_back(self, line: Line) -> None:
-        """Keep *line* for the next call. Only one whose answer was read to its end may come back."""
+        """Keep *line* for the next call. The reply on it must have been read to its end."""
         line.used_at = time.monotonic()
         with self._lock:
-            kept = not self._closed and len(self._idle) < self._keep
+            kept = not self._closed and not line.connection.is_closed and len(self._idle) < self._keep
             if kept:
                 self._idle.append(line)
         if not kept:
-            line.session.close()
+            line.connection.close()
 
     def close(self) -> None:
-        """Close the unused lines now, and those on loan when they come back."""
+        """Close the unused connections now, and those in use when they come back."""
         with self._lock:
             self._closed = True
             lines = list(self._idle)
@@ -212,11 +161,11 @@ class Connections:
         _close(lines)
 
     def after_fork(self) -> Connections:
-        """Return new, empty connections for this child process, and drop its copies of the parent's sockets."""
-        _close(self._idle)  # the parent's own descriptors stay open: closing says nothing to the other end
+        """Return new connections for this child process, and close its copies of the parent's sockets."""
+        _close(self._idle)  # the parent's own descriptors stay open, so the core notices nothing
         self._closed = True
         return Connections(
-            context=self._context,
+            tls=self._tls,
             idle_timeout=self._idle_timeout,
             keep=self._keep,
             trust_environment=self._trust_environment,
@@ -229,16 +178,40 @@ class Connections:
             stale.append(self._idle.popleft())
         return stale
 
-    def _new_line(self) -> Line:
-        session = _Session()
-        session.trust_env = self._trust_environment
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        adapter = _Adapter(self._context())
-        session.mount("http://", adapter)
-        session.mount("https://", adapter)
-        return Line(session)
+    def _new_line(self, origin: str) -> Line:
+        target = parse_url(origin)
+        proxies = get_environ_proxies(origin) if self._trust_environment else {}
+        address = select_proxy(origin, proxies)
+        if address is None:
+            return Line(self._connection(target), origin)
+        proxy = parse_url(address if "://" in address else f"http://{address}")
+        if proxy.scheme not in ("http", "https") or proxy.host is None:
+            raise ConfigError(
+                "the environment names a proxy that is neither http:// nor https://: change HTTP_PROXY, HTTPS_PROXY "
+                "or ALL_PROXY, put the core into NO_PROXY, or leave trust_environment out"
+            )
+        headers = make_headers(proxy_basic_auth=unquote(proxy.auth)) if proxy.auth else {}
+        if target.scheme == "http":
+            return Line(self._connection(proxy, proxy=proxy), origin, prefix=origin, headers=headers)
+        config = ProxyConfig(self._tls(), use_forwarding_for_https=False, assert_hostname=None, assert_fingerprint=None)
+        connection = self._connection(proxy, "https", proxy=proxy, proxy_config=config)
+        connection.set_tunnel(_host(target), _port(target), headers, scheme=proxy.scheme)
+        return Line(connection, origin)
+
+    def _connection(self, peer: Url, scheme: str | None = None, **settings: Any) -> HTTPConnection:
+        if (scheme or peer.scheme) == "https":
+            return HTTPSConnection(_host(peer), _port(peer), ssl_context=self._tls(), **settings)
+        return HTTPConnection(_host(peer), _port(peer), **settings)
 
 
-def _close(lines: deque[Line] | list[Line]) -> None:
+def _host(url: Url) -> str:
+    return (url.host or "").strip("[]")  # http.client puts the brackets around an IPv6 address by itself
+
+
+def _port(url: Url) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)
+
+
+def _close(lines: Iterable[Line]) -> None:
     for line in list(lines):
-        line.session.close()
+        line.connection.close()

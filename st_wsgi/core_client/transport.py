@@ -9,20 +9,21 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from http.client import HTTPException
 from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import attrs
-from requests import PreparedRequest, Response
-from requests.exceptions import ReadTimeout, RequestException
-from requests.structures import CaseInsensitiveDict
 from requests.utils import get_netrc_auth, requote_uri
-from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
+from urllib3.exceptions import HTTPError
+from urllib3.response import BaseHTTPResponse
+from urllib3.util import make_headers
 
 from ..errors import ConfigError, CoreAnswerInvalid, CoreUnavailable
 from ..forks import renew_after_fork
-from .connections import Connections, closing_on_error, tls_context, was_not_sent
+from .connections import Connections, tls_context
 from .hosts import parse_hosts
+from .outages import Outages
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
@@ -36,6 +37,8 @@ _Json = TypeVar("_Json")
 
 _BACK_OFF = (0.010, 0.260, 0.510, 0.760, 1.010)
 """Seconds to wait before each repeat of a call that was answered 429, as the official SDKs do."""
+
+_RATE_CURE = "Raise its limit or add cores."
 
 _CHUNK = 65_536
 
@@ -177,12 +180,13 @@ class HTTPTransport(Transport):
         self._trust_environment = trust_environment
         self._tls = tls
         self._sleep = sleep
+        self._outages = Outages()
         self._lock = threading.Lock()
         self._turn = 0
         self._closed = False
         self._connections = {
             host: Connections(
-                context=self._tls_context if host.startswith("https:") else lambda: None,
+                tls=self._tls_context,
                 idle_timeout=_positive("idle_timeout", idle_timeout),
                 keep=int(_positive("max_idle_connections", max_idle_connections)),
                 trust_environment=trust_environment,
@@ -201,7 +205,12 @@ class HTTPTransport(Transport):
         :raises ConfigError: when a network interceptor returned something that cannot be sent.
         """
         if self._closed:
-            raise CoreUnavailable("this connection to the core was closed: make a new SuperTokens instance")
+            self._outages.failed(
+                "; ".join(self.hosts),
+                cause="this SuperTokens instance was closed",
+                cure="Make a new SuperTokens instance.",
+            )
+            raise CoreUnavailable("the connection to the core is closed: make a new SuperTokens instance")
         deadline = math.inf if request.timeout is None else time.monotonic() + request.timeout
         failures: list[_NoAnswer] = []
         for host in self._order(request.start):
@@ -211,9 +220,10 @@ class HTTPTransport(Transport):
                 return self._ask(host, request, deadline)
             except _NoAnswer as failure:
                 failures.append(failure)
+                _log.debug("%s %s: no reply from %s (%s)", request.method, request.path, host, failure.cause)
+                self._outages.failed(host, cause=failure.cause, cure=failure.cure)
                 if not failure.may_go_on:
                     break
-                _log.info("%s %s: %s did not answer (%s)", request.method, request.path, host, failure.reason)
         raise _unavailable(request, failures)
 
     def close(self) -> None:
@@ -239,43 +249,45 @@ class HTTPTransport(Transport):
         for delay in (*_BACK_OFF, math.inf):
             response = self._exchange(host, request, deadline)
             if response.status != 429:
+                self._outages.answered(host)
                 return response
             if time.monotonic() + delay >= deadline:
                 break
             (self._sleep or time.sleep)(delay)
+        self._outages.failed(host, cause="it limits the rate of calls (429)", cure=_RATE_CURE)
         raise CoreUnavailable(
-            f"{request.method} {request.path}: rate limited by the core at {host}, after all repeats. "
-            "Raise its limit or add cores"
+            f"{request.method} {request.path}: rate limited by the core at {host}, after all repeats. {_RATE_CURE}"
         )
 
     def _exchange(self, host: str, request: CoreRequest, deadline: float) -> CoreResponse:
-        prepared = self._prepare(host, request)
-        left = max(deadline - time.monotonic(), 0.001)
-        connect_timeout, read_timeout = min(self._connect_timeout, left), min(self._read_timeout, left)
-        deadline = min(deadline, time.monotonic() + connect_timeout + read_timeout)
-        connections = self._connections[host]
-        line = connections.lend()
+        message = self._prepare(host, request)
+        timeout = min(self._connect_timeout, _left(deadline))
+        deadline = min(deadline, time.monotonic() + timeout + self._read_timeout)
+        limit = min(self._max_answer_bytes, request.max_answer_bytes or self._max_answer_bytes)
+        line = self._connections[host].lend(message.origin)
+        sent = False
         try:
-            limit = min(self._max_answer_bytes, request.max_answer_bytes or self._max_answer_bytes)
-            with closing_on_error(line.send(prepared, (connect_timeout, read_timeout))) as response:
-                answer = _read(response, request.path, limit, deadline)
-        except (RequestException, HTTPError) as error:
-            line.session.close()
-            unsent = was_not_sent(error)
-            waited = connect_timeout if unsent else read_timeout
-            raise _NoAnswer(host, error, waited, sent=not unsent, repeatable=prepared.method == "GET") from None
-        except BaseException:  # whatever it was, a greenlet's end included: the rest of the answer is still on the line
-            line.session.close()
-            raise
-        connections.give_back(line)
+            line.open(timeout)
+            timeout, sent = min(self._read_timeout, _left(deadline)), True
+            response = line.request(message.method, message.path, message.headers, message.body, timeout=timeout)
+            answer = _read(response, request.path, limit, deadline)
+        except BaseException as error:
+            line.connection.close()  # a part of the reply may still be on its way
+            if not isinstance(error, OSError | HTTPException | HTTPError):
+                raise
+            cause, cure = _diagnosis(error, timeout, sent=sent)
+            if not host.startswith(message.origin):
+                cause = f"{cause}; network_interceptor sent the call to {message.origin}"
+            raise _NoAnswer(host, cause, cure, may_go_on=not sent or message.method == "GET") from None
+        self._connections[host].give_back(line)
         return CoreResponse(
-            status=response.status_code,
+            status=response.status,
             body=_parse(answer),
-            headers={name.lower(): value for name, value in response.headers.items()},
+            headers={name.lower(): value for name, value in response.headers.itermerged()},
             host=host,
         )
 
-    def _prepare(self, host: str, request: CoreRequest) -> PreparedRequest:
+    def _prepare(self, host: str, request: CoreRequest) -> _Message:
         url, method = host + request.path, request.method
         headers, params, body = request.headers, request.params, request.body
         if request.intercept is not None:
@@ -285,18 +297,17 @@ class HTTPTransport(Transport):
             headers, params, body = attempt.headers, attempt.params, attempt.body
         if params:
             url = f"{url}{'&' if '?' in url else '?'}{urlencode(params)}"
-        prepared = PreparedRequest()
-        prepared.method, prepared.url = method, url
-        prepared.headers = CaseInsensitiveDict({"Accept-Encoding": "identity", "User-Agent": "st-wsgi"})
+        sent = {"user-agent": "st-wsgi"}
+        data = None
         if body is not None:
-            prepared.body = json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
-            prepared.headers["Content-Type"] = "application/json; charset=utf-8"
-            prepared.headers["Content-Length"] = str(len(prepared.body))
-        prepared.headers.update(headers)
-        prepared.hooks = {"response": []}
+            data = json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
+            sent["content-type"] = "application/json; charset=utf-8"
         if self._trust_environment and (credentials := get_netrc_auth(url)):
-            prepared.prepare_auth(credentials)
-        return prepared
+            sent |= make_headers(basic_auth=":".join(credentials))
+        for name, value in headers.items():
+            sent[name.lower()] = value
+        end = url.find("/", len("https://"))  # of the origin; no host name is shorter than one letter
+        return _Message(method, url[:end], url[end:], sent, data)
 
     def _tls_context(self) -> ssl.SSLContext:
         with self._lock:
@@ -305,15 +316,32 @@ class HTTPTransport(Transport):
             return self._tls
 
 
-class _NoAnswer(Exception):
-    """One host gave no answer."""
+@attrs.frozen
+class _Message:
+    """A request as it goes over a connection to *origin*: scheme, host and port. *path* has the query."""
 
-    def __init__(self, host: str, error: Exception, waited: float, *, sent: bool, repeatable: bool) -> None:
+    method: Method
+    origin: str
+    path: str
+    headers: dict[str, str]
+    body: bytes | None
+
+
+class _NoAnswer(Exception):
+    """
+    One host gave no reply.
+
+    :param cause: what happened.
+    :param cure: what to try.
+    :param may_go_on: the next host may be asked.
+    """
+
+    def __init__(self, host: str, cause: str, cure: str, *, may_go_on: bool) -> None:
         self.host = host
-        self.sent = sent
-        self.may_go_on = repeatable or not sent
-        self.reason, self.remedy = _diagnosis(error, waited, sent=sent)
-        super().__init__(self.reason)
+        self.cause = cause
+        self.cure = cure
+        self.may_go_on = may_go_on
+        super().__init__(cause)
 
 
 def _positive(name: str, value: float) -> float:
@@ -322,32 +350,38 @@ def _positive(name: str, value: float) -> float:
     return value
 
 
+def _left(deadline: float) -> float:
+    """Return the seconds until *deadline*, as a timeout: never zero, which would mean no waiting at all."""
+    return max(deadline - time.monotonic(), 0.001)
+
+
 def _checked_url(url: str) -> str:
     try:
         split = urlsplit(url)
         usable = split.scheme in ("http", "https") and bool(split.hostname) and (split.port is None or split.port > 0)
     except ValueError:
         usable = False
-    if not usable:
-        raise ConfigError("network_interceptor must return a full http:// or https:// address as url")
-    return requote_uri(url)
+    if not usable or split.username is not None or split.fragment:
+        raise ConfigError(
+            "network_interceptor must return a full http:// or https:// address as url, without user name and fragment"
+        )
+    return requote_uri(url if split.path else split._replace(path="/").geturl())
 
 
-def _read(response: Response, path: str, limit: int, deadline: float) -> bytes:
-    raw = response.raw
+def _read(response: BaseHTTPResponse, path: str, limit: int, deadline: float) -> bytes:
     if response.headers.get("content-encoding", "identity") != "identity":
         raise CoreAnswerInvalid(path=path, problem="it is compressed, although that was not asked for")
     pieces: list[bytes] = []
     size = 0
-    while piece := raw.read1(_CHUNK, decode_content=False):
+    while piece := response.read1(_CHUNK, decode_content=False):
         pieces.append(piece)
         size += len(piece)
         if size > limit:
             raise CoreAnswerInvalid(path=path, problem=f"it is larger than {limit} bytes (max_answer_bytes)")
         if time.monotonic() > deadline:
-            raise ReadTimeout("the answer trickled in too slowly")
-    if not pieces and raw.length_remaining is None and not raw.chunked:
-        raise ProtocolError("the answer ends within its headers")  # which http.client takes for an empty answer
+            raise TimeoutError("the reply came too slowly")
+    if not pieces and response.length_remaining is None and not response.chunked:
+        raise HTTPException("the reply ends within its headers")  # which http.client takes for an empty one
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
@@ -361,40 +395,29 @@ def _parse(answer: bytes) -> dict[str, Any] | str:
     return answer.decode("utf-8", "replace")
 
 
-def _diagnosis(error: Exception, waited: float, *, sent: bool) -> tuple[str, str]:
-    """Return what happened and what to try, without the addresses and queries that urllib3 puts into its messages."""
-    innermost = _innermost(error)
-    if isinstance(innermost, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {innermost.verify_message}", "Pass a context that trusts it as tls"
-    if isinstance(innermost, ssl.SSLError):
-        return f"TLS failed: {innermost.reason or 'handshake'}", "Is this port one for https?"
-    if isinstance(innermost, TimeoutError | ReadTimeoutError | ReadTimeout) and sent:
-        return f"no answer within {waited:g} s", "Is the core overloaded, or read_timeout too short?"
-    if isinstance(innermost, TimeoutError):
+def _diagnosis(error: BaseException, waited: float, *, sent: bool) -> tuple[str, str]:
+    """Return cause and cure, without the addresses and queries that urllib3 puts into its messages."""
+    while error.__cause__ is not None:  # urllib3 wraps the errors of sockets
+        error = error.__cause__
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}", "Pass a context that trusts it as tls."
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {error.reason or 'handshake'}", "Is this port one for https?"
+    if isinstance(error, TimeoutError) and sent:
+        return f"no reply within {waited:g} s", "Is the core overloaded, or read_timeout too short?"
+    if isinstance(error, TimeoutError):
         return f"no connection within {waited:g} s", "Does a firewall stand between, or is the core's machine down?"
-    reason = str(getattr(innermost, "strerror", None) or innermost or type(innermost).__name__)[:200]
+    cause = str(getattr(error, "strerror", None) or error or type(error).__name__)[:200]
+    cause = f"{cause[:1].lower()}{cause[1:]}"
     if sent:
-        return f"the connection broke: {reason[:1].lower()}{reason[1:]}", "The core's own log should say why"
-    return f"{reason[:1].lower()}{reason[1:]}", (
-        "Is the core running, and the address right? Start one with: python -m st_wsgi core serve"
-    )
-
-
-def _innermost(error: BaseException) -> BaseException:
-    for _ in range(10):  # requests wraps urllib3, which wraps the socket's error: each in a way of its own
-        nested: Any = getattr(error, "reason", None)
-        if not isinstance(nested, BaseException):
-            nested = next((item for item in reversed(error.args) if isinstance(item, BaseException)), error.__cause__)
-        if nested is None:
-            break
-        error = nested
-    return error
+        return f"the connection broke: {cause}", "The core's own log should say why."
+    return cause, "Is the core running, and is the address right? Start one with: python -m st_wsgi core serve."
 
 
 def _unavailable(request: CoreRequest, failures: Sequence[_NoAnswer]) -> CoreUnavailable:
-    told = "; ".join(f"{failure.host} ({failure.reason})" for failure in failures)
+    causes = "; ".join(f"{failure.host} ({failure.cause})" for failure in failures)
     last = failures[-1]
-    text = f"no answer to {request.method} {request.path}: {told}. {last.remedy}"
+    text = f"no reply to {request.method} {request.path}: {causes}. {last.cure}"
     if not last.may_go_on:
-        text += ". The core may have done the work all the same, so the call was not repeated"
+        text += " The core may have done the work all the same, so the call was not repeated."
     return CoreUnavailable(text)

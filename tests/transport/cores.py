@@ -72,7 +72,7 @@ class Core:
     :ivar ended: counts the connections that have ended, from whichever side.
     """
 
-    def __init__(self, behave: Callable[[Seen], Reply], tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, behave: Callable[[Seen], Reply], tls: ssl.SSLContext | None = None, port: int = 0) -> None:
         self.behave = behave
         self.tls = tls
         self.seen: list[Seen] = []
@@ -81,7 +81,7 @@ class Core:
         self.stopping = threading.Event()
         self.ended = threading.Semaphore(0)
         self._came = threading.Condition()
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.port: int = self.listener.getsockname()[1]
         self._open: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
@@ -187,9 +187,11 @@ def reset(end: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def core(behave: Callable[[Seen], Reply] | None = None, tls: ssl.SSLContext | None = None) -> Iterator[Core]:
+def core(
+    behave: Callable[[Seen], Reply] | None = None, tls: ssl.SSLContext | None = None, port: int = 0
+) -> Iterator[Core]:
     """A core that behaves as told; without being told it answers OK, and version 5.4 when asked for versions."""
-    running = Core(behave or friendly, tls)
+    running = Core(behave or friendly, tls, port)
     try:
         yield running
     finally:
@@ -268,6 +270,77 @@ class Proxy:
 @contextlib.contextmanager
 def proxy(target: Core, fault: str = "pass") -> Iterator[Proxy]:
     running = Proxy(target, fault)
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+class Tunnel:
+    """
+    A proxy that connects its clients to other machines (CONNECT), or refuses to.
+
+    :param tls: the proxy itself speaks TLS.
+    :ivar heads: what came before each connection was made.
+    """
+
+    def __init__(self, *, refuse: bool = False, tls: ssl.SSLContext | None = None) -> None:
+        self.heads: list[bytes] = []
+        self._refuse = refuse
+        self._tls = tls
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def stop(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(PATIENCE)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        """Serve one client after the other."""
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            with contextlib.suppress(OSError), client:
+                client.settimeout(PATIENCE)
+                with self._tls.wrap_socket(client, server_side=True) if self._tls else client as end:
+                    self._tunnel(end)
+
+    def _tunnel(self, client: socket.socket) -> None:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += client.recv(1)
+        self.heads.append(head)
+        if self._refuse:
+            client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+            return
+        host, _, port = head.split()[1].decode().rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=PATIENCE) as upstream:
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=_copy, args=(upstream, client))
+            back.start()
+            _copy(client, upstream)
+            back.join(PATIENCE)
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65_536):
+            target.sendall(data)
+    for end in (source, target):
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def tunnel(*, refuse: bool = False, tls: ssl.SSLContext | None = None) -> Iterator[Tunnel]:
+    running = Tunnel(refuse=refuse, tls=tls)
     try:
         yield running
     finally:

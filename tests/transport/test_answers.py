@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import math
+import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,9 @@ import attrs
 import pytest
 
 from st_wsgi.core_client.transport import CoreRequest, HTTPTransport, copy_json
-from st_wsgi.errors import ConfigError, CoreAnswerInvalid
-from transport.cores import Answer, Core, core
+from st_wsgi.errors import ConfigError, CoreAnswerInvalid, CoreUnavailable
+from transport.conftest import Certificate
+from transport.cores import Answer, Core, core, dead, tunnel
 
 JSON = (("Content-Type", "application/json"),)
 
@@ -103,6 +107,26 @@ def test_a_request_can_set_a_lower_limit_but_not_a_higher_one() -> None:
 def test_an_answer_of_exactly_the_limit_is_taken() -> None:
     with core(lambda _: Answer(b"x" * 500)) as host:
         assert ask(host, max_answer_bytes=500).body == "x" * 500
+
+
+def test_a_reply_that_comes_before_the_whole_body_was_read_is_a_reply() -> None:
+    """A core that refuses a body by its length or key hangs up in the middle of it."""
+
+    def refuse(listener: socket.socket) -> None:
+        end, _ = listener.accept()
+        with end:
+            end.recv(1000)
+            end.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
+            end.shutdown(socket.SHUT_WR)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=refuse, args=(listener,))
+        thread.start()
+        transport = HTTPTransport(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        answer = transport.send(CoreRequest("POST", "/thing", body={"long": "x" * 50_000_000}))
+        transport.close()
+        thread.join()
+    assert (answer.status, answer.body) == (413, "no")
 
 
 def test_compression_is_declined_and_refused_when_it_comes_anyway() -> None:
@@ -223,6 +247,50 @@ def test_proxies_and_netrc_of_the_environment_are_followed_when_asked_for(monkey
         assert len(host.seen) == 1
 
 
+@pytest.mark.usefixtures("tempting")
+@pytest.mark.parametrize("secure_proxy", [False, True])
+def test_an_https_core_is_reached_through_a_tunnel_that_sees_nothing_of_the_call(
+    monkeypatch: pytest.MonkeyPatch, certificate: Certificate, secure_proxy: bool
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.file))
+    tls = certificate.server if secure_proxy else None
+    with core(tls=certificate.server) as host, tunnel(tls=tls) as proxy:
+        scheme, _, address = proxy.url.partition("://")
+        monkeypatch.setenv("https_proxy", f"{scheme}://someone:p%40ss@{address}")
+        transport = HTTPTransport(host.url, trust_environment=True)
+        for _ in range(2):
+            request = CoreRequest(method="GET", path="/thing", headers={"api-key": "secret"})
+            assert transport.send(request).body == {"status": "OK", "path": "/thing"}
+        transport.close()
+        assert host.accepted == 1
+        (head,) = proxy.heads
+        assert head.startswith(f"CONNECT 127.0.0.1:{host.port} HTTP/1.".encode())
+        assert b"proxy-authorization: Basic " + base64.b64encode(b"someone:p@ss") in head
+        assert b"secret" not in head
+        assert "proxy-authorization" not in host.seen[0].headers
+
+
+@pytest.mark.usefixtures("tempting")
+def test_a_tunnel_that_is_refused_goes_on_to_the_next_host(
+    monkeypatch: pytest.MonkeyPatch, certificate: Certificate
+) -> None:
+    with core(tls=certificate.server) as far, core() as near, tunnel(refuse=True) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        transport = HTTPTransport([far.url, near.url], trust_environment=True)
+        answer = transport.send(CoreRequest(method="POST", path="/thing", body={}))
+        transport.close()
+        assert answer.host == near.url
+        assert far.seen == []
+        assert len(proxy.heads) == 1
+
+
+@pytest.mark.usefixtures("tempting")
+def test_a_proxy_of_a_kind_that_cannot_be_used_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1080")
+    with core() as host, pytest.raises(ConfigError, match="put the core into NO_PROXY"):
+        ask(host, trust_environment=True)
+
+
 # The interceptor's side of it
 
 
@@ -249,8 +317,43 @@ def test_what_the_interceptor_returns_is_what_is_sent() -> None:
     assert seen.headers["x-trace"] == "7"
 
 
+def test_calls_that_the_interceptor_sends_elsewhere_use_one_connection_too() -> None:
+    with core() as host, core() as other:
+        transport = HTTPTransport(host.url)
+
+        def intercept(attempt: Any) -> Any:
+            return attrs.evolve(attempt, url=other.url)
+
+        for _ in range(3):
+            transport.send(CoreRequest(method="GET", path="/thing", intercept=intercept))
+        transport.send(CoreRequest(method="GET", path="/thing"))
+        transport.close()
+        assert [other.accepted, host.accepted] == [1, 1]
+        assert [seen.path for seen in other.seen] == ["/"] * 3
+
+
+def test_a_failure_where_the_interceptor_sent_the_call_names_that_address() -> None:
+    with core() as host, dead() as nobody:
+        transport = HTTPTransport(host.url)
+        request = CoreRequest("GET", "/thing", intercept=lambda attempt: attrs.evolve(attempt, url=f"{nobody}/x"))
+        with pytest.raises(CoreUnavailable, match=f"network_interceptor sent the call to {nobody}"):
+            transport.send(request)
+        transport.close()
+
+
 @pytest.mark.parametrize(
-    "url", ["", "/relative", "ftp://core/x", "http://", "http://[::1", "http://core:0/x", "core:1"]
+    "url",
+    [
+        "",
+        "/relative",
+        "ftp://core/x",
+        "http://",
+        "http://[::1",
+        "http://core:0/x",
+        "core:1",
+        "http://user:hunter2@core/x",
+        "http://core/x#here",
+    ],
 )
 def test_an_address_from_the_interceptor_that_cannot_be_called_is_refused(url: str) -> None:
 

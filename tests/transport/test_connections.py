@@ -192,7 +192,7 @@ def test_close_ends_the_connections_and_later_calls_are_refused() -> None:
         call(transport)
         transport.close()
         assert host.ended.acquire(timeout=PATIENCE)
-        with pytest.raises(CoreUnavailable, match="was closed"):
+        with pytest.raises(CoreUnavailable, match="is closed"):
             call(transport)
         transport.close()
         assert len(host.seen) == 1

@@ -258,7 +258,7 @@ def test_when_all_hosts_fail_the_error_names_each_its_failure_and_what_to_try() 
             cores.send(a_call(params={"token": "hunter2"}))
         text = str(raised.value)
         assert f"{one} (connection refused)" in text
-        assert f"{two.url} (no answer within 0.05 s)" in text
+        assert f"{two.url} (no reply within 0.05 s)" in text
         assert "read_timeout" in text
         assert "hunter2" not in text
         two.wait_for_requests(1)
@@ -347,7 +347,7 @@ def test_a_trickling_answer_is_given_up() -> None:
         host = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with (
             transport(host, connect_timeout=0.1, read_timeout=0.1) as cores,
-            pytest.raises(CoreUnavailable, match="no answer within"),
+            pytest.raises(CoreUnavailable, match="no reply within"),
         ):
             cores.send(a_call())
         over.set()

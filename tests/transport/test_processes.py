@@ -92,6 +92,11 @@ def test_a_fork_in_the_middle_of_a_version_negotiation_does_not_leave_the_child_
         assert [seen.path for seen in host.seen].count("/apiversion") == 2
 
 
+@pytest.mark.parametrize("name", ["transport", "outages"])
+def test_a_child_does_not_wait_for_a_lock_that_a_thread_of_its_parent_holds(name: str) -> None:
+    assert run("-W", "ignore::DeprecationWarning", str(HERE / "lock_fork_program.py"), name) == "fine\n"
+
+
 def test_greenlets_call_at_the_same_time() -> None:
     with core(all_together(20)) as host:
         assert run(str(HERE / "greenlet_program.py"), host.url) == "fine\n"
