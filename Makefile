@@ -34,8 +34,8 @@ lint: $(VENV)/.test ## ruff, mypy --strict, import layers
 	@echo "== mypy" && $(BIN)/mypy
 	@echo "== import layers" && $(BIN)/lint-imports --no-cache
 
-unit: $(VENV)/.test ## the tests alone; PYTEST_ADDOPTS is handed on
-	@echo "== pytest" && $(BIN)/python -m pytest
+unit: $(VENV)/.test ## the tests alone, in parallel; PYTEST_ADDOPTS is handed on
+	@echo "== pytest" && $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
 
 bench: ## the benchmarks, beside what one would take instead; BENCH="--quick" and more is handed on
 	@$(MAKE) --no-print-directory VENV=$(VENV)-bench $(VENV)-bench/.bench

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
-from sdks.installs import missing, once_is_enough
+from sdks.installs import missing
 from sdks.processes import last_words
 
 from browser.sites import CHEAP_HASHES, Site, built_page, site
@@ -33,10 +33,6 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
     "--host-resolver-rules=MAP *.test 127.0.0.1",
 ]
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    once_is_enough(config, items, HERE)
 
 
 @pytest.hookimpl(wrapper=True)

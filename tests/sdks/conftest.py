@@ -8,17 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from sdks.installs import node, node_packages, once_is_enough, python_environment
+from sdks.installs import node, node_packages, python_environment
 from sdks.ours import Ours, frontend_of, made
 from sdks.peers import Peer, running
 from sdks.processes import free_port, last_words, serving
 
 HERE = Path(__file__).parent
 API_KEY = "a-key-that-every-call-needs"
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    once_is_enough(config, items, HERE)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -27,15 +27,6 @@ def missing(what: str) -> NoReturn:
     pytest.skip(f"needs {what}")
 
 
-def once_is_enough(config: pytest.Config, items: list[pytest.Item], folder: Path) -> None:
-    """Deselect the tests of ``folder`` where ST_TEST_BROWSER is 0: browsers and SDKs are tried on one interpreter."""
-    if os.environ.get("ST_TEST_BROWSER", "1") != "0":
-        return
-    ours = [item for item in items if folder in item.path.parents]
-    items[:] = [item for item in items if item not in ours]
-    config.hook.pytest_deselected(items=ours)
-
-
 def node() -> str:
     """The path of Node.js."""
     found = shutil.which("node")

@@ -1,0 +1,150 @@
+"""
+How the suite runs: which tests share a worker, which ones one Python is enough for, and that no process outlives it.
+
+``make unit`` starts several workers. A file's tests stay together in one of them, in the order of the file, unless
+``DIVISIONS`` says otherwise; files run in any order. Without workers (``pytest tests/x``) nothing of this matters.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+# The tests start hundreds of processes that run the same sources. Compiling these each time would cost more than most
+# of the tests, so bytecode is kept even where the environment says not to.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+#: Folders and files that take longest, the longest first, so that no worker is left with one of them at the end. Each
+#: is divided: ``file`` keeps files together, ``all`` the folder, ``test`` nothing, and a parameter's name the tests
+#: that have the same value of it, because a server or a program runs for each value.
+DIVISIONS = {
+    "test_make.py": "test",
+    "test_packaging.py": "file",
+    "sdks": "sdk",
+    "browser": "file",
+    "servers/test_scenarios.py": "site",
+    "servers": "test",
+    "test_docs.py": "test",
+    "load": "test",
+    "embedded/test_processes.py": "test",
+    "frameworks": "all",
+    "contract": "wire",
+}
+
+#: What one Python is enough for, with why. ``pytest --version-dependent`` leaves these out: it runs only the tests
+#: whose outcome can differ between versions of Python or of what we depend on.
+ONE_PYTHON = {
+    "benchmarking": "measuring programs run on the default Python",
+    "browser": "the browser sees HTTP, which the tests of the middleware see too",
+    "load": "load is put on real servers on the default Python",
+    "sdks": "the other side is an official SDK in a process of its own",
+    "servers": "the servers differ, not what they call",
+    "test_docs.py": "prose",
+    "test_make.py": "the Makefile",
+    "test_packaging.py": "both distributions are the same for every Python",
+    "test_readme.py": "prose",
+    "typing": "mypy checks for the oldest Python wherever it runs",
+    "verify/test_docs.py": "prose",
+}
+
+#: More workers than this have nothing to do: the longest group is the limit then.
+MOST_WORKERS = 8
+
+#: In the environment of every process that the tests start, and of theirs.
+RUN = "ST_TEST_RUN"
+
+#: Seconds that processes have to end after the last test.
+PATIENCE = 5.0
+
+
+def entry(path: Path, table: dict[str, str]) -> str | None:
+    """Return the first entry of *table* that is the file *path* or a folder above it."""
+    inside = path.relative_to(HERE)
+    names = {inside.as_posix(), *(folder.as_posix() for folder in inside.parents)}
+    return next((name for name in table if name in names), None)
+
+
+def group(item: pytest.Item) -> str | None:
+    """Return the name of the group that shares a worker with a test; None for a test that needs no company."""
+    inside = item.path.relative_to(HERE).as_posix()
+    name = entry(item.path, DIVISIONS)
+    how = "file" if name is None else DIVISIONS[name]
+    if how in ("file", "test"):
+        return inside if how == "file" else None
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    return f"{name} {parameters.get(how, inside)}" if how != "all" else name
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--version-dependent",
+        action="store_true",
+        help="run only the tests whose outcome can depend on the version of Python or of a dependency",
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what one Python is enough for, before it is imported: it may need packages that are not there."""
+    if not config.getoption("--version-dependent") or HERE not in collection_path.parents:
+        return None
+    return entry(collection_path, ONE_PYTHON) is not None or None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more worker than processors: browsers, servers and installations wait a good part of their time."""
+    return min((os.cpu_count() or 1) + 1, MOST_WORKERS)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Order and divide the tests for workers."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    order = list(DIVISIONS)
+    for item in items:
+        name = group(item)
+        if name is not None and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(name))
+    items.sort(key=lambda item: order.index(found) if (found := entry(item.path, DIVISIONS)) else len(order))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        os.environ[RUN] = uuid.uuid4().hex
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that leaves processes behind."""
+    if hasattr(session.config, "workerinput"):
+        return
+    limit = time.monotonic() + PATIENCE
+    while (left := processes_of_this_run()) and time.monotonic() < limit:
+        time.sleep(0.1)
+    if left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        for pid, command in left.items():
+            print(f"\nThe tests left a process running: {pid} {command}")
+
+
+def processes_of_this_run() -> dict[int, str]:
+    """Return the command lines of the processes that these tests started, by process id; on Linux only."""
+    mark = f"{RUN}={os.environ[RUN]}".encode()
+    left = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            marked = mark in (folder / "environ").read_bytes().split(b"\0")
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:  # it has ended, or is somebody else's
+            continue
+        if marked and command and int(folder.name) != os.getpid():
+            left[int(folder.name)] = command
+    return left
