@@ -1,0 +1,62 @@
+"""
+Roles of users and permissions of roles.
+
+::
+
+    from st_wsgi.recipes.session import verify_session
+    from st_wsgi.recipes.userroles import UserRoleClaim, add_role_to_user, create_new_role_or_add_permissions
+
+    create_new_role_or_add_permissions(role="editor", permissions=["articles:write"])
+    add_role_to_user(user_id="ada", role="editor")
+
+    def editors_only(validators, session):
+        return [*validators, UserRoleClaim.includes("editor")]
+
+    @verify_session(override_global_claim_validators=editors_only)
+    def write_article(request):
+        ...
+"""
+
+from __future__ import annotations
+
+from ...recipe_kit.recipe import user_facing
+from .claims import PermissionClaim, UserRoleClaim
+from .functions import UserRolesFunctions
+from .recipe import UserRoles
+from .types import Permissions, RoleAdded, RoleCreated, RoleDeleted, RoleRemoved, Roles, UnknownRole, Users
+
+__all__ = [
+    "PermissionClaim",
+    "Permissions",
+    "RoleAdded",
+    "RoleCreated",
+    "RoleDeleted",
+    "RoleRemoved",
+    "Roles",
+    "UnknownRole",
+    "UserRoleClaim",
+    "UserRoles",
+    "UserRolesFunctions",
+    "Users",
+    "add_role_to_user",
+    "create_new_role_or_add_permissions",
+    "delete_role",
+    "get_all_roles",
+    "get_permissions_for_role",
+    "get_roles_for_user",
+    "get_roles_that_have_permission",
+    "get_users_that_have_role",
+    "remove_permissions_from_role",
+    "remove_user_role",
+]
+
+add_role_to_user = user_facing(UserRoles, UserRolesFunctions.add_role_to_user)
+create_new_role_or_add_permissions = user_facing(UserRoles, UserRolesFunctions.create_new_role_or_add_permissions)
+delete_role = user_facing(UserRoles, UserRolesFunctions.delete_role)
+get_all_roles = user_facing(UserRoles, UserRolesFunctions.get_all_roles)
+get_permissions_for_role = user_facing(UserRoles, UserRolesFunctions.get_permissions_for_role)
+get_roles_for_user = user_facing(UserRoles, UserRolesFunctions.get_roles_for_user)
+get_roles_that_have_permission = user_facing(UserRoles, UserRolesFunctions.get_roles_that_have_permission)
+get_users_that_have_role = user_facing(UserRoles, UserRolesFunctions.get_users_that_have_role)
+remove_permissions_from_role = user_facing(UserRoles, UserRolesFunctions.remove_permissions_from_role)
+remove_user_role = user_facing(UserRoles, UserRolesFunctions.remove_user_role)
