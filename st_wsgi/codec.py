@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
-from .errors import CoreAnswerInvalid
+from .errors import CoreReplyInvalid
 from .users import RecipeUserId
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ Decoder: TypeAlias = Callable[[Any], Any]
 
 
 class _Mismatch(Exception):
-    """A place in the JSON that has another type than expected; the public functions raise CoreAnswerInvalid for it."""
+    """A place in the JSON that has another type than expected; the public functions raise CoreReplyInvalid for it."""
 
 
 def to_json(value: object) -> Any:
@@ -54,12 +54,12 @@ def from_json(kind: type[T], data: object, *, path: str) -> T:
     Return *data* as a value of the attrs class *kind*. Unknown members are ignored, types are not converted.
 
     :param path: of the core call that gave the data, for the error.
-    :raises CoreAnswerInvalid: a member is missing or of another type; the message names it.
+    :raises CoreReplyInvalid: a member is missing or of another type; the message names it.
     """
     try:
         value: T = _decoder_of(kind)(data)
     except _Mismatch as mismatch:
-        raise CoreAnswerInvalid(path=path, problem=str(mismatch)) from None
+        raise CoreReplyInvalid(path=path, problem=str(mismatch)) from None
     return value
 
 
@@ -68,14 +68,14 @@ def member_from_json(kind: type[T], data: Mapping[str, Any], name: str, *, path:
     Return the member *name* of a JSON object as a *kind*: an attrs class, a scalar, ``dict``, ``list[str]``, ...
 
     :param path: of the core call that gave the data, for the error.
-    :raises CoreAnswerInvalid: the member is missing or of another type.
+    :raises CoreReplyInvalid: the member is missing or of another type.
     """
     if name not in data:
-        raise CoreAnswerInvalid(path=path, problem=f"{name} is missing")
+        raise CoreReplyInvalid(path=path, problem=f"{name} is missing")
     try:
         value: T = _decoder_of(kind)(data[name])
     except _Mismatch as mismatch:
-        raise CoreAnswerInvalid(path=path, problem=f"{name} {mismatch}") from None
+        raise CoreReplyInvalid(path=path, problem=f"{name} {mismatch}") from None
     return value
 
 

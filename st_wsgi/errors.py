@@ -11,7 +11,7 @@ Every exception that this package raises.
     │  ├─ CoreRefused                        an HTTP status of 400 and above
     │  │  └─ TenantUnknown                   there is no such tenant
     │  ├─ CoreTooOld                         no common CDI version
-    │  └─ CoreAnswerInvalid                  a 200 whose body is not what the protocol says
+    │  └─ CoreReplyInvalid                  a 200 whose body is not what the protocol says
     └─ Answerable (werkzeug HTTPException)   knows how to become a response
        ├─ BadInput 400
        │  └─ BodyTooLarge 413
@@ -326,7 +326,7 @@ class CoreTooOld(CoreError):
         )
 
 
-class CoreAnswerInvalid(CoreError):
+class CoreReplyInvalid(CoreError):
     """The core answered 200 with something that the protocol does not know."""
 
     def __init__(self, *, path: str, problem: str) -> None:

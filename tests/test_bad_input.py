@@ -14,7 +14,7 @@ from recipes.shop import PASSWORD, QUICK, Borrowed, Shop, Visitor, form
 
 import st_wsgi
 from st_wsgi import AppInfo
-from st_wsgi.core_client.transport import CoreRequest, CoreResponse, HTTPTransport, Transport
+from st_wsgi.core_client.transport import CoreReply, CoreRequest, HTTPTransport, Transport
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.errors import ConfigError, CoreUnavailable
 from st_wsgi.recipes.emailpassword import EmailPassword
@@ -163,11 +163,11 @@ def test_hostile_texts_in_any_field_never_break_a_route(text: str, shop: Shop) -
 class TestUnusableCores:
     """Cores that do not do what they should."""
 
-    def statuses(self, answer: Callable[[CoreRequest], CoreResponse]) -> dict[str, tuple[int, Any]]:
+    def statuses(self, answer: Callable[[CoreRequest], CoreReply]) -> dict[str, tuple[int, Any]]:
         """What our routes answer on top of such a core."""
 
         class Odd(Transport):
-            def send(self, request: CoreRequest, /) -> CoreResponse:
+            def send(self, request: CoreRequest, /) -> CoreReply:
                 return answer(request)
 
             def close(self) -> None: ...
@@ -184,7 +184,7 @@ class TestUnusableCores:
         return {name: (answer.status_code, answer.json) for name, answer in calls.items()}
 
     def test_one_that_is_down_is_a_503(self) -> None:
-        def down(_request: CoreRequest) -> CoreResponse:
+        def down(_request: CoreRequest) -> CoreReply:
             raise CoreUnavailable("http://core:3567 does not answer")
 
         assert set(map(str, self.statuses(down).values())) == {str((503, {"message": "service unavailable"}))}
@@ -192,29 +192,29 @@ class TestUnusableCores:
     @pytest.mark.parametrize(
         "answer",
         [
-            CoreResponse(200, "<html>a login page</html>"),
-            CoreResponse(200, {}),
-            CoreResponse(200, {"status": 5}),
-            CoreResponse(200, {"status": "SOMETHING_NEW"}),
-            CoreResponse(200, {"status": "OK"}),
-            CoreResponse(200, {"status": "OK", "user": [], "users": {}, "keys": "x", "session": None, "versions": []}),
-            CoreResponse(301, "moved"),
-            CoreResponse(401, "Invalid API key"),
-            CoreResponse(500, "a stack trace with password=hunter2"),
+            CoreReply(200, "<html>a login page</html>"),
+            CoreReply(200, {}),
+            CoreReply(200, {"status": 5}),
+            CoreReply(200, {"status": "SOMETHING_NEW"}),
+            CoreReply(200, {"status": "OK"}),
+            CoreReply(200, {"status": "OK", "user": [], "users": {}, "keys": "x", "session": None, "versions": []}),
+            CoreReply(301, "moved"),
+            CoreReply(401, "Invalid API key"),
+            CoreReply(500, "a stack trace with password=hunter2"),
         ],
         ids=lambda answer: f"{answer.status} {str(answer.body)[:20]}",
     )
     def test_one_that_talks_nonsense_is_a_500_that_says_nothing(
-        self, answer: CoreResponse, caplog: pytest.LogCaptureFixture
+        self, answer: CoreReply, caplog: pytest.LogCaptureFixture
     ) -> None:
         """W-094."""
-        versions = CoreResponse(200, {"versions": ["5.4"]})
+        versions = CoreReply(200, {"versions": ["5.4"]})
         found = self.statuses(lambda request: versions if request.path == "/apiversion" else answer)
         assert set(map(str, found.values())) == {str((500, {"message": "internal error"}))}
         assert "Traceback" in caplog.text
 
     def test_one_with_no_common_version_says_which_to_use(self, caplog: pytest.LogCaptureFixture) -> None:
-        old = CoreResponse(200, {"versions": ["2.21", "3.0"]})
+        old = CoreReply(200, {"versions": ["2.21", "3.0"]})
         found = self.statuses(lambda _request: old)
         assert found["sign in"] == (500, {"message": "internal error"})
         assert "no common CDI version: this SDK speaks 5.4, the core 2.21, 3.0. Upgrade the core" in caplog.text

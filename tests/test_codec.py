@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from st_wsgi.codec import from_json, member_from_json, to_json
-from st_wsgi.errors import CoreAnswerInvalid
+from st_wsgi.errors import CoreReplyInvalid
 from st_wsgi.users import LoginMethod, RecipeUserId, ThirdPartyInfo, User, WebauthnInfo
 
 
@@ -104,7 +104,7 @@ def test_sequences_and_mappings_are_followed() -> None:
 def test_a_wrong_answer_names_the_call_and_the_member_and_converts_nothing(
     change: dict[str, Any], problem: str
 ) -> None:
-    with pytest.raises(CoreAnswerInvalid) as refused:
+    with pytest.raises(CoreReplyInvalid) as refused:
         from_json(Everything, JSON | change, path="/recipe/signin")
     assert refused.value.path == "/recipe/signin"
     assert refused.value.problem == problem
@@ -114,22 +114,22 @@ def test_a_wrong_answer_names_the_call_and_the_member_and_converts_nothing(
 @pytest.mark.parametrize("name", ["someText", "yes", "inner", "many", "anything", "free"])
 def test_a_missing_member_is_named(name: str) -> None:
     without = {key: value for key, value in JSON.items() if key != name}
-    with pytest.raises(CoreAnswerInvalid, match=f"/x: {name} is missing"):
+    with pytest.raises(CoreReplyInvalid, match=f"/x: {name} is missing"):
         from_json(Everything, without, path="/x")
 
 
 @pytest.mark.parametrize("data", [None, [], "x", 5])
 def test_an_answer_that_is_no_object_is_refused(data: Any) -> None:
-    with pytest.raises(CoreAnswerInvalid, match="not a dict"):
+    with pytest.raises(CoreReplyInvalid, match="not a dict"):
         from_json(Inner, data, path="/x")
 
 
 def test_one_member_of_an_answer() -> None:
     assert member_from_json(str, {"jwt": "a.b.c"}, "jwt", path="/x") == "a.b.c"
     for answer in ({}, {"jwt": None}, {"jwt": 5}, {"jwt": ["a"]}):
-        with pytest.raises(CoreAnswerInvalid, match=r"/recipe/jwt: jwt is (missing|a .*, not a str)"):
+        with pytest.raises(CoreReplyInvalid, match=r"/recipe/jwt: jwt is (missing|a .*, not a str)"):
             member_from_json(str, answer, "jwt", path="/recipe/jwt")
-    with pytest.raises(CoreAnswerInvalid):
+    with pytest.raises(CoreReplyInvalid):
         member_from_json(int, {"count": True}, "count", path="/users/count")
 
 

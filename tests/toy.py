@@ -10,7 +10,7 @@ from werkzeug.test import Client, TestResponse
 from werkzeug.wrappers import Response
 
 from st_wsgi import AppInfo, Cors, SuperTokens
-from st_wsgi.core_client.transport import CoreRequest, CoreResponse, Transport
+from st_wsgi.core_client.transport import CoreReply, CoreRequest, Transport
 from st_wsgi.errors import Answerable, CoreUnavailable, TryRefreshToken
 from st_wsgi.recipe_kit.recipe import APIs, Functions, Recipe, Settings
 from st_wsgi.request import current
@@ -32,7 +32,7 @@ class Browser(Client):
 class NoCore(Transport):
     """A core that no test should need."""
 
-    def send(self, request: CoreRequest, /) -> CoreResponse:
+    def send(self, request: CoreRequest, /) -> CoreReply:
         raise CoreUnavailable(f"nothing was to be asked of the core, but there came {request.path}")
 
     def close(self) -> None: ...

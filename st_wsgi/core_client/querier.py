@@ -25,7 +25,7 @@ from ..errors import BadInput, ConfigError, CoreError, CoreTooOld
 from ..forks import renew_after_fork
 from .interceptor import NetworkInterceptor, intercepting
 from .replies import Reply, read_reply
-from .transport import CoreRequest, CoreResponse, Method, Transport, copy_json
+from .transport import CoreReply, CoreRequest, Method, Transport, copy_json
 
 __all__ = ["InFlight", "NetworkInterceptor", "Parameter", "Querier", "Reply", "present"]
 
@@ -126,7 +126,7 @@ class Querier:
 
     The verbs return a :class:`Reply`. They raise :class:`~st_wsgi.errors.CoreUnavailable` (no reply),
     :class:`~st_wsgi.errors.CoreRefused` (a status of 400 and above), :class:`~st_wsgi.errors.CoreTooOld` (no common
-    version) and :class:`~st_wsgi.errors.CoreAnswerInvalid` (no JSON object). ``tenant_id`` goes in front of the path;
+    version) and :class:`~st_wsgi.errors.CoreReplyInvalid` (no JSON object). ``tenant_id`` goes in front of the path;
     without one the call is for the whole app. ``rid`` is sent on ``/recipe`` paths only. Parameters that are None are
     left out; members of a body that are None are sent as null (see :func:`present`).
     """
@@ -233,7 +233,7 @@ class Querier:
             path=_KEY_SET_PATH,
             start="first",
             timeout=_KEY_SET_SECONDS,
-            max_answer_bytes=_KEY_SET_BYTES,
+            max_reply_bytes=_KEY_SET_BYTES,
         )
         response = self._send(request)
         max_age = _MAX_AGE.search(response.headers.get("cache-control", ""))
@@ -322,7 +322,7 @@ class Querier:
     def _call(self, request: CoreRequest) -> Reply:
         return read_reply(request, self._send(request))
 
-    def _send(self, request: CoreRequest) -> CoreResponse:
+    def _send(self, request: CoreRequest) -> CoreReply:
         cache = self._cache()
         if cache is not None:
             cache.calls += 1
@@ -336,7 +336,7 @@ class Querier:
             span.set_attribute("server.address", response.host)
             return response
 
-    def _timed(self, request: CoreRequest, cache: _Cache | None) -> CoreResponse:
+    def _timed(self, request: CoreRequest, cache: _Cache | None) -> CoreReply:
         if not _log.isEnabledFor(logging.DEBUG):
             return self._transport.send(request)
         call = f"call {'-' if cache is None else cache.calls}: {request.method} {request.path}"

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, overload
 
 from ..codec import from_json, member_from_json
-from ..errors import CoreAnswerInvalid, CoreRefused, TenantUnknown
-from .transport import CoreRequest, CoreResponse
+from ..errors import CoreRefused, CoreReplyInvalid, TenantUnknown
+from .transport import CoreReply, CoreRequest
 
 T = TypeVar("T")
 T1 = TypeVar("T1")
@@ -28,7 +28,7 @@ class Reply:
         core.get("/recipe/user/metadata", {"userId": "ada"}).ok(dict[str, Any], "metadata")
         core.put("/recipe/session/data", body).check()
 
-    Every reading method raises :class:`~st_wsgi.errors.CoreAnswerInvalid` for a status that it was not told of, and for
+    Every reading method raises :class:`~st_wsgi.errors.CoreReplyInvalid` for a status that it was not told of, and for
     a member that is missing or of another type.
 
     :ivar body: the JSON object, which belongs to the caller.
@@ -88,19 +88,19 @@ class Reply:
         """Return the member *name*, whatever the status: some replies have none."""
         return member_from_json(kind, self.body, name, path=self.path)
 
-    def _unexpected(self, expected: list[str]) -> CoreAnswerInvalid:
+    def _unexpected(self, expected: list[str]) -> CoreReplyInvalid:
         status = self.body.get("status")
         shown = f"{status[:80]!r}" if isinstance(status, str) else "missing" if status is None else "not a text"
-        return CoreAnswerInvalid(path=self.path, problem=f"status is {shown}, expected {' or '.join(expected)}")
+        return CoreReplyInvalid(path=self.path, problem=f"status is {shown}, expected {' or '.join(expected)}")
 
 
-def read_reply(request: CoreRequest, response: CoreResponse) -> Reply:
+def read_reply(request: CoreRequest, response: CoreReply) -> Reply:
     """
     Return the core's reply.
 
     :raises TenantUnknown: the tenant of the call does not exist.
     :raises CoreRefused: a status of 400 and above, with the core's text, without the secrets of the request.
-    :raises CoreAnswerInvalid: any other status outside 200 to 299, and a body that is no JSON object.
+    :raises CoreReplyInvalid: any other status outside 200 to 299, and a body that is no JSON object.
     """
     body = response.body
     if response.status >= 400:
@@ -115,13 +115,13 @@ def read_reply(request: CoreRequest, response: CoreResponse) -> Reply:
             remedy=_remedy(response.status, text),
         )
     if not 200 <= response.status < 300:
-        raise CoreAnswerInvalid(
+        raise CoreReplyInvalid(
             path=request.path,
             problem=f"status {response.status}; redirects are not followed: give the core's own address",
         )
     if isinstance(body, str):
         kind = response.headers.get("content-type", "no content type")
-        raise CoreAnswerInvalid(
+        raise CoreReplyInvalid(
             path=request.path,
             problem=f"no JSON object but {len(body)} characters ({kind[:60]}); is this the address of a core?",
         )

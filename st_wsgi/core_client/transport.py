@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import make_headers
 
-from ..errors import ConfigError, CoreAnswerInvalid, CoreUnavailable
+from ..errors import ConfigError, CoreReplyInvalid, CoreUnavailable
 from ..forks import renew_after_fork
 from .connections import Connections, tls_context
 from .hosts import parse_hosts
@@ -74,7 +74,7 @@ class CoreRequest:
     :param intercept: called with a fresh :class:`Attempt` for every try; what it returns is sent.
     :param start: where to begin when there are several hosts.
     :param timeout: seconds for the whole call over all hosts, on top of the transport's own limits.
-    :param max_answer_bytes: a lower limit than the transport's.
+    :param max_reply_bytes: a lower limit than the transport's.
     """
 
     method: Method
@@ -85,11 +85,11 @@ class CoreRequest:
     intercept: Callable[[Attempt], Attempt] | None = None
     start: Start = "turn"
     timeout: float | None = None
-    max_answer_bytes: int | None = None
+    max_reply_bytes: int | None = None
 
 
 @attrs.frozen
-class CoreResponse:
+class CoreReply:
     """
     An answer of the core.
 
@@ -125,7 +125,7 @@ class Transport(Protocol):
     def password_byte_limit(self) -> int | None:
         return 72
 
-    def send(self, request: CoreRequest, /) -> CoreResponse: ...
+    def send(self, request: CoreRequest, /) -> CoreReply: ...
 
     def close(self) -> None: ...
 
@@ -152,7 +152,7 @@ class HTTPTransport(Transport):
     :param connect_timeout: seconds to wait for a connection, TLS included.
     :param read_timeout: seconds to wait for an answer; one that trickles in is given up after both timeouts together.
     :param idle_timeout: seconds after which an unused connection is closed instead of used again.
-    :param max_answer_bytes: larger answers are refused, unread.
+    :param max_reply_bytes: larger answers are refused, unread.
     :param max_idle_connections: how many unused connections to each host are kept.
     :param trust_environment: follow proxy, netrc and CA settings of the environment, which are ignored otherwise.
     :param tls: a context of your own, for a private authority or client certificates.
@@ -167,7 +167,7 @@ class HTTPTransport(Transport):
         connect_timeout: float = 5.0,
         read_timeout: float = 25.0,
         idle_timeout: float = 15.0,
-        max_answer_bytes: int = 16 * 1024 * 1024,
+        max_reply_bytes: int = 16 * 1024 * 1024,
         max_idle_connections: int = 32,
         trust_environment: bool = False,
         tls: ssl.SSLContext | None = None,
@@ -176,7 +176,7 @@ class HTTPTransport(Transport):
         self.hosts = parse_hosts(hosts)
         self._connect_timeout = _positive("connect_timeout", connect_timeout)
         self._read_timeout = _positive("read_timeout", read_timeout)
-        self._max_answer_bytes = int(_positive("max_answer_bytes", max_answer_bytes))
+        self._max_reply_bytes = int(_positive("max_reply_bytes", max_reply_bytes))
         self._trust_environment = trust_environment
         self._tls = tls
         self._sleep = sleep
@@ -195,13 +195,13 @@ class HTTPTransport(Transport):
         }
         renew_after_fork(self)
 
-    def send(self, request: CoreRequest, /) -> CoreResponse:
+    def send(self, request: CoreRequest, /) -> CoreReply:
         """
         Return the answer of the first host that gives one.
 
         :raises CoreUnavailable: when none did, when a host may have done the work without answering, when every repeat
             was answered 429, or when the transport is closed.
-        :raises CoreAnswerInvalid: when the answer is too large or compressed.
+        :raises CoreReplyInvalid: when the answer is too large or compressed.
         :raises ConfigError: when a network interceptor returned something that cannot be sent.
         """
         if self._closed:
@@ -245,7 +245,7 @@ class HTTPTransport(Transport):
                 self._turn = (first + 1) % len(self.hosts)
         return self.hosts[first:] + self.hosts[:first]
 
-    def _ask(self, host: str, request: CoreRequest, deadline: float) -> CoreResponse:
+    def _ask(self, host: str, request: CoreRequest, deadline: float) -> CoreReply:
         for delay in (*_BACK_OFF, math.inf):
             response = self._exchange(host, request, deadline)
             if response.status != 429:
@@ -259,11 +259,11 @@ class HTTPTransport(Transport):
             f"{request.method} {request.path}: rate limited by the core at {host}, after all repeats. {_RATE_CURE}"
         )
 
-    def _exchange(self, host: str, request: CoreRequest, deadline: float) -> CoreResponse:
+    def _exchange(self, host: str, request: CoreRequest, deadline: float) -> CoreReply:
         message = self._prepare(host, request)
         timeout = min(self._connect_timeout, _left(deadline))
         deadline = min(deadline, time.monotonic() + timeout + self._read_timeout)
-        limit = min(self._max_answer_bytes, request.max_answer_bytes or self._max_answer_bytes)
+        limit = min(self._max_reply_bytes, request.max_reply_bytes or self._max_reply_bytes)
         line = self._connections[host].lend(message.origin)
         sent = False
         try:
@@ -280,7 +280,7 @@ class HTTPTransport(Transport):
                 cause = f"{cause}; network_interceptor sent the call to {message.origin}"
             raise _NoAnswer(host, cause, cure, may_go_on=not sent or message.method == "GET") from None
         self._connections[host].give_back(line)
-        return CoreResponse(
+        return CoreReply(
             status=response.status,
             body=_parse(answer),
             headers={name.lower(): value for name, value in response.headers.itermerged()},
@@ -370,14 +370,14 @@ def _checked_url(url: str) -> str:
 
 def _read(response: BaseHTTPResponse, path: str, limit: int, deadline: float) -> bytes:
     if response.headers.get("content-encoding", "identity") != "identity":
-        raise CoreAnswerInvalid(path=path, problem="it is compressed, although that was not asked for")
+        raise CoreReplyInvalid(path=path, problem="it is compressed, although that was not asked for")
     pieces: list[bytes] = []
     size = 0
     while piece := response.read1(_CHUNK, decode_content=False):
         pieces.append(piece)
         size += len(piece)
         if size > limit:
-            raise CoreAnswerInvalid(path=path, problem=f"it is larger than {limit} bytes (max_answer_bytes)")
+            raise CoreReplyInvalid(path=path, problem=f"it is larger than {limit} bytes (max_reply_bytes)")
         if time.monotonic() > deadline:
             raise TimeoutError("the reply came too slowly")
     if not pieces and response.length_remaining is None and not response.chunked:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import attrs
 
-from ..core_client.transport import CoreResponse
+from ..core_client.transport import CoreReply
 from .cleanup import Cleaner
 from .fields import Body, CallRefused, Query
 from .keys import Keys
@@ -122,7 +122,7 @@ class Call:
         return self.services.store.write()
 
 
-Handler = Callable[[Call], "dict[str, Any] | CoreResponse"]
+Handler = Callable[[Call], "dict[str, Any] | CoreReply"]
 """Returns the JSON object of a 200, or another response."""
 
 

@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import attrs
 
-from ..core_client.transport import CoreRequest, CoreResponse
+from ..core_client.transport import CoreReply, CoreRequest
 from ..errors import ConfigError
 from . import (
     associations,
@@ -214,7 +214,7 @@ class EmbeddedCore:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def send(self, request: CoreRequest, /, *, client_address: str | None = None) -> CoreResponse:
+    def send(self, request: CoreRequest, /, *, client_address: str | None = None) -> CoreReply:
         """
         Answer one call as the official core would.
 
@@ -226,17 +226,17 @@ class EmbeddedCore:
                 self._services.stats.count(place.app_id, self._services.clock())
             answer = self._answer(request, place, client_address)
         except CallRefused as error:
-            return CoreResponse(error.status, error.text, TEXT)
+            return CoreReply(error.status, error.text, TEXT)
         except sqlite3.Error as error:
             text = explain(error, self._services.store.name)
             _log.error("%s %s: %s", request.method, request.path, text)
-            return CoreResponse(500, text, TEXT)
-        return answer if isinstance(answer, CoreResponse) else CoreResponse(200, answer)
+            return CoreReply(500, text, TEXT)
+        return answer if isinstance(answer, CoreReply) else CoreReply(200, answer)
 
-    def _answer(self, request: CoreRequest, place: _Place, client_address: str | None) -> dict[str, Any] | CoreResponse:
+    def _answer(self, request: CoreRequest, place: _Place, client_address: str | None) -> dict[str, Any] | CoreReply:
         in_force = place.tenant or place.public
         if in_force is not None and client_address is not None and not _admitted(in_force.settings, client_address):
-            return CoreResponse(403, "", TEXT)
+            return CoreReply(403, "", TEXT)
         rows, headers = place.rows, request.headers
         keyless = rows is None or any(row.keyless for row in rows.values())
         if place.public is not None and not keyless:

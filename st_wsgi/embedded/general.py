@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ..core_client.transport import CoreResponse
+from ..core_client.transport import CoreReply
 from .call import Call, Endpoint
 from .fields import CallRefused, bad
 from .versions import VERSIONS, numbers
@@ -17,21 +17,21 @@ FEATURES = ("account_linking", "multi_tenancy", "test", "dashboard_login", "mfa"
 """All there are (``featureflag/EE_FEATURES.java``), as the official core answers with its in-memory database."""
 
 
-def hello(call: Call) -> CoreResponse:
+def hello(call: Call) -> CoreReply:
     """``/hello``, any method: is the core there, and its database too?"""
     with call.read() as db:
         db.execute("SELECT 1 FROM apps LIMIT 1").fetchone()
-    return CoreResponse(200, "Hello", TEXT)
+    return CoreReply(200, "Hello", TEXT)
 
 
-def root(call: Call) -> CoreResponse:
+def root(call: Call) -> CoreReply:
     """``/``, any method: the same, for a tenant that exists."""
     if call.tenant is None and call.services.tenancy.find(call.app_id, "public") is not None:
         raise CallRefused(404, "Not found")
     return hello(call)
 
 
-def no_bulk_import(call: Call) -> CoreResponse:
+def no_bulk_import(call: Call) -> CoreReply:
     """``/bulk-import/...``: refused with the text that the official core has for its in-memory database."""
     call.admit()
     raise bad("This API is not supported in the in-memory database.")

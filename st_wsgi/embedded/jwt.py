@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core_client.transport import CoreResponse
+from ..core_client.transport import CoreReply
 from .call import Call, Endpoint
 from .fields import bad
 
@@ -30,10 +30,10 @@ def _keys(call: Call) -> tuple[list[dict[str, str]], int]:
     return call.services.keys.jwks(call.app, call.settings, call.now)
 
 
-def well_known(call: Call) -> CoreResponse:
+def well_known(call: Call) -> CoreReply:
     """``GET /.well-known/jwks.json``: the public keys, for everyone."""
     keys, seconds = _keys(call)
-    return CoreResponse(200, {"keys": keys}, {"cache-control": f"max-age={seconds}, must-revalidate"})
+    return CoreReply(200, {"keys": keys}, {"cache-control": f"max-age={seconds}, must-revalidate"})
 
 
 def recipe_jwks(call: Call) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import attrs
 
 from ..core_client.transport import CoreRequest, Method, Transport
-from ..errors import CoreAnswerInvalid, CoreRefused, SuperTokensError
+from ..errors import CoreRefused, CoreReplyInvalid, SuperTokensError
 from . import population
 from .population import Person
 from .store import Store
@@ -83,7 +83,7 @@ class Target:
         if answer.status >= 400:
             raise CoreRefused(status=answer.status, text=str(answer.body), method=method, path=path)
         if isinstance(answer.body, str):
-            raise CoreAnswerInvalid(path=path, problem="a text where JSON was expected")
+            raise CoreReplyInvalid(path=path, problem="a text where JSON was expected")
         return answer.body
 
     def need(

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote
 
 from werkzeug.http import HTTP_STATUS_CODES
 
-from ..core_client.transport import CoreRequest, CoreResponse, Method
+from ..core_client.transport import CoreReply, CoreRequest, Method
 from .core import EmbeddedCore
 from .general import TEXT
 
@@ -49,11 +49,11 @@ def core_app(core: EmbeddedCore, *, base_path: str = "") -> WSGIApplication:
         try:
             answer = _answer(core, environ, prefix)
         except BodyRefused as error:
-            answer = CoreResponse(413, str(error), {**TEXT, "connection": "close"})
+            answer = CoreReply(413, str(error), {**TEXT, "connection": "close"})
         except Exception:
             # The boundary of the server: the caller gets the status that the protocol has for it, we get the traceback.
             _log.exception("%s %s failed", environ["REQUEST_METHOD"], environ.get("PATH_INFO"))
-            answer = CoreResponse(500, "internal error, see the log of the core", TEXT)
+            answer = CoreReply(500, "internal error, see the log of the core", TEXT)
         if isinstance(answer.body, str):
             text, kind = answer.body, TEXT["content-type"]
         else:
@@ -67,11 +67,11 @@ def core_app(core: EmbeddedCore, *, base_path: str = "") -> WSGIApplication:
     return app
 
 
-def _answer(core: EmbeddedCore, environ: WSGIEnvironment, prefix: str) -> CoreResponse:
+def _answer(core: EmbeddedCore, environ: WSGIEnvironment, prefix: str) -> CoreReply:
     path = environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace")
     if prefix:
         if path != prefix and not path.startswith(f"{prefix}/"):
-            return CoreResponse(404, "Not found", TEXT)
+            return CoreReply(404, "Not found", TEXT)
         path = path[len(prefix) :]
     method = environ["REQUEST_METHOD"]
     request = CoreRequest(

@@ -16,7 +16,7 @@ from werkzeug.test import Client
 
 import st_wsgi
 from st_wsgi import AppInfo, Override, RecipeUserId, SuperTokens, like, open_user_context, replace, user_context
-from st_wsgi.core_client.transport import CoreRequest, CoreResponse, Transport
+from st_wsgi.core_client.transport import CoreReply, CoreRequest, Transport
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.embedded.server import CoreServer
 from st_wsgi.embedded.wsgi import core_app
@@ -52,7 +52,7 @@ class Watched(Transport):
         self.calls: list[str] = []
         self._core = EmbeddedCore.open("sqlite://")
 
-    def send(self, request: CoreRequest, /) -> CoreResponse:
+    def send(self, request: CoreRequest, /) -> CoreReply:
         self.calls.append(request.path)
         return self._core.send(request)
 

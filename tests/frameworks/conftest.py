@@ -13,7 +13,7 @@ from sdks.processes import free_port
 from frameworks import bottle_site, cherrypy_site, django_site, falcon_site, flask_site, pyramid_site, webpy_site
 from frameworks.sites import ACTIVE, Site, serving
 from st_wsgi import AppInfo, Override, SuperTokens, like, replace
-from st_wsgi.core_client.transport import CoreRequest, CoreResponse, Transport
+from st_wsgi.core_client.transport import CoreReply, CoreRequest, Transport
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.session import Session, SessionFunctions
@@ -81,7 +81,7 @@ class SharedCore(Transport):
     def __init__(self, core: EmbeddedCore) -> None:
         self._core = core
 
-    def send(self, request: CoreRequest, /) -> CoreResponse:
+    def send(self, request: CoreRequest, /) -> CoreReply:
         return self._core.send(request)
 
     def close(self) -> None:

@@ -32,7 +32,7 @@ from recipes.shop import (
 )
 
 from st_wsgi import Cors, InMemoryRateLimit, Override, RecipeUserId, like, replace
-from st_wsgi.core_client.transport import Attempt, CoreRequest, CoreResponse
+from st_wsgi.core_client.transport import Attempt, CoreReply, CoreRequest
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipes import session
@@ -566,7 +566,7 @@ def values_of_cookies_and_headers_cannot_break_out(core: Borrowed) -> None:
     assert payload_of(str(visitor.access_token))["a"].startswith("x; Path")
     assert set(visitor.cookies) == {("sAccessToken", "", "/"), ("sRefreshToken", "", REFRESH)}
 
-    def broken(_request: CoreRequest) -> CoreResponse | None:
+    def broken(_request: CoreRequest) -> CoreReply | None:
         answer = core.core.send(_request)
         if isinstance(answer.body, dict) and "refreshToken" in answer.body:
             answer.body["refreshToken"]["token"] = "x\r\nSet-Cookie: evil=1"
@@ -649,8 +649,8 @@ def tries_are_limited_by_address_and_by_account(core: Borrowed) -> None:
 
 @row(92)
 def nothing_of_an_error_is_in_a_body(core: Borrowed) -> None:
-    def said(request: CoreRequest) -> CoreResponse:
-        return CoreResponse(500, "java.lang.NullPointerException at io.supertokens.Main")
+    def said(request: CoreRequest) -> CoreReply:
+        return CoreReply(500, "java.lang.NullPointerException at io.supertokens.Main")
 
     core.answer = said
     answer = Shop(core).visitor().sign_in()
@@ -660,7 +660,7 @@ def nothing_of_an_error_is_in_a_body(core: Borrowed) -> None:
 @row(94)
 def a_core_that_answers_nonsense(core: Borrowed) -> None:
     for body in ("<html>", {}, {"status": 1}, {"status": "OK"}, {"status": "OK", "user": 5}):
-        core.answer = lambda _request, body=body: CoreResponse(200, body)  # type: ignore[misc]  # mypy knows no default
+        core.answer = lambda _request, body=body: CoreReply(200, body)  # type: ignore[misc]  # mypy knows no default
         answer = Shop(core).visitor().sign_in()
         assert (answer.status_code, answer.json) == (500, {"message": "internal error"})
 
@@ -802,7 +802,7 @@ def test_planted_secrets_never_show_in_the_repr_of_a_value(core: Borrowed) -> No
     secret = {"password": planted, "api-key": planted}
     values = [
         CoreRequest("POST", "/recipe/signin", params=secret, body=secret, headers=secret),
-        CoreResponse(200, {"accessToken": planted}),
+        CoreReply(200, {"accessToken": planted}),
         Attempt("http://core:3567/recipe/signin", "POST", secret, secret, secret),
         FieldValue("password", planted),
         session.get_session_information(session_handle=handle),
@@ -829,7 +829,7 @@ def test_planted_secrets_never_reach_a_log(core: Borrowed, caplog: pytest.LogCap
         visitor.sign_up(planted)
         visitor.sign_in(planted)
         visitor.sign_in(planted + "x")
-        core.answer = lambda request: CoreResponse(500, f"failed: {request.body}")
+        core.answer = lambda request: CoreReply(500, f"failed: {request.body}")
         visitor.sign_in(planted)
         visitor.refresh()
     assert "failed" in caplog.text

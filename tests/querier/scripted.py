@@ -9,7 +9,7 @@ from typing import Any
 from transport.cores import PATIENCE
 
 from st_wsgi.core_client.querier import Querier
-from st_wsgi.core_client.transport import CoreRequest, CoreResponse, Transport
+from st_wsgi.core_client.transport import CoreReply, CoreRequest, Transport
 
 KEY = "s3cret-key-of-the-core"
 
@@ -17,15 +17,15 @@ KEY = "s3cret-key-of-the-core"
 class Scripted(Transport):
     """A transport in the same process: answers what *behave* returns, and remembers what was asked."""
 
-    def __init__(self, behave: Callable[[CoreRequest], CoreResponse] | None = None) -> None:
-        self.behave = behave or (lambda request: CoreResponse(200, {"status": "OK", "path": request.path}))
+    def __init__(self, behave: Callable[[CoreRequest], CoreReply] | None = None) -> None:
+        self.behave = behave or (lambda request: CoreReply(200, {"status": "OK", "path": request.path}))
         self.versions: list[Any] | Any = ["5.3", "5.4"]
         self.asked: list[CoreRequest] = []
 
-    def send(self, request: CoreRequest, /) -> CoreResponse:
+    def send(self, request: CoreRequest, /) -> CoreReply:
         self.asked.append(request)
         if request.path == "/apiversion":
-            return CoreResponse(200, {"versions": self.versions})
+            return CoreReply(200, {"versions": self.versions})
         return self.behave(request)
 
     def close(self) -> None: ...

@@ -11,8 +11,8 @@ from transport.cores import Answer, core, friendly
 
 from querier.scripted import KEY, Scripted, querier
 from st_wsgi.core_client.replies import Reply
-from st_wsgi.core_client.transport import CoreResponse, HTTPTransport
-from st_wsgi.errors import CoreAnswerInvalid, CoreRefused
+from st_wsgi.core_client.transport import CoreReply, HTTPTransport
+from st_wsgi.errors import CoreRefused, CoreReplyInvalid
 
 
 @pytest.mark.parametrize(
@@ -31,10 +31,10 @@ from st_wsgi.errors import CoreAnswerInvalid, CoreRefused
 def test_an_answer_that_is_no_json_object_is_a_typed_error_that_names_the_path(answer: Answer, problem: str) -> None:
     """QT-9."""
     with core(lambda seen: friendly(seen) if seen.path == "/apiversion" else answer) as host:
-        transport = HTTPTransport(host.url, max_answer_bytes=1_000_000)
+        transport = HTTPTransport(host.url, max_reply_bytes=1_000_000)
         client = querier(transport)
         for verb in (client.get, client.post):
-            with pytest.raises(CoreAnswerInvalid, match=f"to /recipe/thing: .*{problem}") as raised:
+            with pytest.raises(CoreReplyInvalid, match=f"to /recipe/thing: .*{problem}") as raised:
                 verb("/recipe/thing")
             assert raised.value.path == "/recipe/thing"
         transport.close()
@@ -43,7 +43,7 @@ def test_an_answer_that_is_no_json_object_is_a_typed_error_that_names_the_path(a
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 409, 500, 503])
 def test_any_other_status_is_a_refusal_with_what_the_core_said(scripted: Scripted, status: int) -> None:
-    scripted.behave = lambda _: CoreResponse(status, "Field name 'x' is invalid in JSON input\n")
+    scripted.behave = lambda _: CoreReply(status, "Field name 'x' is invalid in JSON input\n")
     with pytest.raises(CoreRefused, match=f"answered {status} to POST /shop/recipe/thing: Field name 'x'") as raised:
         querier(scripted).post("/recipe/thing", tenant_id="shop")
     error = raised.value
@@ -52,7 +52,7 @@ def test_any_other_status_is_a_refusal_with_what_the_core_said(scripted: Scripte
 
 
 def test_a_refusal_in_json_gives_its_message(scripted: Scripted) -> None:
-    scripted.behave = lambda _: CoreResponse(400, {"message": "so not"})
+    scripted.behave = lambda _: CoreReply(400, {"message": "so not"})
     with pytest.raises(CoreRefused, match="so not"):
         querier(scripted).get("/users")
 
@@ -66,7 +66,7 @@ def test_a_refusal_in_json_gives_its_message(scripted: Scripted) -> None:
     ],
 )
 def test_the_usual_refusals_come_with_a_remedy(scripted: Scripted, status: int, text: str, remedy: str) -> None:
-    scripted.behave = lambda _: CoreResponse(status, text)
+    scripted.behave = lambda _: CoreReply(status, text)
     with pytest.raises(CoreRefused, match=f"{text.strip()}[.] {remedy}"):
         querier(scripted, api_key=KEY).get("/users")
 
@@ -83,7 +83,7 @@ def test_a_wrong_key_is_refused_in_the_very_first_call_with_its_remedy() -> None
 def test_secrets_of_the_request_are_cut_out_of_what_the_core_says(scripted: Scripted) -> None:
     secrets = {"password": "hunter2!", "accessToken": "eyJhbGciOi", "nested": {"userInputCode": "123456"}}
     echo = f"{KEY} hunter2! eyJhbGciOi 123456 in-the-query a@b.c " + "x" * 5000
-    scripted.behave = lambda _: CoreResponse(500, echo)
+    scripted.behave = lambda _: CoreReply(500, echo)
     with pytest.raises(CoreRefused) as raised:
         querier(scripted, api_key=KEY).put("/recipe/user", {**secrets, "email": "a@b.c"}, {"linkCode": "in-the-query"})
     assert raised.value.text.startswith("*** *** *** *** *** a@b.c xxx")
@@ -140,7 +140,7 @@ def test_a_reply_that_may_have_another_status_says_which_it_has() -> None:
 def test_a_member_of_another_type_is_an_error_that_names_call_and_member(
     read: Callable[[Reply], object], problem: str
 ) -> None:
-    with pytest.raises(CoreAnswerInvalid) as raised:
+    with pytest.raises(CoreReplyInvalid) as raised:
         read(reply(status="OK", count=3, mixed=["a", 5], thing={}))
     assert (raised.value.path, raised.value.problem) == ("/recipe/thing", problem)
 
@@ -160,14 +160,14 @@ def test_an_unknown_status_is_an_error_and_not_a_guess(body: dict[str, Any], sho
     said = reply(**body)
     either: list[Callable[[], object]] = [lambda: said.into(Thing, NoThing), lambda: said.is_ok("NO_THING_ERROR")]
     for read in either:
-        with pytest.raises(CoreAnswerInvalid, match=f"thing: status is {shown}, expected OK or NO_THING_ERROR"):
+        with pytest.raises(CoreReplyInvalid, match=f"thing: status is {shown}, expected OK or NO_THING_ERROR"):
             read()
     only: list[Callable[[], object]] = [said.check, lambda: said.ok(str, "name")]
     for read in only:
-        with pytest.raises(CoreAnswerInvalid, match=f"thing: status is {shown}, expected OK$"):
+        with pytest.raises(CoreReplyInvalid, match=f"thing: status is {shown}, expected OK$"):
             read()
 
 
 def test_a_reply_shows_its_call_and_status_and_no_content(scripted: Scripted) -> None:
-    scripted.behave = lambda _: CoreResponse(200, {"status": "OK", "jwt": "eyJhbGciOi"})
+    scripted.behave = lambda _: CoreReply(200, {"status": "OK", "jwt": "eyJhbGciOi"})
     assert repr(querier(scripted).get("/recipe/jwt", tenant_id="shop")) == "<Reply to /shop/recipe/jwt: OK>"

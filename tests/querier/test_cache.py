@@ -8,8 +8,8 @@ import weakref
 import pytest
 
 from querier.scripted import Requests, Scripted, querier
-from st_wsgi.core_client.transport import CoreRequest, CoreResponse
-from st_wsgi.errors import CoreAnswerInvalid, CoreRefused, CoreUnavailable
+from st_wsgi.core_client.transport import CoreReply, CoreRequest
+from st_wsgi.errors import CoreRefused, CoreReplyInvalid, CoreUnavailable
 
 
 def test_the_same_get_is_asked_once_in_a_request_and_again_in_the_next(scripted: Scripted, requests: Requests) -> None:
@@ -48,7 +48,7 @@ def test_a_failed_write_empties_the_cache_too(scripted: Scripted, requests: Requ
     client = requests.client(scripted)
     client.get("/recipe/roles")
 
-    def fail(request: CoreRequest) -> CoreResponse:
+    def fail(request: CoreRequest) -> CoreReply:
         raise CoreUnavailable("reset in the middle")
 
     answer, scripted.behave = scripted.behave, fail
@@ -64,7 +64,7 @@ def test_what_was_read_while_a_write_was_under_way_is_not_kept(scripted: Scripte
     client = requests.client(scripted)
     answer = scripted.behave
 
-    def reading_meanwhile(request: CoreRequest) -> CoreResponse:
+    def reading_meanwhile(request: CoreRequest) -> CoreReply:
         scripted.behave = answer
         client.get("/recipe/roles")
         return answer(request)
@@ -80,7 +80,7 @@ def test_a_read_that_overlaps_a_write_does_not_come_back_after_it(scripted: Scri
     client = requests.client(scripted)
     answer = scripted.behave
 
-    def writing_meanwhile(request: CoreRequest) -> CoreResponse:
+    def writing_meanwhile(request: CoreRequest) -> CoreReply:
         scripted.behave = answer
         client.post("/recipe/thing")
         return answer(request)
@@ -117,7 +117,7 @@ def test_a_write_outside_any_request_empties_the_caches_of_all_requests(scripted
 def test_a_role_revoked_between_two_requests_is_gone_in_the_second(scripted: Scripted) -> None:
     """QT-7, with the revocation in another process: nothing but the request's end can tell."""
     roles = ["admin"]
-    scripted.behave = lambda _: CoreResponse(200, {"status": "OK", "roles": list(roles)})
+    scripted.behave = lambda _: CoreReply(200, {"status": "OK", "roles": list(roles)})
     requests = Requests()
     client = requests.client(scripted)
     assert client.get("/recipe/user/roles", {"userId": "a"}).body["roles"] == ["admin"]
@@ -128,7 +128,7 @@ def test_a_role_revoked_between_two_requests_is_gone_in_the_second(scripted: Scr
 
 
 def test_nobody_can_change_an_answer_for_the_next_one(scripted: Scripted, requests: Requests) -> None:
-    scripted.behave = lambda _: CoreResponse(200, {"status": "OK", "user": {"emails": ["a@b.c"]}})
+    scripted.behave = lambda _: CoreReply(200, {"status": "OK", "user": {"emails": ["a@b.c"]}})
     client = requests.client(scripted)
     for _ in range(3):
         answer = client.get("/user/id").body
@@ -149,14 +149,14 @@ def test_nothing_is_cached_without_a_request_or_when_it_is_switched_off(scripted
     assert len(scripted.calls) == 4
 
 
-@pytest.mark.parametrize("response", [CoreResponse(500, "no"), CoreResponse(200, "text"), CoreResponse(201, {})])
-def test_only_answers_of_200_are_cached(scripted: Scripted, requests: Requests, response: CoreResponse) -> None:
+@pytest.mark.parametrize("response", [CoreReply(500, "no"), CoreReply(200, "text"), CoreReply(201, {})])
+def test_only_answers_of_200_are_cached(scripted: Scripted, requests: Requests, response: CoreReply) -> None:
     client = requests.client(scripted)
     scripted.behave = lambda _: response
     for _ in range(2):
         try:
             client.get("/recipe/roles")
-        except (CoreRefused, CoreAnswerInvalid):
+        except (CoreRefused, CoreReplyInvalid):
             continue
     assert len(scripted.calls) == 2
 

@@ -9,8 +9,8 @@ import pytest
 from transport.cores import Answer, Seen, core, dead
 
 from querier.scripted import KEY, Scripted, querier
-from st_wsgi.core_client.transport import CoreResponse, HTTPTransport
-from st_wsgi.errors import CoreAnswerInvalid, CoreRefused
+from st_wsgi.core_client.transport import CoreReply, HTTPTransport
+from st_wsgi.errors import CoreRefused, CoreReplyInvalid
 
 
 def test_the_key_set_is_fetched_outside_everything_else() -> None:
@@ -49,20 +49,20 @@ def test_the_key_set_is_fetched_outside_everything_else() -> None:
 def test_the_age_of_a_key_set_is_what_the_core_says_or_unknown(
     scripted: Scripted, header: Mapping[str, str], seconds: int | None
 ) -> None:
-    scripted.behave = lambda _: CoreResponse(200, {"keys": []}, header)
+    scripted.behave = lambda _: CoreReply(200, {"keys": []}, header)
     assert querier(scripted).get_jwks() == ({"keys": []}, seconds)
 
 
 def test_a_key_set_is_bounded_in_time_and_size() -> None:
     with core(lambda _: Answer(b'{"keys": "' + b"x" * 600_000 + b'"}')) as host:
         transport = HTTPTransport(host.url)
-        with pytest.raises(CoreAnswerInvalid, match="larger than 524288 bytes"):
+        with pytest.raises(CoreReplyInvalid, match="larger than 524288 bytes"):
             querier(transport).get_jwks()
         transport.close()
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])
 def test_a_key_set_that_is_not_there_is_an_error(scripted: Scripted, status: int) -> None:
-    scripted.behave = lambda _: CoreResponse(status, "no")
-    with pytest.raises((CoreRefused, CoreAnswerInvalid)):
+    scripted.behave = lambda _: CoreReply(status, "no")
+    with pytest.raises((CoreRefused, CoreReplyInvalid)):
         querier(scripted).get_jwks()

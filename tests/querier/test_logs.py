@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from transport.cores import core, dead
 
 from querier.scripted import KEY, Requests, Scripted, querier
-from st_wsgi.core_client.transport import CoreRequest, CoreResponse, HTTPTransport
+from st_wsgi.core_client.transport import CoreReply, CoreRequest, HTTPTransport
 from st_wsgi.errors import CoreUnavailable
 
 
@@ -46,7 +46,7 @@ def test_a_call_that_failed_is_logged_with_the_kind_of_failure(
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="st_wsgi.core")
 
-    def fail(_: CoreRequest) -> CoreResponse:
+    def fail(_: CoreRequest) -> CoreReply:
         raise CoreUnavailable("gone")
 
     scripted.behave = fail
@@ -102,7 +102,7 @@ def test_each_call_is_a_span_of_its_own_without_contents(spans: Any) -> None:
 
 
 def test_a_call_without_an_answer_is_a_failed_span(spans: Any, scripted: Scripted) -> None:
-    def fail(_: CoreRequest) -> CoreResponse:
+    def fail(_: CoreRequest) -> CoreReply:
         raise CoreUnavailable("gone")
 
     scripted.behave = fail

@@ -9,8 +9,8 @@ import pytest
 from transport.cores import PATIENCE, core, dead
 
 from querier.scripted import KEY, Scripted, in_threads, querier
-from st_wsgi.core_client.transport import CoreRequest, CoreResponse, HTTPTransport
-from st_wsgi.errors import ConfigError, CoreAnswerInvalid, CoreTooOld, CoreUnavailable
+from st_wsgi.core_client.transport import CoreReply, CoreRequest, HTTPTransport
+from st_wsgi.errors import ConfigError, CoreReplyInvalid, CoreTooOld, CoreUnavailable
 
 
 def test_the_version_is_asked_for_once_with_domains_and_key_but_no_version(scripted: Scripted) -> None:
@@ -56,7 +56,7 @@ def test_nothing_in_common_names_both_lists_and_the_way_out(scripted: Scripted) 
 @pytest.mark.parametrize("versions", [None, "5.4", {"5.4": True}, [5.4], [None, "5.4"]])
 def test_a_list_of_versions_that_is_none_is_an_invalid_answer(scripted: Scripted, versions: Any) -> None:
     scripted.versions = versions
-    with pytest.raises(CoreAnswerInvalid, match=r"/apiversion: versions is a .*, not a (list|str)"):
+    with pytest.raises(CoreReplyInvalid, match=r"/apiversion: versions is a .*, not a (list|str)"):
         querier(scripted).get("/users")
 
 
@@ -91,7 +91,7 @@ def test_those_who_wait_for_a_version_get_the_error_of_the_one_who_asked(scripte
     waiting = threading.Event()
     failing = CoreUnavailable("nobody there")
 
-    def refuse(_: CoreRequest) -> CoreResponse:
+    def refuse(_: CoreRequest) -> CoreReply:
         scripted.asked.append(_)
         waiting.wait(PATIENCE)
         raise failing

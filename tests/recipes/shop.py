@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 import st_wsgi
 from st_wsgi import AppInfo, SuperTokens
-from st_wsgi.core_client.transport import CoreRequest, CoreResponse, Transport
+from st_wsgi.core_client.transport import CoreReply, CoreRequest, Transport
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.recipe_kit.recipe import Recipe
 from st_wsgi.recipes import session
@@ -67,9 +67,9 @@ class Borrowed(Transport):
     def __init__(self, core: EmbeddedCore) -> None:
         self.core = core
         self.calls: list[str] = []
-        self.answer: Callable[[CoreRequest], CoreResponse | None] = lambda _request: None
+        self.answer: Callable[[CoreRequest], CoreReply | None] = lambda _request: None
 
-    def send(self, request: CoreRequest, /) -> CoreResponse:
+    def send(self, request: CoreRequest, /) -> CoreReply:
         """Ask the core, unless the test answers itself."""
         self.calls.append(f"{request.method} {request.path}")
         return self.answer(request) or self.core.send(request)

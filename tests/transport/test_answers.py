@@ -15,7 +15,7 @@ import attrs
 import pytest
 
 from st_wsgi.core_client.transport import CoreRequest, HTTPTransport, copy_json
-from st_wsgi.errors import ConfigError, CoreAnswerInvalid, CoreUnavailable
+from st_wsgi.errors import ConfigError, CoreReplyInvalid, CoreUnavailable
 from transport.conftest import Certificate
 from transport.cores import Answer, Core, core, dead, tunnel
 
@@ -83,30 +83,30 @@ def test_an_answer_that_ends_with_the_connection_is_read_whole() -> None:
 def test_a_huge_answer_is_cut_off_long_before_its_end() -> None:
     """QT-9: 64 MB offered, a few taken."""
     with core(lambda _: Answer(b"x" * (64 * 1024 * 1024))) as host:
-        with pytest.raises(CoreAnswerInvalid, match="larger than 1000000 bytes"):
-            ask(host, max_answer_bytes=1_000_000)
+        with pytest.raises(CoreReplyInvalid, match="larger than 1000000 bytes"):
+            ask(host, max_reply_bytes=1_000_000)
         host.stop()
         assert host.sent_bytes < 32 * 1024 * 1024
 
 
 def test_an_endless_chunked_answer_is_cut_off() -> None:
     endless = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + (b"400\r\n" + b"x" * 1024 + b"\r\n") * 2
-    with core(lambda _: Answer(raw=endless)) as host, pytest.raises(CoreAnswerInvalid, match="larger than 1500 bytes"):
-        ask(host, max_answer_bytes=1500)
+    with core(lambda _: Answer(raw=endless)) as host, pytest.raises(CoreReplyInvalid, match="larger than 1500 bytes"):
+        ask(host, max_reply_bytes=1500)
 
 
 def test_a_request_can_set_a_lower_limit_but_not_a_higher_one() -> None:
     with core(lambda _: Answer(b"x" * 500)) as host:
-        transport = HTTPTransport(host.url, max_answer_bytes=400)
+        transport = HTTPTransport(host.url, max_reply_bytes=400)
         for limit in (300, 1000):
-            with pytest.raises(CoreAnswerInvalid, match=f"larger than {min(limit, 400)} bytes"):
-                transport.send(CoreRequest(method="GET", path="/thing", max_answer_bytes=limit))
+            with pytest.raises(CoreReplyInvalid, match=f"larger than {min(limit, 400)} bytes"):
+                transport.send(CoreRequest(method="GET", path="/thing", max_reply_bytes=limit))
         transport.close()
 
 
 def test_an_answer_of_exactly_the_limit_is_taken() -> None:
     with core(lambda _: Answer(b"x" * 500)) as host:
-        assert ask(host, max_answer_bytes=500).body == "x" * 500
+        assert ask(host, max_reply_bytes=500).body == "x" * 500
 
 
 def test_a_reply_that_comes_before_the_whole_body_was_read_is_a_reply() -> None:
@@ -132,7 +132,7 @@ def test_a_reply_that_comes_before_the_whole_body_was_read_is_a_reply() -> None:
 def test_compression_is_declined_and_refused_when_it_comes_anyway() -> None:
     squeezed = Answer(gzip.compress(b"{}"), headers=(*JSON, ("Content-Encoding", "gzip")))
     with core(lambda _: squeezed) as host:
-        with pytest.raises(CoreAnswerInvalid, match="compressed"):
+        with pytest.raises(CoreReplyInvalid, match="compressed"):
             ask(host)
         assert host.seen[0].headers["accept-encoding"] == "identity"
 
@@ -392,7 +392,7 @@ def test_the_interceptor_gets_copies_that_it_may_change() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["connect_timeout", "read_timeout", "idle_timeout", "max_answer_bytes", "max_idle_connections"]
+    "name", ["connect_timeout", "read_timeout", "idle_timeout", "max_reply_bytes", "max_idle_connections"]
 )
 @pytest.mark.parametrize("value", [0, -1, math.inf, math.nan])
 def test_a_number_that_cannot_work_is_refused_at_construction(name: str, value: float) -> None:

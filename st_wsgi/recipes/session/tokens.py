@@ -11,7 +11,7 @@ import attrs
 
 from st_verify import strict_json
 
-from ...errors import CoreAnswerInvalid
+from ...errors import CoreReplyInvalid
 from .types import PROTECTED_CLAIMS, CoreSession, TokenInfo
 
 _PAYLOAD_LIMIT = 10_000  # bytes; verifiers take tokens of 16 KiB, of which base64 and the signature leave this
@@ -57,7 +57,7 @@ def claims_of(access_token: str) -> dict[str, Any]:
     """
     Return the claims of an access token that the core has just handed out, which needs no verification.
 
-    :raises CoreAnswerInvalid: it is no access token.
+    :raises CoreReplyInvalid: it is no access token.
     """
     try:
         payload = access_token.split(".")[1]
@@ -65,7 +65,7 @@ def claims_of(access_token: str) -> dict[str, Any]:
     except (IndexError, ValueError):
         claims = None
     if not isinstance(claims, dict):
-        raise CoreAnswerInvalid(path="/recipe/session", problem="accessToken is not a token")
+        raise CoreReplyInvalid(path="/recipe/session", problem="accessToken is not a token")
     return claims
 
 
@@ -73,7 +73,7 @@ def session_named_in(access_token: str) -> str | None:
     """Return the handle that an access token names, which need not be true: nothing is verified."""
     try:
         handle = claims_of(access_token).get("sessionHandle")
-    except CoreAnswerInvalid:
+    except CoreReplyInvalid:
         return None
     return handle if isinstance(handle, str) else None
 

@@ -10,7 +10,7 @@ import pytest
 
 from recipes.shop import PASSWORD, Borrowed, Shop, clears_nothing, form, payload_of
 from st_wsgi import RecipeUserId, get_user
-from st_wsgi.core_client.transport import CoreResponse
+from st_wsgi.core_client.transport import CoreReply
 from st_wsgi.recipes import emailpassword, session
 from st_wsgi.recipes.emailpassword import EmailAlreadyExists, SignInOk, SignUpOk, WrongCredentials
 
@@ -102,7 +102,7 @@ def test_of_a_user_with_linked_accounts_only_a_password_for_this_e_mail_in_this_
     method = {"recipeId": recipe_id, "recipeUserId": "r", "tenantIds": tenants, "verified": True, "timeJoined": 1}
     user = {"id": "u", "isPrimaryUser": True, "tenantIds": ["public", "t1"], "timeJoined": 1, "thirdParty": []}
     user |= {"emails": [email, "asked@example.com"], "phoneNumbers": [], "loginMethods": [{**method, "email": email}]}
-    found = CoreResponse(200, {"status": "OK", "users": [user]})
+    found = CoreReply(200, {"status": "OK", "users": [user]})
     core.answer = lambda request: found if request.path.endswith("by-accountinfo") else None
     answer = Shop(core).visitor().call("GET", f"{EXISTS}?email=asked@example.com")
     assert answer.json == {"status": "OK", "exists": exists}
@@ -174,7 +174,7 @@ class TestAnswersByVersion:
         ]
         user = {"id": "r1", "isPrimaryUser": True, "tenantIds": ["public"], "timeJoined": 1, "thirdParty": []}
         user |= {"emails": ["1@example.com", "2@example.com"], "phoneNumbers": [], "loginMethods": methods}
-        found = CoreResponse(200, {"status": "OK", "user": user, "recipeUserId": "r2"})
+        found = CoreReply(200, {"status": "OK", "user": user, "recipeUserId": "r2"})
         core.answer = lambda request: found if request.path.endswith("/signin") else None
         answer = Shop(core).visitor().sign_in(headers={"fdi-version": "2.0"})
         assert (answer.json or {})["user"] == {"id": "r1", "timeJoined": 2, "email": "2@example.com"}

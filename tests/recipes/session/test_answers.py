@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 
 from recipes.shop import REFRESH, Borrowed, Clock, Shop, clears, clears_nothing, cookies_of, form
 from st_wsgi import Cors, Override, replace
-from st_wsgi.core_client.transport import CoreRequest, CoreResponse
+from st_wsgi.core_client.transport import CoreReply, CoreRequest
 from st_wsgi.errors import CoreUnavailable, Forbidden
 from st_wsgi.recipes import session
 from st_wsgi.recipes.session import BooleanClaim, ErrorHandlers, PrimitiveClaim, Session, SessionAPIs, SessionFunctions
@@ -40,7 +40,7 @@ class Case:
     sessions: dict[str, Any] = attrs.field(factory=dict[str, Any])
 
 
-def unavailable(request: CoreRequest) -> CoreResponse | None:
+def unavailable(request: CoreRequest) -> CoreReply | None:
     raise CoreUnavailable("http://core:3567 does not answer")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from recipes.shop import QUICK, REFRESH, Borrowed, Shop, Visitor, clears, cookies_of, front_token_of, payload_of
 from st_wsgi import Override, RecipeUserId, like, replace
-from st_wsgi.core_client.transport import CoreRequest, CoreResponse
+from st_wsgi.core_client.transport import CoreReply, CoreRequest
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.errors import ConfigError, Unauthorised
 from st_wsgi.recipes import session
@@ -45,7 +45,7 @@ class Bodies:
         self._core, self._path, self._change = core, path, change
         core.answer = self._answer
 
-    def _answer(self, request: CoreRequest) -> CoreResponse | None:
+    def _answer(self, request: CoreRequest) -> CoreReply | None:
         if not request.path.endswith(self._path):
             return None
         self.sent.append(request.body or request.params)
@@ -320,7 +320,7 @@ class TestCoreCalls:
     def test_the_core_may_want_a_refresh(self, shop: Shop) -> None:
         visitor = shop.signed_in()
         shop.core.answer = lambda request: (
-            CoreResponse(200, {"status": "TRY_REFRESH_TOKEN"}) if request.path == "/recipe/session/verify" else None
+            CoreReply(200, {"status": "TRY_REFRESH_TOKEN"}) if request.path == "/recipe/session/verify" else None
         )
         answer = shop.during(visitor, lambda environ: bool(session.get_session(environ, check_database=True)))
         assert (answer.status_code, answer.json) == (401, TRY_REFRESH)

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 import st_wsgi
 from recipes.shop import Borrowed, Clock, Shop, Visitor, cookies_of, front_token_of, payload_of
 from st_wsgi import Override, RecipeUserId, like, replace
-from st_wsgi.core_client.transport import CoreRequest, CoreResponse
+from st_wsgi.core_client.transport import CoreReply, CoreRequest
 from st_wsgi.errors import CoreRefused
 from st_wsgi.recipes import session
 from st_wsgi.recipes.session import (
@@ -510,7 +510,7 @@ class TestClaims:
         ).body
         assert isinstance(linked, dict)
         linked["user"]["id"] = "the-primary-user"
-        core.answer = lambda request: CoreResponse(200, linked) if request.path == "/user/id" else None
+        core.answer = lambda request: CoreReply(200, linked) if request.path == "/user/id" else None
         facts.asked.clear()
         shop.during(visitor, lambda environ: bool(session.create_new_session(environ, recipe_user_id=login)))
         session.create_new_session_without_request_response(recipe_user_id=login)
