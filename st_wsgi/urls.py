@@ -67,6 +67,17 @@ def normalise_path(text: str, *, setting: str) -> str:
     return path
 
 
+def normalise_issuer(text: str, *, setting: str) -> str:
+    """
+    Return the ``iss`` of an auth server's tokens: its origin and the path of its routes, without a trailing slash.
+
+    :raises ConfigError: *text* is no such address.
+    """
+    origin = normalise_origin(text, setting=setting)
+    address = text.strip()
+    return origin + normalise_path(urlsplit(address if "://" in address else f"//{address}").path, setting=setting)
+
+
 def host_of(origin: str) -> str:
     """Return the host of an origin in normal form, without port and brackets."""
     return urlsplit(origin).hostname or ""

@@ -19,6 +19,7 @@ from st_wsgi.urls import (
     is_loopback,
     is_public_suffix,
     is_same_site,
+    normalise_issuer,
     normalise_origin,
     normalise_path,
     scheme_of,
@@ -112,6 +113,24 @@ def test_a_path_is_kept_in_one_form(given: str, kept: str) -> None:
 def test_what_is_no_plain_path_is_refused_with_the_name_of_the_setting(given: str) -> None:
     with pytest.raises(ConfigError, match="api_base_path"):
         normalise_path(given, setting="api_base_path")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://API.shop.example:443/auth/", "https://api.shop.example/auth"),
+        (" api.shop.example/gateway/auth ", "https://api.shop.example/gateway/auth"),
+        ("http://localhost:3000", "http://localhost:3000"),
+    ],
+)
+def test_an_issuer_is_kept_in_one_form(given: str, kept: str) -> None:
+    assert normalise_issuer(given, setting="issuer") == kept
+
+
+@pytest.mark.parametrize("given", ["", "https://shop.example/a//b", "ftp://shop.example/auth", None])
+def test_what_is_no_issuer_is_refused_with_the_name_of_the_setting(given: str) -> None:
+    with pytest.raises(ConfigError, match="issuer"):
+        normalise_issuer(given, setting="issuer")
 
 
 def test_host_and_scheme_of_an_origin() -> None:

@@ -55,3 +55,11 @@ def ours(core_url: str) -> Iterator[Ours]:
     st = made(core_url, API_KEY)
     yield frontend_of(st)
     st.close()
+
+
+@pytest.fixture(scope="session")
+def ours_elsewhere(core_url: str) -> Iterator[Ours]:
+    """The same at another API domain, whose tokens have another issuer."""
+    st = made(core_url, API_KEY, api_domain="https://api.elsewhere.example")
+    yield frontend_of(st)
+    st.close()

@@ -51,10 +51,10 @@ def form(email: str, password: str = PASSWORD) -> dict[str, Any]:
     return {"formFields": [{"id": "email", "value": email}, {"id": "password", "value": password}]}
 
 
-def made(core_url: str, api_key: str) -> SuperTokens:
-    """An instance of our SDK on the core."""
+def made(core_url: str, api_key: str, *, api_domain: str = API) -> SuperTokens:
+    """Return an instance of our SDK on the core."""
     return SuperTokens(
-        app_info=AppInfo(app_name="peer", api_domain=API, website_domain=API),
+        app_info=AppInfo(app_name="peer", api_domain=api_domain, website_domain=api_domain),
         core=core_url,
         api_key=api_key,
         recipes=[EmailPassword(), Session()],

@@ -45,8 +45,16 @@ def sent_cookie(header: str) -> SentCookie:
     )
 
 
+#: The only places where the SDKs keep cookies. Ours clears others too when a browser sent them.
+PLACES = {("sAccessToken", "/"), ("sRefreshToken", "/auth/session/refresh")}
+
+
 def answer_facts(status: int, body: Any, headers: Mapping[str, str], cookies: list[str]) -> dict[str, Any]:
-    """What a frontend sees of an answer: tokens as "new", "remove" or "", times of expiry as future or past."""
+    """
+    Return what a frontend sees of a response: tokens as "new", "remove" or "", times of expiry as future or past.
+
+    Cookies that are deleted in places where the SDKs set none are left out.
+    """
     exposed = headers.get("Access-Control-Expose-Headers", "")
     return {
         "status": status,
@@ -57,7 +65,11 @@ def answer_facts(status: int, body: Any, headers: Mapping[str, str], cookies: li
             if name in headers
         },
         "exposed": {name.strip() for name in exposed.split(",") if name},
-        "cookies": {cookie.key: cookie for cookie in map(sent_cookie, cookies)},
+        "cookies": {
+            cookie.key: cookie
+            for cookie in map(sent_cookie, cookies)
+            if (cookie.key, cookie.path) in PLACES or not cookie.is_deleted
+        },
     }
 
 

@@ -9,13 +9,13 @@ import attrs
 from ...errors import ConfigError
 from ...recipe_kit.recipe import Settings
 from ...services import Services
-from ...urls import normalise_origin, normalise_path
+from ...urls import normalise_issuer
 
 
 def _issuer(value: str | None) -> str | None:
     if value is None:
         return None
-    return normalise_origin(value, setting="issuer") + normalise_path(urlsplit(value).path, setting="issuer")
+    return normalise_issuer(value, setting="issuer")
 
 
 @attrs.define(kw_only=True, eq=False, slots=False)

@@ -23,6 +23,7 @@ from ...recipe_kit.recipe import Recipe
 from ...request.changes import SameSite
 from ...request.context import RequestContext
 from ...services import Services
+from ...urls import normalise_issuer
 from ..openid import OpenId
 from .apis import SessionAPIs
 from .base import SessionSettings
@@ -66,6 +67,8 @@ class Session(SessionSettings, Recipe[SessionFunctions, SessionAPIs]):
     :param use_dynamic_access_token_signing_key: sign access tokens with a key that changes now and then.
     :param expose_access_token_to_frontend_in_cookie_based_auth: let the website's scripts see the access token.
     :param jwks_refresh_interval_sec: seconds after which the signing keys are fetched anew at the latest.
+    :param accepted_issuers: beside this app itself, the back ends on the same core whose sessions are accepted, such as
+        ``https://old-api.example.com/auth`` (their API domain and base path). Default: all of them.
     :param override: changes of the functions and APIs.
     :raises ConfigError: settings contradict each other.
     """
@@ -94,6 +97,7 @@ class Session(SessionSettings, Recipe[SessionFunctions, SessionAPIs]):
         use_dynamic_access_token_signing_key: bool = True,
         expose_access_token_to_frontend_in_cookie_based_auth: bool = False,
         jwks_refresh_interval_sec: int = 14400,
+        accepted_issuers: Iterable[str] | None = None,
         override: Override[SessionFunctions, SessionAPIs] | None = None,
     ) -> None:
         _status("session_expired_status_code", session_expired_status_code)
@@ -127,6 +131,7 @@ class Session(SessionSettings, Recipe[SessionFunctions, SessionAPIs]):
             use_dynamic_access_token_signing_key=use_dynamic_access_token_signing_key,
             expose_access_token_to_frontend_in_cookie_based_auth=expose_access_token_to_frontend_in_cookie_based_auth,
             jwks_refresh_interval_sec=jwks_refresh_interval_sec,
+            accepted_issuers=None if accepted_issuers is None else _issuers(accepted_issuers),
         )
         SessionSettings.__init__(self, config)
         Recipe.__init__(self, override=override)
@@ -177,6 +182,12 @@ class Session(SessionSettings, Recipe[SessionFunctions, SessionAPIs]):
     def _clear_tokens(self, context: RequestContext) -> None:
         if not self.transfer.is_cross_site(context):
             self.transfer.clear(context)
+
+
+def _issuers(values: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(values, str):
+        raise ConfigError("accepted_issuers must be a list such as ['https://old-api.example.com/auth']")
+    return tuple(normalise_issuer(value, setting="accepted_issuers") for value in values)
 
 
 def _status(name: str, value: Any) -> None:

@@ -82,6 +82,7 @@ class SessionConfig:
     use_dynamic_access_token_signing_key: bool
     expose_access_token_to_frontend_in_cookie_based_auth: bool
     jwks_refresh_interval_sec: int
+    accepted_issuers: tuple[str, ...] | None
 
 
 @attrs.frozen

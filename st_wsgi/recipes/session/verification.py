@@ -23,7 +23,8 @@ class TokenVerification:
     """
     The verifier of one app.
 
-    :param issuer: the ``iss`` that its tokens have.
+    :param issuer: the ``iss`` of the tokens that this app makes. Its core may have more back ends, whose tokens have
+        another one: which of them are accepted is a setting.
     :param in_process: the core is part of this process, so that fetching its keys costs microseconds.
     :param clock: returns seconds since 1970.
     :ivar authenticate: from the text of an access token to what is in it; its refusals go through :func:`session_error`
@@ -42,9 +43,10 @@ class TokenVerification:
             background=not in_process,
             lookup_interval=0 if in_process else 10,
         )
+        accepted = config.accepted_issuers
         verifier = SessionVerifier(
             keys=keys,
-            issuer=issuer,
+            issuer=ANY if accepted is None else [issuer, *accepted],
             # The tenant of a session is a fact that the app acts on; every tenant of the app is served here.
             tenants=ANY,
             use_dynamic_signing_key=config.use_dynamic_access_token_signing_key,
@@ -89,7 +91,8 @@ def session_error(refusal: Refused) -> SuperTokensError:
         :class:`CoreUnavailable` if there are no keys to verify it with.
     """
     if isinstance(refusal, NoSession):
-        return Unauthorised(refusal.reason, clear_tokens=False)
+        hint = ": it is not among accepted_issuers" if refusal.reason == "issuer" else ""
+        return Unauthorised(refusal.reason + hint, clear_tokens=False)
     if isinstance(refusal, TryRefresh):
         return TryRefreshToken(refusal.reason)
     if isinstance(refusal, KeysUnavailable):

@@ -250,7 +250,8 @@ class TestAfterwards:
     def test_one_instance_does_not_take_the_session_of_another_for_its_own(self, core: Borrowed) -> None:
         inner = Shop(core)
         visitor = inner.signed_in()
-        outer = Shop(core, app_info={"api_domain": "https://other.example"})
+        elsewhere = {"api_domain": "https://other.example"}
+        outer = Shop(core, app_info=elsewhere, sessions=session.Session(accepted_issuers=[]))
         seen: list[str] = []
 
         def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
