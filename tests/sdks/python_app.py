@@ -114,18 +114,12 @@ def session_information(session_handle: str) -> dict[str, Any] | None:
 
 def create_session(user_id: str, payload: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
     recipe_user_id = convert_to_recipe_user_id(user_id)
-    return session_facts(
-        sessions.create_new_session_without_request_response(
-            recipe_user_id=recipe_user_id,
-            access_token_payload=payload,
-            session_data_in_database=data,
-        )
-    )
+    return session_facts(sessions.create_new_session_without_request_response("public", recipe_user_id, payload, data))
 
 
 def get_session(access_token: str, check_database: bool) -> dict[str, Any]:
     found = sessions.get_session_without_request_response(
-        access_token=access_token, anti_csrf_check=False, check_database=check_database
+        access_token, anti_csrf_check=False, check_database=check_database
     )
     assert found is not None, "a session is required by default"
     return session_facts(found)
@@ -138,7 +132,7 @@ def users(newest_first: bool, limit: int, pagination_token: str | None) -> dict[
 
 
 def get_user(user_id: str) -> dict[str, Any] | None:
-    found = accounts.get_user(user_id=user_id)
+    found = accounts.get_user(user_id)
     return None if found is None else found.to_json()
 
 
@@ -181,7 +175,7 @@ CALLS: dict[str, Any] = {
     "create_session": create_session,
     "get_session": get_session,
     "refresh": lambda refresh_token: session_facts(
-        sessions.refresh_session_without_request_response(refresh_token=refresh_token, disable_anti_csrf=True)
+        sessions.refresh_session_without_request_response(refresh_token, disable_anti_csrf=True)
     ),
     "revoke": sessions.revoke_session,
     "revoke_all": sessions.revoke_all_sessions_for_user,
@@ -199,7 +193,7 @@ CALLS: dict[str, Any] = {
     ],
     "users": users,
     "count_users": accounts.get_user_count,
-    "delete_user": lambda user_id: status(accounts.delete_user(user_id=user_id)),
+    "delete_user": lambda user_id: status(accounts.delete_user(user_id)),
     "map_user": map_user,
     "mapping_of": mapping_of,
     "unmap_user": lambda user_id, force: accounts.delete_user_id_mapping(user_id, "ANY", force).did_mapping_exist,

@@ -135,8 +135,8 @@ def test_the_issuer_of_the_openid_recipe_is_what_tokens_are_made_and_verified_wi
             ),
         )
 
-    recipes = [EmailPassword(), OpenId(override=Override(functions=elsewhere))]
-    shop = Shop(core, recipes=recipes, sessions=Session(accepted_issuers=[]))
+    openid = OpenId(override=Override(functions=elsewhere))
+    shop = Shop(core, recipes=[EmailPassword(), openid], sessions=Session(accepted_issuers=[]))
     visitor = shop.visitor()
     visitor.sign_up()
     assert payload_of(str(visitor.access_token))["iss"] == "https://issuer.example"

@@ -8,6 +8,7 @@ from typing import Any
 
 from recipes.shop import Borrowed, Shop, payload_of
 from st_wsgi.recipes import session
+from st_wsgi.recipes.session import Session
 from st_wsgi.request import current
 
 LIMIT = 30  # seconds after which something that was to happen has failed
@@ -80,9 +81,10 @@ def test_tabs_that_refresh_at_once_all_stay_signed_in(shop: Shop) -> None:
 
 
 def test_two_apps_in_one_process_do_not_take_each_others_sessions(core: Borrowed) -> None:
-    """Same core and keys; what keeps them apart is who issued the token."""
-    one = Shop(core)
-    other = Shop(core, app_info={"api_domain": "https://api.other.example", "website_domain": "https://other.example"})
+    """With the same core and keys, the issuer of a token keeps them apart, if they say so."""
+    one = Shop(core, sessions=Session(accepted_issuers=[]))
+    info = {"api_domain": "https://api.other.example", "website_domain": "https://other.example"}
+    other = Shop(core, app_info=info, sessions=Session(accepted_issuers=[]))
     visitor = one.signed_in("header")
     assert visitor.visit().status_code == 200
     visitor.shop = other
