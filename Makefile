@@ -10,13 +10,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # What the installed packages depend on: when one of these changes, they are installed again.
 METADATA := setup.cfg pyproject.toml st_verify/pyproject.toml
 
-.PHONY: help demo test lint unit bench build clean
+.PHONY: help demo test lint unit bench suffixes build clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
 	@echo "st-wsgi: SuperTokens for any WSGI app. Python 3.10 or newer is needed, nothing else."
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  PYTHON=python3.12 chooses the interpreter, VENV=folder the virtual environment, PORT=8000 the demo's port."
 
@@ -41,7 +41,12 @@ bench: ## the benchmarks, beside what one would take instead; BENCH="--quick" an
 	@$(MAKE) --no-print-directory VENV=$(VENV)-bench $(VENV)-bench/.bench
 	@$(VENV)-bench/bin/python -m benchmarks $(BENCH)
 
+suffixes: $(VENV)/.test ## the newest Public Suffix List, which a release needs
+	@$(PIP) install --quiet --upgrade publicsuffixlist
+	@$(BIN)/python .ci/suffix_list.py renew
+
 build: $(VENV)/.test ## both distributions, into dist/
+	@$(BIN)/python .ci/suffix_list.py check
 	$(BIN)/python -m build --outdir dist st_verify
 	$(BIN)/python -m build --outdir dist .
 
