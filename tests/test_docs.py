@@ -14,15 +14,14 @@ import re
 import shlex
 import subprocess
 import sys
-import types
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 import requests
+from pages import Programs, blocks, sections
 from sdks.processes import free_port, serving
 from werkzeug.test import Client
 
@@ -37,59 +36,38 @@ WEBSITE = "https://shop.example"
 SIGN_UP = {"formFields": [{"id": "email", "value": "ada@example.com"}, {"id": "password", "value": "correct horse 1"}]}
 OTHERS = {"st_verify"}  # pages whose blocks have a test of their own
 
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_FILE = re.compile(r"# (\w+\.py)\n")
+PROGRAMS = Programs(files=frozenset({"auth.py", "settings.py", "views.py", "rest.py"}))
 
 
 def page(name: str) -> str:
     return (DOCS / f"{name}.md").read_text(encoding="utf-8")
 
 
-def blocks(text: str, language: str = "python") -> list[str]:
-    return [code for found, code in _FENCE.findall(text) if found == language]
-
-
-def section(name: str, title: str) -> str:
-    """A page from a heading to the next one."""
-    parts = re.split(r"^## (.+)$", page(name), flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))[title]
-
-
-@attrs.define
-class Pages:
-    """Runs blocks, and knows which have run."""
-
-    ran: set[str] = attrs.field(factory=set)
-
-    def run(self, text: str) -> dict[str, Any]:
-        """Run the blocks of *text* as one program in the current folder; return its names."""
-        program = types.ModuleType("page")
-        sys.modules["page"] = program  # some frameworks look up the module that calls them
-        names = vars(program)
-        for code in blocks(text):
-            named = _FILE.match(code)
-            if named:
-                Path(named[1]).write_text(code)
-                if named[1] in ("settings.py", "views.py", "rest.py"):
-                    continue  # Django's, which are used where there is a Django
-            exec(compile(code, named[1] if named else "docs", "exec"), names)
-            self.ran.add(code)
-        return names
-
-
-PAGES = Pages()
+FRAMEWORKS = sections(page("frameworks"))
+(AUTH,) = [code for code in blocks(page("frameworks")) if code.startswith("# auth.py")]
 
 
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A page's files and database are in a folder of the test; its modules and instance end with it."""
+    """A page's files and database are in a folder of the test, with auth.py; its modules and instance end with it."""
     monkeypatch.chdir(tmp_path)
+    assert PROGRAMS.write(AUTH) == "auth.py"
     monkeypatch.syspath_prepend(str(tmp_path))
     yield
-    sys.modules.pop("auth", None)
+    for name in PROGRAMS.files:
+        sys.modules.pop(name.removesuffix(".py"), None)
     sys.modules.pop("page", None)
     importlib.invalidate_caches()
     current.set_default(None)
+
+
+@pytest.fixture
+def names(own_folder: None, request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """The names that a page or a section defines, which runs as one program; its instance is closed in the end."""
+    defined = PROGRAMS.names(request.param)
+    yield defined
+    if "st" in defined:
+        defined["st"].close()
 
 
 def sign_up(client: Client) -> tuple[str, dict[str, str]]:
@@ -99,29 +77,25 @@ def sign_up(client: Client) -> tuple[str, dict[str, str]]:
     return answer.json["user"]["id"], {"Authorization": f"Bearer {answer.headers['st-access-token']}"}
 
 
-def test_getting_started() -> None:
+@PROGRAMS.of(page("getting-started"))
+def test_getting_started(names: dict[str, Any]) -> None:
     """Its last block signs up, calls and signs out; all that it promises is asserted there."""
-    names = PAGES.run(page("getting-started"))
-    with closing(names["st"]):
-        assert Path("auth.db").is_file()
-        assert Client(names["app"]).get("/auth/jwt/jwks.json").status_code == 200
+    assert Path("auth.db").is_file()
+    assert Client(names["app"]).get("/auth/jwt/jwks.json").status_code == 200
 
 
-@pytest.mark.parametrize(
-    "title", ["Flask", "Bottle", "Pyramid", "Falcon", "CherryPy", "web.py", "Any WSGI app", "Streaming"]
-)
-def test_the_section_of_a_framework(title: str) -> None:
-    (auth,) = [code for code in blocks(page("frameworks")) if code.startswith("# auth.py")]
-    Path("auth.py").write_text(auth)
-    PAGES.ran.add(auth)
-    names = PAGES.run(section("frameworks", title))
-    with closing(names["st"]):
-        client = Client(names["app"])
-        user_id, bearer = sign_up(client)
-        for path in ("/hello", "/account") if "/account" in section("frameworks", title) else ("/hello",):
-            refused = client.get(path)
-            assert (refused.status_code, refused.json) == (401, {"message": "unauthorised"})
-            assert client.get(path, headers=bearer).text == user_id
+FRAMEWORKS_HERE = ["Flask", "Bottle", "Pyramid", "Falcon", "CherryPy", "web.py", "Any WSGI app", "Streaming"]
+
+
+@PROGRAMS.of(*(FRAMEWORKS[title] for title in FRAMEWORKS_HERE), ids=FRAMEWORKS_HERE)
+def test_the_section_of_a_framework(names: dict[str, Any], request: pytest.FixtureRequest) -> None:
+    client = Client(names["app"])
+    user_id, bearer = sign_up(client)
+    section = request.node.callspec.params["names"]
+    for path in ("/hello", "/account") if "/account" in section else ("/hello",):
+        refused = client.get(path)
+        assert (refused.status_code, refused.json) == (401, {"message": "unauthorised"})
+        assert client.get(path, headers=bearer).text == user_id
 
 
 DJANGO = """
@@ -168,15 +142,17 @@ st.close()
 """
 
 
+#: The settings on each page that has some, and what stands beside them on the page of frameworks.
+(SETTINGS,) = [code for code in blocks(page("frameworks")) if code.startswith("# settings.py")]
+(SETTINGS_WITH_CORS,) = [code for code in blocks(page("cors")) if code.startswith("# settings.py")]
+SITE = [code for code in blocks(page("frameworks")) if code.startswith(("# auth.py", "# views.py", "# rest.py"))]
+PROGRAMS.claim(SETTINGS, SETTINGS_WITH_CORS, *SITE)
+
+
 def run_django(settings: str) -> dict[str, Any]:
     """In a process of its own, since Django's settings are those of a process."""
-    texts = [page("frameworks"), page("cors")]
-    wanted = ("# auth.py", "# views.py", "# rest.py")
-    for code in (settings, *(code for code in blocks(texts[0]) if code.startswith(wanted))):
-        named = _FILE.match(code)
-        assert named is not None
-        Path(named[1]).write_text(code)
-        PAGES.ran.add(code)
+    for code in (settings, *SITE):
+        assert PROGRAMS.write(code)
     if "SUPERTOKENS" not in settings:
         Path("settings.py").write_text(settings + 'SUPERTOKENS = "auth.st"\n')
     Path("site_under_test.py").write_text(DJANGO)
@@ -193,70 +169,67 @@ def run_django(settings: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", ["frameworks", "cors"])
-def test_the_settings_for_django(name: str) -> None:
-    (settings,) = [code for code in blocks(page(name)) if code.startswith("# settings.py")]
+@pytest.mark.parametrize("settings", [SETTINGS, SETTINGS_WITH_CORS], ids=["frameworks", "cors"])
+def test_the_settings_for_django(settings: str) -> None:
     found = run_django(settings)
     assert found["refused"] == [[401, {"message": "unauthorised"}]] * 3
     assert found["seen"] == [found["expected"]] * 3
     assert found["crash"] == 500
-    assert found["origins"] == ([WEBSITE] * 5 if name == "cors" else [None] * 5)
-    assert ("st-auth-mode" in found["allowed"]) == (name == "cors")
+    with_cors = settings == SETTINGS_WITH_CORS
+    assert found["origins"] == ([WEBSITE] * 5 if with_cors else [None] * 5)
+    assert ("st-auth-mode" in found["allowed"]) == with_cors
 
 
-def test_cors_whole_app_and_beside_flask_cors() -> None:
-    names = PAGES.run(page("cors"))
-    with closing(names["st"]):
-        names["app"].add_url_rule("/hello", view_func=lambda: session.get_session().get_user_id())
-        client = Client(names["app"])
-        for path, method in (("/hello", "GET"), ("/auth/session/refresh", "POST")):
-            answer = client.open(path, method=method, headers={"Origin": WEBSITE, "rid": "session"})
-            assert answer.status_code == 401
-            assert answer.headers.getlist("Access-Control-Allow-Origin") == [WEBSITE]
-            assert answer.headers.getlist("Access-Control-Allow-Credentials") == ["true"]
-            asked = client.options(path, headers={"Origin": WEBSITE, "Access-Control-Request-Method": method})
-            assert asked.headers.getlist("Access-Control-Allow-Origin") == [WEBSITE]
+@PROGRAMS.of(page("cors"))
+def test_cors_whole_app_and_beside_flask_cors(names: dict[str, Any]) -> None:
+    names["app"].add_url_rule("/hello", view_func=lambda: session.get_session().get_user_id())
+    client = Client(names["app"])
+    for path, method in (("/hello", "GET"), ("/auth/session/refresh", "POST")):
+        answer = client.open(path, method=method, headers={"Origin": WEBSITE, "rid": "session"})
+        assert answer.status_code == 401
+        assert answer.headers.getlist("Access-Control-Allow-Origin") == [WEBSITE]
+        assert answer.headers.getlist("Access-Control-Allow-Credentials") == ["true"]
+        asked = client.options(path, headers={"Origin": WEBSITE, "Access-Control-Request-Method": method})
+        assert asked.headers.getlist("Access-Control-Allow-Origin") == [WEBSITE]
 
 
-def test_sessions() -> None:
-    names = PAGES.run(page("sessions"))
-    with closing(names["st"]):
-        client = Client(names["app"])
-        assert client.get("/orders").status_code == 401
-        assert client.get("/news").text == "for everybody"
-        user_id, bearer = sign_up(client)
-        assert client.get("/orders", headers=bearer).json == {"of": user_id, "tenant": "public"}
-        assert client.get("/profile", headers=bearer).text == user_id
-        assert client.get("/news", headers=bearer).text == "for " + user_id
-        assert client.post("/transfer", headers=bearer).text == "done"
+@PROGRAMS.of(page("sessions"))
+def test_sessions(names: dict[str, Any]) -> None:
+    client = Client(names["app"])
+    assert client.get("/orders").status_code == 401
+    assert client.get("/news").text == "for everybody"
+    user_id, bearer = sign_up(client)
+    assert client.get("/orders", headers=bearer).json == {"of": user_id, "tenant": "public"}
+    assert client.get("/profile", headers=bearer).text == user_id
+    assert client.get("/news", headers=bearer).text == "for " + user_id
+    assert client.post("/transfer", headers=bearer).text == "done"
 
-        refused = client.get("/premium", headers=bearer)
-        assert refused.status_code == 403
-        assert refused.json is not None
-        assert [error["id"] for error in refused.json["claimValidationErrors"]] == ["paying"]
-        names["paying"].add(user_id)
-        late = session.create_new_session_without_request_response(recipe_user_id=st_wsgi.RecipeUserId(user_id))
-        fresh = {"Authorization": f"Bearer {late.get_access_token()}"}
-        assert client.get("/premium", headers=fresh).text == "only for you"
+    refused = client.get("/premium", headers=bearer)
+    assert refused.status_code == 403
+    assert refused.json is not None
+    assert [error["id"] for error in refused.json["claimValidationErrors"]] == ["paying"]
+    names["paying"].add(user_id)
+    late = session.create_new_session_without_request_response(recipe_user_id=st_wsgi.RecipeUserId(user_id))
+    fresh = {"Authorization": f"Bearer {late.get_access_token()}"}
+    assert client.get("/premium", headers=fresh).text == "only for you"
 
-        made = client.post("/login-by-badge", headers={"st-auth-mode": "header"})
-        by_badge = {"Authorization": f"Bearer {made.headers['st-access-token']}"}
-        assert client.post("/day-shift", headers=by_badge).text == "day"
-        assert client.post("/leave", headers=by_badge).text == "bye"
-        assert client.post("/transfer", headers=by_badge).status_code == 401
+    made = client.post("/login-by-badge", headers={"st-auth-mode": "header"})
+    by_badge = {"Authorization": f"Bearer {made.headers['st-access-token']}"}
+    assert client.post("/day-shift", headers=by_badge).text == "day"
+    assert client.post("/leave", headers=by_badge).text == "bye"
+    assert client.post("/transfer", headers=by_badge).status_code == 401
 
-        assert len(names["lock_out"](user_id)) == 2
-        assert client.post("/transfer", headers=bearer).status_code == 401
-        assert client.get("/profile", headers=bearer).status_code == 200
+    assert len(names["lock_out"](user_id)) == 2
+    assert client.post("/transfer", headers=bearer).status_code == 401
+    assert client.get("/profile", headers=bearer).status_code == 200
 
 
-def test_overrides() -> None:
-    names = PAGES.run(page("overrides"))
-    with closing(names["st"]):
-        client = Client(names["st"].wrap(nothing_here))
-        user_id, _ = sign_up(client)
-        assert names["welcomed"] == [user_id]
-        assert client.get("/auth/emailpassword/email/exists?email=a@b.example").status_code == 404
+@PROGRAMS.of(page("overrides"))
+def test_overrides(names: dict[str, Any]) -> None:
+    client = Client(names["st"].wrap(nothing_here))
+    user_id, _ = sign_up(client)
+    assert names["welcomed"] == [user_id]
+    assert client.get("/auth/emailpassword/email/exists?email=a@b.example").status_code == 404
     again = st_wsgi.SuperTokens(
         app_info=names["st"].services.app_info,
         core="sqlite://",
@@ -286,19 +259,17 @@ def nothing_here(environ: Any, start_response: Any) -> list[bytes]:
     return [b""]
 
 
-def test_background_work() -> None:
-    names = PAGES.run(page("background"))
-    with closing(names["st"]):
-        made = names["import_user"]("ada@example.com", "correct horse 1")
-        assert made.status == "OK"
-        assert names["user_of"](names["token_for"](made.user.id)) == made.user.id
+@PROGRAMS.of(page("background"))
+def test_background_work(names: dict[str, Any]) -> None:
+    made = names["import_user"]("ada@example.com", "correct horse 1")
+    assert made.status == "OK"
+    assert names["user_of"](names["token_for"](made.user.id)) == made.user.id
 
 
-def test_production() -> None:
+@PROGRAMS.of(page("production"))
+def test_production(names: dict[str, Any]) -> None:
     """The refused settings are asserted on the page itself; the core of the page is not there."""
-    names = PAGES.run(page("production"))
-    with closing(names["st"]):
-        assert not names["refused"](recipes=[session.Session()])
+    assert not names["refused"](recipes=[session.Session()])
 
 
 def st_wsgi_command(line: str, typed: str = "") -> str:
@@ -316,10 +287,10 @@ def st_wsgi_command(line: str, typed: str = "") -> str:
     return run.stdout
 
 
-def test_the_embedded_core_and_its_commands() -> None:
-    names = PAGES.run(page("core"))
-    with closing(names["st"]):
-        user_id, _ = sign_up(Client(names["st"].wrap(nothing_here)))
+@PROGRAMS.of(page("core"))
+def test_the_embedded_core_and_its_commands(names: dict[str, Any]) -> None:
+    user_id, _ = sign_up(Client(names["st"].wrap(nothing_here)))
+    names["st"].close()
     commands = re.findall(r"^\| `(python -m st_wsgi [^`]+)`", page("core"), re.MULTILINE)
     printed = {
         line: st_wsgi_command(line + (" --password-stdin" if "user create" in line else ""), typed="correct horse 2\n")
@@ -350,9 +321,9 @@ def test_the_embedded_core_as_a_server_takes_everybody_that_is_pushed_to_it() ->
     assert "ada@example.com" in st_wsgi_command("python -m st_wsgi user list --db other.db")
 
 
-def test_errors() -> None:
+@PROGRAMS.of(page("errors"))
+def test_errors(names: dict[str, Any]) -> None:
     """The table's rows are what the errors say of themselves."""
-    names = PAGES.run(page("errors"))
     assert names["only_for"].__name__ == "only_for"
     rows = re.findall(r"^\| `(\w+)`[^|]*\| (\d+) \| `([^`]+)` \|", page("errors"), re.MULTILINE)
     assert len(rows) == 8
@@ -410,16 +381,6 @@ def test_every_page_is_in_the_index_and_every_link_leads_somewhere() -> None:
             assert (DOCS / target).is_file(), f"{path.name}: {target}"
 
 
-def test_every_block_of_python_is_run_by_one_of_these_tests(request: pytest.FixtureRequest) -> None:
-    """Runs last in this file; alone, it has nothing to say."""
-    ran_all = {item.name for item in request.session.items if item.path == Path(__file__)} >= {
-        "test_getting_started",
-        "test_sessions",
-        "test_overrides",
-        "test_production",
-        "test_errors",
-        "test_background_work",
-    }
-    if ran_all:
-        there = {code for path in DOCS.glob("*.md") if path.stem not in OTHERS for code in blocks(page(path.stem))}
-        assert there - PAGES.ran == set()
+def test_every_block_of_python_is_run_by_one_of_these_tests() -> None:
+    there = {code for path in DOCS.glob("*.md") if path.stem not in OTHERS for code in blocks(page(path.stem))}
+    assert there - PROGRAMS.run == set()

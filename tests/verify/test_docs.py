@@ -8,12 +8,12 @@ import shlex
 import subprocess
 import sys
 import time
-import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pages import Programs, blocks, sections
 
 from st_verify import InvalidClaims, NoSession, Refused, RevocationUnavailable, Revoked, TryRefresh, failed_claims
 from st_verify.cli import main
@@ -25,21 +25,16 @@ from verify.sites import answer_for_the_key_server, fresh, shows_the_four_answer
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "st_verify.md").read_text(encoding="utf-8")
-_FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SECTIONS = sections(PAGE)
+PROGRAMS = Programs(files=frozenset({"guard.py", "sessions.py"}))
+(GUARD,) = blocks(SECTIONS["Say what you accept"])
+(DJANGO_VIEWS,) = blocks(SECTIONS["Django"])
+PROGRAMS.claim(GUARD, DJANGO_VIEWS)
 
 
-def sections() -> dict[str, str]:
-    """The page by its headings; what looks like one inside of a block is a comment of that block."""
-    outside = _FENCE.sub(lambda block: block[0].replace("\n# ", "\n\x00 "), PAGE)
-    parts = re.split(r"^#+ (.+)\n", outside, flags=re.MULTILINE)
-    return {title: text.replace("\x00", "#") for title, text in zip(parts[1::2], parts[2::2], strict=True)}
-
-
-def blocks(title: str, language: str = "python") -> list[str]:
-    return [code for found, code in _FENCE.findall(sections()[title]) if found == language]
-
-
-RAN: set[str] = set()
+def of(*titles: str) -> pytest.MarkDecorator:
+    """Give the test what the blocks below a heading define, as ``names``; it runs once for each heading."""
+    return PROGRAMS.of(*(SECTIONS[title] for title in titles), ids=list(titles))
 
 
 @pytest.fixture(autouse=True)
@@ -47,22 +42,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """guard.py in a folder of the test; the key server of the page answers without a network."""
     monkeypatch.setattr(HttpFetcher, "__call__", answer_for_the_key_server)
     monkeypatch.syspath_prepend(str(tmp_path))
-    (code,) = blocks("Say what you accept")
-    assert code.startswith("# guard.py\n")
-    (tmp_path / "guard.py").write_text(code)
-    RAN.add(code)
+    monkeypatch.chdir(tmp_path)
+    assert PROGRAMS.write(GUARD) == "guard.py"
     yield tmp_path
     sys.modules.pop("guard", None)
     sys.modules.pop("page", None)
 
 
-def run(title: str) -> dict[str, Any]:
-    program = types.ModuleType("page")
-    sys.modules["page"] = program  # some frameworks look up the module that calls them
-    for code in blocks(title):
-        exec(compile(code, title, "exec"), vars(program))
-        RAN.add(code)
-    return vars(program)
+@pytest.fixture
+def names(folder: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The names that a section of the page defines, which runs as one program; ``capsys`` has what it prints."""
+    return PROGRAMS.names(request.param)
 
 
 def test_the_readme_of_the_package() -> None:
@@ -72,13 +62,14 @@ def test_the_readme_of_the_package() -> None:
     assert names["verifier"].verify(fresh()).user_id == "user-1"
 
 
-def test_plain_wsgi() -> None:
-    shows_the_four_answers(run("Plain WSGI")["app"], admin=False)
+@of("Plain WSGI")
+def test_plain_wsgi(names: dict[str, Any]) -> None:
+    shows_the_four_answers(names["app"], admin=False)
 
 
-@pytest.mark.parametrize("title", ["Flask", "Bottle", "Pyramid", "Falcon"])
-def test_frameworks(title: str) -> None:
-    shows_the_four_answers(run(title)["app"])
+@of("Flask", "Bottle", "Pyramid", "Falcon")
+def test_frameworks(names: dict[str, Any]) -> None:
+    shows_the_four_answers(names["app"])
 
 
 DJANGO = """
@@ -96,9 +87,7 @@ shows_the_four_answers(get_wsgi_application())
 
 def test_django(folder: Path) -> None:
     """In a process of its own, since Django's settings are those of the process."""
-    (code,) = blocks("Django")
-    (folder / "sessions.py").write_text(code)
-    RAN.add(code)
+    assert PROGRAMS.write(DJANGO_VIEWS) == "sessions.py"
     (folder / "urls.py").write_text(
         "from django.urls import path\nimport sessions\n"
         "urlpatterns = [path('me', sessions.me), path('admin', sessions.admin)]\n"
@@ -111,24 +100,30 @@ def test_django(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_async_code() -> None:
-    page = run("Async code and anything else")
-    assert page["user_of"]("GET", {"authorization": f"Bearer {fresh()}"}) == "user-1"
+@of("Async code and anything else")
+def test_async_code(names: dict[str, Any]) -> None:
+    assert names["user_of"]("GET", {"authorization": f"Bearer {fresh()}"}) == "user-1"
     cookie = {"cookie": f"sAccessToken={fresh()}"}
-    assert page["user_of"]("POST", {**cookie, "rid": "anti-csrf"}) == "user-1"
+    assert names["user_of"]("POST", {**cookie, "rid": "anti-csrf"}) == "user-1"
     with pytest.raises(TryRefresh, match="csrf_header"):
-        page["user_of"]("POST", cookie)
+        names["user_of"]("POST", cookie)
     with pytest.raises(NoSession):
-        page["user_of"]("GET", {})
+        names["user_of"]("GET", {})
 
 
-def test_claims() -> None:
-    conditions = run("Claims")["conditions"]
-    assert [error.id for error in failed_claims(conditions, {})] == ["st-ev", "st-role", "st-perm", "st-mfa", "plan"]
+@of("Claims")
+def test_claims(names: dict[str, Any]) -> None:
+    assert [error.id for error in failed_claims(names["conditions"], {})] == [
+        "st-ev",
+        "st-role",
+        "st-perm",
+        "st-mfa",
+        "plan",
+    ]
 
 
 def test_the_table_of_answers() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| `(.+?)` \|", sections()["Answers"], re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| `(.+?)` \|", SECTIONS["Answers"], re.MULTILINE)
     made: dict[str, Refused] = {
         "NoSession": NoSession("x"),
         "TryRefresh": TryRefresh("x"),
@@ -143,42 +138,43 @@ def test_the_table_of_answers() -> None:
         assert (str(found.status), found.body.decode()) == (status, body.replace("[...]", "[]"))
 
 
-def test_the_check_at_start_up() -> None:
-    assert len(run("Answers")["problems"]) == 2
+@of("Answers")
+def test_the_check_at_start_up(names: dict[str, Any]) -> None:
+    assert len(names["problems"]) == 2
 
 
-def test_keys(capsys: pytest.CaptureFixture[str]) -> None:
-    page = run("Keys, rotations and outages")
-    assert set(page["keys"].snapshot().keys) == {KID}
+@of("Keys, rotations and outages")
+def test_keys(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert set(names["keys"].snapshot().keys) == {KID}
     assert capsys.readouterr().out == "keys: no_keys\n"
 
 
-def test_revocation() -> None:
-    page = run("What it cannot know")
+@of("What it cannot know")
+def test_revocation(names: dict[str, Any]) -> None:
     environ = {"REQUEST_METHOD": "GET", "HTTP_AUTHORIZATION": f"Bearer {fresh()}"}
     with pytest.raises(Revoked):
-        page["strict"].session(environ)
-    page["revoked"].clear()
-    assert page["strict"].session(environ).user_id == "user-1"
-    page["revoked"] = None
+        names["strict"].session(environ)
+    names["revoked"].clear()
+    assert names["strict"].session(environ).user_id == "user-1"
+    names["revoked"] = None
     with pytest.raises(RevocationUnavailable):
-        page["strict"].session(environ)
+        names["strict"].session(environ)
 
 
-def test_other_tokens() -> None:
-    page = run("Other tokens of the same core")
+@of("Other tokens of the same core")
+def test_other_tokens(names: dict[str, Any]) -> None:
     head = {"alg": "RS256", "typ": "JWT", "kid": KID}
     at = int(time.time())
     times = {"iss": ISSUER, "iat": at - 5, "exp": at + 600}
     claims = {"stt": 1, "client_id": "app-1", "scp": ["articles:read"], "aud": "articles", "sub": "user-2"}
-    assert page["may_read"](token(head, claims | times)) == "user-2"
-    assert page["services"].verify(token(head, {"source": "microservice"} | times)).issuer == ISSUER
+    assert names["may_read"](token(head, claims | times)) == "user-2"
+    assert names["services"].verify(token(head, {"source": "microservice"} | times)).issuer == ISSUER
     with pytest.raises(NoSession):
-        page["may_read"](fresh())
+        names["may_read"](fresh())
 
 
 def test_the_command(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    (line,) = blocks("Why is my token refused?", "sh")
+    (line,) = blocks(SECTIONS["Why is my token refused?"], "sh")
     words = shlex.split(line)
     assert words[:3] == ["python", "-m", "st_verify"]
     (folder / "token").write_text(fresh())
@@ -188,9 +184,5 @@ def test_the_command(folder: Path, capsys: pytest.CaptureFixture[str], monkeypat
     assert "accepted" in capsys.readouterr().out
 
 
-def test_every_block_of_python_is_run_by_one_of_these_tests(request: pytest.FixtureRequest) -> None:
-    """Runs last in this file; when only some tests of it run, it has nothing to say."""
-    items = [item for item in request.session.items if item.path == Path(__file__)]
-    here = {item.function.__name__ for item in items if isinstance(item, pytest.Function)}
-    if here == {name for name in globals() if name.startswith("test_")}:
-        assert {code for language, code in _FENCE.findall(PAGE) if language == "python"} - RAN == set()
+def test_every_block_of_python_is_run_by_one_of_these_tests() -> None:
+    assert set(blocks(PAGE)) - PROGRAMS.run == set()
