@@ -37,7 +37,7 @@ from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword, FieldValue
-from st_wsgi.recipes.session import Session
+from st_wsgi.recipes.session import Session, SessionFunctions
 from st_wsgi.request.context import RequestContext
 
 TESTS = Path(__file__).parent.parent
@@ -603,6 +603,44 @@ def protected_claims_are_ignored(core: Borrowed) -> None:
     assert visitor.visit().json == {"userId": visitor.user_id}
 
 
+@row(76)
+def the_tenant_of_the_session_counts_and_not_that_of_the_path(core: Borrowed) -> None:
+    """A user of one tenant cannot act in another one by writing its name into the path."""
+    for tenant in ("row76a", "row76b"):
+        made = core.send(CoreRequest("PUT", "/recipe/multitenancy/tenant/v2", body={"tenantId": tenant}))
+        assert made.status == 200
+    validated: list[str] = []
+
+    def noting(original: SessionFunctions) -> SessionFunctions:
+        @like(original.get_global_claim_validators)
+        def get_global_claim_validators(*, tenant_id: str, **more: Any) -> Any:
+            validated.append(tenant_id)
+            return original.get_global_claim_validators(tenant_id=tenant_id, **more)
+
+        return replace(original, get_global_claim_validators=get_global_claim_validators)
+
+    shop = Shop(
+        core,
+        sessions=Session(override=Override(functions=noting)),
+        view=lambda environ: session.get_session(environ).get_tenant_id(),
+    )
+    visitor = shop.visitor()
+    assert visitor.call("POST", "/auth/row76a/signup", form(email=visitor.email, password=PASSWORD)).status_code == 200
+    assert payload_of(str(visitor.access_token))["tId"] == "row76a"
+    assert visitor.visit().json == "row76a"
+    # The same person is nobody in the other tenant, although the request carries a session.
+    elsewhere = visitor.call("POST", "/auth/row76b/signin", form(email=visitor.email, password=PASSWORD))
+    assert elsewhere.json == {"status": "WRONG_CREDENTIALS_ERROR"}
+    # Refreshing and signing out concern the session, wherever it is from.
+    refreshed = visitor.call("POST", "/auth/row76b/session/refresh", headers={"Cookie": visitor.cookie_header(REFRESH)})
+    assert refreshed.status_code == 200
+    assert payload_of(str(visitor.access_token))["tId"] == "row76a"
+    assert visitor.visit().json == "row76a"
+    assert set(validated) == {"row76a"}
+    assert visitor.call("POST", "/auth/row76b/signout").json == {"status": "OK"}
+    assert session.get_all_session_handles_for_user(user_id=visitor.user_id, tenant_id="row76a") == []
+
+
 @row(78)
 def only_a_look_into_the_database_sees_that_a_session_was_revoked(core: Borrowed) -> None:
     shop = Shop(core)
@@ -733,7 +771,6 @@ LATER = {
     "W-048": "phone numbers come with passwordless sign-in",
     "W-053": "comes with third-party sign-in",
     "W-075": "comes with password reset and changes of e-mail and password",
-    "W-076": "comes with multitenancy; every tenant of an app shares its sessions until then",
     "W-077": "comes with multi-factor authentication",
     "W-081": "comes with password reset",
     "W-084": "comes with passwordless sign-in",
