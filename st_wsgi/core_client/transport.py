@@ -195,6 +195,9 @@ class HTTPTransport(Transport):
         }
         renew_after_fork(self)
 
+    def __repr__(self) -> str:
+        return f"<HTTPTransport to {', '.join(self.hosts)}>"
+
     def send(self, request: CoreRequest, /) -> CoreReply:
         """
         Return the answer of the first host that gives one.

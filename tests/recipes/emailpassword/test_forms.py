@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from recipes.shop import PASSWORD, Borrowed, Shop, form
+from st_wsgi import Override, like, replace
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipe_kit.forms import email_rule
-from st_wsgi.recipes.emailpassword import EmailPassword, FieldValue, FormField, SignUpFeature
+from st_wsgi.recipes.emailpassword import EmailPassword, EmailPasswordAPIs, FieldValue, FormField, SignUpFeature
 from st_wsgi.recipes.emailpassword.forms import password_rule
 
 
@@ -248,7 +249,7 @@ class TestOwnFields:
         fields = (FormField(id="age", validate=age), FormField(id="nickname", optional=True), FormField(id="city"))
         return Shop(core, recipes=[EmailPassword(sign_up_feature=SignUpFeature(form_fields=fields))])
 
-    def sign_up(self, shop: Shop, **fields: str) -> Any:
+    def sign_up(self, shop: Shop, **fields: Any) -> Any:
         visitor = shop.visitor()
         return visitor.call("POST", "/auth/signup", form(email=visitor.email, password=PASSWORD, **fields))
 
@@ -257,6 +258,42 @@ class TestOwnFields:
         assert self.sign_up(shop, age="30", city="Rome", nickname="").json["status"] == "OK"
         assert errors_of(self.sign_up(shop, age="30")) == {"city": "Field is not optional"}
         assert errors_of(self.sign_up(shop, age="30", city="")) == {"city": "Field is not optional"}
+
+    @pytest.mark.parametrize("value", [None, True, False, 0, 3.5, [], ["a"], {"a": 1}])
+    def test_values_of_other_types_reach_the_rule_as_they_came(self, core: Borrowed, value: Any) -> None:
+        seen: list[Any] = []
+
+        def rule(value: Any, tenant_id: str) -> str | None:
+            seen.append(value)
+            return None
+
+        fields = (FormField(id="terms", validate=rule), FormField(id="note", validate=rule, optional=True))
+        made = Shop(core, recipes=[EmailPassword(sign_up_feature=SignUpFeature(form_fields=fields))])
+        assert self.sign_up(made, terms=value, note=value).json["status"] == "OK"
+        assert seen == [value, value]
+        assert [type(one) for one in seen] == [type(value)] * 2
+
+    @pytest.mark.parametrize("value", [True, False, 0, 3.5, [], ["a"], {"a": 1}])
+    def test_values_of_other_types_reach_the_api_without_a_rule(self, core: Borrowed, value: Any) -> None:
+        seen: list[Any] = []
+
+        def watching(original: EmailPasswordAPIs) -> EmailPasswordAPIs:
+            @like(original.sign_up_post)
+            def sign_up_post(**arguments: Any) -> Any:
+                seen.extend(field.value for field in arguments["form_fields"] if field.id == "terms")
+                return original.sign_up_post(**arguments)
+
+            return replace(original, sign_up_post=sign_up_post)
+
+        feature = SignUpFeature(form_fields=[FormField(id="terms")])
+        made = Shop(core, recipes=[EmailPassword(sign_up_feature=feature, override=Override(apis=watching))])
+        assert self.sign_up(made, terms=value).json["status"] == "OK"
+        assert seen == [value]
+
+    def test_null_is_not_filled_in_where_no_rule_says_otherwise(self, shop: Shop) -> None:
+        """An optional field that a frontend sends as null is left out; a required one is missing."""
+        assert self.sign_up(shop, age="30", city="Rome", nickname=None).json["status"] == "OK"
+        assert errors_of(self.sign_up(shop, age="30", city=None)) == {"city": "Field is not optional"}
 
     def test_a_long_form_is_just_a_long_form(self, core: Borrowed) -> None:
         names = [f"f{number}" for number in range(150)]

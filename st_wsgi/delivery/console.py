@@ -1,0 +1,25 @@
+"""Messages on the console, for development."""
+
+from __future__ import annotations
+
+import sys
+
+import attrs
+
+from .message import Message
+
+
+@attrs.frozen(kw_only=True)
+class Console:
+    """
+    Print messages to standard error, each link on a line of its own.
+
+    :param allow_https: accept this service together with an https ``api_domain``, where whoever reads the output could
+        open users' accounts.
+    """
+
+    allow_https: bool = False
+
+    def __call__(self, message: Message, /) -> None:
+        lines = [f"[st_wsgi] {message.kind} for {message.to}:", message.link, message.code]
+        print(*(line for line in lines if line), sep="\n", file=sys.stderr, flush=True)

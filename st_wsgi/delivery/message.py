@@ -1,0 +1,30 @@
+"""A message to one user."""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Message:
+    """
+    A mail or a text message.
+
+    The link and the code open the user's account: neither is in the repr, and neither belongs in a log.
+
+    :param kind: SuperTokens' name of its purpose, such as ``PASSWORD_RESET`` or ``EMAIL_VERIFICATION``.
+    :param to: the e-mail address or phone number.
+    :param tenant_id: of the user.
+    :param user_id: of the user, None if none exists yet.
+    :param link: to the page of the website where the user goes on.
+    :param code: for the user to type in.
+    :param lifetime_ms: milliseconds for which link and code are valid, None if the message does not say.
+    """
+
+    kind: str
+    to: str = attrs.field(repr=False)
+    tenant_id: str
+    user_id: str | None = None
+    link: str | None = attrs.field(default=None, repr=False)
+    code: str | None = attrs.field(default=None, repr=False)
+    lifetime_ms: int | None = None

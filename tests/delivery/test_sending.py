@@ -1,0 +1,77 @@
+"""Messages are sent by a service; a failure is logged without secrets, passed to a hook, and raises nothing."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from st_wsgi import AppInfo
+from st_wsgi.delivery import Console, Delivery, Message, delivery_of
+from st_wsgi.errors import ConfigError
+
+LINK = "https://shop.example/auth/reset-password?token=SECRET-TOKEN"
+RESET = Message(
+    kind="PASSWORD_RESET", to="ada@example.com", tenant_id="public", user_id="ada", link=LINK, code="123456"
+)
+ON_HTTPS = AppInfo(app_name="Shop", api_domain="https://api.shop.example", website_domain="https://shop.example")
+LOCAL = AppInfo(app_name="Shop", api_domain="http://localhost:8000", website_domain="http://localhost:3000")
+
+
+def test_any_function_is_a_service() -> None:
+    sent: list[Message] = []
+    assert delivery_of(sent.append, name="email_delivery", app_info=ON_HTTPS).send(RESET)
+    assert sent == [RESET]
+
+
+def refuse(message: Message) -> None:
+    raise ConnectionRefusedError(f"no server for {message.to} and {message.link}")
+
+
+def test_a_failure_is_logged_without_address_link_and_code(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        assert not Delivery(refuse).send(RESET)
+    assert "a message of the kind PASSWORD_RESET was not sent: refuse raised ConnectionRefusedError" in caplog.text
+    for secret in ("ada@example.com", "SECRET-TOKEN", "123456"):
+        assert secret not in caplog.text
+
+
+def test_a_failure_is_passed_to_the_hook() -> None:
+    failures: list[tuple[Message, Exception]] = []
+    assert not Delivery(refuse, on_failure=lambda *failure: failures.append(failure)).send(RESET)
+    [(message, error)] = failures
+    assert (message, type(error)) == (RESET, ConnectionRefusedError)
+
+
+def test_a_hook_that_fails_raises_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def hook(message: Message, error: Exception) -> None:
+        raise ValueError(f"cannot alert about {message.to}")
+
+    assert not Delivery(refuse, on_failure=hook).send(RESET)
+    assert "on_failure raised ValueError" in caplog.text
+    assert "ada@example.com" not in caplog.text
+
+
+def test_a_message_shows_neither_address_nor_link_nor_code() -> None:
+    assert repr(RESET) == "Message(kind='PASSWORD_RESET', tenant_id='public', user_id='ada', lifetime_ms=None)"
+
+
+def test_without_a_service_messages_go_to_the_console_in_development(capsys: pytest.CaptureFixture[str]) -> None:
+    assert delivery_of(None, name="email_delivery", app_info=LOCAL).send(RESET)
+    output = capsys.readouterr()
+    assert output.err.splitlines() == ["[st_wsgi] PASSWORD_RESET for ada@example.com:", LINK, "123456"]
+    assert output.out == ""
+
+
+@pytest.mark.parametrize("setting", [None, Console(), Delivery(Console())])
+def test_the_console_of_a_public_site_must_be_asked_for(setting: Any) -> None:
+    with pytest.raises(ConfigError, match=r"email_delivery has no service.*Console\(allow_https=True\)"):
+        delivery_of(setting, name="email_delivery", app_info=ON_HTTPS)
+    assert delivery_of(Console(allow_https=True), name="email_delivery", app_info=ON_HTTPS).send(RESET)
+
+
+@pytest.mark.parametrize("setting", ["smtp.example.com", {}, 5])
+def test_anything_else_is_refused_by_the_name_of_the_setting(setting: Any) -> None:
+    with pytest.raises(ConfigError, match=r"sms_delivery must be Delivery\(\.\.\.\) or a function"):
+        delivery_of(setting, name="sms_delivery", app_info=LOCAL)

@@ -1,0 +1,155 @@
+"""What a recipe is made of: settings written once, functions and APIs with bases, routes that are checked."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import attrs
+import pytest
+from toy import Toy, ToyAPIs, ToyFunctions, greet, supertokens
+
+from st_wsgi import AppInfo, Override, SuperTokens, replace
+from st_wsgi.errors import ConfigError
+from st_wsgi.recipe_kit.recipe import Functions, NoAPIs, Recipe, Settings
+from st_wsgi.recipe_kit.settings import a, a_flag, a_function, a_number, must_be, one_of
+from st_wsgi.recipes.emailpassword import EmailPassword, FormField, SignUpFeature
+from st_wsgi.recipes.jwt import Jwt
+from st_wsgi.recipes.openid import OpenId
+from st_wsgi.recipes.session import Session
+from st_wsgi.request.routing import Route
+
+
+@attrs.define(kw_only=True, eq=False, slots=False)
+class NotesSettings(Settings):
+    mode: str = attrs.field(default="ALL", validator=one_of("ALL", "NONE"))
+    limit: int = attrs.field(default=3, validator=a_number("notes", least=1, most=9))
+    shared: bool = attrs.field(default=False, validator=a_flag())
+    feature: SignUpFeature | None = attrs.field(default=None, validator=a(SignUpFeature, or_none=True))
+    choose: Any = attrs.field(default=None, validator=a_function("the request"))
+    key: str | None = attrs.field(
+        default=None, repr=False, validator=must_be("a text", lambda value: value is None or isinstance(value, str))
+    )
+
+
+class NotesFunctions(Functions[NotesSettings]):
+    def first(self) -> str:
+        return f"{self.functions.second()}, {self.recipe.mode}"
+
+    def second(self) -> str:
+        return "second"
+
+
+@attrs.define(kw_only=True, eq=False, slots=False)
+class Notes(NotesSettings, Recipe[NotesFunctions, NoAPIs]):
+    id: ClassVar[str] = "notes"
+
+
+def test_settings_are_arguments_attributes_and_repr_and_secrets_are_hidden() -> None:
+    notes = Notes(mode="NONE", key="s3cret")
+    assert (notes.mode, notes.key) == ("NONE", "s3cret")
+    assert repr(notes) == "Notes(override=None, mode='NONE', limit=3, shared=False, feature=None, choose=None)"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"mode": "SOME"}, "mode must be one of ALL, NONE, not 'SOME'"),
+        ({"limit": 0}, "limit must be a number of notes from 1 to 9, not 0"),
+        ({"limit": True}, "limit must be a number of notes from 1 to 9, not True"),
+        ({"shared": 1}, "shared must be True or False, not 1"),
+        ({"feature": {}}, r"feature must be SignUpFeature\(...\) or None, not {}"),
+        ({"choose": "me"}, "choose must be a function of the request, not 'me'"),
+        ({"key": b"s3cret"}, "key must be a text$"),
+        ({"override": {}}, r"override must be Override\(functions=..., apis=...\), not a dict"),
+        ({"override": print}, r"override must be Override\(functions=..., apis=...\), not a builtin_function"),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_its_name(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Notes(**settings)
+
+
+@pytest.mark.parametrize("recipe", [Session, EmailPassword, Jwt, OpenId, Toy])
+def test_an_override_that_is_none_is_refused_by_every_recipe(recipe: Any) -> None:
+    wrongs: list[Any] = [{}, [], print, "functions"]
+    for wrong in wrongs:
+        with pytest.raises(ConfigError, match="override must be Override"):
+            recipe(override=wrong)
+
+
+def test_two_recipes_with_the_same_settings_are_two_recipes() -> None:
+    assert Notes() != Notes()
+    assert len({Notes(), Notes()}) == 2
+
+
+def test_functions_call_each_other_through_the_overrides() -> None:
+    notes = Notes(override=Override(functions=lambda original: replace(original, second=lambda: "changed")))
+    st = supertokens(notes)
+    assert notes.functions.first() == "changed, ALL"
+    assert st.services.get(Notes) is notes
+    assert st.services.functions(NotesFunctions) is notes.functions
+
+
+def test_services_find_what_may_be_missing_and_get_what_must_be_there() -> None:
+    services = supertokens().services
+    assert services.find(Notes) is None
+    assert services.find(Toy) is services.get(Toy)
+    with pytest.raises(ConfigError, match=r"the recipe Notes is not initialised; add Notes\(\) to recipes"):
+        services.get(Notes)
+    with pytest.raises(ConfigError, match=r"the recipe Notes is not initialised; add Notes\(\) to recipes"):
+        services.functions(NotesFunctions)
+
+
+def test_a_route_without_an_api_fails_when_the_recipe_class_is_made() -> None:
+    with pytest.raises(ConfigError, match="ToyAPIs has no API 'great_get' for GET /great"):
+
+        class Wrong(Recipe[ToyFunctions, ToyAPIs]):
+            id = "wrong"
+            routes = (Route("GET", "/great", "great_get", greet),)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PATCH", "/a"),
+        ("get", "/a"),
+        ("GET", "a"),
+        ("GET", "/a/"),
+        ("GET", ""),
+        ("GET", "/a b"),
+        ("GET", "/<tenant>/a"),
+    ],
+)
+def test_a_row_that_no_request_could_match_is_refused(method: Any, path: str) -> None:
+    with pytest.raises(ConfigError, match=f"not a route: {method} {path}"):
+        Route(method, path, "greet_get", greet)
+
+
+def test_replace_lists_the_names_that_exist() -> None:
+    typo = Override[Any, Any](functions=lambda original: replace(original, thrid=print))
+    with pytest.raises(ConfigError, match=r"NotesFunctions has no method 'thrid' to replace; it has first, second$"):
+        supertokens(Notes(override=typo))
+
+
+def test_an_instance_shows_its_app_its_core_and_its_recipes() -> None:
+    app_info = AppInfo(app_name="Shop", api_domain="http://localhost:8000", website_domain="http://localhost:3000")
+    st = SuperTokens(
+        app_info=app_info, core="https://core.example.com", recipes=[EmailPassword()], api_key="s3cret-key"
+    )
+    st.close()
+    assert "'Shop'" in repr(st)
+    assert "https://core.example.com" in repr(st)
+    assert "jwt, openid, session, emailpassword" in repr(st)
+    assert "s3cret-key" not in repr(st) + repr(st.services.core)
+    assert "CDI 5.4" in repr(st.services.core)
+
+
+def test_the_sign_up_form_is_a_setting_of_its_own() -> None:
+    feature = SignUpFeature(form_fields=[FormField(id="name")])
+    assert [field.id for field in EmailPassword(sign_up_feature=feature).sign_up_fields] == [
+        "name",
+        "email",
+        "password",
+    ]
+    with pytest.raises(ConfigError, match=r"sign_up_feature must be SignUpFeature\(...\), not \[\]"):
+        EmailPassword(sign_up_feature=[])  # type: ignore[arg-type]
