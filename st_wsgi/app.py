@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, ParamSpec
 
+import attrs
 from werkzeug.wrappers import Response
 
 from .config import AppInfo, Cors
@@ -14,8 +15,10 @@ from .core_client.hosts import readable_hosts
 from .core_client.querier import NetworkInterceptor, Querier
 from .core_client.transport import HTTPTransport, Transport
 from .errors import Answerable, BadInput, ConfigError, InternalError, SessionError, TenantUnknown
+from .grammar import CDI_VERSIONS
 from .limits import RateLimit
 from .recipe_kit.recipe import Recipe
+from .recipe_kit.settings import a, a_flag, a_function, a_number, must_be
 from .request import cors as cross_origin
 from .request import current
 from .request.context import RequestContext
@@ -30,9 +33,12 @@ _log = logging.getLogger("st_wsgi")
 
 P = ParamSpec("P")
 
-_CDI_VERSIONS = ("5.0", "5.1", "5.2", "5.3", "5.4", "5.5", "5.6")
+
+def _is_list_of_versions(value: object) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(version in CDI_VERSIONS for version in value)
 
 
+@attrs.define(kw_only=True, eq=False, slots=False, repr=False)
 class SuperTokens:
     """
     SuperTokens for one app. Several instances can live in one process and do not see each other.
@@ -68,72 +74,74 @@ class SuperTokens:
     :raises ConfigError: a setting is not usable; the message says which and what to do.
     """
 
-    cors: Cors | None
-    services: Services
-    router: Router
+    app_info: AppInfo = attrs.field(validator=a(AppInfo))
+    core: str | Transport = attrs.field(
+        validator=must_be("an address or a transport", lambda value: isinstance(value, str) or hasattr(value, "send"))
+    )
+    recipes: Iterable[Recipe[Any, Any]] = attrs.field(
+        validator=must_be("a list of recipes", lambda value: isinstance(value, Iterable) and not isinstance(value, str))
+    )
+    api_key: str | None = attrs.field(
+        default=None, repr=False, validator=must_be("a text or None", lambda value: value is None or type(value) is str)
+    )
+    allow_insecure_core: bool = attrs.field(default=False, validator=a_flag())
+    cdi_versions: Sequence[str] = attrs.field(
+        default=("5.4",), validator=must_be(f"a list of some of {', '.join(CDI_VERSIONS)}", _is_list_of_versions)
+    )
+    network_interceptor: NetworkInterceptor | None = attrs.field(
+        default=None, validator=a_function("url, method, headers, params, body and user context")
+    )
+    disable_core_call_cache: bool = attrs.field(default=False, validator=a_flag())
+    cors: Cors | None = attrs.field(default=None, validator=a(Cors, or_none=True))
+    rate_limit: RateLimit | None = attrs.field(default=None, validator=a_function("key and route"))
+    trusted_proxies: int = attrs.field(default=0, validator=a_number("proxies", least=0, most=100))
+    allow_in_memory_core: bool = attrs.field(default=False, validator=a_flag())
 
-    def __init__(
-        self,
-        *,
-        app_info: AppInfo,
-        core: str | Transport,
-        recipes: Iterable[Recipe[Any, Any]],
-        api_key: str | None = None,
-        allow_insecure_core: bool = False,
-        cdi_versions: Sequence[str] = ("5.4",),
-        network_interceptor: NetworkInterceptor | None = None,
-        disable_core_call_cache: bool = False,
-        cors: Cors | None = None,
-        rate_limit: RateLimit | None = None,
-        trusted_proxies: int = 0,
-        allow_in_memory_core: bool = False,
-    ) -> None:
-        if trusted_proxies < 0:
-            raise ConfigError("trusted_proxies is a number of proxies, 0 for none")
-        if isinstance(cdi_versions, str) or not set(cdi_versions) <= set(_CDI_VERSIONS):
-            raise ConfigError(f"cdi_versions must be a sequence of some of {', '.join(_CDI_VERSIONS)}")
-        bound = _with_required(recipes)
-        if isinstance(core, str) and not allow_in_memory_core:
-            _refuse_forgetful_core(core, app_info)
-        self.cors = cors
-        self._transport = _open_transport(core) if isinstance(core, str) else core
-        if api_key is not None and isinstance(self._transport, HTTPTransport) and not allow_insecure_core:
-            _refuse_readable_key(self._transport.hosts)
+    services: Services = attrs.field(init=False)
+    router: Router = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.recipes = _with_required(self.recipes)
+        if isinstance(self.core, str) and not self.allow_in_memory_core:
+            _refuse_forgetful_core(self.core, self.app_info)
+        transport = _open_transport(self.core) if isinstance(self.core, str) else self.core
+        if self.api_key is not None and isinstance(transport, HTTPTransport) and not self.allow_insecure_core:
+            _refuse_readable_key(transport.hosts)
         with ExitStack() as on_failure:
-            if isinstance(core, str):
-                on_failure.callback(self._transport.close)
+            if isinstance(self.core, str):
+                on_failure.callback(transport.close)
             querier = Querier(
-                transport=self._transport,
-                api_key=api_key,
-                api_domain=app_info.api_domain,
-                website_domain=app_info.fixed_origin,
-                network_interceptor=network_interceptor,
-                disable_core_call_cache=disable_core_call_cache,
-                cdi_versions=cdi_versions,
+                transport=transport,
+                api_key=self.api_key,
+                api_domain=self.app_info.api_domain,
+                website_domain=self.app_info.fixed_origin,
+                network_interceptor=self.network_interceptor,
+                disable_core_call_cache=self.disable_core_call_cache,
+                cdi_versions=self.cdi_versions,
                 in_flight=current.context,
             )
             self.services = Services(
-                app_info=app_info,
+                app_info=self.app_info,
                 core=querier,
-                transport=self._transport,
-                rate_limit=rate_limit,
-                trusted_proxies=trusted_proxies,
+                transport=transport,
+                rate_limit=self.rate_limit,
+                trusted_proxies=self.trusted_proxies,
             )
-            for recipe in bound:
+            for recipe in self.recipes:
                 self.services.add(recipe)
-            for recipe in bound:
+            for recipe in self.recipes:
                 recipe.bind(self.services)
-            self._recipes = tuple(bound)
-            self.router = Router(base_path=app_info.api_base_path, recipes=bound)
+            self.router = Router(base_path=self.app_info.api_base_path, recipes=self.recipes)
             on_failure.pop_all()
 
     def __repr__(self) -> str:
-        recipes = ", ".join(recipe.id for recipe in self._recipes)
-        return f"<SuperTokens {self.services.app_info.app_name!r} on {self._transport!r} with {recipes}>"
+        recipes = ", ".join(recipe.id for recipe in self.recipes)
+        return f"<SuperTokens {self.app_info.app_name!r} on {self.services.transport!r} with {recipes}>"
 
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
         """Return a WSGI app with SuperTokens in front of *app*: ``app.wsgi_app = st.wrap(app.wsgi_app)``."""
-        return ErrorHandler(app, self, routes=Middleware(app, self))
+        # The bound method: Python calls it faster than an object, and every request of the app pays for that.
+        return ErrorHandler(app, self, routes=Middleware(app, self)).__call__
 
     def handle(self, context: RequestContext) -> Response | None:
         """Return the response to a request for one of our routes, or None for the app's own requests."""
@@ -153,9 +161,9 @@ class SuperTokens:
 
     def close(self) -> None:
         """Close the connections to the core. The instance cannot be used afterwards."""
-        for recipe in self._recipes:
+        for recipe in self.recipes:
             recipe.close()
-        self._transport.close()
+        self.services.transport.close()
 
     def _respond(self, match: Match, context: RequestContext) -> Response:
         try:
@@ -244,7 +252,7 @@ def _refuse_readable_key(hosts: Sequence[str]) -> None:
         )
 
 
-def _with_required(recipes: Iterable[Recipe[Any, Any]]) -> list[Recipe[Any, Any]]:
+def _with_required(recipes: Iterable[Recipe[Any, Any]]) -> tuple[Recipe[Any, Any], ...]:
     """Return the recipes in the order in which they need each other, with the missing ones added."""
     listed: list[Recipe[Any, Any]] = []
     for recipe in recipes:
@@ -270,4 +278,4 @@ def _with_required(recipes: Iterable[Recipe[Any, Any]]) -> list[Recipe[Any, Any]
 
     for recipe in listed:
         add(recipe)
-    return ordered
+    return tuple(ordered)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
 from .errors import BadInput, ConfigError
+from .grammar import HEADER_NAME
 from .urls import normalise_origin, normalise_path
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 OriginFunction: TypeAlias = "Callable[[Request | None, Mapping[str, Any]], str]"
 """From the request in flight (None outside one) and the user context to the website's origin."""
-
-_HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def _text(_instance: object, attribute: attrs.Attribute[str], value: object) -> None:
@@ -145,7 +143,7 @@ def _cors_origins(values: str | Iterable[str]) -> tuple[str, ...]:
 def _header_names(values: str | Iterable[str]) -> tuple[str, ...]:
     values = (values,) if isinstance(values, str) else tuple(values)
     for value in values:
-        if not _HEADER_NAME.fullmatch(value):
+        if not HEADER_NAME.fullmatch(value):
             raise ConfigError(f"Cors allow_headers must be names of headers, not {value!r}")
     return tuple(value.lower() for value in values)
 

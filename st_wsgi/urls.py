@@ -9,9 +9,9 @@ import re
 from urllib.parse import urlsplit
 
 from .errors import ConfigError
+from .grammar import HOST_NAME
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 # What a URL's path may hold unquoted, but for the semicolon, which would end the path of a cookie.
 _PATH = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,=:@-]+)*")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -41,7 +41,7 @@ def normalise_origin(text: str, *, setting: str) -> str:
         raise ConfigError(f"{setting} is not an address: {error}") from None
     if parts.username is not None or parts.password is not None:
         raise ConfigError(f"{setting} must not contain a user name or password")
-    if not is_ip_address(host) and not _HOST_NAME.fullmatch(host):
+    if not is_ip_address(host) and not HOST_NAME.fullmatch(host):
         raise ConfigError(f"{setting} needs a plain host name (punycode for international ones), not {host!r}")
     scheme = parts.scheme.lower() or ("http" if is_local(host) or is_ip_address(host) else "https")
     if scheme not in _DEFAULT_PORTS:

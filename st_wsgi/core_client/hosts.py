@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from urllib.parse import quote, urlsplit
 
 from ..errors import ConfigError
+from ..grammar import HOST_NAME
 from ..urls import host_of, is_loopback
 
 _EXAMPLE = "write it like https://core.example.com:3567 (several are separated by semicolons)"
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
-_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -64,6 +64,6 @@ def _authority(name: str) -> str:
         ascii_name = name.encode("idna").decode("ascii").lower()
     except UnicodeError:
         ascii_name = ""
-    if not _HOST_NAME.fullmatch(ascii_name):
+    if not HOST_NAME.fullmatch(ascii_name.removesuffix(".")):
         raise ConfigError(f"core has a host name that cannot exist: {_EXAMPLE}")
     return ascii_name

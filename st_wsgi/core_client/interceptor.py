@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from ..errors import ConfigError
+from ..grammar import HEADER_NAME, HEADER_VALUE
 from .transport import Attempt
 
 NetworkInterceptor: TypeAlias = Callable[
@@ -17,9 +17,6 @@ NetworkInterceptor: TypeAlias = Callable[
 Sees every request of the querier just before it leaves, once for each try: url, method, headers, query parameters, body
 (empty for GET and DELETE) and user context. Returns the first five, which are sent as they are.
 """
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 def intercepting(
@@ -54,7 +51,7 @@ def _checked(returned: object, *, had_body: bool) -> Attempt:
     params = {} if params is None else params
     if not _is_text_mapping(headers) or not _is_text_mapping(params):
         raise ConfigError("network_interceptor must return headers and params as mappings from text to text")
-    if not all(_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(text) for name, text in headers.items()):
+    if not all(HEADER_NAME.fullmatch(name) and HEADER_VALUE.fullmatch(text) for name, text in headers.items()):
         raise ConfigError("network_interceptor returned a header that cannot be sent: a line break, or not latin-1")
     if body is not None and not isinstance(body, Mapping):
         raise ConfigError("network_interceptor must return a mapping or None as body")

@@ -23,6 +23,7 @@ import attrs
 
 from ..errors import BadInput, ConfigError, CoreError, CoreTooOld
 from ..forks import renew_after_fork
+from ..grammar import TENANT_ID
 from .interceptor import NetworkInterceptor, intercepting
 from .replies import Reply, read_reply
 from .transport import CoreReply, CoreRequest, Method, Transport, copy_json
@@ -35,7 +36,6 @@ _log = logging.getLogger("st_wsgi.core")
 
 _K = TypeVar("_K")
 
-_TENANT = re.compile(r"[a-z0-9-]{1,64}")
 _PATH = re.compile(r"(/[A-Za-z0-9._~%-]+)+")
 _VERSION = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6}){1,3}")
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=([0-9]{1,10})(?:$|[,\s])")
@@ -307,7 +307,7 @@ class Querier:
         if body is not None:
             headers["content-type"] = "application/json; charset=utf-8"
         if tenant_id is not None:
-            if not _TENANT.fullmatch(tenant_id):
+            if not TENANT_ID.fullmatch(tenant_id):
                 raise BadInput("this is not a tenant id")
             path = f"/{quote(tenant_id, safe='')}{path}"
         return CoreRequest(

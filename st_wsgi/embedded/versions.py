@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from ..grammar import CDI_VERSIONS
+
 Version = tuple[int, ...]
 """A CDI version, such as (5, 4)."""
 
-VERSIONS = ("5.0", "5.1", "5.2", "5.3", "5.4", "5.5", "5.6")
+VERSIONS = CDI_VERSIONS
 """
 The CDI versions that the embedded core knows.
 

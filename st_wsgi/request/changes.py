@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from email.utils import format_datetime
@@ -10,14 +9,13 @@ from typing import Literal, TypeAlias
 from urllib.parse import quote
 
 from ..errors import SuperTokensError
+from ..grammar import HEADER_NAME, HEADER_VALUE
 
 HeaderList: TypeAlias = list[tuple[str, str]]
 SameSite: TypeAlias = Literal["none", "lax", "strict"]
 
 EXPOSE = "Access-Control-Expose-Headers"
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _EPOCH = format_datetime(datetime.fromtimestamp(0, timezone.utc), usegmt=True)
 
 
@@ -133,6 +131,6 @@ def _http_date(milliseconds: int) -> str:
 
 
 def _checked(name: str, value: str) -> str:
-    if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+    if not HEADER_NAME.fullmatch(name) or not HEADER_VALUE.fullmatch(value):
         raise ValueError(f"the header {name!r} cannot carry this value")
     return value

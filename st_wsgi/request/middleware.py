@@ -28,11 +28,6 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
 
-_WSGI = inspect.Signature(
-    [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in ("environ", "start_response")]
-)
-
-
 class Instance(Protocol):
     """The part of :class:`~st_wsgi.app.SuperTokens` that the callables use."""
 
@@ -62,8 +57,6 @@ class ErrorHandler:
         self._cors = supertokens.cors
         self._routes: WSGIApplication = app if routes is None else routes
         self._prefix = "" if routes is None else routes.prefix
-        # Falcon's test client counts the parameters of an app, and would count self too.
-        self.__signature__ = _WSGI
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse, /) -> Iterable[bytes]:
         services = self._services
@@ -83,6 +76,12 @@ class ErrorHandler:
             exchange.let_go()
             if outer is not None and outer.environ is not None and outer.services is not services:
                 environ[CONTEXT_KEY] = outer  # of another instance, whose layer is around this one
+
+
+# Falcon's test client counts the parameters of an app, self included, and takes one with three for another kind.
+ErrorHandler.__call__.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in ("environ", "start_response")]
+)
 
 
 class Middleware:

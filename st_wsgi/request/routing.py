@@ -9,14 +9,13 @@ from typing import Any, Literal, TypeAlias
 import attrs
 
 from ..errors import ConfigError
+from ..grammar import TENANT_ID
 from ..users import PUBLIC_TENANT
 
 Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
 
 _METHODS = ("GET", "POST", "PUT", "DELETE")
 _PATH = re.compile(r"(/[A-Za-z0-9._-]+)+")
-_TENANT_SEGMENT = "(?!appid-)[a-z0-9-]{1,64}"
-_TENANT = re.compile(rf"{_TENANT_SEGMENT}\Z")
 _RID_ALIASES = {
     "thirdpartyemailpassword": ("thirdparty", "emailpassword"),
     "thirdpartypasswordless": ("thirdparty", "passwordless"),
@@ -50,7 +49,7 @@ class Route:
 
 def spellings(base_path: str, path: str) -> re.Pattern[str]:
     """Return a pattern of the spellings of a row's path: with and without a tenant and one trailing slash."""
-    return re.compile(rf"{re.escape(base_path)}(?:/{_TENANT_SEGMENT})?{re.escape(path)}/?\Z")
+    return re.compile(rf"{re.escape(base_path)}(?:/{TENANT_ID.pattern})?{re.escape(path)}/?\Z")
 
 
 @attrs.frozen
@@ -112,7 +111,7 @@ class Router:
             return _choose(matches, rid)
         tenant_id, slash, rest = below[1:].partition("/")
         matches = rows.get("/" + rest) if slash else None
-        if matches is None or not _TENANT.match(tenant_id):
+        if matches is None or not TENANT_ID.fullmatch(tenant_id):
             return None
         return attrs.evolve(_choose(matches, rid), tenant_id=tenant_id)
 

@@ -8,7 +8,7 @@ import attrs
 import pytest
 from toy import Toy, ToyAPIs, ToyFunctions, greet, supertokens
 
-from st_wsgi import AppInfo, Override, SuperTokens, replace
+from st_wsgi import AppInfo, Override, SuperTokens, init, replace
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipe_kit.recipe import Functions, NoAPIs, Recipe, Settings
 from st_wsgi.recipe_kit.settings import a, a_flag, a_function, a_number, must_be, one_of
@@ -153,3 +153,47 @@ def test_the_sign_up_form_is_a_setting_of_its_own() -> None:
     ]
     with pytest.raises(ConfigError, match=r"sign_up_feature must be SignUpFeature\(...\), not \[\]"):
         EmailPassword(sign_up_feature=[])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"app_info": {"app_name": "Shop"}}, r"app_info must be AppInfo\(...\), not {"),
+        ({"app_info": None}, r"app_info must be AppInfo\(...\), not None"),
+        ({"core": 5}, "core must be an address or a transport, not 5"),
+        ({"core": None}, "core must be an address or a transport, not None"),
+        ({"recipes": Session()}, "recipes must be a list of recipes, not Session"),
+        ({"recipes": "session"}, "recipes must be a list of recipes, not 'session'"),
+        ({"recipes": [Session]}, r"recipes must be recipe objects such as Session\(\), not <class"),
+        ({"api_key": b"s3cret"}, "api_key must be a text or None$"),
+        ({"cdi_versions": "5.4"}, "cdi_versions must be a list of some of 5.0, 5.1, .*, not '5.4'"),
+        ({"cdi_versions": ["5.4", ["x"]]}, "cdi_versions must be a list of some of"),
+        ({"cdi_versions": []}, "cdi_versions must be a list of some of"),
+        ({"network_interceptor": "x"}, "network_interceptor must be a function of url, method, .*, not 'x'"),
+        ({"cors": "*"}, r"cors must be Cors\(...\) or None, not '\*'"),
+        ({"rate_limit": 5}, "rate_limit must be a function of key and route, not 5"),
+        ({"trusted_proxies": -1}, "trusted_proxies must be a number of proxies from 0 to 100, not -1"),
+        ({"trusted_proxies": "1"}, "trusted_proxies must be a number of proxies"),
+        ({"disable_core_call_cache": "no"}, "disable_core_call_cache must be True or False, not 'no'"),
+        ({"allow_in_memory_core": None}, "allow_in_memory_core must be True or False, not None"),
+    ],
+)
+@pytest.mark.parametrize("make", [SuperTokens, init])
+def test_every_argument_of_the_front_door_is_checked_by_its_name(
+    make: Any, settings: dict[str, Any], message: str
+) -> None:
+    app_info = AppInfo(app_name="Shop", api_domain="http://localhost:8000", website_domain="http://localhost:3000")
+    good: dict[str, Any] = {"app_info": app_info, "core": "https://core.example.com", "recipes": [Session()]}
+    with pytest.raises(ConfigError, match=message) as raised:
+        make(**(good | settings))
+    assert "s3cret" not in str(raised.value)
+
+
+def test_an_error_of_the_verifier_leaves_the_front_door_as_one_of_ours() -> None:
+    def elsewhere(original: Any) -> Any:
+        known = original.get_open_id_discovery_configuration()
+        changed = attrs.evolve(known, issuer="https://api.shop.example/auth ")
+        return replace(original, get_open_id_discovery_configuration=lambda: changed)
+
+    with pytest.raises(ConfigError, match="access tokens cannot be verified with these settings: issuer"):
+        supertokens(OpenId(override=Override(functions=elsewhere)), Session())

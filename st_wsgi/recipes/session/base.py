@@ -6,6 +6,9 @@ import re
 import time
 from typing import Any
 
+from st_verify.errors import ConfigError as VerifierConfigError
+
+from ...errors import ConfigError
 from ...recipe_kit.recipe import Settings
 from ...request.routing import spellings
 from ...services import Services
@@ -43,13 +46,16 @@ class SessionSettings(Settings):
         super().bind(services)
         self.refresh_paths = spellings(services.app_info.api_base_path, REFRESH_PATH)
         self.transfer = TokenTransfer(config=self.config, app_info=services.app_info, clock=self.clock)
-        self.verification = TokenVerification(
-            config=self.config,
-            core=services.core,
-            issuer=self.issuer,
-            in_process=services.transport.in_process,
-            clock=self.clock,
-        )
+        try:
+            self.verification = TokenVerification(
+                config=self.config,
+                core=services.core,
+                issuer=self.issuer,
+                in_process=services.transport.in_process,
+                clock=self.clock,
+            )
+        except VerifierConfigError as error:
+            raise ConfigError(f"access tokens cannot be verified with these settings: {error}") from None
 
     @property
     def issuer(self) -> str:

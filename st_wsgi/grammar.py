@@ -1,0 +1,20 @@
+"""The small languages of the protocols, each written once: names of hosts, headers and tenants, and versions."""
+
+from __future__ import annotations
+
+import re
+
+CDI_VERSIONS = ("5.0", "5.1", "5.2", "5.3", "5.4", "5.5", "5.6")
+"""The versions of the core driver interface that the client and the embedded core know."""
+
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A token of RFC 9110, section 5.6.2."""
+
+HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+"""Latin-1 without control characters: what WSGI servers and ``http.client`` can send (RFC 9110, section 5.5)."""
+
+HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+"""Lower case, in its ASCII form."""
+
+TENANT_ID = re.compile(r"(?!appid-)[a-z0-9-]{1,64}")
+"""One spelling per tenant; a segment of a path that starts with ``appid-`` names an app of the core."""
