@@ -8,7 +8,8 @@ from typing import Any
 from . import methods, usage
 from .call import Call, Endpoint
 from .fields import bad
-from .methods import Method
+from .methods import Kind, Method
+from .tenancy import Tenant
 from .users import external_id, internal_id, user_exists
 
 
@@ -19,6 +20,14 @@ def _user_id(call: Call) -> str:
     return user_id
 
 
+_TAKEN: dict[Kind, str] = {
+    "email": "EMAIL_ALREADY_EXISTS_ERROR",
+    "phone number": "PHONE_NUMBER_ALREADY_EXISTS_ERROR",
+    "third party": "THIRD_PARTY_USER_ALREADY_EXISTS_ERROR",
+}
+_WORDS: dict[Kind, str] = {"third party": "third party info"}
+
+
 def add(call: Call) -> dict[str, Any]:
     """``POST /recipe/multitenancy/tenant/user``."""
     user_id = _user_id(call)
@@ -27,36 +36,31 @@ def add(call: Call) -> dict[str, Any]:
         method = methods.find(db, here.app, internal_id(db, here.app, user_id))
         if method is None:
             return {"status": "UNKNOWN_USER_ID_ERROR"}
+        problem = _primary_problem(db, here, method)
+        if problem is not None:
+            return problem
         if here.tenant_id in methods.tenants_of(db, here.app, method.user_id):
+            methods.update_group_time(db, here.app, method.primary_user_id)
             return {"status": "OK", "wasAlreadyAssociated": True}
-        taken = methods.add_to_tenant(db, here.app, here.tenant_id, method)
-        if taken is not None:
-            return {"status": taken}
-        reason = _other_primary(db, here.app, here.tenant_id, method)
-        if reason is not None:
-            methods.remove_from_tenant(db, here.app, here.tenant_id, method.user_id)
-            return {"status": "ASSOCIATION_NOT_ALLOWED_ERROR", "reason": reason}
-    return {"status": "OK", "wasAlreadyAssociated": False}
+        taken = methods.add_to_tenant(db, here, method)
+    return {"status": "OK", "wasAlreadyAssociated": False} if taken is None else {"status": _TAKEN[taken]}
 
 
-def _other_primary(db: sqlite3.Connection, app: int, tenant_id: str, method: Method) -> str | None:
-    """Return why a method of a primary user may not join: another primary user of the tenant has its identity."""
+def _primary_problem(db: sqlite3.Connection, here: Tenant, method: Method) -> dict[str, Any] | None:
+    """Return why a login method of a primary user may not join: somebody else in the tenant has the user's identity."""
     if not method.linked:
         return None
-    tenants, group = [tenant_id], method.primary_user_id
-    for own in methods.of_group(db, app, group):
-        third_party = None
-        if own.third_party_id is not None and own.third_party_user_id is not None:
-            third_party = own.third_party_id, own.third_party_user_id
-        found = {
-            "email": methods.primary_with(db, app, tenants, email=own.email, but_not=group),
-            "phone number": methods.primary_with(db, app, tenants, phone_number=own.phone_number, but_not=group),
-            "third party info": methods.primary_with(db, app, tenants, third_party=third_party, but_not=group),
-        }
-        for what, other in found.items():
-            if other is not None:
-                return f"Another primary user with {what} already exists: {other}"
-    return None
+    group = methods.of_group(db, here.app, method.primary_user_id)
+    owner = methods.owner_of(db, here.app, [here.tenant_id], group, but_not=method.primary_user_id, primary=["email"])
+    if owner is None:
+        return None
+    kind, other = owner
+    for own in group:
+        for part in methods.parts(own):
+            if part[0] == kind and methods.has_in_tenant(db, here, other, own.recipe_id, part):
+                return {"status": _TAKEN[kind]}
+    reason = f"Another primary user with {_WORDS.get(kind, kind)} already exists: {other}"
+    return {"status": "ASSOCIATION_NOT_ALLOWED_ERROR", "reason": reason}
 
 
 def remove(call: Call) -> dict[str, Any]:
@@ -68,7 +72,7 @@ def remove(call: Call) -> dict[str, Any]:
         if not user_exists(db, here.app, internal) and not usage.recipes_using(db, here.app, user_id):
             return {"status": "UNKNOWN_USER_ID_ERROR"}
         wiped = usage.wipe_in_tenant(db, here.app, here.tenant_id, external_id(db, here.app, internal))
-        removed = methods.remove_from_tenant(db, here.app, here.tenant_id, internal)
+        removed = methods.remove_from_tenant(db, here, internal)
     return {"status": "OK", "wasAssociated": wiped or removed}
 
 

@@ -28,10 +28,11 @@ from .versions import Version
 Clock = Callable[[], int]
 """Returns the time in milliseconds since 1970."""
 
-Scope = Literal["app", "app-tolerant", "tenant", "special"]
+Scope = Literal["app", "app-user", "app-tolerant", "tenant", "special"]
 """
-``app``: no tenant in the path. ``app-tolerant``: a tenant in the path is ignored. ``tenant``: the tenant must exist.
-``special``: the handler checks by itself.
+``app``: no tenant in the path. ``app-user``: likewise, and the refusal of an unknown app names no tenant.
+``app-tolerant``: a tenant in the path is ignored. ``tenant``: the tenant must exist. ``special``: the handler checks by
+itself.
 """
 
 
@@ -89,11 +90,17 @@ class Call:
         """Refuse a tenant that does not exist, or that the path may not name."""
         if self._admitted:
             return
-        if self.scope == "app":
+        if self.scope in ("app", "app-user"):
             self.public_only()
         elif self.scope == "app-tolerant" and self.tenant_id != "public":
             # The tenant, if one matters, comes from the session handle or token.
             self.tenant = self.services.tenancy.find(self.app_id, "public")
+        if self.tenant is None and self.scope == "app-user":
+            raise CallRefused(
+                400,
+                "AppId or tenantId not found => App with the following connectionURIDomain and appId combination not "
+                f"found: (, {self.app_id})",
+            )
         if self.tenant is None:
             raise self.unknown_tenant(self.tenant_id if self.scope != "app-tolerant" else "public")
         self._admitted = True

@@ -20,6 +20,8 @@ _EXPIRING = (
     ("sessions", ("app", "handle")),
     ("password_reset_tokens", ("app", "token_hash")),
     ("email_verification_tokens", ("app", "tenant_id", "token_hash")),
+    ("passwordless_codes", ("app", "tenant_id", "code_id")),
+    ("passwordless_devices", ("app", "tenant_id", "device_id_hash")),
 )
 
 

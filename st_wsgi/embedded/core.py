@@ -30,14 +30,17 @@ from . import (
     general,
     idmapping,
     jwt,
+    linking,
     listing,
     metadata,
+    passwordless,
     providers,
     removal,
     roles,
     sessionrows,
     sessions,
     tenants,
+    thirdparty,
 )
 from .call import Call, Clock, CoreServices, Endpoint
 from .cleanup import Cleaner
@@ -60,6 +63,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *jwt.ENDPOINTS,
     *emailpassword.ENDPOINTS,
     *emailverification.ENDPOINTS,
+    *thirdparty.ENDPOINTS,
+    *passwordless.ENDPOINTS,
+    *linking.ENDPOINTS,
     *idmapping.ENDPOINTS,
     *roles.ENDPOINTS,
     *metadata.ENDPOINTS,
@@ -116,7 +122,9 @@ class EndpointTable:
     @staticmethod
     def choose(rows: Mapping[tuple[str, str | None], Endpoint], method: str, rid: str | None) -> Endpoint | None:
         """Return the row for a method; where recipes share a path, of the recipe that ``rid`` names."""
-        return rows.get((method, None)) or rows.get((method, rid)) or rows.get((method, _DEFAULT_RID))
+        if all(recipe != rid for _, recipe in rows):
+            rid = _DEFAULT_RID
+        return rows.get((method, None)) or rows.get((method, rid))
 
 
 def _joined(segments: Iterable[str]) -> str:

@@ -8,11 +8,12 @@ import secrets
 import sqlite3
 from typing import Any
 
-from . import methods, tenants_v1
+from . import methods, signin, tenants_v1
 from .call import Call, Endpoint
 from .fields import CallRefused, bad
+from .methods import Identity
 from .passwords import HashUnusable, kind_of_hash
-from .users import EMAIL_LIMIT, external_id, internal_id, normal_email, touch, user_exists, user_json
+from .users import external_id, internal_id, normal_email, set_verified, user_exists, user_json
 
 RECIPE = "emailpassword"
 
@@ -45,7 +46,7 @@ def _algorithm(call: Call) -> str | None:
 
 def sign_up(call: Call) -> dict[str, Any]:
     """``POST /recipe/signup``."""
-    email = normal_email(call.body.text("email", limit=EMAIL_LIMIT))
+    email = normal_email(call.body.text("email"))
     password = call.body.text("password")
     if not password:
         raise bad("Password cannot be an empty string")
@@ -57,18 +58,19 @@ def sign_up(call: Call) -> dict[str, Any]:
     if not taken:
         stored = call.services.passwords.hash(password, _algorithm(call))
         with call.write() as db:
-            user_id = methods.insert(db, here.app, here.tenant_id, RECIPE, call.now, email=email, password_hash=stored)
+            user_id = _insert(db, call, email, stored)
             if user_id is not None:
-                _verify_if_fake(db, here.app, user_id, email)
-                touch(db, here.app, user_id, call.now)
-                user = user_json(db, here.app, user_id, call.version)
-                return {"status": "OK", "user": user, "recipeUserId": user_id}
+                return signin.signed_in(db, call, RECIPE, user_id, Identity(email))
     return {"status": "EMAIL_ALREADY_EXISTS_ERROR"}
 
 
-def _verify_if_fake(db: sqlite3.Connection, app: int, user_id: str, email: str) -> None:
-    if email.endswith(_FAKE_DOMAINS):
-        db.execute("INSERT INTO verified_emails VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (app, user_id, email))
+def _insert(db: sqlite3.Connection, call: Call, email: str, stored: str) -> str | None:
+    """Store a new user; return the id, or None when the tenant has the email already."""
+    identity = Identity(email)
+    user_id = methods.insert(db, call.here, RECIPE, call.now, identity, password_hash=stored)
+    if user_id is not None and email.endswith(_FAKE_DOMAINS):
+        set_verified(db, call.app, user_id, email)
+    return user_id
 
 
 def sign_in(call: Call) -> dict[str, Any]:
@@ -92,11 +94,10 @@ def sign_in(call: Call) -> dict[str, Any]:
     if not right or user_id is None:
         return {"status": "WRONG_CREDENTIALS_ERROR"}
     with call.write() as db:
-        user = user_json(db, here.app, user_id, call.version)
-        if user is None:
+        method = methods.find(db, here.app, user_id)
+        if method is None or method.email != email:
             return {"status": "WRONG_CREDENTIALS_ERROR"}
-        touch(db, here.app, methods.group_of(db, here.app, user_id), call.now)
-        return {"status": "OK", "user": user, "recipeUserId": external_id(db, here.app, user_id)}
+        return signin.signed_in(db, call, RECIPE, user_id, Identity(email))
 
 
 def get_user(call: Call) -> dict[str, Any]:
@@ -111,12 +112,9 @@ def get_user(call: Call) -> dict[str, Any]:
         raise bad("Please provide one of userId or email")
     with call.read() as db:
         if user_id is not None:
-            method = methods.find(db, call.app, internal_id(db, call.app, user_id), RECIPE)
-            found = None if method is None else method.user_id
+            user = signin.by_id(db, call, RECIPE, user_id)
         else:
-            row = _by_email(db, call.app, call.here.tenant_id, normal_email(email or ""))
-            found = None if row is None else row[0]
-        user = None if found is None else user_json(db, call.app, found, call.version)
+            user = next(iter(signin.by_identity(db, call, RECIPE, Identity(normal_email(email or "")))), None)
     if user is None:
         return {"status": "UNKNOWN_USER_ID_ERROR" if user_id is not None else "UNKNOWN_EMAIL_ERROR"}
     return {"status": "OK", "user": user}
@@ -125,7 +123,7 @@ def get_user(call: Call) -> dict[str, Any]:
 def put_user(call: Call) -> dict[str, Any]:
     """``PUT /recipe/user``: another email or password for a login method."""
     user_id = call.body.text("recipeUserId")
-    email = call.body.text("email", limit=EMAIL_LIMIT) if "email" in call.body else None
+    email = call.body.text("email") if "email" in call.body else None
     password = call.body.text_or_none("password")
     if email is None and password is None:
         raise bad("You have to provide either email or password.")
@@ -141,12 +139,12 @@ def put_user(call: Call) -> dict[str, Any]:
             return {"status": "UNKNOWN_USER_ID_ERROR"}
         if email is not None:
             email = normal_email(email)
-            if methods.other_primary_with(db, app, method, email=email) is not None:
+            if methods.is_taken(db, app, method, Identity(email)):
                 return {
                     "status": "EMAIL_CHANGE_NOT_ALLOWED_ERROR",
                     "reason": "New email is associated with another primary user ID",
                 }
-            if not methods.change_email(db, app, user_id, email):
+            if not methods.change(db, app, user_id, "email", email):
                 return {"status": "EMAIL_ALREADY_EXISTS_ERROR"}
         if stored is not None:
             _set_hash(db, app, user_id, stored)
@@ -161,7 +159,7 @@ def create_reset_token(call: Call) -> dict[str, Any]:
     """``POST /recipe/user/password/reset/token``: for any user id that exists, with an email to give back later."""
     user_id = call.body.text("userId")
     here = call.here
-    email = call.body.text("email", limit=EMAIL_LIMIT)
+    email = call.body.text("email")
     token = one_time_token()
     with call.write() as db:
         user_id = internal_id(db, here.app, user_id)
@@ -226,8 +224,8 @@ def reset_password(call: Call) -> dict[str, Any]:
 
 def import_hash(call: Call) -> dict[str, Any]:
     """``POST /recipe/user/passwordhash/import``: a user with a hash that another system made."""
-    email = normal_email(call.body.text("email", limit=EMAIL_LIMIT))
-    stored = call.body.text("passwordHash", limit=1024).strip()
+    email = normal_email(call.body.text("email"))
+    stored = call.body.text("passwordHash").strip()
     algorithm = call.body.text_or_none("hashingAlgorithm")
     if not stored:
         raise bad("Password hash cannot be an empty string")
@@ -243,15 +241,13 @@ def import_hash(call: Call) -> dict[str, Any]:
     if kind == "FIREBASE_SCRYPT" and call.settings.text("firebase_password_hashing_signer_key") is None:
         raise bad("'firebase_password_hashing_signer_key' cannot be null")
     with call.write() as db:
-        user_id = methods.insert(db, here.app, here.tenant_id, RECIPE, call.now, email=email, password_hash=stored)
+        user_id = _insert(db, call, email, stored)
         existed = user_id is None
         if user_id is None:
             found = _by_email(db, here.app, here.tenant_id, email)
             assert found is not None, "the index refused the insert because of it"
             user_id = found[0]
             _set_hash(db, here.app, user_id, stored)
-        else:
-            _verify_if_fake(db, here.app, user_id, email)
         user = user_json(db, here.app, user_id, call.version)
     return {"status": "OK", "user": user, "didUserAlreadyExist": existed}
 

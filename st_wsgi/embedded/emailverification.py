@@ -8,7 +8,7 @@ from typing import Any
 from .call import Call, Endpoint
 from .emailpassword import one_time_token, token_hash
 from .fields import bad
-from .users import EMAIL_LIMIT, ID_LIMIT, normal_email
+from .users import normal_email
 
 
 def _is_verified(db: sqlite3.Connection, app: int, user_id: str, email: str) -> bool:
@@ -27,8 +27,8 @@ def _remove_tokens(db: sqlite3.Connection, app: int, tenant_id: str, user_id: st
 
 def create_token(call: Call) -> dict[str, Any]:
     """``POST /recipe/user/email/verify/token``."""
-    user_id = call.body.text("userId", limit=ID_LIMIT)
-    email = normal_email(call.body.text("email", limit=EMAIL_LIMIT))
+    user_id = call.body.text("userId")
+    email = normal_email(call.body.text("email"))
     here, token = call.here, one_time_token()
     with call.write() as db:
         if _is_verified(db, here.app, user_id, email):

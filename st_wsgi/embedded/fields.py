@@ -55,10 +55,10 @@ class Body:
     def _refuse(self, name: str) -> CallRefused:
         return bad(f"Field name '{name}' is invalid in JSON input")
 
-    def text(self, name: str, *, limit: int | None = None) -> str:
-        """Return a string that must be there, of up to *limit* characters."""
+    def text(self, name: str) -> str:
+        """Return a string that must be there."""
         value = self.values.get(name)
-        if isinstance(value, str) and _sound(value) and (limit is None or len(value) <= limit):
+        if isinstance(value, str) and _sound(value):
             return value
         raise self._refuse(name)
 
@@ -70,9 +70,9 @@ class Body:
         """Return a string that may be absent or null."""
         return None if self.values.get(name) is None else self.text(name)
 
-    def filled(self, name: str, *, limit: int | None = None) -> str:
+    def filled(self, name: str) -> str:
         """Return a string that must be there and not blank, trimmed."""
-        value = self.text(name, limit=limit).strip()
+        value = self.text(name).strip()
         if not value:
             raise bad(f"Field name '{name}' cannot be an empty String")
         return value
@@ -117,15 +117,13 @@ class Body:
         """Return an array of strings that may be absent."""
         return self.texts(name) if name in self.values else None
 
-    def filled_texts_or_none(self, name: str, *, limit: int | None = None) -> list[str] | None:
+    def filled_texts_or_none(self, name: str) -> list[str] | None:
         """Return an array of strings that may be absent; the strings are trimmed and must not be blank."""
         if name not in self.values:
             return None
         values = [value.strip() for value in self.texts(name)]
         if not all(values):
             raise bad(f"Field name '{name}' cannot contain an empty string")
-        if limit is not None and any(len(value) > limit for value in values):
-            raise self._refuse(name)
         return values
 
     def whole(self, name: str) -> int:

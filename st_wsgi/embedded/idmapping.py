@@ -10,7 +10,7 @@ import attrs
 from . import usage
 from .call import Call, Endpoint
 from .fields import bad
-from .users import ID_LIMIT, user_exists
+from .users import user_exists
 
 _KINDS = ("SUPERTOKENS", "EXTERNAL", "ANY")
 
@@ -25,14 +25,22 @@ class IdMapping:
 
 
 def _find(db: sqlite3.Connection, app: int, user_id: str, kind: str) -> IdMapping | None:
-    if kind != "EXTERNAL" and (kind == "SUPERTOKENS" or user_exists(db, app, user_id)):
-        column = "user_id"
-    else:
-        column = "external_user_id"
-    row = db.execute(
-        f"SELECT user_id, external_user_id, info FROM user_id_mappings WHERE app = ? AND {column} = ?", (app, user_id)
-    ).fetchone()
-    return None if row is None else IdMapping(*row)
+    """Return the mapping of an id; of any kind, the one that it is the SuperTokens id of goes first."""
+    columns = {"SUPERTOKENS": ["user_id"], "EXTERNAL": ["external_user_id"]}.get(kind, ["user_id", "external_user_id"])
+    for column in columns:
+        row = db.execute(
+            f"SELECT user_id, external_user_id, info FROM user_id_mappings WHERE app = ? AND {column} = ?",
+            (app, user_id),
+        ).fetchone()
+        if row is not None:
+            return IdMapping(*row)
+    return None
+
+
+def _column(db: sqlite3.Connection, app: int, user_id: str, kind: str) -> str:
+    """Return the column by which a mapping is changed; an id of any kind is a SuperTokens id when a user has it."""
+    internal = kind == "SUPERTOKENS" or (kind == "ANY" and user_exists(db, app, user_id))
+    return "user_id" if internal else "external_user_id"
 
 
 def _kind(text: str | None) -> str:
@@ -52,25 +60,31 @@ def _info(call: Call) -> str | None:
 def create(call: Call) -> dict[str, Any]:
     """``POST /recipe/userid/map``."""
     user_id = call.body.filled("superTokensUserId")
-    external_id = call.body.filled("externalUserId", limit=ID_LIMIT)
+    external_id = call.body.filled("externalUserId")
     info = _info(call)
     force = call.body.flag_or_none("force") is True
     with call.write() as db:
         clash = _find(db, call.app, external_id, "EXTERNAL")
-        known = user_exists(db, call.app, user_id)
-        if clash is None and not known:
+        if clash is not None:
+            return _exists(internal=clash.user_id == user_id, external=True)
+        if not user_exists(db, call.app, user_id):
             return {"status": "UNKNOWN_SUPERTOKENS_USER_ID_ERROR"}
-        own = _find(db, call.app, user_id, "SUPERTOKENS")
-        if clash is not None or own is not None:
-            return {
-                "status": "USER_ID_MAPPING_ALREADY_EXISTS_ERROR",
-                "doesSuperTokensUserIdExist": own is not None,
-                "doesExternalUserIdExist": clash is not None,
-            }
         if not force:
             _check_unused(db, call.app, user_id, external_id)
-        db.execute("INSERT INTO user_id_mappings VALUES (?, ?, ?, ?)", (call.app, user_id, external_id, info))
-    return {"status": "OK"}
+        added = db.execute(
+            "INSERT INTO user_id_mappings (app, user_id, external_user_id, info) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
+            (call.app, user_id, external_id, info),
+        ).rowcount
+    return {"status": "OK"} if added else _exists(internal=True, external=False)
+
+
+def _exists(*, internal: bool, external: bool) -> dict[str, Any]:
+    return {
+        "status": "USER_ID_MAPPING_ALREADY_EXISTS_ERROR",
+        "doesSuperTokensUserIdExist": internal,
+        "doesExternalUserIdExist": external,
+    }
 
 
 def _check_unused(db: sqlite3.Connection, app: int, user_id: str, external_id: str) -> None:
@@ -79,10 +93,16 @@ def _check_unused(db: sqlite3.Connection, app: int, user_id: str, external_id: s
         raise bad("Cannot create a userId mapping where the externalId is also a SuperTokens userID")
     used = usage.recipes_using(db, app, user_id)
     if used == ["EmailVerification"]:
-        for table in ("verified_emails", "email_verification_tokens"):
-            db.execute(
-                f"UPDATE OR REPLACE {table} SET user_id = ? WHERE app = ? AND user_id = ?", (external_id, app, user_id)
-            )
+        db.execute(
+            "INSERT INTO verified_emails SELECT app, ?, email FROM verified_emails WHERE app = ? AND user_id = ?"
+            " ON CONFLICT DO NOTHING",
+            (external_id, app, user_id),
+        )
+        db.execute("DELETE FROM verified_emails WHERE app = ? AND user_id = ?", (app, user_id))
+        db.execute(
+            "UPDATE email_verification_tokens SET user_id = ? WHERE app = ? AND user_id = ?",
+            (external_id, app, user_id),
+        )
     elif used:
         raise bad(f"UserId is already in use in {used[0]} recipe")
 
@@ -109,15 +129,18 @@ def remove(call: Call) -> dict[str, Any]:
     kind = _kind(call.body.text_or_none("userIdType"))
     force = call.body.flag_or_none("force") is True
     with call.write() as db:
-        found = _find(db, call.app, user_id, kind)
-        if found is None:
+        mapping = _find(db, call.app, user_id, "ANY")
+        if mapping is None or _find(db, call.app, user_id, kind) is None:
             return {"status": "OK", "didMappingExist": False}
-        if not force and not user_exists(db, call.app, found.external_id):
-            used = usage.recipes_using(db, call.app, found.external_id)
+        column = _column(db, call.app, user_id, kind)
+        if user_exists(db, call.app, mapping.external_id):
+            column, user_id = "user_id", mapping.user_id
+        elif not force:
+            used = usage.recipes_using(db, call.app, mapping.external_id)
             if used:
                 raise bad(f"UserId is already in use in {used[0]} recipe")
-        db.execute("DELETE FROM user_id_mappings WHERE app = ? AND user_id = ?", (call.app, found.user_id))
-    return {"status": "OK", "didMappingExist": True}
+        gone = db.execute(f"DELETE FROM user_id_mappings WHERE app = ? AND {column} = ?", (call.app, user_id)).rowcount
+    return {"status": "OK", "didMappingExist": gone > 0}
 
 
 def put_info(call: Call) -> dict[str, Any]:
@@ -128,18 +151,16 @@ def put_info(call: Call) -> dict[str, Any]:
         call.body.text("externalUserIdInfo")
     info = _info(call)
     with call.write() as db:
-        found = _find(db, call.app, user_id, kind)
-        if found is None:
-            return {"status": "UNKNOWN_MAPPING_ERROR"}
-        db.execute(
-            "UPDATE user_id_mappings SET info = ? WHERE app = ? AND user_id = ?", (info, call.app, found.user_id)
-        )
-    return {"status": "OK"}
+        column = _column(db, call.app, user_id, kind)
+        changed = db.execute(
+            f"UPDATE user_id_mappings SET info = ? WHERE app = ? AND {column} = ?", (info, call.app, user_id)
+        ).rowcount
+    return {"status": "OK" if changed else "UNKNOWN_MAPPING_ERROR"}
 
 
 ENDPOINTS = (
     Endpoint("POST", "/recipe/userid/map", "app", create),
-    Endpoint("GET", "/recipe/userid/map", "app", get),
-    Endpoint("POST", "/recipe/userid/map/remove", "app", remove),
-    Endpoint("PUT", "/recipe/userid/external-user-id-info", "app", put_info),
+    Endpoint("GET", "/recipe/userid/map", "app-user", get),
+    Endpoint("POST", "/recipe/userid/map/remove", "app-user", remove),
+    Endpoint("PUT", "/recipe/userid/external-user-id-info", "app-user", put_info),
 )

@@ -7,8 +7,11 @@ import binascii
 import sqlite3
 from typing import Any
 
+from . import methods, signin
 from .call import Call, Endpoint
 from .fields import bad, dump
+from .methods import Identity
+from .phones import normal_phone_or_none
 from .users import internal_id, normal_email, user_exists, user_json, users_json
 from .versions import ROTATING
 
@@ -49,9 +52,9 @@ _SEARCHED = {
 def _recipes(call: Call) -> list[str]:
     recipes = call.query.listed("includeRecipeIds") or []
     for recipe in recipes:
-        if recipe not in _RECIPES:
+        if recipe.lower() not in _RECIPES:
             raise bad(f"Unknown recipe ID: {recipe}")
-    return recipes
+    return [recipe.lower() for recipe in recipes]
 
 
 def list_users(call: Call) -> dict[str, Any]:
@@ -70,12 +73,12 @@ def list_users(call: Call) -> dict[str, Any]:
     if limit is not None and limit < 1:
         raise bad("limit must a positive integer with min value 1")
     newest_first = order == "DESC"
-    if searching:
-        with call.read() as db:
-            ids = _search(call, db, tags, recipes, newest_first=newest_first)
-            return {"status": "OK", "users": users_json(db, call.app, ids, call.version)}
     size = limit or 100
     start = None if token is None else _start(token)
+    if searching:
+        with call.read() as db:
+            ids = _search(call, db, tags, newest_first=newest_first)
+            return {"status": "OK", "users": users_json(db, call.app, ids, call.version)}
     with call.read() as db:
         page = _page(call, db, start, size + 1, recipes, newest_first=newest_first)
         users = users_json(db, call.app, [row[1] for row in page[:size]], call.version)
@@ -125,26 +128,19 @@ def _tags(call: Call, name: str) -> list[str]:
     return [tag.lower() for tag in call.query.listed(name, ";") or []]
 
 
-def _search(
-    call: Call, db: sqlite3.Connection, tags: dict[str, list[str]], recipes: list[str], *, newest_first: bool
-) -> list[str]:
-    """Return the group ids of the users that the tags find."""
-    given = tuple(name for name, values in tags.items() if values)
+def _search(call: Call, db: sqlite3.Connection, tags: dict[str, list[str]], *, newest_first: bool) -> list[str]:
+    """Return the group ids of the users that the tags find; in a tag ``%`` and ``_`` stand for any letters or one."""
     conditions = ["app = ?", "tenant_id = ?", "recipe_id = ?"]
     values: list[Any] = []
-    if tags["email"]:
-        # A tag of an address matches from its start, or from the start of its domain.
-        conditions.append("(" + " OR ".join(["email LIKE ? ESCAPE '\\'"] * 2 * len(tags["email"])) + ")")
-        for tag in tags["email"]:
-            values += [f"{_literal(tag)}%", f"%@{_literal(tag)}%"]
-    for name, column in (("phone", "phone_number"), ("provider", "third_party_id")):
-        if tags[name]:
-            conditions.append("(" + " OR ".join([f"{column} LIKE ? ESCAPE '\\'"] * len(tags[name])) + ")")
-            values += [f"{_literal(tag)}%" for tag in tags[name]]
+    # A tag of an address matches from its start, or from the start of its domain.
+    forms = {"email": ("{}%", "%@{}%"), "phone_number": ("{}%",), "third_party_id": ("{}%",)}
+    for (column, patterns), given in zip(forms.items(), tags.values(), strict=True):
+        wanted = [pattern.format(tag) for tag in given for pattern in patterns]
+        if wanted:
+            conditions.append("(" + " OR ".join([f"{column} LIKE ?"] * len(wanted)) + ")")
+            values += wanted
     found: set[tuple[int, str]] = set()
-    for recipe in _SEARCHED.get(given, ()):
-        if recipes and recipe not in recipes:
-            continue
+    for recipe in _SEARCHED.get(tuple(name for name, given in tags.items() if given), ()):
         found.update(
             db.execute(
                 "SELECT DISTINCT group_time_joined, primary_user_id FROM method_tenants"
@@ -155,10 +151,6 @@ def _search(
     ordered = sorted(found, key=lambda row: row[1], reverse=True)
     ordered.sort(key=lambda row: row[0], reverse=newest_first)
     return [row[1] for row in ordered]
-
-
-def _literal(tag: str) -> str:
-    return tag.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def search_tags(call: Call) -> dict[str, Any]:
@@ -179,28 +171,31 @@ def count_users(call: Call) -> dict[str, Any]:
         place += " AND recipe_id IN (SELECT value FROM json_each(?))"
         values.append(dump(recipes))
     with call.read() as db:
-        found = _count_groups(db, "login_methods" if whole_app else "method_tenants", place, values)
+        found = _count_groups(db, place, values, several_tenants=whole_app)
     answer = {"status": "OK", "count": found}
     if call.version >= ROTATING and call.query.flag("allowApproximate", False):
         answer |= {"approximate": False, "asOf": call.now}
     return answer
 
 
-def _count_groups(db: sqlite3.Connection, table: str, place: str, values: list[Any]) -> int:
+def _count_groups(db: sqlite3.Connection, place: str, values: list[Any], *, several_tenants: bool) -> int:
     """
     Count the groups that have a login method in a place.
 
-    Nearly every group is alone and counts by its one row; only of linked login methods (an index has those) it is asked
-    whether their group was counted already. Counting distinct ids would take ten times as long.
+    In one tenant nearly every group is alone and counts by its one row; only of linked login methods (an index has
+    those) it is asked whether their group was counted already. Counting distinct ids would take longer.
     """
-    row = db.execute(
-        f"SELECT (SELECT count(*) FROM {table} WHERE {place} AND user_id = primary_user_id)"
+    query = (
+        f"SELECT (SELECT count(*) FROM method_tenants WHERE {place} AND user_id = primary_user_id)"
         f" + (SELECT count(DISTINCT linked.primary_user_id) FROM"
-        f" (SELECT primary_user_id FROM {table} WHERE {place} AND user_id <> primary_user_id) AS linked"
-        f" WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE {place} AND user_id = linked.primary_user_id))",
-        (*values, *values, *values),
-    ).fetchone()
-    return int(row[0])
+        f" (SELECT primary_user_id FROM method_tenants WHERE {place} AND user_id <> primary_user_id) AS linked"
+        f" WHERE NOT EXISTS (SELECT 1 FROM method_tenants WHERE {place} AND user_id = linked.primary_user_id))"
+    )
+    if several_tenants:
+        query, values = f"SELECT count(DISTINCT primary_user_id) FROM method_tenants WHERE {place}", values[:]
+    else:
+        values = values * 3
+    return int(db.execute(query, values).fetchone()[0])
 
 
 def count_active(call: Call) -> dict[str, Any]:
@@ -235,29 +230,23 @@ def by_account_info(call: Call) -> dict[str, Any]:
         raise bad("'doUnionOfAccountInfo' should be either 'true' or 'false'")
     if (third_party[0] is None) != (third_party[1] is None):
         raise bad("If 'thirdPartyId' is provided, 'thirdPartyUserId' must also be provided, and vice versa")
-    wanted: list[tuple[str, tuple[str | None, ...]]] = []
-    if email is not None:
-        wanted.append(("email = ?", (normal_email(email),)))
-    if phone is not None:
-        wanted.append(("phone_number = ?", (phone.strip(),)))
-    if third_party[0] is not None:
-        wanted.append(("third_party_id = ? AND third_party_user_id = ?", third_party))
+    wanted = [
+        Identity(email=None if email is None else normal_email(email)),
+        Identity(phone_number=normal_phone_or_none(phone)),
+        Identity(None, None, *third_party),
+    ]
+    asked = [identity for identity in wanted if identity != Identity()]
     with call.read() as db:
-        found = [
-            {
-                row[0]
-                for row in db.execute(
-                    f"SELECT primary_user_id FROM method_tenants WHERE app = ? AND tenant_id = ? AND {condition}",
-                    (call.app, call.here.tenant_id, *values),
-                )
-            }
-            for condition, values in wanted
+        groups = dict.fromkeys(group for one in asked for group in methods.groups_in_tenant(db, call.here, one))
+        users = users_json(db, call.app, list(groups), call.version)
+    if union == "false":
+        # What the tenant does not know a user by counts here too, when it belongs to the same user.
+        users = [
+            user
+            for user in users
+            if credential is None and all(any(signin.has(own, one) for own in user["loginMethods"]) for one in asked)
         ]
-        if credential is not None:
-            found.append(set())
-        ids = set.union(*found) if found and union == "true" else set.intersection(*found) if found else set()
-        users = users_json(db, call.app, list(ids), call.version)
-    return {"status": "OK", "users": sorted(users, key=lambda user: user["timeJoined"])}
+    return {"status": "OK", "users": sorted(users, key=lambda user: int(user["timeJoined"]))}
 
 
 ENDPOINTS = (

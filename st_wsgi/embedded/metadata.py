@@ -8,7 +8,6 @@ from typing import Any
 
 from .call import Call, Endpoint
 from .fields import bad, dump
-from .users import ID_LIMIT
 
 BULK_LIMIT = 500
 
@@ -30,7 +29,7 @@ def get(call: Call) -> dict[str, Any]:
 
 def put(call: Call) -> dict[str, Any]:
     """``PUT /recipe/user/metadata``: merged at the top level, where null removes a key."""
-    user_id = call.body.text("userId", limit=ID_LIMIT)
+    user_id = call.body.text("userId")
     update = call.body.object("metadataUpdate")
     with call.write() as db:
         merged = _find(db, call.app, user_id) or {}

@@ -15,49 +15,44 @@ def remove(call: Call) -> dict[str, Any]:
     user_id = call.body.text("userId")
     everything = call.body.flag_or_none("removeAllLinkedAccounts") is not False
     with call.write() as db:
-        delete_user(db, call.app, user_id, everything=everything)
+        user_id = internal_id(db, call.app, user_id)
+        group = methods.of_group(db, call.app, primary_id(db, call.app, user_id))
+        if everything:
+            for method in group:
+                delete_method(db, call.app, method.user_id)
+        elif group:
+            delete_method(db, call.app, user_id)
     return {"status": "OK"}
 
 
-def delete_user(db: sqlite3.Connection, app: int, user_id: str, *, everything: bool) -> None:
-    """Delete the user with *user_id* (any id of it), or with *everything* false only that login method."""
-    user_id = internal_id(db, app, user_id)
-    if not user_exists(db, app, user_id):
-        return
-    if not everything:
-        _delete_method(db, app, user_id)
-        return
-    for method in methods.of_group(db, app, primary_id(db, app, user_id)):
-        _delete_method(db, app, method.user_id)
-
-
-def _delete_method(db: sqlite3.Connection, app: int, user_id: str) -> None:
+def delete_method(db: sqlite3.Connection, app: int, user_id: str) -> None:
     """
-    Delete one login method.
+    Delete one login method, and what is kept about its id.
 
     The id of a group outlives its own login method as long as others are in the group, with all that is kept under it.
     """
     group = primary_id(db, app, user_id)
-    for table in ("login_methods", "method_tenants", "password_reset_tokens"):
-        db.execute(f"DELETE FROM {table} WHERE app = ? AND user_id = ?", (app, user_id))
-    if methods.of_group(db, app, group):
-        methods.update_group_time(db, app, group)
-        if user_id != group:
-            _forget(db, app, user_id)
-        return
-    _forget(db, app, user_id)
-    if user_id != group:
-        _forget(db, app, group)
+    alone = len(methods.of_group(db, app, group)) == 1
+    name = external_id(db, app, user_id)
+    # While users move between systems an external id may be another user of this core, whose data stays.
+    kept_for_other = name != user_id and user_exists(db, app, name)
+    known = user_exists(db, app, user_id)
+    methods.delete(db, app, user_id)
+    if user_id != group or alone:
+        if not kept_for_other:
+            usage.wipe(db, app, name)
+        _forget(db, app, user_id)
+        if user_id != group and alone:
+            usage.wipe(db, app, external_id(db, app, group))
+            _forget(db, app, group)
+    elif known:
+        db.execute("INSERT INTO retired_ids VALUES (?, ?) ON CONFLICT DO NOTHING", (app, user_id))
 
 
 def _forget(db: sqlite3.Connection, app: int, user_id: str) -> None:
-    """Remove what is kept about an id that is no user any more, and its mapping."""
-    name = external_id(db, app, user_id)
-    if name == user_id or not user_exists(db, app, name):
-        # While users move between systems an external id may be another user of this core; what is his stays.
-        usage.wipe(db, app, name)
-    db.execute("DELETE FROM user_id_mappings WHERE app = ? AND user_id = ?", (app, user_id))
-    db.execute("DELETE FROM last_active WHERE app = ? AND user_id = ?", (app, user_id))
+    """Remove an id that is no user any more, with its mapping."""
+    for table in ("retired_ids", "user_id_mappings"):
+        db.execute(f"DELETE FROM {table} WHERE app = ? AND user_id = ?", (app, user_id))
 
 
-ENDPOINTS = (Endpoint("POST", "/user/remove", "app", remove),)
+ENDPOINTS = (Endpoint("POST", "/user/remove", "app-user", remove),)

@@ -6,9 +6,7 @@ import sqlite3
 from typing import Any
 
 from .call import Call, Endpoint
-from .users import ID_LIMIT
 
-_LIMIT = 255
 _UNKNOWN = {"status": "UNKNOWN_ROLE_ERROR"}
 
 
@@ -22,8 +20,8 @@ def _column(db: sqlite3.Connection, query: str, values: tuple[Any, ...]) -> list
 
 def create(call: Call) -> dict[str, Any]:
     """``PUT /recipe/role``: a role, or more permissions for one that is there."""
-    role = call.body.filled("role", limit=_LIMIT)
-    permissions = call.body.filled_texts_or_none("permissions", limit=_LIMIT) or []
+    role = call.body.filled("role")
+    permissions = call.body.filled_texts_or_none("permissions") or []
     with call.write() as db:
         created = db.execute("INSERT INTO roles VALUES (?, ?) ON CONFLICT DO NOTHING", (call.app, role)).rowcount
         db.executemany(
@@ -86,7 +84,7 @@ def with_permission(call: Call) -> dict[str, Any]:
 
 def give(call: Call) -> dict[str, Any]:
     """``PUT /recipe/user/role``: any user id will do."""
-    user_id = call.body.text("userId", limit=ID_LIMIT)
+    user_id = call.body.text("userId")
     role = call.body.filled("role")
     here = call.here
     with call.write() as db:

@@ -12,6 +12,8 @@ nearly all rows are of one app. So the schema brings the statistics (``sqlite_st
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 APPLICATION_ID = 0x53745753
 
 _V1 = (
@@ -171,7 +173,7 @@ _MANY, _SOME = 1_000_000, 100_000
 
 # By table and index (a table's own name is its primary key): how many rows there are, and how many are alike in the
 # first column, in the first two, and so on.
-_STATISTICS = {
+_STATISTICS_V1 = {
     ("apps", "sqlite_autoindex_apps_1"): (1000, 1),
     ("tenants", "tenants"): (1000, 10, 1),
     ("tenant_providers", "tenant_providers"): (1000, 100, 5, 1),
@@ -213,16 +215,78 @@ _STATISTICS = {
     ("last_active", "users_by_activity"): (_MANY, _MANY, 1),
 }
 
-_TOLD = (
-    "ANALYZE sqlite_master",
-    *(
-        f"INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('{table}', '{index}', '{' '.join(map(str, numbers))}')"
-        for (table, index), numbers in _STATISTICS.items()
+
+def _statistics(numbers: Mapping[tuple[str, str], tuple[int, ...]]) -> tuple[str, ...]:
+    """Return the statements that give SQLite's planner statistics, and make it read them."""
+    return (
+        "ANALYZE sqlite_master",  # makes the table for them
+        *(
+            f"INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('{table}', '{index}', '{' '.join(map(str, row))}')"
+            for (table, index), row in numbers.items()
+        ),
+        "ANALYZE sqlite_master",
+    )
+
+
+_LINKED_ACCOUNTS = (
+    # An id whose own login method is gone, while other methods of its group carry on under it.
+    "CREATE TABLE retired_ids (app INTEGER NOT NULL, user_id TEXT NOT NULL, PRIMARY KEY (app, user_id)) WITHOUT ROWID",
+    "CREATE INDEX methods_by_email ON login_methods (app, email) WHERE email IS NOT NULL",
+    "CREATE INDEX methods_by_phone ON login_methods (app, phone_number) WHERE phone_number IS NOT NULL",
+    """CREATE INDEX methods_by_third_party ON login_methods (app, third_party_id, third_party_user_id)
+        WHERE third_party_id IS NOT NULL""",
+    *_statistics(
+        {
+            ("retired_ids", "retired_ids"): (1000, 1000, 1),
+            ("login_methods", "methods_by_email"): (_MANY, _MANY, 2),
+            ("login_methods", "methods_by_phone"): (_MANY, _MANY, 2),
+            ("login_methods", "methods_by_third_party"): (_MANY, _MANY, _SOME, 2),
+        }
     ),
-    "ANALYZE sqlite_master",  # reads them
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = ((*_V1, *_TOLD),)
+_PASSWORDLESS = (
+    """CREATE TABLE passwordless_devices (
+        app INTEGER NOT NULL,
+        tenant_id TEXT NOT NULL,
+        device_id_hash TEXT NOT NULL,
+        email TEXT,
+        phone_number TEXT,
+        link_code_salt TEXT NOT NULL,
+        failed_attempts INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        PRIMARY KEY (app, tenant_id, device_id_hash)) WITHOUT ROWID""",
+    "CREATE INDEX devices_by_email ON passwordless_devices (app, tenant_id, email) WHERE email IS NOT NULL",
+    """CREATE INDEX devices_by_phone ON passwordless_devices (app, tenant_id, phone_number)
+        WHERE phone_number IS NOT NULL""",
+    "CREATE INDEX devices_by_expiry ON passwordless_devices (expires_at)",
+    """CREATE TABLE passwordless_codes (
+        app INTEGER NOT NULL,
+        tenant_id TEXT NOT NULL,
+        code_id TEXT NOT NULL,
+        device_id_hash TEXT NOT NULL,
+        link_code_hash TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        PRIMARY KEY (app, tenant_id, code_id)) WITHOUT ROWID""",
+    "CREATE UNIQUE INDEX code_by_link ON passwordless_codes (app, tenant_id, link_code_hash)",
+    "CREATE INDEX codes_of_device ON passwordless_codes (app, tenant_id, device_id_hash)",
+    "CREATE INDEX codes_by_expiry ON passwordless_codes (expires_at)",
+    *_statistics(
+        {
+            ("passwordless_devices", "passwordless_devices"): (_SOME, _SOME, _SOME, 1),
+            ("passwordless_devices", "devices_by_email"): (_SOME, _SOME, _SOME, 2),
+            ("passwordless_devices", "devices_by_phone"): (_SOME, _SOME, _SOME, 2),
+            ("passwordless_devices", "devices_by_expiry"): (_SOME, 1),
+            ("passwordless_codes", "passwordless_codes"): (_SOME, _SOME, _SOME, 1),
+            ("passwordless_codes", "code_by_link"): (_SOME, _SOME, _SOME, 1),
+            ("passwordless_codes", "codes_of_device"): (_SOME, _SOME, _SOME, 2),
+            ("passwordless_codes", "codes_by_expiry"): (_SOME, 1),
+        }
+    ),
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = ((*_V1, *_statistics(_STATISTICS_V1)), _LINKED_ACCOUNTS, _PASSWORDLESS)
 
 APP_TABLES = (
     "tenants",
@@ -241,5 +305,8 @@ APP_TABLES = (
     "role_permissions",
     "user_roles",
     "last_active",
+    "retired_ids",
+    "passwordless_devices",
+    "passwordless_codes",
 )
 """Every table with rows of an app, for its removal."""

@@ -12,7 +12,7 @@ import attrs
 from .call import Call, Endpoint
 from .fields import bad, dump
 from .tokens import PROTECTED, tenant_of_handle
-from .users import ids_for_session, internal_id, touch
+from .users import internal_id, primary_id, touch
 
 MISSING = "Session does not exist."
 
@@ -91,14 +91,14 @@ def get(call: Call) -> dict[str, Any]:
     with call.read() as db:
         row = find(db, call.app, handle)
         live = row is not None and row.expires_at >= call.now
-        group_id, recipe_user_id = ids_for_session(db, call.app, row.user_id) if row is not None else ("", "")
+        primary = primary_id(db, call.app, row.user_id) if row is not None else ""
     if row is None or not live:
         return _no_session(call, handle)
     return {
         "status": "OK",
         "sessionHandle": handle,
-        "userId": group_id,
-        "recipeUserId": recipe_user_id,
+        "userId": primary,
+        "recipeUserId": row.user_id,
         "userDataInDatabase": json.loads(row.data),
         "userDataInJWT": json.loads(row.payload),
         "expiry": row.expires_at,
@@ -211,12 +211,10 @@ def handles_of_user(
     names = [user_id]
     if linked:
         rows = db.execute(
-            "SELECT m.user_id, e.external_user_id FROM login_methods m"
-            " LEFT JOIN user_id_mappings e USING (app, user_id) WHERE m.app = ? AND m.linked = 1"
-            " AND m.primary_user_id = (SELECT primary_user_id FROM login_methods WHERE app = m.app AND user_id = ?)",
-            (app, internal_id(db, app, user_id)),
+            "SELECT user_id FROM login_methods WHERE app = ? AND primary_user_id = ?",
+            (app, primary_id(db, app, user_id)),
         ).fetchall()
-        names.extend(name for row in rows for name in row if name is not None and name not in names)
+        names.extend(row[0] for row in rows if row[0] != user_id)
     handles: list[str] = []
     for name in names:
         query = "SELECT handle FROM sessions WHERE app = ? AND user_id = ? AND expires_at >= ?"

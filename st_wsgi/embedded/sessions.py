@@ -20,7 +20,7 @@ from .keys import TokenInvalid, split_token
 from .rotation import Reuse, arrive, is_live, rotate
 from .sessionrows import MISSING, SessionRow, check_payload, unauthorised
 from .tokens import AccessTokenContent, RefreshTokenContent, RefreshTokenInvalid, hash1, hash2
-from .users import ID_LIMIT, ids_for_session, internal_id, touch
+from .users import SessionUser, session_user, touch
 from .versions import ROTATING
 
 
@@ -71,7 +71,7 @@ def _lifetime(call: Call, asked: int | None) -> int:
 
 def create(call: Call) -> dict[str, Any]:
     """``POST /recipe/session``: a new session, for any user id."""
-    user_id = call.body.text("userId", limit=ID_LIMIT)
+    user_id = call.body.text("userId")
     enable_anti_csrf = call.body.flag("enableAntiCsrf")
     payload = call.body.object("userDataInJWT")
     data = dump(call.body.object("userDataInDatabase"))
@@ -86,12 +86,12 @@ def create(call: Call) -> dict[str, Any]:
     seal = call.services.keys.seal(here.app)
     refresh_expiry = now + call.settings.refresh_token_validity
     with call.write() as db:
-        group_id, recipe_user_id = ids_for_session(db, here.app, user_id)
-        refresh = RefreshTokenContent(handle, recipe_user_id, None, anti_csrf).sealed(seal)
+        user = session_user(db, here.app, user_id)
+        refresh = RefreshTokenContent(handle, user.recipe_user_id, None, anti_csrf).sealed(seal)
         row = SessionRow(
             handle=handle,
             tenant_id=here.tenant_id,
-            user_id=recipe_user_id,
+            user_id=user.recipe_user_id,
             refresh_hash2=hash2(refresh),
             previous_hash2=None,
             rotated_at=None,
@@ -102,12 +102,12 @@ def create(call: Call) -> dict[str, Any]:
             expires_at=refresh_expiry,
         )
         sessionrows.add(db, here.app, row)
-        touch(db, here.app, internal_id(db, here.app, group_id), now)
+        touch(db, here.app, user.internal_id, now)
         call.services.cleaner.a_little(db, now)
     token = AccessTokenContent(
         handle=handle,
-        user_id=group_id,
-        recipe_user_id=recipe_user_id,
+        user_id=user.user_id,
+        recipe_user_id=user.recipe_user_id,
         tenant_id=here.tenant_id,
         refresh_hash1=hash1(refresh),
         parent_hash1=None,
@@ -150,22 +150,22 @@ def refresh(call: Call) -> dict[str, Any]:
         row = sessionrows.find(db, app, info.handle)
         if row is None or row.expires_at < now:
             return unauthorised("Session missing in db or has expired")
-        group_id, recipe_user_id = ids_for_session(db, app, row.user_id)
-        child = RefreshTokenContent(info.handle, recipe_user_id, presented_hash1, child_anti_csrf).sealed(seal)
+        user = session_user(db, app, row.user_id)
+        child = RefreshTokenContent(info.handle, user.recipe_user_id, presented_hash1, child_anti_csrf).sealed(seal)
         after = _after_refresh(call, row, presented_hash1=presented_hash1, info=info, child_hash2=hash2(child), now=now)
         if not isinstance(after, SessionRow):
             if after is not None:
                 sessionrows.remove_handles(db, app, [info.handle])
-            return _reused(call, info.handle, group_id, recipe_user_id, after)
+            return _reused(call, info.handle, user, after)
         after = attrs.evolve(after, static_key=static)
         if after != row:
             sessionrows.replace(db, app, after)
-        touch(db, app, internal_id(db, app, group_id), now)
+        touch(db, app, user.internal_id, now)
         call.services.cleaner.a_little(db, now)
     token = AccessTokenContent(
         handle=info.handle,
-        user_id=group_id,
-        recipe_user_id=recipe_user_id,
+        user_id=user.user_id,
+        recipe_user_id=user.recipe_user_id,
         tenant_id=row.tenant_id,
         refresh_hash1=hash1(child),
         parent_hash1=None if call.version >= ROTATING else presented_hash1,
@@ -194,13 +194,13 @@ def _after_refresh(
     return rotate(row, presented_hash1, info, child_hash2, now=now, grace=grace, validity=validity)
 
 
-def _reused(call: Call, handle: str, user_id: str, recipe_user_id: str, reuse: Reuse | None) -> dict[str, Any]:
+def _reused(call: Call, handle: str, user: SessionUser, reuse: Reuse | None) -> dict[str, Any]:
     """Return the answer to a refresh with a token of the past; the kind of reuse is told from CDI 5.6 on."""
     subtype = {} if reuse is None else {"recentTokenReuseSubtype": reuse}
     recent = reuse in ("RECENT_PREV", "ORPHANED_BRANCH")
     if recent and call.settings.text("recent_token_reuse_behaviour") == "UNAUTHORISED":
         return {**unauthorised("refresh token reuse detected"), **subtype}
-    session = {"handle": handle, "userId": user_id, "recipeUserId": recipe_user_id}
+    session = {"handle": handle, "userId": user.user_id, "recipeUserId": user.recipe_user_id}
     return {"status": "TOKEN_THEFT_DETECTED", "session": session, **subtype}
 
 
@@ -265,11 +265,8 @@ def _settle(call: Call, token: AccessTokenContent, now: int) -> dict[str, Any]:
         payload = json.loads(row.payload)
         if after is None and payload == token.payload:
             return {"status": "OK", "session": _session_json(token)}
-        group_id, recipe_user_id = ids_for_session(db, app, row.user_id)
     token = attrs.evolve(
         token,
-        user_id=group_id,
-        recipe_user_id=recipe_user_id,
         parent_hash1=None,
         payload=payload,
         expires_at=_whole_seconds(now + call.settings.access_token_validity),

@@ -29,6 +29,8 @@ _TENANT_TABLES = (
     "method_tenants",
     "email_verification_tokens",
     "user_roles",
+    "passwordless_devices",
+    "passwordless_codes",
 )
 
 

@@ -16,7 +16,7 @@ from .fields import Body, CallRefused, bad
 from .tenantrows import RECIPE_FACTORS, TenantRow
 
 _SINCE_FACTORS = (5, 1)
-_LOGIN_NAMES = {"emailPassword": "Email password"}
+_LOGIN_NAMES = {"emailPassword": "Email password", "thirdParty": "ThirdParty", "passwordless": "Passwordless"}
 
 
 def new(tenant_id: str) -> TenantRow:

@@ -27,6 +27,7 @@ _KEEPERS = (
     _Keeper("user_roles", "UserRoles", True),
     _Keeper("email_verification_tokens", "EmailVerification", True),
     _Keeper("verified_emails", "EmailVerification", False),
+    _Keeper("last_active", None, False),
 )
 """In the order in which the official core looks (``useridmapping/UserIdMapping.java``)."""
 
@@ -49,7 +50,7 @@ def wipe(db: sqlite3.Connection, app: int, user_id: str) -> None:
 
 
 def wipe_in_tenant(db: sqlite3.Connection, app: int, tenant_id: str, user_id: str) -> bool:
-    """Remove what is kept under *user_id* in one tenant; tell whether there was anything."""
+    """Remove what is kept under *user_id* in one tenant; return whether there was anything."""
     gone = 0
     for keeper in _KEEPERS:
         if keeper.per_tenant:

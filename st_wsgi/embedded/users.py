@@ -8,13 +8,13 @@ are external ids where a mapping exists.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .fields import dump
+import attrs
 
-EMAIL_LIMIT = 256
-ID_LIMIT = 128
+from .fields import dump
+from .versions import NEWEST, WEBAUTHN, Version
 
 
 def normal_email(email: str) -> str:
@@ -23,20 +23,24 @@ def normal_email(email: str) -> str:
 
 
 def internal_id(db: sqlite3.Connection, app: int, user_id: str) -> str:
-    """Return the SuperTokens id that *user_id* stands for: itself if it is one, else the one mapped to it."""
-    if user_exists(db, app, user_id):
-        return user_id
-    row = db.execute(
-        "SELECT user_id FROM user_id_mappings WHERE app = ? AND external_user_id = ?", (app, user_id)
-    ).fetchone()
-    return user_id if row is None else str(row[0])
+    """
+    Return the SuperTokens id that *user_id* stands for: itself when it is mapped, else the one mapped to it.
+
+    A SuperTokens id without a mapping may be the external id of another user, whom it then stands for.
+    """
+    rows = db.execute(
+        "SELECT user_id FROM user_id_mappings WHERE app = ? AND user_id = ?"
+        " UNION ALL SELECT user_id FROM user_id_mappings WHERE app = ? AND external_user_id = ?",
+        (app, user_id, app, user_id),
+    ).fetchall()
+    return user_id if not rows or (user_id,) in rows else str(rows[0][0])
 
 
 def user_exists(db: sqlite3.Connection, app: int, user_id: str) -> bool:
-    """Tell whether *user_id* is a SuperTokens id: of a login method, or of a group whose first method is gone."""
+    """Return whether *user_id* is a SuperTokens id: of a login method, or of a group whose first method is gone."""
     row = db.execute(
         "SELECT 1 FROM login_methods WHERE app = ? AND user_id = ?"
-        " UNION ALL SELECT 1 FROM login_methods WHERE app = ? AND primary_user_id = ? LIMIT 1",
+        " UNION ALL SELECT 1 FROM retired_ids WHERE app = ? AND user_id = ? LIMIT 1",
         (app, user_id, app, user_id),
     ).fetchone()
     return row is not None
@@ -58,12 +62,34 @@ def primary_id(db: sqlite3.Connection, app: int, user_id: str) -> str:
     return user_id if row is None else str(row[0])
 
 
-def ids_for_session(db: sqlite3.Connection, app: int, user_id: str) -> tuple[str, str]:
-    """Return the user id and the recipe user id that a session of *user_id* (any id, of nobody too) reports."""
-    recipe_id = internal_id(db, app, user_id)
-    group = primary_id(db, app, recipe_id)
-    own = external_id(db, app, recipe_id)
-    return (own if group == recipe_id else external_id(db, app, group)), own
+@attrs.frozen
+class SessionUser:
+    """
+    Whose session it is, at this moment.
+
+    :param user_id: the user's id, as it leaves the core.
+    :param recipe_user_id: the login method's, likewise.
+    :param internal_id: the user's SuperTokens id.
+    """
+
+    user_id: str
+    recipe_user_id: str
+    internal_id: str
+
+
+def session_user(db: sqlite3.Connection, app: int, user_id: str) -> SessionUser:
+    """Return whose session one of *user_id* is; any id will do, also one of nobody."""
+    row = db.execute(
+        "SELECT COALESCE(t.primary_user_id, r.id), p.external_user_id, COALESCE(o.external_user_id, r.id)"
+        " FROM (SELECT COALESCE((SELECT user_id FROM user_id_mappings WHERE app = ? AND external_user_id = ?), ?)"
+        " AS id) AS r"
+        " LEFT JOIN method_tenants AS t ON t.app = ? AND t.user_id = r.id"
+        " LEFT JOIN user_id_mappings AS o ON o.app = ? AND o.user_id = r.id"
+        " LEFT JOIN user_id_mappings AS p ON p.app = ? AND p.user_id = COALESCE(t.primary_user_id, r.id) LIMIT 1",
+        (app, user_id, user_id, app, app, app),
+    ).fetchone()
+    group, external, recipe_user_id = row
+    return SessionUser(group if external is None else external, recipe_user_id, group)
 
 
 def touch(db: sqlite3.Connection, app: int, user_id: str, now: int) -> None:
@@ -75,43 +101,64 @@ def touch(db: sqlite3.Connection, app: int, user_id: str, now: int) -> None:
     )
 
 
-def user_json(
-    db: sqlite3.Connection, app: int, user_id: str, version: tuple[int, ...] = (5, 4)
-) -> dict[str, Any] | None:
+def set_verified(db: sqlite3.Connection, app: int, user_id: str, email: str) -> None:
+    """Note that an email of a user is verified."""
+    db.execute("INSERT INTO verified_emails VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (app, user_id, email))
+
+
+def user_json(db: sqlite3.Connection, app: int, user_id: str, version: Version = NEWEST) -> dict[str, Any] | None:
     """Return the user that *user_id* (SuperTokens id of a method or group) belongs to, None when there is none."""
-    found = users_json(db, app, [primary_id(db, app, user_id)], version)
-    return found[0] if found else None
+    users = users_json(db, app, [primary_id(db, app, user_id)], version)
+    return users[0] if users else None
+
+
+def method_json(db: sqlite3.Connection, app: int, user_id: str, version: Version) -> dict[str, Any] | None:
+    """Return a login method (SuperTokens id) as a user of its own, whatever it is linked to; None if there is none."""
+    user = user_json(db, app, user_id, version)
+    if user is None:
+        return None
+    name = external_id(db, app, user_id)
+    own = [method for method in user["loginMethods"] if method["recipeUserId"] == name]
+    return _user(name, user["isPrimaryUser"], own, version) if own else None
 
 
 def users_json(
-    db: sqlite3.Connection, app: int, primary_ids: Sequence[str], version: tuple[int, ...] = (5, 4)
+    db: sqlite3.Connection, app: int, primary_ids: Sequence[str], version: Version = NEWEST
 ) -> list[dict[str, Any]]:
-    """Return users by the ids of their groups, in that order; ids without a user are left out."""
-    wanted = (dump(primary_ids), app)
+    """
+    Return users by the ids of their groups, in that order; ids without a user are left out.
+
+    The number of statements does not depend on how many users there are, nor on their login methods.
+    """
+    wanted = dump(primary_ids)
+    # Verified is what was verified under the id that apps use: the external one, when mapped.
     methods = db.execute(
-        "SELECT user_id, primary_user_id, recipe_id, linked, time_joined, email, phone_number, third_party_id,"
-        " third_party_user_id FROM json_each(?) AS wanted"
-        " CROSS JOIN login_methods ON app = ? AND primary_user_id = wanted.value",
-        wanted,
+        "SELECT m.time_joined, m.user_id, m.primary_user_id, m.recipe_id, m.linked, m.email, m.phone_number,"
+        " m.third_party_id, m.third_party_user_id, o.external_user_id, p.external_user_id, v.email IS NOT NULL"
+        " FROM json_each(?) AS wanted"
+        " CROSS JOIN login_methods AS m ON m.app = ? AND m.primary_user_id = wanted.value"
+        " LEFT JOIN user_id_mappings AS o ON o.app = m.app AND o.user_id = m.user_id"
+        " LEFT JOIN user_id_mappings AS p ON p.app = m.app AND p.user_id = m.primary_user_id"
+        " LEFT JOIN verified_emails AS v ON v.app = m.app AND v.user_id = COALESCE(o.external_user_id, m.user_id)"
+        " AND v.email = m.email",
+        (wanted, app),
     ).fetchall()
-    methods.sort(key=lambda row: (row[4], row[0]))
     if not methods:
         return []
     tenants: dict[str, list[str]] = {}
     for user_id, tenant_id in db.execute(
-        "SELECT user_id, tenant_id FROM json_each(?) AS wanted"
-        " CROSS JOIN method_tenants ON app = ? AND primary_user_id = wanted.value",
-        wanted,
+        "SELECT t.user_id, t.tenant_id FROM json_each(?) AS wanted"
+        " CROSS JOIN method_tenants AS t ON t.app = ? AND t.primary_user_id = wanted.value",
+        (wanted, app),
     ):
         tenants.setdefault(user_id, []).append(tenant_id)
-    external = external_ids(db, app, {row[0] for row in methods} | {row[1] for row in methods})
-    verified = _verified(db, app, [(row[0], external.get(row[0]), row[5]) for row in methods if row[5] is not None])
-    groups: dict[str, dict[str, Any]] = {}
-    for user_id, group_id, recipe, linked, joined, email, phone, third_party_id, third_party_user_id in methods:
+    methods.sort()
+    groups: dict[str, tuple[str, bool, list[dict[str, Any]]]] = {}
+    for joined, user_id, group, recipe, linked, email, phone, party, party_user, own_name, name, verified in methods:
         method: dict[str, Any] = {
             "tenantIds": sorted(tenants.get(user_id, ())),
-            "recipeUserId": external.get(user_id, user_id),
-            "verified": (user_id, email) in verified if email is not None else phone is not None,
+            "recipeUserId": own_name or user_id,
+            "verified": email is None or verified == 1,
             "timeJoined": joined,
             "recipeId": recipe,
         }
@@ -119,64 +166,32 @@ def users_json(
             method["email"] = email
         if phone is not None:
             method["phoneNumber"] = phone
-        if third_party_id is not None:
-            method["thirdParty"] = {"id": third_party_id, "userId": third_party_user_id}
-        group = groups.get(group_id)
-        if group is None:
-            group = groups[group_id] = _empty(external.get(group_id, group_id), bool(linked), version)
-        _add(group, method)
-    return [groups[group_id] for group_id in primary_ids if group_id in groups]
+        if party is not None:
+            method["thirdParty"] = {"id": party, "userId": party_user}
+        groups.setdefault(group, (name or group, linked == 1, []))[2].append(method)
+    return [_user(*groups[group], version) for group in primary_ids if group in groups]
 
 
-def _empty(user_id: str, is_primary: bool, version: tuple[int, ...]) -> dict[str, Any]:
+def _user(user_id: str, is_primary: bool, methods: Sequence[Mapping[str, Any]], version: Version) -> dict[str, Any]:
+    """Return the JSON of a user with these login methods, the oldest first."""
+    shown = methods if version >= WEBAUTHN else [method for method in methods if method["recipeId"] != "webauthn"]
     user: dict[str, Any] = {
         "id": user_id,
         "isPrimaryUser": is_primary,
-        "tenantIds": [],
-        "timeJoined": None,
-        "emails": [],
-        "phoneNumbers": [],
-        "thirdParty": [],
-        "loginMethods": [],
+        "tenantIds": _distinct(tenant_id for method in methods for tenant_id in method["tenantIds"]),
+        "timeJoined": methods[0]["timeJoined"],
+        "emails": _distinct(method["email"] for method in shown if "email" in method),
+        "phoneNumbers": _distinct(method["phoneNumber"] for method in shown if "phoneNumber" in method),
+        "thirdParty": [
+            {"id": party, "userId": party_user}
+            for party, party_user in dict.fromkeys(tuple(m["thirdParty"].values()) for m in shown if "thirdParty" in m)
+        ],
+        "loginMethods": list(methods),
     }
-    if version >= (5, 3):
+    if version >= WEBAUTHN:
         user["webauthn"] = {"credentialIds": []}
     return user
 
 
-def _add(user: dict[str, Any], method: dict[str, Any]) -> None:
-    user["loginMethods"].append(method)
-    if user["timeJoined"] is None:
-        user["timeJoined"] = method["timeJoined"]
-    _merge(user["tenantIds"], method["tenantIds"])
-    if "email" in method:
-        _merge(user["emails"], [method["email"]])
-    if "phoneNumber" in method:
-        _merge(user["phoneNumbers"], [method["phoneNumber"]])
-    if "thirdParty" in method:
-        user["thirdParty"].append(dict(method["thirdParty"]))
-
-
-def _merge(into: list[str], values: Iterable[str]) -> None:
-    into.extend(value for value in values if value not in into)
-
-
-def external_ids(db: sqlite3.Connection, app: int, user_ids: Iterable[str]) -> dict[str, str]:
-    """Return the external ids of those of *user_ids* that have one."""
-    rows = db.execute(
-        "SELECT user_id, external_user_id FROM json_each(?) AS wanted"
-        " CROSS JOIN user_id_mappings ON app = ? AND user_id = wanted.value",
-        (dump(list(user_ids)), app),
-    ).fetchall()
-    return dict(rows)
-
-
-def _verified(db: sqlite3.Connection, app: int, methods: Sequence[tuple[str, str | None, str]]) -> set[tuple[str, str]]:
-    """Return which (SuperTokens id, email) pairs are verified, under the SuperTokens id or the external one."""
-    names = {name: user_id for user_id, other, _ in methods for name in (user_id, other) if name is not None}
-    rows = db.execute(
-        "SELECT user_id, email FROM json_each(?) AS wanted"
-        " CROSS JOIN verified_emails ON app = ? AND user_id = wanted.value",
-        (dump(list(names)), app),
-    ).fetchall()
-    return {(names[name], email) for name, email in rows}
+def _distinct(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(values))

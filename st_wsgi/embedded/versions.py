@@ -35,3 +35,6 @@ NEWEST: Version = max(KNOWN)
 
 ROTATING: Version = (5, 6)
 """From here on a refresh token is replaced by its first use, and verifying an access token changes nothing."""
+
+WEBAUTHN: Version = (5, 3)
+"""From here on users are shown with their WebAuthn credentials."""

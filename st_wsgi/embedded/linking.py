@@ -1,0 +1,214 @@
+"""
+Account linking (CDI 1.5, semantics 3.6; ``authRecipe/AuthRecipe.java`` of the official core).
+
+A login method becomes a primary user, and then others are linked to it. In a tenant no two primary users may have the
+same email, phone number or third party identity.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import attrs
+
+from . import methods, removal, sessionrows, usage
+from .call import Call, Endpoint
+from .fields import bad
+from .methods import Kind, Method
+from .users import external_id, internal_id, touch, user_exists, user_json
+
+_OTHER_OWNER: dict[Kind, str] = {
+    "email": "This user's email is already associated with another user ID",
+    "phone number": "This user's phone number is already associated with another user ID",
+    "third party": "This user's third party login is already associated with another user ID",
+}
+
+
+@attrs.frozen
+class Group:
+    """
+    A user's login methods, the oldest first.
+
+    :param user_id: the primary id.
+    """
+
+    user_id: str
+    methods: list[Method]
+
+    @property
+    def is_primary(self) -> bool:
+        """Whether login methods can be linked to the user."""
+        return self.methods[0].linked
+
+
+def find_group(db: sqlite3.Connection, app: int, user_id: str) -> Group | None:
+    """Return the group of a user by the SuperTokens id of the user or one of its login methods, None if unknown."""
+    method = methods.find(db, app, user_id)
+    group_id = user_id if method is None else method.primary_user_id
+    found = methods.of_group(db, app, group_id)
+    return Group(group_id, found) if found else None
+
+
+def _group(db: sqlite3.Connection, app: int, user_id: str) -> Group:
+    group = find_group(db, app, user_id)
+    if group is None:
+        raise bad("Unknown user ID provided")
+    return group
+
+
+def _known_id(db: sqlite3.Connection, app: int, user_id: str) -> str:
+    """Return the SuperTokens id of *user_id*. :raises CallRefused: when nobody has it and nothing is kept about it."""
+    internal = internal_id(db, app, user_id)
+    if internal == user_id and not user_exists(db, app, user_id) and not usage.recipes_using(db, app, user_id):
+        raise bad("Unknown user ID provided")
+    return internal
+
+
+def _conflict(
+    db: sqlite3.Connection, app: int, tenant_ids: list[str], found: list[Method], but_not: str
+) -> dict[str, Any] | None:
+    """Return the answer when another primary user of the tenants has an identity of the login methods, else None."""
+    owner = methods.owner_of(db, app, tenant_ids, found, but_not=but_not)
+    if owner is None:
+        return None
+    return {
+        "status": "ACCOUNT_INFO_ALREADY_ASSOCIATED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR",
+        "primaryUserId": external_id(db, app, owner[1]),
+        "description": _OTHER_OWNER[owner[0]],
+    }
+
+
+def _primary_problem(db: sqlite3.Connection, app: int, user_id: str, group: Group) -> dict[str, Any] | None:
+    """Return the answer when the login method *user_id* cannot be a primary user, None when it can or is one."""
+    if group.is_primary:
+        if group.user_id == user_id:
+            return None
+        return {
+            "status": "RECIPE_USER_ID_ALREADY_LINKED_WITH_PRIMARY_USER_ID_ERROR",
+            "primaryUserId": external_id(db, app, group.user_id),
+            "description": "This user ID is already linked to another user ID",
+        }
+    tenants = methods.tenants_of_groups(db, app, group.user_id)
+    return _conflict(db, app, tenants, group.methods, group.user_id)
+
+
+def check_primary(call: Call) -> dict[str, Any]:
+    """``GET /recipe/accountlinking/user/primary/check``."""
+    user_id = call.query.text("recipeUserId")
+    with call.read() as db:
+        user_id = internal_id(db, call.app, user_id)
+        group = _group(db, call.app, user_id)
+        problem = _primary_problem(db, call.app, user_id, group)
+    return problem or {"status": "OK", "wasAlreadyAPrimaryUser": group.is_primary}
+
+
+def make_primary(call: Call) -> dict[str, Any]:
+    """``POST /recipe/accountlinking/user/primary``."""
+    user_id = call.body.text("recipeUserId")
+    with call.write() as db:
+        user_id = internal_id(db, call.app, user_id)
+        group = _group(db, call.app, user_id)
+        problem = _primary_problem(db, call.app, user_id, group)
+        if problem is not None:
+            return problem
+        if not group.is_primary:
+            methods.make_primary(db, call.app, user_id)
+        user = user_json(db, call.app, user_id, call.version)
+    return {"status": "OK", "wasAlreadyAPrimaryUser": group.is_primary, "user": user}
+
+
+def _link_problem(db: sqlite3.Connection, call: Call, recipe: Group, primary: Group) -> dict[str, Any] | None:
+    """Return the answer when a login method cannot be linked to a user, None when it can or is."""
+    app = call.app
+    if recipe.is_primary:
+        if recipe.user_id == primary.user_id:
+            return None
+        return {
+            "status": "RECIPE_USER_ID_ALREADY_LINKED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR",
+            "primaryUserId": external_id(db, app, recipe.user_id),
+            "description": "The input recipe user ID is already linked to another user ID",
+        }
+    # Both users' tenants count: a tenant that only one of them is in gets the identities of the other.
+    tenants = methods.tenants_of_groups(db, app, recipe.user_id, primary.user_id)
+    return _conflict(db, app, tenants, [*recipe.methods, *primary.methods], primary.user_id)
+
+
+def _groups(db: sqlite3.Connection, app: int, recipe_user_id: str, primary_user_id: str) -> tuple[Group, Group] | None:
+    """Return both groups, None when the second is not a primary user. :raises CallRefused: when an id is unknown."""
+    primary = _group(db, app, primary_user_id)
+    return (_group(db, app, recipe_user_id), primary) if primary.is_primary else None
+
+
+def check_link(call: Call) -> dict[str, Any]:
+    """``GET /recipe/accountlinking/user/link/check``."""
+    recipe_user_id, primary_user_id = call.query.text("recipeUserId"), call.query.text("primaryUserId")
+    with call.read() as db:
+        ids = _known_id(db, call.app, recipe_user_id), _known_id(db, call.app, primary_user_id)
+        groups = _groups(db, call.app, *ids)
+        if groups is None:
+            return {"status": "INPUT_USER_IS_NOT_A_PRIMARY_USER"}
+        problem = _link_problem(db, call, *groups)
+    return problem or {"status": "OK", "accountsAlreadyLinked": groups[0].user_id == groups[1].user_id}
+
+
+def link(call: Call) -> dict[str, Any]:
+    """``POST /recipe/accountlinking/user/link``: the sessions of the login method end, since its user id changes."""
+    recipe_user_id, primary_user_id = call.body.text("recipeUserId"), call.body.text("primaryUserId")
+    with call.write() as db:
+        app = call.app
+        recipe_user_id, primary_user_id = _known_id(db, app, recipe_user_id), _known_id(db, app, primary_user_id)
+        groups = _groups(db, app, recipe_user_id, primary_user_id)
+        if groups is None:
+            return {"status": "INPUT_USER_IS_NOT_A_PRIMARY_USER"}
+        recipe, primary = groups
+        problem = _link_problem(db, call, recipe, primary)
+        if problem is not None:
+            if "ALREADY_LINKED" in problem["status"]:
+                problem["user"] = user_json(db, app, recipe.user_id, call.version)
+            return problem
+        linked = recipe.user_id == primary.user_id
+        if not linked:
+            methods.move(db, app, recipe.methods[0], primary.user_id, linked=True)
+            _end_sessions(db, call, recipe_user_id)
+            db.execute("DELETE FROM last_active WHERE app = ? AND user_id = ?", (app, recipe_user_id))
+            touch(db, app, primary_user_id, call.now)
+        user = user_json(db, app, primary.user_id, call.version)
+    return {"status": "OK", "accountsAlreadyLinked": linked, "user": user}
+
+
+def _end_sessions(db: sqlite3.Connection, call: Call, user_id: str) -> None:
+    name = external_id(db, call.app, user_id)
+    handles = sessionrows.handles_of_user(db, call.app, name, None, linked=False, expiring_after=call.now)
+    sessionrows.remove_handles(db, call.app, handles)
+
+
+def unlink(call: Call) -> dict[str, Any]:
+    """
+    ``POST /recipe/accountlinking/user/unlink``.
+
+    The login method that gave a user its id is deleted when others stay: two users cannot have that id.
+    """
+    user_id = call.body.text("recipeUserId")
+    deleted = False
+    with call.write() as db:
+        user_id = internal_id(db, call.app, user_id)
+        group = _group(db, call.app, user_id)
+        if group.is_primary:
+            own = [method for method in group.methods if method.user_id == user_id]
+            deleted = user_id == group.user_id and len(group.methods) > 1
+            if deleted:
+                removal.delete_method(db, call.app, user_id)
+            elif own:
+                methods.move(db, call.app, own[0], user_id, linked=False)
+            _end_sessions(db, call, user_id)
+    return {"status": "OK", "wasRecipeUserDeleted": deleted, "wasLinked": group.is_primary}
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/recipe/accountlinking/user/primary/check", "app", check_primary),
+    Endpoint("POST", "/recipe/accountlinking/user/primary", "app", make_primary),
+    Endpoint("GET", "/recipe/accountlinking/user/link/check", "app", check_link),
+    Endpoint("POST", "/recipe/accountlinking/user/link", "app", link),
+    Endpoint("POST", "/recipe/accountlinking/user/unlink", "app", unlink),
+)

@@ -1,0 +1,32 @@
+"""The one spelling under which a phone number is stored and found: E.164, as libphonenumber reads it."""
+
+from __future__ import annotations
+
+from .fields import CallRefused
+
+try:
+    import phonenumbers
+except ImportError:
+    _PHONENUMBERS = False
+else:
+    _PHONENUMBERS = True
+
+
+def normal_phone(phone: str) -> str:
+    """
+    Return a phone number in E.164; what is none without a country stays as it is, but trimmed.
+
+    :raises CallRefused: when the library that reads phone numbers is not installed.
+    """
+    if not _PHONENUMBERS:
+        raise CallRefused(500, "phone numbers need the package phonenumbers: run `pip install 'st-wsgi[phone]'`")
+    try:
+        number = phonenumbers.parse(phone.strip(), None)
+    except phonenumbers.NumberParseException:
+        return phone.strip()
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def normal_phone_or_none(phone: str | None) -> str | None:
+    """Return the same of a phone number that may be absent."""
+    return None if phone is None else normal_phone(phone)

@@ -1,0 +1,104 @@
+"""Signing in with a third party (CDI 1.4, semantics 3.1; ``thirdparty/ThirdParty.java`` of the official core)."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import attrs
+
+from . import methods, signin, tenants_v1
+from .call import Call, Endpoint
+from .fields import Body, bad
+from .methods import Identity, Method
+from .tenancy import Tenant
+from .users import normal_email, set_verified
+
+RECIPE = "thirdparty"
+
+
+def sign_in_up(call: Call) -> dict[str, Any]:
+    """``POST /recipe/signinup``."""
+    third_party_id = call.body.text("thirdPartyId")
+    third_party_user_id = call.body.text("thirdPartyUserId")
+    about_email = Body(call.body.object("email"))
+    email = normal_email(about_email.text("id"))
+    verified = about_email.flag("isVerified")
+    here = call.here
+    tenants_v1.refuse_if_disabled(call, "thirdParty")
+    account = Identity(None, None, third_party_id, third_party_user_id)
+    with call.write() as db:
+        user_id = methods.insert(db, here, RECIPE, call.now, attrs.evolve(account, email=email))
+        created = user_id is not None
+        if user_id is None:
+            method = _known(db, here, account)
+            if method.email != email and not _change_email(db, here.app, method, email):
+                return {
+                    "status": "EMAIL_CHANGE_NOT_ALLOWED_ERROR",
+                    "reason": "Email already associated with another primary user.",
+                }
+            user_id = method.user_id
+        if verified:
+            set_verified(db, here.app, user_id, email)
+        answer = signin.signed_in(db, call, RECIPE, user_id, account, verified=verified)
+    return {**answer, "createdNewUser": created}
+
+
+def _known(db: sqlite3.Connection, here: Tenant, account: Identity) -> Method:
+    """Return the oldest login method with a provider's account of the user whom the tenant knows by the account."""
+    found = methods.find_in_tenant(db, here, RECIPE, account)
+    assert found is not None, "the index refused the insert because of it"
+    wanted = methods.parts(account)
+    return next(
+        method
+        for method in methods.of_group(db, here.app, found.primary_user_id)
+        if methods.parts(attrs.evolve(method, email=None)) == wanted
+    )
+
+
+def _change_email(db: sqlite3.Connection, app: int, method: Method, email: str) -> bool:
+    """Take the email that the provider reports now; return False when another primary user has it."""
+    if methods.is_taken(db, app, method, Identity(email)):
+        return False
+    # The provider's account has one email, in every tenant that knows the account.
+    for table in ("login_methods", "method_tenants"):
+        db.execute(
+            f"UPDATE {table} SET email = ? WHERE app = ? AND third_party_id = ? AND third_party_user_id = ?",
+            (email, app, method.third_party_id, method.third_party_user_id),
+        )
+    return True
+
+
+def get_user(call: Call) -> dict[str, Any]:
+    """``GET /recipe/user`` (deprecated): by ``userId`` or, in one tenant, by the third party's ids."""
+    user_id = call.query.text_or_none("userId")
+    account = Identity(None, None, call.query.text_or_none("thirdPartyId"), call.query.text_or_none("thirdPartyUserId"))
+    if user_id is not None and account != Identity():
+        raise bad("Please provide only one of userId or (thirdPartyId & thirdPartyUserId)")
+    if user_id is None and not methods.parts(account):
+        raise bad("Please provide one of userId or (thirdPartyId & thirdPartyUserId)")
+    if user_id is not None:
+        call.public_only()
+    with call.read() as db:
+        if user_id is not None:
+            user = signin.by_id(db, call, RECIPE, user_id)
+        else:
+            user = next(iter(signin.by_identity(db, call, RECIPE, account)), None)
+    if user is None:
+        return {"status": "UNKNOWN_THIRD_PARTY_USER_ERROR" if user_id is None else "UNKNOWN_USER_ID_ERROR"}
+    return {"status": "OK", "user": user}
+
+
+def users_by_email(call: Call) -> dict[str, Any]:
+    """``GET /recipe/users/by-email`` (deprecated): a tenant's users who have the email with a third party."""
+    call.admit()
+    email = normal_email(call.query.text("email"))
+    with call.read() as db:
+        return {"status": "OK", "users": signin.by_identity(db, call, RECIPE, Identity(email))}
+
+
+ENDPOINTS = (
+    Endpoint("POST", "/recipe/signinup", "tenant", sign_in_up),
+    Endpoint("GET", "/recipe/user", "tenant", get_user, rid=RECIPE),
+    Endpoint("GET", "/recipe/users/by-email", "tenant", users_by_email),
+)
