@@ -176,7 +176,7 @@ def test_the_command_exists(sdk: Built) -> None:
 
 
 def test_extras_are_those_that_code_asks_for(sdk: Built) -> None:
-    assert set(sdk.metadata.get_all("Provides-Extra", [])) == {"bcrypt", "examples", "otel", "test"}
+    assert set(sdk.metadata.get_all("Provides-Extra", [])) == {"bcrypt", "examples", "otel", "phone", "test"}
 
 
 def test_what_code_and_tests_import_is_what_is_declared() -> None:

@@ -247,7 +247,7 @@ def _owners(
     """
     query = (
         "SELECT m.primary_user_id, t.tenant_id, (SELECT min(g.time_joined) FROM login_methods AS g"
-        " WHERE g.app = m.app AND g.primary_user_id = m.primary_user_id) AS joined FROM login_methods AS m"
+        " WHERE g.app = m.app AND g.primary_user_id = m.primary_user_id) FROM login_methods AS m"
         " JOIN method_tenants AS t ON t.app = m.app AND t.primary_user_id = m.primary_user_id"
         f" WHERE m.app = ? AND {condition}"
     )
@@ -256,7 +256,8 @@ def _owners(
     if not everywhere:
         query += " AND EXISTS (SELECT 1 FROM method_tenants AS o WHERE o.app = m.app AND o.user_id = m.user_id)"
     owners: dict[str, set[str]] = {}
-    for user_id, tenant_id, _ in db.execute(f"{query} ORDER BY joined", (app, *values)):
+    rows = db.execute(query, (app, *values)).fetchall()
+    for user_id, tenant_id, _ in sorted(rows, key=lambda row: int(row[2])):
         owners.setdefault(user_id, set()).add(tenant_id)
     return owners
 

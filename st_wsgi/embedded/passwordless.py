@@ -306,8 +306,7 @@ def remove_code(call: Call) -> dict[str, Any]:
 
 def _codes(db: sqlite3.Connection, call: Call, device_hash: str) -> list[tuple[str, int]]:
     return db.execute(
-        "SELECT code_id, created_at FROM passwordless_codes"
-        " WHERE app = ? AND tenant_id = ? AND device_id_hash = ? ORDER BY created_at",
+        "SELECT code_id, created_at FROM passwordless_codes WHERE app = ? AND tenant_id = ? AND device_id_hash = ?",
         (call.app, call.here.tenant_id, device_hash),
     ).fetchall()
 

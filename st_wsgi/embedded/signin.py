@@ -9,7 +9,7 @@ from typing import Any
 from . import methods
 from .call import Call
 from .methods import Identity
-from .users import external_id, internal_id, method_json, primary_id, touch, user_json, users_json
+from .users import external_id, internal_id, method_json, primary_id, touch, users_json
 
 
 def has(method: Mapping[str, Any], identity: Identity) -> bool:
@@ -40,9 +40,9 @@ def signed_in(
     :param verified: show the login method's email as verified. What was just verified counts for the SuperTokens id,
         which later answers do not look at when the id is mapped.
     """
-    touch(db, call.app, primary_id(db, call.app, user_id), call.now)
-    user = user_json(db, call.app, user_id, call.version)
-    assert user is not None, "the caller found or made it in this transaction"
+    group = primary_id(db, call.app, user_id)
+    touch(db, call.app, group, call.now)
+    [user] = users_json(db, call.app, [group], call.version)
     if verified:
         name = external_id(db, call.app, user_id)
         for method in user["loginMethods"]:

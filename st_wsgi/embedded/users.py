@@ -80,12 +80,12 @@ class SessionUser:
 def session_user(db: sqlite3.Connection, app: int, user_id: str) -> SessionUser:
     """Return whose session one of *user_id* is; any id will do, also one of nobody."""
     row = db.execute(
-        "SELECT COALESCE(t.primary_user_id, r.id), p.external_user_id, COALESCE(o.external_user_id, r.id)"
+        "SELECT COALESCE(t.primary_user_id, one.id), p.external_user_id, COALESCE(o.external_user_id, one.id)"
         " FROM (SELECT COALESCE((SELECT user_id FROM user_id_mappings WHERE app = ? AND external_user_id = ?), ?)"
-        " AS id) AS r"
-        " LEFT JOIN method_tenants AS t ON t.app = ? AND t.user_id = r.id"
-        " LEFT JOIN user_id_mappings AS o ON o.app = ? AND o.user_id = r.id"
-        " LEFT JOIN user_id_mappings AS p ON p.app = ? AND p.user_id = COALESCE(t.primary_user_id, r.id) LIMIT 1",
+        " AS id) AS one"
+        " LEFT JOIN method_tenants AS t ON t.app = ? AND t.user_id = one.id"
+        " LEFT JOIN user_id_mappings AS o ON o.app = ? AND o.user_id = one.id"
+        " LEFT JOIN user_id_mappings AS p ON p.app = ? AND p.user_id = COALESCE(t.primary_user_id, one.id) LIMIT 1",
         (app, user_id, user_id, app, app, app),
     ).fetchone()
     group, external, recipe_user_id = row

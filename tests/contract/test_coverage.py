@@ -8,10 +8,13 @@ from contract import (  # noqa: F401 - importing a file of tests puts its endpoi
     test_general,
     test_idmapping,
     test_jwt,
+    test_linking,
     test_metadata,
     test_multitenancy,
+    test_passwordless,
     test_roles,
     test_sessions,
+    test_thirdparty,
     test_users,
 )
 from contract.covered import COVERED

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from contract.client import Caller, email
+from contract.logins import by_code, code, consume, linked, phone, sign_in_up, social, typed, user
 from contract.test_emailpassword import sign_up
 from contract.test_sessions import create, refresh, verify
 
@@ -382,6 +383,36 @@ def everyday_calls(app: Caller) -> None:
         start = base64.b64encode(f"{user_id};5".encode()).decode()
         app.get("/users", limit="1", timeJoinedOrder=order, paginationToken=start).has()
     app.post("/user/remove", userId="ext").says("OK")
+    linked_accounts(app)
+
+
+def linked_accounts(app: Caller) -> None:
+    """Make the calls about users with several login methods."""
+    address, number = email(), phone()
+    first, second = social(app, address), by_code(app, email=address)
+    for check in ("primary", "link"):
+        path = f"/recipe/accountlinking/user/{check}/check"
+        app.get(path, recipeUserId=second, primaryUserId=first)
+    linked(app, first, second, by_code(app, phoneNumber=number))
+    sign_in_up(app, email(), account=user(app, first)["thirdParty"][0]["userId"]).has()
+    for contact in ({"email": address}, {"phoneNumber": number}):
+        made = code(app, **contact)
+        code(app, deviceId=made["deviceId"])
+        app.get("/recipe/signinup/codes", **contact).has()
+        consume(app, typed(made, "wrong"))
+        consume(app, typed(made)).has()
+        app.post("/recipe/signinup/codes/remove", **contact).has()
+    app.post("/recipe/signinup/code/remove", codeId=code(app, email=address)["codeId"]).has()
+    body = {"recipeUserId": second, "email": email(), "phoneNumber": phone()}
+    app.call("PUT", "/recipe/user", body, headers={"rid": "passwordless"}).has()
+    app.get("/recipe/users/by-email", email=address).has()
+    app.get("/users/by-accountinfo", phoneNumber=number, doUnionOfAccountInfo="false").has()
+    create(app, second)
+    app.post("/recipe/session/remove", userId=first).has()
+    app.post("/recipe/multitenancy/tenant/user", recipeUserId=first).has()
+    app.post("/recipe/accountlinking/user/unlink", recipeUserId=second).has()
+    app.post("/recipe/accountlinking/user/unlink", recipeUserId=first).has()
+    app.post("/user/remove", userId=first).has()
 
 
 def test_everyday_calls_stay_flat(core: EmbeddedCore, clock: Clock) -> None:
@@ -404,10 +435,34 @@ def test_everyday_calls_stay_flat(core: EmbeddedCore, clock: Clock) -> None:
                 # A page of users is read from the start of an index that is in its order.
                 page = re.search(r"INDEX page_(newest|oldest)_first", step)
                 few = re.search(
-                    r"\b(roles?|tenants|role_permissions|tenant_providers|signing_keys|apps|wanted)\b", step
+                    r"\b(roles?|tenants|role_permissions|tenant_providers|signing_keys|apps|wanted|CONSTANT|one)\b",
+                    step,
                 )
                 whole = step.startswith("SCAN") or re.search(r"\((app=\?( AND tenant_id=\?)?)?\)$", step)
                 if "FOR ORDER BY" in step or (whole and not page and not few):
                     slow.append((step, statement))
-    assert len(statements) > 50
+    assert len(statements) > 100
     assert slow == []
+
+
+def test_many_users_take_as_many_statements_as_few(core: EmbeddedCore) -> None:
+    """Users with all their login methods are read together, however many they are."""
+    app = caller(core)
+    statements: list[str] = []
+    counts: dict[str, list[int]] = {}
+    for many in (1, 4):
+        address = email()
+        for place in range(many):
+            linked(app, sign_up(app)["id"], *(social(app) for _ in range(many)))
+            social(app, address, provider=f"provider-{place}")
+        by_email = {"email": address, "doUnionOfAccountInfo": "true"}
+        for path, params in (("/users", {}), ("/users", {"provider": "go"}), ("/users/by-accountinfo", by_email)):
+            with core.services.store.read() as db:
+                db.set_trace_callback(statements.append)
+            users = app.get(path, **params).has()["users"]
+            with core.services.store.read() as db:
+                db.set_trace_callback(None)
+            assert len(users) >= many
+            counts.setdefault(f"{path} {sorted(params)}", []).append(len(statements))
+            statements.clear()
+    assert counts == {call: [few, few] for call, (few, _) in counts.items()}

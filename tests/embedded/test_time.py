@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from contract.client import Caller, email
 from contract.expectations import Some
+from contract.logins import clicked, code, consume, typed
 from contract.test_emailpassword import sign_up
 from contract.test_sessions import claims, create, header, refresh, verify
 
@@ -172,6 +173,30 @@ def test_expired_rows_go_along_with_writes(core: EmbeddedCore, app: Caller, cloc
     with core.services.store.write() as db:
         clock.move(500 * 24 * HOUR)
         assert clean(db, clock.now, batch=10) == 10
+
+
+def test_codes_expire(app: Caller, core: EmbeddedCore, clock: Clock) -> None:
+    """A code is good for 15 minutes, is refused after them, and an hour later it is removed with its device."""
+    address = email()
+    made = code(app, email=address)
+    clock.move(15 * MINUTE)
+    app.post("/recipe/signinup/code/check", **typed(made)).has()
+    clock.move(1)
+    consume(app, clicked(made)).says("RESTART_FLOW_ERROR")
+    consume(app, typed(made)).says(
+        "EXPIRED_USER_INPUT_CODE_ERROR", failedCodeInputAttemptCount=1, maximumCodeInputAttempts=5
+    )
+    # One more code keeps the device.
+    more = code(app, deviceId=made["deviceId"])
+    clock.move(HOUR)
+    with core.services.store.write() as db:
+        assert clean(db, clock.now) == 1
+    [device] = app.get("/recipe/signinup/codes", email=address).body["devices"]
+    assert [one["codeId"] for one in device["codes"]] == [more["codeId"]]
+    clock.move(15 * MINUTE + 1)
+    with core.services.store.write() as db:
+        assert clean(db, clock.now) == 2
+    app.get("/recipe/signinup/codes", email=address).says("OK", devices=[])
 
 
 def test_statistics_of_minutes(app: Caller, clock: Clock) -> None:
