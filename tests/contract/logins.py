@@ -77,9 +77,11 @@ def user(app: Caller, user_id: str) -> dict[str, Any]:
     return found
 
 
-def method_ids(shown: dict[str, Any]) -> list[str]:
-    """Return the ids of a user's login methods, the oldest first."""
-    return [method["recipeUserId"] for method in shown["loginMethods"]]
+def method_ids(shown: dict[str, Any]) -> set[str]:
+    """Return the ids of a user's login methods."""
+    times = [method["timeJoined"] for method in shown["loginMethods"]]
+    assert times == sorted(times)
+    return {method["recipeUserId"] for method in shown["loginMethods"]}
 
 
 def make_primary(app: Caller, user_id: str) -> Answer:
