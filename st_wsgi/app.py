@@ -14,7 +14,7 @@ from .config import AppInfo, Cors
 from .core_client.hosts import readable_hosts
 from .core_client.querier import NetworkInterceptor, Querier
 from .core_client.transport import HTTPTransport, Transport
-from .errors import Answerable, BadInput, ConfigError, InternalError, SessionError, TenantUnknown
+from .errors import Answerable, BadInput, ConfigError, CoreError, InternalError, SessionError, TenantUnknown
 from .grammar import CDI_VERSIONS
 from .limits import RateLimit
 from .recipe_kit.recipe import Recipe
@@ -177,6 +177,11 @@ class SuperTokens:
         except TenantUnknown:
             context.changes.discard()
             return context.answer(BadInput("this tenant does not exist"))
+        except CoreError as error:  # its message says what to do; a traceback would hide it
+            what = match.route.method, match.route.path, context.tenant_id, error
+            _log.error("%s %s failed, tenant %s: %s", *what, exc_info=_log.isEnabledFor(logging.DEBUG))
+            context.changes.discard()
+            return context.answer(InternalError())
         except Exception:  # no framework stands between our own routes and the server
             _log.exception("%s %s failed, tenant %s", match.route.method, match.route.path, context.tenant_id)
             context.changes.discard()

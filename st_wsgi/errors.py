@@ -4,15 +4,15 @@ Every exception that this package raises.
 ::
 
     SuperTokensError
-    ├─ ConfigError (also ValueError)         refused at construction
-    ├─ ArgumentError (also TypeError)        a function for users was called in another way than it says
-    ├─ CoreError                             the core did not do what was asked
-    │  ├─ CoreUnavailable (answerable, 503)  no host gave an answer
-    │  ├─ CoreRefused                        an HTTP status of 400 and above
-    │  │  └─ TenantUnknown                   there is no such tenant
-    │  ├─ CoreTooOld                         no common CDI version
-    │  └─ CoreReplyInvalid                  a 200 whose body is not what the protocol says
-    └─ Answerable (werkzeug HTTPException)   knows how to become a response
+    ├─ ConfigError (also ValueError)         a setting, or the way something is put together, cannot work
+    ├─ ArgumentError (also TypeError)        a function was called with an argument that it does not take
+    ├─ CoreError                             the core did not do what it was asked
+    │  ├─ CoreUnavailable (answerable, 503)  no host replied
+    │  ├─ CoreRefused                        the core replied with an HTTP status of 400 and above
+    │  │  └─ TenantUnknown                   the tenant or the app does not exist
+    │  ├─ CoreTooOld                         the core and this package have no CDI version in common
+    │  └─ CoreReplyInvalid                   the core's reply is not what the protocol says
+    └─ Answerable (werkzeug HTTPException)   has a response for the client
        ├─ BadInput 400
        │  └─ BodyTooLarge 413
        ├─ FieldErrors 200
@@ -26,9 +26,12 @@ Every exception that this package raises.
           ├─ InvalidClaims 403
           └─ DuplicateSessionCookies 200
 
-An answerable error may be raised anywhere below the middleware, in our routes and in the app's: frameworks that know
-werkzeug's exceptions answer it themselves, for the others the middleware does. Either way it is asked for its response
-by :meth:`Answerable.get_response`, which lets the recipe that the error belongs to have the last word.
+An answerable error can be raised anywhere below the middleware, in our routes and in the app's. Frameworks that know
+werkzeug's exceptions respond to it themselves; for the others the middleware does. Both call
+:meth:`Answerable.get_response`, in which the recipe that the error belongs to may choose another response.
+
+Messages are for logs and developers. A client sees only what :meth:`Answerable.payload` returns. All errors can be
+copied and pickled.
 """
 
 from __future__ import annotations
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 CONTEXT_KEY = "st_wsgi.context"
-"""Where a request's context lives in its WSGI environ."""
+"""The key of a request's context in its WSGI environ."""
 
 _TEXT_LIMIT = 300
 
@@ -55,47 +58,67 @@ _Error = TypeVar("_Error")
 class SuperTokensError(Exception):
     """The base of every error of this package."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle without the constructor, whose arguments are not in ``args``."""
+        return _restored, (type(self), self.args), self.__dict__
+
 
 class ConfigError(SuperTokensError, ValueError):
-    """A setting was refused at construction. The message names the setting and the remedy."""
+    """
+    A setting cannot work, or something was not put together, such as an app without ``st.wrap``.
+
+    The message names the setting and says what to do. Nearly all are raised at start-up.
+    """
 
 
 class ArgumentError(SuperTokensError, TypeError):
-    """A function for users was called with an argument that it does not take. The message names it and the cure."""
+    """A function was called with an argument that it does not take. The message names it and says what to do."""
 
 
 class Answerer(Protocol):
-    """What :meth:`Answerable.get_response` looks for in the environ: the request's context."""
+    """The part of a request's context that :meth:`Answerable.get_response` uses."""
 
     def answer(self, error: Answerable, /) -> Response: ...
 
 
-class _Kind(type):
+class _ErrorClass(type):
     """
-    What an answerable error's class is: called with an error of its own, it returns that error.
+    The type of the answerable errors' classes: a class that is called with one of its own errors returns that error.
 
-    ``raise kind(error)`` is how Bottle raises again what an app mounted in it hands to ``start_response``. Constructors
-    would refuse the error, or take it for a detail and forget the rest.
+    Bottle raises the errors of an app that is mounted in it once more, with ``raise kind(error)``. The constructors
+    would refuse the error, or take it for a detail and lose the rest.
     """
 
     def __call__(cls: type[_Error], *args: Any, **kwargs: Any) -> _Error:
         if len(args) == 1 and type(args[0]) is cls:
             error: _Error = args[0]
             return error
-        made: _Error = type.__call__(cls, *args, **kwargs)
-        return made
+        new: _Error = type.__call__(cls, *args, **kwargs)
+        return new
 
 
-class Answerable(SuperTokensError, HTTPException, metaclass=_Kind):
+class Answerable(SuperTokensError, HTTPException, metaclass=_ErrorClass):
     """
-    An error that a client should see, as the protocol wants it to be seen.
+    An error that has a response for the client, in the form of the frontend driver interface.
 
-    :param detail: for logs, and never werkzeug's ``description``, which a framework may print for the client.
+    ::
+
+        raise Unauthorised("the account is suspended")
+
+    :param detail: for logs only; by default the message.
     """
 
     code: int = 500
+    """The HTTP status."""
+
     message: ClassVar[str] = "internal error"
+    """What the client gets as ``message``."""
+
     no_store: ClassVar[bool] = False
+    """Whether the response forbids caches to store it."""
+
+    detail: str
+    """What happened, for logs. A framework may show werkzeug's ``description`` to the client, so it is not there."""
 
     def __init__(self, detail: str | None = None) -> None:
         self.detail = self.message if detail is None else detail
@@ -109,11 +132,15 @@ class Answerable(SuperTokensError, HTTPException, metaclass=_Kind):
         return {"message": self.message}
 
     def headers(self) -> Mapping[str, str]:
-        """Return the headers that belong to this error, beside the content type."""
+        """Return the headers of the response, beside the content type."""
         return {"Cache-Control": "no-store"} if self.no_store else {}
 
     def plain_response(self, status: int | None = None) -> Response:
-        """Return the answer as the protocol defines it, with *status* in place of the usual one."""
+        """
+        Return the response that the protocol defines.
+
+        :param status: another HTTP status than :attr:`code`.
+        """
         body = json.dumps(self.payload(), separators=(",", ":"))
         response = Response(body, self.code if status is None else status, mimetype="application/json")
         for name, value in self.headers().items():
@@ -125,16 +152,23 @@ class Answerable(SuperTokensError, HTTPException, metaclass=_Kind):
         environ: WSGIEnvironment | Request | None = None,
         scope: dict[str, Any] | None = None,
     ) -> Response:
-        """Return the answer, asking the request's context first when the error was raised below our middleware."""
-        known = environ.environ if isinstance(environ, Request) else environ
-        answerer: Answerer | None = None if known is None else known.get(CONTEXT_KEY)
-        if answerer is None:
-            return self.plain_response()
-        return answerer.answer(self)
+        """
+        Return the response to a request: that of the recipe that the error belongs to, else the protocol's.
+
+        :param environ: of the request, or werkzeug's request; without it the response is the protocol's.
+        :param scope: not used; werkzeug's own exceptions have it.
+        """
+        environ = environ.environ if isinstance(environ, Request) else environ
+        context: Answerer | None = None if environ is None else environ.get(CONTEXT_KEY)
+        return self.plain_response() if context is None else context.answer(self)
 
 
 class BadInput(Answerable):
-    """The client sent something that the protocol does not allow. *detail* is shown to the client."""
+    """
+    The client sent something that the protocol does not allow: 400.
+
+    :param detail: what is wrong. The client sees it.
+    """
 
     code = 400
     message = "bad input"
@@ -149,9 +183,10 @@ class BadInput(Answerable):
 
 class BodyTooLarge(BadInput):
     """
-    The body is larger than any route of ours needs.
+    The body is larger than any of our routes needs: 413.
 
-    What stays unread of it is the server's business, and so is the connection (PEP 3333, "Other HTTP Features").
+    The rest of it stays unread. Whether the connection is closed then is up to the server (PEP 3333, "Other HTTP
+    Features").
     """
 
     code = 413
@@ -159,10 +194,17 @@ class BodyTooLarge(BadInput):
 
 
 class FieldErrors(Answerable):
-    """Form fields were refused: FDI's ``FIELD_ERROR``, with a pair of field id and text for each."""
+    """
+    Values of a form were refused: 200 with the status ``FIELD_ERROR`` (FDI).
+
+    :param errors: pairs of field id and text for the user.
+    """
 
     code = 200
     message = "field error"
+
+    errors: tuple[tuple[str, str], ...]
+    """Pairs of field id and text for the user."""
 
     def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
         self.errors = tuple(errors)
@@ -174,7 +216,7 @@ class FieldErrors(Answerable):
 
 
 class Forbidden(Answerable):
-    """A genuine session that is not served here (wrong tenant or scope): a refresh cannot help."""
+    """The session is good but not allowed here, such as in another tenant: 403. Refreshing it would not help."""
 
     code = 403
     message = "forbidden"
@@ -183,13 +225,16 @@ class Forbidden(Answerable):
 
 class TooManyRequests(Answerable):
     """
-    Somebody tries too often.
+    There were too many attempts: 429 with ``Retry-After``.
 
     :param retry_after: seconds to wait.
     """
 
     code = 429
     message = "too many requests"
+
+    retry_after: float
+    """Seconds to wait."""
 
     def __init__(self, *, retry_after: float) -> None:
         self.retry_after = retry_after
@@ -200,27 +245,30 @@ class TooManyRequests(Answerable):
 
 
 class InternalError(Answerable):
-    """What the client of one of our own routes sees of an error that is none of its business."""
+    """The response of our own routes to an error that the client has nothing to do with: 500."""
 
     code = 500
     message = "internal error"
 
 
 class SessionError(Answerable):
-    """The base of what can be wrong with a session."""
+    """The base of all errors about a session."""
 
     no_store = True
 
 
 class Unauthorised(SessionError):
     """
-    There is no session: 401, which the frontend takes as signed out.
+    There is no session: 401. The frontend counts as signed out.
 
-    :param clear_tokens: also remove the tokens from the frontend, in both transports.
+    :param clear_tokens: also remove the tokens from the frontend, both cookies and headers.
     """
 
     code = 401
     message = "unauthorised"
+
+    clear_tokens: bool
+    """Whether the tokens are removed from the frontend."""
 
     def __init__(self, detail: str | None = None, *, clear_tokens: bool = True) -> None:
         self.clear_tokens = clear_tokens
@@ -228,17 +276,32 @@ class Unauthorised(SessionError):
 
 
 class TryRefreshToken(SessionError):
-    """The access token cannot be used any more: 401, which makes the frontend refresh and try again."""
+    """The access token is no longer good: 401. The frontend refreshes the session and repeats the request."""
 
     code = 401
     message = "try refresh token"
 
 
 class TokenTheftDetected(SessionError):
-    """A refresh token was used after its child had been: 401; the session is revoked."""
+    """
+    A refresh token was used again after a newer one had been used: 401. The session is revoked.
+
+    :param session_handle: of the session.
+    :param user_id: of the primary user.
+    :param recipe_user_id: of the login method.
+    """
 
     code = 401
     message = "token theft detected"
+
+    session_handle: str
+    """The handle of the session."""
+
+    user_id: str
+    """The id of the primary user."""
+
+    recipe_user_id: str
+    """The id of the login method."""
 
     def __init__(self, *, session_handle: str, user_id: str, recipe_user_id: str) -> None:
         self.session_handle = session_handle
@@ -249,13 +312,16 @@ class TokenTheftDetected(SessionError):
 
 class InvalidClaims(SessionError):
     """
-    The session is good but claims of it are not: 403.
+    The session is good but some of its claims are not: 403.
 
-    :param errors: pairs of validator id and reason, the reason being a JSON value.
+    :param errors: pairs of validator id and reason, which is a JSON value.
     """
 
     code = 403
     message = "invalid claim"
+
+    errors: tuple[tuple[str, Any], ...]
+    """Pairs of validator id and reason, which is a JSON value."""
 
     def __init__(self, errors: Sequence[tuple[str, Any]]) -> None:
         self.errors = tuple(errors)
@@ -268,9 +334,9 @@ class InvalidClaims(SessionError):
 
 class DuplicateSessionCookies(SessionError):
     """
-    The browser sent a session cookie twice to the refresh route and ``older_cookie_domain`` is set.
+    The browser sent a session cookie twice to the refresh route, and ``older_cookie_domain`` is set: 200.
 
-    Answered with 200 after the cookies of the older domain were cleared, so that the frontend's next call succeeds.
+    The response clears the cookies of the older domain, so that the frontend's next request succeeds.
     """
 
     code = 200
@@ -278,11 +344,11 @@ class DuplicateSessionCookies(SessionError):
 
 
 class CoreError(SuperTokensError):
-    """The core did not do what was asked of it. Messages are capped and carry no secrets."""
+    """The base of all errors of calls to the core. Messages have a limited length and hold no secrets."""
 
 
 class CoreUnavailable(CoreError, Answerable):
-    """No core gave an answer: 503 with ``Retry-After``, since a 401 would send every browser to refresh."""
+    """No core replied: 503 with ``Retry-After``. A 401 would send every browser to the refresh route."""
 
     code = 503
     message = "service unavailable"
@@ -293,21 +359,32 @@ class CoreUnavailable(CoreError, Answerable):
 
 class CoreRefused(CoreError):
     """
-    The core answered with an HTTP status of 400 and above.
+    The core replied with an HTTP status of 400 and above.
 
-    :param status: the HTTP status.
-    :param text: what the core said, capped.
-    :param method: the HTTP method of the call.
-    :param path: its path, without query.
+    :param host: the address of the core; empty for a core in this process.
+    :param remedy: what to do, as a sentence.
     """
 
-    def __init__(self, *, status: int, text: str, method: str, path: str, remedy: str = "") -> None:
+    status: int
+    """The HTTP status."""
+
+    text: str
+    """What the core said, at most 300 characters."""
+
+    method: str
+    """The HTTP method of the call."""
+
+    path: str
+    """The path of the call, with tenant and without query."""
+
+    def __init__(self, *, status: int, text: str, method: str, path: str, host: str = "", remedy: str = "") -> None:
         self.status = status
         self.text = text.strip()[:_TEXT_LIMIT]
         self.method = method
         self.path = path
-        said = f"the core answered {status} to {method} {path}: {self.text}"
-        super().__init__(f"{said}. {remedy}" if remedy else said)
+        core = f"the core at {host}" if host else "the core"
+        message = f"{core} replied {status} to {method} {path}: {' '.join(self.text.split())}"
+        super().__init__(f"{message}. {remedy}" if remedy else message)
 
 
 class TenantUnknown(CoreRefused):
@@ -315,21 +392,43 @@ class TenantUnknown(CoreRefused):
 
 
 class CoreTooOld(CoreError):
-    """The core and this SDK have no CDI version in common."""
+    """The core and this package have no CDI version in common."""
+
+    ours: tuple[str, ...]
+    """The versions that ``cdi_versions`` allows."""
+
+    theirs: tuple[str, ...]
+    """The versions of the core."""
 
     def __init__(self, *, ours: Sequence[str], theirs: Sequence[str]) -> None:
         self.ours = tuple(ours)
         self.theirs = tuple(theirs)
         super().__init__(
-            f"no common CDI version: this SDK speaks {', '.join(ours)}, the core {', '.join(theirs) or 'none'}. "
-            "Upgrade the core to one that speaks CDI 5.4 (official core 11.4 or later)."
+            f"no CDI version in common: this app uses {', '.join(ours)}, the core has {', '.join(theirs) or 'none'}. "
+            "Upgrade the core to one with CDI 5.4 (the official core from 11.4 on), or set cdi_versions."
         )
 
 
 class CoreReplyInvalid(CoreError):
-    """The core answered 200 with something that the protocol does not know."""
+    """
+    The core's reply is not what the protocol says.
 
-    def __init__(self, *, path: str, problem: str) -> None:
+    :param host: the address of the core; empty for a core in this process.
+    """
+
+    path: str
+    """The path of the call."""
+
+    problem: str
+    """What is wrong with the reply."""
+
+    def __init__(self, *, path: str, problem: str, host: str = "") -> None:
         self.path = path
         self.problem = problem
-        super().__init__(f"unexpected answer of the core to {path}: {problem[:_TEXT_LIMIT]}")
+        core = f"the core at {host}" if host else "the core"
+        super().__init__(f"{core} gave an invalid reply to {path}: {problem[:_TEXT_LIMIT]}")
+
+
+def _restored(kind: type[SuperTokensError], args: tuple[Any, ...]) -> SuperTokensError:
+    """Return an error without calling its constructor; its attributes follow (see ``object.__reduce__``)."""
+    return kind.__new__(kind, *args)

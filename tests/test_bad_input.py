@@ -211,13 +211,16 @@ class TestUnusableCores:
         versions = CoreReply(200, {"versions": ["5.4"]})
         found = self.statuses(lambda request: versions if request.path == "/apiversion" else answer)
         assert set(map(str, found.values())) == {str((500, {"message": "internal error"}))}
-        assert "Traceback" in caplog.text
+        errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+        assert len(errors) == len(found)
+        assert all("the core" in line and "\n" not in line for line in errors)
+        assert "Traceback" not in caplog.text
 
     def test_one_with_no_common_version_says_which_to_use(self, caplog: pytest.LogCaptureFixture) -> None:
         old = CoreReply(200, {"versions": ["2.21", "3.0"]})
         found = self.statuses(lambda _request: old)
         assert found["sign in"] == (500, {"message": "internal error"})
-        assert "no common CDI version: this SDK speaks 5.4, the core 2.21, 3.0. Upgrade the core" in caplog.text
+        assert "no CDI version in common: this app uses 5.4, the core has 2.21, 3.0. Upgrade the core" in caplog.text
 
 
 APP_INFO = AppInfo(app_name="Shop", api_domain="http://localhost", website_domain="http://localhost")

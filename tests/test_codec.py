@@ -108,7 +108,7 @@ def test_a_wrong_answer_names_the_call_and_the_member_and_converts_nothing(
         from_json(Everything, JSON | change, path="/recipe/signin")
     assert refused.value.path == "/recipe/signin"
     assert refused.value.problem == problem
-    assert str(refused.value) == f"unexpected answer of the core to /recipe/signin: {problem}"
+    assert str(refused.value) == f"the core gave an invalid reply to /recipe/signin: {problem}"
 
 
 @pytest.mark.parametrize("name", ["someText", "yes", "inner", "many", "anything", "free"])

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import ast
+import copy
+import inspect
+import itertools
+import pickle
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -58,6 +64,49 @@ def test_an_error_survives_being_made_of_itself(error: Answerable) -> None:
     again: Answerable = kind(error)
     assert again is error
     assert again.plain_response().get_data() == error.plain_response().get_data()
+
+
+OTHERS: list[errors.SuperTokensError] = [
+    errors.SuperTokensError("text"),
+    errors.ConfigError("text"),
+    errors.ArgumentError("text"),
+    errors.CoreError("text"),
+    errors.CoreRefused(status=500, text="text", method="GET", path="/users", host="http://core", remedy="Do this"),
+    errors.TenantUnknown(status=400, text="text", method="GET", path="/t1/users"),
+    errors.CoreTooOld(ours=["5.4"], theirs=["5.0"]),
+    errors.CoreReplyInvalid(path="/users", problem="it is empty"),
+]
+
+
+def test_every_other_kind_is_tried_too() -> None:
+    classes = {value for value in vars(errors).values() if isinstance(value, type)}
+    assert {type(error) for error in [*MADE, *OTHERS]} - {Banned} == {
+        kind for kind in classes if issubclass(kind, errors.SuperTokensError)
+    }
+
+
+@pytest.mark.parametrize("error", [*MADE, *OTHERS], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])
+def test_an_error_can_be_copied_and_pickled(error: errors.SuperTokensError, how: Callable[[Any], Any]) -> None:
+    """Pools of processes and task queues pickle the errors of their jobs."""
+    again = how(error)
+    assert type(again) is type(error)
+    assert (str(again), again.args, vars(again)) == (str(error), error.args, vars(error))
+
+
+def described_attributes(kind: type[Any]) -> Iterator[str]:
+    """The attributes that a class and its bases declare, each with a text below it."""
+    for owner in ast.parse(inspect.getsource(errors)).body:
+        if isinstance(owner, ast.ClassDef) and owner.name in {base.__name__ for base in kind.__mro__}:
+            for statement, text in itertools.pairwise(owner.body):
+                if isinstance(statement, ast.AnnAssign) and isinstance(text, ast.Expr):
+                    yield ast.unparse(statement.target)
+
+
+@pytest.mark.parametrize("error", [*MADE[:-1], *OTHERS], ids=lambda error: type(error).__name__)
+def test_every_attribute_has_a_type_and_a_description(error: errors.SuperTokensError) -> None:
+    werkzeugs = {"description", "response"}
+    assert set(vars(error)) - werkzeugs <= set(described_attributes(type(error)))
 
 
 def test_an_error_made_of_another_kind_is_its_own() -> None:

@@ -17,6 +17,8 @@ T3 = TypeVar("T3")
 T4 = TypeVar("T4")
 T5 = TypeVar("T5")
 
+_NO_CORE = "Set core to the address of a SuperTokens core, with the base path if it has one"
+
 _SECRET = re.compile(r"password|token|code|secret|hash|key|jwt", re.IGNORECASE)
 
 
@@ -102,30 +104,30 @@ def read_reply(request: CoreRequest, response: CoreReply) -> Reply:
     :raises CoreRefused: a status of 400 and above, with the core's text, without the secrets of the request.
     :raises CoreReplyInvalid: any other status outside 200 to 299, and a body that is no JSON object.
     """
-    body = response.body
-    if response.status >= 400:
+    body, status, path, host = response.body, response.status, request.path, response.host
+    kind = response.headers.get("content-type", "no content type")[:60]
+    if status >= 400:
         text = body if isinstance(body, str) else str(body.get("message", "a JSON object"))
+        is_page = text.lstrip().startswith("<")
         # Only the text tells an unknown tenant from other refusals (supertokens-core, TenantOrAppNotFoundException).
-        unknown = response.status == 400 and text.startswith("AppId or tenantId not found")
+        unknown = status == 400 and text.startswith("AppId or tenantId not found")
         raise (TenantUnknown if unknown else CoreRefused)(
-            status=response.status,
-            text=_without_secrets(text, request),
+            status=status,
+            text=f"a page of {len(text)} characters ({kind})" if is_page else _without_secrets(text, request),
             method=request.method,
-            path=request.path,
-            remedy=_remedy(response.status, text),
+            path=path,
+            host=host,
+            remedy=_NO_CORE if is_page or (path == "/apiversion" and status == 404) else _remedy(status),
         )
-    if not 200 <= response.status < 300:
-        raise CoreReplyInvalid(
-            path=request.path,
-            problem=f"status {response.status}; redirects are not followed: give the core's own address",
-        )
+    if not 200 <= status < 300:
+        problem = f"status {status}; redirects are not followed. Set core to the core's own address"
+        raise CoreReplyInvalid(path=path, host=host, problem=problem)
     if isinstance(body, str):
-        kind = response.headers.get("content-type", "no content type")
-        raise CoreReplyInvalid(
-            path=request.path,
-            problem=f"no JSON object but {len(body)} characters ({kind[:60]}); is this the address of a core?",
-        )
-    return Reply(body, path=request.path)
+        problem = f"no JSON object but {len(body)} characters ({kind}). {_NO_CORE}"
+        raise CoreReplyInvalid(path=path, host=host, problem=problem)
+    if path == "/apiversion" and "versions" not in body:
+        raise CoreReplyInvalid(path=path, host=host, problem=f"no versions. {_NO_CORE}")
+    return Reply(body, path=path)
 
 
 def _without_secrets(text: str, request: CoreRequest) -> str:
@@ -135,13 +137,13 @@ def _without_secrets(text: str, request: CoreRequest) -> str:
     return text
 
 
-def _remedy(status: int, text: str) -> str:
+def _remedy(status: int) -> str:
     if status == 401:
         return "Set api_key to one of the keys that the core is configured with"
     if status == 402:
-        return "This feature needs a licence of the official core; the embedded core has it switched on"
-    if status == 404 and "Not found" in text:
-        return "Is this the address of a core, with the right base path, and does the tenant exist?"
+        return "This feature needs a licence of the official core; the embedded core has all features"
+    if status in (404, 405):
+        return "Is the base path in core right, and is the core recent enough for this call?"
     return ""
 
 

@@ -12,7 +12,7 @@ from transport.cores import Answer, core, friendly
 from querier.scripted import KEY, Scripted, querier
 from st_wsgi.core_client.replies import Reply
 from st_wsgi.core_client.transport import CoreReply, HTTPTransport
-from st_wsgi.errors import CoreRefused, CoreReplyInvalid
+from st_wsgi.errors import CoreError, CoreRefused, CoreReplyInvalid
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_an_answer_that_is_no_json_object_is_a_typed_error_that_names_the_path(a
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 409, 500, 503])
 def test_any_other_status_is_a_refusal_with_what_the_core_said(scripted: Scripted, status: int) -> None:
     scripted.behave = lambda _: CoreReply(status, "Field name 'x' is invalid in JSON input\n")
-    with pytest.raises(CoreRefused, match=f"answered {status} to POST /shop/recipe/thing: Field name 'x'") as raised:
+    with pytest.raises(CoreRefused, match=f"replied {status} to POST /shop/recipe/thing: Field name 'x'") as raised:
         querier(scripted).post("/recipe/thing", tenant_id="shop")
     error = raised.value
     assert (error.status, error.method, error.path) == (status, "POST", "/shop/recipe/thing")
@@ -62,7 +62,7 @@ def test_a_refusal_in_json_gives_its_message(scripted: Scripted) -> None:
     [
         (401, "Invalid API key\n", "Set api_key"),
         (402, "Cannot use feature: multi_tenancy\n", "This feature needs a licence"),
-        (404, "Not found\n", "Is this the address of a core"),
+        (404, "Not found\n", "Is the base path in core right"),
     ],
 )
 def test_the_usual_refusals_come_with_a_remedy(scripted: Scripted, status: int, text: str, remedy: str) -> None:
@@ -78,6 +78,33 @@ def test_a_wrong_key_is_refused_in_the_very_first_call_with_its_remedy() -> None
             querier(transport, api_key=KEY).get("/users")
         transport.close()
     assert KEY not in str(raised.value)
+
+
+PAGE = b"<!DOCTYPE html>\n<title>Welcome</title>" + b"<p>hello</p>" * 100
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(PAGE, 404, (("Content-Type", "text/html; charset=utf-8"),)),
+        Answer(PAGE, 500, (("Content-Type", "text/html; charset=utf-8"),)),
+        Answer(PAGE, 200, (("Content-Type", "text/html; charset=utf-8"),)),
+        Answer({"detail": "Not Found"}, 404),
+        Answer({"hello": "world"}, 200),
+        Answer(b"hello world", 200),
+    ],
+    ids=["page 404", "page 500", "page 200", "JSON 404", "JSON 200", "text"],
+)
+def test_another_web_server_at_the_cores_address_is_named_with_the_cure_and_without_its_page(answer: Answer) -> None:
+    with core(lambda _: answer) as host:
+        transport = HTTPTransport(host.url)
+        with pytest.raises(CoreError) as raised:
+            querier(transport).get("/users")
+        transport.close()
+    text = str(raised.value)
+    assert f"the core at {host.url} " in text
+    assert text.endswith("Set core to the address of a SuperTokens core, with the base path if it has one")
+    assert "<" not in text and "\n" not in text
 
 
 def test_secrets_of_the_request_are_cut_out_of_what_the_core_says(scripted: Scripted) -> None:

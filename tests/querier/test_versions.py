@@ -47,7 +47,7 @@ def test_the_highest_common_version_is_chosen_by_number(
 def test_nothing_in_common_names_both_lists_and_the_way_out(scripted: Scripted) -> None:
     scripted.versions = ["4.0", "5.3"]
     client = querier(scripted)
-    with pytest.raises(CoreTooOld, match=r"speaks 5\.4, the core 4\.0, 5\.3.*Upgrade the core") as raised:
+    with pytest.raises(CoreTooOld, match=r"uses 5\.4, the core has 4\.0, 5\.3.*Upgrade the core") as raised:
         client.get("/users")
     assert (raised.value.ours, raised.value.theirs) == (("5.4",), ("4.0", "5.3"))
     assert scripted.calls == []
