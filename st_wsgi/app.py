@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import attrs
 from werkzeug.wrappers import Response
 
+from .checks import Check, a, a_flag, a_function, a_number
 from .config import AppInfo, Cors
 from .core_client.hosts import readable_hosts
 from .core_client.querier import NetworkInterceptor, Querier
@@ -18,7 +19,6 @@ from .errors import Answerable, BadInput, ConfigError, CoreError, InternalError,
 from .grammar import CDI_VERSIONS
 from .limits import RateLimit
 from .recipe_kit.recipe import Recipe
-from .recipe_kit.settings import a, a_flag, a_function, a_number, must_be
 from .request import cors as cross_origin
 from .request import current
 from .request.context import RequestContext
@@ -76,17 +76,17 @@ class SuperTokens:
 
     app_info: AppInfo = attrs.field(validator=a(AppInfo))
     core: str | Transport = attrs.field(
-        validator=must_be("an address or a transport", lambda value: isinstance(value, str) or hasattr(value, "send"))
+        validator=Check("an address or a transport", lambda value: isinstance(value, str) or hasattr(value, "send"))
     )
     recipes: Iterable[Recipe[Any, Any]] = attrs.field(
-        validator=must_be("a list of recipes", lambda value: isinstance(value, Iterable) and not isinstance(value, str))
+        validator=Check("a list of recipes", lambda value: isinstance(value, Iterable) and not isinstance(value, str))
     )
     api_key: str | None = attrs.field(
-        default=None, repr=False, validator=must_be("a text or None", lambda value: value is None or type(value) is str)
+        default=None, repr=False, validator=Check("a text or None", lambda value: value is None or type(value) is str)
     )
     allow_insecure_core: bool = attrs.field(default=False, validator=a_flag())
     cdi_versions: Sequence[str] = attrs.field(
-        default=("5.4",), validator=must_be(f"a list of some of {', '.join(CDI_VERSIONS)}", _is_list_of_versions)
+        default=("5.4",), validator=Check(f"a list of some of {', '.join(CDI_VERSIONS)}", _is_list_of_versions)
     )
     network_interceptor: NetworkInterceptor | None = attrs.field(
         default=None, validator=a_function("url, method, headers, params, body and user context")

@@ -41,7 +41,7 @@ class Settings:
     The lower half of a recipe: its settings, and the instance that it is part of.
 
     Settings are attrs fields. They are written once, with a type, a default and a validator of
-    :mod:`~st_wsgi.recipe_kit.settings`; they are the constructor's keyword arguments and appear in the repr, unless
+    :mod:`~st_wsgi.checks`; they are the constructor's keyword arguments and appear in the repr, unless
     the field says ``repr=False`` because it holds a secret. What is made of them and of the app's settings is a field
     with ``init=False``, which a subclass sets in :meth:`bind`.
 

@@ -9,9 +9,9 @@ import pytest
 from toy import Toy, ToyAPIs, ToyFunctions, greet, supertokens
 
 from st_wsgi import AppInfo, Override, SuperTokens, init, replace
+from st_wsgi.checks import Check, a, a_flag, a_function, a_number, one_of
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipe_kit.recipe import Functions, NoAPIs, Recipe, Settings
-from st_wsgi.recipe_kit.settings import a, a_flag, a_function, a_number, must_be, one_of
 from st_wsgi.recipes.emailpassword import EmailPassword, FormField, SignUpFeature
 from st_wsgi.recipes.jwt import Jwt
 from st_wsgi.recipes.openid import OpenId
@@ -27,7 +27,7 @@ class NotesSettings(Settings):
     feature: SignUpFeature | None = attrs.field(default=None, validator=a(SignUpFeature, or_none=True))
     choose: Any = attrs.field(default=None, validator=a_function("the request"))
     key: str | None = attrs.field(
-        default=None, repr=False, validator=must_be("a text", lambda value: value is None or isinstance(value, str))
+        default=None, repr=False, validator=Check("a text", lambda value: value is None or isinstance(value, str))
     )
 
 

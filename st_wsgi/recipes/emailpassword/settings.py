@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import attrs
 
+from ...checks import a
 from ...recipe_kit.forms import FormField
 from ...recipe_kit.recipe import Settings
-from ...recipe_kit.settings import a
 from ...services import Services
 from .forms import sign_in_fields, sign_up_fields, with_rules
 from .types import SignUpFeature

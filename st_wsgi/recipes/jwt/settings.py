@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
+from ...checks import a_number
 from ...recipe_kit.recipe import Settings
-from ...recipe_kit.settings import a_number
 
 _HUNDRED_YEARS = 3_153_600_000
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
+from ...checks import a_flag
 from ...recipe_kit.recipe import Settings
-from ...recipe_kit.settings import a_flag
 
 
 @attrs.define(kw_only=True, eq=False, slots=False)
