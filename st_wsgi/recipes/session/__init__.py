@@ -320,6 +320,5 @@ def _request_among(arguments: Iterable[object]) -> object | None:
 
 
 def _refuse_custom_header(recipe: Session, *, check: bool, remedy: str) -> None:
-    origins = recipe.services.app_info.possible_origins
-    if check and any(recipe.transfer.anti_csrf_for(origin) == "VIA_CUSTOM_HEADER" for origin in origins):
+    if check and recipe.transfer.may_need_custom_header:
         raise ConfigError(f"without a request there is no rid header to check; {remedy}, or set anti_csrf='VIA_TOKEN'")

@@ -14,7 +14,8 @@ from ...request.routing import spellings
 from ...services import Services
 from ..openid import OpenId
 from .claim_types import SessionClaim, SessionClaimValidator
-from .transfer import REFRESH_PATH, TokenTransfer
+from .cookies import REFRESH_PATH
+from .transfer import TokenTransfer
 from .types import SessionConfig
 from .verification import TokenVerification
 

@@ -1,8 +1,8 @@
 """
-Sessions of a request: read, made and refreshed where the tokens are, in its cookies and headers.
+Sessions of a request: read, created and refreshed by the tokens in its cookies and headers.
 
-The order of the checks is part of the protocol: nothing up to the look-up of the signing key causes a call, a missing
-token never clears what a parallel request may just have set, and the header decides before the cookie.
+The order of the checks is part of the protocol. No check before the look-up of the signing key causes a call. A missing
+token clears nothing, since a parallel request may just have set new ones. A token in a header comes before a cookie.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from ...users import RecipeUserId
 from .base import SessionSettings
 from .claim_types import SessionClaimValidator
 from .container import SESSION_KEY, SessionContainer
+from .cookies import ACCESS_COOKIE, LEGACY_COOKIE, REFRESH_COOKIE, SESSION_COOKIES
 from .functions import SessionFunctions
 from .tokens import session_named_in, without_protected_claims
-from .transfer import ACCESS_COOKIE, ANTI_CSRF, LEGACY_COOKIE, REFRESH_COOKIE, SESSION_COOKIES
+from .transfer import ANTI_CSRF
 from .types import TransferMethod
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 OverrideGlobalClaimValidators: TypeAlias = Callable[
     [list[SessionClaimValidator], SessionContainer], Iterable[SessionClaimValidator]
 ]
-"""From the global validators and the session to the validators to use."""
+"""Takes the global validators and the session. Returns the validators to use."""
 
 _WITHOUT_SESSION = frozenset({"OPTIONS", "TRACE"})
 
@@ -65,16 +66,18 @@ def get_session(
     override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
 ) -> SessionContainer | None:
     """
-    Return the session of a request. What is renewed on the way goes into the response by itself.
+    Return the session of a request. Tokens that are renewed here are sent with the response.
 
-    :param session_required: raise if the request carries no session; otherwise return None. A token that is there but
-        not good any more raises either way, so that the frontend renews it.
-    :param anti_csrf_check: default: check unless the method is GET or HEAD, for sessions in cookies.
+    :param session_required: False returns None if the request carries no session. An access token that has expired
+        raises all the same, so that the frontend renews it.
+    :param anti_csrf_check: check that no other website sent the request. By default this is checked for sessions in
+        cookies, unless the method is GET or HEAD.
     :param check_database: ask the core whether the session still exists, so that a revoked one is refused at once.
-    :param override_global_claim_validators: from the global validators and the session to those to use.
+    :param override_global_claim_validators: takes the global validators and the session, and returns the validators to
+        use.
     :raises Unauthorised: there is no session: 401.
-    :raises TryRefreshToken: its access token must be renewed: 401, after which the frontend refreshes and repeats.
-    :raises InvalidClaims: a claim is not good: 403.
+    :raises TryRefreshToken: the access token must be renewed: 401. The frontend refreshes and repeats the request.
+    :raises InvalidClaims: a claim does not pass its validator: 403.
     :raises CoreUnavailable: the core is needed and cannot be reached: 503.
     """
     context = context_of(request)
@@ -82,12 +85,12 @@ def get_session(
     recipe = functions.recipe
     environ = context.environ or {}
     method = environ.get("REQUEST_METHOD", "")
-    found = None if method in _WITHOUT_SESSION else _access_token(recipe, context, environ)
-    if found is None:
+    source = None if method in _WITHOUT_SESSION else _access_token(recipe, context, environ)
+    if source is None:
         if session_required:
             raise Unauthorised("there is no session token in the request", clear_tokens=False)
         return None
-    access_token, transfer_method = found
+    access_token, transfer_method = source
     if SESSION_KEY in environ:
         access_token = _newest_token(context, environ[SESSION_KEY], access_token)
     check = False
@@ -104,10 +107,10 @@ def get_session(
         check_database=check_database,
     )
     if session is None:
-        if session_required:  # an override has decided so
+        if session_required:  # an override returned None all the same
             raise Unauthorised(clear_tokens=False)
         return None
-    # Attached before the claims are checked, so that what checking them renews is not lost.
+    # Attached before the claims are checked: checking may renew the access token.
     session.attach_to_request_response(context, transfer_method)
     if recipe.claim_validators or recipe.chooses_claim_validators or override_global_claim_validators is not None:
         session.assert_claims(required_claim_validators(functions, session, override_global_claim_validators))
@@ -136,7 +139,7 @@ def _no_validators(_validators: object, _session: object) -> list[SessionClaimVa
 
 
 def is_refresh(recipe: SessionSettings, context: RequestContext) -> bool:
-    """Return whether a request is a refresh, which an app may serve itself after switching our route off."""
+    """Return whether a request is a refresh. An app may serve it itself after it has switched our route off."""
     environ = context.environ or {}
     return environ.get("REQUEST_METHOD") == "POST" and bool(recipe.refresh_paths.match(environ.get("PATH_INFO", "")))
 
@@ -181,13 +184,13 @@ def refresh_session(context: RequestContext) -> SessionContainer:
     transfer = recipe.transfer
     policy = transfer.policy(context, creating=False)
     cookies = [] if policy == "header" else transfer.cookies(context, REFRESH_COOKIE)
-    twice = [] if policy == "header" else [name for name in SESSION_COOKIES if len(transfer.cookies(context, name)) > 1]
-    if twice:
-        _refuse_duplicates(recipe, context, twice)
+    doubled = [name for name in SESSION_COOKIES if policy != "header" and len(transfer.cookies(context, name)) > 1]
+    if doubled:
+        _refuse_doubled(recipe, context, doubled)
     header = None if policy == "cookie" else transfer.header(context)
     refresh_token = header or "".join(cookies)
     if transfer.cookies(context, LEGACY_COOKIE):
-        transfer.clear_strays(context, [LEGACY_COOKIE])
+        transfer.clear_other_cookies(context, [LEGACY_COOKIE])
     if not refresh_token:
         raise Unauthorised("there is no refresh token in the request")
     method: TransferMethod = "header" if header else "cookie"
@@ -195,11 +198,11 @@ def refresh_session(context: RequestContext) -> SessionContainer:
         try:
             transfer.check_csrf_headers(context, every_method=True)
         except TryRefreshToken as refusal:
-            raise Unauthorised(refusal.detail) from None  # refreshing is what a frontend would do about it
+            raise Unauthorised(refusal.detail) from None  # this is the refresh that it asks for
     session = functions.refresh_session(
         refresh_token=refresh_token,
         anti_csrf_token=context.header(ANTI_CSRF),
-        disable_anti_csrf=method == "header" or transfer.anti_csrf(context) == "VIA_CUSTOM_HEADER",
+        disable_anti_csrf=method == "header" or transfer.rules(context).anti_csrf == "VIA_CUSTOM_HEADER",
     )
     _clear_other_transport(recipe, context, method)
     session.attach_to_request_response(context, method)
@@ -215,7 +218,7 @@ def full_payload(
     recipe_user_id: RecipeUserId,
     tenant_id: str,
 ) -> dict[str, Any]:
-    """Return the payload of a new access token: the app's without protected names, the issuer, and all claims."""
+    """Return the payload of a new access token: the app's without protected names, the issuer, and the claims."""
     full = without_protected_claims(payload)
     full["iss"] = recipe.issuer
     for claim in recipe.claims:
@@ -240,16 +243,19 @@ def _access_token(
     recipe: SessionSettings, context: RequestContext, environ: WSGIEnvironment
 ) -> tuple[str, TransferMethod] | None:
     """
-    Return what is to be verified. Its form is looked at only where it decides, which is when a header may be somebody
-    else's and a cookie ours; verifying looks at it anyway.
+    Return the access token of a request and how it travelled, or None.
 
-    What :class:`TokenTransfer` reads for others is read in place here: this runs for every request with a session.
+    Its form is checked here only if there are two: a header may have another service's token while the cookie has ours.
+
+    This runs for every request with a session. So it reads the headers itself instead of asking :class:`TokenTransfer`.
+
+    :raises TryRefreshToken: a cookie is there twice, or one of a very old SDK.
     """
     cookies: list[str] = []
     sent = environ.get("HTTP_COOKIE")
     if sent is not None:
         if LEGACY_COOKIE in sent and cookie_values(sent, LEGACY_COOKIE):
-            recipe.transfer.clear_strays(context, [LEGACY_COOKIE])
+            recipe.transfer.clear_other_cookies(context, [LEGACY_COOKIE])
             raise TryRefreshToken("the request carries a session of a very old SDK")
         cookies = cookie_values(sent, ACCESS_COOKIE)
     authorization = environ.get("HTTP_AUTHORIZATION")
@@ -261,21 +267,22 @@ def _access_token(
     if header is not None and (not cookies or recipe.verification.has_form(header)):
         return header, "header"
     if len(cookies) > 1:
-        recipe.transfer.clear_strays(context, [ACCESS_COOKIE])
+        recipe.transfer.clear_other_cookies(context, [ACCESS_COOKIE])
         raise TryRefreshToken("the request carries more than one access token cookie")
     return (cookies[0], "cookie") if cookies else None
 
 
-def _newest_token(context: RequestContext, known: object, sent_token: str) -> str:
+def _newest_token(context: RequestContext, earlier: object, sent_token: str) -> str:
     """
-    Return what is to be verified when a request's session is read again: the token that was made of the sent one
-    meanwhile, so that nothing is lost of what was fetched or changed.
+    Return the access token to verify when a session is read again in one request: the newest one of that session.
 
-    :param known: the session of the environ.
+    Otherwise changes of the payload would be lost that were made earlier in the request.
+
+    :param earlier: the session in the environ.
     """
-    if isinstance(known, SessionContainer) and known.is_attached_to(context):
-        newest = known.get_access_token()
-        if newest != sent_token and session_named_in(sent_token) == known.get_handle():
+    if isinstance(earlier, SessionContainer) and earlier.is_attached_to(context):
+        newest = earlier.get_access_token()
+        if newest != sent_token and session_named_in(sent_token) == earlier.get_handle():
             return newest
     return sent_token
 
@@ -286,7 +293,7 @@ def _remember(context: RequestContext, session: SessionContainer) -> None:
 
 
 def _clear_other_transport(recipe: SessionSettings, context: RequestContext, method: TransferMethod) -> None:
-    """Have the frontend forget the tokens of the transport that is not used, so that it never has two sessions."""
+    """Have the frontend forget the tokens of the other transport, so that it never has two sessions."""
     transfer = recipe.transfer
     if method == "cookie":
         if transfer.header(context) is not None:
@@ -295,15 +302,15 @@ def _clear_other_transport(recipe: SessionSettings, context: RequestContext, met
         transfer.clear_transport(context, "cookie")
 
 
-def _refuse_duplicates(recipe: SessionSettings, context: RequestContext, twice: list[str]) -> None:
+def _refuse_doubled(recipe: SessionSettings, context: RequestContext, doubled: list[str]) -> None:
     """
-    Refuse a refresh with cookies that are there twice, and clear those that this app did not set.
+    Refuse a refresh with cookies that are there twice, and clear those that are not the app's own.
 
-    :raises DuplicateSessionCookies: there was another cookie domain, as ``older_cookie_domain`` says. The app's own
-        cookies stay, and the next refresh succeeds.
-    :raises Unauthorised: there was none, so that the cookies may be an attack. The session ends.
+    :raises DuplicateSessionCookies: the app had another cookie domain, as ``older_cookie_domain`` says. The next
+        refresh succeeds with the app's own cookies, which stay.
+    :raises Unauthorised: it had none, so the cookies may be an attack. The session ends.
     """
-    recipe.transfer.clear_strays(context, twice)
+    recipe.transfer.clear_other_cookies(context, doubled)
     if recipe.config.older_cookie_domain is not None:
         raise DuplicateSessionCookies
     _log.warning(

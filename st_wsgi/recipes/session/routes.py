@@ -8,8 +8,8 @@ from ...request.context import RequestContext
 from ...request.respond import json_response
 from ...request.routing import Route
 from .apis import SessionAPIs
+from .cookies import REFRESH_PATH
 from .in_request import session_of_route
-from .transfer import REFRESH_PATH
 
 
 def refresh(apis: SessionAPIs, context: RequestContext) -> Response:
