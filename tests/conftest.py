@@ -55,6 +55,9 @@ ONE_PYTHON = {
     "verify/test_docs.py": "prose",
 }
 
+#: Characters of a parameter in a test's name.
+LONGEST_ID = 80
+
 #: More workers than this have nothing to do: the longest group is the limit then.
 MOST_WORKERS = 8
 
@@ -89,6 +92,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run only the tests whose outcome can depend on the version of Python or of a dependency",
     )
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name what is too long to read by its parameter: a token, which also differs between workers."""
+    return argname if isinstance(val, str) and len(val) > LONGEST_ID else None
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
