@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, Final, ParamSpec
 
 import attrs
 from werkzeug.wrappers import Response
@@ -222,7 +222,7 @@ def _as_default(make: Callable[P, SuperTokens]) -> Callable[P, SuperTokens]:
     return init
 
 
-init = _as_default(SuperTokens)
+init: Final = _as_default(SuperTokens)
 
 
 def _open_transport(core: str) -> Transport:

@@ -43,6 +43,9 @@ class Arguments:
     :ivar tenant_default: the default of ``tenant_id``, None if there is no such parameter or its default is None.
     """
 
+    signature: inspect.Signature
+    tenant_default: str | None
+
     def __init__(self, function: Callable[..., Any], *, is_method: bool = False) -> None:
         parameters = list(inspect.signature(function).parameters.values())[is_method:]
         self.signature = inspect.signature(function).replace(parameters=parameters)

@@ -170,12 +170,14 @@ class Caller:
 
     def __init__(self, core: EmbeddedCore, arguments: argparse.Namespace) -> None:
         self.core = core
-        self.app = "" if arguments.app == "public" else f"/appid-{quote(arguments.app)}"
-        self.tenant = "" if arguments.tenant == "public" else f"/{quote(arguments.tenant)}"
+        self.app: str = "" if arguments.app == "public" else f"/appid-{quote(arguments.app)}"
+        self.tenant: str = "" if arguments.tenant == "public" else f"/{quote(arguments.tenant)}"
         place = core.services.tenancy.find(arguments.app, arguments.tenant)
         if place is None:
             raise CommandFailed(f"there is no tenant {arguments.tenant!r} in an app {arguments.app!r}")
-        self.headers = {"api-key": place.settings.api_keys[0].decode()} if place.settings.api_keys else {}
+        self.headers: dict[str, str] = (
+            {"api-key": place.settings.api_keys[0].decode()} if place.settings.api_keys else {}
+        )
 
     def get(self, path: str, **params: str) -> dict[str, Any]:
         """GET from the tenant."""

@@ -175,7 +175,7 @@ class BadInput(Answerable):
 
     def __init__(self, detail: str | None = None) -> None:
         super().__init__(detail)
-        self.description = self.detail
+        self.description: str | None = self.detail
 
     def payload(self) -> dict[str, Any]:
         return {"message": self.detail}

@@ -101,7 +101,7 @@ class Turns:
         self._forking = None
 
 
-turns = Turns()
+turns: Turns = Turns()
 """Of this process, for all databases and all hashes: locks inside the libraries belong to none in particular."""
 
 _living: weakref.WeakSet[Inherited] = weakref.WeakSet()

@@ -173,7 +173,7 @@ class HTTPTransport(Transport):
         tls: ssl.SSLContext | None = None,
         sleep: Callable[[float], None] | None = None,
     ) -> None:
-        self.hosts = parse_hosts(hosts)
+        self.hosts: tuple[str, ...] = parse_hosts(hosts)
         self._connect_timeout = _positive("connect_timeout", connect_timeout)
         self._read_timeout = _positive("read_timeout", read_timeout)
         self._max_reply_bytes = int(_positive("max_reply_bytes", max_reply_bytes))

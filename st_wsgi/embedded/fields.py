@@ -47,7 +47,7 @@ class Body:
     __slots__ = ("values",)
 
     def __init__(self, values: Mapping[str, Any]) -> None:
-        self.values = values
+        self.values: Mapping[str, Any] = values
 
     def __contains__(self, name: str) -> bool:
         return name in self.values
@@ -149,7 +149,7 @@ class Query:
     __slots__ = ("values",)
 
     def __init__(self, values: Mapping[str, str]) -> None:
-        self.values = values
+        self.values: Mapping[str, str] = values
 
     def text_or_none(self, name: str) -> str | None:
         """Return a parameter that may be absent."""

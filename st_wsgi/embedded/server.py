@@ -39,11 +39,11 @@ class CoreServer(ThreadingHTTPServer):
 
     def __init__(self, app: WSGIApplication, *, host: str, port: int) -> None:
         self.app = app
-        self.stopping = False
+        self.stopping: bool = False
         self._running = 0
         self._changed = threading.Condition()
         self._open: set[socket.socket] = set()
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.address_family: int = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), _Handler)
 
     @property

@@ -57,7 +57,7 @@ class Store:
 
     def __init__(self, path: str | os.PathLike[str] | None, *, migrations: Migrations = MIGRATIONS) -> None:
         self._migrations = migrations
-        self.path = None if path is None else pathlib.Path(path)
+        self.path: pathlib.Path | None = None if path is None else pathlib.Path(path)
         self._idle: deque[sqlite3.Connection] = deque()
         self._writing = threading.RLock()
         self._unusable: SuperTokensError | None = None

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from falcon import App, Request, Response
+from falcon import Request, Response
+from falcon.app import App
 
 from st_wsgi.app import SuperTokens
 from st_wsgi.errors import Answerable

@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import typing
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar
 
 import attrs
 from werkzeug.wrappers import Response
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+Requires: TypeAlias = "tuple[type[Recipe[Any, Any]], ...]"
+Answers: TypeAlias = tuple[type[Answerable], ...]
 
 
 @attrs.define(kw_only=True, eq=False, slots=False)
@@ -137,9 +140,9 @@ class Recipe(Settings, Generic[F, A]):
     """
 
     id: ClassVar[str]
-    requires: ClassVar[tuple[type[Recipe[Any, Any]], ...]] = ()
+    requires: ClassVar[Requires] = ()
     routes: ClassVar[tuple[Route, ...]] = ()
-    answers: ClassVar[tuple[type[Answerable], ...]] = ()
+    answers: ClassVar[Answers] = ()
     functions_class: ClassVar[type[Functions[Any]]]
     apis_class: ClassVar[type[APIs[Any, Any]]]
 

@@ -93,6 +93,8 @@ class Middleware:
     :ivar prefix: of the paths that it serves; empty if it answers preflights too.
     """
 
+    prefix: str
+
     def __init__(self, app: WSGIApplication, supertokens: Instance) -> None:
         self._app = app
         self._supertokens = supertokens

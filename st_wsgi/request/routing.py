@@ -73,6 +73,8 @@ class Router:
     :raises ConfigError: two recipes have the same row.
     """
 
+    prefix: str
+
     def __init__(self, *, base_path: str, recipes: Iterable[Any]) -> None:
         self.prefix = base_path + "/"
         self._table: dict[str, dict[str, tuple[Match, ...]]] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ...recipe_kit.forms import FieldValue, FormField
 from ...recipe_kit.recipe import user_facing
 from ...recipe_kit.results import Exists, GeneralError, SignInNotAllowed, SignUpNotAllowed
@@ -32,6 +34,6 @@ __all__ = [
     "verify_credentials",
 ]
 
-sign_in = user_facing(EmailPassword, EmailPasswordFunctions.sign_in)
-sign_up = user_facing(EmailPassword, EmailPasswordFunctions.sign_up)
-verify_credentials = user_facing(EmailPassword, EmailPasswordFunctions.verify_credentials)
+sign_in: Final = user_facing(EmailPassword, EmailPasswordFunctions.sign_in)
+sign_up: Final = user_facing(EmailPassword, EmailPasswordFunctions.sign_up)
+verify_credentials: Final = user_facing(EmailPassword, EmailPasswordFunctions.verify_credentials)

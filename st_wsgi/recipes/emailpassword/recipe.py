@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import attrs
 
-from ...recipe_kit.recipe import Recipe
+from ...recipe_kit.recipe import Recipe, Requires
 from ..session import Session
 from .apis import EmailPasswordAPIs
 from .functions import EmailPasswordFunctions
@@ -27,5 +29,5 @@ class EmailPassword(EmailPasswordSettings, Recipe[EmailPasswordFunctions, EmailP
     """
 
     id = "emailpassword"
-    requires = (Session,)
+    requires: ClassVar[Requires] = (Session,)
     routes = ROUTES

@@ -38,7 +38,7 @@ def email_exists(apis: EmailPasswordAPIs, context: RequestContext) -> Response:
 
 _EXISTS = "/emailpassword/email/exists"
 
-ROUTES = (
+ROUTES: tuple[Route, ...] = (
     Route("POST", "/signup", "sign_up_post", sign_up),
     Route("POST", "/signin", "sign_in_post", sign_in),
     Route("GET", _EXISTS, "email_exists_get", email_exists),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ...recipe_kit.recipe import user_facing
 from .apis import JwtAPIs
 from .functions import JwtFunctions
@@ -19,5 +21,5 @@ __all__ = [
     "get_jwks",
 ]
 
-create_jwt = user_facing(Jwt, JwtFunctions.create_jwt)
-get_jwks = user_facing(Jwt, JwtFunctions.get_jwks)
+create_jwt: Final = user_facing(Jwt, JwtFunctions.create_jwt)
+get_jwks: Final = user_facing(Jwt, JwtFunctions.get_jwks)

@@ -18,4 +18,4 @@ def jwks(apis: JwtAPIs, context: RequestContext) -> Response:
     return response
 
 
-ROUTES = (Route("GET", "/jwt/jwks.json", "get_jwks_get", jwks),)
+ROUTES: tuple[Route, ...] = (Route("GET", "/jwt/jwks.json", "get_jwks_get", jwks),)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ...recipe_kit.recipe import user_facing
 from .apis import OpenIdAPIs
 from .functions import OpenIdFunctions
@@ -16,4 +18,4 @@ __all__ = [
     "get_open_id_discovery_configuration",
 ]
 
-get_open_id_discovery_configuration = user_facing(OpenId, OpenIdFunctions.get_open_id_discovery_configuration)
+get_open_id_discovery_configuration: Final = user_facing(OpenId, OpenIdFunctions.get_open_id_discovery_configuration)

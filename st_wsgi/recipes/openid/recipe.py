@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import attrs
 
-from ...recipe_kit.recipe import Recipe
+from ...recipe_kit.recipe import Recipe, Requires
 from ..jwt import Jwt
 from .apis import OpenIdAPIs
 from .functions import OpenIdFunctions
@@ -23,5 +25,5 @@ class OpenId(OpenIdSettings, Recipe[OpenIdFunctions, OpenIdAPIs]):
     """
 
     id = "openid"
-    requires = (Jwt,)
+    requires: ClassVar[Requires] = (Jwt,)
     routes = ROUTES

@@ -16,4 +16,6 @@ def discovery(apis: OpenIdAPIs, context: RequestContext) -> Response:
     return response
 
 
-ROUTES = (Route("GET", "/.well-known/openid-configuration", "open_id_discovery_configuration_get", discovery),)
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/.well-known/openid-configuration", "open_id_discovery_configuration_get", discovery),
+)

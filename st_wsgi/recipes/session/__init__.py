@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from ...accounts import user_by_id
 from ...arguments import checked
@@ -89,18 +89,18 @@ __all__ = [
 P = ParamSpec("P")
 R = TypeVar("R")
 
-fetch_and_set_claim = user_facing(Session, SessionFunctions.fetch_and_set_claim)
-get_all_session_handles_for_user = user_facing(Session, SessionFunctions.get_all_session_handles_for_user)
-get_claim_value = user_facing(Session, SessionFunctions.get_claim_value)
-get_session_information = user_facing(Session, SessionFunctions.get_session_information)
-merge_into_access_token_payload = user_facing(Session, SessionFunctions.merge_into_access_token_payload)
-remove_claim = user_facing(Session, SessionFunctions.remove_claim)
-revoke_all_sessions_for_user = user_facing(Session, SessionFunctions.revoke_all_sessions_for_user)
-revoke_multiple_sessions = user_facing(Session, SessionFunctions.revoke_multiple_sessions)
-revoke_session = user_facing(Session, SessionFunctions.revoke_session)
-set_claim_value = user_facing(Session, SessionFunctions.set_claim_value)
-update_session_data_in_database = user_facing(Session, SessionFunctions.update_session_data_in_database)
-validate_claims_for_session_handle = user_facing(Session, SessionFunctions.validate_claims_for_session_handle)
+fetch_and_set_claim: Final = user_facing(Session, SessionFunctions.fetch_and_set_claim)
+get_all_session_handles_for_user: Final = user_facing(Session, SessionFunctions.get_all_session_handles_for_user)
+get_claim_value: Final = user_facing(Session, SessionFunctions.get_claim_value)
+get_session_information: Final = user_facing(Session, SessionFunctions.get_session_information)
+merge_into_access_token_payload: Final = user_facing(Session, SessionFunctions.merge_into_access_token_payload)
+remove_claim: Final = user_facing(Session, SessionFunctions.remove_claim)
+revoke_all_sessions_for_user: Final = user_facing(Session, SessionFunctions.revoke_all_sessions_for_user)
+revoke_multiple_sessions: Final = user_facing(Session, SessionFunctions.revoke_multiple_sessions)
+revoke_session: Final = user_facing(Session, SessionFunctions.revoke_session)
+set_claim_value: Final = user_facing(Session, SessionFunctions.set_claim_value)
+update_session_data_in_database: Final = user_facing(Session, SessionFunctions.update_session_data_in_database)
+validate_claims_for_session_handle: Final = user_facing(Session, SessionFunctions.validate_claims_for_session_handle)
 
 
 def get_session_or_none(

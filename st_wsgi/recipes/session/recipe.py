@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from werkzeug.wrappers import Response
 
@@ -19,7 +19,7 @@ from ...errors import (
     Unauthorised,
 )
 from ...recipe_kit.override import Override
-from ...recipe_kit.recipe import Recipe
+from ...recipe_kit.recipe import Answers, Recipe, Requires
 from ...request.changes import SameSite
 from ...request.context import RequestContext
 from ...services import Services
@@ -74,9 +74,9 @@ class Session(SessionSettings, Recipe[SessionFunctions, SessionAPIs]):
     """
 
     id = "session"
-    requires = (OpenId,)
+    requires: ClassVar[Requires] = (OpenId,)
     routes = ROUTES
-    answers = (SessionError,)
+    answers: ClassVar[Answers] = (SessionError,)
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ class Session(SessionSettings, Recipe[SessionFunctions, SessionAPIs]):
         super().bind(services)
         chosen_by: Any = getattr(self.functions, "get_global_claim_validators", None)
         ours = SessionFunctions.get_global_claim_validators
-        self.chooses_claim_validators = getattr(chosen_by, "__func__", None) is not ours
+        self.chooses_claim_validators: bool = getattr(chosen_by, "__func__", None) is not ours
 
     def answer(self, error: Answerable, context: RequestContext) -> Response:
         """

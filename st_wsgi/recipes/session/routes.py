@@ -22,7 +22,7 @@ def sign_out(apis: SessionAPIs, context: RequestContext) -> Response:
     return json_response(apis.sign_out_post(context=context, session=session))
 
 
-ROUTES = (
+ROUTES: tuple[Route, ...] = (
     Route("POST", REFRESH_PATH, "refresh_post", refresh),
     Route("POST", "/signout", "sign_out_post", sign_out),
 )

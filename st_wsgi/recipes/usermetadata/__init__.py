@@ -11,12 +11,14 @@ Metadata: a JSON object for each user, which the app fills with what it needs.
 
 from __future__ import annotations
 
+from typing import Final
+
 from ...recipe_kit.recipe import user_facing
 from .functions import UserMetadataFunctions
 from .recipe import UserMetadata
 
 __all__ = ["UserMetadata", "UserMetadataFunctions", "clear_user_metadata", "get_user_metadata", "update_user_metadata"]
 
-clear_user_metadata = user_facing(UserMetadata, UserMetadataFunctions.clear_user_metadata)
-get_user_metadata = user_facing(UserMetadata, UserMetadataFunctions.get_user_metadata)
-update_user_metadata = user_facing(UserMetadata, UserMetadataFunctions.update_user_metadata)
+clear_user_metadata: Final = user_facing(UserMetadata, UserMetadataFunctions.clear_user_metadata)
+get_user_metadata: Final = user_facing(UserMetadata, UserMetadataFunctions.get_user_metadata)
+update_user_metadata: Final = user_facing(UserMetadata, UserMetadataFunctions.update_user_metadata)

@@ -19,6 +19,8 @@ Roles of users and permissions of roles.
 
 from __future__ import annotations
 
+from typing import Final
+
 from ...recipe_kit.recipe import user_facing
 from .claims import PermissionClaim, UserRoleClaim
 from .functions import UserRolesFunctions
@@ -50,13 +52,15 @@ __all__ = [
     "remove_user_role",
 ]
 
-add_role_to_user = user_facing(UserRoles, UserRolesFunctions.add_role_to_user)
-create_new_role_or_add_permissions = user_facing(UserRoles, UserRolesFunctions.create_new_role_or_add_permissions)
-delete_role = user_facing(UserRoles, UserRolesFunctions.delete_role)
-get_all_roles = user_facing(UserRoles, UserRolesFunctions.get_all_roles)
-get_permissions_for_role = user_facing(UserRoles, UserRolesFunctions.get_permissions_for_role)
-get_roles_for_user = user_facing(UserRoles, UserRolesFunctions.get_roles_for_user)
-get_roles_that_have_permission = user_facing(UserRoles, UserRolesFunctions.get_roles_that_have_permission)
-get_users_that_have_role = user_facing(UserRoles, UserRolesFunctions.get_users_that_have_role)
-remove_permissions_from_role = user_facing(UserRoles, UserRolesFunctions.remove_permissions_from_role)
-remove_user_role = user_facing(UserRoles, UserRolesFunctions.remove_user_role)
+add_role_to_user: Final = user_facing(UserRoles, UserRolesFunctions.add_role_to_user)
+create_new_role_or_add_permissions: Final = user_facing(
+    UserRoles, UserRolesFunctions.create_new_role_or_add_permissions
+)
+delete_role: Final = user_facing(UserRoles, UserRolesFunctions.delete_role)
+get_all_roles: Final = user_facing(UserRoles, UserRolesFunctions.get_all_roles)
+get_permissions_for_role: Final = user_facing(UserRoles, UserRolesFunctions.get_permissions_for_role)
+get_roles_for_user: Final = user_facing(UserRoles, UserRolesFunctions.get_roles_for_user)
+get_roles_that_have_permission: Final = user_facing(UserRoles, UserRolesFunctions.get_roles_that_have_permission)
+get_users_that_have_role: Final = user_facing(UserRoles, UserRolesFunctions.get_users_that_have_role)
+remove_permissions_from_role: Final = user_facing(UserRoles, UserRolesFunctions.remove_permissions_from_role)
+remove_user_role: Final = user_facing(UserRoles, UserRolesFunctions.remove_user_role)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import attrs
 
-from ...recipe_kit.recipe import NoAPIs, Recipe
+from ...recipe_kit.recipe import NoAPIs, Recipe, Requires
 from ...services import Services
 from ..session import Session
 from .claims import PermissionClaim, UserRoleClaim
@@ -24,7 +26,7 @@ class UserRoles(UserRolesSettings, Recipe[UserRolesFunctions, NoAPIs]):
     """
 
     id = "userroles"
-    requires = (Session,)
+    requires: ClassVar[Requires] = (Session,)
 
     def bind(self, services: Services) -> None:
         super().bind(services)
