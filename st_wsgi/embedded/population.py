@@ -1,10 +1,10 @@
-"""Everyone in an app of an embedded core, one by one, with what other cores need to take them over."""
+"""All users of an app of an embedded core, one by one, with what other cores need to take them over."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -12,7 +12,7 @@ import attrs
 from . import tenantrows
 from .fields import dump
 from .store import Store
-from .users import external_id, users_json
+from .users import external_ids, users_json
 
 REDACTED = "[redacted]"
 _BATCH = 200
@@ -21,36 +21,37 @@ _BATCH = 200
 @attrs.frozen
 class Person:
     """
-    A user with all that is kept about him.
+    A user with all that is kept about them.
 
     :param user: the user JSON of CDI 5.4; its ids are external where a mapping exists.
     :param user_id: the SuperTokens id in this core.
-    :param mapped: whether ``user["id"]`` is an external id.
+    :param mappings: SuperTokens id and note by external id, of the user and of each login method that has one.
     :param password_hashes: by recipe user id.
-    :param verified_emails: all that are verified under the user's id.
+    :param verified_emails: all that are verified under one of the ids that apps use, by that id.
     :param roles: by tenant.
     """
 
     user: dict[str, Any]
     user_id: str
-    mapped: bool
-    mapping_info: str | None
+    mappings: dict[str, tuple[str, str | None]]
     password_hashes: dict[str, str] = attrs.field(repr=False)
-    verified_emails: tuple[str, ...]
+    verified_emails: dict[str, list[str]]
     roles: dict[str, list[str]]
     metadata: dict[str, Any] | None
 
     def json(self, *, secrets: bool) -> dict[str, Any]:
         """Return the person as one line of an export; without *secrets* password hashes are not shown."""
         hashes = self.password_hashes if secrets else dict.fromkeys(self.password_hashes, REDACTED)
+        name = self.user["id"]
         return {
             "type": "user",
             "superTokensUserId": self.user_id,
-            "externalUserId": self.user["id"] if self.mapped else None,
-            "externalUserIdInfo": self.mapping_info,
+            "externalUserId": name if name in self.mappings else None,
+            "externalUserIdInfo": self.mappings.get(name, (None, None))[1],
             "user": self.user,
+            "superTokensRecipeUserIds": {name: user_id for name, (user_id, _) in self.mappings.items()},
             "passwordHashes": hashes,
-            "verifiedEmails": list(self.verified_emails),
+            "verifiedEmails": self.verified_emails,
             "roles": self.roles,
             "metadata": self.metadata,
         }
@@ -77,38 +78,65 @@ def people(store: Store, app: int, *, after: str = "") -> Iterator[Person]:
                 (app, after, _BATCH),
             ).fetchall()
             ids = [row[0] for row in rows]
-            batch = [_person(db, app, *pair) for pair in zip(ids, users_json(db, app, ids), strict=True)]
+            batch = _people(db, app, ids)
         yield from batch
         if len(ids) < _BATCH:
             return
         after = ids[-1]
 
 
-def _person(db: sqlite3.Connection, app: int, user_id: str, user: dict[str, Any]) -> Person:
-    hashes = db.execute(
-        "SELECT user_id, password_hash FROM login_methods"
-        " WHERE app = ? AND primary_user_id = ? AND password_hash IS NOT NULL",
-        (app, user_id),
-    ).fetchall()
-    info = db.execute("SELECT info FROM user_id_mappings WHERE app = ? AND user_id = ?", (app, user_id)).fetchone()
-    name = user["id"]
-    roles: dict[str, list[str]] = {}
-    for tenant_id, role in db.execute(
-        "SELECT tenant_id, role FROM user_roles WHERE app = ? AND user_id = ? ORDER BY tenant_id, role", (app, name)
+def _people(db: sqlite3.Connection, app: int, ids: Sequence[str]) -> list[Person]:
+    """Return users by the ids of their groups, in that order."""
+    users = users_json(db, app, ids)
+    hashes: dict[str, dict[str, str]] = {user_id: {} for user_id in ids}
+    methods: dict[str, list[str]] = {user_id: [] for user_id in ids}
+    for group, user_id, stored in db.execute(
+        "SELECT m.primary_user_id, m.user_id, m.password_hash FROM json_each(?) AS wanted"
+        " CROSS JOIN login_methods AS m ON m.app = ? AND m.primary_user_id = wanted.value",
+        (dump(ids), app),
     ):
-        roles.setdefault(tenant_id, []).append(role)
-    metadata = db.execute("SELECT metadata FROM user_metadata WHERE app = ? AND user_id = ?", (app, name)).fetchone()
-    emails = db.execute("SELECT email FROM verified_emails WHERE app = ? AND user_id = ? ORDER BY email", (app, name))
-    return Person(
-        user=user,
-        user_id=user_id,
-        mapped=info is not None,
-        mapping_info=None if info is None else info[0],
-        password_hashes={external_id(db, app, method): stored for method, stored in hashes},
-        verified_emails=tuple(row[0] for row in emails),
-        roles=roles,
-        metadata=None if metadata is None else json.loads(metadata[0]),
-    )
+        methods[group].append(user_id)
+        if stored is not None:
+            hashes[group][user_id] = stored
+    internal = {user_id for group, own in methods.items() for user_id in (group, *own)}
+    external = external_ids(db, app, internal)
+    notes = dict(_kept(db, app, "user_id, info", "user_id_mappings", internal))
+    names = {external.get(user_id, user_id) for user_id in internal}
+    verified: dict[str, list[str]] = {}
+    for name, email in sorted(_kept(db, app, "user_id, email", "verified_emails", names)):
+        verified.setdefault(name, []).append(email)
+    roles: dict[str, dict[str, list[str]]] = {}
+    for name, tenant_id, role in sorted(_kept(db, app, "user_id, tenant_id, role", "user_roles", names)):
+        roles.setdefault(name, {}).setdefault(tenant_id, []).append(role)
+    metadata = dict(_kept(db, app, "user_id, metadata", "user_metadata", names))
+    people = []
+    for group, user in zip(ids, users, strict=True):
+        own = dict.fromkeys((group, *methods[group]))
+        name = user["id"]
+        people.append(
+            Person(
+                user=user,
+                user_id=group,
+                mappings={external[user_id]: (user_id, notes[user_id]) for user_id in own if user_id in external},
+                password_hashes={external.get(user_id, user_id): stored for user_id, stored in hashes[group].items()},
+                verified_emails={
+                    shown: verified[shown]
+                    for shown in (external.get(user_id, user_id) for user_id in own)
+                    if shown in verified
+                },
+                roles=roles.get(name, {}),
+                metadata=json.loads(metadata[name]) if name in metadata else None,
+            )
+        )
+    return people
+
+
+def _kept(db: sqlite3.Connection, app: int, columns: str, table: str, user_ids: Iterable[str]) -> list[tuple[Any, ...]]:
+    """Return rows of a table by their ``user_id``."""
+    return db.execute(
+        f"SELECT {columns} FROM json_each(?) AS wanted CROSS JOIN {table} ON app = ? AND user_id = wanted.value",
+        (dump(list(user_ids)), app),
+    ).fetchall()
 
 
 def roles(store: Store, app: int) -> dict[str, list[str]]:
@@ -155,8 +183,13 @@ def orphans(store: Store) -> dict[str, int]:
     checks = {
         "login methods of tenants without their user": "SELECT count(*) FROM method_tenants t WHERE NOT EXISTS"
         " (SELECT 1 FROM login_methods m WHERE m.app = t.app AND m.user_id = t.user_id)",
-        "login methods whose tenants show another email": "SELECT count(*) FROM method_tenants t"
-        " JOIN login_methods m USING (app, user_id) WHERE t.email IS NOT m.email",
+        "login methods whose tenants show another identity or user": "SELECT count(*) FROM method_tenants t"
+        " JOIN login_methods m USING (app, user_id) WHERE t.email IS NOT m.email"
+        " OR t.phone_number IS NOT m.phone_number OR t.third_party_id IS NOT m.third_party_id"
+        " OR t.third_party_user_id IS NOT m.third_party_user_id OR t.primary_user_id <> m.primary_user_id",
+        "codes without their device": "SELECT count(*) FROM passwordless_codes c WHERE NOT EXISTS (SELECT 1"
+        " FROM passwordless_devices d WHERE d.app = c.app AND d.tenant_id = c.tenant_id"
+        " AND d.device_id_hash = c.device_id_hash)",
         "permissions without their role": "SELECT count(*) FROM role_permissions p WHERE NOT EXISTS"
         " (SELECT 1 FROM roles r WHERE r.app = p.app AND r.role = p.role)",
         "roles of users without the role": "SELECT count(*) FROM user_roles u WHERE NOT EXISTS"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import tenantrows
 from .call import Call, Endpoint
-from .fields import bad, dump
+from .fields import Body, bad, dump
 
 _MAPS = (
     "authorizationEndpointQueryParams",
@@ -15,40 +16,84 @@ _MAPS = (
     "userInfoEndpointQueryParams",
     "userInfoEndpointHeaders",
 )
+_TEXTS = ("name", "authorizationEndpoint", "tokenEndpoint", "userInfoEndpoint", "jwksURI", "oidcDiscoveryEndpoint")
+_PROVIDER = {
+    "thirdPartyId": str,
+    **dict.fromkeys(_TEXTS, str),
+    **dict.fromkeys(_MAPS, dict),
+    "clients": list,
+    "requireEmail": bool,
+    "userInfoMap": dict,
+}
+_CLIENT = {
+    "clientType": str,
+    "clientId": str,
+    "clientSecret": str,
+    "scope": list,
+    "forcePKCE": bool,
+    "additionalConfig": dict,
+}
+_USER_INFO = dict.fromkeys(("userId", "email", "emailVerified"), str)
 _APPLE_KEYS = ("keyId", "teamId", "privateKey")
 
 
 def put(call: Call) -> dict[str, Any]:
     """``PUT /recipe/multitenancy/config/thirdparty``: a provider of a tenant, new or in place of the one before."""
-    config = call.body.object("config")
-    given_id = config.get("thirdPartyId")
-    if not isinstance(given_id, str):
-        raise bad("Field name 'thirdPartyId' is invalid in JSON input")
+    config = Body(call.body.object("config"))
+    third_party_id = config.text("thirdPartyId").strip()
     skip = call.body.flag_or_none("skipValidation") is True
     here = call.here
-    provider = _normal({**config, "thirdPartyId": given_id.strip()})
-    if not skip:
-        problem = _problem(provider)
-        if problem is not None:
-            raise bad(f"Invalid third party config: {problem}")
+    provider = _normal({**config.values, "thirdPartyId": third_party_id})
     with call.write() as db:
+        kept = tenantrows.providers(db, here.app, here.tenant_id)
+        others = {one["thirdPartyId"]: one for one in kept}
+        _refuse({**others, third_party_id: provider}.values() if not skip else [])
+        _refuse_unusable(provider)
         created = tenantrows.save_provider(db, here.app, here.tenant_id, provider)
     return {"status": "OK", "createdNew": created}
 
 
+def _picked(values: object, fields: Mapping[str, type], name: str = "config") -> dict[str, Any]:
+    """Return the fields that are known and not null. :raises CallRefused: for a value of the wrong type."""
+    if not isinstance(values, dict):
+        raise bad(f"Field name '{name}' is invalid in JSON input")
+    found = {field: values[field] for field in fields if values.get(field) is not None}
+    for field, value in found.items():
+        if not isinstance(value, fields[field]):
+            raise bad(f"Field name '{field}' is invalid in JSON input")
+    return found
+
+
 def _normal(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a provider without nulls, except in the maps where a null removes a parameter."""
-    provider = {key: value for key, value in config.items() if value is not None}
-    clients = provider.get("clients") or []
-    if not isinstance(clients, list) or not all(isinstance(client, dict) for client in clients):
-        raise bad("Field name 'config' is invalid in JSON input")
-    provider["clients"] = [{key: value for key, value in client.items() if value is not None} for client in clients]
-    for name in (*_MAPS, "userInfoMap"):
-        if not isinstance(provider.get(name, {}), dict):
-            raise bad("Field name 'config' is invalid in JSON input")
+    provider = _picked(config, _PROVIDER)
+    provider["clients"] = [_picked(client, _CLIENT, "clients") for client in provider.get("clients", ())]
     info = provider.get("userInfoMap", {})
-    provider["userInfoMap"] = {name: info.get(name) or {} for name in ("fromIdTokenPayload", "fromUserInfoAPI")}
+    provider["userInfoMap"] = {
+        name: _picked(info.get(name) or {}, _USER_INFO, name) for name in ("fromIdTokenPayload", "fromUserInfoAPI")
+    }
     return provider
+
+
+def refuse_unsound(db: sqlite3.Connection, app: int, tenant_id: str) -> None:
+    """Refuse to change a tenant with a provider that cannot work, which was stored without validation."""
+    _refuse(tenantrows.providers(db, app, tenant_id))
+
+
+def _refuse(providers: Iterable[Mapping[str, Any]]) -> None:
+    for provider in providers:
+        problem = _problem(provider)
+        if problem is not None:
+            raise bad(f"Invalid third party config: {problem}")
+
+
+def _refuse_unusable(provider: Mapping[str, Any]) -> None:
+    """Refuse what the tables of the official core have no place for, whether validation is skipped or not."""
+    types = [client.get("clientType") for client in provider["clients"]]
+    if len(set(types)) < len(types):
+        raise bad("Invalid third party config: Duplicate clientType was specified in the clients list.")
+    for client in provider["clients"]:
+        _refuse([{"thirdPartyId": "any", "clients": [client]}])
 
 
 def _problem(provider: Mapping[str, Any]) -> str | None:
@@ -91,6 +136,7 @@ def remove(call: Call) -> dict[str, Any]:
     here = call.here
     with call.write() as db:
         existed = tenantrows.remove_provider(db, here.app, here.tenant_id, third_party_id)
+        refuse_unsound(db, here.app, here.tenant_id)
     return {"status": "OK", "didConfigExist": existed}
 
 

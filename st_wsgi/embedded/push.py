@@ -7,7 +7,7 @@ Users keep the id that apps know them by: it becomes their external id over ther
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +21,7 @@ from .store import Store
 from .versions import numbers
 
 _VERSIONS = ("5.4", "5.3", "5.2", "5.1")
+_WORDS = {"email": "email", "phoneNumber": "phone number", "thirdParty": "third party account"}
 
 
 class PushFailed(SuperTokensError):
@@ -70,6 +71,7 @@ class Target:
         *,
         tenant: str = "public",
         params: Mapping[str, str] | None = None,
+        rid: str | None = None,
     ) -> dict[str, Any]:
         """
         Make a call for a tenant and return the JSON object of the answer.
@@ -77,8 +79,9 @@ class Target:
         :raises CoreRefused: when the core answered with an HTTP status of 400 and above.
         """
         place = self._prefix if tenant == "public" else f"{self._prefix}/{quote(tenant)}"
+        headers = self._headers if rid is None else {**self._headers, "rid": rid}
         answer = self._transport.send(
-            CoreRequest(method, place + path, params=params or {}, body=body, headers=dict(self._headers))
+            CoreRequest(method, place + path, params=params or {}, body=body, headers=dict(headers))
         )
         if answer.status >= 400:
             raise CoreRefused(status=answer.status, text=str(answer.body), method=method, path=path)
@@ -87,10 +90,16 @@ class Target:
         return answer.body
 
     def need(
-        self, method: Method, path: str, body: Mapping[str, Any], *also: str, tenant: str = "public"
+        self,
+        method: Method,
+        path: str,
+        body: Mapping[str, Any],
+        *also: str,
+        tenant: str = "public",
+        rid: str | None = None,
     ) -> dict[str, Any]:
         """Make a call that must be answered ``OK``, or with one of the statuses in *also*."""
-        answer = self.call(method, path, body, tenant=tenant)
+        answer = self.call(method, path, body, tenant=tenant, rid=rid)
         if answer.get("status") not in ("OK", *also):
             raise PushFailed(f"the core answered {answer.get('status')} to {method} {path}")
         return answer
@@ -144,57 +153,130 @@ def _push_tenant(target: Target, tenant: dict[str, Any]) -> None:
 
 
 def _push_person(target: Target, person: Person, *, adopt: bool) -> bool | None:
-    """Push one user; tell whether he is new over there, None when his login method cannot be pushed."""
-    method = person.user["loginMethods"][0]
-    stored = person.password_hashes.get(method["recipeUserId"])
-    if len(person.user["loginMethods"]) > 1 or stored is None:
+    """Push one user; return whether they are new over there, None when a login method of theirs cannot be pushed."""
+    methods = person.user["loginMethods"]
+    if not all(_is_pushable(person, method) for method in methods):
         return None
+    own_id = person.user["id"]
+    names = [method["recipeUserId"] for method in methods]
+    if own_id not in names:
+        # The login method that gave the user its id is gone: another one takes the id over there.
+        names[0] = own_id
+    created = [
+        _push_method(target, person, method, name, names, adopt=adopt)
+        for method, name in zip(methods, names, strict=True)
+    ]
+    if person.user["isPrimaryUser"]:
+        target.need("POST", "/recipe/accountlinking/user/primary", {"recipeUserId": own_id})
+    for name in names:
+        if name != own_id:
+            target.need("POST", "/recipe/accountlinking/user/link", {"recipeUserId": name, "primaryUserId": own_id})
+    for method, name in zip(methods, names, strict=True):
+        if method["recipeId"] == "passwordless" and not method["verified"]:
+            # The code that signed them up over there verified the email.
+            target.need("POST", "/recipe/user/email/verify/remove", {"userId": name, "email": method["email"]})
+    for name, emails in person.verified_emails.items():
+        for email in emails:
+            _verify(target, name, email)
+    for tenant_id, roles in person.roles.items():
+        for role in roles:
+            target.need("PUT", "/recipe/user/role", {"userId": own_id, "role": role}, tenant=tenant_id)
+    if person.metadata:
+        target.need("PUT", "/recipe/user/metadata", {"userId": own_id, "metadataUpdate": person.metadata})
+    return any(created)
+
+
+def _is_pushable(person: Person, method: Mapping[str, Any]) -> bool:
+    if method["recipeId"] == "emailpassword":
+        return method["recipeUserId"] in person.password_hashes
+    return method["recipeId"] in ("thirdparty", "passwordless")
+
+
+def _push_method(
+    target: Target, person: Person, method: Mapping[str, Any], name: str, names: Sequence[str], *, adopt: bool
+) -> bool:
+    """Push a login method, under the id that apps know it by; return whether it is new over there."""
     tenants = method["tenantIds"] or ["public"]
-    known = _is_known(target, person)
+    known = any(own["recipeUserId"] == name for own in _user(target, name).get("loginMethods", ()))
     if known and not method["tenantIds"]:
-        # Somebody without a tenant is found by no email; what was pushed of him before is all there is.
+        # Somebody without a tenant is found by no email; what was pushed of them before is all there is.
         return False
     if not known and not adopt:
-        _refuse_stranger(target, method["email"], tenants[0])
-    body = {"email": method["email"], "passwordHash": stored}
-    answer = target.need("POST", "/recipe/user/passwordhash/import", body, tenant=tenants[0])
-    name = _map_id(target, person, answer["user"]["id"])
+        _refuse_stranger(target, method, tenants[0], names)
+    if not known or method["recipeId"] == "emailpassword":
+        new_id, created = _sign_up(target, person, method, tenants[0])
+        _map_id(target, person, name, new_id)
+    else:
+        created = False
     for tenant_id in tenants[1:]:
         target.need("POST", "/recipe/multitenancy/tenant/user", {"recipeUserId": name}, tenant=tenant_id)
     if not method["tenantIds"]:
         target.need("POST", "/recipe/multitenancy/tenant/user/remove", {"recipeUserId": name})
-    for email in person.verified_emails:
-        _verify(target, name, email)
-    for tenant_id, roles in person.roles.items():
-        for role in roles:
-            target.need("PUT", "/recipe/user/role", {"userId": name, "role": role}, tenant=tenant_id)
-    if person.metadata:
-        target.need("PUT", "/recipe/user/metadata", {"userId": name, "metadataUpdate": person.metadata})
-    return not answer["didUserAlreadyExist"]
+    return created
 
 
-def _is_known(target: Target, person: Person) -> bool:
-    answer = target.call("GET", "/user/id", params={"userId": person.user["id"]})
-    return answer.get("status") == "OK"
+def _sign_up(target: Target, person: Person, method: Mapping[str, Any], tenant: str) -> tuple[str, bool]:
+    """Sign a login method up, or find it; return its id over there, and whether it is new."""
+    email, phone_number = method.get("email"), method.get("phoneNumber")
+    if method["recipeId"] == "emailpassword":
+        body = {"email": email, "passwordHash": person.password_hashes[method["recipeUserId"]]}
+        answer = target.need("POST", "/recipe/user/passwordhash/import", body, tenant=tenant)
+        user = answer["user"]["loginMethods"]
+        same = [own for own in user if own["recipeId"] == "emailpassword" and own["email"] == email]
+        return same[0]["recipeUserId"], not answer["didUserAlreadyExist"]
+    if method["recipeId"] == "thirdparty":
+        account = method["thirdParty"]
+        body = {
+            "thirdPartyId": account["id"],
+            "thirdPartyUserId": account["userId"],
+            "email": {"id": email, "isVerified": False},
+        }
+        answer = target.need("POST", "/recipe/signinup", body, tenant=tenant)
+        return answer["recipeUserId"], answer["createdNewUser"]
+    contact = {"email": email} if email is not None else {"phoneNumber": phone_number}
+    code = target.need("POST", "/recipe/signinup/code", contact, tenant=tenant)
+    body = {name: code[name] for name in ("preAuthSessionId", "linkCode")}
+    answer = target.need("POST", "/recipe/signinup/code/consume", body, tenant=tenant)
+    new_id = answer["recipeUserId"]
+    if email is not None and phone_number is not None:
+        body = {"recipeUserId": new_id, "phoneNumber": phone_number}
+        target.need("PUT", "/recipe/user", body, rid="passwordless")
+    return new_id, answer["createdNewUser"]
 
 
-def _refuse_stranger(target: Target, email: str, tenant_id: str) -> None:
-    """Importing a hash for an email that is taken would give somebody else's account away."""
-    params = {"email": email, "doUnionOfAccountInfo": "true"}
-    if target.call("GET", "/users/by-accountinfo", params=params, tenant=tenant_id).get("users"):
-        raise PushFailed("the email has an account over there already; with --adopt it is taken over")
+def _user(target: Target, user_id: str) -> dict[str, Any]:
+    """Return a user of the other core, empty when it does not know the id."""
+    answer = target.call("GET", "/user/id", params={"userId": user_id})
+    user: dict[str, Any] = answer.get("user", {})
+    return user
 
 
-def _map_id(target: Target, person: Person, new_id: str) -> str:
-    """Give the user over there the id that apps know him by, and return it."""
-    name: str = person.user["id"]
+def _refuse_stranger(target: Target, method: Mapping[str, Any], tenant_id: str, names: Sequence[str]) -> None:
+    """Refuse to take an account over: a login method of another user with the same email, phone or provider account."""
+    account = method.get("thirdParty")
+    if account is None:
+        known_by = ["email", "phoneNumber"]
+        params = {name: method[name] for name in known_by if name in method}
+    else:
+        known_by = ["thirdParty"]
+        params = {"thirdPartyId": account["id"], "thirdPartyUserId": account["userId"]}
+    params["doUnionOfAccountInfo"] = "true"
+    users = target.call("GET", "/users/by-accountinfo", params=params, tenant=tenant_id).get("users", [])
+    for other in (other for user in users for other in user["loginMethods"]):
+        same = [name for name in known_by if name in method and other.get(name) == method[name]]
+        if same and other["recipeId"] == method["recipeId"] and other["recipeUserId"] not in names:
+            raise PushFailed(f"the {_WORDS[same[0]]} has an account over there already; with --adopt it is taken over")
+
+
+def _map_id(target: Target, person: Person, name: str, new_id: str) -> None:
+    """Give a login method over there the id that apps know it by."""
     if new_id == name:
-        return name
-    body = {"superTokensUserId": new_id, "externalUserId": name, "externalUserIdInfo": person.mapping_info}
+        return
+    _, note = person.mappings.get(name, (name, None))
+    body = {"superTokensUserId": new_id, "externalUserId": name, "externalUserIdInfo": note}
     answer = target.need("POST", "/recipe/userid/map", body, "USER_ID_MAPPING_ALREADY_EXISTS_ERROR")
     if answer["status"] != "OK":
         raise PushFailed("the email belongs to somebody else over there, or the id does")
-    return name
 
 
 def _verify(target: Target, user_id: str, email: str) -> None:
@@ -208,6 +290,6 @@ def missing(store: Store, app: int, target: Target) -> list[str]:
     """Return the SuperTokens ids of users of an app that the other core does not know by the id that apps use."""
     absent = []
     for person in population.people(store, app):
-        if not _is_known(target, person):
+        if not _user(target, person.user["id"]):
             absent.append(person.user_id)
     return absent

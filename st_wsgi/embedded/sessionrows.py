@@ -71,11 +71,15 @@ def unauthorised(message: str) -> dict[str, Any]:
     return {"status": "UNAUTHORISED", "message": message}
 
 
+def check_tenant(call: Call, tenant_id: str) -> None:
+    """Refuse a session of a tenant that does not exist."""
+    if tenant_id != "public" and call.services.tenancy.find(call.app_id, tenant_id) is None:
+        raise call.unknown_tenant(tenant_id)
+
+
 def _no_session(call: Call, handle: str) -> dict[str, Any]:
     """Answer for a handle without a session; one that names a tenant which does not exist is refused as such."""
-    tenant_id = tenant_of_handle(handle)
-    if call.services.tenancy.find(call.app_id, tenant_id) is None:
-        raise call.unknown_tenant(tenant_id)
+    check_tenant(call, tenant_of_handle(handle))
     return unauthorised(MISSING)
 
 
@@ -172,6 +176,9 @@ def remove(call: Call) -> dict[str, Any]:
             )
             touch(db, call.app, internal_id(db, call.app, user_id), call.now)
         revoked = remove_handles(db, call.app, handles or ())
+    for handle in handles or ():
+        # Said after what could be revoked is revoked.
+        check_tenant(call, tenant_of_handle(handle))
     return {"status": "OK", "sessionHandlesRevoked": revoked}
 
 

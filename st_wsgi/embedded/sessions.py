@@ -18,8 +18,8 @@ from .call import Call, Endpoint
 from .fields import bad, dump
 from .keys import TokenInvalid, split_token
 from .rotation import Reuse, arrive, is_live, rotate
-from .sessionrows import MISSING, SessionRow, check_payload, unauthorised
-from .tokens import AccessTokenContent, RefreshTokenContent, RefreshTokenInvalid, hash1, hash2
+from .sessionrows import MISSING, SessionRow, check_payload, check_tenant, unauthorised
+from .tokens import AccessTokenContent, RefreshTokenContent, RefreshTokenInvalid, hash1, hash2, tenant_of_handle
 from .users import SessionUser, session_user, touch
 from .versions import ROTATING
 
@@ -135,6 +135,7 @@ def refresh(call: Call) -> dict[str, Any]:
     enable_anti_csrf = call.body.flag("enableAntiCsrf")
     static = not call.body.flag("useDynamicSigningKey")
     asked_lifetime = _asked_lifetime(call)
+    check_tenant(call, call.tenant_id)
     app, now, settings = call.app, call.now, call.settings
     seal = call.services.keys.seal(app)
     try:
@@ -143,6 +144,7 @@ def refresh(call: Call) -> dict[str, Any]:
         return unauthorised(str(error))
     if enable_anti_csrf and info.anti_csrf is not None and not _same(info.anti_csrf, anti_csrf):
         return unauthorised("Anti CSRF token missing, or not matching")
+    check_tenant(call, tenant_of_handle(info.handle))
     lifetime = _lifetime(call, asked_lifetime)
     presented_hash1 = hash1(presented)
     child_anti_csrf = str(uuid.uuid4()) if enable_anti_csrf else None
@@ -227,6 +229,7 @@ def verify(call: Call) -> dict[str, Any]:
         return _try_refresh("Access token does not contain all the information. Maybe the structure has changed?")
     if token.expires_at < now:
         return _try_refresh("Access token expired")
+    check_tenant(call, token.tenant_id)
     if check_anti_csrf and token.anti_csrf is not None and not _same(token.anti_csrf, anti_csrf):
         return _try_refresh("anti-csrf check failed")
     if check_database:

@@ -84,17 +84,34 @@ _COLUMNS = (
 )
 
 
-def _row(db: sqlite3.Connection, app: int, row: tuple[Any, ...]) -> TenantRow:
-    providers = db.execute(
-        "SELECT config FROM tenant_providers WHERE app = ? AND tenant_id = ? ORDER BY third_party_id", (app, row[0])
+def providers(db: sqlite3.Connection, app: int, tenant_id: str) -> list[dict[str, Any]]:
+    """Return the third party providers of a tenant, in the order in which the official core shows them."""
+    rows = db.execute(
+        "SELECT third_party_id, config FROM tenant_providers WHERE app = ? AND tenant_id = ?", (app, tenant_id)
     ).fetchall()
+    # A Java hash map keeps them there: buckets, as many as a power of two, a quarter of them free.
+    buckets = 16
+    while len(rows) > buckets * 3 // 4:
+        buckets *= 2
+    rows.sort(key=lambda row: (_java_hash(row[0]) % buckets, row[0]))
+    return [json.loads(row[1]) for row in rows]
+
+
+def _java_hash(text: str) -> int:
+    number = 0
+    for unit in memoryview(text.encode("utf-16-le")).cast("H"):
+        number = (31 * number + unit) % 2**32
+    return number ^ number >> 16
+
+
+def _row(db: sqlite3.Connection, app: int, row: tuple[Any, ...]) -> TenantRow:
     return TenantRow(
         tenant_id=row[0],
         core_config=json.loads(row[1]),
         first_factors=None if row[2] is None else json.loads(row[2]),
         required_secondary_factors=None if row[3] is None else json.loads(row[3]),
         enabled=dict(zip(RECIPE_FACTORS, map(bool, row[4:7]), strict=True)),
-        providers=[json.loads(provider[0]) for provider in providers],
+        providers=providers(db, app, row[0]),
     )
 
 

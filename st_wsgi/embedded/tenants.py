@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from . import tenantrows, tenants_v1
+from . import providers, tenantrows, tenants_v1
 from .call import Call, Endpoint
 from .fields import CallRefused, bad
 from .knownsettings import ALIASES, SETTINGS, SettingRefused
@@ -67,6 +67,7 @@ def _put(call: Call, app_id: str, tenant_id: str, *, v2: bool) -> dict[str, Any]
         _check_core_config(call, db, app, app_id, tenant)
         if app is None:
             app = tenantrows.create_app(db, app_id, call.now)
+        providers.refuse_unsound(db, app, tenant_id)
         tenantrows.save(db, app, tenant, call.now)
     return {"status": "OK", "createdNew": before is None}
 

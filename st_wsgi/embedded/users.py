@@ -195,3 +195,13 @@ def _user(user_id: str, is_primary: bool, methods: Sequence[Mapping[str, Any]], 
 
 def _distinct(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
+
+
+def external_ids(db: sqlite3.Connection, app: int, user_ids: Iterable[str]) -> dict[str, str]:
+    """Return the external ids of those of *user_ids* that have one."""
+    rows = db.execute(
+        "SELECT user_id, external_user_id FROM json_each(?) AS wanted"
+        " CROSS JOIN user_id_mappings ON app = ? AND user_id = wanted.value",
+        (dump(list(user_ids)), app),
+    ).fetchall()
+    return dict(rows)

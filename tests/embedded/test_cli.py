@@ -20,6 +20,7 @@ import pytest
 import requests
 from contract.client import Caller, OverHTTP, email
 from contract.expectations import AnyOrder, Some
+from contract.logins import by_code, linked, method_ids, sign_in_up, social, user
 from contract.test_emailpassword import BCRYPT_HASH, SECRET, sign_up
 from contract.test_sessions import create
 
@@ -223,7 +224,20 @@ def population(app: Caller) -> dict[str, dict[str, Any]]:
     app.put("/recipe/user/role", userId="ext-1", role="admin").has()
     app.below("t1").put("/recipe/user/role", userId=people["both"]["id"], role="admin").has()
     app.put("/recipe/user/metadata", userId="ext-1", metadataUpdate={"a": {"b": None}}).has()
+    people["linked"] = linked_person(app)
     return people
+
+
+def linked_person(app: Caller) -> dict[str, Any]:
+    """Make somebody with four login methods, of which the one that gave the user its id is gone."""
+    address = "linked@example.com"
+    first, second = sign_up(app, address)["id"], social(app.below("t1"), address, account="account", verified=True)
+    third, fourth = by_code(app, email=address), by_code(app, phoneNumber="+36701234567")
+    app.post("/recipe/userid/map", superTokensUserId=third, externalUserId="ext-2", force=True).says("OK")
+    owner = linked(app, social(app), first, second, third, fourth)
+    app.post("/user/remove", userId=owner, removeAllLinkedAccounts=False).says("OK")
+    app.put("/recipe/user/role", userId=owner, role="admin").has()
+    return user(app, owner)
 
 
 @pytest.fixture
@@ -249,7 +263,7 @@ def pushing(other: Caller, *more: str) -> tuple[str, ...]:
 def test_push(run: Run, app: Caller, other: Caller) -> None:
     """Everybody arrives with password, id, tenants, verification, roles and metadata; again, nothing happens."""
     people = population(app)
-    assert run(*pushing(other)) == {"pushed": 6, "created": 6, "total": 6, "missing": []}
+    assert run(*pushing(other)) == {"pushed": 7, "created": 7, "total": 7, "missing": []}
     for again in range(2):
         for name in ("plain", "both"):
             found = other.post("/recipe/signin", email=f"{name}@example.com", password=SECRET).has()["user"]
@@ -266,8 +280,31 @@ def test_push(run: Run, app: Caller, other: Caller) -> None:
         nobody_there = Some("user of no tenant", lambda user: user["tenantIds"] == [])
         other.get("/user/id", userId=people["nowhere"]["id"]).has(user=nobody_there)
         other.below("t1").get("/recipe/multitenancy/tenant/v2").has(firstFactors=["emailpassword"])
+        arrived(people["linked"], other)
         if not again:
             assert run(*pushing(other))["created"] == 0
+
+
+def arrived(person: dict[str, Any], other: Caller) -> None:
+    """Check that somebody with linked accounts is over there what they were here."""
+
+    def shown(user: dict[str, Any]) -> list[dict[str, Any]]:
+        left_out = ("timeJoined", "recipeUserId")
+        own = [{name: value for name, value in one.items() if name not in left_out} for one in user["loginMethods"]]
+        return sorted(own, key=lambda one: (one["recipeId"], one.get("phoneNumber", "")))
+
+    there = user(other, person["id"])
+    assert (there["id"], there["isPrimaryUser"]) == (person["id"], True)
+    assert shown(there) == shown(person)
+    assert method_ids(there) == {person["id"], *(method_ids(person) - {min_by_time(person)})}
+    other.post("/recipe/signin", email="linked@example.com", password=SECRET).has(user=there)
+    sign_in_up(other.below("t1"), "linked@example.com", account="account").has(user=there, createdNewUser=False)
+    other.get("/recipe/user/roles", userId=person["id"]).says("OK", roles=["admin"])
+
+
+def min_by_time(person: dict[str, Any]) -> str:
+    """Return the id of the oldest login method."""
+    return str(person["loginMethods"][0]["recipeUserId"])
 
 
 def test_push_sends_no_password_hashes_that_others_on_the_network_can_read(run: Run, app: Caller) -> None:
