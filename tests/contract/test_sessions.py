@@ -431,3 +431,23 @@ def test_remove_fields(app: Caller) -> None:
     app.post("/recipe/session/remove", sessionHandles=[5]).refused(
         400, "Field name 'sessionHandles' is invalid in JSON input"
     )
+
+
+def test_sessions_of_a_tenant_that_is_gone(app: Caller) -> None:
+    """What names a tenant that does not exist is refused as such; handles that name others are revoked before that."""
+    tenant_id = fresh("tenant")
+    app.put("/recipe/multitenancy/tenant/v2", tenantId=tenant_id).has()
+    session, other = create(app.below(tenant_id), "user"), create(app, "user")
+    app.post("/recipe/multitenancy/tenant/remove", tenantId=tenant_id).has()
+    where = f"{app.prefix.removeprefix('/appid-')}, {tenant_id}"
+    text = (
+        "AppId or tenantId not found => Tenant with the following connectionURIDomain, appId and tenantId combination "
+        f"not found: (, {where})"
+    )
+    verify(app, session["accessToken"]["token"]).refused(400, text)
+    refresh(app, session["refreshToken"]["token"]).refused(400, text)
+    refresh(app.below(tenant_id), other["refreshToken"]["token"]).refused(400, text)
+    verify(app.below(tenant_id), other["accessToken"]["token"]).has()
+    handles = [other["session"]["handle"], session["session"]["handle"]]
+    app.post("/recipe/session/remove", sessionHandles=handles).refused(400, text)
+    app.get("/recipe/session", sessionHandle=handles[0]).says("UNAUTHORISED", message=GONE)

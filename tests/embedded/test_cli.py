@@ -310,7 +310,7 @@ def min_by_time(person: dict[str, Any]) -> str:
 def test_push_sends_no_password_hashes_that_others_on_the_network_can_read(run: Run, app: Caller) -> None:
     command = ("push", "--to", "http://core.invalid:3567", "--api-key", "k" * 20)
     assert "--allow-insecure-core" in run(*command, status=1)
-    assert "no answer to GET /apiversion: http://core.invalid:3567" in run(*command, "--allow-insecure-core", status=1)
+    assert "no reply to GET /apiversion: http://core.invalid:3567" in run(*command, "--allow-insecure-core", status=1)
 
 
 def test_push_goes_on_where_it_broke_off(run: Run, app: Caller, other: Caller) -> None:
