@@ -1,4 +1,4 @@
-"""Settings as values: accepted wide, checked once at construction, kept in one normal form."""
+"""The settings of an app: accepted in several spellings, checked at construction, kept in one form."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
+from .checks import a_flag, a_number
 from .errors import BadInput, ConfigError
 from .grammar import HEADER_NAME
 from .urls import normalise_origin, normalise_path
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
 OriginFunction: TypeAlias = "Callable[[Request | None, Mapping[str, Any]], str]"
-"""From the request in flight (None outside one) and the user context to the website's origin."""
+"""Takes the request in flight (None outside one) and the user context. Returns the origin of the website."""
 
 
 def _text(_instance: object, attribute: attrs.Attribute[str], value: object) -> None:
@@ -23,13 +24,13 @@ def _text(_instance: object, attribute: attrs.Attribute[str], value: object) -> 
         raise ConfigError(f"{attribute.name} must be a text that is not empty, not {value!r}")
 
 
-def _origins(values: Iterable[str] | str) -> tuple[str, ...]:
-    if isinstance(values, str):
-        raise ConfigError("allowed_origins must be a list of origins, not one text")
+def _origins(values: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ConfigError(f"allowed_origins must be a list of origins, not {values!r}")
     return tuple(normalise_origin(value, setting="allowed_origins") for value in values)
 
 
-# One named function a setting, since the type checker follows no other kind of converter.
+# Type checkers follow only named functions as converters, one for each setting.
 def _api_domain(value: str) -> str:
     return normalise_origin(value, setting="api_domain")
 
@@ -57,17 +58,22 @@ def _api_gateway_path(value: str) -> str:
 @attrs.frozen(kw_only=True)
 class AppInfo:
     """
-    Who the app is and where it lives.
+    The names and addresses of an app.
+
+    ::
+
+        AppInfo(app_name="Shop", api_domain="https://api.shop.example", website_domain="https://shop.example")
 
     :param app_name: shown in mails and pages.
-    :param api_domain: where this app answers, such as ``https://api.shop.example``.
-    :param website_domain: where the pages are that users see. Either this or *origin*.
-    :param origin: the same, or a function of the request and the user context, called for every request; its results
-        must be in *allowed_origins*.
-    :param allowed_origins: the origins that an *origin* function may return.
-    :param api_base_path: below which our routes live.
-    :param website_base_path: below which the auth pages of the website live, for links in mails.
-    :param api_gateway_path: what a gateway in front strips from the path, so that cookies get the browser's path.
+    :param api_domain: the address of this app, as browsers see it, such as ``https://api.shop.example``.
+    :param website_domain: the address of the pages that users see. Give either this or *origin*.
+    :param origin: the same address, or a function that returns it for each request. The function gets the request and
+        the user context, and may return the *allowed_origins*.
+    :param allowed_origins: what an *origin* function may return.
+    :param api_base_path: the path of the routes of SuperTokens.
+    :param website_base_path: the path of the website's auth pages, for links in mails.
+    :param api_gateway_path: the part of the path that a gateway in front removes, so that cookies get the path that
+        browsers see.
     :raises ConfigError: a value is not usable; the message says which and why.
     """
 
@@ -82,11 +88,11 @@ class AppInfo:
 
     def __attrs_post_init__(self) -> None:
         if (self.website_domain is None) == (self.origin is None):
-            raise ConfigError("give either website_domain or origin: where the pages are that users see")
+            raise ConfigError("give either website_domain or origin: the address of the pages that users see")
         if callable(self.origin) and not self.allowed_origins:
-            raise ConfigError("an origin function needs allowed_origins: the list of what it may return")
+            raise ConfigError("an origin function needs allowed_origins: the list of the origins that it may return")
         if self.origin is not None and not callable(self.origin) and not isinstance(self.origin, str):
-            raise ConfigError("origin must be an address or a function of request and user context")
+            raise ConfigError("origin must be an address or a function of the request and the user context")
 
     @property
     def fixed_origin(self) -> str | None:
@@ -103,19 +109,19 @@ class AppInfo:
 
     @property
     def issuer(self) -> str:
-        """The ``iss`` of the tokens that this app makes: where its routes are, without a trailing slash."""
+        """The ``iss`` of the tokens that this app creates: the address of its routes, without a trailing slash."""
         return self.api_domain + self.public_base_path
 
     @property
     def public_base_path(self) -> str:
-        """The base path as the browser sees it: gateway path and base path."""
+        """The path of the routes as browsers see it: gateway path and base path."""
         return self.api_gateway_path + self.api_base_path
 
     def origin_for(self, request: Request | None, user_context: Mapping[str, Any]) -> str:
         """
         Return the website's origin for this request.
 
-        :raises BadInput: the origin function returned something that is not in ``allowed_origins``.
+        :raises BadInput: the origin function returned one that is not allowed.
         """
         fixed = self.fixed_origin
         if fixed is not None:
@@ -124,7 +130,7 @@ class AppInfo:
             raise ConfigError("there is neither a website_domain nor an origin function")
         try:
             origin = normalise_origin(self.origin(request, user_context), setting="the result of origin")
-        except ConfigError:  # most functions hand on a header of the request, so this is the client's mistake
+        except ConfigError:  # most functions return a header of the request, so the client is wrong
             raise BadInput("this origin is not allowed") from None
         if origin not in self.allowed_origins:
             raise BadInput("this origin is not allowed")
@@ -132,7 +138,7 @@ class AppInfo:
 
 
 def _cors_origins(values: str | Iterable[str]) -> tuple[str, ...]:
-    values = (values,) if isinstance(values, str) else tuple(values)
+    values = _listed(values, setting="Cors origins")
     if not values:
         raise ConfigError("Cors needs at least one origin")
     if "*" in values:
@@ -141,26 +147,39 @@ def _cors_origins(values: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def _header_names(values: str | Iterable[str]) -> tuple[str, ...]:
-    values = (values,) if isinstance(values, str) else tuple(values)
+    values = _listed(values, setting="Cors allow_headers")
     for value in values:
-        if not HEADER_NAME.fullmatch(value):
+        if not isinstance(value, str) or value == "*" or not HEADER_NAME.fullmatch(value):
             raise ConfigError(f"Cors allow_headers must be names of headers, not {value!r}")
     return tuple(value.lower() for value in values)
+
+
+def _listed(values: str | Iterable[str], *, setting: str) -> tuple[str, ...]:
+    if isinstance(values, str):
+        return (values,)
+    if not isinstance(values, Iterable):
+        raise ConfigError(f"{setting} must be a list of texts, not {values!r}")
+    return tuple(values)
 
 
 @attrs.frozen(kw_only=True)
 class Cors:
     """
-    Cross-origin rules for browsers whose pages come from another origin than the API.
+    Cross-origin rules, for a website whose origin is not that of the API.
 
-    :param origins: the exact origins that may call with credentials; ``*`` is refused.
-    :param whole_app: apply the rules to the app's own routes too; leave it off when the app has a CORS layer.
+    ::
+
+        Cors(origins=["https://shop.example"], whole_app=True)
+
+    :param origins: the exact origins of pages that may send requests with credentials. ``*`` is refused.
+    :param whole_app: apply the rules to the app's own routes too. Leave it False if the app has a CORS layer.
     :param allow_headers: request headers that pages may send to the app's own routes, beside ``content-type`` and those
         of :func:`~st_wsgi.get_all_cors_headers`.
-    :param max_age: seconds for which a browser may remember a preflight.
+    :param max_age: seconds for which a browser may remember the response to a preflight, at most a day.
+    :raises ConfigError: a value is not usable; the message says which and why.
     """
 
     origins: tuple[str, ...] = attrs.field(converter=_cors_origins)
-    whole_app: bool = False
+    whole_app: bool = attrs.field(default=False, validator=a_flag())
     allow_headers: tuple[str, ...] = attrs.field(default=(), converter=_header_names)
-    max_age: int = 600
+    max_age: int = attrs.field(default=600, validator=a_number("seconds", least=0, most=86_400))

@@ -22,7 +22,7 @@ from typing import Protocol
 
 import attrs
 
-from .errors import ConfigError
+from .checks import a_number
 from .forks import renew_after_fork
 
 _ACCOUNT_LIMIT = 256  # characters, as many as an e-mail address may have
@@ -59,13 +59,14 @@ class InMemoryRateLimit:
 
     ::
 
-        st_wsgi.init(..., rate_limit=st_wsgi.InMemoryRateLimit(per_account=5))
+        rate_limit = InMemoryRateLimit(per_account=5)
+        rate_limit("account:public:ada@example.com", "/signin")  # None, or the seconds to wait
 
     :param per_address: attempts a minute from one address on one route. That many may also come at once.
     :param per_account: attempts a minute at one account on one route. That many may also come at once.
     :param size: how many counters are kept in memory. The least recently used are forgotten first.
     :param clock: returns seconds that only go forward.
-    :raises ConfigError: a limit is not positive.
+    :raises ConfigError: a limit is not a whole number above zero.
     """
 
     def __init__(
@@ -76,8 +77,8 @@ class InMemoryRateLimit:
         size: int = 100_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if min(per_address, per_account, size) < 1:
-            raise ConfigError("the limits of InMemoryRateLimit must be positive")
+        for name, value in (("per_address", per_address), ("per_account", per_account), ("size", size)):
+            a_number("attempts" if name != "size" else "counters", least=1, most=10**9).argument(name, value)
         self._limits = {"address": per_address, "account": per_account}
         self._size = size
         self._clock = clock

@@ -65,6 +65,8 @@ def test_a_gateway_path_is_part_of_what_the_browser_sees() -> None:
         ({"website_domain": "left out", "origin": 5}, "origin must be an address or a function"),
         ({"website_domain": "left out", "origin": lambda r, c: "x"}, "needs allowed_origins"),
         ({"allowed_origins": "https://shop.example"}, "allowed_origins must be a list"),
+        ({"allowed_origins": 5}, "allowed_origins must be a list of origins, not 5"),
+        ({"allowed_origins": [5]}, "allowed_origins must be an address such as"),
         ({"allowed_origins": ["nonsense://"]}, "allowed_origins"),
         ({"api_base_path": "/auth?x"}, "api_base_path"),
         ({"api_gateway_path": 5}, "api_gateway_path"),
@@ -149,3 +151,22 @@ def test_cors_origins_are_exact(given: Any) -> None:
     """W-014: the wildcard cannot be combined with credentials, which sessions need."""
     with pytest.raises(ConfigError, match="Cors"):
         Cors(origins=given)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("origins", 5),
+        ("origins", [None]),
+        ("allow_headers", 5),
+        ("allow_headers", [5]),
+        ("whole_app", "yes"),
+        ("max_age", "600"),
+        ("max_age", -1),
+        ("max_age", 10**9),
+    ],
+)
+def test_a_setting_of_cors_that_is_not_usable_is_refused_by_its_name(setting: str, value: Any) -> None:
+    settings: dict[str, Any] = {"origins": ["https://shop.example"], setting: value}
+    with pytest.raises(ConfigError, match=setting):
+        Cors(**settings)

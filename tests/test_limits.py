@@ -59,10 +59,12 @@ def test_the_longest_unused_are_forgotten_when_there_are_too_many() -> None:
     assert limit("address:1", "/signin") is None
 
 
-@pytest.mark.parametrize("settings", [{"per_address": 0}, {"per_account": -1}, {"size": 0}])
-def test_a_limit_of_nothing_is_refused(settings: dict[str, int]) -> None:
-    with pytest.raises(ConfigError, match="positive"):
-        InMemoryRateLimit(**settings)  # type: ignore[arg-type]  # the names come from the table
+@pytest.mark.parametrize(
+    ("name", "value"), [("per_address", 0), ("per_account", -1), ("size", 0), ("per_address", 1.5), ("size", "9")]
+)
+def test_a_limit_of_nothing_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=f"{name} must be a number"):
+        InMemoryRateLimit(**{name: value})
 
 
 @pytest.mark.parametrize(

@@ -23,18 +23,33 @@ _log = logging.getLogger("st_wsgi.cors")
 
 def get_all_cors_headers() -> list[str]:
     """
-    Return the request headers that a CORS layer has to allow for the official frontends, in lower case.
+    Return the request headers that a CORS layer must allow for the official frontends, in lower case.
 
-    A browser app also needs ``content-type``.
+    Add ``content-type`` for web apps::
+
+        flask_cors.CORS(
+            app,
+            origins=["https://shop.example"],
+            supports_credentials=True,
+            allow_headers=["content-type", *get_all_cors_headers()],
+        )
     """
     return list(_REQUEST_HEADERS)
 
 
 def get_all_cors_expose_headers() -> list[str]:
     """
-    Return the response headers that a CORS layer has to expose to the official frontends, in lower case.
+    Return the response headers that a CORS layer must expose to the official frontends, in lower case.
 
-    Only a CORS layer with a list of its own needs them. Otherwise each response exposes those that it has.
+    Only a CORS layer with a list of its own needs them. Otherwise each response exposes those that it has::
+
+        flask_cors.CORS(
+            app,
+            origins=["https://shop.example"],
+            supports_credentials=True,
+            allow_headers=["content-type", *get_all_cors_headers()],
+            expose_headers=["x-request-id", *get_all_cors_expose_headers()],
+        )
     """
     return list(_RESPONSE_HEADERS)
 
@@ -43,8 +58,8 @@ def add_headers(cors: Cors, origin: str | None, headers: HeaderList) -> HeaderLi
     """
     Return *headers* with the cross-origin headers for a request from *origin*, which is its ``Origin`` header.
 
-    An app that has answered with its own ``Access-Control-Allow-Origin`` keeps it. ``Vary: Origin`` is always there, so
-    that a shared cache does not give one origin's answer to another.
+    An ``Access-Control-Allow-Origin`` of the app stays as it is. ``Vary: Origin`` is always added, so that a shared
+    cache does not give one origin's response to another.
     """
     if any(name.lower() == _ALLOW_ORIGIN.lower() for name, _ in headers):
         return headers
@@ -91,7 +106,7 @@ def _refusals(cors: Cors, environ: WSGIEnvironment, methods: tuple[str, ...], he
 
 
 def is_preflight(environ: WSGIEnvironment) -> bool:
-    """Return whether this is the browser asking for permission, and no request of the app."""
+    """Return whether a browser asks here for the permission to send a request."""
     return (
         environ.get("REQUEST_METHOD") == "OPTIONS"
         and "HTTP_ORIGIN" in environ

@@ -110,7 +110,16 @@ def get_session_or_none(
     check_database: bool = False,
     override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
 ) -> SessionContainer | None:
-    """Return the session of a request, or None: :func:`get_session` with ``session_required=False``."""
+    """
+    Return the session of a request, or None: :func:`get_session` with ``session_required=False``.
+
+    ::
+
+        @app.get("/news")
+        def news():
+            session = get_session_or_none(request)
+            return "for everybody" if session is None else f"for {session.get_user_id()}"
+    """
     return get_session(
         request,
         session_required=False,
@@ -122,9 +131,9 @@ def get_session_or_none(
 
 def current_session(request: Any = None) -> SessionContainer:
     """
-    Return the session that was verified or made earlier in this request, by :func:`verify_session` for instance.
+    Return the session that was verified or created earlier in this request, by :func:`verify_session` for instance.
 
-    :raises Unauthorised: there was none.
+    :raises Unauthorised: there is none.
     """
     session = current_session_or_none(request)
     if session is None:
@@ -134,9 +143,9 @@ def current_session(request: Any = None) -> SessionContainer:
 
 def current_session_or_none(request: Any = None) -> SessionContainer | None:
     """
-    Return the session that was verified or made earlier in this request, or None.
+    Return the session that was verified or created earlier in this request, or None.
 
-    For code that runs for all requests, such as a hook after each: there it must not raise.
+    It is for code that runs for all requests, such as a hook after each of them.
     """
     context = current.context_of(request)
     session = (context.environ or {}).get(SESSION_KEY)
@@ -155,9 +164,18 @@ def create_new_session(
     """
     Create a session and send its tokens with the response to *request*.
 
-    :param recipe_user_id: whose session it is; no user with this id has to exist.
+    ::
+
+        @app.post("/login-by-badge")
+        def login_by_badge():
+            create_new_session(request, recipe_user_id=RecipeUserId("ada"), access_token_payload={"shift": "night"})
+            return "welcome"
+
+    :param recipe_user_id: of the login method of the user. The core does not need to know it.
     :param access_token_payload: claims of the app. Protected names in it are left out.
-    :param session_data_in_database: the app's data that never leaves the core.
+    :param session_data_in_database: data of the app that stay in the core.
+    :raises ValueError: the payload is too large for a token, or not plain JSON.
+    :raises ConfigError: the request did not come through st_wsgi.
     """
     context = current.context_of(request)
     return in_request.create_new_session(
@@ -172,10 +190,10 @@ def create_new_session(
 
 def refresh_session(request: Any = None) -> SessionContainer:
     """
-    Trade the refresh token of a request for new tokens and send them with the response.
+    Exchange the refresh token of a request for new tokens and send them with the response.
 
-    :raises Unauthorised: there is none, or it is not good: 401, and the frontend forgets its tokens.
-    :raises TokenTheftDetected: it was used after its child had been: 401, and the session is revoked.
+    :raises Unauthorised: the request has no refresh token of a session: 401, and the frontend forgets its tokens.
+    :raises TokenTheftDetected: a newer token of the session was in use already: 401, and the session is revoked.
     """
     return in_request.refresh_session(current.context_of(request))
 
@@ -189,7 +207,11 @@ def create_new_session_without_request_response(
     session_data_in_database: Mapping[str, Any] | None = None,
     disable_anti_csrf: bool = False,
 ) -> SessionContainer:
-    """Create a session whose tokens the app sends to the frontend itself; else as :func:`create_new_session`."""
+    """
+    Create a session, as :func:`create_new_session` does. The app sends its tokens to the frontend itself.
+
+    :param disable_anti_csrf: create no anti-CSRF token, even if the mode is ``VIA_TOKEN``.
+    """
     services = current.services()
     recipe = services.get(Session)
     user_id = _user_id_of(services, recipe_user_id)
@@ -220,10 +242,11 @@ def get_session_without_request_response(
     override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
 ) -> SessionContainer | None:
     """
-    Return the session of an access token that the app has received in a way of its own.
+    Return the session of an access token that the app has received itself. Errors as in :func:`get_session`.
 
-    :param anti_csrf_check: False leaves the check out; by default it is made.
-    :raises ConfigError: the mode is ``VIA_CUSTOM_HEADER``, which needs a request, and the check was not switched off.
+    :param anti_csrf_token: that came with the access token, for the mode ``VIA_TOKEN``.
+    :param anti_csrf_check: False leaves the check out.
+    :raises ConfigError: the mode is ``VIA_CUSTOM_HEADER``, which needs a request, and *anti_csrf_check* is not False.
     """
     recipe = current.services().get(Session)
     check = anti_csrf_check is not False
@@ -247,9 +270,10 @@ def refresh_session_without_request_response(
     *, refresh_token: str, disable_anti_csrf: bool = False, anti_csrf_token: str | None = None
 ) -> SessionContainer:
     """
-    Trade a refresh token that the app has received in a way of its own.
+    Exchange a refresh token that the app has received itself. Errors as in :func:`refresh_session`.
 
-    :raises ConfigError: the mode is ``VIA_CUSTOM_HEADER``, which needs a request, and the check was not switched off.
+    :param disable_anti_csrf: True leaves the check of the anti-CSRF token out.
+    :raises ConfigError: the mode is ``VIA_CUSTOM_HEADER``, which needs a request, and *disable_anti_csrf* is False.
     """
     recipe = current.services().get(Session)
     _refuse_custom_header(recipe, check=not disable_anti_csrf, remedy="pass disable_anti_csrf=True")
@@ -266,12 +290,19 @@ def verify_session(
     override_global_claim_validators: OverrideGlobalClaimValidators | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
-    Protect a view: its body runs only with a session, which :func:`current_session` then returns.
+    Return a decorator that lets a view run only with a session.
 
-    Works on views of any framework: the request is found among the arguments, or is the one in flight. Parameters and
-    errors as in :func:`get_session`. On a view that an app put in place of our refresh route, it refreshes the session.
+    ::
 
-    :raises TypeError: at decoration, for a coroutine function, which no decorator without an event loop can wait for.
+        @app.get("/profile")
+        @verify_session()
+        def profile():
+            return current_session().get_user_id()
+
+    It works on views of any framework: the request is one of the arguments, or the one in flight. Parameters and errors
+    are those of :func:`get_session`. On a view for the refresh route, it refreshes the session.
+
+    :raises TypeError: at decoration, for a coroutine function: without an event loop nothing waits for it.
     """
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
@@ -302,13 +333,13 @@ def verify_session(
 
 
 def _user_id_of(services: Services, recipe_user_id: RecipeUserId) -> str:
-    """Return the id of the user with this login method, which is another one when accounts are linked."""
+    """Return the id of the user with this login method. It is another id when accounts are linked."""
     user = user_by_id(services.core, recipe_user_id.value)
     return recipe_user_id.value if user is None else user.id
 
 
 def _request_among(arguments: Iterable[object]) -> object | None:
-    """Return the environ of the first argument that is a request, else None for the one in flight."""
+    """Return the environ of the first argument that is a request. None stands for the request in flight."""
     for argument in arguments:
         try:
             environ = current.environ_of(argument)

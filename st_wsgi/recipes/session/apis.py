@@ -18,8 +18,8 @@ class SessionAPIs(APIs[SessionSettings, SessionFunctions]):
         """
         Refresh the session of the request.
 
-        :raises Unauthorised: there is none.
-        :raises TokenTheftDetected: the refresh token was used after its child had been.
+        :raises Unauthorised: the request has no refresh token of a session.
+        :raises TokenTheftDetected: it is an old refresh token of the session.
         """
         return refresh_session(context)
 

@@ -1,7 +1,7 @@
 """
-Claims of a session: named values in its access token, fetched by functions of the app, and validators of them.
+Claims of a session: named values in its access token, which functions of the app fetch, and validators of them.
 
-The claims and validators themselves are st_verify's, so that a resource server judges as we do. A ``fetch_value`` is
+The classes are those of st_verify, so that a resource server validates claims in the same way. A ``fetch_value`` is
 called with the user's id, the :class:`~st_wsgi.RecipeUserId`, the tenant's id and the current payload.
 """
 
@@ -40,7 +40,7 @@ def failures(
     """
     Return the id and the reason of every validator that *payload* does not pass.
 
-    :param unclear: those that have raised already.
+    :param unclear: validators that raised an error. They fail.
     """
     errors = failed_claims(validators, payload, tell_found=True, unclear=unclear)
     return tuple((error.id, dict(error.reason)) for error in errors)

@@ -1,4 +1,4 @@
-"""A session in hand: what :func:`get_session` and :func:`create_new_session` return."""
+"""One session: what :func:`get_session` and :func:`create_new_session` return."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ from .types import (
 
 SESSION_KEY = "st_wsgi.session"
 """
-Where the environ has the session that was verified or made last. It may be that of another instance, or of an earlier
-request with the same environ: :meth:`SessionContainer.is_attached_to` tells.
+The key of the environ for the session that was verified or created last.
+
+It may belong to another instance, or to an earlier request with the same environ. Check
+:meth:`SessionContainer.is_attached_to`.
 """
 
 T = TypeVar("T")
 
 
 class Operations(Protocol):
-    """The functions of the recipe that a session in hand uses: the overridden ones."""
+    """The functions of the recipe that a session calls, with the app's overrides."""
 
     def revoke_session(self, *, session_handle: str) -> bool: ...
 
@@ -58,7 +60,7 @@ class Operations(Protocol):
 
 
 class Transfers(Protocol):
-    """The recipe's settings, as far as a session uses them."""
+    """The part of the recipe's settings that a session uses."""
 
     @property
     def transfer(self) -> TokenTransfer: ...
@@ -75,7 +77,7 @@ class Owner(Protocol):
 
 
 class TokenContent(Protocol):
-    """What is in an access token: one that was verified, or one that the core has just made."""
+    """The content of an access token that was verified, or that the core has just created."""
 
     @property
     def user_id(self) -> str: ...
@@ -101,12 +103,20 @@ class SessionContainer:
     """
     One session of one user.
 
-    Changes of the access token reach the frontend by themselves when the session came from a request.
+    ::
+
+        @app.post("/day-shift")
+        def day_shift():
+            session = get_session(request)
+            session.merge_into_access_token_payload({"shift": "day"})
+            return session.get_access_token_payload()["shift"]
+
+    When the session came from a request, its changes are sent with the response to that request.
 
     :param issued: the access token, if the frontend does not have it yet.
     """
 
-    # Most requests only read a session: as defaults of the class these cost them nothing.
+    # Most requests only read a session. Defaults of the class cost them nothing.
     _issued: TokenInfo | None = None
     _refresh_token: TokenInfo | None = None
     _anti_csrf_token: str | None = None
@@ -143,21 +153,23 @@ class SessionContainer:
         return RecipeUserId(self._content.recipe_user_id)
 
     def get_tenant_id(self) -> str:
+        """Return the id of the tenant in which the user signed in."""
         return self._content.tenant_id
 
     def get_handle(self) -> str:
-        """Return the session's name, which stays the same for its whole life."""
+        """Return the id of the session, which a refresh does not change."""
         return self._content.session_handle
 
     def get_access_token(self) -> str:
+        """Return the newest access token."""
         return self._access_token
 
     def get_access_token_payload(self) -> dict[str, Any]:
-        """Return a copy of the claims of the access token, without what only the protocol needs to know."""
+        """Return a copy of the claims of the access token, without those that are secrets of the protocol."""
         return {name: copy_json(value) for name, value in self._payload.items() if name not in SECRET_CLAIMS}
 
     def get_all_session_tokens_dangerously(self) -> SessionTokens:
-        """Return the tokens themselves, for apps that carry them to the frontend in a way of their own."""
+        """Return the tokens themselves, for apps that send them to the frontend on their own."""
         return SessionTokens(
             access_token=self._access_token,
             front_token=self._front_token(),
@@ -167,16 +179,20 @@ class SessionContainer:
         )
 
     def revoke_session(self) -> None:
-        """End the session, in the core and in the frontend, if that does not get another one with this response."""
+        """
+        End the session in the core, and have the frontend of this request forget it.
+
+        A frontend that gets another session with the same response keeps that one.
+        """
         self._owner.functions.revoke_session(session_handle=self.get_handle())
         if self._attached is not None and not self._is_replaced():
-            # Whatever the core said: the frontend of this very request must not keep tokens of an ended session.
+            # Even if the core knew no such session: the frontend must not keep the tokens.
             context, method = self._attached
             self._owner.recipe.transfer.clear(context, (method,))
 
     def get_session_data_from_database(self) -> dict[str, Any]:
         """
-        Return the app's data that the core keeps with the session.
+        Return the data of the app that the core keeps with the session.
 
         :raises Unauthorised: the session has ended.
         """
@@ -184,7 +200,7 @@ class SessionContainer:
 
     def update_session_data_in_database(self, new_session_data: Mapping[str, Any]) -> None:
         """
-        Replace the app's data that the core keeps with the session.
+        Replace the data of the app that the core keeps with the session.
 
         :raises Unauthorised: the session has ended.
         """
@@ -195,16 +211,24 @@ class SessionContainer:
             raise Unauthorised("the session does not exist any more")
 
     def get_time_created(self) -> int:
-        """Return when the session began, in milliseconds since 1970. Raises :class:`Unauthorised` if it has ended."""
+        """
+        Return when the session began, in milliseconds since 1970.
+
+        :raises Unauthorised: the session has ended.
+        """
         return self._information().time_created
 
     def get_expiry(self) -> int:
-        """Return when its refresh token ends, in milliseconds since 1970; raise :class:`Unauthorised` if it is gone."""
+        """
+        Return when the refresh token expires, in milliseconds since 1970.
+
+        :raises Unauthorised: the session has ended.
+        """
         return self._information().expiry
 
     def merge_into_access_token_payload(self, access_token_payload_update: Mapping[str, Any]) -> None:
         """
-        Change the app's part of the access token; a value of None removes a member. Protected claims stay as they are.
+        Change the app's claims in the access token. A value of None removes a claim. Protected claims do not change.
 
         :raises Unauthorised: the session has ended.
         """
@@ -215,7 +239,7 @@ class SessionContainer:
         if checked is None:
             raise Unauthorised("the session does not exist any more")
         if checked.access_token is None:
-            # The access token is too old to be made anew; the next refresh brings the new payload.
+            # The access token has expired, so the core renewed none. The next refresh brings the new payload.
             kept = {name: value for name, value in self._payload.items() if name in PROTECTED_CLAIMS}
             self._claims = kept | payload
             return
@@ -223,9 +247,10 @@ class SessionContainer:
 
     def assert_claims(self, claim_validators: Iterable[SessionClaimValidator]) -> None:
         """
-        Validate claims, fetching what is missing or too old.
+        Validate claims. Values that are missing or too old are fetched first.
 
-        :raises InvalidClaims: with every claim that is not good.
+        :raises InvalidClaims: with every claim that does not pass.
+        :raises Unauthorised: the session has ended.
         """
         validators = tuple(claim_validators)
         if not validators:
@@ -243,7 +268,11 @@ class SessionContainer:
             raise InvalidClaims(result.invalid_claims)
 
     def fetch_and_set_claim(self, claim: SessionClaim[Any]) -> None:
-        """Fetch a claim's value and put it into the access token. Raises :class:`Unauthorised` if the session ended."""
+        """
+        Fetch the value of a claim and put it into the access token.
+
+        :raises Unauthorised: the session has ended.
+        """
         self.merge_into_access_token_payload(
             claim.build(
                 self.get_user_id(),
@@ -254,7 +283,11 @@ class SessionContainer:
         )
 
     def set_claim_value(self, claim: SessionClaim[T], value: T) -> None:
-        """Put a value of a claim into the access token. Raises :class:`Unauthorised` if the session ended."""
+        """
+        Put a value of a claim into the access token.
+
+        :raises Unauthorised: the session has ended.
+        """
         self.merge_into_access_token_payload(claim.add_to_payload({}, value))
 
     def get_claim_value(self, claim: SessionClaim[T]) -> T | None:
@@ -262,14 +295,19 @@ class SessionContainer:
         return claim.get_value_from_payload(self.get_access_token_payload())
 
     def remove_claim(self, claim: SessionClaim[Any]) -> None:
-        """Take a claim out of the access token. Raises :class:`Unauthorised` if the session ended."""
+        """
+        Remove a claim from the access token.
+
+        :raises Unauthorised: the session has ended.
+        """
         self.merge_into_access_token_payload({claim.key: None})
 
     def attach_to_request_response(self, request: Any, transfer_method: TransferMethod) -> None:
         """
-        Send the session's tokens to the frontend, as far as they are new.
+        Send the new tokens of the session to the frontend, now and whenever they change in this request.
 
-        :param request: any framework's request that came through the middleware, or its environ or context.
+        :param request: a request of any framework, its WSGI environ, or its context.
+        :param transfer_method: ``cookie`` or ``header``.
         """
         context = request if isinstance(request, RequestContext) else current.context_of(request)
         self._attached = context, transfer_method
@@ -284,11 +322,11 @@ class SessionContainer:
             transfer.attach_anti_csrf_token(context, self._anti_csrf_token)
 
     def is_attached_to(self, context: RequestContext) -> bool:
-        """Return whether its tokens go to the frontend with the response to this request."""
+        """Return whether changes of the session are sent with the response to this request."""
         return self._attached is not None and self._attached[0] is context
 
     def _is_replaced(self) -> bool:
-        """Return whether another session was made in this request, whose tokens the frontend gets."""
+        """Return whether the frontend gets the tokens of another session with this response."""
         context = None if self._attached is None else self._attached[0]
         if context is None or context.environ is None:
             return False
@@ -299,7 +337,7 @@ class SessionContainer:
 
     @property
     def _payload(self) -> dict[str, Any]:
-        """All claims, read when they are first asked for: many requests only want the user's id."""
+        """All claims. They are parsed when they are first needed, since many requests only read the user's id."""
         if self._claims is None:
             self._claims = self._content.payload()
         return self._claims

@@ -55,11 +55,10 @@ class SessionFunctions(Functions[SessionSettings]):
         """
         Create a session in the core.
 
-        :param user_id: of the user; the core resolves it from *recipe_user_id* anew.
-        :param access_token_payload: the app's part of the access token. Protected names in it are left out: a token
-            in which they are wrong would never be accepted.
-        :param session_data_in_database: the app's data that never leaves the core.
-        :param disable_anti_csrf: make no anti-CSRF token, whatever the mode.
+        :param user_id: of the user, for overrides. The core finds it by *recipe_user_id* itself.
+        :param access_token_payload: the app's claims. Protected names in it are left out.
+        :param session_data_in_database: data of the app that stay in the core.
+        :param disable_anti_csrf: create no anti-CSRF token, even if the mode is ``VIA_TOKEN``.
         :raises ValueError: the payload is too large for a token, or not plain JSON.
         :raises CoreError: the core did not create it.
         """
@@ -86,11 +85,11 @@ class SessionFunctions(Functions[SessionSettings]):
         """
         Verify an access token.
 
-        :param anti_csrf_check: hold the token to *anti_csrf_token* when the mode is ``VIA_TOKEN``.
-        :param session_required: raise without a token; otherwise return None.
+        :param anti_csrf_check: require *anti_csrf_token* to be that of the token, if the mode is ``VIA_TOKEN``.
+        :param session_required: False returns None if there is no session token.
         :param check_database: ask the core whether the session still exists.
-        :raises Unauthorised: there is no token, or none of ours.
-        :raises TryRefreshToken: it must be renewed.
+        :raises Unauthorised: there is no session token, or it is not accepted here.
+        :raises TryRefreshToken: the token must be renewed.
         :raises CoreUnavailable: the core is needed and cannot be reached.
         """
         if access_token is None or (not session_required and not self.recipe.verification.has_form(access_token)):
@@ -104,7 +103,7 @@ class SessionFunctions(Functions[SessionSettings]):
         anti_csrf = anti_csrf_check and self.recipe.config.anti_csrf == "VIA_TOKEN"
         if anti_csrf:
             self.recipe.verification.check_anti_csrf(token, anti_csrf_token)
-        # A token right after a refresh is made final by the core the first time that it is used (CDI up to 5.5).
+        # Up to CDI 5.5, a refresh only counts when its access token is first shown to the core.
         if check_database or token.parent_refresh_token_hash_1 is not None:
             return self._checked(token, access_token, anti_csrf_token, anti_csrf, check_database)
         return SessionContainer(owner=self, content=token, access_token=access_token)
@@ -113,11 +112,11 @@ class SessionFunctions(Functions[SessionSettings]):
         self, *, refresh_token: str, anti_csrf_token: str | None = None, disable_anti_csrf: bool = False
     ) -> SessionContainer:
         """
-        Trade a refresh token for new tokens.
+        Exchange a refresh token for new tokens.
 
-        :raises Unauthorised: it is not, or no longer, the token of a session.
-        :raises TokenTheftDetected: it was used after its child had been (CDI up to 5.5), or when the core did not take
-            it any more although it was one of the session's (CDI 5.6).
+        :raises Unauthorised: it is not the token of a session that exists.
+        :raises TokenTheftDetected: it is an old token of the session. Up to CDI 5.5 a token is old when a token that it
+            was exchanged for has been used, from 5.6 on when a grace period is over.
         """
         config = self.recipe.config
         body = {
@@ -137,7 +136,7 @@ class SessionFunctions(Functions[SessionSettings]):
         return self._issued(result)
 
     def get_session_information(self, *, session_handle: str) -> SessionInformation | None:
-        """Return what the core keeps of a session, or None if there is no such session."""
+        """Return a session as the core has it, or None if there is no such session."""
         reply = self.core.get("/recipe/session", {"sessionHandle": session_handle})
         return _or_none(reply.into(SessionInformation, NoSession))
 
@@ -147,7 +146,7 @@ class SessionFunctions(Functions[SessionSettings]):
         return len(revoked) == 1
 
     def revoke_multiple_sessions(self, *, session_handles: list[str]) -> list[str]:
-        """End sessions; return the handles of those that there were."""
+        """End sessions; return the handles of those that existed."""
         return self._removed({"sessionHandles": session_handles}, tenant_id=None)
 
     def revoke_all_sessions_for_user(
@@ -156,7 +155,7 @@ class SessionFunctions(Functions[SessionSettings]):
         """
         End all sessions of a user; return their handles.
 
-        :param tenant_id: only those of one tenant; None for all.
+        :param tenant_id: leaves out the sessions of other tenants; None for those of all tenants.
         """
         body = {
             "userId": user_id,
@@ -171,7 +170,7 @@ class SessionFunctions(Functions[SessionSettings]):
         """
         Return the handles of a user's sessions that have not ended.
 
-        :param tenant_id: only those of one tenant; None for all.
+        :param tenant_id: leaves out the sessions of other tenants; None for those of all tenants.
         """
         params: dict[str, str | bool] = {
             "userId": user_id,
@@ -181,7 +180,7 @@ class SessionFunctions(Functions[SessionSettings]):
         return self.core.get("/recipe/session/user", params, tenant_id=tenant_id).ok(list[str], "sessionHandles")
 
     def update_session_data_in_database(self, *, session_handle: str, new_session_data: Mapping[str, Any]) -> bool:
-        """Replace the app's data that the core keeps with a session; return whether there is such a session."""
+        """Replace the data of the app that the core keeps with a session; return whether there is such a session."""
         body = {"sessionHandle": session_handle, "userDataInDatabase": dict(new_session_data)}
         return self.core.put("/recipe/session/data", body).is_ok(NoSession.status)
 
@@ -189,11 +188,11 @@ class SessionFunctions(Functions[SessionSettings]):
         self, *, session_handle: str, access_token_payload_update: Mapping[str, Any]
     ) -> bool:
         """
-        Change the app's part of a session's access tokens; a value of None removes a member.
+        Change the app's claims in the next access tokens of a session. A value of None removes a claim.
 
-        It shows in the next access token. Protected claims stay as they are.
+        Protected claims do not change.
 
-        :return: whether there is such a session.
+        :returns: whether there is such a session.
         """
         information = self.functions.get_session_information(session_handle=session_handle)
         if information is None:
@@ -206,9 +205,9 @@ class SessionFunctions(Functions[SessionSettings]):
         self, *, access_token: str, new_access_token_payload: Mapping[str, Any] | None = None
     ) -> CheckedSession | None:
         """
-        Make an access token anew with another payload, or with the stored one.
+        Exchange an access token for one with another payload, or with the payload that the core has stored.
 
-        :return: None if there is no such session; without an access token if the old one has expired.
+        :returns: None if there is no such session. Without an access token if the old one has expired.
         """
         payload = None if new_access_token_payload is None else plain_payload(new_access_token_payload)
         body = present({"accessToken": access_token, "userDataInJWT": payload})
@@ -222,7 +221,7 @@ class SessionFunctions(Functions[SessionSettings]):
         recipe_user_id: RecipeUserId,
         claim_validators_added_by_other_recipes: list[SessionClaimValidator],
     ) -> list[SessionClaimValidator]:
-        """Return the validators that every session has to pass. An override may add or remove some."""
+        """Return the validators that every session must pass. An override may add or remove some."""
         return claim_validators_added_by_other_recipes
 
     def validate_claims(
@@ -235,21 +234,21 @@ class SessionFunctions(Functions[SessionSettings]):
         claim_validators: Iterable[SessionClaimValidator],
     ) -> ClaimsValidationResult:
         """
-        Validate claims, fetching what is missing or too old.
+        Validate claims. Values that are missing or too old are fetched first.
 
-        A validator that raises, or returns something else than a result, fails with a reason that says no more.
+        A validator fails, without a closer reason, if it raises or does not return a result.
         """
         validators = tuple(claim_validators)
         payload = access_token_payload
         unclear = []
         for validator in validators:
-            wanted = wants_refetch(validator, payload)
-            if wanted is None:
+            must_fetch = wants_refetch(validator, payload)
+            if must_fetch is None:
                 unclear.append(validator)
-            elif wanted and validator.claim is not None:
+            elif must_fetch and validator.claim is not None:
                 value = validator.claim.fetch(user_id, recipe_user_id, tenant_id, payload)
                 if value is not None:
-                    # Judged as it will be in the token, where a tuple is a list and a member of an enumeration a text.
+                    # Validated in the form that it has in a token: as JSON, where a tuple becomes a list.
                     payload = plain_payload(validator.claim.add_to_payload(payload, value))
         return ClaimsValidationResult(
             invalid_claims=failures(validators, payload, unclear=unclear),
@@ -265,7 +264,7 @@ class SessionFunctions(Functions[SessionSettings]):
         ]
         | None = None,
     ) -> ClaimsValidationResult | SessionDoesNotExist:
-        """Validate the claims of a session that is not in hand; values that were fetched are stored."""
+        """Validate the claims of a session by its handle. Newly fetched values are stored with the session."""
         functions = self.functions
         information = functions.get_session_information(session_handle=session_handle)
         if information is None:
@@ -321,7 +320,7 @@ class SessionFunctions(Functions[SessionSettings]):
         return ClaimValueOk(claim.get_value_from_payload(information.custom_claims_in_access_token_payload))
 
     def remove_claim(self, *, session_handle: str, claim: SessionClaim[Any]) -> bool:
-        """Take a claim out of a session; return whether there is such a session."""
+        """Remove a claim from a session; return whether there is such a session."""
         return self.functions.merge_into_access_token_payload(
             session_handle=session_handle, access_token_payload_update={claim.key: None}
         )
@@ -344,7 +343,7 @@ class SessionFunctions(Functions[SessionSettings]):
         anti_csrf: bool,
         check_database: bool,
     ) -> SessionContainer:
-        """Ask the core about a token that is good by itself; what it renews goes to the frontend."""
+        """Ask the core about a token that was verified. The core may renew it."""
         body = {
             "accessToken": access_token,
             "antiCsrfToken": anti_csrf_token,
@@ -354,11 +353,11 @@ class SessionFunctions(Functions[SessionSettings]):
         }
         checked = self.core.post("/recipe/session/verify", present(body)).into(CheckedSession, NoSession, OldToken)
         if isinstance(checked, NoSession):
-            # From CDI 5.6 on the core also says so of a token whose refresh lost a race with another tab's. The tokens
-            # of the winner may be in the browser by now: they stay, and a refresh tells whether the session has ended.
+            # From CDI 5.6 on this is also the reply when another tab has refreshed at the same time. The browser may
+            # have the tokens of that tab by now. So they stay, and a refresh shows whether the session has ended.
             raise Unauthorised("the session has ended", clear_tokens=not self.core.speaks("5.6"))
         if isinstance(checked, OldToken):
-            raise TryRefreshToken("the core wants this token renewed")
+            raise TryRefreshToken("the core requires a refresh")
         renewed = checked.access_token
         if renewed is None:
             return SessionContainer(owner=self, content=token, access_token=access_token)

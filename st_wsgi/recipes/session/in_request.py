@@ -68,6 +68,13 @@ def get_session(
     """
     Return the session of a request. Tokens that are renewed here are sent with the response.
 
+    ::
+
+        @app.get("/orders")
+        def orders():
+            session = get_session(request)
+            return {"of": session.get_user_id(), "tenant": session.get_tenant_id()}
+
     :param session_required: False returns None if the request carries no session. An access token that has expired
         raises all the same, so that the frontend renews it.
     :param anti_csrf_check: check that no other website sent the request. By default this is checked for sessions in

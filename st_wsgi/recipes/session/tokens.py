@@ -1,4 +1,4 @@
-"""What the frontend is told of an access token."""
+"""The content of access tokens, and the front token that describes one to the frontend."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from st_verify import strict_json
 from ...errors import CoreReplyInvalid
 from .types import PROTECTED_CLAIMS, CoreSession, TokenInfo
 
-_PAYLOAD_LIMIT = 10_000  # bytes; verifiers take tokens of 16 KiB, of which base64 and the signature leave this
+_PAYLOAD_LIMIT = 10_000  # bytes: base64 and the signature make a token of it that has less than 16 KiB
 
 
 @attrs.frozen
 class IssuedToken:
-    """What is in an access token that the core has just made, as the core says it."""
+    """The content of an access token that the core has just created, from the core's reply."""
 
     user_id: str
     recipe_user_id: str
@@ -29,7 +29,7 @@ class IssuedToken:
 
     @classmethod
     def of(cls, session: CoreSession, access_token: TokenInfo) -> IssuedToken:
-        """Return what an answer of the core tells of its access token."""
+        """Return the content of the access token in a reply."""
         return cls(session.user_id, session.recipe_user_id.value, session.tenant_id, session.handle, access_token)
 
     @property
@@ -49,13 +49,13 @@ def build_front_token(*, user_id: str, access_token_expiry: int, payload: Mappin
 
     :param access_token_expiry: milliseconds since 1970.
     """
-    told = {"ate": access_token_expiry, "uid": user_id, "up": dict(payload)}
-    return base64.b64encode(json.dumps(told, separators=(",", ":"), sort_keys=True).encode("utf-8")).decode("ascii")
+    content = {"ate": access_token_expiry, "uid": user_id, "up": dict(payload)}
+    return base64.b64encode(json.dumps(content, separators=(",", ":"), sort_keys=True).encode("utf-8")).decode("ascii")
 
 
 def claims_of(access_token: str) -> dict[str, Any]:
     """
-    Return the claims of an access token that the core has just handed out, which needs no verification.
+    Return the claims of an access token, unverified. Those that come from the core need no verification.
 
     :raises CoreReplyInvalid: it is no access token.
     """
@@ -70,7 +70,7 @@ def claims_of(access_token: str) -> dict[str, Any]:
 
 
 def session_named_in(access_token: str) -> str | None:
-    """Return the handle that an access token names, which need not be true: nothing is verified."""
+    """Return the session handle in an access token, unverified, or None."""
     try:
         handle = claims_of(access_token).get("sessionHandle")
     except CoreReplyInvalid:
@@ -80,10 +80,9 @@ def session_named_in(access_token: str) -> str | None:
 
 def plain_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return a copy of the app's part of an access token, which everybody who gets the token can read.
+    Return a copy of the app's part of an access token, which everyone with the token can read.
 
-    :raises ValueError: it is too large, or no JSON that is read in one way only: a token that nobody accepts would come
-        of it, and the user would never get in.
+    :raises ValueError: it is too large, or not plain JSON. No verifier would accept a token with it.
     """
     try:
         text = json.dumps(dict(payload), allow_nan=False).encode("ascii")
@@ -99,15 +98,15 @@ def plain_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_protected_claims(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of *payload* without the members that are the protocol's."""
+    """Return a copy of *payload* without the claims of the protocol."""
     return {name: value for name, value in payload.items() if name not in PROTECTED_CLAIMS}
 
 
 def merged_payload(current: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return the app's payload with *update* merged into it: a value of None removes a member.
+    Return the app's payload with *update* merged into it. A value of None removes a claim.
 
-    The issuer stays as it is; no other protected claim is part of what is stored.
+    Of the protected claims only the issuer is part of the result, and *update* does not change it.
     """
     merged = without_protected_claims(current)
     if "iss" in current:

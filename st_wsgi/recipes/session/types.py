@@ -40,19 +40,19 @@ PROTECTED_CLAIMS = frozenset(
         "aud",
     }
 )
-"""Members of an access token that are never taken from an app's payload."""
+"""Claims of the protocol: an app cannot set them."""
 
 SECRET_CLAIMS = frozenset({"refreshTokenHash1", "parentRefreshTokenHash1", "antiCsrfToken"})
-"""Members of an access token that handlers do not see."""
+"""Claims that views do not see."""
 
 
 @attrs.frozen(kw_only=True)
 class ErrorHandlers:
     """
-    What to answer instead of the protocol's own answers.
+    Functions that respond to session errors in the place of the protocol's responses.
 
-    Each is called with the error and the request's context, after the protocol's changes (cleared tokens) were
-    recorded, and returns a response.
+    Each gets the error and the context of the request, and returns a response. Tokens that the protocol clears are
+    cleared before.
     """
 
     on_unauthorised: Callable[[Unauthorised, RequestContext], Response] | None = None
@@ -101,7 +101,7 @@ class TokenInfo:
 
 @attrs.frozen(kw_only=True)
 class CoreSession:
-    """What the core says of a session with a token."""
+    """The session in a reply of the core that has a token."""
 
     handle: str
     user_id: str
@@ -163,12 +163,12 @@ class StolenSession:
 @attrs.frozen(kw_only=True)
 class SessionInformation:
     """
-    What the core keeps of a session.
+    A session as the core has it.
 
-    :param expiry: milliseconds since 1970, of the refresh token.
+    :param expiry: when the refresh token expires, in milliseconds since 1970.
     :param time_created: milliseconds since 1970.
-    :param session_data_in_database: the app's data that never leaves the core.
-    :param custom_claims_in_access_token_payload: the app's and the recipes' part of the access token.
+    :param session_data_in_database: data of the app that stay in the core.
+    :param custom_claims_in_access_token_payload: the claims of the app and of the recipes.
     """
 
     session_handle: str
@@ -185,9 +185,9 @@ class SessionInformation:
 @attrs.frozen(kw_only=True)
 class SessionTokens:
     """
-    All tokens of a session, for apps that carry them themselves.
+    All tokens of a session, for apps that send them to the frontend on their own.
 
-    :param access_and_front_token_updated: whether this call made a new access token, which then has to be kept.
+    :param access_and_front_token_updated: whether the access token is new, so that the frontend needs it.
     :param refresh_token: None unless the session was created or refreshed just now.
     """
 
@@ -201,10 +201,10 @@ class SessionTokens:
 @attrs.frozen(kw_only=True)
 class ClaimsValidationResult:
     """
-    What came of validating claims.
+    The outcome of validating claims.
 
     :param invalid_claims: pairs of validator id and reason.
-    :param access_token_payload_update: the payload with values that were fetched anew, or None.
+    :param access_token_payload_update: the payload with newly fetched values, or None.
     """
 
     invalid_claims: tuple[tuple[str, Any], ...]

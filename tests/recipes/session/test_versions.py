@@ -89,7 +89,7 @@ def test_every_version_that_may_be_asked_for(core: Borrowed, clock: Clock, versi
 def test_a_core_that_was_not_told_does_not_speak_it(clock: Clock) -> None:
     """The error names what either side speaks; with 5.4 allowed too, that is taken."""
     with EmbeddedCore(settings=QUICK, clock=clock) as older:
-        with pytest.raises(CoreTooOld, match=r"speaks 5\.6, the core 5\.0, 5\.1"):
+        with pytest.raises(CoreTooOld, match=r"uses 5\.6, the core has 5\.0, 5\.1"):
             Shop(Borrowed(older), cdi_versions=("5.6",)).st.services.core.api_version()
         both = Shop(Borrowed(older), cdi_versions=("5.4", "5.6"))
         assert both.st.services.core.api_version() == "5.4"
