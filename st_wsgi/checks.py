@@ -23,7 +23,7 @@ class Check:
 
     ::
 
-        a_number("seconds", least=1, most=86_400).argument("max_age", max_age)
+        a_number("seconds", least=1, most=86_400).argument("max_age", 600)
 
     :param description: what the value must be, such as ``a number of seconds``.
     :param accepts: return whether a value is good.

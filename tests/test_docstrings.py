@@ -1,91 +1,171 @@
-"""The examples in docstrings run, and the routes that they add to an app respond."""
+"""
+The examples in docstrings run: every indented block after a line that ends in two colons, in st_wsgi.
+
+They run one by one, with the public names of the package and its recipes, and with what an app has at hand: an
+instance on a core in memory, a Flask app behind it, and a request in flight. Routes that they add to the app respond.
+"""
 
 from __future__ import annotations
 
-import inspect
+import ast
+import importlib
+import logging
+import pkgutil
 import re
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import attrs
 import flask
 import flask_cors
 import pytest
-from werkzeug.test import Client
+from recipes.shop import QUICK
+from werkzeug.test import Client, create_environ
 
 import st_wsgi
+from st_wsgi import AppInfo, RecipeUserId, RequestContext, errors, recipes
+from st_wsgi.checks import a_number
+from st_wsgi.embedded import EmbeddedCore
+from st_wsgi.recipe_kit.links import link
+from st_wsgi.recipe_kit.recipe import APIs, Functions, NoAPIs, Recipe, Settings, user_facing
 from st_wsgi.recipes import session
-from st_wsgi.recipes.session import Session
 from st_wsgi.request import current
 
-DOORS = [
-    st_wsgi.AppInfo,
-    st_wsgi.Cors,
-    st_wsgi.InMemoryRateLimit,
-    st_wsgi.get_all_cors_expose_headers,
-    st_wsgi.get_all_cors_headers,
-    session.SessionContainer,
-    session.create_new_session,
-    session.get_session,
-    session.get_session_or_none,
-    session.verify_session,
-]
+ROOT = Path(__file__).parent.parent
+RECIPES = ("EmailPassword", "Session", "UserMetadata", "UserRoles")
+_EXAMPLE = re.compile(r"::\n\n((?:(?: {4}.*)?\n)+)")
+
+
+def examples() -> Iterator[tuple[str, str]]:
+    """Pairs of the place of an example and its code."""
+    for path in sorted((ROOT / "st_wsgi").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                continue
+            name = getattr(node, "name", "module")
+            for number, match in enumerate(_EXAMPLE.finditer((ast.get_docstring(node) or "") + "\n")):
+                yield f"{path.relative_to(ROOT)} {name} {number}", textwrap.dedent(match[1])
+
+
+EXAMPLES = dict(examples())
+NO_CODE = {"st_wsgi/errors.py module 0"}
+"""The drawing of the tree of errors."""
+
+
+def public_names() -> dict[str, Any]:
+    names: dict[str, Any] = dict(vars(errors))
+    folders = [f"st_wsgi.recipes.{module.name}" for module in pkgutil.iter_modules(recipes.__path__)]
+    for module in ("st_wsgi", "st_wsgi.delivery", *folders):
+        package = importlib.import_module(module)
+        names |= {name: getattr(package, name) for name in package.__all__ if name not in names}
+        names[module.rpartition(".")[2]] = package
+    return names
+
+
+def sign_in() -> str:
+    return session.create_new_session(recipe_user_id=RecipeUserId("ada")).get_access_token()
 
 
 @pytest.fixture
-def app() -> Iterator[flask.Flask]:
-    """A Flask app behind SuperTokens, with a route that signs its caller in."""
-    made = flask.Flask(__name__)
-    info = st_wsgi.AppInfo(app_name="Shop", api_domain="http://localhost", website_domain="http://localhost")
-    st = st_wsgi.init(app_info=info, core="sqlite://?argon2_memory_kb=64", recipes=[Session()])
-    made.wsgi_app = st.wrap(made.wsgi_app)  # type: ignore[assignment,method-assign]  # Flask's way to put something in front
+def names() -> Iterator[dict[str, Any]]:
+    """What an example may use without saying where it comes from."""
+    app_info = AppInfo(app_name="Shop", api_domain="http://localhost:8000", website_domain="http://localhost:3000")
+    listed = public_names()
+    with EmbeddedCore(settings=QUICK) as core:
+        st = st_wsgi.init(app_info=app_info, core=core, recipes=[listed[name]() for name in RECIPES])
+        app = flask.Flask("shop")
+        app.wsgi_app = st.wrap(app.wsgi_app)  # type: ignore[assignment,method-assign]  # Flask's way
+        app.add_url_rule("/sign-in-for-the-test", view_func=sign_in)
+        context = RequestContext(st.services, create_environ())
+        token = current.enter(context)
+        yield listed | {
+            "APIs": APIs,
+            "AnotherLayer": lambda app: app,
+            "Any": Any,
+            "Functions": Functions,
+            "NoAPIs": NoAPIs,
+            "Recipe": Recipe,
+            "Settings": Settings,
+            "a_number": a_number,
+            "app": app,
+            "app_info": app_info,
+            "attrs": attrs,
+            "flask_cors": flask_cors,
+            "context": context,
+            "core": st.services.core,
+            "link": link,
+            "logging": logging,
+            "request": flask.request,
+            "services": st.services,
+            "kept": st,
+            "st": st,
+            "user_facing": user_facing,
+        }
+        current.leave(token)
+        current.set_default(None)
 
-    @made.post("/sign-in-for-the-test")
-    def sign_in() -> str:
-        session.create_new_session(flask.request, recipe_user_id=st_wsgi.RecipeUserId("ada"))
-        return "in"
 
-    yield made
-    st.close()
-    current.set_default(None)
+@pytest.mark.parametrize("place", [place for place in EXAMPLES if place not in NO_CODE])
+def test_the_example_runs(place: str, names: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    app: flask.Flask = names["app"]
+    known = set(app.view_functions)
+    try:
+        exec(compile(EXAMPLES[place], place, "exec"), names)
+    except errors.Answerable:
+        assert "\nraise " in f"\n{EXAMPLES[place]}", "only an example that raises may raise"
+    finally:
+        if names["st"] is not names["kept"]:
+            names["st"].close()
+    if names["st"] is names["kept"]:
+        client = Client(app)
+        token = {"Authorization": f"Bearer {client.get('/sign-in-for-the-test').text}"}
+        for rule in app.url_map.iter_rules():
+            if rule.endpoint not in known:
+                (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+                response = client.open(rule.rule, method=method, headers=token)
+                assert (response.status_code, bool(response.text)) == (200, True)
 
 
-def examples(door: object) -> list[str]:
-    """Return the blocks of code in a docstring: what is indented below a line that ends with two colons."""
-    text = (inspect.getdoc(door) or "") + "\n"
-    return [textwrap.dedent(block) for block in re.findall(r"::\n\n((?:    .*\n|\n)+)", text)]
-
-
-@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
-def test_the_example_of_a_door_runs(door: Any, app: flask.Flask) -> None:
-    blocks = examples(door)
-    assert blocks
-    names = {"flask_cors": flask_cors, "request": flask.request, "app": app}
-    known = {rule.endpoint for rule in app.url_map.iter_rules()}
-    for block in blocks:
-        exec(compile(block, door.__name__, "exec"), {**vars(st_wsgi), **vars(session), **names})
-    client = Client(app)
-    signed_in = client.post("/sign-in-for-the-test", headers={"st-auth-mode": "header"})
-    token = {"Authorization": f"Bearer {signed_in.headers['st-access-token']}"}
-    for rule in app.url_map.iter_rules():
-        if rule.endpoint not in known:
-            (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
-            response = client.open(rule.rule, method=method, headers=token)
-            assert (response.status_code, bool(response.text)) == (200, True)
+DOORS = {
+    "st_wsgi/app.py SuperTokens",
+    "st_wsgi/app.py init",
+    "st_wsgi/config.py AppInfo",
+    "st_wsgi/config.py Cors",
+    "st_wsgi/core_client/querier.py Querier",
+    "st_wsgi/core_client/replies.py Reply",
+    "st_wsgi/delivery/sending.py Delivery",
+    "st_wsgi/limits.py InMemoryRateLimit",
+    "st_wsgi/recipe_kit/links.py link",
+    "st_wsgi/recipe_kit/override.py Override",
+    "st_wsgi/recipe_kit/override.py like",
+    "st_wsgi/recipe_kit/override.py replace",
+    "st_wsgi/recipe_kit/recipe.py Recipe",
+    "st_wsgi/recipes/emailpassword/recipe.py EmailPassword",
+    "st_wsgi/recipes/jwt/recipe.py Jwt",
+    "st_wsgi/recipes/openid/recipe.py OpenId",
+    "st_wsgi/recipes/session/__init__.py create_new_session",
+    "st_wsgi/recipes/session/__init__.py get_session_or_none",
+    "st_wsgi/recipes/session/__init__.py verify_session",
+    "st_wsgi/recipes/session/container.py SessionContainer",
+    "st_wsgi/recipes/session/in_request.py get_session",
+    "st_wsgi/request/context.py RequestContext",
+    "st_wsgi/request/cors.py get_all_cors_expose_headers",
+    "st_wsgi/request/cors.py get_all_cors_headers",
+    "st_wsgi/request/middleware.py ErrorHandler",
+    "st_wsgi/request/middleware.py Middleware",
+}
 
 
 def test_a_block_of_code_ends_where_the_text_goes_on() -> None:
-    def door() -> None:
-        """
-        First::
+    text = "First::\n\n    one = 1\n\n    two = 2\n\nMore text. ::\n\n    three = 3\n"
+    assert [match[1].split() for match in _EXAMPLE.finditer(text)] == [
+        ["one", "=", "1", "two", "=", "2"],
+        ["three", "=", "3"],
+    ]
 
-            one = 1
 
-            two = 2
-
-        More text. ::
-
-            three = 3
-        """
-
-    assert [block.split() for block in examples(door)] == [["one", "=", "1", "two", "=", "2"], ["three", "=", "3"]]
+def test_every_public_door_has_an_example() -> None:
+    assert {place.rpartition(" ")[0] for place in EXAMPLES} >= DOORS

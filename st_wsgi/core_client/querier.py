@@ -122,7 +122,7 @@ class Querier:
     Recipes use it as ``self.core``. An app reaches it for a call that no function covers, such as::
 
         core = st.services.core
-        core.get("/recipe/user/metadata", {"userId": "ada"}).ok(dict, "metadata")
+        core.get("/recipe/user/metadata", {"userId": "ada"}).ok(dict[str, Any], "metadata")
 
     The verbs return a :class:`Reply`. They raise :class:`~st_wsgi.errors.CoreUnavailable` (no reply),
     :class:`~st_wsgi.errors.CoreRefused` (a status of 400 and above), :class:`~st_wsgi.errors.CoreTooOld` (no common

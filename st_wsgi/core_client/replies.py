@@ -26,12 +26,13 @@ class Reply:
     """
     The core's reply to one call, which knows the call for its error messages::
 
-        core.post("/recipe/signin", body, tenant_id="public").into(SignInOk, WrongCredentials)
+        credentials = {"email": "ada@example.com", "password": "correct horse 1"}
+        core.post("/recipe/signin", credentials, tenant_id="public").into(SignInOk, WrongCredentials)
         core.get("/recipe/user/metadata", {"userId": "ada"}).ok(dict[str, Any], "metadata")
-        core.put("/recipe/session/data", body).check()
+        core.post("/recipe/session/remove", {"sessionHandles": []}).check()
 
-    Every reading method raises :class:`~st_wsgi.errors.CoreReplyInvalid` for a status that it was not told of, and for
-    a member that is missing or of another type.
+    Every reading method raises :class:`~st_wsgi.errors.CoreReplyInvalid` for any other status, and for a member that is
+    missing or of another type.
 
     :ivar body: the JSON object, which belongs to the caller.
     :ivar path: of the call, with the tenant.

@@ -6,7 +6,7 @@ Mails and text messages to users: what is sent, by which service, and one rule f
     def send(message: Message) -> None:
         my_mailer.send(to=message.to, subject=message.kind, text=message.link)
 
-    EmailPassword(email_delivery=Delivery(send, on_failure=alert))
+    email_delivery = Delivery(send, on_failure=lambda message, error: my_alerts.append(error))
 """
 
 from __future__ import annotations

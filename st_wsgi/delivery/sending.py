@@ -32,6 +32,12 @@ class Delivery:
     """
     A service, and what to do when it fails.
 
+    ::
+
+        sent = []
+        delivery = Delivery(sent.append)
+        delivery.send(Message(kind="PASSWORD_RESET", to="ada@example.com", tenant_id="public", link="https://..."))
+
     :param service: sends the messages.
     :param on_failure: called with the message and the error.
     """

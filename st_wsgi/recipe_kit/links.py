@@ -16,10 +16,10 @@ def link(services: Services, page: str, *, fragment: str = "", **query: str) -> 
     The origin comes from the settings, or from the ``origin`` function for the request in flight; the ``Host`` header
     is never used. The pages are those of the frontend driver interface::
 
-        link(services, "/reset-password", token=token, tenant_id=tenant_id)
-        link(services, "/verify-email", token=token, tenant_id=tenant_id)
-        link(services, "/webauthn/recover", token=token, tenant_id=tenant_id)
-        link(services, "/verify", pre_auth_session_id=id, tenant_id=tenant_id, fragment=link_code)
+        link(services, "/reset-password", token="...", tenant_id="public")
+        link(services, "/verify-email", token="...", tenant_id="public")
+        link(services, "/webauthn/recover", token="...", tenant_id="public")
+        link(services, "/verify", pre_auth_session_id="...", tenant_id="public", fragment="link code")
 
     :param page: its path, with a leading slash; empty for the base path itself.
     :param fragment: what follows ``#``, which browsers do not send to servers.

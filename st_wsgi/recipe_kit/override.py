@@ -33,7 +33,10 @@ class Override(Generic[F, A]):
     """
     Replacements in a recipe::
 
-        EmailPassword(override=Override(functions=audited, apis=without_email_exists))
+        def without_email_exists(original: EmailPasswordAPIs) -> EmailPasswordAPIs:
+            return replace(original, email_exists_get=None)
+
+        EmailPassword(override=Override(apis=without_email_exists))
 
     :param functions: a function from the recipe's functions to new ones, or several; they are applied left to right, so
         that the last one is outermost. See :func:`replace`.
@@ -81,9 +84,16 @@ def replace(original: T, /, **changes: Callable[..., Any] | None) -> T:
 
 def like(model: Callable[P, R]) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
-    Have the type checker hold the decorated function to the signature of *model*: ``@like(original.sign_in)``.
+    Have the type checker hold the decorated function to the signature of *model*. At run time this does nothing.
 
-    At run time this does nothing.
+    ::
+
+        def marked(original: SessionFunctions) -> SessionFunctions:
+            @like(original.revoke_session)
+            def revoke_session(*, session_handle):
+                return original.revoke_session(session_handle=session_handle)
+
+            return replace(original, revoke_session=revoke_session)
     """
     return lambda function: function
 

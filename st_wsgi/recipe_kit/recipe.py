@@ -130,7 +130,19 @@ def _override(_recipe: object, _attribute: attrs.Attribute[Any], value: object) 
 @attrs.define(kw_only=True, eq=False, slots=False)
 class Recipe(Settings, Generic[F, A]):
     """
-    The base of all recipes: ``class EmailPassword(EmailPasswordSettings, Recipe[EmailPasswordFunctions, ...])``.
+    The base of all recipes.
+
+    ::
+
+        class Notes(Functions[Settings]):
+            def first(self, *, user_id: str) -> str:
+                return f"a note of {user_id}"
+
+        @attrs.define(kw_only=True, eq=False, slots=False)
+        class NotesRecipe(Recipe[Notes, NoAPIs]):
+            id = "notes"
+
+        first = user_facing(NotesRecipe, Notes.first)
 
     :param override: replacements of functions and APIs.
     :cvar id: SuperTokens' name of the recipe, as in the ``rid`` header.

@@ -45,6 +45,10 @@ class ErrorHandler:
     """
     The seam: answer our errors, wherever below they are raised, and add what the session changed to the response.
 
+    :meth:`~st_wsgi.SuperTokens.wrap` puts both callables in front of an app. Apart, another layer fits in between::
+
+        app = ErrorHandler(AnotherLayer(Middleware(app, st)), st)
+
     :param app: any WSGI app.
     :param supertokens: the instance that the app belongs to.
     :param routes: gets the requests below its prefix in place of *app*. It could be *app* itself, but then every
@@ -87,6 +91,10 @@ ErrorHandler.__call__.__signature__ = inspect.Signature(  # type: ignore[attr-de
 class Middleware:
     """
     Serve our routes; pass everything else on untouched, its body unread.
+
+    ::
+
+        app = Middleware(app, st)
 
     :param app: any WSGI app.
     :param supertokens: the instance whose routes are served.

@@ -16,6 +16,10 @@ class Jwt(JwtSettings, Recipe[JwtFunctions, JwtAPIs]):
     """
     JWTs that the core signs, and the keys that verify them.
 
+    ::
+
+        Jwt(jwt_validity_seconds=3600)
+
     :param jwt_validity_seconds: the validity of a JWT unless the call says otherwise, default 100 years.
     :param override: replacements of functions and APIs.
     :raises ConfigError: a setting is not usable.

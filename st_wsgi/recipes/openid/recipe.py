@@ -19,6 +19,10 @@ class OpenId(OpenIdSettings, Recipe[OpenIdFunctions, OpenIdAPIs]):
     """
     OpenID Connect discovery, which names the issuer of this app's tokens.
 
+    ::
+
+        OpenId(issuer="https://api.shop.example/auth")
+
     :param issuer: default: the API's domain and base path. Its path must be the API's base path.
     :param override: replacements of functions and APIs.
     :raises ConfigError: a setting is not usable.
