@@ -70,6 +70,7 @@ BENCHMARKS = {
         quick=("--rounds", "10"),
         read=core_call_rows,
     ),
+    "rush": Benchmark("an unrelated route while 40 users sign in at once", ["-m", "benchmarks.rush", "--json"]),
     "load": Benchmark("64 clients at once under gunicorn: errors and leaks", ["-m", "benchmarks.load", "--json"]),
 }
 

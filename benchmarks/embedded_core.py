@@ -138,7 +138,7 @@ def measure(quick: bool) -> list[Row]:
                 if number >= 0:  # the round before the first one warms up
                     taken[act].append(cost)
             if number >= 0:
-                taken["rest"].append(_beyond(few_rows.sign_in, lambda: passwords.matches(PASSWORD, stored)))
+                taken["rest"].append(_beyond(few_rows.sign_in, lambda: passwords.check(PASSWORD, stored)))
             if number <= 0:
                 memory = _megabytes()
         growth = _megabytes() - memory

@@ -1,10 +1,11 @@
-"""One user with a browser of the plainest kind: a connection that is kept, tokens in cookies or headers, no retries."""
+"""One user with a browser of the plainest kind: a connection that is kept, tokens in cookies or headers."""
 
 from __future__ import annotations
 
 import base64
 import http.client
 import json
+import time
 from typing import Any
 
 import attrs
@@ -23,7 +24,7 @@ class WrongAnswer(Exception):
 @attrs.define
 class Visitor:
     """
-    A user of an app at 127.0.0.1.
+    A user of an app at 127.0.0.1. One who is answered 503 tries again when the answer says so.
 
     :param email: of the user, unknown to the app before :meth:`sign_up`.
     :param protected: the path that tells who asks, as JSON with ``userId``.
@@ -87,6 +88,9 @@ class Visitor:
         except (OSError, http.client.HTTPException):
             self.close()
             raise
+        if answer.status == 503 and (pause := answer.headers.get("Retry-After", "")).isdigit():
+            time.sleep(int(pause))
+            return self._json(method, path, headers, body)
         if answer.status != 200:
             raise WrongAnswer(f"{method} {path} answered {answer.status}: {text[:200]!r}")
         self._take_tokens(answer)

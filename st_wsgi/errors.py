@@ -8,6 +8,7 @@ Every exception that this package raises.
     ├─ ArgumentError (also TypeError)        a function was called with an argument that it does not take
     ├─ CoreError                             the core did not do what it was asked
     │  ├─ CoreUnavailable (answerable, 503)  no host replied
+    │  │  └─ CoreBusy                        the core has too much to do at the moment
     │  ├─ CoreRefused                        the core replied with an HTTP status of 400 and above
     │  │  └─ TenantUnknown                   the tenant or the app does not exist
     │  ├─ CoreTooOld                         the core and this package have no CDI version in common
@@ -355,6 +356,24 @@ class CoreUnavailable(CoreError, Answerable):
 
     def headers(self) -> Mapping[str, str]:
         return {"Retry-After": "5", "Cache-Control": "no-store"}
+
+
+class CoreBusy(CoreUnavailable):
+    """
+    The core has too much to do at the moment: 503, such as when too many passwords are hashed at once.
+
+    :param retry_after: seconds to wait.
+    """
+
+    retry_after: int
+    """Seconds to wait before the next attempt."""
+
+    def __init__(self, detail: str | None = None, *, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(detail)
+
+    def headers(self) -> Mapping[str, str]:
+        return {**super().headers(), "Retry-After": str(max(1, self.retry_after))}
 
 
 class CoreRefused(CoreError):

@@ -42,6 +42,7 @@ MADE: list[Answerable] = [
     errors.InvalidClaims([("admin", "is missing")]),
     errors.DuplicateSessionCookies("detail"),
     errors.CoreUnavailable("detail"),
+    errors.CoreBusy("detail", retry_after=2),
     Banned(until="friday"),
 ]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, overload
 
 from ..codec import from_json, member_from_json
-from ..errors import CoreRefused, CoreReplyInvalid, TenantUnknown
+from ..errors import CoreBusy, CoreRefused, CoreReplyInvalid, TenantUnknown
 from .transport import CoreReply, CoreRequest
 
 T = TypeVar("T")
@@ -19,6 +19,8 @@ T5 = TypeVar("T5")
 
 _NO_CORE = "Set core to the address of a SuperTokens core, with the base path if it has one"
 
+_TEXT_LIMIT = 300
+_SECONDS = re.compile(r"[0-9]{1,5}")
 _SECRET = re.compile(r"password|token|code|secret|hash|key|jwt", re.IGNORECASE)
 
 
@@ -101,6 +103,7 @@ def read_reply(request: CoreRequest, response: CoreReply) -> Reply:
     """
     Return the core's reply.
 
+    :raises CoreBusy: a status of 503 that says when to try again.
     :raises TenantUnknown: the tenant of the call does not exist.
     :raises CoreRefused: a status of 400 and above, with the core's text, without the secrets of the request.
     :raises CoreReplyInvalid: any other status outside 200 to 299, and a body that is no JSON object.
@@ -110,6 +113,10 @@ def read_reply(request: CoreRequest, response: CoreReply) -> Reply:
     if status >= 400:
         text = body if isinstance(body, str) else str(body.get("message", "a JSON object"))
         is_page = text.lstrip().startswith("<")
+        retry_after = response.headers.get("retry-after", "")
+        if status == 503 and _SECONDS.fullmatch(retry_after):
+            said = _without_secrets(text, request).strip()[:_TEXT_LIMIT]
+            raise CoreBusy(f"{request.method} {path}: the core is busy: {said}", retry_after=int(retry_after))
         # Only the text tells an unknown tenant from other refusals (supertokens-core, TenantOrAppNotFoundException).
         unknown = status == 400 and text.startswith("AppId or tenantId not found")
         raise (TenantUnknown if unknown else CoreRefused)(

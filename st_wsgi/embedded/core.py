@@ -47,6 +47,7 @@ from .cleanup import Cleaner
 from .fields import Body, CallRefused, Query
 from .general import TEXT
 from .keys import Keys
+from .offload import HashingBusy
 from .passwords import Passwords
 from .settings import CoreSettings
 from .stats import RequestStats
@@ -235,6 +236,8 @@ class EmbeddedCore:
             answer = self._answer(request, place, client_address)
         except CallRefused as error:
             return CoreReply(error.status, error.text, TEXT)
+        except HashingBusy:
+            return CoreReply(503, "too many passwords are being hashed: try again", {**TEXT, "retry-after": "1"})
         except sqlite3.Error as error:
             text = explain(error, self._services.store.name)
             _log.error("%s %s: %s", request.method, request.path, text)

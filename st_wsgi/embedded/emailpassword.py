@@ -8,16 +8,14 @@ import secrets
 import sqlite3
 from typing import Any
 
-from . import methods, signin, tenants_v1
+from . import hashes, methods, signin, tenants_v1
 from .call import Call, Endpoint
-from .fields import CallRefused, bad
+from .fields import bad
 from .methods import Identity
-from .passwords import HashUnusable, kind_of_hash
 from .users import external_id, internal_id, normal_email, set_verified, user_exists, user_json
 
 RECIPE = "emailpassword"
 
-_FORMATS = {"ARGON2": "Argon2", "BCRYPT": "BCrypt", "FIREBASE_SCRYPT": "Firebase SCrypt"}
 _FAKE_DOMAINS = ("@stfakeemail.supertokens.com", ".fakeemail.com")
 
 
@@ -74,29 +72,34 @@ def _insert(db: sqlite3.Connection, call: Call, email: str, stored: str) -> str 
 
 
 def sign_in(call: Call) -> dict[str, Any]:
-    """``POST /recipe/signin``. An unknown email costs a hash too, so that the time does not tell who has an account."""
+    """
+    ``POST /recipe/signin``.
+
+    An unknown email costs as much as a wrong password, and a right password renews a hash of another kind than today's.
+    """
     email = normal_email(call.body.text("email"))
     password = call.body.text("password")
     here = call.here
     tenants_v1.refuse_if_disabled(call, "emailPassword")
     with call.read() as db:
         found = _by_email(db, here.app, here.tenant_id, email)
-    user_id, stored = found if found is not None else (None, None)
-    try:
-        right = call.services.passwords.matches(
-            password,
-            stored,
-            algorithm=_algorithm(call),
-            firebase_key=call.settings.text("firebase_password_hashing_signer_key"),
-        )
-    except HashUnusable as error:
-        raise CallRefused(500, str(error)) from error
-    if not right or user_id is None:
+        kinds = hashes.kinds_of(db, here.app)
+    user_id, stored = found if found is not None else ("", None)
+    check = call.services.passwords.check(
+        password,
+        stored,
+        algorithm=_algorithm(call),
+        kinds=kinds,
+        firebase_key=call.settings.text("firebase_password_hashing_signer_key"),
+    )
+    if not check.right:
         return {"status": "WRONG_CREDENTIALS_ERROR"}
     with call.write() as db:
         method = methods.find(db, here.app, user_id)
         if method is None or method.email != email:
             return {"status": "WRONG_CREDENTIALS_ERROR"}
+        if check.new_hash is not None:
+            _set_hash(db, here.app, user_id, check.new_hash, before=stored)
         return signin.signed_in(db, call, RECIPE, user_id, Identity(email))
 
 
@@ -151,8 +154,14 @@ def put_user(call: Call) -> dict[str, Any]:
     return {"status": "OK"}
 
 
-def _set_hash(db: sqlite3.Connection, app: int, user_id: str, stored: str) -> None:
-    db.execute("UPDATE login_methods SET password_hash = ? WHERE app = ? AND user_id = ?", (stored, app, user_id))
+def _set_hash(db: sqlite3.Connection, app: int, user_id: str, stored: str, *, before: str | None = None) -> None:
+    """Store a hash; with *before*, only in its place, so that a password that was changed meanwhile stays."""
+    db.execute(
+        "UPDATE login_methods SET password_hash = ?1 WHERE app = ?2 AND user_id = ?3"
+        " AND (?4 IS NULL OR password_hash = ?4)",
+        (stored, app, user_id, before),
+    )
+    hashes.remember_kind(db, app, stored)
 
 
 def create_reset_token(call: Call) -> dict[str, Any]:
@@ -233,13 +242,17 @@ def import_hash(call: Call) -> dict[str, Any]:
         algorithm = algorithm.strip().upper()
         if not algorithm:
             raise bad("Hashing Algorithm cannot be an empty string")
-        if algorithm not in _FORMATS:
+        if algorithm not in hashes.FORMATS:
             raise bad("Unsupported password hashing algorithm")
-    here, kind = call.here, kind_of_hash(stored)
-    if kind is None or algorithm not in (None, kind):
-        raise bad(f"Password hash is in invalid {_FORMATS[algorithm] + ' ' if algorithm else ''}format")
-    if kind == "FIREBASE_SCRYPT" and call.settings.text("firebase_password_hashing_signer_key") is None:
+    here, parsed = call.here, hashes.parse(stored)
+    if parsed is None or algorithm not in (None, parsed.format.algorithm):
+        title = f"{hashes.FORMATS[algorithm].title} " if algorithm else ""
+        raise bad(f"Password hash is in invalid {title}format")
+    if parsed.format is hashes.FIREBASE_SCRYPT and call.settings.text("firebase_password_hashing_signer_key") is None:
         raise bad("'firebase_password_hashing_signer_key' cannot be null")
+    problem = call.services.passwords.problem_with(parsed.format.algorithm)
+    if problem is not None:
+        raise bad(f"Password hash is in {parsed.format.title} format, but {problem}")
     with call.write() as db:
         user_id = _insert(db, call, email, stored)
         existed = user_id is None

@@ -285,6 +285,23 @@ _TABLE = (
         "How many Firebase hashes run at a time.",
         check=_at_least(1),
     ),
+    # These two are the embedded core's own.
+    Setting(
+        "hashing_queue_size",
+        "int",
+        2,
+        "base",
+        "How many calls may wait for a password hash. Each keeps a thread. The next one is answered with 503.",
+        check=_at_least(0),
+    ),
+    Setting(
+        "hashing_queue_timeout_ms",
+        "int",
+        2000,
+        "base",
+        "How long a call waits for a password hash at most, in milliseconds. After that it is answered with 503.",
+        check=_at_least(0),
+    ),
     Setting("disable_telemetry", "bool", False, "app", "Telemetry. The embedded core has none either way."),
     Setting("log_level", "text", "INFO", "base", "The least level that is logged."),
     Setting("info_log_path", "text", None, "base", "Where information is logged.", nullable=True),

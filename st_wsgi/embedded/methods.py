@@ -14,6 +14,7 @@ from typing import Literal
 
 import attrs
 
+from . import hashes
 from .tenancy import Tenant
 
 
@@ -111,6 +112,8 @@ def insert(
         f" {_IDENTITY}, password_hash) VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)",
         (here.app, user_id, recipe_id, user_id, now, *values, password_hash),
     )
+    if password_hash is not None:
+        hashes.remember_kind(db, here.app, password_hash)
     return user_id
 
 

@@ -1,30 +1,30 @@
 """
-Password hashes that the official core can read too: Argon2 (made here by default), bcrypt and Firebase scrypt.
+Making and checking password hashes: Argon2 by default, bcrypt and Firebase scrypt for imported users.
 
-Which one verifies a password is chosen by the hash's own prefix (``emailpassword/PasswordHashingUtils.java`` of the
-official core). Hashing never runs inside a transaction, and under gevent in the hub's pool of threads.
+Three rules hold. Hashing never runs inside a transaction, and under gevent it runs in the hub's pool of threads. It
+waits in a short queue (:class:`~st_wsgi.embedded.offload.HashQueue`). And the time of a failed check shows neither
+whether there is such a user nor what kind of hash the user has: one hash of each kind that the app has is computed.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
+import logging
 import os
-import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
-from cryptography.exceptions import InvalidKey, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+import attrs
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.kdf import argon2
 
 from ..errors import ConfigError
 from ..forks import turns
-from .offload import offloaded
+from . import hashes
+from .hashes import BCRYPT_BYTES, HashUnusable, StoredHash
+from .offload import HashingBusy, HashQueue, offloaded
 from .settings import CoreSettings
 
 try:
@@ -34,37 +34,31 @@ except ImportError:
 else:
     _installed_bcrypt = _bcrypt
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
-Algorithm = Literal["ARGON2", "BCRYPT", "FIREBASE_SCRYPT"]
+_log = logging.getLogger("st_wsgi.core")
 
 #: By process id, made when first needed, so that none is inherited by a fork or older than gevent's patches: OpenSSL
 #: computes the lanes of an Argon2 hash on threads whose number is a setting of the whole process. While one hash with
-#: several lanes resets it, another one waits for ever or fails for want of memory.
+#: several lanes resets it, another one never ends or fails for want of memory.
 _one_at_a_time: dict[int, threading.Lock] = {}
 
-_ARGON2 = re.compile(
-    r"\$argon2(?P<kind>id|i|d)(\$v=19)?\$m=(?P<m>\d{1,7}),t=(?P<t>\d{1,3}),p=(?P<p>\d{1,2})"
-    r"\$(?P<salt>[A-Za-z0-9+/]+)\$(?P<hash>[A-Za-z0-9+/]+)"
-)
-_BCRYPT = re.compile(r"\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}")
-_FIREBASE = re.compile(
-    r"\$f_scrypt\$(?P<hash>[A-Za-z0-9+/=_-]+)\$(?P<salt>[A-Za-z0-9+/=_-]+)"
-    r"\$m=(?P<m>\d{1,2})\$r=(?P<r>\d{1,3})\$s=(?P<s>[A-Za-z0-9+/=_-]+)"
-)
 
-_MOST_MEMORY_KB = 4 * 1024 * 1024
-"""KiB that an imported hash may ask for: 4 GiB, many times what is recommended."""
+@attrs.frozen
+class Check:
+    """
+    The outcome of checking a password.
 
+    :param new_hash: the password's hash by today's settings, when it was right and the stored one is of another kind.
+    """
 
-class HashUnusable(Exception):
-    """A stored hash needs something that is not installed or configured. ``str()`` names the remedy."""
+    right: bool
+    new_hash: str | None = None
 
 
 class Passwords:
     """
-    Makes and verifies password hashes.
+    Makes and checks password hashes.
 
     :param bcrypt: the module of that name, or None when it is not installed.
     :raises ConfigError: when the algorithm for new hashes is not available here.
@@ -76,25 +70,26 @@ class Passwords:
         self._lanes = settings.whole("argon2_parallelism")
         self._bcrypt_rounds = settings.whole("bcrypt_log_rounds")
         self._bcrypt = bcrypt
-        # A hash takes 88 MB by default: as many at a time as can run anyway, or as many as were asked for.
-        given = settings.given.get("argon2_hashing_pool_size")
-        self._at_a_time = given if isinstance(given, int) else os.cpu_count() or 1
-        self._slots: dict[int, threading.Semaphore] = {}
+        self._reported: set[str] = set()
         if self._memory_kb < 8 * self._lanes:
             raise ConfigError("core setting refused: 'argon2_memory_kb' must be at least 8 times 'argon2_parallelism'")
-        problem = self.problem_with(settings.text("password_hashing_alg"))
+        algorithm = settings.text("password_hashing_alg")
+        problem = self.problem_with(algorithm)
         if problem is not None:
-            raise ConfigError(problem)
+            raise ConfigError(f"core setting refused: 'password_hashing_alg' is {algorithm}, but {problem}")
+        # A hash takes 88 MB by default: as many at a time as can run anyway, or as many as the setting says.
+        pool = settings.given.get("argon2_hashing_pool_size")
+        at_a_time = pool if isinstance(pool, int) else os.cpu_count() or 1
+        self._queue = HashQueue(
+            at_a_time=1 if algorithm == "ARGON2" and self._lanes > 1 else at_a_time,
+            length=settings.whole("hashing_queue_size"),
+            patience=settings.whole("hashing_queue_timeout_ms") / 1000,
+        )
 
     def problem_with(self, algorithm: str | None) -> str | None:
-        """Return why new hashes cannot be made by *algorithm* here, and the remedy; None when they can."""
+        """Return why hashes of an algorithm cannot be computed here, and the remedy; None when they can."""
         if algorithm == "BCRYPT":
-            if self._bcrypt is not None:
-                return None
-            return (
-                "'password_hashing_alg' is BCRYPT, but bcrypt is not installed. Run `pip install 'st-wsgi[bcrypt]'`, "
-                "or leave the default, ARGON2"
-            )
+            return None if self._bcrypt else "bcrypt is not installed. Run `pip install 'st-wsgi[bcrypt]'`"
         try:
             argon2.Argon2id(salt=bytes(16), length=32, iterations=1, lanes=1, memory_cost=8)
         except UnsupportedAlgorithm:
@@ -105,51 +100,93 @@ class Passwords:
         return None
 
     def hash(self, password: str, algorithm: str | None = None) -> str:
-        """Return a new hash of *password*. *algorithm* is ``ARGON2`` (default) or ``BCRYPT``."""
-        if algorithm == "BCRYPT":
-            return self._run(self._bcrypt_hash, password)
-        return self._run_lanes(self._lanes, self._argon2_hash, password)
-
-    def matches(
-        self, password: str, stored: str | None, *, algorithm: str | None = None, firebase_key: str | None = None
-    ) -> bool:
         """
-        Tell whether *password* is the one that *stored* was made of; an odd hash matches nothing.
+        Return a new hash of *password*.
 
-        With None for *stored* (nobody there) a hash by *algorithm* is made and False returned, so that the time it
-        takes does not tell who has an account.
-
-        :raises HashUnusable: when what the hash needs is not installed or configured.
+        :param algorithm: ``ARGON2`` (default) or ``BCRYPT``.
+        :raises HashingBusy: when too many others are being computed.
         """
-        if stored is None:
-            self.hash(password, algorithm)
-            return False
-        kind = kind_of_hash(stored)
+        lanes = 1 if algorithm == "BCRYPT" else self._lanes
+        return self._run(lambda: self._new_hash(password, algorithm), lanes=lanes)
+
+    def check(
+        self,
+        password: str,
+        stored: str | None,
+        *,
+        algorithm: str | None = None,
+        kinds: Iterable[str] = (),
+        firebase_key: str | None = None,
+    ) -> Check:
+        """
+        Check whether *password* is the one that *stored* was made of; an odd hash matches nothing.
+
+        :param stored: None when there is no such user. The work is the same.
+        :param algorithm: for new hashes, ``ARGON2`` (default) or ``BCRYPT``.
+        :param kinds: the kinds of hashes that the app has.
+        :raises HashingBusy: when too many others are being computed.
+        """
+        current = self._current_kind(algorithm)
+        own = None if stored is None else hashes.parse(stored)
+        decoys = [parsed for kind in sorted({current, *kinds}) if (parsed := hashes.parse(kind)) is not None]
+
+        def work() -> Check:
+            if own is not None and self._matches(password, own, firebase_key):
+                renew = own.kind != current and not _bcrypt_would_cut(password, own.kind, current)
+                return Check(True, self._new_hash(password, algorithm) if renew else None)
+            for decoy in decoys:
+                if own is None or decoy.kind != own.kind:
+                    self._matches(password, decoy, firebase_key)
+            return Check(False)
+
+        return self._run(work, lanes=max(decoy.lanes for decoy in (*decoys, own) if decoy is not None))
+
+    def _matches(self, password: str, stored: StoredHash, firebase_key: str | None) -> bool:
         try:
-            if kind == "ARGON2":
-                return self._run_lanes(_lanes_of(stored), _matches_argon2, password, stored)
-            if kind == "BCRYPT":
-                return self._run(self._matches_bcrypt, password, stored)
-            if kind == "FIREBASE_SCRYPT":
-                return self._run(_matches_firebase, password, stored, firebase_key)
+            if stored.format.algorithm == "ARGON2":
+                return hashes.matches_argon2(password, stored)
+            if stored.format.algorithm == "BCRYPT":
+                return self._matches_bcrypt(password, stored)
+            return hashes.matches_firebase(password, stored, firebase_key)
         except (ValueError, OverflowError):
             # Parameters that no library takes: the hash was imported and never right. A lack of memory is no answer.
             return False
-        return False
+        except HashUnusable as error:
+            # An error would tell strangers that there is such a user. The log tells the owner, once.
+            if str(error) not in self._reported:
+                self._reported.add(str(error))
+                _log.error("a user's password cannot be checked: %s", error)
+            return False
 
-    def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        slots = self._slots.setdefault(os.getpid(), threading.Semaphore(self._at_a_time))
+    def _run(self, work: Callable[[], T], *, lanes: int) -> T:
         # No fork meanwhile: OpenSSL counts the threads that help it, and in a child without them never hashes again.
-        with slots, turns.taken():
-            return offloaded(function, *args, **kwargs)
+        with self._queue.turn(), self._alone(lanes), turns.taken():
+            return offloaded(work)
 
-    def _run_lanes(self, lanes: int, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    @contextmanager
+    def _alone(self, lanes: int) -> Iterator[None]:
+        """Keep the hashes with several lanes of all cores in this process apart."""
+        lock = _one_at_a_time.setdefault(os.getpid(), threading.Lock())
         if lanes == 1:
-            return self._run(function, *args, **kwargs)
-        with _one_at_a_time.setdefault(os.getpid(), threading.Lock()):
-            return self._run(function, *args, **kwargs)
+            yield
+            return
+        if not lock.acquire(timeout=self._queue.patience):
+            raise HashingBusy
+        try:
+            yield
+        finally:
+            lock.release()
 
-    def _argon2_hash(self, password: str) -> str:
+    def _current_kind(self, algorithm: str | None) -> str:
+        if algorithm == "BCRYPT":
+            return hashes.BCRYPT.kind.format(cost=f"{self._bcrypt_rounds:02}")
+        return hashes.ARGON2.kind.format(type="id", m=self._memory_kb, t=self._iterations, p=self._lanes)
+
+    def _new_hash(self, password: str, algorithm: str | None) -> str:
+        if algorithm == "BCRYPT":
+            bcrypt = self._need_bcrypt()
+            made: bytes = bcrypt.hashpw(_bcrypt_input(password), bcrypt.gensalt(self._bcrypt_rounds, prefix=b"2a"))
+            return made.decode()
         derivation = argon2.Argon2id(
             salt=os.urandom(16),
             length=32,
@@ -159,87 +196,21 @@ class Passwords:
         )
         return derivation.derive_phc_encoded(password.encode())
 
-    def _bcrypt_hash(self, password: str) -> str:
-        bcrypt = self._need_bcrypt()
-        made: bytes = bcrypt.hashpw(_bcrypt_input(password), bcrypt.gensalt(self._bcrypt_rounds, prefix=b"2a"))
-        return made.decode()
-
-    def _matches_bcrypt(self, password: str, stored: str) -> bool:
+    def _matches_bcrypt(self, password: str, stored: StoredHash) -> bool:
         # $2x$ and $2y$ are older names of the same algorithm; the official core equates them too.
-        return bool(self._need_bcrypt().checkpw(_bcrypt_input(password), b"$2a" + stored[3:].encode()))
+        return bool(self._need_bcrypt().checkpw(_bcrypt_input(password), b"$2a" + stored.text[3:].encode()))
 
     def _need_bcrypt(self) -> Any:
         if self._bcrypt is None:
-            raise HashUnusable("the password hash is bcrypt, which is not installed: pip install 'st-wsgi[bcrypt]'")
+            raise HashUnusable("its hash is bcrypt, which is not installed. Run `pip install 'st-wsgi[bcrypt]'`")
         return self._bcrypt
 
 
 def _bcrypt_input(password: str) -> bytes:
-    # bcrypt looks at 72 bytes, and newer versions of the library refuse more instead of cutting.
-    return password.encode()[:72]
+    # Newer versions of the library refuse what bcrypt does not look at.
+    return password.encode()[:BCRYPT_BYTES]
 
 
-def _lanes_of(stored: str) -> int:
-    parts = _ARGON2.fullmatch(stored)
-    assert parts is not None, "chosen by kind_of_hash"
-    return int(parts["p"])
-
-
-def _matches_argon2(password: str, stored: str) -> bool:
-    parts = _ARGON2.fullmatch(stored)
-    assert parts is not None, "chosen by kind_of_hash"
-    name = {"id": "Argon2id", "i": "Argon2i", "d": "Argon2d"}[parts["kind"]]
-    derivation = getattr(argon2, name, None)
-    if derivation is None:
-        raise HashUnusable(f"the password hash is {name}: upgrade cryptography to a release that has it")
-    if int(parts["m"]) > _MOST_MEMORY_KB:
-        raise ValueError("a hash that nobody can have made")
-    expected = _b64(parts["hash"])
-    try:
-        derivation(
-            salt=_b64(parts["salt"]),
-            length=len(expected),
-            iterations=int(parts["t"]),
-            lanes=int(parts["p"]),
-            memory_cost=int(parts["m"]),
-        ).verify(password.encode(), expected)
-    except InvalidKey:
-        return False
-    return True
-
-
-def _matches_firebase(password: str, stored: str, signer_key: str | None) -> bool:
-    if signer_key is None:
-        raise HashUnusable("'firebase_password_hashing_signer_key' cannot be null: the password hash is Firebase's")
-    parts = _FIREBASE.fullmatch(stored)
-    assert parts is not None, "chosen by kind_of_hash"
-    cost, rounds = 1 << int(parts["m"]), int(parts["r"])
-    derived = hashlib.scrypt(
-        password.encode(),
-        salt=_b64(parts["salt"]) + _b64(parts["s"]),
-        n=cost,
-        r=rounds,
-        p=1,
-        maxmem=256 * cost * rounds,
-        dklen=64,
-    )
-    cipher = Cipher(algorithms.AES(derived[:32]), modes.CTR(bytes(16))).encryptor()
-    made = cipher.update(_b64(signer_key)) + cipher.finalize()
-    return hmac.compare_digest(made, _b64(parts["hash"]))
-
-
-def _b64(text: str) -> bytes:
-    standard = text.replace("-", "+").replace("_", "/").rstrip("=")
-    try:
-        return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
-    except binascii.Error as error:
-        raise ValueError("not base64") from error
-
-
-def kind_of_hash(stored: str) -> Algorithm | None:
-    """Return the algorithm that a well-formed hash belongs to, None for anything else."""
-    if _ARGON2.fullmatch(stored):
-        return "ARGON2"
-    if _BCRYPT.fullmatch(stored):
-        return "BCRYPT"
-    return "FIREBASE_SCRYPT" if _FIREBASE.fullmatch(stored) else None
+def _bcrypt_would_cut(password: str, *kinds: str) -> bool:
+    """Return whether one of two kinds of hash does not look at the whole password, so that the other means more."""
+    return len(password.encode()) > BCRYPT_BYTES and any(kind.startswith("$2") for kind in kinds)

@@ -136,9 +136,10 @@ def _check_core_config(call: Call, db: sqlite3.Connection, app: int | None, app_
                 raise SettingRefused(f"{name} can only be set via the core's base config setting")
             if scope == "app" and tenant.tenant_id != "public" and merged.value(name) != above.value(name):
                 raise SettingRefused(f"You cannot set different values for {name} for the same appId")
-        problem = call.services.passwords.problem_with(merged.text("password_hashing_alg"))
+        algorithm = merged.text("password_hashing_alg")
+        problem = call.services.passwords.problem_with(algorithm)
         if problem is not None:
-            raise SettingRefused(problem)
+            raise SettingRefused(f"'password_hashing_alg' is {algorithm}, but {problem}")
     except SettingRefused as error:
         raise bad(f"Invalid core config: {error}") from error
 

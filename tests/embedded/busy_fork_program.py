@@ -107,7 +107,9 @@ def busy(folder: pathlib.Path) -> None:
 
 def hashing(folder: pathlib.Path) -> None:
     """Fork while threads hash passwords: OpenSSL counts the threads that help it, and a child has none of them."""
-    passwords = Passwords(CoreSettings.of({"argon2_memory_kb": 64, "argon2_parallelism": 2}))
+    passwords = Passwords(
+        CoreSettings.of({"argon2_memory_kb": 64, "argon2_parallelism": 2, "hashing_queue_timeout_ms": 60_000})
+    )
     stored, stop = passwords.hash("secret"), threading.Event()
 
     def work() -> None:
@@ -115,7 +117,7 @@ def hashing(folder: pathlib.Path) -> None:
             passwords.hash("secret")
 
     def as_child() -> None:
-        assert passwords.matches("secret", stored)
+        assert passwords.check("secret", stored).right
 
     threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:

@@ -13,7 +13,7 @@ import gevent  # noqa: E402
 from st_wsgi.core_client.transport import CoreRequest  # noqa: E402
 from st_wsgi.embedded import EmbeddedCore  # noqa: E402
 
-core = EmbeddedCore(sys.argv[1], settings={"argon2_iterations": 3})
+core = EmbeddedCore(sys.argv[1], settings={"argon2_iterations": 3, "hashing_queue_timeout_ms": 60_000})
 counted = 0
 signing_up = True
 

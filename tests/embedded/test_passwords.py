@@ -6,20 +6,27 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+import bcrypt
 import pytest
-from contract.client import Caller, email
+from contract.client import Answer, Caller, email
 from contract.test_emailpassword import ARGON2_HASH, BCRYPT_HASH, FIREBASE_HASH, FIREBASE_KEY
 from cryptography.hazmat.primitives.kdf import argon2
+from werkzeug.test import Client
 
 from embedded.conftest import caller
+from st_wsgi import AppInfo, SuperTokens
 from st_wsgi.embedded import EmbeddedCore
-from st_wsgi.embedded.passwords import HashUnusable, Passwords, kind_of_hash
+from st_wsgi.embedded.hashes import parse
+from st_wsgi.embedded.passwords import Check, Passwords
 from st_wsgi.embedded.settings import CoreSettings
 from st_wsgi.errors import ConfigError
+from st_wsgi.recipes.emailpassword import EmailPassword
 
 ROOT = Path(__file__).parent.parent.parent
 QUICK = CoreSettings.of({"argon2_memory_kb": 64, "bcrypt_log_rounds": 4})
@@ -37,8 +44,8 @@ def test_hashes_differ_and_match() -> None:
     first, second = passwords.hash("secret"), passwords.hash("secret")
     assert first != second
     for stored in (first, second):
-        assert passwords.matches("secret", stored)
-        assert not passwords.matches("secreT", stored)
+        assert passwords.check("secret", stored).right
+        assert not passwords.check("secreT", stored).right
 
 
 # Vectors of the Argon2 reference implementation: "password" with "somesalt".
@@ -52,14 +59,14 @@ def test_hashes_differ_and_match() -> None:
 def test_argon2_of_other_systems(stored: str) -> None:
     """Hashes of all kinds of Argon2 and any parameters verify."""
     passwords = Passwords(QUICK)
-    assert passwords.matches("password", stored)
-    assert not passwords.matches("Password", stored)
+    assert passwords.check("password", stored).right
+    assert not passwords.check("Password", stored).right
 
 
 @pytest.mark.parametrize("prefix", ["$2a$", "$2b$", "$2x$", "$2y$"])
 def test_bcrypt_of_other_systems(prefix: str) -> None:
     """bcrypt verifies under all of its names."""
-    assert Passwords(QUICK).matches("U*U", prefix + BCRYPT_HASH[4:])
+    assert Passwords(QUICK).check("U*U", prefix + BCRYPT_HASH[4:]).right
 
 
 def test_bcrypt_on_request() -> None:
@@ -67,17 +74,18 @@ def test_bcrypt_on_request() -> None:
     passwords = Passwords(QUICK)
     made = passwords.hash("p" * 100, "BCRYPT")
     assert made.startswith("$2a$04$")
-    assert passwords.matches("p" * 72, made)
-    assert not passwords.matches("p" * 71, made)
+    assert passwords.check("p" * 72, made).right
+    assert not passwords.check("p" * 71, made).right
 
 
-def test_firebase() -> None:
+def test_firebase(caplog: pytest.LogCaptureFixture) -> None:
     """Firebase's scrypt verifies with the project's signer key, and says what is missing without."""
     passwords = Passwords(QUICK)
-    assert passwords.matches("user1password", FIREBASE_HASH, firebase_key=FIREBASE_KEY)
-    assert not passwords.matches("user2password", FIREBASE_HASH, firebase_key=FIREBASE_KEY)
-    with pytest.raises(HashUnusable, match="firebase_password_hashing_signer_key"):
-        passwords.matches("user1password", FIREBASE_HASH)
+    assert passwords.check("user1password", FIREBASE_HASH, firebase_key=FIREBASE_KEY).right
+    assert not passwords.check("user2password", FIREBASE_HASH, firebase_key=FIREBASE_KEY).right
+    with caplog.at_level("ERROR"):
+        assert not passwords.check("user1password", FIREBASE_HASH).right
+    assert "firebase_password_hashing_signer_key" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -95,15 +103,27 @@ def test_firebase() -> None:
 )
 def test_odd_hashes_match_nothing(stored: str) -> None:
     """A hash that nothing can make sense of is a wrong password."""
-    assert Passwords(QUICK).matches("plain", stored, firebase_key=FIREBASE_KEY) is False
+    assert Passwords(QUICK).check("plain", stored, firebase_key=FIREBASE_KEY).right is False
 
 
-def test_without_bcrypt() -> None:
-    """Where bcrypt is not installed, choosing it and meeting it name the remedy."""
-    with pytest.raises(ConfigError, match=r"pip install 'st-wsgi\[bcrypt\]'"):
+def test_without_bcrypt(caplog: pytest.LogCaptureFixture) -> None:
+    """Without bcrypt it cannot be chosen, and a user who needs it is refused like a stranger; the log has the cure."""
+    cure = r"pip install 'st-wsgi\[bcrypt\]'"
+    with pytest.raises(ConfigError, match=cure):
         Passwords(CoreSettings.of({"password_hashing_alg": "BCRYPT"}), bcrypt=None)
-    with pytest.raises(HashUnusable, match=r"pip install 'st-wsgi\[bcrypt\]'"):
-        Passwords(QUICK, bcrypt=None).matches("U*U", BCRYPT_HASH)
+    passwords = Passwords(QUICK, bcrypt=None)
+    for _ in range(2):
+        assert passwords.check("U*U", BCRYPT_HASH) == Check(right=False)
+    assert len(re.findall(cure, caplog.text)) == 1
+
+
+def test_no_import_without_bcrypt(make_core: Callable[..., EmbeddedCore], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bcrypt hash is not imported where nobody could sign in with it."""
+    core = make_core()
+    monkeypatch.setattr(core.services.passwords, "_bcrypt", None)
+    answer = caller(core).post("/recipe/user/passwordhash/import", email=email(), passwordHash=BCRYPT_HASH)
+    assert answer.status == 400
+    assert "pip install 'st-wsgi[bcrypt]'" in str(answer.body)
 
 
 def test_an_app_chooses_its_algorithm(make_core: Callable[..., EmbeddedCore]) -> None:
@@ -117,24 +137,107 @@ def test_an_app_chooses_its_algorithm(make_core: Callable[..., EmbeddedCore]) ->
         app.post("/recipe/signin", email=address, password="secret").has()
     with core.services.store.read() as db:
         stored = [row[0] for row in db.execute("SELECT password_hash FROM login_methods ORDER BY app")]
-    assert [kind_of_hash(found) for found in stored] == ["ARGON2", "BCRYPT"]
+    assert list(map(algorithm_of, stored)) == ["ARGON2", "BCRYPT"]
 
 
-def test_an_unknown_email_costs_a_hash(app: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Signing in to an account that does not exist does the same work as with a wrong password."""
-    address = email()
-    app.post("/recipe/signup", email=address, password="secret").has()
-    real, made = argon2.Argon2id, []
+def algorithm_of(stored: str) -> str:
+    """Return the algorithm of a hash."""
+    parsed = parse(stored)
+    assert parsed is not None
+    return parsed.format.algorithm
 
-    def counting(**parameters: Any) -> argon2.Argon2id:
-        made.append({name: value for name, value in parameters.items() if name != "salt"})
-        return real(**parameters)
 
-    monkeypatch.setattr(argon2, "Argon2id", counting)
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count the hashes that are computed, by kind."""
+    counted: Counter[str] = Counter()
+    real_argon2, real_bcrypt = argon2.Argon2id, bcrypt.checkpw
+
+    def argon2id(**parameters: Any) -> argon2.Argon2id:
+        counted[f"argon2 {parameters['memory_cost']} {parameters['iterations']} {parameters['lanes']}"] += 1
+        return real_argon2(**parameters)
+
+    def checkpw(password: bytes, stored: bytes) -> bool:
+        counted[f"bcrypt {stored[4:6].decode()}"] += 1
+        return real_bcrypt(password, stored)
+
+    monkeypatch.setattr(argon2, "Argon2id", argon2id)
+    monkeypatch.setattr(bcrypt, "checkpw", checkpw)
+    return counted
+
+
+def test_a_failed_sign_in_always_costs_the_same(app: Caller, work: Counter[str]) -> None:
+    """A wrong password of a user, of an imported one, and of nobody: each computes one hash of each kind there is."""
+    known, imported, older = email(), email(), email()
+    app.post("/recipe/signup", email=known, password="secret").has()
+    for attempts in ({"argon2 64 1 2": 1}, {"argon2 64 1 2": 1, "bcrypt 05": 1, "argon2 256 2 1": 1}):
+        for address in (known, imported, older, email()):
+            work.clear()
+            app.post("/recipe/signin", email=address, password="wrong").says("WRONG_CREDENTIALS_ERROR")
+            assert work == attempts
+        app.post("/recipe/user/passwordhash/import", email=imported, passwordHash=BCRYPT_HASH).has()
+        app.post("/recipe/user/passwordhash/import", email=older, passwordHash=ARGON2_HASH).has()
+
+
+def test_other_settings_leave_a_kind_behind(tmp_path: Path, make_core: Callable[..., EmbeddedCore], work: Any) -> None:
+    """Users who signed up before the settings changed cannot be told from strangers either."""
+    known, path = email(), tmp_path / "auth.db"
+    caller(make_core(path)).post("/recipe/signup", email=known, password="secret").has()
+    app = caller(make_core(path, argon2_memory_kb=128))
+    for address in (known, email()):
+        work.clear()
+        app.post("/recipe/signin", email=address, password="wrong").says("WRONG_CREDENTIALS_ERROR")
+        assert work == {"argon2 64 1 2": 1, "argon2 128 1 2": 1}
+
+
+@pytest.mark.parametrize(
+    ("stored", "password"), [(BCRYPT_HASH, "U*U"), (ARGON2_HASH, "password"), (FIREBASE_HASH, "user1password")]
+)
+def test_signing_in_renews_a_hash_of_another_kind(core: EmbeddedCore, work: Any, stored: str, password: str) -> None:
+    """The first sign-in of an imported user makes the hash that a new user gets; the next one computes only that."""
+    settings = {"firebase_password_hashing_signer_key": FIREBASE_KEY}
+    caller(core).put("/recipe/multitenancy/app/v2", appId="a", coreConfig=settings).has()
+    app, address = caller(core).below("appid-a"), email()
+    app.post("/recipe/user/passwordhash/import", email=address, passwordHash=stored).has()
     app.post("/recipe/signin", email=address, password="wrong").says("WRONG_CREDENTIALS_ERROR")
-    app.post("/recipe/signin", email=email(), password="wrong").says("WRONG_CREDENTIALS_ERROR")
-    assert len(made) == 2
-    assert made[0] == made[1]
+    assert hash_in(core) == stored
+    app.post("/recipe/signin", email=address, password=password).has()
+    assert hash_in(core).startswith("$argon2id$v=19$m=64,t=1,p=2$")
+    work.clear()
+    app.post("/recipe/signin", email=address, password=password).has()
+    assert work == {"argon2 64 1 2": 1}
+
+
+def hash_in(core: EmbeddedCore) -> str:
+    """Return the hash of the only user."""
+    with core.services.store.read() as db:
+        return str(db.execute("SELECT password_hash FROM login_methods").fetchone()[0])
+
+
+def test_a_changed_password_is_not_undone(core: EmbeddedCore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password that changes while the old one is being checked stays changed."""
+    app, address = caller(core), email()
+    user = app.post("/recipe/user/passwordhash/import", email=address, passwordHash=BCRYPT_HASH).has()["user"]
+    real = Passwords.check
+
+    def changing(self: Passwords, *args: Any, **kwargs: Any) -> Check:
+        outcome = real(self, *args, **kwargs)
+        monkeypatch.undo()
+        app.put("/recipe/user", recipeUserId=user["id"], password="new").has()
+        return outcome
+
+    monkeypatch.setattr(Passwords, "check", changing)
+    app.post("/recipe/signin", email=address, password="U*U").has()
+    app.post("/recipe/signin", email=address, password="new").has()
+
+
+def test_bcrypt_renews_no_password_that_it_cuts(make_core: Callable[..., EmbeddedCore]) -> None:
+    """bcrypt looks at 72 bytes: a longer password that matched may be another one than the user's behind them."""
+    passwords = Passwords(QUICK)
+    stored = passwords.hash("p" * 80, "BCRYPT")
+    assert passwords.check("p" * 80, stored) == Check(right=True)
+    assert passwords.check("p" * 72, stored).new_hash is not None
+    assert passwords.check("p" * 80, passwords.hash("p" * 80), algorithm="BCRYPT") == Check(right=True)
 
 
 def test_a_taken_email_costs_none(app: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,8 +248,9 @@ def test_a_taken_email_costs_none(app: Caller, monkeypatch: pytest.MonkeyPatch) 
     app.post("/recipe/signup", email=address, password="secret").says("EMAIL_ALREADY_EXISTS_ERROR")
 
 
-def test_many_threads_hash(app: Caller) -> None:
+def test_many_threads_hash(make_core: Callable[..., EmbeddedCore]) -> None:
     """Threads that sign up at the same time all get through, and one email makes one account."""
+    app = caller(make_core(hashing_queue_size=16, hashing_queue_timeout_ms=60_000))
     addresses = [email() for _ in range(4)]
     answers: list[str] = []
 
@@ -161,6 +265,103 @@ def test_many_threads_hash(app: Caller) -> None:
     assert sorted(answers) == ["EMAIL_ALREADY_EXISTS_ERROR"] * 12 + ["OK"] * 4
 
 
+class SlowHashes:
+    """Lets hashes begin and not end, and signs in meanwhile."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._began, self._go_on = threading.Semaphore(0), threading.Event()
+        self._real = argon2.Argon2id
+        self.outcomes: list[Future[Answer]] = []
+        monkeypatch.setattr(argon2, "Argon2id", self._slow)
+
+    def _slow(self, **parameters: Any) -> argon2.Argon2id:
+        if parameters["memory_cost"] == 64:  # not the probe of a core that starts
+            self._began.release()
+            assert self._go_on.wait(60)
+        return self._real(**parameters)
+
+    def sign_in(self, app: Caller) -> Future[Answer]:
+        """Sign in, in a thread of its own."""
+        outcome: Future[Answer] = Future()
+        body = {"email": email(), "password": "x"}
+        threading.Thread(target=lambda: outcome.set_result(app.post("/recipe/signin", **body))).start()
+        self.outcomes.append(outcome)
+        return outcome
+
+    def begin(self) -> None:
+        """Wait until the next hash has begun."""
+        assert self._began.acquire(timeout=60)
+
+    def end(self) -> list[int]:
+        """Let all hashes end; return the statuses of the sign-ins."""
+        self._go_on.set()
+        return [outcome.result(60).status for outcome in self.outcomes]
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowHashes]:
+    """Hashes that take as long as the test wants."""
+    hashes = SlowHashes(monkeypatch)
+    yield hashes
+    hashes.end()
+
+
+class Line(deque[object]):
+    """The places of those who wait, and a signal for each that is taken."""
+
+    def __init__(self) -> None:
+        self.taken = threading.Semaphore(0)
+        super().__init__()
+
+    def append(self, place: object) -> None:
+        super().append(place)
+        self.taken.release()
+
+
+def test_a_full_queue_is_answered_at_once(make_core: Callable[..., EmbeddedCore], slow: SlowHashes) -> None:
+    """One hash runs and two callers wait; the next caller gets a 503 with Retry-After, and other calls are served."""
+    core = make_core(hashing_queue_timeout_ms=60_000)
+    app, line = caller(core), Line()
+    core.services.passwords._queue._waiting = line
+    slow.sign_in(app)
+    slow.begin()
+    for _ in range(2):
+        slow.sign_in(app)
+        assert line.taken.acquire(timeout=60)
+    refused = app.post("/recipe/signin", email=email(), password="x")
+    assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+    assert app.get("/recipe/roles").status == 200
+    assert app.post("/recipe/signup", email=email(), password="x").status == 503
+    assert slow.end() == [200, 200, 200]
+
+
+def test_a_client_gets_the_refusal(make_core: Callable[..., EmbeddedCore], slow: SlowHashes) -> None:
+    """Through an app, too, a sign-in beyond the queue is a 503 that says when to try again."""
+    core = make_core(hashing_queue_size=0, hashing_queue_timeout_ms=60_000)
+    st = SuperTokens(
+        app_info=AppInfo(app_name="a", api_domain="https://a.example", website_domain="https://a.example"),
+        core=core,
+        recipes=[EmailPassword()],
+    )
+    slow.sign_in(caller(core))
+    slow.begin()
+    fields = [{"id": "email", "value": email()}, {"id": "password", "value": "x"}]
+    response = Client(st.wrap(lambda environ, start_response: [])).post("/auth/signin", json={"formFields": fields})
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert response.json == {"message": "service unavailable"}
+    assert slow.end() == [200]
+
+
+def test_nobody_waits_in_vain(make_core: Callable[..., EmbeddedCore], slow: SlowHashes) -> None:
+    """A caller whose turn does not come in time is refused, and its hash is never computed."""
+    app = caller(make_core(hashing_queue_timeout_ms=1))
+    slow.sign_in(app)
+    slow.begin()
+    assert slow.sign_in(app).result(60).status == 503
+    assert slow.end() == [200, 503]
+    assert not slow._began.acquire(blocking=False)
+
+
 LITTLE_MEMORY = """
 import resource
 from st_wsgi.embedded.passwords import Passwords
@@ -172,7 +373,7 @@ with open("/proc/self/statm") as sizes:
     used = int(sizes.read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 64 * 1024 * 1024, resource.RLIM_INFINITY))
 try:
-    print("answered", passwords.matches("secret", stored))
+    print("answered", passwords.check("secret", stored).right)
 except MemoryError:
     print("no answer")
 """

@@ -12,7 +12,7 @@ from transport.cores import Answer, core, friendly
 from querier.scripted import KEY, Scripted, querier
 from st_wsgi.core_client.replies import Reply
 from st_wsgi.core_client.transport import CoreReply, HTTPTransport
-from st_wsgi.errors import CoreError, CoreRefused, CoreReplyInvalid
+from st_wsgi.errors import CoreBusy, CoreError, CoreRefused, CoreReplyInvalid
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,22 @@ def test_any_other_status_is_a_refusal_with_what_the_core_said(scripted: Scripte
     error = raised.value
     assert (error.status, error.method, error.path) == (status, "POST", "/shop/recipe/thing")
     assert error.text == "Field name 'x' is invalid in JSON input"
+
+
+@pytest.mark.parametrize(("header", "seconds"), [("1", "1"), ("0", "1"), ("120", "120")])
+def test_a_busy_core_says_when_to_try_again(scripted: Scripted, header: str, seconds: str) -> None:
+    scripted.behave = lambda _: CoreReply(503, f"busy, said to {KEY}", {"retry-after": header})
+    with pytest.raises(CoreBusy, match="GET /users: the core is busy: busy, said to") as raised:
+        querier(scripted, api_key=KEY).get("/users")
+    assert KEY not in str(raised.value)
+    response = raised.value.plain_response()
+    assert (response.status_code, response.headers["Retry-After"]) == (503, seconds)
+
+
+def test_a_503_without_a_number_of_seconds_is_a_refusal(scripted: Scripted) -> None:
+    scripted.behave = lambda _: CoreReply(503, "down", {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"})
+    with pytest.raises(CoreRefused, match="replied 503"):
+        querier(scripted).get("/users")
 
 
 def test_a_refusal_in_json_gives_its_message(scripted: Scripted) -> None:

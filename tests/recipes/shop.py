@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 PASSWORD = "correct horse 1"
-QUICK = {"argon2_memory_kb": 64}
-"""Core settings with which hashing a password takes no time."""
+QUICK = {"argon2_memory_kb": 64, "hashing_queue_size": 100}
+"""Core settings with which hashing a password takes no time, and many may do it at once."""
 
 REFRESH = "/auth/session/refresh"
 API = "https://api.shop.example"

@@ -21,7 +21,7 @@ SHOWN = 6000
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Every example under every server, with hashes that cost little."""
     app, server = request.param
-    with running(app, server, folder=tmp_path_factory.mktemp(app), argon2_memory_kb=64) as site:
+    with running(app, server, folder=tmp_path_factory.mktemp(app), argon2_memory_kb=64, hashing_queue_size=100) as site:
         yield site
 
 

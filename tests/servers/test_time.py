@@ -43,6 +43,7 @@ def test_a_restart_keeps_users_and_sessions(app: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("server", ["gunicorn-gthread", "gunicorn-gevent", "waitress"])
 def test_sign_ups_at_the_same_time_pass_with_hashes_of_the_default_cost(server: str, tmp_path: Path) -> None:
-    with running("flask_app", server, folder=tmp_path) as site:
+    patience = {"hashing_queue_size": 8, "hashing_queue_timeout_ms": 60_000}
+    with running("flask_app", server, folder=tmp_path, **patience) as site:
         visits = visit_together(site, "header")
         assert all(seen == {own} for own, seen in visits), site.log.read_text()

@@ -1,0 +1,182 @@
+"""
+Password hashes as they are stored: their formats, and which kinds of them an app has.
+
+The prefix of a hash names its format (``emailpassword/PasswordHashingUtils.java`` of the official core). The *kind* of
+a hash is its format with the cost parameters, written as a hash without salt and content. Two hashes of one kind take
+the same time to check.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import sqlite3
+from collections.abc import Mapping
+from typing import Literal
+
+import attrs
+from cryptography.exceptions import InvalidKey
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.kdf import argon2
+
+Algorithm = Literal["ARGON2", "BCRYPT", "FIREBASE_SCRYPT"]
+
+MOST_MEMORY_KB = 4 * 1024 * 1024
+"""KiB that an imported Argon2 hash may need: 4 GiB, many times what is recommended."""
+
+BCRYPT_BYTES = 72
+"""The bytes of a password that bcrypt looks at."""
+
+_KIND = "password hash kind "
+
+
+class HashUnusable(Exception):
+    """A hash needs something that is not installed or configured. ``str()`` names the remedy."""
+
+
+@attrs.frozen
+class Format:
+    """
+    A format of password hashes.
+
+    :param title: its name in messages.
+    :param kind: a hash of this format without salt and content; the cost parameters of the pattern fill it in.
+    """
+
+    algorithm: Algorithm
+    title: str
+    pattern: re.Pattern[str]
+    kind: str
+
+
+ARGON2 = Format(
+    "ARGON2",
+    "Argon2",
+    re.compile(
+        r"\$argon2(?P<type>id|i|d)(\$v=19)?\$m=(?P<m>\d{1,7}),t=(?P<t>\d{1,3}),p=(?P<p>\d{1,2})"
+        r"\$(?P<salt>[A-Za-z0-9+/]+)\$(?P<hash>[A-Za-z0-9+/]+)"
+    ),
+    "$argon2{type}$v=19$m={m},t={t},p={p}$" + "A" * 22 + "$" + "A" * 43,
+)
+BCRYPT = Format(
+    "BCRYPT", "BCrypt", re.compile(r"\$2[abxy]\$(?P<cost>\d\d)\$[./A-Za-z0-9]{53}"), "$2a${cost}$" + "." * 53
+)
+FIREBASE_SCRYPT = Format(
+    "FIREBASE_SCRYPT",
+    "Firebase SCrypt",
+    re.compile(
+        r"\$f_scrypt\$(?P<hash>[A-Za-z0-9+/=_-]+)\$(?P<salt>[A-Za-z0-9+/=_-]+)"
+        r"\$m=(?P<m>\d{1,2})\$r=(?P<r>\d{1,3})\$s=(?P<separator>[A-Za-z0-9+/=_-]+)"
+    ),
+    "$f_scrypt$AAAA$AAAA$m={m}$r={r}$s=AAAA",
+)
+FORMATS: Mapping[str, Format] = {format_.algorithm: format_ for format_ in (ARGON2, BCRYPT, FIREBASE_SCRYPT)}
+"""Every format that can be stored, by algorithm."""
+
+
+@attrs.frozen
+class StoredHash:
+    """A well-formed hash, taken apart."""
+
+    text: str
+    format: Format
+    parts: re.Match[str] = attrs.field(eq=False, repr=False)
+
+    @property
+    def kind(self) -> str:
+        """The format with the cost parameters, as a hash that belongs to no password."""
+        return self.format.kind.format(**self.parts.groupdict())
+
+    @property
+    def lanes(self) -> int:
+        """How many threads compute it."""
+        return int(self.parts["p"]) if self.format.algorithm == "ARGON2" else 1
+
+
+def parse(stored: str) -> StoredHash | None:
+    """Return a hash taken apart, None when it has none of the known formats."""
+    for format_ in FORMATS.values():
+        parts = format_.pattern.fullmatch(stored)
+        if parts is not None:
+            return StoredHash(stored, format_, parts)
+    return None
+
+
+def matches_argon2(password: str, stored: StoredHash) -> bool:
+    """
+    Return whether *password* is the one that an Argon2 hash was made of.
+
+    :raises ValueError: for parameters that no library takes.
+    :raises HashUnusable: when the installed cryptography does not have this variant.
+    """
+    parts = stored.parts
+    name = {"id": "Argon2id", "i": "Argon2i", "d": "Argon2d"}[parts["type"]]
+    derivation = getattr(argon2, name, None)
+    if derivation is None:
+        raise HashUnusable(f"the password hash is {name}: upgrade cryptography to a release that has it")
+    if int(parts["m"]) > MOST_MEMORY_KB:
+        raise ValueError("no system makes a hash that needs so much memory")
+    expected = _from_base64(parts["hash"])
+    try:
+        derivation(
+            salt=_from_base64(parts["salt"]),
+            length=len(expected),
+            iterations=int(parts["t"]),
+            lanes=int(parts["p"]),
+            memory_cost=int(parts["m"]),
+        ).verify(password.encode(), expected)
+    except InvalidKey:
+        return False
+    return True
+
+
+def matches_firebase(password: str, stored: StoredHash, signer_key: str | None) -> bool:
+    """
+    Return whether *password* is the one that Firebase made a hash of.
+
+    :param signer_key: the project's key in base64.
+    :raises ValueError: for parameters that no library takes.
+    :raises HashUnusable: without *signer_key*.
+    """
+    if signer_key is None:
+        raise HashUnusable("'firebase_password_hashing_signer_key' cannot be null: the password hash is Firebase's")
+    parts = stored.parts
+    cost, rounds = 1 << int(parts["m"]), int(parts["r"])
+    derived = hashlib.scrypt(
+        password.encode(),
+        salt=_from_base64(parts["salt"]) + _from_base64(parts["separator"]),
+        n=cost,
+        r=rounds,
+        p=1,
+        maxmem=256 * cost * rounds,
+        dklen=64,
+    )
+    cipher = Cipher(algorithms.AES(derived[:32]), modes.CTR(bytes(16))).encryptor()
+    made = cipher.update(_from_base64(signer_key)) + cipher.finalize()
+    return hmac.compare_digest(made, _from_base64(parts["hash"]))
+
+
+def _from_base64(text: str) -> bytes:
+    standard = text.replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+    except binascii.Error as error:
+        raise ValueError("not base64") from error
+
+
+def remember_kind(db: sqlite3.Connection, app: int, stored: str) -> None:
+    """Note the kind of a hash that is stored for a user of *app*: every failed sign-in checks one of each kind."""
+    parsed = parse(stored)
+    if parsed is not None:
+        db.execute("INSERT INTO key_values VALUES (?, ?, '') ON CONFLICT DO NOTHING", (app, _KIND + parsed.kind))
+
+
+def kinds_of(db: sqlite3.Connection, app: int) -> list[str]:
+    """Return the kinds of hashes that were ever stored for users of *app*."""
+    rows = db.execute(
+        "SELECT name FROM key_values WHERE app = ? AND name >= ? AND name < ?", (app, _KIND, _KIND + "~")
+    ).fetchall()
+    return [row[0].removeprefix(_KIND) for row in rows]
