@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import make_server
 
 from st_verify import ANY, Refused, RemoteKeys, SessionVerifier, UserRoleClaim
-from st_verify.wsgi import CsrfMode, SessionGuard, answer
+from st_verify.wsgi import CsrfMode, SessionGuard, refusal_response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
@@ -44,7 +44,7 @@ def app(environ: dict[str, Any], start_response: StartResponse) -> Iterable[byte
     try:
         body = json.dumps(handler(environ)) if handler else "Anyone may read this."
     except Refused as refused:
-        return answer(refused)(environ, start_response)
+        return refusal_response(refused)(environ, start_response)
     start_response("200 OK", [("Content-Type", "application/json" if handler else "text/plain")])
     return [body.encode()]
 

@@ -1,4 +1,8 @@
-"""Verify SuperTokens access tokens: `SessionVerifier(keys=RemoteKeys(url), issuer=…, tenants=…).verify(token)`."""
+"""
+Verify SuperTokens access tokens: `SessionVerifier(keys=RemoteKeys(url), issuer=..., tenants=...).verify(token)`.
+
+`st_verify.wsgi` does this for whole requests.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +19,23 @@ from st_verify.claims import (
 from st_verify.clock import Clock
 from st_verify.errors import (
     ClaimError,
-    ConfigError,
+    FetchFailed,
     Forbidden,
     InvalidClaims,
+    KeySetRefused,
     KeysUnavailable,
     NoSession,
+    NotStrictJSON,
     Refused,
     RevocationUnavailable,
     Revoked,
+    SettingError,
     TryRefresh,
     Unavailable,
     VerifyError,
 )
-from st_verify.fetch import FetchedKeys, FetchFailed
-from st_verify.jwk import KeySet, SigningKey
+from st_verify.fetch import FetchedKeys
+from st_verify.jwk import KeySet, VerificationKey
 from st_verify.jwts import JwtVerifier, VerifiedJwt
 from st_verify.keys import KeySource, StaticKeys
 from st_verify.known_claims import (
@@ -39,56 +46,22 @@ from st_verify.known_claims import (
     UserRoleClaim,
 )
 from st_verify.oauth2 import OAuth2AccessToken, OAuth2AccessVerifier
-from st_verify.reasons import REASONS
+from st_verify.reasons import EVENTS, REASONS
 from st_verify.remote import KeyEvent, RemoteKeys
 from st_verify.settings import ANY
-from st_verify.token import AccessToken, GatedToken
+from st_verify.token import AccessToken, UnverifiedToken
 from st_verify.verifier import SessionVerifier
 
+# fmt: off
 __all__ = [
-    "ANY",
-    "REASONS",
-    "AccessToken",
-    "AllowedDomainsClaim",
-    "BooleanClaim",
-    "ClaimError",
-    "ClaimValidation",
-    "ClaimValidator",
-    "Clock",
-    "ConfigError",
-    "EmailVerificationClaim",
-    "FetchFailed",
-    "FetchedKeys",
-    "Forbidden",
-    "GatedToken",
-    "InvalidClaims",
-    "JwtVerifier",
-    "KeyEvent",
-    "KeySet",
-    "KeySource",
-    "KeysUnavailable",
-    "MultiFactorAuthClaim",
-    "NoSession",
-    "OAuth2AccessToken",
-    "OAuth2AccessVerifier",
-    "PermissionClaim",
-    "PrimitiveArrayClaim",
-    "PrimitiveClaim",
-    "Refused",
-    "RemoteKeys",
-    "RevocationUnavailable",
-    "Revoked",
-    "SessionClaim",
-    "SessionVerifier",
-    "SigningKey",
-    "StaticKeys",
-    "TryRefresh",
-    "Unavailable",
-    "UserRoleClaim",
-    "VerifiedJwt",
-    "VerifyError",
-    "failed_claims",
-    "require_claims",
+    "ANY", "EVENTS", "REASONS", "AccessToken", "AllowedDomainsClaim", "BooleanClaim", "ClaimError", "ClaimValidation",
+    "ClaimValidator", "Clock", "EmailVerificationClaim", "FetchFailed", "FetchedKeys", "Forbidden", "InvalidClaims",
+    "JwtVerifier", "KeyEvent", "KeySet", "KeySetRefused", "KeySource", "KeysUnavailable", "MultiFactorAuthClaim",
+    "NoSession", "NotStrictJSON", "OAuth2AccessToken", "OAuth2AccessVerifier", "PermissionClaim",
+    "PrimitiveArrayClaim", "PrimitiveClaim", "Refused", "RemoteKeys", "RevocationUnavailable", "Revoked",
+    "SessionClaim", "SessionVerifier", "SettingError", "StaticKeys", "TryRefresh", "Unavailable", "UnverifiedToken",
+    "UserRoleClaim", "VerificationKey", "VerifiedJwt", "VerifyError", "failed_claims", "require_claims",
 ]
+# fmt: on
 
 __version__ = "0.1.0"

@@ -9,8 +9,8 @@ ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 
-#: What a segment may end with, by its length modulo 4. The last character carries 0, 2 or 4 unused bits. They must be
-#: zero, or several texts would decode to the same bytes (and fill a cache that is keyed by text). No length is 1 mod 4.
+#: Allowed last characters of a segment, by its length modulo 4. The last character has 0, 2 or 4 unused bits. They must
+#: be zero, or several texts would decode to the same bytes (and fill a cache that is keyed by text).
 LAST: tuple[frozenset[int], ...] = (
     frozenset(ALPHABET),
     frozenset(),
@@ -20,13 +20,13 @@ LAST: tuple[frozenset[int], ...] = (
 
 
 def is_canonical(segment: bytes) -> bool:
-    """Whether a segment (not empty, of the alphabet) is the only text of its bytes."""
+    """Return whether a segment (not empty, of the alphabet) is the only text of its bytes."""
     return segment[-1] in LAST[len(segment) % 4]
 
 
 def decode(segment: bytes) -> bytes:
     """Decode a segment that has the right alphabet and is canonical."""
-    # Both letters are rare in what we decode, so replacing is faster than translating all.
+    # Both characters are rare in tokens, so `replace` is faster than `translate`.
     return binascii.a2b_base64(segment.replace(b"-", b"+").replace(b"_", b"/") + b"==")
 
 

@@ -1,9 +1,9 @@
 """
-Verified tokens, remembered so that a repeated token costs a hash instead of a signature check.
+Verified tokens, cached so that a repeated token costs a hash instead of a signature check.
 
-An entry says only "signature and static claims were good". It counts while the token has not expired
-(wall clock), for at most a minute (monotonic clock), and while its kid still maps to the very key object
-that verified it. The token's text is not kept.
+An entry means only that signature and static claims were good. It counts until the token expires (wall clock), for at
+most a minute (monotonic clock), and while the token's key id still stands for the very key that verified it. The text
+of a token is not kept.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections import OrderedDict
 from typing import Generic, Protocol, TypeVar
 
 from st_verify.clock import Clock
-from st_verify.jwk import SigningKey
+from st_verify.jwk import VerificationKey
 from st_verify.keys import KeySource
 
 _SECONDS = 60.0
 
 
-class Verified(Protocol):
-    """What the cache must know of a verified token."""
+class Expiring(Protocol):
+    """A verified token, as far as the cache needs to know."""
 
     @property
     def expires_at(self) -> int:
@@ -27,17 +27,17 @@ class Verified(Protocol):
         ...
 
 
-T = TypeVar("T", bound=Verified)
+T = TypeVar("T", bound=Expiring)
 
 
 class TokenCache(Generic[T]):
     """
-    Least recently used first out; safe for threads without a lock, since each step is one dict operation.
+    A cache that drops the least recently used token first. Each step is one operation of a dict, so it needs no lock.
 
-    The key of a token is its SHA-256.
+    The key of an entry is the SHA-256 of the token.
 
-    :param size: how many tokens.
-    :param leeway: seconds after expiry in which a token still counts.
+    :param size: number of tokens.
+    :param leeway: seconds after its expiry in which a token still counts.
     """
 
     def __init__(self, size: int, *, leeway: float, clock: Clock) -> None:
@@ -45,11 +45,14 @@ class TokenCache(Generic[T]):
         self._leeway = leeway
         self._wall = clock.wall
         self._monotonic = clock.monotonic
-        # Token, its expiry, the key that verified it, where that key came from, and until when (monotonic) this counts.
-        self._entries: OrderedDict[bytes, tuple[T, float, SigningKey, KeySource, float]] = OrderedDict()
+        # Token, end of its life (wall clock), the key that verified it, the source of that key, end of the entry's own
+        # life (monotonic clock).
+        self._entries: OrderedDict[bytes, tuple[T, float, VerificationKey, KeySource, float]] = OrderedDict()
 
     def get(self, digest: bytes) -> T | None:
         """
+        Return the token of this hash, or None.
+
         :raises KeysUnavailable: the key source has no usable keys any more.
         """
         entry = self._entries.get(digest)
@@ -59,21 +62,21 @@ class TokenCache(Generic[T]):
         if self._monotonic() >= until or expires <= self._wall() or keys.snapshot().keys.get(key.kid) is not key:
             self._entries.pop(digest, None)
             return None
-        try:  # noqa: SIM105  a context manager would cost a fifth of the whole look-up
+        try:  # noqa: SIM105  a context manager would cost a fifth of the look-up
             self._entries.move_to_end(digest)
         except KeyError:
-            pass  # another thread removed it meanwhile
+            pass  # another thread has removed it
         return token
 
-    def put(self, digest: bytes, token: T, key: SigningKey, keys: KeySource) -> None:
-        """Remember a token that was just verified with `key` of `keys`."""
+    def put(self, digest: bytes, token: T, key: VerificationKey, keys: KeySource) -> None:
+        """Cache a token that `key` of `keys` has just verified."""
         usable = token.expires_at + self._leeway
         self._entries[digest] = (token, usable, key, keys, self._monotonic() + _SECONDS)
         if len(self._entries) > self._size:
             try:  # noqa: SIM105  as above
                 self._entries.popitem(last=False)
             except KeyError:
-                pass  # another thread emptied it meanwhile
+                pass  # another thread has emptied the cache
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -1,18 +1,16 @@
 """
-Session claims: how a value lies in the access token payload, and validators that fail closed.
+Session claims: named values in the payload of an access token, and validators that fail closed.
 
-A claim lies at ``payload[key] = {"v": value, "t": milliseconds}``. Validators are type-strict: only JSON true
-is true, an array is a list of strings or it is nothing, and whatever is malformed counts as not being there.
-Names and parameters are SuperTokens' own (`supertokens_python/recipe/session/claim_base_classes`).
-
-A result has two halves. `reason` is built from the configured expectation alone, so it may go to any client;
-`found` says what was there instead, for hosts that own the data.
+A claim is stored as ``payload[key] = {"v": value, "t": milliseconds}``. Validators are type-strict: only JSON true is
+true, only a list of strings is a list, and a malformed value counts as missing. Names and parameters are SuperTokens'
+own (`supertokens_python/recipe/session/claim_base_classes`).
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -20,11 +18,12 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
 from st_verify.errors import ClaimError, InvalidClaims
+from st_verify.settings import function, require
 
 _logger = logging.getLogger("st_verify.claims")
 
 T = TypeVar("T")
-#: A payload: claim keys to JSON values.
+#: A payload: names to JSON values.
 Payload = Mapping[str, Any]
 Primitive = str | int | float | bool
 
@@ -37,43 +36,60 @@ _UNCLEAR = {"message": "claim validation failed"}
 
 @dataclass(frozen=True, slots=True)
 class ClaimValidation:
-    """What a validator says. Make it with `passed` or `failed`."""
+    """The outcome of a validator, made with `passed` or `failed`."""
 
+    #: Whether the payload meets the condition.
     is_valid: bool
-    #: ``{"message": …, "expectedValue": …}``; empty if valid.
+    #: ``{"message": ..., "expectedValue": ...}``: what the validator expects. It goes to any client, so it must contain
+    #: nothing of the user. Empty if valid.
     reason: Mapping[str, Any] = field(default_factory=dict)
-    #: ``actualValue``, ``ageInSeconds``: data of the user, which `reason` never contains.
-    found: Mapping[str, Any] = field(default_factory=dict)
+    #: ``actualValue``, ``ageInSeconds``: data of the user, for hosts that send them to this user only.
+    actual: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def passed(cls) -> ClaimValidation:
-        """A valid claim."""
+        """Return the outcome for a valid claim."""
         return cls(True)
 
     @classmethod
-    def failed(cls, message: str, expected: Mapping[str, Any], **found: Any) -> ClaimValidation:
-        """A claim that is missing or wrong."""
-        return cls(False, {"message": message, **expected}, found)
+    def failed(cls, message: str, expected: Mapping[str, Any], **actual: Any) -> ClaimValidation:
+        """Return the outcome for a claim that is missing or wrong."""
+        return cls(False, {"message": message, **expected}, actual)
 
 
 class ClaimValidator(ABC):
     """
     One condition on a payload. Subclass it for conditions of your own.
 
-    :param id_: names the failure; the frontend matches on it, so it equals the claim key unless there is a need.
-    :param claim: the claim it is about, if it is about one: tells hosts what to fetch anew.
+    >>> class IsAdult(ClaimValidator):
+    ...     def validate(self, payload: Payload) -> ClaimValidation:
+    ...         if payload.get("age", 0) >= 18:
+    ...             return ClaimValidation.passed()
+    ...         return ClaimValidation.failed("too young", {"expectedMinimum": 18})
+    >>> failed_claims([IsAdult("age")], {"age": 17})
+    [ClaimError(id='age', reason={'message': 'too young', 'expectedMinimum': 18})]
+
+    :param id_: the id of a failure in the response. The frontend knows it, so it equals the claim's key as a rule.
+    :param claim: the claim that the condition is about. A host fetches it anew if `should_refetch` says so.
+    :raises SettingError: one of them has a wrong type.
     """
 
     def __init__(self, id_: str, claim: SessionClaim[Any] | None = None) -> None:
-        self.id = id_
-        self.claim = claim
+        require(isinstance(id_, str) and bool(id_), f"id_: pass the key of the claim, not {id_!r}")
+        require(claim is None or isinstance(claim, SessionClaim), f"claim: pass a SessionClaim, not {claim!r}")
+        #: As passed.
+        self.id: str = id_
+        self.claim: SessionClaim[Any] | None = claim
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.id!r})"
 
     @abstractmethod
     def validate(self, payload: Payload) -> ClaimValidation:
-        """Whether the payload meets the condition. Whatever it raises counts as failed."""
+        """Return whether the payload meets the condition. Any exception counts as failed."""
 
     def should_refetch(self, payload: Payload) -> bool:
-        """Whether the value is missing or too old, so that a host should fetch it before validating."""
+        """Return whether a host should fetch the value before it validates: it is missing or too old."""
         return self.claim is not None and self.claim.get_value_from_payload(payload) is None
 
 
@@ -81,31 +97,42 @@ class SessionClaim(ABC, Generic[T]):
     """
     A named value in the payload.
 
-    :param key: its member name.
-    :param fetch_value: how a host gets the current value (parameters are the host's business); None here, where
-        values are only read.
+    :param key: its name.
+    :param fetch_value: returns the current value in a host that issues tokens; gets user id, recipe user id, tenant id
+        and payload. Services that only read tokens leave it out.
+    :param default_max_age_in_sec: seconds after which validators take a value for expired; None for never.
     :param clock: wall time in seconds.
+    :raises SettingError: one of them has a wrong type.
     """
 
     def __init__(
-        self, key: str, *, fetch_value: Callable[..., T | None] | None = None, clock: Callable[[], float] = time.time
+        self,
+        key: str,
+        *,
+        fetch_value: Callable[..., T | None] | None = None,
+        default_max_age_in_sec: float | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self.key = key
-        self.fetch_value = fetch_value
+        require(isinstance(key, str) and bool(key), f"key: pass the name of the claim, not {key!r}")
+        if fetch_value is not None:
+            function("fetch_value", fetch_value)
+        function("clock", clock)
+        self.key: str = key
+        self.fetch_value: Callable[..., T | None] | None = fetch_value
+        self.default_max_age_in_sec: float | None = _max_age("default_max_age_in_sec", default_max_age_in_sec)
         self._clock = clock
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.key!r})"
+
     def now_ms(self) -> int:
-        """Wall time in milliseconds."""
+        """Return the wall time in milliseconds."""
         return int(self._clock() * 1000)
 
     def fetch(
         self, user_id: str, recipe_user_id: Any, tenant_id: str, current_payload: Payload | None = None
     ) -> T | None:
-        """
-        The current value; None if there is none, or no `fetch_value`.
-
-        :param recipe_user_id: handed on to `fetch_value`, like all the others.
-        """
+        """Return the current value by `fetch_value`, which gets these arguments; None if there is no value."""
         if self.fetch_value is None:
             return None
         return self.fetch_value(user_id, recipe_user_id, tenant_id, dict(current_payload or {}))
@@ -114,74 +141,84 @@ class SessionClaim(ABC, Generic[T]):
         self, user_id: str, recipe_user_id: Any, tenant_id: str, current_payload: Payload | None = None
     ) -> dict[str, Any]:
         """
-        What the claim adds to the payload of a new session: nothing if it has no value. Arguments as in `fetch`.
+        Return what the claim adds to the payload of a new session; empty if it has no value. Arguments as in `fetch`.
 
-        :raises TypeError: the value is nothing that JSON has.
+        :raises TypeError: `fetch_value` returned something that JSON cannot express.
         """
         value = self.fetch(user_id, recipe_user_id, tenant_id, current_payload)
         if value is None:
             return {}
-        built: dict[str, Any] = _plain(self.add_to_payload({}, value))
-        return built
+        added: dict[str, Any] = _plain(self.add_to_payload({}, value))
+        return added
 
     @abstractmethod
     def get_value_from_payload(self, payload: Payload) -> T | None:
-        """The value, or None if it is absent or of a wrong type."""
+        """Return the value; None if it is missing or of a wrong type."""
 
     def add_to_payload(self, payload: Payload, value: T) -> dict[str, Any]:
-        """A copy of the payload with this value as of now."""
+        """Return a copy of the payload with this value, fetched now."""
         return {**payload, self.key: {"v": value, "t": self.now_ms()}}
 
     def remove_from_payload(self, payload: Payload) -> dict[str, Any]:
-        """A copy of the payload without this claim."""
+        """Return a copy of the payload without this claim."""
         return {name: value for name, value in payload.items() if name != self.key}
 
     def remove_from_payload_by_merge(self, payload: Payload) -> dict[str, Any]:
-        """A copy with null in its place, which a merge takes as removal."""
+        """Return a copy with null instead of the claim, which a merge takes as removal."""
         return {**payload, self.key: None}
 
     def get_last_refetch_time(self, payload: Payload) -> int | None:
-        """When the value was fetched, in milliseconds; None if absent or no integer."""
-        stored = payload.get(self.key)
-        fetched = stored.get("t") if isinstance(stored, Mapping) else None
-        return fetched if type(fetched) is int else None
+        """Return when the value was fetched, in milliseconds; None if that is missing or no integer."""
+        at = self._stored(payload, "t")
+        return at if type(at) is int else None
 
     def age_in_seconds(self, payload: Payload) -> float | None:
-        """Seconds since the value was fetched; None if unknown, in the future, or no sensible number."""
-        fetched = self.get_last_refetch_time(payload)
-        if fetched is None:
+        """Return the seconds since the value was fetched; None if that is unknown or in the future."""
+        at, now = self.get_last_refetch_time(payload), self.now_ms()
+        if at is None or not 0 <= at <= now + _SKEW_MS:
             return None
-        now = self.now_ms()
-        if not 0 <= fetched <= now + _SKEW_MS:
-            return None
-        return max(0, now - fetched) / 1000
+        return max(0, now - at) / 1000
 
     def is_stale(self, payload: Payload, max_age_in_sec: float | None) -> bool:
-        """Whether the value is older than allowed. 0 is always stale; None never is. Unknown age is stale."""
+        """Return whether the value is older than allowed. 0 is always stale, None never, an unknown age is stale."""
         if max_age_in_sec is None:
             return False
         age = self.age_in_seconds(payload)
-        return age is None or max_age_in_sec <= 0 or not age <= max_age_in_sec  # not a number: always stale
+        return age is None or max_age_in_sec <= 0 or age > max_age_in_sec
+
+    def _stored(self, payload: Payload, member: str) -> object:
+        stored = payload.get(self.key)
+        return stored.get(member) if isinstance(stored, Mapping) else None
+
+    def _validator(
+        self,
+        accepts: Callable[[T], bool],
+        expected: Mapping[str, Any],
+        max_age_in_sec: float | None,
+        id_: str | None,
+        refetch_on_failure_after: float | None = None,
+    ) -> ClaimValidator:
+        max_age = self.default_max_age_in_sec if max_age_in_sec is None else _max_age("max_age", max_age_in_sec)
+        return _ValueValidator(self, accepts, expected, max_age, id_, refetch_on_failure_after)
 
 
 class _ValueValidator(ClaimValidator, Generic[T]):
-    """Compares the value of one claim; `accepts` gets a value that exists and is fresh."""
+    """Compares the value of one claim. `accepts` gets a value that exists and is fresh."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  private, and called in one place
         self,
         claim: SessionClaim[T],
         accepts: Callable[[T], bool],
         expected: Mapping[str, Any],
-        *,
-        max_age_in_sec: float | None,
+        max_age: float | None,
         id_: str | None,
-        refetch_on_failure_after: float | None = None,
+        refetch_on_failure_after: float | None,
     ) -> None:
         super().__init__(claim.key if id_ is None else id_, claim)
         self._about = claim
         self._accepts = accepts
         self._expected = expected
-        self._max_age = max_age_in_sec
+        self._max_age = max_age
         self._refetch_on_failure_after = refetch_on_failure_after
 
     def should_refetch(self, payload: Payload) -> bool:
@@ -208,34 +245,27 @@ P = TypeVar("P", bound=Primitive)
 
 
 class PrimitiveClaim(SessionClaim[P]):
-    """A claim whose value is a string, a number or a boolean. :param default_max_age_in_sec: for its validators."""
+    """
+    A claim whose value is a string, a number or a boolean.
 
-    def __init__(
-        self,
-        key: str,
-        *,
-        fetch_value: Callable[..., P | None] | None = None,
-        default_max_age_in_sec: float | None = None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        super().__init__(key, fetch_value=fetch_value, clock=clock)
-        self.default_max_age_in_sec = default_max_age_in_sec
+    >>> plan = PrimitiveClaim("plan")
+    >>> failed_claims([plan.has_value("pro")], {"plan": {"v": "free", "t": 1_700_000_000_000}})
+    [ClaimError(id='plan', reason={'message': 'wrong value', 'expectedValue': 'pro'})]
+    """
 
     def get_value_from_payload(self, payload: Payload) -> P | None:
-        """The value, or None if it is absent or no primitive."""
-        stored = payload.get(self.key)
-        value = stored.get("v") if isinstance(stored, Mapping) else None
+        """Return the value; None if it is missing or no primitive."""
+        value = self._stored(payload, "v")
         return cast(P, value) if isinstance(value, (str, int, float, bool)) else None
 
     def has_value(self, val: P, max_age_in_sec: float | None = None, id_: str | None = None) -> ClaimValidator:
         """
-        The value equals `val` in type and value: 1, 1.0 and true are three values.
+        Require this value. Type and value must be equal: 1, 1.0 and true are three values.
 
-        :raises TypeError: `val` is no text, number or boolean.
+        :raises SettingError: `val` is no string, number or boolean.
         """
+        require(isinstance(val, (str, int, float, bool)), f"val: pass a string, a number or a boolean, not {val!r}")
         wanted = _plain(val)
-        if not isinstance(wanted, (str, int, float, bool)):
-            raise TypeError("has_value: give a text, a number or a boolean")
         return self._validator(
             lambda value: type(value) is type(wanted) and value == wanted,
             {"expectedValue": wanted},
@@ -243,38 +273,21 @@ class PrimitiveClaim(SessionClaim[P]):
             id_,
         )
 
-    def _validator(
-        self,
-        accepts: Callable[[P], bool],
-        expected: Mapping[str, Any],
-        max_age_in_sec: float | None,
-        id_: str | None,
-        refetch_on_failure_after: float | None = None,
-    ) -> ClaimValidator:
-        return _ValueValidator(
-            self,
-            accepts,
-            expected,
-            max_age_in_sec=self.default_max_age_in_sec if max_age_in_sec is None else max_age_in_sec,
-            id_=id_,
-            refetch_on_failure_after=refetch_on_failure_after,
-        )
-
 
 class BooleanClaim(PrimitiveClaim[bool]):
-    """A claim that is true or false. Anything else at its place counts as not being there."""
+    """A claim that is true or false. Anything else counts as missing."""
 
     def get_value_from_payload(self, payload: Payload) -> bool | None:
-        """The value, or None if it is absent or no boolean."""
+        """Return the value; None if it is missing or no boolean."""
         value = super().get_value_from_payload(payload)
         return value if isinstance(value, bool) else None
 
     def is_true(self, max_age: float | None = None, id_: str | None = None) -> ClaimValidator:
-        """The value is JSON true."""
+        """Require JSON true."""
         return self.has_value(True, max_age, id_)
 
     def is_false(self, max_age: float | None = None, id_: str | None = None) -> ClaimValidator:
-        """The value is JSON false."""
+        """Require JSON false."""
         return self.has_value(False, max_age, id_)
 
 
@@ -282,35 +295,27 @@ class PrimitiveArrayClaim(SessionClaim[list[str]]):
     """
     A claim whose value is a list of strings. Every validator fails on anything else, `excludes` too.
 
-    Validators raise TypeError when they are made with anything but strings, which would be in no list.
+    >>> roles = PrimitiveArrayClaim("st-role")
+    >>> failed_claims([roles.includes("admin")], {"st-role": {"v": ["admin"], "t": 1_700_000_000_000}})
+    []
+
+    The validators raise `SettingError` when they are made with anything but strings.
     """
 
-    def __init__(
-        self,
-        key: str,
-        *,
-        fetch_value: Callable[..., list[str] | None] | None = None,
-        default_max_age_in_sec: float | None = None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        super().__init__(key, fetch_value=fetch_value, clock=clock)
-        self.default_max_age_in_sec = default_max_age_in_sec
-
     def get_value_from_payload(self, payload: Payload) -> list[str] | None:
-        """The value, or None if it is absent or anything but a list of strings."""
-        stored = payload.get(self.key)
-        value = stored.get("v") if isinstance(stored, Mapping) else None
+        """Return the value; None if it is missing or no list of strings."""
+        value = self._stored(payload, "v")
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             return None
         return value
 
     def includes(self, val: str, max_age_in_seconds: float | None = None, id_: str | None = None) -> ClaimValidator:
-        """`val` is in the list."""
+        """Require that the list includes `val`."""
         wanted = _name(val)
         return self._validator(lambda value: wanted in value, {"expectedToInclude": wanted}, max_age_in_seconds, id_)
 
     def excludes(self, val: str, max_age_in_seconds: float | None = None, id_: str | None = None) -> ClaimValidator:
-        """`val` is not in the list; the list is there."""
+        """Require a list that does not include `val`."""
         banned = _name(val)
         expected = {"expectedToNotInclude": banned}
         return self._validator(lambda value: banned not in value, expected, max_age_in_seconds, id_)
@@ -318,16 +323,15 @@ class PrimitiveArrayClaim(SessionClaim[list[str]]):
     def includes_all(
         self, val: Sequence[str], max_age_in_seconds: float | None = None, id_: str | None = None
     ) -> ClaimValidator:
-        """All of `val` are in the list. Passes for an empty `val`, as long as the list is there."""
+        """Require a list that includes all of `val`. An empty `val` requires only that there is a list."""
         wanted = _names(val)
-        return self._validator(
-            lambda value: set(wanted) <= set(value), {"expectedToInclude": wanted}, max_age_in_seconds, id_
-        )
+        expected = {"expectedToInclude": wanted}
+        return self._validator(lambda value: set(wanted) <= set(value), expected, max_age_in_seconds, id_)
 
     def includes_any(
         self, val: Sequence[str], max_age_in_seconds: float | None = None, id_: str | None = None
     ) -> ClaimValidator:
-        """At least one of `val` is in the list. Fails for an empty `val`."""
+        """Require a list that includes at least one of `val`. An empty `val` always fails."""
         wanted = _names(val)
         expected = {"expectedToIncludeAtLeastOneOf": wanted}
         return self._validator(lambda value: not set(wanted).isdisjoint(value), expected, max_age_in_seconds, id_)
@@ -335,45 +339,39 @@ class PrimitiveArrayClaim(SessionClaim[list[str]]):
     def excludes_all(
         self, val: Sequence[str], max_age_in_seconds: float | None = None, id_: str | None = None
     ) -> ClaimValidator:
-        """None of `val` is in the list; the list is there."""
+        """Require a list that includes none of `val`."""
         banned = _names(val)
         expected = {"expectedToNotInclude": banned}
         return self._validator(lambda value: set(banned).isdisjoint(value), expected, max_age_in_seconds, id_)
 
-    def _validator(
-        self,
-        accepts: Callable[[list[str]], bool],
-        expected: Mapping[str, Any],
-        max_age_in_seconds: float | None,
-        id_: str | None,
-    ) -> ClaimValidator:
-        max_age = self.default_max_age_in_sec if max_age_in_seconds is None else max_age_in_seconds
-        return _ValueValidator(self, accepts, expected, max_age_in_sec=max_age, id_=id_)
-
 
 def _plain(value: Any) -> Any:
-    """A value as it comes out of a token: members of enumerations and subclasses become what JSON has for them."""
+    """Return a value as JSON has it: members of enumerations and subclasses of str become plain."""
     return json.loads(json.dumps(value))
 
 
 def _name(val: str) -> str:
-    if not isinstance(val, str):
-        raise TypeError(f"give a str, not {type(val).__name__}: nothing else is ever in the list")
-    plain: str = _plain(val)
-    return plain
+    require(isinstance(val, str), f"val: pass a str, not {val!r}; the list of the claim has nothing else")
+    return str(_plain(val))
 
 
 def _names(val: Sequence[str]) -> list[str]:
-    if isinstance(val, str):
-        raise TypeError("give a list of str: a single str would be taken letter by letter")
-    return [_name(one) for one in val]
+    is_list = isinstance(val, Collection) and not isinstance(val, str) and all(isinstance(one, str) for one in val)
+    require(is_list, f"val: pass a list of str, not {val!r}")
+    return [str(_plain(one)) for one in val]
+
+
+def _max_age(name: str, value: float | None) -> float | None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value)
+    require(value is None or is_number, f"{name}: pass seconds or None, not {value!r}")
+    return value
 
 
 def wants_refetch(validator: ClaimValidator, payload: Payload) -> bool | None:
     """
-    Whether a host should fetch the validator's claim before validating.
+    Return whether a host should fetch the validator's claim before it validates.
 
-    :returns: None if the validator raised: then it counts as failed, see `failed_claims`.
+    :returns: None if the validator raised an exception, which counts as failed: see `failed_claims`.
     """
     try:
         return validator.claim is not None and bool(validator.should_refetch(payload))
@@ -386,40 +384,43 @@ def failed_claims(
     validators: Iterable[ClaimValidator],
     payload: Payload,
     *,
-    tell_found: bool = False,
-    unclear: Collection[ClaimValidator] = (),
+    include_actual: bool = False,
+    broken: Collection[ClaimValidator] = (),
 ) -> list[ClaimError]:
     """
-    Run all validators; list every failure, with reasons that contain nothing of the payload.
+    Run all validators and list every failure, with reasons that contain nothing of the payload.
 
-    A validator that raises or returns anything but a `ClaimValidation` has failed.
+    A validator that raises an exception or returns anything but a `ClaimValidation` has failed.
 
-    :param tell_found: for a host that answers the user whose data it is: reasons also say what was found.
-    :param unclear: validators that have failed already, without a reason to tell.
+    :param include_actual: for a host that answers the user whose data it is: reasons also have the actual value.
+    :param broken: validators that have raised an exception already; they are not run and count as failed.
+    :raises TypeError: one of the validators is no `ClaimValidator`.
     """
     errors = []
     for validator in validators:
+        if not isinstance(validator, ClaimValidator):
+            raise TypeError(f"validators: pass ClaimValidators one by one, not {validator!r}")
         try:
-            result = None if validator in unclear else validator.validate(payload)
-        except Exception:  # a validator may be anybody's code; an unclear answer is a no
+            outcome = None if validator in broken else validator.validate(payload)
+        except Exception:  # a validator may be anybody's code, and an unclear outcome is a failure
             _logger.exception("claim validator %r raised", validator.id)
-            result = None
-        if isinstance(result, ClaimValidation) and result.is_valid is True:
+            outcome = None
+        if not isinstance(outcome, ClaimValidation):
+            reasons: list[Mapping[str, Any]] = []
+        elif outcome.is_valid is True:
             continue
-        if not isinstance(result, ClaimValidation):
-            reason: Mapping[str, Any] = _UNCLEAR
         else:
-            told = [{**result.reason, **result.found}, result.reason] if tell_found else [result.reason]
-            reason = next(filter(_is_small, told), _UNCLEAR)
-        errors.append(ClaimError(validator.id, reason))
+            reasons = [{**outcome.reason, **outcome.actual}] * include_actual + [outcome.reason]
+        errors.append(ClaimError(validator.id, next(filter(_is_small, reasons), _UNCLEAR)))
     return errors
 
 
 def require_claims(validators: Iterable[ClaimValidator], payload: Payload) -> None:
     """
-    Like `failed_claims`.
+    Run all validators.
 
-    :raises InvalidClaims: with all failures, if there is one.
+    :raises InvalidClaims: with every failure, if there is one.
+    :raises TypeError: one of the validators is no `ClaimValidator`.
     """
     errors = failed_claims(validators, payload)
     if errors:

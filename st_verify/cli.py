@@ -10,12 +10,12 @@ from datetime import datetime, timezone
 from typing import Any
 
 from st_verify import base64url, strict_json
-from st_verify.errors import ConfigError, NoSession, Refused
+from st_verify.errors import NotStrictJSON, Refused, SettingError
 from st_verify.keys import KeySource, StaticKeys
 from st_verify.reasons import REASONS
 from st_verify.remote import RemoteKeys
 from st_verify.settings import ANY
-from st_verify.token import SECRET_CLAIMS, Gate, GatedToken
+from st_verify.token import SECRET_CLAIMS, TokenParser, UnverifiedToken
 from st_verify.verifier import SessionVerifier
 
 _SHOWN = ("sub", "rsub", "tId", "sessionHandle", "iss", "aud", "stt")
@@ -24,12 +24,12 @@ _TIMES = ("iat", "exp", "nbf")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
+    Run the command.
+
     :returns: the exit status: 0 accepted, 1 refused, 2 wrong usage.
     """
     options = _parser().parse_args(arguments)
     text = sys.stdin.read() if options.token == "-" else options.token
-    # What a shell or a copy from a browser adds around a token.
-    text = text.strip()
     try:
         keys: KeySource = StaticKeys.from_file(options.keys) if options.keys else RemoteKeys(options.jwks)
         verifier = SessionVerifier(
@@ -40,10 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             legacy_kids=options.legacy_kid,
             cache_size=0,
         )
-    except ConfigError as error:
+    except SettingError as error:
         print(f"st_verify: {error}", file=sys.stderr)
         return 2
-    report = _examine(verifier, keys, text, options.legacy_kid)
+    # A shell, or a copy from a browser, may add white space.
+    report = _explain(verifier, keys, text.strip(), options.legacy_kid)
     if options.json:
         print(json.dumps(report, indent=2))
     else:
@@ -69,50 +70,45 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _examine(verifier: SessionVerifier, keys: KeySource, text: str, legacy_kids: list[str]) -> dict[str, Any]:
-    report: dict[str, Any] = {}
-    gate = Gate(versions=("3", "4", "5"), legacy_kids=legacy_kids)
+def _explain(verifier: SessionVerifier, keys: KeySource, text: str, legacy_kids: list[str]) -> dict[str, Any]:
+    report: dict[str, Any] = {"kind": "no access token", "verdict": "refused"}
+    is_genuine = False
+    for versions in (("3", "4", "5"), None):
+        try:
+            token = TokenParser(versions=versions, legacy_kids=legacy_kids).parse(text)
+        except Refused:
+            continue
+        report |= {"kind": _kind(token), "kid": token.header.kid, "claims": _claims(token)}
+        is_genuine = _is_signed(token, keys)
+        break
     try:
-        gated = gate.gated(text)
+        verifier.verify(text)
+        report["verdict"] = "accepted"
     except Refused as refused:
-        report["kind"] = _other_kind(text, legacy_kids)
-        return report | _refusal(refused)
-    report["kind"] = f"session access token, version {gated.header.version}"
-    report["kid"] = gated.header.kid
-    try:
-        verifier.verify(gated)
-    except Refused as refused:
-        report |= _refusal(refused)
-        report["keys"] = _known_kids(keys)
-        verified = isinstance(refused, NoSession) or refused.reason in ("expired", "tenant", "issued_in_future")
-    else:
-        report |= {"verdict": "accepted"}
-        verified = True
-    report["claims"] = _claims(gated)
-    if not verified:
-        report["note"] = "the claims are what the token says; nothing vouches for them"
+        report["answer"] = f"{refused.status} {refused.message}"
+        report |= {"reason": refused.reason, "meaning": REASONS[refused.reason], "keys": _known_kids(keys)}
+    if not is_genuine:
+        report["note"] = "kind and claims are what the text says; nothing vouches for them"
     return report
 
 
-def _refusal(refused: Refused) -> dict[str, Any]:
-    return {
-        "verdict": "refused",
-        "answer": f"{refused.status} {refused.message}",
-        "reason": refused.reason,
-        "meaning": REASONS[refused.reason],
-    }
-
-
-def _other_kind(text: str, legacy_kids: list[str]) -> str:
-    gate = Gate(versions=None, legacy_kids=legacy_kids)
-    try:
-        gated = gate.gated(text)
-    except Refused:
-        return "no access token"
-    kind = _payload(gated).get("stt")
+def _kind(token: UnverifiedToken) -> str:
+    if token.header.version is not None:
+        return f"session access token, version {token.header.version}"
+    kind = _payload(token).get("stt")
     if type(kind) is int and kind in (1, 2):
         return f"OAuth2 {'access' if kind == 1 else 'ID'} token, no session token"
-    return "token of the jwt recipe or of somebody else, no session token"
+    return "token of the jwt recipe or of another issuer, no session token"
+
+
+def _is_signed(token: UnverifiedToken, keys: KeySource) -> bool:
+    """Return whether a known key has signed the token, whatever else is wrong with it."""
+    header, _, signing_input, _, signature = token.parts
+    try:
+        key = keys.snapshot().get(header.kid)
+    except Refused:
+        return False
+    return key is not None and key.verifies(signing_input, base64url.decode(signature))
 
 
 def _known_kids(keys: KeySource) -> list[str]:
@@ -122,17 +118,17 @@ def _known_kids(keys: KeySource) -> list[str]:
         return []
 
 
-def _payload(gated: GatedToken) -> dict[str, Any]:
-    _, _, _, payload_text, _ = gated.parts
+def _payload(token: UnverifiedToken) -> dict[str, Any]:
+    _, _, _, payload_text, _ = token.parts
     try:
         payload = strict_json.loads(base64url.decode(payload_text))
-    except strict_json.NotStrictJSON:
+    except NotStrictJSON:
         return {}
     return payload if isinstance(payload, dict) else {}
 
 
-def _claims(gated: GatedToken) -> dict[str, Any]:
-    payload = _payload(gated)
+def _claims(token: UnverifiedToken) -> dict[str, Any]:
+    payload = _payload(token)
     claims: dict[str, Any] = {name: payload[name] for name in _SHOWN if name in payload}
     for name in _TIMES:
         seconds = payload.get(name)
@@ -140,6 +136,6 @@ def _claims(gated: GatedToken) -> dict[str, Any]:
             claims[name] = datetime.fromtimestamp(seconds, timezone.utc).isoformat()
         elif name in payload:
             claims[name] = "malformed"
-    # Values of other claims are the app's own business.
+    # The values of other claims belong to the app.
     claims["others"] = sorted(set(payload) - set(_SHOWN) - set(_TIMES) - SECRET_CLAIMS)
     return claims

@@ -1,16 +1,17 @@
 """
-Anti-CSRF for tokens that came in a cookie: the browser sends cookies by itself, so a request that changes
-something must also show what only a script of the app could have added.
+Anti-CSRF for tokens in cookies. A browser sends cookies by itself, so a request that changes something must also have
+a header that only a script of the app can add.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from enum import Enum
 from typing import Any
 
-from st_verify.errors import ConfigError, TryRefresh
+from st_verify.errors import TryRefresh
+from st_verify.settings import require, text_list
 from st_verify.token import AccessToken
 
 #: Methods that change nothing.
@@ -18,66 +19,82 @@ SAFE_METHODS = ("GET", "HEAD")
 
 
 class CsrfMode(Enum):
-    """How the auth server protects its sessions; this must be its mode too. There is no default."""
+    """How the auth server protects its sessions. Use the same mode here; there is no default."""
 
-    #: No check: the cookies' SameSite attribute keeps foreign sites out.
+    #: No check. The SameSite attribute of the cookies keeps other sites out.
     NONE = "NONE"
-    #: A ``rid`` header must be there and not empty.
+    #: The request must have a header ``rid`` that is not empty.
     VIA_CUSTOM_HEADER = "VIA_CUSTOM_HEADER"
-    #: The ``anti-csrf`` header must equal the claim ``antiCsrfToken``.
+    #: The header ``anti-csrf`` must equal the claim ``antiCsrfToken``.
     VIA_TOKEN = "VIA_TOKEN"
 
 
 class CsrfRules:
     """
+    The anti-CSRF rules of one app.
+
     :param mode: see `CsrfMode`.
-    :param safe_methods: exempt methods, exact and upper-case; empty checks every method.
-    :param allowed_origins: None: not asked. Otherwise a cross-site request (``Sec-Fetch-Site``, or, where the browser
-        sends none, ``Origin``) must come from one of these, ``https://app.example.com``, in any mode.
-    :raises ConfigError: otherwise.
+    :param safe_methods: methods without a check, of GET and HEAD.
+    :param allowed_origins: None for any. Otherwise a cross-site request must come from one of these origins, such as
+        ``https://app.example.com``, in every mode. Cross-site is what ``Sec-Fetch-Site`` says, or, if the browser does
+        not send that, any request with an ``Origin``.
+    :raises SettingError: one of them is malformed.
     """
 
     def __init__(
         self, mode: CsrfMode, *, safe_methods: Collection[str], allowed_origins: Collection[str] | None
     ) -> None:
-        if not isinstance(mode, CsrfMode):
-            raise ConfigError("csrf: say CsrfMode.NONE, VIA_CUSTOM_HEADER or VIA_TOKEN, as your auth server is set")
-        if isinstance(safe_methods, str) or not set(safe_methods) <= {"GET", "HEAD"}:
-            raise ConfigError("csrf_safe_methods: a subset of GET and HEAD")
-        if allowed_origins is not None and (
-            isinstance(allowed_origins, str) or not all("://" in origin for origin in allowed_origins)
-        ):
-            raise ConfigError("allowed_origins: a list such as ['https://app.example.com']")
+        require(
+            isinstance(mode, CsrfMode),
+            "csrf: pass CsrfMode.NONE, CsrfMode.VIA_CUSTOM_HEADER or CsrfMode.VIA_TOKEN, the mode of your auth server",
+        )
         self._mode = mode
-        self._safe_methods = frozenset(safe_methods)
-        self._allowed_origins = None if allowed_origins is None else frozenset(allowed_origins)
+        self._safe_methods = text_list("csrf_safe_methods", safe_methods, "GET|HEAD", "pass GET and HEAD, one or none")
+        self._allowed_origins = (
+            None
+            if allowed_origins is None
+            else text_list(
+                "allowed_origins",
+                allowed_origins,
+                r"[a-z][a-z0-9+.-]*://[^/?#\s]+",
+                "pass origins such as 'https://app.example.com'",
+            )
+        )
 
-    def check_headers(self, environ: dict[str, Any]) -> None:
+    def check_headers(self, environ: Mapping[str, Any]) -> None:
         """
-        What can be judged before the token is verified.
+        Check the request headers, before the token is verified.
 
-        :raises TryRefresh: refused.
+        :raises TryRefresh: the request may come from another site.
         """
         if environ["REQUEST_METHOD"] in self._safe_methods:
             return
         if self._allowed_origins is not None:
             origin = environ.get("HTTP_ORIGIN")
             site = environ.get("HTTP_SEC_FETCH_SITE")
-            foreign = site == "cross-site" or (site is None and origin is not None)
-            if foreign and origin not in self._allowed_origins:
+            is_foreign = site == "cross-site" or (site is None and origin is not None)
+            if is_foreign and origin not in self._allowed_origins:
                 raise TryRefresh("csrf_origin")
         if self._mode is CsrfMode.VIA_CUSTOM_HEADER and not environ.get("HTTP_RID"):
             raise TryRefresh("csrf_header")
 
-    def check_token(self, environ: dict[str, Any], token: AccessToken) -> None:
+    def check_token(self, environ: Mapping[str, Any], token: AccessToken) -> None:
         """
-        What needs the verified token.
+        Check the anti-CSRF token, after the access token is verified.
 
-        :raises TryRefresh: refused.
+        :raises TryRefresh: it is missing or another one.
         """
-        if self._mode is not CsrfMode.VIA_TOKEN or environ["REQUEST_METHOD"] in self._safe_methods:
-            return
-        given = environ.get("HTTP_ANTI_CSRF", "").encode("utf-8", "surrogateescape")
-        expected = (token.anti_csrf_token or "").encode("utf-8")
-        if not expected or not hmac.compare_digest(given, expected):
-            raise TryRefresh("csrf_token")
+        if self._mode is CsrfMode.VIA_TOKEN and environ["REQUEST_METHOD"] not in self._safe_methods:
+            check_anti_csrf_token(token, environ.get("HTTP_ANTI_CSRF"))
+
+
+def check_anti_csrf_token(token: AccessToken, header: str | None) -> None:
+    """
+    Compare the header ``anti-csrf`` with the access token.
+
+    :raises TryRefresh: the header is missing or another one, or the access token has no anti-CSRF token.
+    """
+    actual = (header or "").encode("utf-8", "surrogatepass")
+    expected = (token.anti_csrf_token or "").encode("utf-8")
+    if not expected or not hmac.compare_digest(actual, expected):
+        raise TryRefresh("csrf_token")

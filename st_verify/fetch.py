@@ -1,8 +1,8 @@
 """
-One GET of a JWK set, from a server that may be slow, broken or hostile.
+One GET of a JWK set from a server that may be slow, broken or hostile.
 
-No redirect, proxy, netrc, cookie or content encoding is followed or sent; the whole exchange has one
-deadline, counted from the start and not from the last byte; the body has a cap.
+No redirect, proxy, netrc, cookie or content encoding is used. The whole exchange has one deadline, counted from its
+start and not from the last byte. The body has a maximal size.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from st_verify.errors import ConfigError
+from st_verify.errors import FetchFailed, SettingError
 from st_verify.jwk import MAX_DOCUMENT
-from st_verify.settings import seconds
+from st_verify.settings import require, seconds, text_list
 
-# http.client and ssl are imported where they are used, once a fetcher is there: they would make the import of the
-# package half as long again. See `RemoteKeys` for the moment at which that happens.
+# http.client and ssl are imported in functions: they would make the import of the package half as long again.
+# `RemoteKeys` says when that happens.
 if TYPE_CHECKING:
     import http.client
     import ssl
@@ -33,35 +33,20 @@ _MAX_RETRY_AFTER = 300.0
 
 @dataclass(frozen=True, slots=True)
 class FetchedKeys:
-    """A JWK set document, and how long its server says it stays current (seconds; None: not said)."""
+    """What a fetcher returns."""
 
+    #: A JWK set document.
     body: bytes
+    #: Seconds for which the server calls the document current; None if it does not say.
     max_age: float | None = None
-
-
-class FetchFailed(Exception):
-    """
-    No document came. `reason` is a stable word; `retry_after` is what the server asked for, in seconds.
-
-    A custom fetcher may raise it to say the same; any other exception counts as a failure too.
-    """
-
-    def __init__(self, reason: str, *, retry_after: float = 0.0) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.retry_after = retry_after
 
 
 class HttpFetcher:
     """
-    Gets the document from the first URL that answers properly.
+    Gets the document from the first URL that has a proper response. For the parameters see `RemoteKeys`.
 
-    :param urls: https, or http on a loopback host; several are tried in order inside one deadline.
-    :param timeout: the total deadline in seconds, 0.05 to 60.
-    :param ssl_context: for a private certificate authority; must verify certificates and host names.
-    :param insecure_http_hosts: hosts that may be asked over plain http, for instance the service name of a
-        core in the same private network. Whoever controls that network then controls who is signed in.
-    :raises ConfigError: for any other URL, or one with user info, white space or a fragment.
+    :raises SettingError: for a URL that is neither https nor http on a loopback host, or has user info, white space or
+        a fragment; for a TLS context that does not verify.
     """
 
     def __init__(
@@ -74,33 +59,44 @@ class HttpFetcher:
     ) -> None:
         import ssl
 
-        if isinstance(insecure_http_hosts, str):
-            raise ConfigError("insecure_http_hosts: give a list of host names")
+        insecure = text_list("insecure_http_hosts", insecure_http_hosts, "[^/:@]+", "pass host names such as 'core'")
         self._timeout = seconds("timeout", timeout, low=0.05, high=60)
-        if ssl_context is not None and (ssl_context.verify_mode != ssl.CERT_REQUIRED or not ssl_context.check_hostname):
-            raise ConfigError("ssl_context: must verify certificates and host names")
+        require(
+            ssl_context is None
+            or (
+                isinstance(ssl_context, ssl.SSLContext)
+                and ssl_context.verify_mode == ssl.CERT_REQUIRED
+                and ssl_context.check_hostname
+            ),
+            "ssl_context: pass an ssl.SSLContext that verifies certificates and host names, such as "
+            "ssl.create_default_context(cafile=...)",
+        )
         self._ssl_context = ssl_context
-        given = [urls] if isinstance(urls, str) else list(urls)
-        if not given:
-            raise ConfigError("urls: give at least one JWKS URL")
-        self._targets = [_Target.parse(url, insecure_http_hosts) for url in given]
+        several = [urls] if isinstance(urls, str) else urls
+        require(isinstance(several, (list, tuple)) and bool(several), "urls: pass a JWKS URL, or a list of them")
+        self._targets = [_Target.parse(url, insecure) for url in several]
+
+    def __repr__(self) -> str:
+        # Without the query, which may contain a key.
+        return ", ".join(target.url.partition("?")[0] for target in self._targets)
 
     def __call__(self) -> FetchedKeys:
         """
         Fetch once.
 
-        :raises FetchFailed: with the last URL's reason.
+        :raises FetchFailed: with the reason of each URL.
         """
         deadline = time.monotonic() + self._timeout
-        failure = FetchFailed("no_url")
+        failures: list[FetchFailed] = []
         for position, target in enumerate(self._targets):
             now = time.monotonic()
             share = (deadline - now) / (len(self._targets) - position)
             try:
                 return self._get(target, now + share)
-            except FetchFailed as failed:
-                failure = failed
-        raise failure
+            except FetchFailed as failure:
+                failures.append(failure)
+        retry_after = max(failure.retry_after for failure in failures)
+        raise FetchFailed(", ".join(failure.reason for failure in failures), retry_after=retry_after)
 
     def _get(self, target: _Target, deadline: float) -> FetchedKeys:
         import http.client
@@ -130,17 +126,14 @@ def _exchange(sock: socket.socket, target: _Target, deadline: float) -> FetchedK
 
     connection = http.client.HTTPConnection(target.host, target.port)
     connection.sock = sock
-    connection.request(
-        "GET",
-        target.path,
-        headers={
-            "Host": target.authority,
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "Connection": "close",
-            "User-Agent": "st-verify",
-        },
-    )
+    headers = {
+        "Host": target.authority,
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "Connection": "close",
+        "User-Agent": "st-verify",
+    }
+    connection.request("GET", target.path, headers=headers)
     response = http.client.HTTPResponse(cast(socket.socket, _DeadlineSocket(sock, deadline)), method="GET")
     try:
         response.begin()
@@ -156,10 +149,8 @@ def _read(response: http.client.HTTPResponse) -> FetchedKeys:
         raise FetchFailed(f"status_{response.status}", retry_after=min(asked, _MAX_RETRY_AFTER))
     if response.getheader("Content-Encoding", "identity").strip().lower() != "identity":
         raise FetchFailed("content_encoding")
-    if response.length is not None and response.length > MAX_DOCUMENT:
-        raise FetchFailed("document_too_large")
-    body = response.read(MAX_DOCUMENT + 1)
-    if len(body) > MAX_DOCUMENT:
+    body = b"" if (response.length or 0) > MAX_DOCUMENT else response.read(MAX_DOCUMENT + 1)
+    if (response.length or 0) > MAX_DOCUMENT or len(body) > MAX_DOCUMENT:
         raise FetchFailed("document_too_large")
     if response.length:
         raise FetchFailed("incomplete")
@@ -195,9 +186,9 @@ def _remaining(deadline: float) -> float:
 
 class _DeadlineSocket:
     """
-    All that `http.client.HTTPResponse` asks of a socket, with the time left set before every read.
+    What `http.client.HTTPResponse` needs of a socket, with the remaining time as the timeout of every read.
 
-    A socket's own timeout starts anew with every byte, so a server that drips would be waited for for ever.
+    A socket's own timeout starts anew with every byte, so a server that sends one byte a second would never be cut off.
     """
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
@@ -223,6 +214,7 @@ class _DeadlineReader(io.RawIOBase):
 
 @dataclass(frozen=True, slots=True)
 class _Target:
+    url: str
     https: bool
     host: str
     port: int
@@ -231,21 +223,23 @@ class _Target:
 
     @classmethod
     def parse(cls, url: str, insecure_http_hosts: Collection[str]) -> _Target:
-        if not isinstance(url, str) or not re.fullmatch(r"[!-~]+", url):
-            raise ConfigError("JWKS URL: must be a str of printable ASCII without white space")
+        is_text = isinstance(url, str) and re.fullmatch(r"[!-~]+", url) is not None
+        require(is_text, "urls: a JWKS URL is a str of visible ASCII without white space")
         try:
             parts = urlsplit(url)
             port = parts.port
         except ValueError:
-            raise ConfigError("JWKS URL: malformed") from None
+            raise SettingError("urls: a JWKS URL is malformed; pass one such as https://host/jwks.json") from None
         host = parts.hostname
         if parts.scheme not in ("https", "http") or not host:
-            raise ConfigError("JWKS URL: must be https://host/…")
-        if "@" in parts.netloc or "#" in url:
-            raise ConfigError("JWKS URL: no user info and no fragment")
-        if parts.scheme == "http" and not _is_loopback(host) and host not in insecure_http_hosts:
-            raise ConfigError(f"JWKS URL: http://{host} is not loopback; use https, or name it in insecure_http_hosts")
+            raise SettingError("urls: a JWKS URL must start with https:// and a host")
+        require("@" not in parts.netloc and "#" not in url, "urls: a JWKS URL has no user info and no fragment")
+        require(
+            parts.scheme == "https" or _is_loopback(host) or host in insecure_http_hosts,
+            f"urls: http://{host} is not loopback; use https, or add the host to insecure_http_hosts",
+        )
         return cls(
+            url=url,
             https=parts.scheme == "https",
             host=host,
             port=port or (443 if parts.scheme == "https" else 80),

@@ -1,9 +1,8 @@
 """
-From the bytes of a JWK set to keys that may verify: the policy that distrusts the key server.
+From the bytes of a JWK set to keys that verify tokens. The key server is not trusted.
 
-A key is one object that binds kid, algorithm, public key and signature length. A key that breaks the
-policy is left out and named in `refused`; a document that breaks it is refused as a whole, and the
-caller keeps what it had.
+A key is one object that binds key id, algorithm, public key and signature length. A key that breaks the policy is left
+out, and its id is in `KeySet.refused`. A document that breaks the policy is refused as a whole.
 """
 
 from __future__ import annotations
@@ -25,13 +24,14 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from st_verify import base64url, strict_json
+from st_verify.errors import KeySetRefused, NotStrictJSON
 
 #: Largest JWK set, in bytes.
 MAX_DOCUMENT = 512 * 1024
 MAX_KEYS = 64
 _MAX_KID = 256
-# A Fermat test of a 2048 bit modulus costs about 20 ms and grows with the cube of the length. One document
-# may ask for as much work as 64 such keys; material that was checked before costs nothing.
+# A Fermat test of a 2048 bit modulus takes about 20 ms, and the time grows with the cube of the length. One document
+# may cost as much as 64 such keys; keys that were checked before cost nothing.
 _MAX_WORK = 64.0
 
 # The standard library hashes a short text faster than a signature check does by itself.
@@ -40,44 +40,37 @@ _HASHED = Prehashed(SHA256())
 _BASE64URL = re.compile(r"([A-Za-z0-9_-]+)={0,2}")
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _DYNAMIC_KID = re.compile(r"d-([0-9]{1,15})")
-# A key minted by a core whose clock is ahead of ours.
+# How far the clock of the core may be ahead of ours.
 _KID_SKEW_MS = 5 * 60 * 1000
 _SMALL_PRIMES = (
     3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109,
     113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
 )  # fmt: skip
 
-#: Called with a stable event name and the truncated, ASCII-only kid it concerns.
+#: Called with the name of an event (see `KeyEvent`) and the key id that it is about.
 Report = Callable[[str, str], None]
 
 
-class KeySetRefused(ValueError):
-    """The document as a whole is unusable. `reason` is a stable word."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
 @dataclass(frozen=True, slots=True)
-class SigningKey:
-    """One RS256 key. Compared by identity: the same object means the same material under the same kid."""
+class VerificationKey:
+    """One RS256 public key and its id. A `KeySource` keeps the object for as long as key and id stay the same."""
 
+    #: The key id.
     kid: str
-    #: RFC 7638, base64url without padding.
+    #: RFC 7638, in base64url without padding.
     thumbprint: str
-    #: In base64url characters.
+    #: In characters of base64url.
     signature_length: int
-    #: Canonical base64url of modulus and exponent.
+    #: Modulus and exponent, in canonical base64url.
     n: str = field(repr=False)
     e: str = field(repr=False)
     public_key: RSAPublicKey = field(repr=False, compare=False)
 
-    #: The only algorithm there is; a token's ``alg`` must equal it.
+    #: The only algorithm. A token's ``alg`` must equal it.
     alg: ClassVar[str] = "RS256"
 
     def verifies(self, signing_input: bytes, signature: bytes) -> bool:
-        """Whether `signature` is this key's RS256 signature of `signing_input`."""
+        """Return whether `signature` is this key's RS256 signature of `signing_input`."""
         try:
             self.public_key.verify(signature, sha256(signing_input).digest(), _PKCS1, _HASHED)
         except InvalidSignature:
@@ -85,25 +78,26 @@ class SigningKey:
         return True
 
     def to_jwk(self) -> dict[str, str]:
-        """The public JWK."""
+        """Return the public JWK."""
         return {"kty": "RSA", "kid": self.kid, "n": self.n, "e": self.e, "alg": self.alg, "use": "sig"}
 
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """An immutable snapshot of an issuer's usable keys."""
+    """The usable keys of a key server at one moment. Immutable."""
 
-    keys: Mapping[str, SigningKey]
-    #: Key ids that were published with a key we do not use.
+    #: By key id.
+    keys: Mapping[str, VerificationKey]
+    #: Ids of published keys that are not used.
     refused: frozenset[str] = frozenset()
-    #: Possible lengths of a signature, in base64url characters.
+    #: Lengths that a signature can have, in characters of base64url.
     signature_lengths: frozenset[int] = frozenset()
-    #: Creation time of the oldest dynamic key, in ms; None when there is none.
+    #: Creation time of the oldest dynamic key, in milliseconds; None if there is no dynamic key.
     oldest_ms: int | None = None
 
     @staticmethod
-    def of(keys: Collection[SigningKey], refused: Collection[str] = ()) -> KeySet:
-        """Make a set of keys that the policy accepted."""
+    def of(keys: Collection[VerificationKey], refused: Collection[str] = ()) -> KeySet:
+        """Make a set of keys that follow the policy."""
         created = [int(match[1]) for key in keys if (match := _DYNAMIC_KID.fullmatch(key.kid))]
         return KeySet(
             keys=MappingProxyType({key.kid: key for key in keys}),
@@ -112,15 +106,15 @@ class KeySet:
             oldest_ms=min(created, default=None),
         )
 
-    def get(self, kid: str) -> SigningKey | None:
-        """The key of that id, if there is one that we use."""
+    def get(self, kid: str) -> VerificationKey | None:
+        """Return the key of this id, or None."""
         return self.keys.get(kid)
 
     def may_be_newer(self, kid: str, now: float) -> bool:
         """
         Whether a fetch could bring a key of this id, which the set does not have.
 
-        A dynamic key's id carries its creation time (``d-<ms>``, supertokens-core `SigningKeys`): keys
+        A dynamic key's id carries its creation time (``d-<ms>``, supertokens-core `VerificationKeys`): keys
         older than the oldest one published are gone for ever, and nobody has keys of the future.
         :param now: wall time in seconds.
         """
@@ -137,7 +131,7 @@ class KeySet:
         return created <= now * 1000 + _KID_SKEW_MS
 
     def to_json(self) -> bytes:
-        """The set as a JWK set document."""
+        """Return the set as a JWK set document."""
         return json.dumps({"keys": [key.to_jwk() for key in self.keys.values()]}).encode("ascii")
 
 
@@ -149,18 +143,18 @@ def read_key_set(
     report: Report = lambda event, kid: None,
 ) -> KeySet:
     """
-    Judge a JWK set document.
+    Read a JWK set document.
 
-    :param previous: keys with unchanged material are taken over as the same objects.
-    :param pins: RFC 7638 thumbprints; if there are any, other keys are refused.
-    :param report: told about every key that is left out.
-    :raises KeySetRefused: the document is unusable, or no key in it is.
+    :param previous: its keys are used again, as the same objects, if they have not changed.
+    :param pins: RFC 7638 thumbprints. If there are any, other keys are refused.
+    :param report: called for every key that is left out.
+    :raises KeySetRefused: the document cannot be used, or no key in it.
     """
     if len(document) > MAX_DOCUMENT:
         raise KeySetRefused("document_too_large")
     try:
         parsed = strict_json.loads(document)
-    except strict_json.NotStrictJSON:
+    except NotStrictJSON:
         raise KeySetRefused("not_json") from None
     entries = parsed.get("keys") if isinstance(parsed, dict) else None
     if not isinstance(entries, list) or not entries:
@@ -168,12 +162,12 @@ def read_key_set(
     if len(entries) > MAX_KEYS:
         raise KeySetRefused("too_many_keys")
     known = {} if previous is None else previous.keys
-    accepted: dict[str, SigningKey] = {}
+    accepted: dict[str, VerificationKey] = {}
     refused: set[str] = set()
     work = 0.0
     for entry in entries:
-        kid = entry.get("kid") if isinstance(entry, dict) else None
-        if not isinstance(kid, str) or not kid or len(kid) > _MAX_KID or not kid.isascii():
+        kid = _kid(entry)
+        if kid is None:
             report("key_without_usable_kid", "")
             continue
         try:
@@ -202,19 +196,24 @@ def read_key_set(
     return KeySet.of(keys, refused)
 
 
-def make_key(jwk: Mapping[str, Any]) -> SigningKey:
+def make_key(jwk: Mapping[str, Any]) -> VerificationKey:
     """
-    One key from a JWK that the operator gives.
+    Return the key of one JWK.
 
     :raises KeySetRefused: it breaks the policy; the reason says how.
     """
-    kid = jwk.get("kid")
-    if not isinstance(kid, str) or not kid or len(kid) > _MAX_KID or not kid.isascii():
+    kid = _kid(jwk)
+    if kid is None:
         raise KeySetRefused("key_without_usable_kid")
     try:
         return _make_key(kid, *_material(jwk))
     except _KeyRefused as refusal:
         raise KeySetRefused(refusal.event) from None
+
+
+def _kid(jwk: object) -> str | None:
+    kid = jwk.get("kid") if isinstance(jwk, Mapping) else None
+    return kid if isinstance(kid, str) and kid and len(kid) <= _MAX_KID and kid.isascii() else None
 
 
 class _KeyRefused(Exception):
@@ -224,7 +223,7 @@ class _KeyRefused(Exception):
 
 
 def _material(jwk: Mapping[str, Any]) -> tuple[str, str]:
-    """Judge the members of a JWK; return n and e in canonical base64url."""
+    """Return n and e of a JWK whose members follow the policy, in canonical base64url."""
     if not _PRIVATE_MEMBERS.isdisjoint(jwk):
         raise _KeyRefused("private_key_published")
     if jwk.get("kty") != "RSA" or jwk.get("alg", "RS256") != "RS256":
@@ -252,24 +251,23 @@ def _to_base64url(number: int) -> str:
     return base64url.encode(number.to_bytes((number.bit_length() + 7) // 8, "big"))
 
 
-def _make_key(kid: str, n: str, e: str) -> SigningKey:
+def _make_key(kid: str, n: str, e: str) -> VerificationKey:
     modulus = int.from_bytes(base64url.decode(n.encode("ascii")), "big")
     if _is_weak(modulus):
         raise _KeyRefused("weak_key")
-    # With the first key and not with the package, whose import would take twice as long (PyJWT brings http.client, ssl,
-    # email and X.509). See `RemoteKeys` for the moment at which that happens there.
+    # Imported here: PyJWT brings http.client, ssl, email and X.509, and would double the time to import the package.
     from jwt.algorithms import RSAAlgorithm
     from jwt.exceptions import InvalidKeyError
 
     try:
-        # Only these three members: with "d" PyJWT would build a private key.
+        # Only these members: with "d" PyJWT would make a private key.
         public_key = RSAAlgorithm.from_jwk({"kty": "RSA", "n": n, "e": e})
     except (InvalidKeyError, ValueError, TypeError, binascii.Error):
         raise _KeyRefused("malformed_key") from None
     if not isinstance(public_key, RSAPublicKey):
         raise _KeyRefused("malformed_key")
     canonical = json.dumps({"e": e, "kty": "RSA", "n": n}, separators=(",", ":")).encode("ascii")
-    return SigningKey(
+    return VerificationKey(
         kid=kid,
         thumbprint=base64url.encode(sha256(canonical).digest()),
         signature_length=-(-((modulus.bit_length() + 7) // 8) * 4 // 3),
@@ -281,7 +279,7 @@ def _make_key(kid: str, n: str, e: str) -> SigningKey:
 
 @lru_cache(maxsize=2 * MAX_KEYS)
 def _is_weak(modulus: int) -> bool:
-    """Whether the modulus has a small factor, is a prime itself (Fermat's test), or of the broken generator."""
+    """Return whether the modulus has a small factor, is a prime (Fermat's test), or is of the broken generator."""
     small = any(modulus % prime == 0 for prime in _SMALL_PRIMES)
     return small or _is_roca(modulus) or pow(2, modulus - 1, modulus) == 1
 
@@ -292,5 +290,5 @@ def _powers_of_65537() -> tuple[tuple[int, frozenset[int]], ...]:
 
 
 def _is_roca(modulus: int) -> bool:
-    """CVE-2017-15361: moduli of the broken generator are powers of 65537 modulo every small prime."""
+    """Return whether the modulus is a power of 65537 modulo every small prime (CVE-2017-15361)."""
     return all(modulus % prime in powers for prime, powers in _powers_of_65537())

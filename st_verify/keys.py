@@ -10,16 +10,29 @@ from typing import Any, Protocol
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from st_verify.errors import ConfigError
-from st_verify.jwk import KeySet, KeySetRefused, SigningKey, make_key, read_key_set
+from st_verify.errors import KeySetRefused, SettingError
+from st_verify.jwk import KeySet, VerificationKey, make_key, read_key_set
+from st_verify.settings import require, text_list
+
+#: RFC 7638: the SHA-256 of a key, in base64url.
+_THUMBPRINT = "[A-Za-z0-9_-]{43}"
+
+
+def thumbprints(pins: Collection[str]) -> frozenset[str]:
+    """
+    Return the setting ``pins`` as a set.
+
+    :raises SettingError: it is no list of thumbprints.
+    """
+    return text_list("pins", pins, _THUMBPRINT, "pass RFC 7638 thumbprints of 43 characters")
 
 
 class KeySource(Protocol):
-    """What a verifier needs to know about keys."""
+    """What a verifier needs of a source of keys. Both methods are called by many threads."""
 
     def snapshot(self) -> KeySet:
         """
-        The current keys, without waiting as long as there are usable ones.
+        Return the current keys, without waiting while there are usable ones.
 
         :raises KeysUnavailable: there are none.
         """
@@ -27,7 +40,7 @@ class KeySource(Protocol):
 
     def search(self, kid: str) -> KeySet:
         """
-        Called for a plausible key id that `snapshot` lacks; may fetch, within a budget.
+        Look for a plausible key id that `snapshot` lacks, for instance by a fetch within a budget.
 
         :returns: the keys to look into again.
         :raises KeysUnavailable: the key server could not be asked.
@@ -37,82 +50,99 @@ class KeySource(Protocol):
 
 class StaticKeys:
     """
-    Keys that are given once and never fetched.
+    Keys that never change. Usually made by `from_jwks`, `from_pem` or `from_file`.
+
+    >>> StaticKeys.from_file("no/such/file.json")
+    Traceback (most recent call last):
+    st_verify.errors.SettingError: keys: cannot read no/such/file.json: No such file or directory
 
     :param keys: at least one key.
-    :raises ConfigError: no key, or two of one id.
+    :raises SettingError: no key, or two keys with the same id.
     """
 
-    def __init__(self, keys: Collection[SigningKey]) -> None:
-        if not keys or len({key.kid for key in keys}) != len(keys):
-            raise ConfigError("keys: give at least one key, and one key for each kid")
+    def __init__(self, keys: Collection[VerificationKey]) -> None:
+        require(
+            isinstance(keys, (list, tuple, set, frozenset)) and all(isinstance(key, VerificationKey) for key in keys),
+            "keys: pass a list of VerificationKey, or use StaticKeys.from_jwks, from_pem or from_file",
+        )
+        require(
+            bool(keys) and len({key.kid for key in keys}) == len(keys),
+            "keys: pass at least one key, and one key for each key id",
+        )
         self._keys = KeySet.of(keys)
+
+    def __repr__(self) -> str:
+        return f"StaticKeys({', '.join(sorted(map(ascii, self._keys.keys)))})"
 
     @classmethod
     def from_jwks(cls, jwks: bytes | str | Mapping[str, Any], *, pins: Collection[str] = ()) -> StaticKeys:
         """
-        From a JWK set, as JSON text or as a mapping. Every key in it must be usable.
+        Make them from a JWK set, as JSON or as a mapping. Every key in it must be usable.
 
         :param pins: RFC 7638 thumbprints; other keys are an error.
-        :raises ConfigError: the document or one of its keys breaks the key policy.
+        :raises SettingError: the document or one of its keys breaks the key policy.
         """
-        document = json.dumps(dict(jwks)) if isinstance(jwks, Mapping) else jwks
-        broken: list[str] = []
+        require(isinstance(jwks, (bytes, str, Mapping)), "jwks: pass a JWK set, as JSON text or as a mapping")
+        unused: list[str] = []
         try:
+            document = json.dumps(dict(jwks)) if isinstance(jwks, Mapping) else jwks
             key_set = read_key_set(
                 document.encode() if isinstance(document, str) else document,
-                pins=pins,
-                report=lambda event, kid: broken.append(f"{event} ({kid!a})"),
+                pins=thumbprints(pins),
+                report=lambda event, kid: unused.append(f"{event} ({kid!a})"),
             )
-        except KeySetRefused as refusal:
-            raise ConfigError(f"keys: {', '.join([refusal.reason, *broken])}") from None
-        if broken:
-            raise ConfigError(f"keys: {', '.join(broken)}")
+        except (KeySetRefused, TypeError) as refusal:
+            reason = refusal.reason if isinstance(refusal, KeySetRefused) else "not_json"
+            raise SettingError(f"jwks: cannot be used: {', '.join([reason, *unused])}") from None
+        require(not unused, f"jwks: remove the keys that cannot be used: {', '.join(unused)}")
         return cls(list(key_set.keys.values()))
 
     @classmethod
     def from_pem(cls, pem: bytes | str, *, kid: str) -> StaticKeys:
         """
-        From a PEM public key; its id must be said, since PEM has none.
+        Make them from one PEM public key.
 
-        :raises ConfigError: not an RSA public key, or one that breaks the key policy.
+        :param kid: the key id in the headers of the tokens, such as ``s-1``; PEM has none.
+        :raises SettingError: not an RSA public key, or one that breaks the key policy.
         """
-        # With the first key and not with the package: see jwk.py.
+        # Imported here for the reason in jwk.py.
         from cryptography.hazmat.primitives.serialization import load_pem_public_key
         from jwt.algorithms import RSAAlgorithm
 
+        require(isinstance(pem, (bytes, str)), "pem: pass the text of a PEM file")
         try:
             public_key = load_pem_public_key(pem.encode() if isinstance(pem, str) else pem)
         except (ValueError, UnsupportedAlgorithm):
-            raise ConfigError("pem: not a PEM public key") from None
+            raise SettingError("pem: not a PEM public key; it starts with -----BEGIN PUBLIC KEY-----") from None
         if not isinstance(public_key, RSAPublicKey):
-            raise ConfigError("pem: not an RSA key")
+            raise SettingError("pem: not an RSA key; SuperTokens signs with RS256")
         try:
             return cls([make_key({**RSAAlgorithm.to_jwk(public_key, as_dict=True), "key_ops": ["verify"], "kid": kid})])
         except KeySetRefused as refusal:
-            raise ConfigError(f"pem: {refusal.reason}") from None
+            raise SettingError(f"pem: cannot be used: {refusal.reason}") from None
 
     @classmethod
     def from_file(cls, path: str | Path, *, kid: str | None = None) -> StaticKeys:
         """
-        From a file: PEM if it starts like one (then `kid` is needed), else a JWK set.
+        Make them from a file: PEM if it starts like one (then pass `kid`), else a JWK set.
 
-        :raises ConfigError: unreadable, or refused as above.
+        :raises SettingError: the file cannot be read, or as above.
         """
+        require(isinstance(path, (str, Path)), "path: pass the path of a file")
         try:
             content = Path(path).read_bytes()
         except OSError as error:
-            raise ConfigError(f"keys: cannot read {path}: {error.strerror}") from None
+            raise SettingError(f"keys: cannot read {path}: {error.strerror}") from None
         if not content.lstrip().startswith(b"-----BEGIN"):
             return cls.from_jwks(content)
         if kid is None:
-            raise ConfigError("keys: a PEM file needs kid=")
+            raise SettingError("kid: a PEM file has none; pass the kid of the tokens' headers")
         return cls.from_pem(content, kid=kid)
 
     def snapshot(self) -> KeySet:
-        """The keys."""
+        """Return the keys."""
         return self._keys
 
     def search(self, kid: str) -> KeySet:
-        """The keys: there is nowhere else to look."""
+        """Return the keys: there are no others."""
         return self._keys

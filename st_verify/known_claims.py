@@ -1,7 +1,7 @@
 """
-The claims that SuperTokens' own recipes write, ready for use: `EmailVerificationClaim.is_verified()`.
+The claims of SuperTokens' own recipes, ready to use: `EmailVerificationClaim.is_verified()`.
 
-Keys are the recipes': ``st-ev``, ``st-role``, ``st-perm``, ``st-t-dmns``, ``st-mfa``.
+Their keys are ``st-ev``, ``st-role``, ``st-perm``, ``st-t-dmns`` and ``st-mfa``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from st_verify.claims import (
     PrimitiveArrayClaim,
     SessionClaim,
 )
+from st_verify.errors import SettingError
 
 
 class EmailVerificationClaimType(BooleanClaim):
@@ -27,7 +28,10 @@ class EmailVerificationClaimType(BooleanClaim):
         self, refetch_time_on_false_in_seconds: float = 10, max_age_in_seconds: float | None = None
     ) -> ClaimValidator:
         """
-        :param refetch_time_on_false_in_seconds: a host looks again once a false value is older than this.
+        Require a verified address.
+
+        :param refetch_time_on_false_in_seconds: a host fetches a false value anew when it is older than this.
+        :param max_age_in_seconds: a value that is older than this counts as expired.
         """
         return self._validator(
             lambda value: value is True,
@@ -41,12 +45,14 @@ class EmailVerificationClaimType(BooleanClaim):
 class OneOf(TypedDict):
     """At least one of these factors."""
 
+    #: Factor ids.
     oneOf: list[str]
 
 
 class AllOfInAnyOrder(TypedDict):
     """All of these factors."""
 
+    #: Factor ids.
     allOfInAnyOrder: list[str]
 
 
@@ -56,9 +62,11 @@ Requirement = str | OneOf | AllOfInAnyOrder
 
 @dataclass(frozen=True, slots=True)
 class MFAClaimValue:
-    """Completed factors with the time of completion in seconds, and whether the sign-in is complete."""
+    """The value of ``st-mfa``."""
 
+    #: Completed factors, with the time of completion in seconds since the epoch.
     c: Mapping[str, float]
+    #: Whether the sign-in is complete.
     v: bool
 
 
@@ -66,11 +74,8 @@ class MultiFactorAuthClaimType(SessionClaim[MFAClaimValue]):
     """Completed factors (``st-mfa``), stored as ``{"c": {factor: seconds}, "v": bool}`` without a fetch time."""
 
     def get_value_from_payload(self, payload: Payload) -> MFAClaimValue | None:
-        """The value; None if any part of it is malformed, so that no half of it counts."""
-        stored = payload.get(self.key)
-        if not isinstance(stored, Mapping):
-            return None
-        completed, complete = stored.get("c"), stored.get("v")
+        """Return the value; None if any part of it is malformed."""
+        completed, complete = self._stored(payload, "c"), self._stored(payload, "v")
         if not isinstance(completed, Mapping) or not isinstance(complete, bool):
             return None
         if not all(type(at) in (int, float) and at >= 0 for at in completed.values()):
@@ -78,59 +83,52 @@ class MultiFactorAuthClaimType(SessionClaim[MFAClaimValue]):
         return MFAClaimValue(c=completed, v=complete)
 
     def add_to_payload(self, payload: Payload, value: MFAClaimValue) -> dict[str, Any]:
-        """A copy of the payload with these factors added to those that are there."""
+        """Return a copy of the payload with these factors beside those that it has."""
         before = self.get_value_from_payload(payload)
         return {**payload, self.key: {"c": {**(before.c if before else {}), **value.c}, "v": value.v}}
 
     def has_completed_mfa_requirements_for_auth(self, claim_key: str | None = None) -> ClaimValidator:
-        """The auth server considered the sign-in complete."""
-        return _CompletedForAuth(self.key if claim_key is None else claim_key, self)
+        """Require that the auth server calls the sign-in complete."""
+        return _FactorValidator(claim_key, self, None)
 
     def has_completed_requirement_list(
         self, requirement_list: Sequence[Requirement], claim_key: str | None = None
     ) -> ClaimValidator:
         """
-        Every step of the list is done, for example ``["emailpassword", {"oneOf": ["totp", "otp-email"]}]``.
+        Require every step of a list, for example ``["emailpassword", {"oneOf": ["totp", "otp-email"]}]``.
 
-        Passes for an empty list as long as the claim is there and well-formed.
-        :raises ValueError: a step that is neither a factor id nor a choice.
+        An empty list requires only that there is a well-formed claim.
+
+        :raises SettingError: a step is neither a factor id nor a choice.
         """
-        return _CompletedList(self.key if claim_key is None else claim_key, self, requirement_list)
+        if isinstance(requirement_list, str):
+            raise SettingError("requirement_list: pass a list, not a single str")
+        return _FactorValidator(claim_key, self, [_step(requirement) for requirement in requirement_list])
 
 
-class _CompletedForAuth(ClaimValidator):
-    def __init__(self, id_: str, claim: MultiFactorAuthClaimType) -> None:
-        super().__init__(id_, claim)
+class _FactorValidator(ClaimValidator):
+    """Checks steps of factors; without steps, whether the sign-in is complete."""
+
+    def __init__(
+        self, id_: str | None, claim: MultiFactorAuthClaimType, steps: list[tuple[str, list[str]]] | None
+    ) -> None:
+        super().__init__(claim.key if id_ is None else id_, claim)
         self._about = claim
+        self._steps = steps
 
     def validate(self, payload: Payload) -> ClaimValidation:
         value = self._about.get_value_from_payload(payload)
         if value is None:
             return ClaimValidation.failed("value does not exist", {})
-        if not value.v:
+        if self._steps is None and not value.v:
             return ClaimValidation.failed("MFA requirement for auth is not satisfied", {})
-        return ClaimValidation.passed()
-
-
-class _CompletedList(ClaimValidator):
-    def __init__(self, id_: str, claim: MultiFactorAuthClaimType, requirements: Sequence[Requirement]) -> None:
-        super().__init__(id_, claim)
-        self._about = claim
-        if isinstance(requirements, str):
-            raise ValueError("requirement_list: give a list")
-        self._steps = [_step(requirement) for requirement in requirements]
-
-    def validate(self, payload: Payload) -> ClaimValidation:
-        value = self._about.get_value_from_payload(payload)
-        if value is None:
-            return ClaimValidation.failed("value does not exist", {})
-        for kind, factors in self._steps:
+        for kind, factors in self._steps or ():
             missing = [factor for factor in factors if factor not in value.c]
             if kind == "oneOf" and len(missing) == len(factors):
                 message = f"None of these factors are complete in the session: {', '.join(factors)}"
                 return ClaimValidation.failed(message, {"oneOf": factors})
             if kind == "allOfInAnyOrder" and missing:
-                # The whole list, not the missing part: what was completed is the user's data.
+                # The whole list and not the missing part, since the completed factors are data of the user.
                 message = f"Some of the factors are not complete in the session: {', '.join(factors)}"
                 return ClaimValidation.failed(message, {"allOfInAnyOrder": factors}, missing=missing)
             if kind == "factorId" and missing:
@@ -147,7 +145,7 @@ def _step(requirement: Requirement) -> tuple[str, list[str]]:
             factors = requirement.get(kind)
             if isinstance(factors, list) and all(isinstance(factor, str) for factor in factors):
                 return kind, factors
-    raise ValueError('requirement_list: a step is a factor id, {"oneOf": [...]} or {"allOfInAnyOrder": [...]}')
+    raise SettingError('requirement_list: a step is a factor id, {"oneOf": [...]} or {"allOfInAnyOrder": [...]}')
 
 
 EmailVerificationClaim: EmailVerificationClaimType = EmailVerificationClaimType("st-ev")

@@ -1,101 +1,80 @@
 """
-OAuth2 access tokens that a SuperTokens OAuth2 provider issued: a kind of their own, never a session.
+Access tokens of a SuperTokens OAuth2 provider: a kind of their own, never a session.
 
 They have ``stt`` 1, no ``version`` in the header, a client and a list of scopes.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
-from st_verify.clock import Clock
-from st_verify.engine import Engine
-from st_verify.errors import ConfigError, Forbidden, NoSession
-from st_verify.keys import KeySource
-from st_verify.rules import MAX_LIFETIME, ClaimRules, text, text_or_null
-from st_verify.settings import AnyType, count, text_set
-from st_verify.token import MAX_TOKEN, Gate, Pickleless, TokenHeader
-from st_verify.verifier import CACHE_SIZE, sources_of
+from st_verify.errors import Forbidden, NoSession
+from st_verify.rules import text, text_or_null
+from st_verify.settings import AnyType, require, text_set
+from st_verify.token import TokenHeader, VerifiedClaims
+from st_verify.verification import Issuers, TokenVerifier
 
 
 @dataclass(frozen=True, slots=True)
-class OAuth2AccessToken(Pickleless):
-    """A verified OAuth2 access token. Immutable. Times are whole seconds since the epoch."""
+class OAuth2AccessToken(VerifiedClaims):
+    """A verified OAuth2 access token. Immutable."""
 
-    #: ``sub``: the user, or the client itself for client credentials.
+    #: ``sub``: the user, or the client itself with client credentials.
     user_id: str
     client_id: str
     scopes: tuple[str, ...]
-    #: ``sessionHandle`` of the session behind it, if there is one.
+    #: ``sessionHandle`` of the session that it was issued in; None if there is none.
     session_handle: str | None
-    #: ``tId``
+    #: ``tId``; None if the token has none.
     tenant_id: str | None
-    issued_at: int
-    expires_at: int
-    issuer: str | None
-    kid: str
-    #: The payload as it was signed.
-    payload_json: bytes = field(repr=False)
-
-    @property
-    def claims(self) -> Mapping[str, Any]:
-        """All claims: read-only, and a fresh copy at every access."""
-        return MappingProxyType(json.loads(self.payload_json))
 
 
-class OAuth2AccessVerifier:
+@dataclass(kw_only=True, eq=False)
+class OAuth2AccessVerifier(TokenVerifier[OAuth2AccessToken]):
     """
-    :param audience: what the resource server is called in ``aud``; or `ANY`.
+    Decides whether an OAuth2 access token is good.
+
+    >>> verifier = OAuth2AccessVerifier(
+    ...     keys=RemoteKeys("https://api.example.com/auth/jwt/jwks.json"),
+    ...     issuer="https://api.example.com/auth",
+    ...     audience="articles",
+    ...     clients=["app-1"],
+    ... )
+    >>> verifier.verify("no token", scopes=["articles:read"])
+    Traceback (most recent call last):
+    st_verify.errors.NoSession: token_form
+
+    :param audience: the name of your API in ``aud``; or `ANY`.
     :param clients: client ids whose tokens are served; or `ANY`.
 
     The other parameters are those of `SessionVerifier`.
-    :raises ConfigError: something is missing, contradictory or out of range.
+    :raises SettingError: a setting is missing, contradictory or out of range.
     """
 
-    def __init__(
-        self,
-        *,
-        keys: KeySource | Mapping[str, KeySource],
-        audience: str | Collection[str] | AnyType,
-        clients: str | Collection[str] | AnyType,
-        issuer: str | Collection[str] | AnyType | None = None,
-        leeway: float = 0.0,
-        clock_skew: float = 60.0,
-        max_lifetime: float = MAX_LIFETIME,
-        max_token: int = MAX_TOKEN,
-        cache_size: int = CACHE_SIZE,
-        clock: Clock | None = None,
-    ) -> None:
-        if audience is None:
-            raise ConfigError("audience: give your own name as in aud, or ANY")
-        self._clients = text_set("clients", clients)
-        self._rules = ClaimRules.of(audience=audience, leeway=leeway, skew=clock_skew, max_lifetime=max_lifetime)
-        self._engine: Engine[OAuth2AccessToken] = Engine(
-            sources=sources_of(keys, issuer),
-            gate=Gate(versions=None, max_token=max_token),
-            judge=self._judge,
-            dynamic_kid=None,
-            leeway=self._rules.leeway,
-            cache_size=count("cache_size", cache_size, low=0),
-            clock=clock or Clock(),
-        )
+    audience: str | Collection[str] | AnyType | None
+    clients: str | Collection[str] | AnyType
+
+    def __post_init__(self) -> None:
+        require(self.audience is not None, "audience: pass the name of your API in aud, or ANY")
+        super().__post_init__()
+        self._clients = text_set("clients", self.clients)
 
     def verify(self, token: str, *, scopes: Collection[str]) -> OAuth2AccessToken:
         """
-        :param scopes: all of them must be in the token's list; may be empty, but must be said.
+        Check everything about a token.
+
+        :param scopes: all of them must be in the token's list. The list may be empty, but must be passed.
         :raises NoSession: no OAuth2 access token of this issuer (401).
-        :raises TryRefresh: expired, badly signed, unknown key (401): the client needs a new one.
-        :raises Forbidden: a scope is missing, or another client's token (403).
+        :raises TryRefresh: expired, badly signed, unknown key (401): the client needs a new token.
+        :raises Forbidden: a scope is missing, or the token is another client's (403).
         :raises KeysUnavailable: there are no keys to decide with (503).
-        :raises TypeError: `token` is no str, or `scopes` is one.
+        :raises TypeError: `token` is no str, or `scopes` is no list of str.
         """
-        if isinstance(scopes, str):
-            raise TypeError("scopes: give a list of str")
-        verified = self._engine.verify(token)
+        if not isinstance(scopes, (list, tuple, set, frozenset)):
+            raise TypeError('scopes: pass a list such as ["articles:read"]')
+        verified = self._verified(token)
         if verified is None:
             raise NoSession("token_form")
         if self._clients is not None and verified.client_id not in self._clients:
@@ -105,12 +84,7 @@ class OAuth2AccessVerifier:
         return verified
 
     def _judge(
-        self,
-        header: TokenHeader,
-        payload_json: bytes,
-        payload: dict[str, Any],
-        issuers: frozenset[str] | None,
-        now: float,
+        self, header: TokenHeader, payload_json: bytes, payload: dict[str, Any], issuers: Issuers, now: float
     ) -> OAuth2AccessToken:
         kind = payload.get("stt")
         if type(kind) is not int or kind != 1:
@@ -119,16 +93,12 @@ class OAuth2AccessVerifier:
         if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
             raise NoSession("scp_form")
         user_id, client_id = text(payload, "sub"), text(payload, "client_id")
-        issuer, issued, expires = self._rules.registered(payload, issuers, now)
+        issuer, issued, expires = self._rules.check(payload, issuers, now)
         return OAuth2AccessToken(
+            *(issued, expires, issuer, header.kid, payload_json),
             user_id=user_id,
             client_id=client_id,
             scopes=tuple(scopes),
             session_handle=text_or_null(payload, "sessionHandle"),
             tenant_id=text_or_null(payload, "tId"),
-            issued_at=issued,
-            expires_at=expires,
-            issuer=issuer,
-            kid=header.kid,
-            payload_json=payload_json,
         )

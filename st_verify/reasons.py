@@ -1,10 +1,11 @@
-"""Every word that `Refused.reason` can be, and what it means: for logs, dashboards and the command line."""
+"""The fixed words in refusals and events, and their meanings: for logs, dashboards and the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
+#: Every word that `Refused.reason` can be.
 REASONS: Mapping[str, str] = MappingProxyType(
     {
         # The request
@@ -17,7 +18,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         # Text and header
         "token_form": "not three base64url segments of possible length",
         "base64_form": "a base64url segment is not in canonical form",
-        "header_json": "the header is not strict JSON",
+        "header_json": "the header is not JSON with exactly one meaning",
         "header_members": "not exactly the header members of this kind of token (only session tokens have a version)",
         "algorithm": "alg is not RS256",
         "type": "typ is not JWT",
@@ -29,10 +30,10 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "unknown_kid": "no published key has this kid",
         "signature_length": "the signature's length does not fit the key",
         "bad_signature": "the signature is wrong",
-        "no_keys": "there is no usable key set: the key server cannot be reached, or gives nothing usable",
+        "no_keys": "there is no usable key set: the key server cannot be reached, or serves nothing usable",
         "key_server": "the kid is new and the key server cannot be asked at the moment",
         # Claims of the protocol
-        "payload_json": "the payload is not a strict JSON object",
+        "payload_json": "the payload is not a JSON object with exactly one meaning",
         "token_kind": "another kind of token (see stt)",
         "sub_form": "sub is missing or malformed",
         "rsub_form": "rsub is missing or malformed",
@@ -44,10 +45,10 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "client_id_form": "client_id is missing or malformed",
         "scp_form": "scp is not a list of strings",
         "tenant_and_handle": "sessionHandle and tId name different tenants",
-        "issuer": "iss is not the configured issuer",
+        "issuer": "the setting issuer does not have this iss",
         "iss_form": "iss is malformed",
-        "audience": "aud is not the configured audience, or is there though none is configured",
-        "required_claim": "a claim that is asked for is missing or has another value",
+        "audience": "the setting audience does not have this aud (with no audience set, tokens with aud are refused)",
+        "required_claim": "a required claim is missing or has another value",
         "iat_form": "iat is not an integer",
         "exp_form": "exp is not an integer",
         "nbf_form": "nbf is not an integer",
@@ -58,9 +59,25 @@ REASONS: Mapping[str, str] = MappingProxyType(
         # What it may do
         "tenant": "genuine, but of a tenant that is not served here",
         "client": "genuine, but of an OAuth2 client that is not served here",
-        "insufficient_scope": "genuine, but without a scope that is needed",
+        "insufficient_scope": "genuine, but without a required scope",
         "invalid_claims": "a claim validator failed",
         "revoked": "the session was revoked",
-        "revocation": "the revocation check gave no answer",
+        "revocation": "the revocation hook gave no answer in time",
+    }
+)
+
+#: Every word that `KeyEvent.name` can be.
+EVENTS: Mapping[str, str] = MappingProxyType(
+    {
+        "fetch_failed": "the key set could not be fetched; keys that are known stay in use until max_stale has passed",
+        "all_keys_replaced": "no key of the previous key set is left",
+        "key_without_usable_kid": "a published key is not used: it has no kid, or a malformed one",
+        "kid_with_two_keys": "two different keys were published with one kid: neither is used",
+        "key_of_other_algorithm": "a published key is not used: it is not for RS256",
+        "key_not_for_signatures": "a published key is not used: it is not for verifying signatures",
+        "malformed_key": "a published key is not used: it is malformed",
+        "weak_key": "a published key is not used: RSA keys need 2048 to 8192 bits and a sound modulus and exponent",
+        "key_not_pinned": "a published key is not used: the setting pins does not have its thumbprint",
+        "private_key_published": "a private key was published: replace it at once; it is not used here",
     }
 )

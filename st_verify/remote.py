@@ -1,13 +1,14 @@
 """
-Keys from a key server, kept so that neither a rotation nor an outage costs a good request.
+Keys of a key server, kept so that neither a rotation nor an outage costs a good request.
 
-What must stay true:
-* A reader of a usable set takes no lock and waits for nobody, whatever the key server does.
-* A failed fetch never replaces a good set; only age (`max_stale`) makes it unusable.
-* Strangers cannot make us fetch: unknown key ids have a budget, failures have a back-off, one fetch runs at a time.
+Three laws:
+* A request that finds usable keys takes no lock and waits for nobody, whatever the key server does.
+* A failed fetch never replaces a good key set. Only its age (`max_stale`) makes it unusable.
+* Strangers cannot make us fetch: unknown key ids have a budget, failures have a back-off, one fetch runs at a time, and
+  few requests wait for it.
 
-There is no standing thread. The first reader after the refresh time starts a short-lived daemon thread
-and goes on with the keys it has; only where there are no usable keys does anybody wait, at most `timeout`.
+No thread runs all the time. The first request after the refresh time starts a short-lived daemon thread and goes on
+with the keys that it has. A request waits, at most `timeout`, only without usable keys or with an unknown key id.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import math
 import os
 import random
 import threading
+import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
@@ -25,18 +27,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from st_verify.clock import Clock
-from st_verify.errors import ConfigError, KeysUnavailable
-from st_verify.fetch import FetchedKeys, FetchFailed, HttpFetcher
-from st_verify.jwk import KeySet, KeySetRefused, read_key_set
-from st_verify.settings import count, seconds
+from st_verify.errors import FetchFailed, KeySetRefused, KeysUnavailable, SettingError
+from st_verify.fetch import FetchedKeys, HttpFetcher
+from st_verify.jwk import KeySet, read_key_set
+from st_verify.keys import thumbprints
+from st_verify.reasons import EVENTS
+from st_verify.settings import count, flag, function, require, seconds
 
 if TYPE_CHECKING:
     import ssl
 
 _logger = logging.getLogger("st_verify.keys")
 
-# What a fetch imports, imported in the thread that sets a source up and not in the one that fetches: a fork while that
-# one imports would leave the child an import lock that nobody releases.
+# What a fetch imports, imported with the first source and not by the thread that fetches: a fork during such an import
+# would leave the child an import lock that is never released.
 _NEEDED_TO_FETCH = ("encodings.idna", "http.client", "jwt.algorithms", "ssl")
 _FIRST_BACK_OFF = 0.5
 _MAX_BACK_OFF = 30.0
@@ -48,24 +52,22 @@ _UNKNOWN_KID_SECONDS = 300.0
 _MAX_LOOKUPS = 4
 _DAY = 86_400.0
 
-#: Returns a JWK set document: bytes, or bytes with the max-age that its server gave.
+#: Returns a JWK set document, alone or with the max-age that its server named. Raises `FetchFailed` or anything else.
 Fetcher = Callable[[], "FetchedKeys | bytes"]
 
 
 @dataclass(frozen=True, slots=True)
 class KeyEvent:
-    """
-    Something an operator may want to count.
+    """Something about keys that an operator may want to count."""
 
-    `name` is ``fetch_failed`` (`detail` says why) or ``all_keys_replaced`` (no key of the set before is left), or says
-    why a published key is not used: ``key_without_usable_kid``, ``kid_with_two_keys``, ``key_of_other_algorithm``,
-    ``key_not_for_signatures``, ``malformed_key``, ``weak_key``, ``key_not_pinned``, ``private_key_published``. `kid` is
-    truncated ASCII, or empty.
-    """
-
+    #: A fixed word; `st_verify.EVENTS` explains each.
     name: str
+    #: The key id that it is about, in ASCII and cut to 64 characters; empty if it is about none.
     kid: str = ""
+    #: Why a fetch failed: a fixed word for each URL that was tried.
     detail: str = ""
+    #: The key source: its name, or its URLs.
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +90,33 @@ class _Flight:
 
 class RemoteKeys:
     """
-    :param urls: JWKS URL or several of one app, tried in order: ``https://api.example.com/auth/jwt/jwks.json``
-        of an SDK, or ``/.well-known/jwks.json`` of the core. Not together with `fetch`.
-    :param fetch: gets the document by other means. Called by one thread at a time.
-    :param timeout: deadline in seconds of one fetch, and of everybody who has to wait for one.
-    :param max_stale: seconds for which the last good set is used while the server fails. Default 24 h.
-    :param min_refresh: lower bound in seconds for the server's max-age, `max_refresh` the upper one,
-        `default_refresh` is taken when it gives none.
-    :param background: True refreshes in a short-lived daemon thread; False in the thread of the reader that
-        finds the set due, for fetchers that take microseconds.
+    Keys of a key server.
+
+    >>> keys = RemoteKeys("https://api.example.com/auth/jwt/jwks.json", max_stale=6 * 3600)
+    >>> keys
+    RemoteKeys(https://api.example.com/auth/jwt/jwks.json, not fetched yet)
+
+    :param urls: the JWKS URL of an SDK (``<API domain><API base path>/jwt/jwks.json``) or of a core
+        (``/.well-known/jwks.json``); or several of one app, tried in order. https, or http on a loopback host.
+    :param fetch: instead of URLs, a function that gets the document. It is called by one thread at a time.
+    :param timeout: seconds that a fetch may take in all, and that a request waits for one; 0.05 to 60.
+    :param max_stale: seconds for which the last good keys are used while the server fails.
+    :param min_refresh: smallest number of seconds between refreshes, whatever max-age the server names.
+    :param max_refresh: the largest.
+    :param default_refresh: seconds between refreshes if the server names no max-age.
+    :param background: True refreshes in a short-lived daemon thread. False does it in the request that finds the keys
+        due, for fetchers that take microseconds.
     :param pins: RFC 7638 thumbprints; no other key is used.
-    :param lookup_burst: fetches that unknown key ids may cause at once; then one each `lookup_interval` seconds
-        (0: no limit, also on the requests that wait for one).
-    :param ssl_context: see `HttpFetcher`, like `insecure_http_hosts`.
-    :param on_event: told about every `KeyEvent`; must return quickly. Events are also logged.
+    :param lookup_burst: fetches that unknown key ids may cause at once; then one each `lookup_interval` seconds.
+    :param lookup_interval: see above; 0 means no limit, also on the requests that wait.
+    :param ssl_context: TLS settings, for instance for a private certificate authority. It must verify.
+    :param insecure_http_hosts: hosts that are asked over plain http, such as the service name of a core in a private
+        network. Whoever controls that network decides who is signed in.
+    :param name: what logs and events call these keys; by default the URLs.
+    :param on_event: called with every `KeyEvent`; must return quickly. Events are also logged.
     :param clock: see `Clock`.
     :param jitter: returns seconds that are added to each refresh time, so that workers do not fetch together.
-    :raises ConfigError: for contradictory or out-of-range settings. Nothing is fetched here.
+    :raises SettingError: a setting is contradictory or out of range. Nothing is fetched here.
     """
 
     def __init__(
@@ -123,34 +135,38 @@ class RemoteKeys:
         lookup_interval: float = 10.0,
         ssl_context: ssl.SSLContext | None = None,
         insecure_http_hosts: Collection[str] = (),
+        name: str | None = None,
         on_event: Callable[[KeyEvent], None] | None = None,
         clock: Clock | None = None,
         jitter: Callable[[], float] = lambda: random.uniform(0, 5),
     ) -> None:
-        for name in _NEEDED_TO_FETCH:
-            importlib.import_module(name)
-        if (urls is None) == (fetch is None):
-            raise ConfigError("RemoteKeys: give JWKS URLs, or fetch=, and not both")
-        if isinstance(pins, str):
-            raise ConfigError("pins: give a list of thumbprints")
-        self._timeout = seconds("timeout", timeout, low=0.05, high=60)
-        self._fetch: Fetcher
+        for module in _NEEDED_TO_FETCH:
+            importlib.import_module(module)
+        require((urls is None) != (fetch is None), "urls: pass JWKS URLs, or fetch=, and not both")
+        require(
+            fetch is None or (ssl_context is None and not insecure_http_hosts),
+            "fetch: ssl_context and insecure_http_hosts are for URLs; leave them out",
+        )
+        require(clock is None or isinstance(clock, Clock), "clock: pass a st_verify.Clock")
+        require(name is None or isinstance(name, str), "name: pass a str")
+        function("jitter", jitter)
+        if on_event is not None:
+            function("on_event", on_event)
         if fetch is not None:
-            if ssl_context is not None or insecure_http_hosts:
-                raise ConfigError("RemoteKeys: ssl_context and insecure_http_hosts belong to URLs, not to fetch=")
-            self._fetch = fetch
-        else:
-            self._fetch = HttpFetcher(
-                urls or (), timeout=timeout, ssl_context=ssl_context, insecure_http_hosts=insecure_http_hosts
-            )
+            function("fetch", fetch)
+        self._timeout = seconds("timeout", timeout, low=0.05, high=60)
+        self._fetch: Fetcher = fetch or HttpFetcher(
+            urls or (), timeout=timeout, ssl_context=ssl_context, insecure_http_hosts=insecure_http_hosts
+        )
         self._max_stale = seconds("max_stale", max_stale, low=0, high=30 * _DAY)
         self._max_refresh = seconds("max_refresh", max_refresh, low=0, high=_DAY)
         self._min_refresh = seconds("min_refresh", min_refresh, low=0, high=self._max_refresh)
         self._default_refresh = seconds("default_refresh", default_refresh, low=0, high=_DAY)
         self._lookup_burst = count("lookup_burst", lookup_burst, low=0)
         self._lookup_interval = seconds("lookup_interval", lookup_interval, low=0, high=_DAY)
-        self._background = background
-        self._pins = frozenset(pins)
+        self._background = flag("background", background)
+        self._pins = thumbprints(pins)
+        self._name: str = name or str(getattr(fetch, "__qualname__", self._fetch))
         self._on_event = on_event
         self._monotonic = (clock or Clock()).monotonic
         self._jitter = jitter
@@ -160,16 +176,20 @@ class RemoteKeys:
         self._budget = float(self._lookup_burst)
         self._budget_at = self._monotonic()
         self._unknown: OrderedDict[str, float] = OrderedDict()
-        self._lock = threading.Lock()
-        self._lookups = threading.Semaphore(_MAX_LOOKUPS)
         self._flight: _Flight | None = None
+        self._after_fork()
         _sources.add(self)
+
+    def __repr__(self) -> str:
+        state = self._state
+        keys = "not fetched yet" if state is None else f"{len(state.keys.keys)} keys"
+        return f"RemoteKeys({self._name}, {keys})"
 
     # Reading
 
     def snapshot(self) -> KeySet:
         """
-        The current keys. Waits (at most `timeout`) only if there are no usable ones.
+        Return the current keys. This waits, at most `timeout`, only if there are no usable ones.
 
         :raises KeysUnavailable: there are none, and none could be fetched.
         """
@@ -181,17 +201,17 @@ class RemoteKeys:
         flight = self._flight
         idle = flight is None or now >= flight.lost_at
         if not usable or (idle and now >= self._retry_at):
-            self._refresh(wait=not usable)
+            self._refresh(wait=0.0 if usable else self._timeout)
             state = self._state
         if state is None or now >= state.usable_until:
-            raise KeysUnavailable("no_keys", retry_after=max(1.0, self._retry_at - now))
+            raise self._unavailable("no_keys")
         return state.keys
 
     def search(self, kid: str) -> KeySet:
         """
-        Look for a key id that `snapshot` lacks: joins a fetch that is under way, else spends the budget on one.
+        Look for a key id that `snapshot` lacks: join a fetch that is under way, or start one within the budget.
 
-        At most four callers wait for this at the same time. The others get the current keys at once, as they do when
+        At most four callers wait at the same time. The others get the current keys at once, like those that come when
         the budget is spent.
 
         :raises KeysUnavailable: the key server could not be asked.
@@ -209,6 +229,7 @@ class RemoteKeys:
             lookups.release()
 
     def _look_up(self, kid: str) -> KeySet:
+        deadline = time.monotonic() + self._timeout
         running = self._flight
         if running is not None:
             running.done.wait(self._timeout)
@@ -216,11 +237,11 @@ class RemoteKeys:
                 return self._state.keys
         now = self._monotonic()
         if now < self._retry_at:
-            raise KeysUnavailable("key_server", retry_after=max(1.0, self._retry_at - now))
+            raise self._unavailable("key_server")
         if not self._spend_budget(now):
             return self.snapshot()
-        if not self._refresh(wait=True):
-            raise KeysUnavailable("key_server", retry_after=max(1.0, self._retry_at - self._monotonic()))
+        if not self._refresh(wait=max(0.0, deadline - time.monotonic())):
+            raise self._unavailable("key_server")
         keys = self.snapshot()
         if kid not in keys.keys:
             self._remember_unknown(kid)
@@ -230,14 +251,14 @@ class RemoteKeys:
         """
         Fetch now and wait, for instance at start-up.
 
-        :raises KeysUnavailable: it failed.
+        :raises KeysUnavailable: the fetch failed; the log says why.
         """
-        if not self._refresh(wait=True):
-            raise KeysUnavailable("no_keys", retry_after=max(1.0, self._retry_at - self._monotonic()))
+        if not self._refresh(wait=self._timeout):
+            raise self._unavailable("no_keys")
 
     def export(self) -> bytes:
         """
-        The current keys as a JWK set document, without fetching.
+        Return the current keys as a JWK set document, without a fetch.
 
         :raises KeysUnavailable: there are none yet.
         """
@@ -248,21 +269,27 @@ class RemoteKeys:
 
     def load(self, document: bytes) -> None:
         """
-        Start with keys that were exported before. They are used at once and refreshed at the first occasion.
+        Start with keys that `export` returned before. They are used at once and refreshed with the first request.
 
-        :raises ConfigError: the document is no usable JWK set.
+        :raises SettingError: the document is no usable JWK set.
         """
+        require(isinstance(document, bytes), "document: pass the bytes that export() returned")
         try:
             keys = read_key_set(document, pins=self._pins, report=self._report_key)
         except KeySetRefused as refusal:
-            raise ConfigError(f"load: {refusal.reason}") from None
+            raise SettingError(f"document: pass what export() returned; {refusal.reason}") from None
         now = self._monotonic()
         self._state = _State(keys, due=now, usable_until=now + self._max_stale, second_look=False)
 
     # Fetching
 
-    def _refresh(self, *, wait: bool) -> bool:
-        """Make sure that a fetch is under way unless the back-off forbids it; True if one was seen to succeed."""
+    def _refresh(self, *, wait: float) -> bool:
+        """
+        Start a fetch, unless one is under way or the back-off forbids it.
+
+        :param wait: seconds to wait for its end.
+        :returns: whether it has succeeded.
+        """
         with self._lock:
             now = self._monotonic()
             flight = self._flight
@@ -272,7 +299,7 @@ class RemoteKeys:
             if flight is None:
                 if now < self._retry_at:
                     return False
-                # A fetcher that hangs for ever is given up, so that the next one may try.
+                # A fetch that hangs is given up after ten timeouts, so that another can start.
                 flight = _Flight(lost_at=now + 10 * self._timeout, scheduled=self._state is not None)
                 self._flight = flight
         if lead and not self._background:
@@ -284,8 +311,7 @@ class RemoteKeys:
                 self._failed("no_thread", 0.0)
                 self._land(flight)
         if wait:
-            # A little longer than the fetch itself may take, to see its end.
-            flight.done.wait(self._timeout + 0.25)
+            flight.done.wait(wait)
         return flight.succeeded
 
     def _fly(self, flight: _Flight) -> None:
@@ -300,7 +326,7 @@ class RemoteKeys:
             self._failed(failure.reason, failure.retry_after)
         except KeySetRefused as refusal:
             self._failed(refusal.reason, 0.0)
-        except Exception as error:  # the fetcher may be anybody's code, and nobody above us would see it
+        except Exception as error:  # a fetcher may raise anything, and in its thread nobody else would see it
             self._failed(f"fetcher_{type(error).__name__}", 0.0)
         finally:
             self._land(flight)
@@ -314,15 +340,15 @@ class RemoteKeys:
     def _succeeded(self, flight: _Flight, keys: KeySet, max_age: float | None) -> None:
         now = self._monotonic()
         state = self._state
-        said = self._default_refresh if max_age is None or math.isnan(max_age) else max_age
-        period = min(max(said, self._min_refresh), self._max_refresh)
+        wanted = self._default_refresh if max_age is None or math.isnan(max_age) else max_age
+        period = min(max(wanted, self._min_refresh), self._max_refresh)
         second_look = flight.scheduled and state is not None and not state.second_look and now >= state.due
         due = now + (min(_SECOND_LOOK, period) if second_look else period + self._jitter())
         if state is not None and state.keys.keys.keys().isdisjoint(keys.keys):
             self._report("all_keys_replaced")
         with self._lock:
             if self._flight is not flight:
-                return  # given up long ago; a later fetch knows better
+                return  # given up long ago; a later fetch has newer keys
             self._state = _State(keys, due=due, usable_until=now + self._max_stale, second_look=second_look)
             self._failures = 0
             self._retry_at = float("-inf")
@@ -360,6 +386,9 @@ class RemoteKeys:
             self._budget -= 1
             return True
 
+    def _unavailable(self, reason: str) -> KeysUnavailable:
+        return KeysUnavailable(reason, retry_after=max(1.0, self._retry_at - self._monotonic()))
+
     # Events and forks
 
     def _report_key(self, event: str, kid: str) -> None:
@@ -367,12 +396,13 @@ class RemoteKeys:
 
     def _report(self, name: str, *, kid: str = "", detail: str = "") -> None:
         level = logging.ERROR if name in ("private_key_published", "key_not_pinned") else logging.WARNING
-        _logger.log(level, "%s%s%s", name, f" kid={kid}" if kid else "", f" ({detail})" if detail else "")
+        about = f" kid={kid}" if kid else f" ({detail})" if detail else ""
+        _logger.log(level, "keys of %s: %s%s: %s", self._name, name, about, EVENTS[name])
         if self._on_event is not None:
             try:
-                self._on_event(KeyEvent(name, kid, detail))
-            except Exception:  # the operator's callback must not cost us the keys
-                _logger.exception("on_event raised")
+                self._on_event(KeyEvent(name, kid, detail, self._name))
+            except Exception:  # an error in the callback must not cost us the keys
+                _logger.exception("keys of %s: on_event raised for %s", self._name, name)
 
     def _after_fork(self) -> None:
         self._lock = threading.Lock()
@@ -380,7 +410,7 @@ class RemoteKeys:
         self._flight = None
 
 
-# A child of fork() has the keys, but not the thread that was fetching nor the one that held the lock.
+# A child of fork() has the keys, but neither the thread that was fetching nor the one that held a lock.
 _sources: weakref.WeakSet[RemoteKeys] = weakref.WeakSet()
 
 

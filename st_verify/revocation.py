@@ -1,4 +1,4 @@
-"""Asking somebody whether a verified session was ended meanwhile, without letting the answer take for ever."""
+"""A hook that tells whether a session has ended, with a deadline."""
 
 from __future__ import annotations
 
@@ -8,47 +8,54 @@ import threading
 import time
 from collections.abc import Callable
 
-from st_verify.errors import ConfigError, RevocationUnavailable, Revoked
-from st_verify.settings import count, seconds
+from st_verify.errors import RevocationUnavailable, Revoked
+from st_verify.settings import count, flag, function, seconds
 from st_verify.token import AccessToken
 
 _logger = logging.getLogger("st_verify")
 
-#: Returns True if the session is revoked. May raise; may do I/O.
+#: Returns True if the session has ended. May do I/O and may raise.
 IsRevoked = Callable[[AccessToken], bool]
 
 
 class RevocationCheck:
     """
-    A hook, its deadline, and what to do without an answer.
+    A revocation hook, its deadline, and what to do if it gives no answer.
+
+    >>> check = RevocationCheck(lambda session: session.session_handle in {"h-1"}, timeout=0.5)
 
     :param is_revoked: called for every request with a genuine token, in a thread of its own.
-    :param timeout: seconds to wait for it.
-    :param fail_open: True serves the request if the hook raises or is late; False answers 503.
-    :param max_waiting: hooks that may be running at once, which bounds the threads that a hanging hook can cost;
-        waiting for a turn counts against the timeout.
-    :raises ConfigError: a number out of range.
+    :param timeout: seconds to wait for it, 0.01 to 60.
+    :param fail_open: what to do if the hook raises or is late: True serves the request, False answers 503.
+    :param max_waiting: hooks that may run at the same time, so that a hanging hook holds few threads. Waiting for
+        another hook counts against the timeout.
+    :raises SettingError: one of them has a wrong type or is out of range.
     """
 
     def __init__(
         self, is_revoked: IsRevoked, *, timeout: float = 1.0, fail_open: bool = False, max_waiting: int = 32
     ) -> None:
-        if not callable(is_revoked):
-            raise ConfigError("is_revoked: must be callable")
+        function("is_revoked", is_revoked)
         self._is_revoked = is_revoked
+        self._name = getattr(is_revoked, "__qualname__", type(is_revoked).__name__)
         self._timeout = seconds("timeout", timeout, low=0.01, high=60)
-        self._fail_open = fail_open
+        self._fail_open = flag("fail_open", fail_open)
         self._max_waiting = count("max_waiting", max_waiting, low=1)
         self._free: tuple[int, threading.Semaphore] = (-1, threading.Semaphore())
 
+    def __repr__(self) -> str:
+        return f"RevocationCheck({self._name}, timeout={self._timeout:g}, fail_open={self._fail_open})"
+
     def check(self, token: AccessToken) -> None:
         """
-        :raises Revoked: the hook said True.
-        :raises RevocationUnavailable: it gave no clear answer in time, and `fail_open` is False.
+        Ask the hook.
+
+        :raises Revoked: it returned True.
+        :raises RevocationUnavailable: it returned neither True nor False in time, and `fail_open` is False.
         """
         deadline = time.monotonic() + self._timeout
         if self._free[0] != os.getpid():
-            # After a fork nobody would release what the parent's threads hold.
+            # After a fork, nobody in the child releases what threads of the parent hold.
             self._free = (os.getpid(), threading.Semaphore(self._max_waiting))
         question = _Question(token, self._free[1])
         if question.turn.acquire(timeout=self._timeout):
@@ -62,8 +69,8 @@ class RevocationCheck:
     def _ask(self, question: _Question) -> None:
         try:
             question.answer = self._is_revoked(question.token)
-        except Exception:  # the hook is the operator's code; no answer is decided by fail_open
-            _logger.exception("is_revoked raised")
+        except Exception:  # the hook may raise anything, and fail_open decides what that means
+            _logger.exception("the revocation hook %s raised", self._name)
         finally:
             question.turn.release()
             question.done.set()

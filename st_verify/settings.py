@@ -1,13 +1,14 @@
-"""What a constructor accepts: widened input made one narrow shape, or refused with the remedy."""
+"""Checks of constructor arguments. Each error names the setting and the cure."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection
 from enum import Enum
 from typing import Final, Literal
 
-from st_verify.errors import ConfigError
+from st_verify.errors import SettingError
 
 
 class AnyValue(Enum):
@@ -19,60 +20,108 @@ class AnyValue(Enum):
         return "ANY"
 
 
-#: Says that a check is left open on purpose. Nothing is left open by forgetting it.
+#: Switches a check off in so many words. Leaving a setting out never does.
 ANY: Final = AnyValue.ANY
 AnyType = Literal[AnyValue.ANY]
 
 
+def require(condition: bool, message: str) -> None:
+    """
+    Check one argument.
+
+    :raises SettingError: with this message, unless the condition holds.
+    """
+    if not condition:
+        raise SettingError(message)
+
+
 def text_set(name: str, value: str | Collection[str] | AnyType) -> frozenset[str] | None:
     """
-    One string or several, as a frozen set; `ANY` becomes None.
+    Return one or several strings as a set; None for `ANY`.
 
-    :raises ConfigError: for None, an empty collection, an empty or padded string, anything that is no str.
+    :raises SettingError: for None, an empty list, and a string that is empty or has white space.
     """
     if value is ANY:
         return None
-    strings = [value] if isinstance(value, str) else value
-    if not isinstance(strings, (list, tuple, set, frozenset)) or not strings:
-        raise ConfigError(f"{name}: give a str, a non-empty list of str, or ANY")
-    for string in strings:
-        if not isinstance(string, str) or not string or any(c.isspace() for c in string):
-            raise ConfigError(f"{name}: every value must be a non-empty str without white space")
-    return frozenset(strings)
+    values = [value] if isinstance(value, str) else value
+    require(
+        isinstance(values, (list, tuple, set, frozenset)) and len(values) > 0,
+        f"{name}: pass a str, a list of str, or ANY to accept every value",
+    )
+    for text in values:
+        require(
+            isinstance(text, str) and bool(text) and not any(c.isspace() for c in text),
+            f"{name}: {text!r} must be a str that is not empty and has no white space",
+        )
+    return frozenset(values)
 
 
 def issuer_set(value: str | Collection[str] | AnyType) -> frozenset[str] | None:
     """
-    Like `text_set`; also refuses what looks like two URLs in one string.
+    Return the issuers; None for `ANY`.
 
-    :raises ConfigError: see above.
+    :raises SettingError: as `text_set`, for two URLs in one string, and for a slash at the end.
     """
     issuers = text_set("issuer", value)
     for issuer in issuers or ():
-        if "," in issuer or ";" in issuer or issuer.count("://") > 1:
-            raise ConfigError("issuer: several issuers are given as a list, not in one str")
+        several = "," in issuer or ";" in issuer or issuer.count("://") > 1
+        require(not several, f"issuer: {issuer!r} looks like several; pass them as a list")
+        require(not issuer.endswith("/"), f"issuer: {issuer!r} ends with a slash, which no iss has; remove it")
     return issuers
+
+
+def text_list(name: str, values: Collection[str], pattern: str, cure: str) -> frozenset[str]:
+    """
+    Return a list of strings as a set; it may be empty.
+
+    :param pattern: a regular expression that each string matches as a whole.
+    :param cure: follows the name in the error: how to say it right.
+    :raises SettingError: for a single string, and for an element that is no string or does not match.
+    """
+    is_list = isinstance(values, (list, tuple, set, frozenset))
+    for value in values if is_list else ():
+        require(isinstance(value, str) and re.fullmatch(pattern, value) is not None, f"{name}: {cure}, not {value!r}")
+    require(is_list, f"{name}: {cure}, in a list")
+    return frozenset(values)
 
 
 def seconds(name: str, value: float, *, low: float, high: float) -> float:
     """
-    A finite number of seconds between `low` and `high`, both included.
+    Return a number of seconds between `low` and `high`, both included.
 
-    :raises ConfigError: otherwise, also for bool and NaN.
+    :raises SettingError: for anything else, also for a bool or NaN.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ConfigError(f"{name}: must be a finite number of seconds")
-    if not low <= value <= high:
-        raise ConfigError(f"{name}: must lie between {low:g} and {high:g} seconds")
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    require(is_number and low <= value <= high, f"{name}: pass seconds between {low:g} and {high:g}, not {value!r}")
     return float(value)
 
 
-def count(name: str, value: int, *, low: int) -> int:
+def count(name: str, value: int, *, low: int, high: float = math.inf) -> int:
     """
-    An int of at least `low`.
+    Return an int between `low` and `high`, both included.
 
-    :raises ConfigError: otherwise, also for bool.
+    :raises SettingError: for anything else, also for a bool.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise ConfigError(f"{name}: must be an int of at least {low}")
+    is_int = isinstance(value, int) and not isinstance(value, bool)
+    bounds = f"of at least {low}" if high == math.inf else f"between {low} and {high:g}"
+    require(is_int and low <= value <= high, f"{name}: pass an int {bounds}, not {value!r}")
     return value
+
+
+def flag(name: str, value: bool) -> bool:
+    """
+    Return True or False.
+
+    :raises SettingError: for anything else, such as the string ``"false"``.
+    """
+    require(isinstance(value, bool), f"{name}: pass True or False, not {value!r}")
+    return value
+
+
+def function(name: str, value: object) -> None:
+    """
+    Check that an argument can be called.
+
+    :raises SettingError: it cannot.
+    """
+    require(callable(value), f"{name}: pass a function, not {value!r}")

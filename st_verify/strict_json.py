@@ -1,9 +1,9 @@
 """
-JSON with one reading only.
+JSON with exactly one meaning.
 
-Two parsers that read the same bytes differently are how a forged claim gets through, so everything on
-which parsers differ is refused: duplicate members (compared after unescaping, at any depth), NaN and
-Infinity, numbers that overflow, lone surrogates, text that is not UTF-8, deep nesting.
+A forged claim gets through where two parsers read the same bytes differently. So everything on which parsers differ is
+refused: duplicate members (compared after unescaping, at any depth), NaN and Infinity, numbers that overflow, lone
+surrogates, text that is not UTF-8, deep nesting.
 """
 
 from __future__ import annotations
@@ -13,38 +13,36 @@ import math
 import re
 from typing import Any
 
-#: Containers within containers; access tokens need three.
+from st_verify.errors import NotStrictJSON
+
+#: Levels of containers; access tokens need three.
 MAX_DEPTH = 32
 # Far below the interpreter's own limit (4300 digits), whose exception differs between versions.
 _MAX_DIGITS = 1000
 
-# A string (closed or not, so that no match is ever retried) or a bracket outside of strings.
+# A string (closed or not, so that no match is retried) or a bracket outside of strings.
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{\]}]', re.DOTALL)
-
-
-class NotStrictJSON(ValueError):
-    """The bytes are not JSON with exactly one reading. Carries no text of the input."""
 
 
 def loads(data: bytes) -> Any:
     """
     Parse UTF-8 bytes.
 
-    :raises NotStrictJSON: for anything but one unambiguous RFC 8259 text.
+    :raises NotStrictJSON: for anything but one RFC 8259 text with exactly one meaning.
     """
     try:
         text = data.decode("utf-8").strip(" \t\n\r")
-        # Taking them out and looking how much is left takes half as long as counting them.
+        # Removing them and looking how much is left takes half as long as counting them.
         if len(data) - len(data.replace(b"{", b"").replace(b"[", b"")) > MAX_DEPTH:
             _check_depth(text)
-        # A short text has no room for a number that is too long: spare it a Python call for every integer.
+        # A short text has no room for a number that is too long, so it needs no Python call for every integer.
         decoder = _long_decoder if len(text) > _MAX_DIGITS else _short_decoder
         value, end = decoder.raw_decode(text)
         if end != len(text):
             raise NotStrictJSON("text after the value")
-        # The first question is cheap and nearly always the last: one letter is found much faster than two.
+        # Two conditions, since one letter is found much faster than two, and is nearly always missing.
         if "\\" in text and "\\u" in text:
-            # An escaped lone surrogate parses, and would crash whoever encodes the string later.
+            # An escaped lone surrogate parses, but any later attempt to encode the string would fail.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except NotStrictJSON:
         raise

@@ -1,24 +1,25 @@
 """
-A token's text and header, judged before anything is decoded that could grow; and the values that come out.
+A token's text and header, judged before anything is decoded that could grow; and verified access tokens.
 
-The header does not choose how a token is treated: it must be exactly the header that the core writes
-(`io.supertokens.session.accessToken`, `io.supertokens.utils.Utils` in supertokens-core), or the text is
-not an access token at all. The payload stays untouched here.
+The law: the header does not choose how a token is treated. It must be exactly the header that the core writes
+(`io.supertokens.session.accessToken`, `io.supertokens.utils.Utils` in supertokens-core), or the text is no access
+token. The payload is not decoded here.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 from st_verify import base64url, strict_json
-from st_verify.errors import ConfigError, NoSession, TryRefresh
+from st_verify.errors import NoSession, NotStrictJSON, TryRefresh
+from st_verify.settings import count, text_list
 
-#: Default cap on the whole token, in characters.
+#: Default and largest length of a token, in characters.
 MAX_TOKEN = 16_384
 
 # 1368 characters are a header of 1 KiB; 342 are the signature of a 2048 bit key, 1366 that of one of 8192 bits.
@@ -26,7 +27,6 @@ _MIN_HEADER, _MAX_HEADER, _MIN_PAYLOAD, _MIN_SIGNATURE, _MAX_SIGNATURE = 20, 136
 _MIN_TOKEN = _MIN_HEADER + 1 + _MIN_PAYLOAD + 1 + _MIN_SIGNATURE
 
 _KID = re.compile(r"[ds]-[A-Za-z0-9-]{1,128}")
-_LEGACY_KID = re.compile(r"[!-~]{1,256}")
 
 # Access tokens of versions 1 and 2 have one constant header each, in padded standard base64, and no kid.
 _LEGACY = re.compile(
@@ -37,36 +37,40 @@ _LEGACY_START = b"eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsInZlcnNpb24iOi"
 
 _KNOWN_HEADERS = 64
 
+#: Claims of the protocol that no handler needs and no log may show.
+SECRET_CLAIMS: frozenset[str] = frozenset({"refreshTokenHash1", "parentRefreshTokenHash1", "antiCsrfToken"})
+
 
 @dataclass(frozen=True, slots=True)
 class TokenHeader:
     """The two members of a header that differ between genuine tokens."""
 
+    #: The id of the key.
     kid: str
-    #: "3", "4" or "5"; None for token kinds whose header has no version.
+    #: "3", "4" or "5"; None for kinds of tokens whose header has no version.
     version: str | None
 
 
-#: A token in parts: its header, the header's text (None if it is one that came with a good signature before), the
-#: bytes that the signature covers, and payload and signature, still in base64url.
+#: A token in parts: its header, the header's text (None if a token with this header was verified before), the bytes
+#: that the signature covers, and payload and signature, both still in base64url.
 Parts = tuple[TokenHeader, bytes | None, bytes, bytes, bytes]
 
 
-class GatedToken(NamedTuple):
-    """A token whose text and header are right. Nothing about it is verified."""
+class UnverifiedToken(NamedTuple):
+    """A token whose text and header have the right form. Nothing in it is verified. `repr` shows the header alone."""
 
     #: The token itself, as ASCII.
     data: bytes
     parts: Parts
-    #: Who judged it; another verifier judges it again.
-    gate: Gate
+    #: The parser that made it. Another verifier parses the token again.
+    parser: TokenParser
 
     def __repr__(self) -> str:
-        return f"GatedToken(header={self.header!r})"
+        return f"UnverifiedToken(header={self.header!r})"
 
     @property
     def header(self) -> TokenHeader:
-        """What the header says."""
+        """The token's header."""
         return self.parts[0]
 
     @property
@@ -75,44 +79,41 @@ class GatedToken(NamedTuple):
         return self.data.decode("ascii")
 
 
-class Gate:
+class TokenParser:
     """
     Judges text and header of one kind of token.
 
-    :param versions: the allowed values of the header member ``version``, or None for kinds that have none.
-    :param legacy_kids: exact key ids without ``d-`` or ``s-`` prefix (static keys of cores below 5.0).
-    :param max_token: cap on the token, in characters.
+    :param versions: allowed values of the header member ``version``; None for kinds that have none.
+    :param legacy_kids: exact key ids without the prefix ``d-`` or ``s-`` (static keys of cores below 5.0).
+    :param max_token: longest token, in characters.
+    :raises SettingError: one of them is malformed or out of range.
     """
 
     def __init__(
         self, *, versions: Collection[str] | None, legacy_kids: Collection[str] = (), max_token: int = MAX_TOKEN
     ) -> None:
-        if not _MIN_TOKEN <= max_token <= MAX_TOKEN:
-            raise ConfigError(f"max_token: must lie between {_MIN_TOKEN} and {MAX_TOKEN} characters")
-        if isinstance(legacy_kids, str) or not all(_LEGACY_KID.fullmatch(kid) for kid in legacy_kids):
-            raise ConfigError("legacy_kids: give a list of key ids of printable ASCII")
-        if versions is not None and not all(re.fullmatch(r"[1-9][0-9]?", version) for version in versions):
-            raise ConfigError('versions: give strings such as "5"')
-        self.max_token = max_token
-        self._versions = None if versions is None else frozenset(versions)
-        self._legacy_kids = frozenset(legacy_kids)
+        self.max_token: int = count("max_token", max_token, low=_MIN_TOKEN, high=MAX_TOKEN)
+        self._versions = (
+            None if versions is None else text_list("versions", versions, "[1-9][0-9]?", 'pass versions such as "5"')
+        )
+        self._legacy_kids = text_list("legacy_kids", legacy_kids, "[!-~]{1,256}", "pass key ids of visible ASCII")
         self._members = {"alg", "typ", "kid"} if versions is None else {"alg", "typ", "kid", "version"}
         self._known: dict[bytes, TokenHeader] = {}
 
     def candidate(self, text: str) -> bytes | None:
         """
-        Refuse what cannot be a token before anything is copied or hashed.
+        Return the bytes of a text, before anything is copied or hashed that strangers can make long.
 
-        :returns: None if its length or its first segment is impossible, or it is not ASCII.
+        :returns: None if the text cannot be a token: by its length, the length of its first segment, or its characters.
         :raises TypeError: it is no str.
         """
         if not isinstance(text, str):
-            raise TypeError(f"a token is a str, not {type(text).__name__}")
+            raise TypeError(f"token: pass a str, not {type(text).__name__}")
         if not _MIN_TOKEN <= len(text) <= self.max_token or not _MIN_HEADER <= text.find(".") <= _MAX_HEADER:
             return None
         return text.encode() if text.isascii() else None
 
-    def gated(self, text: str) -> GatedToken:
+    def parse(self, text: str) -> UnverifiedToken:
         """
         Judge text and header.
 
@@ -123,12 +124,13 @@ class Gate:
         candidate = self.candidate(text)
         if candidate is None:
             raise NoSession("token_form")
-        return GatedToken(candidate, self.parts(candidate), self)
+        return UnverifiedToken(candidate, self.parts(candidate), self)
 
     def parts(self, candidate: bytes) -> Parts:
         """
-        :param candidate: what `candidate` returned.
-        :raises NoSession, TryRefresh: as `gated`.
+        Do the same for the result of `candidate`.
+
+        :raises NoSession, TryRefresh: as `parse`.
         """
         signing_input, _, signature = candidate.rpartition(b".")
         header_text, _, payload = signing_input.partition(b".")
@@ -148,7 +150,7 @@ class Gate:
         return self._read_header(header_text), header_text, signing_input, payload, signature
 
     def remember(self, header_text: bytes, header: TokenHeader) -> None:
-        """Keep the parsed header of a token whose signature was good: a handful for each key."""
+        """Cache the header of a verified token. There are only a few different ones for each key."""
         if len(self._known) < _KNOWN_HEADERS:
             self._known[header_text] = header
 
@@ -157,12 +159,12 @@ class Gate:
             raise NoSession("base64_form")
         try:
             header = strict_json.loads(base64url.decode(header_text))
-        except strict_json.NotStrictJSON:
+        except NotStrictJSON:
             raise NoSession("header_json") from None
         if not isinstance(header, dict):
             raise NoSession("header_json")
         if header.keys() != self._members:
-            # Covers jwk, jku, x5*, crit, b64, zip, enc, cty and a missing version: none is ever read.
+            # This refuses jwk, jku, x5*, crit, b64, zip, enc, cty and a missing version. None is ever read.
             raise NoSession("header_members")
         if header["alg"] != "RS256":
             raise NoSession("algorithm")
@@ -176,12 +178,8 @@ class Gate:
         return TokenHeader(kid, version)
 
 
-#: Protocol members that no handler needs and no log may show.
-SECRET_CLAIMS: frozenset[str] = frozenset({"refreshTokenHash1", "parentRefreshTokenHash1", "antiCsrfToken"})
-
-
-class Pickleless:
-    """Values that carry secrets do not leave the process by accident."""
+class VerifiedToken:
+    """The base of all verified tokens. They carry secrets of a session, so they cannot be pickled."""
 
     __slots__ = ()
 
@@ -189,29 +187,56 @@ class Pickleless:
         raise TypeError(f"{type(self).__name__} is not pickled: it carries secrets of a session")
 
 
-class AccessToken(Pickleless):
-    """
-    A verified session access token. Immutable, so that threads and requests may share it.
+@dataclass(frozen=True, slots=True)
+class VerifiedClaims(VerifiedToken):
+    """What OAuth2 access tokens and tokens of the jwt recipe have in common. Immutable."""
 
-    Times are whole seconds since the epoch. `repr` shows no secret and no claim of the app.
+    #: ``iat`` and ``exp``, in seconds since the epoch.
+    issued_at: int
+    expires_at: int
+    #: ``iss``; None only if the verifier's issuer is ANY.
+    issuer: str | None
+    #: The id of the key that signed the token.
+    kid: str
+    #: The payload as it was signed.
+    payload_json: bytes = field(repr=False)
+
+    @property
+    def claims(self) -> Mapping[str, Any]:
+        """All claims: read-only, and a fresh copy at every access."""
+        return MappingProxyType(json.loads(self.payload_json))
+
+
+class _AccessTokenFields(VerifiedToken):
+    """
+    The attributes of an `AccessToken`, which the instance becomes once they are set.
+
+    A verifier makes one for every token, and a frozen dataclass takes five times as long to fill.
     """
 
-    # By hand, since a verifier makes one for every token: a frozen dataclass takes five times as long to fill, and
-    # names at the call cost as much again.
     __slots__ = (
-        "_expires_at",
-        "_header",
-        "_issued_at",
-        "_issuer",
-        "_parent_hash",
-        "_payload_json",
-        "_recipe_user_id",
-        "_session_handle",
-        "_tenant_id",
-        "_user_id",
+        *("user_id", "recipe_user_id", "tenant_id", "session_handle", "issued_at", "expires_at", "issuer"),
+        *("parent_refresh_token_hash_1", "payload_json", "_header"),
     )
+    #: ``sub``: the primary user id, unchanged.
+    user_id: Final[str]
+    #: ``rsub``; equals `user_id` in tokens of versions 3 and 4.
+    recipe_user_id: Final[str]
+    #: ``tId``; ``public`` in tokens of version 3.
+    tenant_id: Final[str]
+    #: ``sessionHandle``.
+    session_handle: Final[str]
+    #: ``iat`` and ``exp``, in seconds since the epoch.
+    issued_at: Final[int]
+    expires_at: Final[int]
+    #: ``iss``; None only if the verifier's issuer is ANY.
+    issuer: Final[str | None]
+    #: ``parentRefreshTokenHash1``: not None in the first token after a refresh. A secret.
+    parent_refresh_token_hash_1: Final[str | None]
+    #: The payload as it was signed, including the protocol's secrets.
+    payload_json: Final[bytes]
 
-    def __init__(  # noqa: PLR0917  by position: see above
+    def __init__(  # noqa: PLR0917  names at the call would take as long as the rest
         self,
         user_id: str,
         recipe_user_id: str,
@@ -220,75 +245,54 @@ class AccessToken(Pickleless):
         issued_at: int,
         expires_at: int,
         issuer: str | None,
-        parent_hash: str | None,
+        parent_refresh_token_hash_1: str | None,
         header: TokenHeader,
         payload_json: bytes,
     ) -> None:
-        self._user_id = user_id
-        self._recipe_user_id = recipe_user_id
-        self._tenant_id = tenant_id
-        self._session_handle = session_handle
-        self._issued_at = issued_at
-        self._expires_at = expires_at
-        self._issuer = issuer
-        self._parent_hash = parent_hash
+        self.user_id = user_id
+        self.recipe_user_id = recipe_user_id
+        self.tenant_id = tenant_id
+        self.session_handle = session_handle
+        self.issued_at = issued_at
+        self.expires_at = expires_at
+        self.issuer = issuer
+        self.parent_refresh_token_hash_1 = parent_refresh_token_hash_1
         self._header = header
-        self._payload_json = payload_json
+        self.payload_json = payload_json
+        self.__class__ = AccessToken  # has the same slots, and refuses changes
+
+
+class AccessToken(_AccessTokenFields):
+    """
+    A verified session access token. Immutable, so threads and requests may share it.
+
+    `repr` shows no secret and no claim of the app.
+    """
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"an AccessToken cannot be changed, so {name} cannot be set")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"an AccessToken cannot be changed, so {name} cannot be deleted")
 
     def __eq__(self, other: object) -> bool:
-        # All the rest follows from these two.
+        # All other attributes follow from these two.
         if not isinstance(other, AccessToken):
             return NotImplemented
-        return self._payload_json == other._payload_json and self._header == other._header
+        return self.payload_json == other.payload_json and self._header == other._header
 
     def __hash__(self) -> int:
-        return hash(self._payload_json)
+        return hash(self.payload_json)
 
     def __repr__(self) -> str:
-        return (
-            f"AccessToken(user_id={self._user_id!r}, recipe_user_id={self._recipe_user_id!r}, "
-            f"tenant_id={self._tenant_id!r}, session_handle={self._session_handle!r}, issued_at={self._issued_at!r}, "
-            f"expires_at={self._expires_at!r}, issuer={self._issuer!r}, header={self._header!r})"
-        )
-
-    @property
-    def user_id(self) -> str:
-        """``sub``: the primary user id, unchanged."""
-        return self._user_id
-
-    @property
-    def recipe_user_id(self) -> str:
-        """``rsub``; equals `user_id` in tokens of versions 3 and 4."""
-        return self._recipe_user_id
-
-    @property
-    def tenant_id(self) -> str:
-        """``tId``; ``public`` in tokens of version 3."""
-        return self._tenant_id
-
-    @property
-    def session_handle(self) -> str:
-        """``sessionHandle``"""
-        return self._session_handle
-
-    @property
-    def issued_at(self) -> int:
-        """``iat``"""
-        return self._issued_at
-
-    @property
-    def expires_at(self) -> int:
-        """``exp``"""
-        return self._expires_at
-
-    @property
-    def issuer(self) -> str | None:
-        """``iss``; None only where the verifier's issuer is ANY."""
-        return self._issuer
+        names = ("user_id", "recipe_user_id", "tenant_id", "session_handle", "issued_at", "expires_at", "issuer")
+        return f"AccessToken({', '.join(f'{name}={getattr(self, name)!r}' for name in names)}, kid={self.kid!r})"
 
     @property
     def kid(self) -> str:
-        """The id of the key that signed it."""
+        """The id of the key that signed the token."""
         return self._header.kid
 
     @property
@@ -296,17 +300,7 @@ class AccessToken(Pickleless):
         """One of "3", "4" and "5"."""
         return self._header.version or ""
 
-    @property
-    def parent_refresh_token_hash_1(self) -> str | None:
-        """``parentRefreshTokenHash1``, not None right after a refresh. A secret."""
-        return self._parent_hash
-
-    @property
-    def payload_json(self) -> bytes:
-        """The payload as it was signed, with the protocol's secrets."""
-        return self._payload_json
-
-    # What is rarely asked for is read anew: a verifier makes many tokens, and few hosts look at these.
+    # Rarely needed, so these are parsed when somebody asks for them.
 
     @property
     def refresh_token_hash_1(self) -> str:
@@ -316,15 +310,15 @@ class AccessToken(Pickleless):
 
     @property
     def anti_csrf_token(self) -> str | None:
-        """``antiCsrfToken``, for hosts in mode VIA_TOKEN. A secret."""
+        """``antiCsrfToken``, for the anti-CSRF mode VIA_TOKEN. A secret."""
         value: str | None = self.payload().get("antiCsrfToken")
         return value
 
     @property
     def claims(self) -> Mapping[str, Any]:
         """
-        The claims without the protocol's secrets: read-only, and a fresh copy at every access, so that
-        nobody's change reaches another request. Take it once into a local name.
+        The claims without the protocol's secrets: read-only, and a fresh copy at every access, so that no change
+        reaches another request. Keep it in a local name if you need it twice.
         """
         claims = self.payload()
         for name in SECRET_CLAIMS:
@@ -332,6 +326,10 @@ class AccessToken(Pickleless):
         return MappingProxyType(claims)
 
     def payload(self) -> dict[str, Any]:
-        """The whole payload as a fresh dict, **with** the protocol's secrets (``front-token`` needs them)."""
+        """Return the whole payload as a fresh dict, **with** the protocol's secrets (``front-token`` needs them)."""
         payload: dict[str, Any] = json.loads(self.payload_json)
         return payload
+
+
+#: Makes an `AccessToken`; takes the parameters of `_AccessTokenFields` by position.
+new_access_token: Callable[..., AccessToken] = _AccessTokenFields  # type: ignore[assignment]  # it becomes one

@@ -1,19 +1,18 @@
 """
-From a WSGI environ to a verified session, and from a refusal to an answer.
+From a WSGI environ to a verified session, and from a refusal to a response.
 
-`SessionGuard` reads a request in the order of the session protocol: legacy cookie, header token, duplicate
-cookies, cookie token, anti-CSRF header, the token itself, anti-CSRF token, tenant, revocation, claims. What
-fails first decides the answer; nothing before the token itself causes an outgoing request.
+`SessionGuard` checks a request in the order of the session protocol: legacy cookie, header token, duplicate cookies,
+cookie token, anti-CSRF header, the token itself, anti-CSRF token, tenant, revocation, claims. The first failure decides
+the response. Nothing before the token itself causes an outgoing request.
 
-Put `Protect` *inside* the app's CORS layer: a frontend on another origin cannot read a 401 that has no CORS
-headers, and so cannot refresh. `check_cors` tells. Put it *outside* of middleware that rewrites the method.
-Cookies are never cleared here: a parallel request may just have set new ones.
+Put `Protect` *inside* the app's CORS layer: without CORS headers, a frontend on another origin cannot read a 401 and so
+cannot refresh. `check_cors` tests that. Put it *outside* of middleware that rewrites the method. Cookies are never
+cleared here, since a parallel request may have set new ones.
 """
 
 from __future__ import annotations
 
 import functools
-import io
 import itertools
 import json
 import math
@@ -21,13 +20,15 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from wsgiref.util import setup_testing_defaults
 
 from st_verify.claims import ClaimValidator, require_claims
 from st_verify.csrf import SAFE_METHODS, CsrfMode, CsrfRules
-from st_verify.errors import ConfigError, Forbidden, NoSession, Refused, TryRefresh, Unavailable
+from st_verify.errors import Forbidden, NoSession, Refused, TryRefresh, Unavailable
 from st_verify.headers import bearer_token, cookie_values
 from st_verify.revocation import IsRevoked, RevocationCheck
-from st_verify.token import AccessToken, GatedToken
+from st_verify.settings import flag, function, require
+from st_verify.token import AccessToken, UnverifiedToken
 from st_verify.verifier import SessionVerifier
 
 if TYPE_CHECKING:
@@ -35,13 +36,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ENVIRON_KEY",
-    "Answer",
     "CsrfMode",
     "Protect",
+    "RefusalResponse",
     "RevocationCheck",
     "SessionGuard",
-    "answer",
     "check_cors",
+    "refusal_response",
     "session_of",
 ]
 
@@ -49,7 +50,7 @@ Environ = dict[str, Any]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: Where `SessionGuard.read` leaves the `AccessToken` (or None).
+#: Where `SessionGuard` leaves the `AccessToken` (or None) in the environ.
 ENVIRON_KEY = "st_verify.session"
 TRANSPORTS = ("any", "header", "cookie")
 
@@ -58,18 +59,23 @@ _PHRASES = {401: "Unauthorized", 403: "Forbidden", 503: "Service Unavailable"}
 
 class SessionGuard:
     """
-    Reads the session of a request. Make one for the app; it may be shared by threads.
+    Reads the session of a request. Make one for the app; threads may share it.
+
+    >>> guard = SessionGuard(verifier, csrf=CsrfMode.VIA_CUSTOM_HEADER, transport="any")
+    >>> guard.session({"REQUEST_METHOD": "GET"})
+    Traceback (most recent call last):
+    st_verify.errors.NoSession: no_token
 
     :param verifier: decides about tokens.
-    :param csrf: the mode of the auth server, always to be said.
+    :param csrf: the anti-CSRF mode of the auth server.
     :param transport: where tokens are accepted: ``header``, ``cookie`` or ``any`` (a header token wins).
     :param csrf_safe_methods: methods without anti-CSRF check.
     :param allowed_origins: see `CsrfRules`.
     :param authorization: the environ key of the Authorization header. Some CGI set-ups need
-        ``REDIRECT_HTTP_AUTHORIZATION``; read only what your server sets itself.
-    :param is_revoked: asks whether a session was ended: a function, or a `RevocationCheck` with its deadline. Without
-        one, a revoked session is served until its access token expires.
-    :raises ConfigError: contradictory settings.
+        ``REDIRECT_HTTP_AUTHORIZATION``. Clients must not be able to set it by another header.
+    :param is_revoked: tells whether a session has ended: a function, or a `RevocationCheck` with settings of its own.
+        Without one, a revoked session is served until its access token expires.
+    :raises SettingError: a setting has a wrong type, or contradicts another one.
     """
 
     def __init__(
@@ -83,24 +89,34 @@ class SessionGuard:
         authorization: str = "HTTP_AUTHORIZATION",
         is_revoked: IsRevoked | RevocationCheck | None = None,
     ) -> None:
-        if transport not in TRANSPORTS:
-            raise ConfigError(f"transport: one of {', '.join(TRANSPORTS)}")
-        if transport == "header" and (csrf is not CsrfMode.NONE or allowed_origins is not None):
-            raise ConfigError("csrf: tokens in headers need none; with transport='header' say CsrfMode.NONE")
-        self._verifier = verifier
+        require(isinstance(verifier, SessionVerifier), f"verifier: pass a SessionVerifier, not {verifier!r}")
+        require(transport in TRANSPORTS, f"transport: pass one of {', '.join(TRANSPORTS)}, not {transport!r}")
         self._csrf = CsrfRules(csrf, safe_methods=csrf_safe_methods, allowed_origins=allowed_origins)
+        require(
+            transport != "header" or (csrf is CsrfMode.NONE and allowed_origins is None),
+            "csrf: tokens in headers need no check; with transport='header' pass CsrfMode.NONE and no allowed_origins",
+        )
+        require(
+            isinstance(authorization, str) and authorization.endswith("HTTP_AUTHORIZATION"),
+            f"authorization: pass an environ key such as REDIRECT_HTTP_AUTHORIZATION, not {authorization!r}",
+        )
+        self._verifier = verifier
         self._transport = transport
         self._authorization = authorization
-        if is_revoked is None or isinstance(is_revoked, RevocationCheck):
-            self._revocation = is_revoked
-        else:
-            self._revocation = RevocationCheck(is_revoked)
+        if is_revoked is not None and not isinstance(is_revoked, RevocationCheck):
+            is_revoked = RevocationCheck(is_revoked)
+        self._revocation = is_revoked
+        self._shown = f"csrf={csrf.name}, transport={transport!r}, is_revoked={is_revoked!r}"
+
+    def __repr__(self) -> str:
+        return f"SessionGuard({self._verifier!r}, {self._shown})"
 
     def session(self, environ: Environ, *validators: ClaimValidator) -> AccessToken:
         """
-        The session of this request, with every validator passed.
+        Return the session of this request, with every validator passed.
 
-        :raises Refused: one of its kinds says what to answer; see `answer`.
+        :raises Refused: one of its kinds; `refusal_response` makes the response.
+        :raises TypeError: `environ` is no dict, or a validator is no `ClaimValidator`.
         """
         token = self.optional_session(environ, *validators)
         if token is None:
@@ -109,25 +125,28 @@ class SessionGuard:
 
     def optional_session(self, environ: Environ, *validators: ClaimValidator) -> AccessToken | None:
         """
-        Like `session`, and None if the request has no session token, or its method is OPTIONS or TRACE.
+        Do the same, but return None if the request has no session token, or its method is OPTIONS or TRACE.
 
         :raises Refused: there is a token, and it is not good.
+        :raises TypeError: as `session`.
         """
+        if not isinstance(environ, dict):
+            raise TypeError(f"environ: pass the WSGI environ, such as request.environ, not {type(environ).__name__}")
         environ[ENVIRON_KEY] = None
         if environ["REQUEST_METHOD"] in ("OPTIONS", "TRACE"):
             return None
         cookies = environ.get("HTTP_COOKIE", "") if self._transport != "header" else ""
         if cookie_values(cookies, "sIdRefreshToken"):
             raise TryRefresh("legacy_cookie")
-        gated = self._from_header(environ)
-        from_cookie = gated is None
-        if gated is None:
-            gated = self._from_cookie(cookies)
-        if gated is None:
+        unverified = self._from_header(environ)
+        from_cookie = unverified is None
+        if unverified is None:
+            unverified = self._from_cookie(cookies)
+        if unverified is None:
             return None
         if from_cookie:
             self._csrf.check_headers(environ)
-        token = self._verifier.authenticate(gated)
+        token = self._verifier.authenticate(unverified)
         if from_cookie:
             self._csrf.check_token(environ, token)
         self._verifier.check_tenant(token)
@@ -142,11 +161,14 @@ class SessionGuard:
         self, *validators: ClaimValidator, environ_of: Callable[P, Environ]
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """
-        Decorate a handler of any framework: it runs only with a session, found afterwards by `session_of`.
+        Decorate a handler of any framework: it runs only with a session, which `session_of` returns.
 
         :param environ_of: gets the handler's arguments and returns the environ: ``lambda request: request.environ``.
-        :raises Refused: from the decorated handler; answer it in the framework's error handler with `answer`.
+        :raises Refused: from the decorated handler; answer it with `refusal_response` in the app's error handler.
+        :raises SettingError: at once, for an argument of a wrong type.
         """
+        _require_validators(validators, "@guard.required(..., environ_of=...)")
+        function("environ_of", environ_of)
 
         def decorate(handler: Callable[P, R]) -> Callable[P, R]:
             @functools.wraps(handler)
@@ -159,40 +181,58 @@ class SessionGuard:
         return decorate
 
     def protect(self, *validators: ClaimValidator) -> Callable[[WSGIApplication], Protect]:
-        """Decorate a WSGI app: ``@guard.protect()``."""
+        """Decorate a WSGI app: ``@guard.protect()``. For the parameters see `Protect`."""
+        _require_validators(validators, "@guard.protect()")
         return lambda app: Protect(app, self, *validators)
 
-    def _from_header(self, environ: Environ) -> GatedToken | None:
+    def _from_header(self, environ: Environ) -> UnverifiedToken | None:
         if self._transport == "cookie":
             return None
         text = bearer_token(environ.get(self._authorization, ""))
-        return None if text is None else self._verifier.gate(text)
+        return None if text is None else self._verifier.parse(text)
 
-    def _from_cookie(self, cookies: str) -> GatedToken | None:
+    def _from_cookie(self, cookies: str) -> UnverifiedToken | None:
         values = cookie_values(cookies, "sAccessToken")
         if len(values) > 1:
             raise TryRefresh("duplicate_cookie")
-        return self._verifier.gate(values[0]) if values else None
+        return self._verifier.parse(values[0]) if values else None
+
+
+def _require_validators(validators: Collection[ClaimValidator], usage: str) -> None:
+    for validator in validators:
+        is_validator = isinstance(validator, ClaimValidator)
+        require(is_validator, f"validators: pass ClaimValidators one by one, not {validator!r}: {usage}")
 
 
 class Protect:
     """
-    WSGI middleware: the app runs only with a session that passes, and finds it with `session_of`.
+    WSGI middleware: the app runs only with a session, which `session_of` returns.
 
-    OPTIONS passes without one, since preflight requests carry no tokens; `session_of` is None then.
+    >>> protected = Protect(app, guard, UserRoleClaim.includes("admin"))
 
-    :param app: what is protected. Its response is handed through untouched. It may raise `Refused` itself, until the
-        first part of its body.
+    OPTIONS passes without a session, since preflight requests have no tokens; `session_of` returns None then.
+
+    :param app: the app to protect. Its response passes untouched. It may raise `Refused` itself, until the first part
+        of its body.
+    :param guard: reads the session.
+    :param validators: conditions on its claims.
     :param required: False lets requests without a token through. A bad token is refused all the same.
+    :raises SettingError: an argument has a wrong type.
     """
 
     def __init__(
         self, app: WSGIApplication, guard: SessionGuard, *validators: ClaimValidator, required: bool = True
     ) -> None:
+        function("app", app)
+        require(isinstance(guard, SessionGuard), f"guard: pass a SessionGuard, not {guard!r}")
+        _require_validators(validators, "Protect(app, guard, validator)")
         self._app = app
         self._guard = guard
         self._validators = validators
-        self._required = required
+        self._required = flag("required", required)
+
+    def __repr__(self) -> str:
+        return f"Protect({self._app!r}, {self._guard!r}, required={self._required})"
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
@@ -200,7 +240,7 @@ class Protect:
             if token is None and self._required and environ["REQUEST_METHOD"] != "OPTIONS":
                 raise NoSession("no_token")
         except Refused as refused:
-            return answer(refused)(environ, start_response)
+            return refusal_response(refused)(environ, start_response)
         started = False
 
         def start(*arguments: Any) -> Callable[[bytes], object]:
@@ -213,11 +253,11 @@ class Protect:
             return body if started else _Begun(body)
         except Refused as refused:
             # Raised by the app itself, for instance by a claim check of its own.
-            return answer(refused)(environ, start_response, sys.exc_info() if started else None)
+            return refusal_response(refused)(environ, start_response, sys.exc_info() if started else None)
 
 
 class _Begun:
-    """The body of an app that is lazy (a generator, for instance), its first part read: the app may refuse in it."""
+    """The body of a lazy app (a generator, for instance) after its first part was read, in which the app may refuse."""
 
     def __init__(self, body: Iterable[bytes]) -> None:
         self._body = body
@@ -238,17 +278,20 @@ class _Begun:
 
 
 def session_of(environ: Environ) -> AccessToken | None:
-    """The session that a guard has read for this request."""
+    """Return the session that a guard has read for this request; None if there is none."""
     token = environ.get(ENVIRON_KEY)
     return token if isinstance(token, AccessToken) else None
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A refusal as an HTTP response; also a WSGI app. Contains nothing of the token."""
+class RefusalResponse:
+    """The HTTP response for a refusal; also a WSGI app. Contains nothing of the token."""
 
+    #: HTTP status.
     status: int
+    #: Names and values.
     headers: tuple[tuple[str, str], ...]
+    #: JSON.
     body: bytes
 
     def __call__(self, environ: Environ, start_response: StartResponse, exc_info: Any = None) -> Iterable[bytes]:
@@ -256,8 +299,13 @@ class Answer:
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [self.body]
 
 
-def answer(refused: Refused) -> Answer:
-    """The response for a refusal, with the bodies that the official frontends understand."""
+def refusal_response(refused: Refused) -> RefusalResponse:
+    """
+    Return the response for a refusal, with the body that SuperTokens' frontends understand.
+
+    >>> refusal_response(NoSession("no_token")).body
+    b'{"message":"unauthorised"}'
+    """
     body = json.dumps(refused.body(), separators=(",", ":")).encode("ascii")
     headers = [
         ("Content-Type", "application/json; charset=utf-8"),
@@ -268,46 +316,39 @@ def answer(refused: Refused) -> Answer:
         headers.append(("Retry-After", str(max(1, math.ceil(refused.retry_after)))))
     if isinstance(refused, Forbidden) and refused.reason == "insufficient_scope":
         headers.append(("WWW-Authenticate", 'Bearer error="insufficient_scope"'))  # RFC 6750 3.1
-    return Answer(refused.status, tuple(headers), body)
+    return RefusalResponse(refused.status, tuple(headers), body)
 
 
 def check_cors(app: WSGIApplication, *, path: str, origin: str) -> list[str]:
     """
-    Ask the whole app, as at start-up, whether a frontend on `origin` could read the 401 of a protected `path`.
+    Test at start-up whether a frontend on `origin` could read the 401 of a protected `path`.
 
-    :returns: what is wrong, in words; empty if nothing is.
+    >>> check_cors(Protect(app, guard), path="/me", origin="https://www.example.com")[1]
+    'the 401 has no Access-Control-Allow-Credentials: true'
+
+    :param app: the whole app, with its CORS layer.
+    :returns: the problems, in words; an empty list if there are none.
+    :raises SettingError: an argument has a wrong type.
     """
-    seen: dict[str, Any] = {}
+    function("app", app)
+    require(isinstance(path, str) and path.startswith("/"), f"path: pass a path such as '/me', not {path!r}")
+    require(isinstance(origin, str) and "://" in origin, f"origin: pass 'https://app.example.com', not {origin!r}")
+    seen: dict[str, Any] = {"status": "nothing", "headers": {}}
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
         seen["status"], seen["headers"] = status, {name.lower(): value for name, value in headers}
         return lambda data: None
 
-    environ: Environ = {
-        "REQUEST_METHOD": "GET",
-        "SCRIPT_NAME": "",
-        "PATH_INFO": path,
-        "QUERY_STRING": "",
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "HTTP_ORIGIN": origin,
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": False,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
+    environ: Environ = {"PATH_INFO": path, "SCRIPT_NAME": "", "QUERY_STRING": "", "HTTP_ORIGIN": origin}
+    setup_testing_defaults(environ)
     chunks = app(environ, start_response)
     for _ in chunks:
         pass
     close = getattr(chunks, "close", None)
     if close is not None:
         close()
-    if not seen.get("status", "").startswith("401"):
-        return [f"{path} is not protected: answered {seen.get('status', 'nothing')} without a token"]
+    if not seen["status"].startswith("401"):
+        return [f"{path} is not protected: without a token the response is {seen['status']}"]
     problems = []
     if seen["headers"].get("access-control-allow-origin") != origin:
         problems.append(f"the 401 has no Access-Control-Allow-Origin: {origin}; put Protect inside the CORS layer")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from st_verify import strict_json
+from st_verify import NotStrictJSON, strict_json
 
 from ..errors import BadInput, BodyTooLarge
 
@@ -26,7 +26,7 @@ def read_json(environ: WSGIEnvironment) -> dict[str, Any]:
     _check_content_type(environ.get("CONTENT_TYPE", ""))
     try:
         value = strict_json.loads(_read(environ, MAX_BODY))
-    except strict_json.NotStrictJSON:
+    except NotStrictJSON:
         raise BadInput("the body is not valid JSON") from None
     if not isinstance(value, dict):
         raise BadInput("the body must be a JSON object")

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import st_verify
-from st_verify import REASONS
+from st_verify import EVENTS, REASONS
 
 HERE = Path(__file__).parent
 PACKAGE = Path(st_verify.__file__).parent
@@ -40,19 +40,38 @@ def test_every_row_has_a_test_or_a_reason() -> None:
 
 
 def reasons_in_code() -> set[str]:
-    """First arguments of everything that refuses."""
-    refusals = {"NoSession", "TryRefresh", "Revoked", "Forbidden", "KeysUnavailable", "RevocationUnavailable"}
+    """The first arguments of all refusals, and the names of all claims that must be texts."""
+    refusals = {"NoSession", "TryRefresh", "Revoked", "Forbidden", "RevocationUnavailable"}
+    refusals |= {"KeysUnavailable", "self._unavailable"}
     found: set[str] = set()
     for path in PACKAGE.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            if isinstance(node, ast.For) and "text(payload, name)" in ast.unparse(node):
+                found |= {f"{name}_form" for name in ast.literal_eval(node.iter)}
+            if isinstance(node, ast.Call):
                 words = [arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
-                if node.func.id in refusals:
+                if ast.unparse(node.func) in refusals:
                     found |= set(words)
-                if node.func.id in ("text", "text_or_null"):
+                if ast.unparse(node.func) in ("text", "text_or_null"):
                     found |= {f"{name}_form" for name in words}
     return found | {"invalid_claims"}
 
 
 def test_every_reason_is_explained_and_nothing_else() -> None:
     assert reasons_in_code() == set(REASONS)
+
+
+def events_in_code() -> set[str]:
+    """The names of all events: what is reported, and why a key is left out."""
+    calls = {"report", "self._report", "_KeyRefused"}
+    names: set[str] = set()
+    for path in PACKAGE.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in calls:
+                first = node.args[0]
+                names |= {str(first.value)} if isinstance(first, ast.Constant) else set()
+    return names
+
+
+def test_every_event_is_explained_and_nothing_else() -> None:
+    assert events_in_code() == set(EVENTS)

@@ -20,6 +20,7 @@ from st_verify import (
     PermissionClaim,
     PrimitiveArrayClaim,
     PrimitiveClaim,
+    SettingError,
     UserRoleClaim,
     failed_claims,
     require_claims,
@@ -128,7 +129,7 @@ def test_lists_against_lists() -> None:
 def test_a_single_string_where_a_list_is_meant_is_a_mistake() -> None:
     """V-162: it would be taken letter by letter."""
     for make in (roles.includes_any, roles.includes_all, roles.excludes_all):
-        with pytest.raises(TypeError):
+        with pytest.raises(SettingError, match="val: pass a list"):
             make("admin")
 
 
@@ -255,16 +256,16 @@ def test_reasons_come_from_the_configuration_only_and_are_capped() -> None:
     huge = UserRoleClaim.includes("x" * 1_000_000)
     assert reason(huge, payload) == {"message": "claim validation failed"}
     assert reason(Odd(ClaimValidation(False, {"message": object()})), {}) == {"message": "claim validation failed"}
-    found = UserRoleClaim.includes("admin").validate(payload).found
-    assert found == {"actualValue": [private]}
+    actual = UserRoleClaim.includes("admin").validate(payload).actual
+    assert actual == {"actualValue": [private]}
 
 
 def test_a_value_that_is_too_long_to_tell_leaves_the_rest_of_its_reason() -> None:
     long = [f"role-{number}" for number in range(1000)]
     payload = roles.add_to_payload({}, long)
-    (error,) = failed_claims([roles.includes("admin")], payload, tell_found=True)
+    (error,) = failed_claims([roles.includes("admin")], payload, include_actual=True)
     assert error.reason == {"message": "wrong value", "expectedToInclude": "admin"}
-    (error,) = failed_claims([roles.includes("admin")], roles.add_to_payload({}, ["user"]), tell_found=True)
+    (error,) = failed_claims([roles.includes("admin")], roles.add_to_payload({}, ["user"]), include_actual=True)
     assert error.reason == {"message": "wrong value", "expectedToInclude": "admin", "actualValue": ["user"]}
 
 
@@ -293,7 +294,9 @@ def test_a_claim_has_an_age_for_all_its_validators() -> None:
     payload = {"st-role": {"v": ["a"], "t": MS - 6000}}
     assert not holds(strict.includes("a"), payload)
     assert holds(strict.includes("a", 7), payload)
-    assert not holds(active.is_true(float("nan")), {"active": {"v": True, "t": MS}})
+    for wrong in (float("nan"), "5", True):
+        with pytest.raises(SettingError, match="max_age: pass seconds"):
+            active.is_true(wrong)  # type: ignore[arg-type]
 
 
 def test_a_value_of_another_type_is_not_there() -> None:
@@ -306,7 +309,7 @@ def test_a_value_of_another_type_is_not_there() -> None:
         assert level.get_value_from_payload({"level": {"v": wrong, "t": MS}}) is None
     ages = {"active": {"v": True, "t": -MS}}
     assert reason(active.is_true(10 * NOW), ages)["message"] == "expired"
-    (error,) = failed_claims([active.is_true()], {}, tell_found=True)
+    (error,) = failed_claims([active.is_true()], {}, include_actual=True)
     assert error.reason == {"message": "value does not exist", "expectedValue": True, "actualValue": None}
 
 
@@ -314,14 +317,14 @@ def test_what_is_never_in_a_list_cannot_be_asked_for() -> None:
     """Excluding a list, for instance, would let everybody in."""
     for make in (roles.includes, roles.excludes):
         for wrong in (["banned"], None, 1):
-            with pytest.raises(TypeError, match="give a str"):
+            with pytest.raises(SettingError, match="val: pass a str"):
                 make(wrong)  # type: ignore[arg-type]
     for make_all in (roles.includes_all, roles.includes_any, roles.excludes_all):
-        with pytest.raises(TypeError, match="give a str"):
+        with pytest.raises(SettingError, match="val: pass a list of str"):
             make_all([1])  # type: ignore[list-item]
     no_values: list[Any] = [None, [1], {}]
     for nothing in no_values:
-        with pytest.raises(TypeError, match="has_value"):
+        with pytest.raises(SettingError, match="val: pass a string, a number or a boolean"):
             PrimitiveClaim[Any]("plan").has_value(nothing)
 
 

@@ -78,6 +78,41 @@ def test_an_unverified_token_is_shown_as_such(keys_file: str, capsys: Printed) -
 
 
 @pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("abc", "token_form"),
+        (fresh(head=header(kid="s-1"), iss="https://other.example"), "issuer"),
+        (fresh(head=header(kid="s-1"), stt=1), "token_kind"),
+        (fresh(head=header(kid="x")), "kid_form"),
+        (fresh()[:-342] + "A" * 683, "signature_length"),
+        (token({"alg": "RS256", "typ": "JWT", "kid": KID}, {"stt": 1}, key="attacker"), "header_members"),
+        (fresh(key="attacker", exp=STARTED - 1), "bad_signature"),
+    ],
+)
+def test_a_token_that_is_refused_before_its_signature_is_shown_as_unverified_too(
+    keys_file: str, capsys: Printed, text: str, reason: str
+) -> None:
+    _, report = explain(capsys, text, "--keys", keys_file, "--issuer", ISSUER)
+    assert report["reason"] == reason
+    assert "nothing vouches for them" in report["note"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        fresh(),
+        fresh(exp=STARTED - 1),
+        fresh(iss="https://other.example"),
+        token({"alg": "RS256", "typ": "JWT", "kid": KID}, {"stt": 1}),
+    ],
+)
+def test_a_token_with_a_good_signature_has_no_such_note(keys_file: str, capsys: Printed, text: str) -> None:
+    """Whatever else is wrong with it: its issuer has said what it says."""
+    _, report = explain(capsys, text, "--keys", keys_file, "--issuer", ISSUER)
+    assert "note" not in report
+
+
+@pytest.mark.parametrize(
     ("text", "kind"),
     [
         ("abc", "no access token"),

@@ -179,7 +179,7 @@ POLICY = [
 @pytest.mark.parametrize("text", POLICY)
 def test_a_header_that_the_core_does_not_write_is_no_session_and_causes_no_fetch(bench: Bench, text: str) -> None:
     assert bench.outcome(text) == "401U"
-    assert bench.verifier.gate(text) is None
+    assert bench.verifier.parse(text) is None
     assert bench.extra_fetches == 0
 
 

@@ -12,8 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from st_verify import ConfigError, KeySet, StaticKeys
-from st_verify.jwk import MAX_DOCUMENT, KeySetRefused, read_key_set
+from st_verify import KeySet, KeySetRefused, SettingError, StaticKeys
+from st_verify.jwk import MAX_DOCUMENT, read_key_set
 from verify.minting import KID, Bench, b64, header, jwk, jwks, number, private_key, these, token
 
 N = private_key().public_key().public_numbers().n
@@ -278,5 +278,5 @@ def test_static_keys_that_are_not_usable_are_refused_at_construction(tmp_path: P
         lambda: StaticKeys.from_file(tmp_path / "missing.json"),
     ]
     for make in wrong:
-        with pytest.raises(ConfigError):
+        with pytest.raises(SettingError):
             make()

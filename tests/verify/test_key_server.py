@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from st_verify import ConfigError, FetchFailed, KeysUnavailable, RemoteKeys
+from st_verify import FetchFailed, KeysUnavailable, RemoteKeys, SettingError
 from st_verify.fetch import HttpFetcher
 from st_verify.jwk import MAX_DOCUMENT
 from verify.hostile_server import hostile_server, reply
@@ -308,7 +308,7 @@ def contexts_that_verify_nothing() -> Iterable[ssl.SSLContext]:
 )  # fmt: skip
 def test_other_urls_are_refused_at_construction(url: Any) -> None:
     """V-201"""
-    with pytest.raises(ConfigError):
+    with pytest.raises(SettingError):
         RemoteKeys(url)
 
 
@@ -323,7 +323,7 @@ def test_plain_http_needs_a_loopback_or_a_name() -> None:
     ):
         RemoteKeys(url)
     RemoteKeys("http://core:3567/.well-known/jwks.json", insecure_http_hosts=["core"])
-    with pytest.raises(ConfigError):
+    with pytest.raises(SettingError):
         RemoteKeys("http://core2:3567/.well-known/jwks.json", insecure_http_hosts=["core"])
 
 
@@ -344,7 +344,7 @@ def test_settings_that_make_no_sense_are_refused_at_construction() -> None:
         *[{"urls": url, "ssl_context": context} for context in contexts_that_verify_nothing()],
     ]
     for options in wrong:
-        with pytest.raises(ConfigError):
+        with pytest.raises(SettingError):
             RemoteKeys(**options)
 
 

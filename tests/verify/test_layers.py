@@ -12,8 +12,8 @@ PACKAGE = Path(st_verify.__file__).parent
 ORDER = [
     "errors",
     "reasons",
-    "clock",
     "settings",
+    "clock",
     "strict_json",
     "base64url",
     "headers",
@@ -26,7 +26,7 @@ ORDER = [
     "fetch",
     "remote",
     "cache",
-    "engine",
+    "verification",
     "verifier",
     "oauth2",
     "jwts",

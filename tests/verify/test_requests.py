@@ -14,9 +14,9 @@ from wsgiref.validate import validator
 import pytest
 from werkzeug.test import Client
 
-from st_verify import AccessToken, ConfigError, EmailVerificationClaim, Refused, UserRoleClaim
+from st_verify import AccessToken, EmailVerificationClaim, Refused, SettingError, UserRoleClaim
 from st_verify.headers import bearer_token, cookie_values
-from st_verify.wsgi import CsrfMode, Protect, RevocationCheck, SessionGuard, answer, check_cors, session_of
+from st_verify.wsgi import CsrfMode, Protect, RevocationCheck, SessionGuard, check_cors, refusal_response, session_of
 from verify.minting import NOW, Bench, token, with_claims, with_header
 
 GOOD = token()
@@ -610,7 +610,7 @@ def test_handlers_of_any_framework_can_be_guarded() -> None:
     assert handler.__doc__ == "Greet."
     with pytest.raises(Refused) as caught:
         handler(Request(environ_of(bearer=GOOD)), "hello")
-    assert answer(caught.value).status == 403
+    assert refusal_response(caught.value).status == 403
 
 
 def test_a_wsgi_app_can_be_decorated() -> None:
@@ -642,7 +642,7 @@ def test_a_wsgi_app_can_be_decorated() -> None:
 )
 def test_contradictions_fail_at_construction(options: dict[str, Any]) -> None:
     """R10"""
-    with pytest.raises(ConfigError):
+    with pytest.raises(SettingError):
         SessionGuard(Bench().verifier, **{"csrf": CsrfMode.NONE, "transport": "any", **options})
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from st_verify import ConfigError, FetchFailed, KeysUnavailable, RemoteKeys, SessionVerifier
+from st_verify import FetchFailed, KeysUnavailable, RemoteKeys, SessionVerifier, SettingError
 from verify.minting import (
     DAY,
     ISSUER,
@@ -259,7 +259,7 @@ def test_keys_travel_by_export_and_load() -> None:
     with pytest.raises(KeysUnavailable):
         keys.preload()
     for wrong in (b"", jwks(jwk(use="enc"))):
-        with pytest.raises(ConfigError):
+        with pytest.raises(SettingError):
             keys.load(wrong)
 
 

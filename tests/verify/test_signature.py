@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
 
 from st_verify import KeySet, RemoteKeys, SessionVerifier
-from st_verify.jwk import KeySetRefused, read_key_set
+from st_verify.errors import KeySetRefused
+from st_verify.jwk import read_key_set
 from verify.minting import (
     DAY,
     ISSUER,

@@ -103,7 +103,7 @@ TEXTS = [
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_text_that_is_no_compact_token_is_no_session_and_causes_no_fetch(bench: Bench, text: str) -> None:
     assert bench.outcome(text) == "401U"
-    assert bench.verifier.gate(text) is None
+    assert bench.verifier.parse(text) is None
     assert bench.extra_fetches == 0
 
 
@@ -164,11 +164,11 @@ def test_a_token_that_is_no_str_is_a_mistake_of_the_caller(bench: Bench, wrong: 
     with pytest.raises(TypeError):
         bench.verifier.verify(wrong)
     with pytest.raises(TypeError):
-        bench.verifier.gate(wrong)
+        bench.verifier.parse(wrong)
 
 
 def test_a_gated_token_is_verified_without_being_gated_again(bench: Bench) -> None:
-    gated = bench.verifier.gate(GOOD)
+    gated = bench.verifier.parse(GOOD)
     assert gated is not None
     assert gated.text == GOOD
     assert gated.header.kid == KID
@@ -181,7 +181,7 @@ def test_a_token_gated_by_another_verifier_is_judged_again() -> None:
     cases: list[tuple[str, dict[str, Any]]] = [(with_header(version="6"), {}), (GOOD, {"max_token": len(GOOD) - 1})]
     for let_through, strictness in cases:
         lenient, strict = Bench(versions=["5", "6"]), Bench(**strictness)
-        gated = lenient.verifier.gate(let_through)
+        gated = lenient.verifier.parse(let_through)
         assert gated is not None
         assert lenient.outcome(gated) == "OK"
         assert strict.outcome(gated) == "401U"

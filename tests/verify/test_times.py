@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from st_verify import ConfigError
+from st_verify import SettingError
 from verify.minting import DAY, NOW, Bench, compact, header, payload, these, with_claims
 
 TIMES: list[Any] = [
@@ -98,5 +98,5 @@ def test_leeway_counts_after_expiry_only() -> None:
 @pytest.mark.parametrize("value", [-1, math.nan, 301, math.inf, "5", True, None])
 def test_a_leeway_out_of_range_is_refused_at_construction(option: str, value: Any) -> None:
     """V-090"""
-    with pytest.raises(ConfigError, match=option):
+    with pytest.raises(SettingError, match=option):
         Bench(**{option: value})

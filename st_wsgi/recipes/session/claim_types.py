@@ -42,5 +42,5 @@ def failures(
 
     :param unclear: validators that raised an error. They fail.
     """
-    errors = failed_claims(validators, payload, tell_found=True, unclear=unclear)
+    errors = failed_claims(validators, payload, include_actual=True, broken=unclear)
     return tuple((error.id, dict(error.reason)) for error in errors)

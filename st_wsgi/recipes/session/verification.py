@@ -52,7 +52,7 @@ class TokenVerification:
             use_dynamic_signing_key=config.use_dynamic_access_token_signing_key,
             clock=Clock(wall=clock),
         )
-        self._gate = verifier.gate
+        self._parse = verifier.parse
         self.authenticate: Callable[[str], AccessToken] = verifier.authenticate
 
     def has_form(self, text: str) -> bool:
@@ -62,7 +62,7 @@ class TokenVerification:
         :raises TryRefreshToken: it is one of a very old core.
         """
         try:
-            return self._gate(text) is not None
+            return self._parse(text) is not None
         except TryRefresh as refusal:
             raise TryRefreshToken(refusal.reason) from None
 

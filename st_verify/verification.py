@@ -1,0 +1,213 @@
+"""
+What the three verifiers share: text, key, signature and payload are checked, in this order.
+
+Three laws. The algorithm comes from the key, never from the token. The payload is parsed once and only after its
+signature, with two exceptions that decide nothing in a token's favour: with several key sources the payload names the
+one to use, and for an unknown key id it is read to spare the key server a request. A cached token is never accepted
+where a new one would be refused.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Generic, TypeVar
+
+from st_verify import base64url, strict_json
+from st_verify.cache import Expiring, TokenCache
+from st_verify.clock import Clock
+from st_verify.errors import NoSession, NotStrictJSON, TryRefresh
+from st_verify.jwk import KeySet, VerificationKey
+from st_verify.keys import KeySource
+from st_verify.rules import MAX_LIFETIME, ClaimRules
+from st_verify.settings import AnyType, count, issuer_set, require
+from st_verify.token import MAX_TOKEN, Parts, TokenHeader, TokenParser, UnverifiedToken
+
+_logger = logging.getLogger("st_verify")
+
+T = TypeVar("T", bound=Expiring)
+_SECONDS_BETWEEN_ISSUER_LOGS = 60.0
+# Base64url lengths of signatures by keys of 2048, 3072, 4096 and 8192 bits. A key that is not known yet has one of
+# these, or a length that the set has already.
+_USUAL_SIGNATURES = frozenset({342, 512, 683, 1366})
+#: A payload as it was signed, and parsed.
+_Parsed = tuple[bytes, dict[str, Any]]
+Issuers = frozenset[str] | None
+
+
+@dataclass(kw_only=True, eq=False)
+class TokenVerifier(ABC, Generic[T]):
+    """The base of the verifiers. `SessionVerifier` describes the settings, which are read once, at construction."""
+
+    keys: KeySource | Mapping[str, KeySource]
+    issuer: str | Collection[str] | AnyType | None = None
+    audience: str | Collection[str] | AnyType | None
+    leeway: float = 0.0
+    clock_skew: float = 60.0
+    max_lifetime: float = MAX_LIFETIME
+    max_token: int = MAX_TOKEN
+    cache_size: int = 4096
+    clock: Clock = field(default=Clock(), repr=False)
+
+    def __post_init__(self) -> None:
+        require(isinstance(self.clock, Clock), "clock: pass a st_verify.Clock")
+        self._sources = _key_sources(self.keys, self.issuer)
+        self._only_source = self._sources[0] if len(self._sources) == 1 else None
+        self._rules = ClaimRules(
+            audience=self.audience, leeway=self.leeway, clock_skew=self.clock_skew, max_lifetime=self.max_lifetime
+        )
+        self._parser = self._make_parser()
+        size = count("cache_size", self.cache_size, low=0)
+        self._cache: TokenCache[T] | None = TokenCache(size, leeway=self.leeway, clock=self.clock) if size else None
+        self._wall = self.clock.wall
+        # True accepts only key ids d-..., False only others, None both.
+        self._dynamic_kid: bool | None = None
+        self._next_issuer_log = float("-inf")
+
+    def _make_parser(self) -> TokenParser:
+        return TokenParser(versions=None, max_token=self.max_token)
+
+    @abstractmethod
+    def _judge(
+        self, header: TokenHeader, payload_json: bytes, payload: dict[str, Any], issuers: Issuers, now: float
+    ) -> T:
+        """
+        Judge a parsed payload.
+
+        :param payload_json: the payload as it was signed.
+        :param issuers: the allowed values of ``iss``; None for any.
+        :param now: wall time in seconds.
+        :raises NoSession: the payload is not of this kind of token.
+        :raises TryRefresh: the token is outside of its time.
+        """
+
+    def _verified(self, token: str | UnverifiedToken) -> T | None:
+        """
+        Check everything about a token. Waits for the network only while there is no usable key set.
+
+        :returns: None for a text that cannot be a token at all; the caller raises `NoSession`. Strangers decide how
+            often that happens, and an exception costs more with each function that it passes.
+        :raises NoSession, TryRefresh, KeysUnavailable: see `st_verify.errors`.
+        :raises TypeError: `token` is neither a str nor an `UnverifiedToken`.
+        """
+        parser, cache, parts = self._parser, self._cache, None
+        if not isinstance(token, UnverifiedToken):
+            data = parser.candidate(token)
+        elif token.parser is parser:
+            data, parts = token.data, token.parts
+        else:
+            data = parser.candidate(token.text)
+        if data is None:
+            return None
+        if cache is not None:
+            # Only texts that the parser accepted are in the cache, so a cached one need not be parsed again.
+            digest = sha256(data).digest()
+            cached = cache.get(digest)
+            if cached is not None:
+                return cached
+        verified, key, keys = self._verify(parts or parser.parts(data))
+        if cache is not None:
+            cache.put(digest, verified, key, keys)
+        return verified
+
+    def _verify(self, parts: Parts) -> tuple[T, VerificationKey, KeySource]:
+        header, new_header_text, signing_input, payload_text, signature_text = parts
+        kid = header.kid
+        if self._dynamic_kid is not None and kid.startswith("d-") is not self._dynamic_kid:
+            raise TryRefresh("kid_type")
+        parsed: _Parsed | None = None
+        try:
+            source = self._only_source
+            if source is None:
+                # Keys are looked up only in the set of the issuer that the token names.
+                parsed = _parse(payload_text)
+                source = self._source_of(parsed[1])
+            issuers, keys = source
+            key_set = keys.snapshot()
+            key = key_set.keys.get(kid)
+            if key is None:
+                self._refuse_pointless_search(parts, key_set)
+                parsed = parsed or _parse(payload_text)
+                self._judge(header, *parsed, issuers, self._wall())
+                key = keys.search(kid).get(kid)
+            if key is None:
+                raise TryRefresh("unknown_kid")
+            if len(signature_text) != key.signature_length:
+                raise NoSession("signature_length")
+            if not key.verifies(signing_input, base64url.decode(signature_text)):
+                raise TryRefresh("bad_signature")
+            payload_json, payload = parsed = parsed or _parse(payload_text)
+            verified = self._judge(header, payload_json, payload, issuers, self._wall())
+        except NoSession as refusal:
+            if refusal.reason == "issuer" and parsed is not None:
+                self._log_issuer(parsed[1])
+            raise
+        if new_header_text is not None:
+            self._parser.remember(new_header_text, header)
+        return verified, key, keys
+
+    def _refuse_pointless_search(self, parts: Parts, key_set: KeySet) -> None:
+        """Refuse an unknown key id for which no key server can have a new key."""
+        header, *_, signature_text = parts
+        if len(signature_text) not in _USUAL_SIGNATURES | key_set.signature_lengths:
+            raise NoSession("signature_length")
+        if not key_set.may_be_newer(header.kid, self._wall()):
+            raise TryRefresh("unknown_kid")
+
+    def _source_of(self, payload: Mapping[str, Any]) -> tuple[Issuers, KeySource]:
+        issuer = payload.get("iss")
+        for source in self._sources:
+            if isinstance(issuer, str) and issuer in (source[0] or ()):
+                return source
+        raise NoSession("issuer")
+
+    def _log_issuer(self, payload: Mapping[str, Any]) -> None:
+        """Log a refused issuer, once a minute at most: a mistyped one makes every browser refresh again and again."""
+        now = self.clock.monotonic()
+        if now < self._next_issuer_log:
+            return
+        self._next_issuer_log = now + _SECONDS_BETWEEN_ISSUER_LOGS
+        _logger.error(
+            "%s refuses a token with iss %s: its setting issuer allows only %s. Add the issuer there to accept it.",
+            type(self).__name__,
+            ascii(payload.get("iss"))[:200],
+            ", ".join(sorted(repr(issuer) for issuers, _ in self._sources for issuer in issuers or ())),
+        )
+
+
+def _key_sources(
+    keys: KeySource | Mapping[str, KeySource], issuer: str | Collection[str] | AnyType | None
+) -> tuple[tuple[Issuers, KeySource], ...]:
+    """Return the key sources, each with the issuers whose tokens it verifies (None for any)."""
+    if isinstance(keys, Mapping):
+        require(issuer is None, "issuer: leave it out; the keys of the mapping `keys` are the issuers")
+        require(bool(keys), "keys: the mapping is empty; pass {issuer: key source}")
+        sources = [(issuer_set(name), source) for name, source in keys.items()]
+    else:
+        require(
+            issuer is not None,
+            "issuer: pass the exact iss of the tokens, such as https://api.example.com/auth, a list, or ANY",
+        )
+        sources = [(issuer_set(issuer or ()), keys)]
+    for _, source in sources:
+        is_source = all(callable(getattr(source, method, None)) for method in ("snapshot", "search"))
+        require(
+            is_source and not isinstance(source, type),
+            "keys: pass a key source such as RemoteKeys(url), StaticKeys.from_jwks(document) or "
+            f"StaticKeys.from_file(path), not a {type(source).__name__}",
+        )
+    return tuple(sources)
+
+
+def _parse(payload_text: bytes) -> _Parsed:
+    payload_json = base64url.decode(payload_text)
+    try:
+        payload = strict_json.loads(payload_json)
+    except NotStrictJSON:
+        raise NoSession("payload_json") from None
+    if not isinstance(payload, dict):
+        raise NoSession("payload_json")
+    return payload_json, payload
