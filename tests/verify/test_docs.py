@@ -167,17 +167,10 @@ def test_the_check_at_start_up(names: dict[str, Any]) -> None:
     assert len(names["problems"]) == 2
 
 
-<<<<<<< HEAD
 @of("Keys, rotations and outages")
 def test_keys(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert set(names["keys"].snapshot().keys) == {KID}
-    assert capsys.readouterr().out == "keys: no_keys\n"
-=======
-def test_keys(capsys: pytest.CaptureFixture[str]) -> None:
-    page = run("Keys, rotations and outages")
-    assert set(page["keys"].snapshot().keys) == {KID}
     assert capsys.readouterr().out == "jwks: cannot be used: no_keys\n"
->>>>>>> 3d7be21 (st_verify: every argument is checked where it is passed, errors are one tree, logs name what they are about)
 
 
 @of("What it cannot know")

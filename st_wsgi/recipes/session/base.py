@@ -6,7 +6,7 @@ import re
 import time
 from typing import Any
 
-from st_verify.errors import ConfigError as VerifierConfigError
+from st_verify.errors import SettingError
 
 from ...errors import ConfigError
 from ...recipe_kit.recipe import Settings
@@ -55,7 +55,7 @@ class SessionSettings(Settings):
                 in_process=services.transport.in_process,
                 clock=self.clock,
             )
-        except VerifierConfigError as error:
+        except SettingError as error:
             raise ConfigError(f"access tokens cannot be verified with these settings: {error}") from None
 
     @property
