@@ -19,9 +19,11 @@ from st_verify.claims import (
     wants_refetch,
 )
 from st_verify.claims import ClaimValidator as SessionClaimValidator
+from st_verify.known_claims import EmailVerificationClaimType
 
 __all__ = [
     "BooleanClaim",
+    "EmailVerificationClaimType",
     "PrimitiveArrayClaim",
     "PrimitiveClaim",
     "SessionClaim",

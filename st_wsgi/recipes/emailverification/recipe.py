@@ -1,0 +1,39 @@
+"""The emailverification recipe."""
+
+from __future__ import annotations
+
+import attrs
+
+from ...recipe_kit.recipe import Recipe
+from ...services import Services
+from ..session import Session
+from .apis import EmailVerificationAPIs
+from .claims import EmailVerificationClaim
+from .functions import EmailVerificationFunctions
+from .routes import ROUTES
+from .settings import EmailVerificationSettings
+
+
+@attrs.define(kw_only=True, eq=False, slots=False)
+class EmailVerification(EmailVerificationSettings, Recipe[EmailVerificationFunctions, EmailVerificationAPIs]):
+    """
+    Proof that users read mails to their addresses.
+
+    :param mode: ``REQUIRED`` refuses sessions of unverified users with 403, except in our own routes; ``OPTIONAL``
+        leaves it to the views.
+    :param get_email_for_recipe_user_id: returns the address of login methods that the core does not know.
+    :param email_delivery: sends the mails; the console in development.
+    :param override: replacements of functions and APIs.
+    :raises ConfigError: a setting is not usable.
+    """
+
+    id = "emailverification"
+    requires = (Session,)
+    routes = ROUTES
+
+    def bind(self, services: Services) -> None:
+        super().bind(services)
+        session = services.get(Session)
+        session.add_claim(EmailVerificationClaim)
+        if self.mode == "REQUIRED":
+            session.add_claim_validator(EmailVerificationClaim.is_verified())

@@ -1,0 +1,33 @@
+"""The settings of the emailverification recipe, and whose e-mail address is verified."""
+
+from __future__ import annotations
+
+import attrs
+
+from ...accounts import user_by_id
+from ...checks import a_function, one_of
+from ...recipe_kit.mail import MailSettings
+from ...users import RecipeUserId
+from .types import EmailDoesNotExist, EmailInfo, EmailOfUser, GetEmailForRecipeUserId, Mode, UnknownUserId
+
+
+@attrs.define(kw_only=True, eq=False, slots=False)
+class EmailVerificationSettings(MailSettings):
+    """The lower half of the recipe."""
+
+    mode: Mode = attrs.field(validator=one_of("REQUIRED", "OPTIONAL"))
+    get_email_for_recipe_user_id: GetEmailForRecipeUserId | None = attrs.field(
+        default=None, validator=a_function("the id of a login method")
+    )
+
+    def email_of(self, recipe_user_id: RecipeUserId) -> EmailInfo:
+        """Return the e-mail address of a login method: the app's setting is asked first, then the core."""
+        if self.get_email_for_recipe_user_id is not None:
+            info = self.get_email_for_recipe_user_id(recipe_user_id)
+            if not isinstance(info, UnknownUserId):
+                return info
+        user = user_by_id(self.services.core, recipe_user_id.value)
+        if user is None:
+            return UnknownUserId()
+        email = next((method.email for method in user.login_methods if method.recipe_user_id == recipe_user_id), None)
+        return EmailDoesNotExist() if email is None else EmailOfUser(email)
