@@ -295,7 +295,7 @@ def test_the_settings_for_production_are_taken_and_a_forgetful_core_is_not() -> 
         app_info=info,
         core=address,
         api_key="...",
-        recipes=[EmailPassword(), Session()],
+        recipes=[EmailPassword(email_delivery=print), Session()],
         cors=cors,
         rate_limit=InMemoryRateLimit(),
     ).close()

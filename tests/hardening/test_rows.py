@@ -28,6 +28,7 @@ from recipes.shop import (
     cookies_of,
     form,
     front_token_of,
+    no_mail,
     payload_of,
 )
 
@@ -669,7 +670,11 @@ def telling_which_e_mails_are_known_can_be_switched_off(core: Borrowed) -> None:
     def quiet(original: Any) -> Any:
         return replace(original, email_exists_get=None)
 
-    shop = Shop(core, recipes=[EmailPassword(override=Override(apis=quiet))], view=lambda environ: "the app's")
+    shop = Shop(
+        core,
+        recipes=[EmailPassword(email_delivery=no_mail, override=Override(apis=quiet))],
+        view=lambda environ: "the app's",
+    )
     for path in ("/auth/emailpassword/email/exists", "/auth/signup/email/exists"):
         assert shop.visitor().call("GET", f"{path}?email=a@b.example").json == "the app's"
 
@@ -739,7 +744,7 @@ def an_error_after_the_tokens_were_decided_takes_them_back(core: Borrowed) -> No
 
         return replace(original, sign_up_post=sign_up_post)
 
-    shop = Shop(core, recipes=[EmailPassword(override=Override(apis=failing))])
+    shop = Shop(core, recipes=[EmailPassword(email_delivery=no_mail, override=Override(apis=failing))])
     answer = shop.visitor().sign_up()
     assert (answer.status_code, clears_nothing(answer)) == (500, True)
 

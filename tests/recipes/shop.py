@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 import st_wsgi
 from st_wsgi import AppInfo, SuperTokens
 from st_wsgi.core_client.transport import CoreReply, CoreRequest, Transport
+from st_wsgi.delivery import Message
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.recipe_kit.recipe import Recipe
 from st_wsgi.recipes import session
@@ -33,6 +34,10 @@ QUICK = {"argon2_memory_kb": 64, "hashing_queue_size": 100}
 REFRESH = "/auth/session/refresh"
 API = "https://api.shop.example"
 WEBSITE = "https://shop.example"
+
+
+def no_mail(message: Message) -> None:
+    """Send nothing, in tests that are not about mails."""
 
 
 class Clock:
@@ -101,7 +106,7 @@ class Shop:
         self.core = core
         self.view = view or (lambda environ: {"userId": session.get_session(environ).get_user_id()})
         about = {"app_name": "Shop", "api_domain": API, "website_domain": WEBSITE} | dict(app_info or {})
-        listed = [EmailPassword()] if recipes is None else list(recipes)
+        listed = [EmailPassword(email_delivery=no_mail)] if recipes is None else list(recipes)
         self.clock = clock or Clock()
         self.origin = origin
         self.sessions = sessions or (Session() if clock is None else clock.session())

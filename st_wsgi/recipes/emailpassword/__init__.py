@@ -1,20 +1,52 @@
-"""Sign up and in with e-mail and password."""
+"""
+Sign up and in with e-mail and password.
+
+::
+
+    from st_wsgi.recipes.emailpassword import EmailPassword, FormField, SignUpFeature
+
+    EmailPassword(
+        sign_up_feature=SignUpFeature(form_fields=[FormField(id="name")]),
+        email_delivery=send,  # a function that takes a st_wsgi.delivery.Message; the console in development
+    )
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
+from ...arguments import checked
+from ...delivery import Message
 from ...recipe_kit.forms import FieldValue, FormField
 from ...recipe_kit.recipe import user_facing
-from ...recipe_kit.results import Exists, GeneralError, SignInNotAllowed, SignUpNotAllowed
+from ...recipe_kit.results import Exists, GeneralError, Ok, SignInNotAllowed, SignUpNotAllowed
+from ...request import current
+from ...users import PUBLIC_TENANT, RecipeUserId
 from ..signing_in import SignedIn
+from . import links
 from .apis import EmailPasswordAPIs
 from .functions import EmailPasswordFunctions
 from .recipe import EmailPassword
-from .types import EmailAlreadyExists, SignInOk, SignUpFeature, SignUpOk, WrongCredentials
+from .types import (
+    EmailAlreadyExists,
+    EmailChangeNotAllowed,
+    InvalidResetToken,
+    PasswordPolicyViolated,
+    PasswordResetNotAllowed,
+    PasswordResetPostOk,
+    ResetLink,
+    ResetToken,
+    ResetTokenConsumed,
+    SignInOk,
+    SignUpFeature,
+    SignUpOk,
+    UnknownUserId,
+    WrongCredentials,
+)
 
 __all__ = [
     "EmailAlreadyExists",
+    "EmailChangeNotAllowed",
     "EmailPassword",
     "EmailPasswordAPIs",
     "EmailPasswordFunctions",
@@ -22,18 +54,91 @@ __all__ = [
     "FieldValue",
     "FormField",
     "GeneralError",
+    "InvalidResetToken",
+    "Message",
+    "Ok",
+    "PasswordPolicyViolated",
+    "PasswordResetNotAllowed",
+    "PasswordResetPostOk",
+    "ResetLink",
+    "ResetToken",
+    "ResetTokenConsumed",
     "SignInNotAllowed",
     "SignInOk",
     "SignUpFeature",
     "SignUpNotAllowed",
     "SignUpOk",
     "SignedIn",
+    "UnknownUserId",
     "WrongCredentials",
+    "consume_password_reset_token",
+    "create_reset_password_link",
+    "create_reset_password_token",
+    "reset_password_using_token",
+    "send_email",
+    "send_reset_password_email",
     "sign_in",
     "sign_up",
+    "update_email_or_password",
     "verify_credentials",
 ]
 
+consume_password_reset_token: Final = user_facing(EmailPassword, EmailPasswordFunctions.consume_password_reset_token)
+create_reset_password_token: Final = user_facing(EmailPassword, EmailPasswordFunctions.create_reset_password_token)
+send_email: Final = user_facing(EmailPassword, EmailPasswordFunctions.send_email)
 sign_in: Final = user_facing(EmailPassword, EmailPasswordFunctions.sign_in)
 sign_up: Final = user_facing(EmailPassword, EmailPasswordFunctions.sign_up)
+update_email_or_password: Final = user_facing(EmailPassword, EmailPasswordFunctions.update_email_or_password)
 verify_credentials: Final = user_facing(EmailPassword, EmailPasswordFunctions.verify_credentials)
+
+
+@checked
+def reset_password_using_token(
+    *, token: str, new_password: str, tenant_id: str = PUBLIC_TENANT
+) -> Ok | InvalidResetToken | UnknownUserId | PasswordPolicyViolated:
+    """
+    Set a new password with a token of :func:`create_reset_password_token`. The token is used up in any case.
+
+    :param new_password: held to the rule of the sign-up form.
+    """
+    functions = current.services().get(EmailPassword).functions
+    consumed = functions.consume_password_reset_token(token=token, tenant_id=tenant_id)
+    if isinstance(consumed, InvalidResetToken):
+        return consumed
+    outcome = functions.update_email_or_password(
+        recipe_user_id=RecipeUserId(consumed.user_id), password=new_password, tenant_id_for_password_policy=tenant_id
+    )
+    assert not isinstance(outcome, EmailAlreadyExists | EmailChangeNotAllowed), "the e-mail address does not change"
+    return outcome
+
+
+@checked
+def create_reset_password_link(
+    *, user_id: str, email: str, tenant_id: str = PUBLIC_TENANT
+) -> ResetLink | UnknownUserId:
+    """
+    Create a token and return the link to the website's page that sets a new password with it.
+
+    :param user_id: of the user, or of the login method.
+    :param email: the address that the link is sent to.
+    """
+    outcome = create_reset_password_token(user_id=user_id, email=email, tenant_id=tenant_id)
+    if isinstance(outcome, UnknownUserId):
+        return outcome
+    return ResetLink(links.reset_link(current.services(), token=outcome.token, tenant_id=tenant_id))
+
+
+@checked
+def send_reset_password_email(*, user_id: str, email: str, tenant_id: str = PUBLIC_TENANT) -> bool | UnknownUserId:
+    """
+    Send a user the mail that sets a new password, and return whether the service accepted it.
+
+    :param user_id: of the user, or of the login method.
+    :param email: the address that the mail is sent to.
+    """
+    outcome = create_reset_password_token(user_id=user_id, email=email, tenant_id=tenant_id)
+    if isinstance(outcome, UnknownUserId):
+        return outcome
+    services = current.services()
+    message = links.reset_message(services, token=outcome.token, email=email, user_id=user_id, tenant_id=tenant_id)
+    return services.get(EmailPassword).functions.send_email(message=message)

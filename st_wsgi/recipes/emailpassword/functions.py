@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from ...recipe_kit.recipe import Functions
-from ...users import PUBLIC_TENANT
+from ...core_client.querier import present
+from ...recipe_kit.mail import MailFunctions
+from ...recipe_kit.results import Ok
+from ...users import PUBLIC_TENANT, RecipeUserId
 from .settings import EmailPasswordSettings
-from .types import EmailAlreadyExists, SignInOk, SignUpOk, WrongCredentials
+from .types import (
+    EmailAlreadyExists,
+    EmailChangeNotAllowed,
+    InvalidResetToken,
+    PasswordPolicyViolated,
+    ResetToken,
+    ResetTokenConsumed,
+    SignInOk,
+    SignUpOk,
+    UnknownUserId,
+    WrongCredentials,
+)
+
+_RESET_TOKEN = "/recipe/user/password/reset/token"
 
 
-class EmailPasswordFunctions(Functions[EmailPasswordSettings]):
+class EmailPasswordFunctions(MailFunctions[EmailPasswordSettings]):
     """The functions of the emailpassword recipe."""
 
     def sign_up(self, *, email: str, password: str, tenant_id: str = PUBLIC_TENANT) -> SignUpOk | EmailAlreadyExists:
@@ -32,3 +47,48 @@ class EmailPasswordFunctions(Functions[EmailPasswordSettings]):
         """Ask the core whether e-mail and password belong together (CDI 5.4, ``POST /recipe/signin``)."""
         body = {"email": email, "password": password}
         return self.core.post("/recipe/signin", body, tenant_id=tenant_id).into(SignInOk, WrongCredentials)
+
+    def create_reset_password_token(
+        self, *, user_id: str, email: str, tenant_id: str = PUBLIC_TENANT
+    ) -> ResetToken | UnknownUserId:
+        """
+        Create a token that sets a new password (CDI 5.4, ``POST /recipe/user/password/reset/token``).
+
+        :param user_id: of the user, or of the login method.
+        :param email: the address that the token is sent to.
+        """
+        body = {"userId": user_id, "email": email}
+        return self.core.post(_RESET_TOKEN, body, tenant_id=tenant_id).into(ResetToken, UnknownUserId)
+
+    def consume_password_reset_token(
+        self, *, token: str, tenant_id: str = PUBLIC_TENANT
+    ) -> ResetTokenConsumed | InvalidResetToken:
+        """
+        Use up a token, without setting a password (CDI 5.4, ``POST /recipe/user/password/reset/token/consume``).
+        """
+        body = {"method": "token", "token": token}
+        reply = self.core.post(f"{_RESET_TOKEN}/consume", body, tenant_id=tenant_id)
+        return reply.into(ResetTokenConsumed, InvalidResetToken)
+
+    def update_email_or_password(
+        self,
+        *,
+        recipe_user_id: RecipeUserId,
+        email: str | None = None,
+        password: str | None = None,
+        apply_password_policy: bool = True,
+        tenant_id_for_password_policy: str = PUBLIC_TENANT,
+    ) -> Ok | UnknownUserId | EmailAlreadyExists | EmailChangeNotAllowed | PasswordPolicyViolated:
+        """
+        Change the e-mail address or the password of a login method, or both (CDI 5.4, ``PUT /recipe/user``).
+
+        :param apply_password_policy: refuse a password that the sign-up form would refuse.
+        :param tenant_id_for_password_policy: the tenant whose rule is applied.
+        """
+        if password is not None and apply_password_policy:
+            problem = self.recipe.password_problem(password, tenant_id=tenant_id_for_password_policy)
+            if problem is not None:
+                return PasswordPolicyViolated(failure_reason=problem)
+        body = present({"recipeUserId": recipe_user_id.value, "email": email, "password": password})
+        reply = self.core.put("/recipe/user", body)
+        return reply.into(Ok, UnknownUserId, EmailAlreadyExists, EmailChangeNotAllowed)

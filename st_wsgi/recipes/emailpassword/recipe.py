@@ -24,6 +24,7 @@ class EmailPassword(EmailPasswordSettings, Recipe[EmailPasswordFunctions, EmailP
         EmailPassword(sign_up_feature=SignUpFeature(form_fields=[FormField(id="name")]))
 
     :param sign_up_feature: the sign-up form.
+    :param email_delivery: sends the mails that reset passwords; the console in development.
     :param override: replacements of functions and APIs.
     :raises ConfigError: a setting is not usable.
     """

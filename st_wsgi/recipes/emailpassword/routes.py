@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Response
 
-from ...recipe_kit.forms import EMAIL, email_in_query, read_form, text_of
+from ...errors import BadInput
+from ...recipe_kit.forms import EMAIL, PASSWORD, email_in_query, read_form, text_of
 from ...request.context import RequestContext
 from ...request.respond import json_response
 from ...request.routing import Route
@@ -36,11 +37,31 @@ def email_exists(apis: EmailPasswordAPIs, context: RequestContext) -> Response:
     return json_response(apis.email_exists_get(email=email, tenant_id=context.tenant_id, context=context))
 
 
+def send_reset_mail(apis: EmailPasswordAPIs, context: RequestContext) -> Response:
+    fields = read_form(context.read_json(), apis.recipe.fields_named(EMAIL), tenant_id=context.tenant_id)
+    context.count_attempt(account=text_of(fields, EMAIL))
+    outcome = apis.generate_password_reset_token_post(form_fields=fields, tenant_id=context.tenant_id, context=context)
+    return json_response(outcome)
+
+
+def reset_password(apis: EmailPasswordAPIs, context: RequestContext) -> Response:
+    body = context.read_json()
+    fields = read_form(body, apis.recipe.fields_named(PASSWORD), tenant_id=context.tenant_id)
+    token = body.get("token")
+    if not isinstance(token, str):
+        raise BadInput("the token of the password reset must be a text")
+    context.count_attempt(account=token)
+    outcome = apis.password_reset_post(form_fields=fields, token=token, tenant_id=context.tenant_id, context=context)
+    return json_response(outcome)
+
+
 _EXISTS = "/emailpassword/email/exists"
 
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/signup", "sign_up_post", sign_up),
     Route("POST", "/signin", "sign_in_post", sign_in),
+    Route("POST", "/user/password/reset/token", "generate_password_reset_token_post", send_reset_mail),
+    Route("POST", "/user/password/reset", "password_reset_post", reset_password),
     Route("GET", _EXISTS, "email_exists_get", email_exists),
     Route("GET", "/signup/email/exists", "email_exists_get", email_exists, shared=True, alias_of=_EXISTS),
 )

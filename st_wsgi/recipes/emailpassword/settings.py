@@ -5,15 +5,15 @@ from __future__ import annotations
 import attrs
 
 from ...checks import a
-from ...recipe_kit.forms import FormField
-from ...recipe_kit.recipe import Settings
+from ...recipe_kit.forms import PASSWORD, FormField
+from ...recipe_kit.mail import MailSettings
 from ...services import Services
 from .forms import sign_in_fields, sign_up_fields, with_rules
 from .types import SignUpFeature
 
 
 @attrs.define(kw_only=True, eq=False, slots=False)
-class EmailPasswordSettings(Settings):
+class EmailPasswordSettings(MailSettings):
     """
     The lower half of the recipe.
 
@@ -34,3 +34,12 @@ class EmailPasswordSettings(Settings):
         byte_limit = services.transport.password_byte_limit
         self.sign_up_fields = with_rules(self.sign_up_fields, byte_limit=byte_limit)
         self.sign_in_fields = with_rules(self.sign_in_fields, byte_limit=byte_limit)
+
+    def fields_named(self, name: str) -> tuple[FormField, ...]:
+        """Return one field of the sign-up form as a form of its own, as resetting a password has them."""
+        return tuple(field for field in self.sign_up_fields if field.id == name)
+
+    def password_problem(self, password: str, *, tenant_id: str) -> str | None:
+        """Return what the sign-up form says against a new password, or None."""
+        [field] = self.fields_named(PASSWORD)
+        return None if field.validate is None else field.validate(password, tenant_id)

@@ -56,3 +56,92 @@ class WrongCredentials:
     """No user of this tenant has this e-mail with this password."""
 
     status: ClassVar[Literal["WRONG_CREDENTIALS_ERROR"]] = "WRONG_CREDENTIALS_ERROR"
+
+
+@attrs.frozen
+class ResetToken:
+    """A token that sets a new password once. It must reach nobody but the reader of mails to the user's address."""
+
+    token: str = attrs.field(repr=False)
+    status: ClassVar[Literal["OK"]] = "OK"
+
+
+@attrs.frozen
+class ResetLink:
+    """The address of the website's page that sets a new password; it contains the token."""
+
+    link: str = attrs.field(repr=False)
+    status: ClassVar[Literal["OK"]] = "OK"
+
+
+@attrs.frozen(kw_only=True)
+class ResetTokenConsumed:
+    """The user and the e-mail address that a token was created for. The token cannot be used again."""
+
+    user_id: str
+    email: str
+    status: ClassVar[Literal["OK"]] = "OK"
+
+
+@attrs.frozen
+class InvalidResetToken:
+    """The token is unknown, was used, or has expired."""
+
+    status: ClassVar[Literal["RESET_PASSWORD_INVALID_TOKEN_ERROR"]] = "RESET_PASSWORD_INVALID_TOKEN_ERROR"
+
+
+@attrs.frozen
+class UnknownUserId:
+    """No user has this id."""
+
+    status: ClassVar[Literal["UNKNOWN_USER_ID_ERROR"]] = "UNKNOWN_USER_ID_ERROR"
+
+
+@attrs.frozen
+class EmailChangeNotAllowed:
+    """
+    The e-mail address cannot be changed, because another account with the new address could be taken over.
+
+    :param reason: for the app's log or the user.
+    """
+
+    reason: str = ""
+    status: ClassVar[Literal["EMAIL_CHANGE_NOT_ALLOWED_ERROR"]] = "EMAIL_CHANGE_NOT_ALLOWED_ERROR"
+
+
+@attrs.frozen(kw_only=True)
+class PasswordPolicyViolated:
+    """
+    The new password does not meet the rule of the sign-up form.
+
+    :param failure_reason: shown to the user.
+    """
+
+    failure_reason: str
+    status: ClassVar[Literal["PASSWORD_POLICY_VIOLATED_ERROR"]] = "PASSWORD_POLICY_VIOLATED_ERROR"
+
+
+@attrs.frozen
+class PasswordResetNotAllowed:
+    """
+    No mail was sent, because a reset could take over another user's account.
+
+    :param reason: shown to the user.
+    """
+
+    reason: str
+    status: ClassVar[Literal["PASSWORD_RESET_NOT_ALLOWED"]] = "PASSWORD_RESET_NOT_ALLOWED"
+
+
+@attrs.frozen(kw_only=True)
+class PasswordResetPostOk:
+    """
+    The new password is set.
+
+    :param user: whose password it is.
+    :param email: the address that the mail was sent to.
+    """
+
+    user: User = attrs.field(metadata={"wire": None})
+    email: str = attrs.field(metadata={"wire": None})
+    status: ClassVar[Literal["OK"]] = "OK"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from recipes.shop import PASSWORD, Borrowed, Shop, form
+from recipes.shop import PASSWORD, Borrowed, Shop, form, no_mail
 from st_wsgi import Override, like, replace
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipe_kit.forms import email_rule
@@ -219,7 +219,9 @@ def test_today_s_rules_for_new_passwords_do_not_lock_out_old_users(core: Borrowe
     visitor = Shop(core).visitor()
     visitor.sign_up()
     stricter = FormField(id="password", validate=lambda _value, _tenant_id: "never good")
-    visitor.shop = Shop(core, recipes=[EmailPassword(sign_up_feature=SignUpFeature(form_fields=(stricter,)))])
+    visitor.shop = Shop(
+        core, recipes=[EmailPassword(email_delivery=no_mail, sign_up_feature=SignUpFeature(form_fields=(stricter,)))]
+    )
     assert errors_of(visitor.sign_up()) == {"password": "never good"}
     assert (visitor.sign_in().json or {})["status"] == "OK"
 
@@ -247,7 +249,9 @@ class TestOwnFields:
             return None if value.isdigit() else "a number, please"
 
         fields = (FormField(id="age", validate=age), FormField(id="nickname", optional=True), FormField(id="city"))
-        return Shop(core, recipes=[EmailPassword(sign_up_feature=SignUpFeature(form_fields=fields))])
+        return Shop(
+            core, recipes=[EmailPassword(email_delivery=no_mail, sign_up_feature=SignUpFeature(form_fields=fields))]
+        )
 
     def sign_up(self, shop: Shop, **fields: Any) -> Any:
         visitor = shop.visitor()
@@ -268,7 +272,9 @@ class TestOwnFields:
             return None
 
         fields = (FormField(id="terms", validate=rule), FormField(id="note", validate=rule, optional=True))
-        made = Shop(core, recipes=[EmailPassword(sign_up_feature=SignUpFeature(form_fields=fields))])
+        made = Shop(
+            core, recipes=[EmailPassword(email_delivery=no_mail, sign_up_feature=SignUpFeature(form_fields=fields))]
+        )
         assert self.sign_up(made, terms=value, note=value).json["status"] == "OK"
         assert seen == [value, value]
         assert [type(one) for one in seen] == [type(value)] * 2
@@ -286,7 +292,10 @@ class TestOwnFields:
             return replace(original, sign_up_post=sign_up_post)
 
         feature = SignUpFeature(form_fields=[FormField(id="terms")])
-        made = Shop(core, recipes=[EmailPassword(sign_up_feature=feature, override=Override(apis=watching))])
+        made = Shop(
+            core,
+            recipes=[EmailPassword(email_delivery=no_mail, sign_up_feature=feature, override=Override(apis=watching))],
+        )
         assert self.sign_up(made, terms=value).json["status"] == "OK"
         assert seen == [value]
 
@@ -298,7 +307,7 @@ class TestOwnFields:
     def test_a_long_form_is_just_a_long_form(self, core: Borrowed) -> None:
         names = [f"f{number}" for number in range(150)]
         feature = SignUpFeature(form_fields=[FormField(id=name) for name in names])
-        made = Shop(core, recipes=[EmailPassword(sign_up_feature=feature)])
+        made = Shop(core, recipes=[EmailPassword(email_delivery=no_mail, sign_up_feature=feature)])
         assert self.sign_up(made, **dict.fromkeys(names, "x")).json["status"] == "OK"
 
     def test_their_rules_see_value_and_tenant(self, shop: Shop, seen: list[Any]) -> None:
@@ -315,7 +324,9 @@ class TestOwnFields:
             raise KeyError("inner life")
 
         fields = (FormField(id="age", validate=broken),)
-        made = Shop(core, recipes=[EmailPassword(sign_up_feature=SignUpFeature(form_fields=fields))])
+        made = Shop(
+            core, recipes=[EmailPassword(email_delivery=no_mail, sign_up_feature=SignUpFeature(form_fields=fields))]
+        )
         answer = self.sign_up(made, age="1")
         assert (answer.status_code, answer.json) == (500, {"message": "internal error"})
 
@@ -324,7 +335,9 @@ class TestOwnFields:
             FormField(id="email", validate=lambda value, _tenant: None if value == "ada" else "only ada"),
             FormField(id="password", validate=lambda _value, _tenant: None),
         )
-        made = Shop(core, recipes=[EmailPassword(sign_up_feature=SignUpFeature(form_fields=fields))])
+        made = Shop(
+            core, recipes=[EmailPassword(email_delivery=no_mail, sign_up_feature=SignUpFeature(form_fields=fields))]
+        )
         assert errors_of(made.visitor().call("POST", "/auth/signup", form(email="bob", password="x"))) == {
             "email": "only ada"
         }
@@ -341,7 +354,7 @@ class TestOwnFields:
     )
     def test_fields_that_contradict_each_other_are_refused(self, fields: tuple[FormField, ...], says: str) -> None:
         with pytest.raises(ConfigError, match=says):
-            EmailPassword(sign_up_feature=SignUpFeature(form_fields=fields))
+            EmailPassword(email_delivery=no_mail, sign_up_feature=SignUpFeature(form_fields=fields))
 
 
 def test_a_value_never_shows_in_a_repr() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from recipes.shop import PASSWORD, Borrowed, Shop, clears_nothing, payload_of
+from recipes.shop import PASSWORD, Borrowed, Shop, clears_nothing, no_mail, payload_of
 from st_wsgi import Override, like, replace
 from st_wsgi.errors import BadInput, ConfigError
 from st_wsgi.recipes import emailpassword, session
@@ -25,7 +25,7 @@ from st_wsgi.request import current
 
 
 def shop_with(core: Borrowed, **override: Any) -> Shop:
-    return Shop(core, recipes=[EmailPassword(override=Override(**override))])
+    return Shop(core, recipes=[EmailPassword(email_delivery=no_mail, override=Override(**override))])
 
 
 def noting(notes: list[str], name: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
-from recipes.shop import PASSWORD, Borrowed, Shop, clears, form, payload_of
+from recipes.shop import PASSWORD, Borrowed, Shop, clears, form, no_mail, payload_of
 from st_wsgi import Override, RecipeUserId, like, replace
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipes import session
@@ -136,7 +136,7 @@ def test_the_issuer_of_the_openid_recipe_is_what_tokens_are_made_and_verified_wi
         )
 
     openid = OpenId(override=Override(functions=elsewhere))
-    shop = Shop(core, recipes=[EmailPassword(), openid], sessions=Session(accepted_issuers=[]))
+    shop = Shop(core, recipes=[EmailPassword(email_delivery=no_mail), openid], sessions=Session(accepted_issuers=[]))
     visitor = shop.visitor()
     visitor.sign_up()
     assert payload_of(str(visitor.access_token))["iss"] == "https://issuer.example"
