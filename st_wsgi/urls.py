@@ -1,4 +1,4 @@
-"""Domains and paths in one normal form, and which domains a browser counts as one site."""
+"""Addresses, domains and paths in one form, and the sites that browsers see in them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .errors import ConfigError
 from .grammar import HOST_NAME
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-# What a URL's path may hold unquoted, but for the semicolon, which would end the path of a cookie.
+# The characters of a URL's path that need no quoting, without the semicolon, which would end the path of a cookie.
 _PATH = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,=:@-]+)*")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -30,7 +30,7 @@ def normalise_origin(text: str, *, setting: str) -> str:
     if not isinstance(text, str) or not text.strip():
         raise ConfigError(f"{setting} must be an address such as https://api.example.com, not {text!r}")
     text = text.strip()
-    if not text.isprintable():  # urlsplit drops tabs and line ends, and another host would come out
+    if not text.isprintable():  # urlsplit drops tabs and line ends, which would make another host of it
         raise ConfigError(f"{setting} must be a plain address, without control characters")
     if not _SCHEME.match(text):
         text = "//" + text
@@ -46,8 +46,8 @@ def normalise_origin(text: str, *, setting: str) -> str:
     scheme = parts.scheme.lower() or ("http" if is_local(host) or is_ip_address(host) else "https")
     if scheme not in _DEFAULT_PORTS:
         raise ConfigError(f"{setting} must be an http or https address, not {scheme}")
-    shown = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{shown}" if port in (None, _DEFAULT_PORTS[scheme]) else f"{scheme}://{shown}:{port}"
+    name = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{name}" if port in (None, _DEFAULT_PORTS[scheme]) else f"{scheme}://{name}:{port}"
 
 
 def normalise_path(text: str, *, setting: str) -> str:
@@ -79,12 +79,12 @@ def normalise_issuer(text: str, *, setting: str) -> str:
 
 
 def host_of(origin: str) -> str:
-    """Return the host of an origin in normal form, without port and brackets."""
+    """Return the host of an origin, without port and brackets."""
     return urlsplit(origin).hostname or ""
 
 
 def scheme_of(origin: str) -> str:
-    """Return the scheme of an origin in normal form."""
+    """Return the scheme of an origin."""
     return origin.partition(":")[0]
 
 
@@ -109,9 +109,9 @@ def is_loopback(host: str) -> bool:
 
 def is_same_site(origin: str, other: str) -> bool:
     """
-    Return whether browsers take two origins, both in normal form, for one site: the same scheme and the same site.
+    Return whether browsers take two origins, as :func:`normalise_origin` returns them, for one site.
 
-    Source: HTML standard, "schemelessly same site" and "same site".
+    Both their schemes and their sites must be equal (HTML standard, "same site").
     """
     return scheme_of(origin) == scheme_of(other) and site_of(host_of(origin)) == site_of(host_of(other))
 

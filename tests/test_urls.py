@@ -28,7 +28,7 @@ from st_wsgi.urls import (
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("text", "kept"),
     [
         ("https://api.shop.example", "https://api.shop.example"),
         ("HTTPS://API.Shop.Example", "https://api.shop.example"),
@@ -49,12 +49,12 @@ from st_wsgi.urls import (
         ("my_host.internal", "https://my_host.internal"),
     ],
 )
-def test_an_origin_is_kept_in_one_form(given: str, kept: str) -> None:
-    assert normalise_origin(given, setting="api_domain") == kept
+def test_an_origin_is_kept_in_one_form(text: str, kept: str) -> None:
+    assert normalise_origin(text, setting="api_domain") == kept
 
 
 @pytest.mark.parametrize(
-    "given",
+    "text",
     [
         "",
         "   ",
@@ -77,9 +77,9 @@ def test_an_origin_is_kept_in_one_form(given: str, kept: str) -> None:
         "https://shop.example\\evil.example",
     ],
 )
-def test_what_is_no_origin_is_refused_with_the_name_of_the_setting(given: str) -> None:
+def test_what_is_no_origin_is_refused_with_the_name_of_the_setting(text: str) -> None:
     with pytest.raises(ConfigError, match="api_domain") as refused:
-        normalise_origin(given, setting="api_domain")
+        normalise_origin(text, setting="api_domain")
     assert "secret" not in str(refused.value)
 
 
@@ -90,7 +90,7 @@ def test_control_characters_inside_an_origin_are_refused_although_a_url_parser_d
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("text", "kept"),
     [
         ("/auth", "/auth"),
         ("auth", "/auth"),
@@ -102,35 +102,35 @@ def test_control_characters_inside_an_origin_are_refused_although_a_url_parser_d
         ("/", ""),
     ],
 )
-def test_a_path_is_kept_in_one_form(given: str, kept: str) -> None:
-    assert normalise_path(given, setting="api_base_path") == kept
+def test_a_path_is_kept_in_one_form(text: str, kept: str) -> None:
+    assert normalise_path(text, setting="api_base_path") == kept
 
 
 @pytest.mark.parametrize(
-    "given",
+    "text",
     ["/a//b", "/a/../b", "/.", "..", "/a?b", "/a#b", "/a b", "/a%20b", "/ä", "/a;b", "/a\nb", "/auth\n/x", None, 5],
 )
-def test_what_is_no_plain_path_is_refused_with_the_name_of_the_setting(given: str) -> None:
+def test_what_is_no_plain_path_is_refused_with_the_name_of_the_setting(text: str) -> None:
     with pytest.raises(ConfigError, match="api_base_path"):
-        normalise_path(given, setting="api_base_path")
+        normalise_path(text, setting="api_base_path")
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("text", "kept"),
     [
         ("https://API.shop.example:443/auth/", "https://api.shop.example/auth"),
         (" api.shop.example/gateway/auth ", "https://api.shop.example/gateway/auth"),
         ("http://localhost:3000", "http://localhost:3000"),
     ],
 )
-def test_an_issuer_is_kept_in_one_form(given: str, kept: str) -> None:
-    assert normalise_issuer(given, setting="issuer") == kept
+def test_an_issuer_is_kept_in_one_form(text: str, kept: str) -> None:
+    assert normalise_issuer(text, setting="issuer") == kept
 
 
-@pytest.mark.parametrize("given", ["", "https://shop.example/a//b", "ftp://shop.example/auth", None])
-def test_what_is_no_issuer_is_refused_with_the_name_of_the_setting(given: str) -> None:
+@pytest.mark.parametrize("text", ["", "https://shop.example/a//b", "ftp://shop.example/auth", None])
+def test_what_is_no_issuer_is_refused_with_the_name_of_the_setting(text: str) -> None:
     with pytest.raises(ConfigError, match="issuer"):
-        normalise_issuer(given, setting="issuer")
+        normalise_issuer(text, setting="issuer")
 
 
 def test_host_and_scheme_of_an_origin() -> None:
