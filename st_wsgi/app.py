@@ -27,7 +27,7 @@ from .request.routing import Match, Router
 from .services import Services
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 _log = logging.getLogger("st_wsgi")
 
@@ -76,10 +76,16 @@ class SuperTokens:
 
     app_info: AppInfo = attrs.field(validator=a(AppInfo))
     core: str | Transport = attrs.field(
-        validator=Check("an address or a transport", lambda value: isinstance(value, str) or hasattr(value, "send"))
+        validator=Check(
+            "an address such as 'sqlite:///auth.db' or 'https://core.example.com:3567', or a transport",
+            lambda value: isinstance(value, str) or (hasattr(value, "send") and not isinstance(value, type)),
+        )
     )
     recipes: Iterable[Recipe[Any, Any]] = attrs.field(
-        validator=Check("a list of recipes", lambda value: isinstance(value, Iterable) and not isinstance(value, str))
+        validator=Check(
+            "a list of recipes, such as [EmailPassword(), Session()]",
+            lambda value: isinstance(value, Iterable) and not isinstance(value, str),
+        )
     )
     api_key: str | None = attrs.field(
         default=None, repr=False, validator=Check("a text or None", lambda value: value is None or type(value) is str)
@@ -99,12 +105,15 @@ class SuperTokens:
 
     services: Services = attrs.field(init=False)
     router: Router = attrs.field(init=False)
+    _warned_of_cors: bool = attrs.field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         self.recipes = _with_required(self.recipes)
         if isinstance(self.core, str) and not self.allow_in_memory_core:
             _refuse_forgetful_core(self.core, self.app_info)
-        transport = _open_transport(self.core) if isinstance(self.core, str) else self.core
+        if self.cors is not None:
+            _warn_of_missing_origins(self.cors, self.app_info)
+        transport = _open_transport(self.core, self.api_key) if isinstance(self.core, str) else self.core
         if self.api_key is not None and isinstance(transport, HTTPTransport) and not self.allow_insecure_core:
             _refuse_readable_key(transport.hosts)
         with ExitStack() as on_failure:
@@ -140,6 +149,7 @@ class SuperTokens:
 
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
         """Return a WSGI app with SuperTokens in front of *app*: ``app.wsgi_app = st.wrap(app.wsgi_app)``."""
+        a_function("environ and start_response, a WSGI app", or_none=False).argument("the app to wrap", app)
         # The bound method: Python calls it faster than an object, and every request of the app pays for that.
         return ErrorHandler(app, self, routes=Middleware(app, self)).__call__
 
@@ -153,6 +163,8 @@ class SuperTokens:
             return self._preflight(self.cors, context, path)
         match = self.router.match(method=environ.get("REQUEST_METHOD", ""), path=path, rid=environ.get("HTTP_RID"))
         if match is None:
+            if self.cors is None and cross_origin.is_preflight(environ):
+                self._warn_of_preflight(environ, path)
             return None
         context.ours = True
         context.route = match.route
@@ -186,6 +198,20 @@ class SuperTokens:
             _log.exception("%s %s failed, tenant %s", match.route.method, match.route.path, context.tenant_id)
             context.changes.discard()
             return context.answer(InternalError())
+
+    def _warn_of_preflight(self, environ: WSGIEnvironment, path: str) -> None:
+        """Say once that the website's browsers will not call our routes. A CORS layer in front answers preflights."""
+        origin = environ["HTTP_ORIGIN"]
+        if not self._warned_of_cors and origin in self.app_info.possible_origins and self.router.methods(path):
+            self._warned_of_cors = True
+            _log.warning(
+                "browsers will not call %s%s: the website %s is another origin, and cors is not set. "
+                "Pass cors=Cors(origins=[%r]), or put a CORS layer in front",
+                self.app_info.api_domain,
+                path,
+                origin,
+                origin,
+            )
 
     def _preflight(self, rules: Cors, context: RequestContext, path: str) -> Response | None:
         methods = self.router.methods(path)
@@ -225,10 +251,11 @@ def _as_default(make: Callable[P, SuperTokens]) -> Callable[P, SuperTokens]:
 init: Final = _as_default(SuperTokens)
 
 
-def _open_transport(core: str) -> Transport:
-    if core.startswith("sqlite:"):
+def _open_transport(core: str, api_key: str | None) -> Transport:
+    if core.lower().startswith(("sqlite:", "postgres:", "postgresql:")):
         from .embedded import EmbeddedCore  # an app on a core of its own never loads the embedded one
 
+        EmbeddedCore.check_api_key(core, api_key)
         return EmbeddedCore.open(core)
     return HTTPTransport(core)
 
@@ -245,6 +272,15 @@ def _refuse_forgetful_core(core: str, app_info: AppInfo) -> None:
         raise ConfigError(
             "an in-memory core loses all users at every restart, which does not fit an https api_domain; "
             "use core='sqlite:///auth.db' or the address of a core, or set allow_in_memory_core=True"
+        )
+
+
+def _warn_of_missing_origins(cors: Cors, app_info: AppInfo) -> None:
+    missing = set(app_info.possible_origins) - {app_info.api_domain, *cors.origins}
+    if missing:
+        _log.warning(
+            "cors lacks the website: browsers will not let its pages call the API. Use Cors(origins=%r)",
+            [*cors.origins, *sorted(missing)],
         )
 
 
@@ -268,6 +304,8 @@ def _with_required(recipes: Iterable[Recipe[Any, Any]]) -> tuple[Recipe[Any, Any
         if recipe.is_bound:
             raise ConfigError(f"this {type(recipe).__name__} belongs to another instance; make a new one for this one")
         listed.append(recipe)
+    if not listed:
+        raise ConfigError("recipes is empty: list what the app offers, such as [EmailPassword(), Session()]")
     ordered: list[Recipe[Any, Any]] = []
 
     def add(recipe: Recipe[Any, Any]) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
-from .checks import a_flag, a_number
+from .checks import Check, a_flag, a_list, a_number
 from .errors import BadInput, ConfigError
 from .grammar import HEADER_NAME
-from .urls import normalise_origin, normalise_path
+from .urls import normalise_origin, normalise_path, path_of
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
@@ -19,28 +19,46 @@ OriginFunction: TypeAlias = "Callable[[Request | None, Mapping[str, Any]], str]"
 """Takes the request in flight (None outside one) and the user context. Returns the origin of the website."""
 
 
-def _text(_instance: object, attribute: attrs.Attribute[str], value: object) -> None:
-    if not isinstance(value, str) or not value.strip():
-        raise ConfigError(f"{attribute.name} must be a text that is not empty, not {value!r}")
+def _addresses(values: Any, *, setting: str) -> tuple[str, ...]:
+    """Return origins in normal form. A text alone is refused: it would be taken for a list of letters."""
+    values = _as_tuple(values)
+    a_list("addresses such as https://shop.example").argument(setting, values)
+    return tuple(_address(value, setting=setting, cure="leave the path out") for value in values)
 
 
-def _origins(values: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ConfigError(f"allowed_origins must be a list of origins, not {values!r}")
-    return tuple(normalise_origin(value, setting="allowed_origins") for value in values)
+def _as_tuple(values: Any) -> Any:
+    """Return any iterable but a text as a tuple, and everything else as it is, for a check to refuse."""
+    return tuple(values) if isinstance(values, Iterable) and not isinstance(values, str) else values
+
+
+def _address(value: str, *, setting: str, cure: str) -> str:
+    """Return an origin in normal form; a path behind it is refused, and *cure* says where it belongs."""
+    origin = normalise_origin(value, setting=setting)
+    if path_of(value):
+        raise ConfigError(f"{setting} must end with the host or port, not {path_of(value)!r}: {cure}")
+    return origin
 
 
 # Type checkers follow only named functions as converters, one for each setting.
+def _origins(values: Iterable[str]) -> tuple[str, ...]:
+    return _addresses(values, setting="allowed_origins")
+
+
 def _api_domain(value: str) -> str:
-    return normalise_origin(value, setting="api_domain")
+    cure = "a path before our routes is the api_base_path, one that a gateway strips is the api_gateway_path"
+    return _address(value, setting="api_domain", cure=cure)
 
 
 def _website_domain(value: str | None) -> str | None:
-    return None if value is None else normalise_origin(value, setting="website_domain")
+    return None if value is None else _website(value, setting="website_domain")
 
 
 def _origin(value: str | OriginFunction | None) -> str | OriginFunction | None:
-    return normalise_origin(value, setting="origin") if isinstance(value, str) else value
+    return _website(value, setting="origin") if isinstance(value, str) else value
+
+
+def _website(value: str, *, setting: str) -> str:
+    return _address(value, setting=setting, cure="the path of the pages for signing in is the website_base_path")
 
 
 def _api_base_path(value: str) -> str:
@@ -53,6 +71,9 @@ def _website_base_path(value: str) -> str:
 
 def _api_gateway_path(value: str) -> str:
     return normalise_path(value, setting="api_gateway_path")
+
+
+_TEXT = Check("a text that is not empty", lambda value: isinstance(value, str) and bool(value.strip()))
 
 
 @attrs.frozen(kw_only=True)
@@ -77,7 +98,7 @@ class AppInfo:
     :raises ConfigError: a value is not usable; the message says which and why.
     """
 
-    app_name: str = attrs.field(validator=_text)
+    app_name: str = attrs.field(validator=_TEXT)
     api_domain: str = attrs.field(converter=_api_domain)
     website_domain: str | None = attrs.field(default=None, converter=_website_domain)
     origin: str | OriginFunction | None = attrs.field(default=None, converter=_origin)
@@ -89,6 +110,11 @@ class AppInfo:
     def __attrs_post_init__(self) -> None:
         if (self.website_domain is None) == (self.origin is None):
             raise ConfigError("give either website_domain or origin: the address of the pages that users see")
+        if self.allowed_origins and not callable(self.origin):
+            raise ConfigError(
+                "allowed_origins is for an origin function: leave it out; other origins that call the API belong in "
+                "cors=Cors(origins=[...])"
+            )
         if callable(self.origin) and not self.allowed_origins:
             raise ConfigError("an origin function needs allowed_origins: the list of the origins that it may return")
         if self.origin is not None and not callable(self.origin) and not isinstance(self.origin, str):
@@ -138,28 +164,24 @@ class AppInfo:
 
 
 def _cors_origins(values: str | Iterable[str]) -> tuple[str, ...]:
-    values = _listed(values, setting="Cors origins")
-    if not values:
-        raise ConfigError("Cors needs at least one origin")
+    values = (values,) if isinstance(values, str) else _as_tuple(values)
+    a_list("origins such as https://shop.example", least=1).argument("Cors origins", values)
     if "*" in values:
-        raise ConfigError("Cors origins must be exact: '*' cannot be used together with credentials")
-    return tuple(normalise_origin(value, setting="Cors origins") for value in values)
+        raise ConfigError(
+            "Cors origins must be exact, since browsers refuse '*' for requests with cookies: list the website's "
+            "origin, such as https://shop.example"
+        )
+    return _addresses(values, setting="Cors origins")
 
 
 def _header_names(values: str | Iterable[str]) -> tuple[str, ...]:
-    values = _listed(values, setting="Cors allow_headers")
+    values = (values,) if isinstance(values, str) else _as_tuple(values)
+    a_list("names of headers").argument("Cors allow_headers", values)
     for value in values:
-        if not isinstance(value, str) or value == "*" or not HEADER_NAME.fullmatch(value):
+        # With cookies, browsers take "*" for the name of a header.
+        if not isinstance(value, str) or not HEADER_NAME.fullmatch(value) or value == "*":
             raise ConfigError(f"Cors allow_headers must be names of headers, not {value!r}")
     return tuple(value.lower() for value in values)
-
-
-def _listed(values: str | Iterable[str], *, setting: str) -> tuple[str, ...]:
-    if isinstance(values, str):
-        return (values,)
-    if not isinstance(values, Iterable):
-        raise ConfigError(f"{setting} must be a list of texts, not {values!r}")
-    return tuple(values)
 
 
 @attrs.frozen(kw_only=True)

@@ -50,6 +50,13 @@ def normalise_origin(text: str, *, setting: str) -> str:
     return f"{scheme}://{name}" if port in (None, _DEFAULT_PORTS[scheme]) else f"{scheme}://{name}:{port}"
 
 
+def path_of(address: str) -> str:
+    """Return what follows host and port in an address, without slashes around it: path, query and fragment."""
+    text = address.strip()
+    parts = urlsplit(text if _SCHEME.match(text) else f"//{text}")
+    return parts._replace(scheme="", netloc="").geturl().strip("/")
+
+
 def normalise_path(text: str, *, setting: str) -> str:
     """
     Return the path with a leading and without a trailing slash; the root is the empty string.

@@ -37,11 +37,13 @@ def test_an_app_is_described_by_three_values() -> None:
         ("api_base_path", "login/", "/login"),
         ("website_base_path", "/", ""),
         ("api_gateway_path", "gateway", "/gateway"),
-        ("allowed_origins", ["HTTPS://shop.example/"], ("https://shop.example",)),
+        ("origin", "HTTPS://shop.example/", "https://shop.example"),
     ],
 )
 def test_settings_are_kept_in_one_form(setting: str, value: Any, kept: Any) -> None:
     changes: dict[str, Any] = {setting: value}
+    if setting == "origin":
+        changes["website_domain"] = "left out"
     assert getattr(app_info(**changes), setting) == kept
 
 
@@ -65,7 +67,7 @@ def test_a_gateway_path_is_part_of_what_the_browser_sees() -> None:
         ({"website_domain": "left out", "origin": 5}, "origin must be an address or a function"),
         ({"website_domain": "left out", "origin": lambda r, c: "x"}, "needs allowed_origins"),
         ({"allowed_origins": "https://shop.example"}, "allowed_origins must be a list"),
-        ({"allowed_origins": 5}, "allowed_origins must be a list of origins, not 5"),
+        ({"allowed_origins": 5}, "allowed_origins must be a list of addresses such as https:..shop.example, not 5"),
         ({"allowed_origins": [5]}, "allowed_origins must be an address such as"),
         ({"allowed_origins": ["nonsense://"]}, "allowed_origins"),
         ({"api_base_path": "/auth?x"}, "api_base_path"),

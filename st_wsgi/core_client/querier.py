@@ -143,8 +143,10 @@ class Querier:
         cdi_versions: Sequence[str] = ("5.4",),
         in_flight: Callable[[], InFlight | None] = lambda: None,
     ) -> None:
+        if api_key is not None and not api_key.strip():
+            raise ConfigError("api_key is empty: set what it is read from, or leave it out if the core has no key")
         if api_key is not None and not _KEY.fullmatch(api_key.strip()):
-            raise ConfigError("api_key must be plain letters, digits and signs; leave it out if the core has none")
+            raise ConfigError("api_key must be ASCII letters, digits and signs, without spaces and line breaks")
         if not cdi_versions or not all(_VERSION.fullmatch(version) for version in cdi_versions):
             raise ConfigError('cdi_versions must be a sequence of versions such as "5.4"')
         self._transport = transport

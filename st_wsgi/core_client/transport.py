@@ -19,6 +19,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import make_headers
 
+from ..checks import a, a_flag, a_function, above_zero
 from ..errors import ConfigError, CoreReplyInvalid, CoreUnavailable
 from ..forks import renew_after_fork
 from .connections import Connections, tls_context
@@ -174,9 +175,20 @@ class HTTPTransport(Transport):
         sleep: Callable[[float], None] | None = None,
     ) -> None:
         self.hosts: tuple[str, ...] = parse_hosts(hosts)
-        self._connect_timeout = _positive("connect_timeout", connect_timeout)
-        self._read_timeout = _positive("read_timeout", read_timeout)
-        self._max_reply_bytes = int(_positive("max_reply_bytes", max_reply_bytes))
+        for name, value in (
+            ("connect_timeout", connect_timeout),
+            ("read_timeout", read_timeout),
+            ("idle_timeout", idle_timeout),
+            ("max_reply_bytes", max_reply_bytes),
+            ("max_idle_connections", max_idle_connections),
+        ):
+            above_zero().argument(name, value)
+        a_flag().argument("trust_environment", trust_environment)
+        a(ssl.SSLContext, or_none=True).argument("tls", tls)
+        a_function("seconds").argument("sleep", sleep)
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._max_reply_bytes = max_reply_bytes
         self._trust_environment = trust_environment
         self._tls = tls
         self._sleep = sleep
@@ -187,8 +199,8 @@ class HTTPTransport(Transport):
         self._connections = {
             host: Connections(
                 tls=self._tls_context,
-                idle_timeout=_positive("idle_timeout", idle_timeout),
-                keep=int(_positive("max_idle_connections", max_idle_connections)),
+                idle_timeout=idle_timeout,
+                keep=max_idle_connections,
                 trust_environment=trust_environment,
             )
             for host in self.hosts
@@ -345,12 +357,6 @@ class _NoAnswer(Exception):
         self.cure = cure
         self.may_go_on = may_go_on
         super().__init__(cause)
-
-
-def _positive(name: str, value: float) -> float:
-    if not 0 < value < math.inf:
-        raise ConfigError(f"{name} must be a number above zero, not {value!r}")
-    return value
 
 
 def _left(deadline: float) -> float:

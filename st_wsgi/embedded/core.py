@@ -200,6 +200,22 @@ class EmbeddedCore:
         path, given = parse_address(address)
         return cls(path, settings={**given, **(settings or {})}, clock=clock)
 
+    @staticmethod
+    def check_api_key(address: str, api_key: str | None) -> None:
+        """
+        Check the key with which an app is going to call the core at *address*, before that is opened.
+
+        :raises ConfigError: the core has ``api_keys`` and this is none of them, or it has none.
+        """
+        _, values = parse_address(address)
+        keys = CoreSettings.of(values).api_keys
+        if keys and (api_key is None or api_key.strip().encode() not in keys):
+            raise ConfigError("core has the setting api_keys: pass one of them as api_key too, or leave api_keys out")
+        if api_key is not None and not keys:
+            raise ConfigError(
+                "api_key is for a core at another address: leave it out, since the embedded core has no key"
+            )
+
     def __repr__(self) -> str:
         return f"<EmbeddedCore {self._services.store.name}>"
 
@@ -339,6 +355,11 @@ def parse_address(address: str) -> tuple[pathlib.Path | None, dict[str, object]]
     :raises ConfigError: when it is not such an address.
     """
     parts = urlsplit(address)
+    if parts.scheme in ("postgres", "postgresql"):
+        raise ConfigError(
+            "the embedded core does not support PostgreSQL yet: write sqlite:///auth.db for a file, or run the "
+            "official core on PostgreSQL and give its address"
+        )
     if parts.scheme != "sqlite":
         raise ConfigError(f"not the address of an embedded core: {parts.scheme or address!r}. Write sqlite:///auth.db")
     if parts.netloc or parts.fragment:

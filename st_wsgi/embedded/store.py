@@ -184,7 +184,6 @@ class Store:
         try:
             if inspect(path, newest=len(self._migrations)) == len(self._migrations):
                 return
-            path.parent.mkdir(parents=True, exist_ok=True)
             # Made here, not by SQLite, so that nobody else may read the hashes and keys in it.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             with closing(self._connect(_uri(path, "rw"))) as db:
@@ -224,6 +223,7 @@ def inspect(path: pathlib.Path, *, newest: int = len(MIGRATIONS)) -> int | None:
     :param newest: the version that this package knows.
     :raises ConfigError: when it is not ours, damaged, not readable, or newer than this version of the package.
     """
+    _check_place(path)
     if _size(path) == 0:
         return None
     with path.open("rb") as file:
@@ -249,6 +249,21 @@ def inspect(path: pathlib.Path, *, newest: int = len(MIGRATIONS)) -> int | None:
             f"{newest}). Upgrade the package, or restore the backup that the upgrade made"
         )
     return version
+
+
+def _check_place(path: pathlib.Path) -> None:
+    """
+    Look at the folder of a database. It is not made: the path may have a typing error, or a volume is not mounted.
+
+    :raises ConfigError: it does not exist, or there is a folder where the file should be.
+    """
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder. Name a file in it, such as {path / 'auth.db'}")
+    for folder in path.parents:
+        if folder.is_file():
+            raise ConfigError(f"{folder} is a file and not a folder, so {path} cannot be in it. Name another place")
+    if not path.parent.is_dir():
+        raise ConfigError(f"the folder {path.parent} does not exist. Correct the path, or run: mkdir -p {path.parent}")
 
 
 def _size(path: pathlib.Path) -> int:
@@ -311,15 +326,16 @@ def backup(db: sqlite3.Connection, target: pathlib.Path) -> None:
 
 def explain(error: Exception, name: str) -> str:
     """Return what went wrong with the database called *name*, and what to do about it."""
-    text = str(error)
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    lower = text.lower()
     if "locked" in text or "busy" in text:
         return f"{name}: another process kept the database locked for {BUSY_TIMEOUT:.0f} s. Is one stopped or hanging?"
     if "full" in text or "No space" in text:
         return f"{name}: the disk is full. Nothing was changed; free some space and try again"
-    if "readonly" in text or "read-only" in text or "Permission" in text or "unable to open" in text:
+    if any(word in lower for word in ("readonly", "read-only", "permission", "permitted", "no such", "unable to open")):
         return (
-            f"{name} cannot be opened or written by this user ({text}). "
-            "Make the file and its folder exist and writable (SQLite keeps its log beside the file)"
+            f"{name} cannot be opened or written ({text}). Make the file and its folder writable for this user, or "
+            "name another place (SQLite keeps its log beside the file)"
         )
     if "malformed" in text or "not a database" in text:
         return (

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from ..checks import Check, a_flag, a_function
 from ..errors import BadInput, FieldErrors
 from ..request.context import RequestContext
 
@@ -43,9 +44,9 @@ class FormField:
     :param optional: the field may be left out or empty.
     """
 
-    id: str
-    validate: Validate | None = None
-    optional: bool = False
+    id: str = attrs.field(validator=Check("a name", lambda value: isinstance(value, str) and value != ""))
+    validate: Validate | None = attrs.field(default=None, validator=a_function("value and tenant"))
+    optional: bool = attrs.field(default=False, validator=a_flag())
 
 
 @attrs.frozen

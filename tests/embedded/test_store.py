@@ -38,7 +38,7 @@ def contents(path: pathlib.Path) -> dict[str, bytes]:
 
 def test_users_outlive_the_process(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path) -> None:
     """What was answered is in the file, for the next core that opens it."""
-    path = tmp_path / "folder" / "auth.db"
+    path = tmp_path / "auth.db"
     address = email()
     user = sign_up(caller(make_core(path)), address)
     again = caller(make_core(path))

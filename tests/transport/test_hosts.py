@@ -20,11 +20,21 @@ from st_wsgi.errors import ConfigError
         ("https://[::1]:3567", ("https://[::1]:3567",)),
         ("https://bücher.example", ("https://xn--bcher-kva.example",)),
         ("http://my_core-1:3567/appid-shop", ("http://my_core-1:3567/appid-shop",)),
-        ("http://core;http://core/;HTTP://CORE:80", ("http://core",)),
     ],
 )
-def test_addresses_are_kept_in_one_form_and_once(given: str | list[str], kept: tuple[str, ...]) -> None:
+def test_addresses_are_kept_in_one_form(given: str | list[str], kept: tuple[str, ...]) -> None:
     assert parse_hosts(given) == kept
+
+
+def test_a_host_that_is_there_twice_is_refused() -> None:
+    with pytest.raises(ConfigError, match="core names http://core twice"):
+        parse_hosts("http://core;https://other;HTTP://CORE:80/")
+
+
+@pytest.mark.parametrize("given", ["auth.db", "./auth", "/srv/auth", "data/auth.sqlite3"])
+def test_the_path_of_a_file_is_refused_with_the_address_of_that_file(given: str) -> None:
+    with pytest.raises(ConfigError, match=f"write sqlite:///{given}$"):
+        parse_hosts(given)
 
 
 @pytest.mark.parametrize(

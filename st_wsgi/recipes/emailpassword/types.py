@@ -7,11 +7,13 @@ from typing import ClassVar, Literal
 
 import attrs
 
+from ...checks import a_list
 from ...recipe_kit.forms import FormField
 from ...users import RecipeUserId, User
 
 
 def _form_fields(values: Iterable[FormField]) -> tuple[FormField, ...]:
+    a_list('fields such as FormField(id="name")', kind=FormField).argument("form_fields", values)
     return tuple(values)
 
 
