@@ -197,3 +197,20 @@ def test_an_error_of_the_verifier_leaves_the_front_door_as_one_of_ours() -> None
 
     with pytest.raises(ConfigError, match="access tokens cannot be verified with these settings: issuer"):
         supertokens(OpenId(override=Override(functions=elsewhere)), Session(accepted_issuers=[]))
+
+
+def test_the_session_recipe_shows_its_settings_and_checks_each() -> None:
+    assert "anti_csrf='VIA_TOKEN'" in repr(Session(anti_csrf="via_token"))  # type: ignore[arg-type]  # in any case
+    wrong: dict[str, Any] = {
+        "cookie_domain": 5,
+        "cookie_secure": "yes",
+        "error_handlers": {},
+        "check_request_origin": 1,
+        "invalid_claim_status_code": "403",
+        "jwks_refresh_interval_sec": True,
+        "use_dynamic_access_token_signing_key": None,
+        "accepted_issuers": "https://old-api.example.com/auth",
+    }
+    for name, value in wrong.items():
+        with pytest.raises(ConfigError, match=f"^{name} must be"):
+            Session(**{name: value})

@@ -5,10 +5,10 @@ from __future__ import annotations
 from ...recipe_kit.recipe import APIs
 from ...recipe_kit.results import GeneralError, Ok
 from ...request.context import RequestContext
-from .base import SessionSettings
 from .container import SessionContainer
 from .functions import SessionFunctions
 from .in_request import refresh_session
+from .settings import SessionSettings
 
 
 class SessionAPIs(APIs[SessionSettings, SessionFunctions]):

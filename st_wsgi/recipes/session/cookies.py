@@ -14,7 +14,7 @@ from ...config import AppInfo
 from ...errors import ConfigError
 from ...request.changes import ResponseChanges, SameSite
 from ...urls import cookie_domains, host_of, is_loopback, is_public_suffix, is_same_site, scheme_of
-from .types import SessionConfig
+from .config import SessionConfig
 
 ACCESS_COOKIE = "sAccessToken"
 REFRESH_COOKIE = "sRefreshToken"
@@ -43,7 +43,7 @@ class SessionCookies:
     def __init__(self, config: SessionConfig, app_info: AppInfo) -> None:
         host = host_of(app_info.api_domain)
         is_https = scheme_of(app_info.api_domain) == "https"
-        self.secure = is_https if config.cookie_secure is None else config.cookie_secure
+        self.secure: bool = is_https if config.cookie_secure is None else config.cookie_secure
         self._gateway_path = app_info.api_gateway_path
         self._paths = {ACCESS_COOKIE: "/", REFRESH_COOKIE: app_info.public_base_path + REFRESH_PATH}
         self._domain = _cookie_domain("cookie_domain", config.cookie_domain, host)

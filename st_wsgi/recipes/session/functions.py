@@ -18,9 +18,9 @@ from ...core_client.querier import present
 from ...errors import TokenTheftDetected, TryRefreshToken, Unauthorised
 from ...recipe_kit.recipe import Functions
 from ...users import PUBLIC_TENANT, RecipeUserId
-from .base import SessionSettings
 from .claim_types import SessionClaim, SessionClaimValidator, failures, wants_refetch
 from .container import SessionContainer
+from .settings import SessionSettings
 from .tokens import IssuedToken, merged_payload, plain_payload, without_protected_claims
 from .types import (
     CheckedSession,
@@ -62,7 +62,7 @@ class SessionFunctions(Functions[SessionSettings]):
         :raises ValueError: the payload is too large for a token, or not plain JSON.
         :raises CoreError: the core did not create it.
         """
-        config = self.recipe.config
+        config = self.recipe
         payload = without_protected_claims(access_token_payload or {}) | {"iss": self.recipe.issuer}
         body = {
             "userId": recipe_user_id.value,
@@ -100,7 +100,7 @@ class SessionFunctions(Functions[SessionSettings]):
             token = self.recipe.verification.authenticate(access_token)
         except Refused as refusal:
             raise session_error(refusal) from None
-        anti_csrf = anti_csrf_check and self.recipe.config.anti_csrf == "VIA_TOKEN"
+        anti_csrf = anti_csrf_check and self.recipe.anti_csrf == "VIA_TOKEN"
         if anti_csrf:
             self.recipe.verification.check_anti_csrf(token, anti_csrf_token)
         # Up to CDI 5.5, a refresh only counts when its access token is first shown to the core.
@@ -118,7 +118,7 @@ class SessionFunctions(Functions[SessionSettings]):
         :raises TokenTheftDetected: it is an old token of the session. Up to CDI 5.5 a token is old when a token that it
             was exchanged for has been used, from 5.6 on when a grace period is over.
         """
-        config = self.recipe.config
+        config = self.recipe
         body = {
             "refreshToken": refresh_token,
             "antiCsrfToken": anti_csrf_token,
@@ -348,7 +348,7 @@ class SessionFunctions(Functions[SessionSettings]):
             "accessToken": access_token,
             "antiCsrfToken": anti_csrf_token,
             "doAntiCsrfCheck": anti_csrf,
-            "enableAntiCsrf": self.recipe.config.anti_csrf == "VIA_TOKEN",
+            "enableAntiCsrf": self.recipe.anti_csrf == "VIA_TOKEN",
             "checkDatabase": check_database,
         }
         checked = self.core.post("/recipe/session/verify", present(body)).into(CheckedSession, NoSession, OldToken)

@@ -17,11 +17,11 @@ from ...errors import DuplicateSessionCookies, TryRefreshToken, Unauthorised
 from ...request.context import RequestContext
 from ...request.current import context_of
 from ...users import RecipeUserId
-from .base import SessionSettings
 from .claim_types import SessionClaimValidator
 from .container import SESSION_KEY, SessionContainer
 from .cookies import ACCESS_COOKIE, LEGACY_COOKIE, REFRESH_COOKIE, SESSION_COOKIES
 from .functions import SessionFunctions
+from .settings import SessionSettings
 from .tokens import session_named_in, without_protected_claims
 from .transfer import ANTI_CSRF
 from .types import TransferMethod
@@ -102,7 +102,7 @@ def get_session(
         access_token = _newest_token(context, environ[SESSION_KEY], access_token)
     check = False
     if transfer_method == "cookie":
-        safe = method in recipe.config.csrf_safe_methods
+        safe = method in recipe.csrf_safe_methods
         check = not safe if anti_csrf_check is None else anti_csrf_check
         if check and recipe.verification.has_form(access_token):
             recipe.transfer.check_csrf_headers(context, every_method=safe)
@@ -267,7 +267,7 @@ def _access_token(
         cookies = cookie_values(sent, ACCESS_COOKIE)
     authorization = environ.get("HTTP_AUTHORIZATION")
     header = None if authorization is None else bearer_token(authorization)
-    if recipe.config.get_token_transfer_method != "any":
+    if recipe.get_token_transfer_method != "any":
         policy = recipe.transfer.policy(context, creating=False)
         cookies = [] if policy == "header" else cookies
         header = None if policy == "cookie" else header
@@ -318,7 +318,7 @@ def _refuse_doubled(recipe: SessionSettings, context: RequestContext, doubled: l
     :raises Unauthorised: it had none, so the cookies may be an attack. The session ends.
     """
     recipe.transfer.clear_other_cookies(context, doubled)
-    if recipe.config.older_cookie_domain is not None:
+    if recipe.older_cookie_domain is not None:
         raise DuplicateSessionCookies
     _log.warning(
         "a refresh request carries a session cookie twice, so the session ends. If cookie_domain was changed, set "

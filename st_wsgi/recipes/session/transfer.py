@@ -19,8 +19,9 @@ from ...errors import ConfigError, TryRefreshToken
 from ...request.changes import SameSite
 from ...request.context import RequestContext
 from ...urls import is_same_site
+from .config import SessionConfig
 from .cookies import ACCESS_COOKIE, REFRESH_COOKIE, SessionCookies, refuse_unsafe, refuse_unusable
-from .types import TRANSFER_METHODS, AntiCsrf, SessionConfig, TransferMethod, TransferPolicy
+from .types import TRANSFER_METHODS, AntiCsrf, TransferMethod, TransferPolicy
 
 ACCESS_HEADER = "st-access-token"
 REFRESH_HEADER = "st-refresh-token"

@@ -1,4 +1,4 @@
-"""Settings, results and values of the session recipe."""
+"""Results and values of the session recipe."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import attrs
 from werkzeug.wrappers import Response
 
 from ...errors import DuplicateSessionCookies, InvalidClaims, TokenTheftDetected, TryRefreshToken, Unauthorised
-from ...request.changes import SameSite
 from ...request.context import RequestContext
 from ...users import RecipeUserId
 
@@ -60,29 +59,6 @@ class ErrorHandlers:
     on_token_theft_detected: Callable[[TokenTheftDetected, RequestContext], Response] | None = None
     on_invalid_claim: Callable[[InvalidClaims, RequestContext], Response] | None = None
     on_clear_duplicate_session_cookies: Callable[[DuplicateSessionCookies, RequestContext], Response] | None = None
-
-
-@attrs.frozen(kw_only=True)
-class SessionConfig:
-    """The settings of the recipe, as :class:`~st_wsgi.recipes.session.Session` took them."""
-
-    cookie_domain: str | None
-    older_cookie_domain: str | None
-    cookie_secure: bool | None
-    cookie_same_site: SameSite | None
-    session_expired_status_code: int
-    invalid_claim_status_code: int
-    anti_csrf: AntiCsrf | None
-    allow_insecure_cookies: bool
-    allow_insecure_anti_csrf: bool
-    csrf_safe_methods: tuple[str, ...]
-    check_request_origin: bool
-    get_token_transfer_method: GetTokenTransferMethod | TransferPolicy
-    error_handlers: ErrorHandlers
-    use_dynamic_access_token_signing_key: bool
-    expose_access_token_to_frontend_in_cookie_based_auth: bool
-    jwks_refresh_interval_sec: int
-    accepted_issuers: tuple[str, ...] | None
 
 
 @attrs.frozen

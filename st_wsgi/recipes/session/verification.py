@@ -16,7 +16,7 @@ from st_verify.verifier import SessionVerifier
 
 from ...core_client.querier import Querier
 from ...errors import CoreUnavailable, Forbidden, SuperTokensError, TryRefreshToken, Unauthorised
-from .types import SessionConfig
+from .config import SessionConfig
 
 
 class TokenVerification:

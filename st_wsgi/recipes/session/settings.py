@@ -1,10 +1,12 @@
-"""What functions, APIs and sessions in hand may use of the recipe."""
+"""The settings of the session recipe, and what is made of them."""
 
 from __future__ import annotations
 
 import re
 import time
 from typing import Any
+
+import attrs
 
 from st_verify.errors import SettingError
 
@@ -14,13 +16,14 @@ from ...request.routing import spellings
 from ...services import Services
 from ..openid import OpenId
 from .claim_types import SessionClaim, SessionClaimValidator
+from .config import SessionConfig
 from .cookies import REFRESH_PATH
 from .transfer import TokenTransfer
-from .types import SessionConfig
 from .verification import TokenVerification
 
 
-class SessionSettings(Settings):
+@attrs.define(kw_only=True, eq=False, slots=False)
+class SessionSettings(SessionConfig, Settings):
     """
     The lower half of the session recipe.
 
@@ -32,24 +35,20 @@ class SessionSettings(Settings):
     :ivar refresh_paths: matches the paths of a refresh.
     """
 
-    config: SessionConfig
-    transfer: TokenTransfer
-    verification: TokenVerification
-    chooses_claim_validators: bool
-    refresh_paths: re.Pattern[str]
-
-    def __init__(self, config: SessionConfig) -> None:
-        self.config = config
-        self.claims: list[SessionClaim[Any]] = []
-        self.claim_validators: list[SessionClaimValidator] = []
+    transfer: TokenTransfer = attrs.field(init=False, repr=False)
+    verification: TokenVerification = attrs.field(init=False, repr=False)
+    claims: list[SessionClaim[Any]] = attrs.field(init=False, repr=False, factory=list)
+    claim_validators: list[SessionClaimValidator] = attrs.field(init=False, repr=False, factory=list)
+    chooses_claim_validators: bool = attrs.field(init=False, repr=False)
+    refresh_paths: re.Pattern[str] = attrs.field(init=False, repr=False)
 
     def bind(self, services: Services) -> None:
         super().bind(services)
         self.refresh_paths = spellings(services.app_info.api_base_path, REFRESH_PATH)
-        self.transfer = TokenTransfer(config=self.config, app_info=services.app_info, clock=self.clock)
+        self.transfer = TokenTransfer(config=self, app_info=services.app_info, clock=self.clock)
         try:
             self.verification = TokenVerification(
-                config=self.config,
+                config=self,
                 core=services.core,
                 issuer=self.issuer,
                 in_process=services.transport.in_process,
