@@ -204,6 +204,19 @@ def test_a_body_that_ends_early_is_refused_even_if_what_came_is_json(data: bytes
         read_json(environ(data, length=8))
 
 
+@pytest.mark.parametrize("error", [OSError("timeout"), ValueError("bad chunk size"), Exception("invalid chunk")])
+def test_a_body_that_the_server_cannot_read_is_refused(error: Exception) -> None:
+    """uWSGI and mod_wsgi raise an OSError, cheroot a ValueError, gunicorn an Exception of its own."""
+
+    class Broken:
+        def read(self, size: int) -> bytes:
+            raise error
+
+    for sent in (environ(b"{}"), environ(b"{}", length=None, more=CHUNKED)):
+        with pytest.raises(BadInput, match="could not be read"):
+            read_json(sent | {"wsgi.input": Broken()})
+
+
 def test_whoever_reads_after_us_finds_the_same_body() -> None:
     """W-121."""
     given = environ(b'{"a": 1}')

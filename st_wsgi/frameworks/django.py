@@ -83,7 +83,8 @@ class SuperTokensMiddleware:
         if self._cors is None and not request.path_info.startswith(self._prefix):
             return None
         stream = environ.get("wsgi.input")
-        environ["wsgi.input"] = request  # a middleware that has read the body before us has left it there
+        if environ.get("CONTENT_LENGTH"):  # Django does not read chunked bodies: then the server's stream is untouched
+            environ["wsgi.input"] = request  # a middleware that has read the body before us has left it there
         try:
             answer = self._st.handle(context)
         finally:

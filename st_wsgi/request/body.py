@@ -70,7 +70,10 @@ def _read(environ: WSGIEnvironment, limit: int) -> bytes:
 def _read_exactly(stream: Any, length: int) -> bytes:
     chunks = []
     while length > 0:
-        chunk = stream.read(length)
+        try:
+            chunk = stream.read(length)
+        except Exception as error:  # each server has its own for a client that has gone or that sends bad chunks
+            raise BadInput("the body could not be read") from error
         if not chunk:
             break
         chunks.append(chunk)

@@ -22,7 +22,7 @@ from memory import outlives_its_answer
 from rest_framework.response import Response as RestResponse
 from rest_framework.views import APIView
 from werkzeug.test import Client as WSGIClient
-from werkzeug.test import create_environ
+from werkzeug.test import create_environ, run_wsgi_app
 
 from frameworks.conftest import SharedCore
 from frameworks.django_site import CATCH_ALL, ENTRY, handler, urlpatterns
@@ -180,6 +180,21 @@ def test_a_middleware_that_reads_bodies_first_takes_nothing_away(st: SuperTokens
     site = client(st, *order)
     assert sign_up(site)
     assert site.post("/auth/body", b"the app's", content_type="text/plain").content == b"the app's"
+
+
+@pytest.mark.parametrize("reads_first", [False, True])
+def test_a_chunked_body_to_our_routes_is_read(st: SuperTokens, reads_first: bool) -> None:
+    """
+    Servers that decode chunked bodies set ``wsgi.input_terminated`` and no length. Django takes such a body for empty:
+    a middleware of the app that reads bodies first leaves it unread.
+    """
+    fields = {"email": f"{uuid.uuid4().hex}@example.com", "password": "correct horse 1"}
+    form = json.dumps({"formFields": [{"id": name, "value": value} for name, value in fields.items()]}).encode()
+    app = handler(st, MIDDLEWARE=[f"{HERE}.ReadingBodies", ENTRY] if reads_first else [ENTRY])
+    environ = create_environ("/auth/signup", method="POST", data=form, content_type="application/json")
+    del environ["CONTENT_LENGTH"]
+    body, status, _ = run_wsgi_app(app, environ | {"wsgi.input_terminated": True})
+    assert (status, json.loads(b"".join(body))["status"]) == ("200 OK", "OK")
 
 
 def test_a_body_that_is_not_ours_is_left_to_the_app(st: SuperTokens) -> None:
