@@ -31,6 +31,7 @@ DIVISIONS = {
     "sdks": "sdk",
     "browser": "file",
     "servers/test_scenarios.py": "site",
+    "servers/test_survey.py": "surveyed",
     "servers": "test",
     "test_docs.py": "test",
     "load": "test",

@@ -400,7 +400,7 @@ def doubled(port: int, header: str, name: str) -> str:
     whole = re.fullmatch(r"first=1(.*)second=2", seen)
     if whole:
         return f"joined by `{whole[1].strip()}`"
-    return {"first=1": "the first", "second=2": "the last", "": "neither"}.get(seen, seen)
+    return {"first=1": "the first", "second=2": "the last", "": "neither"}.get(str(seen), str(seen))
 
 
 def head(port: int) -> str:
