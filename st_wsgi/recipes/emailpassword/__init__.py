@@ -5,9 +5,12 @@ Sign up and in with e-mail and password.
 
     from st_wsgi.recipes.emailpassword import EmailPassword, FormField, SignUpFeature
 
+    def send(message):  # a st_wsgi.delivery.Message; by default, messages go to the console in development
+        print(message.to, message.link)
+
     EmailPassword(
         sign_up_feature=SignUpFeature(form_fields=[FormField(id="name")]),
-        email_delivery=send,  # a function that takes a st_wsgi.delivery.Message; the console in development
+        email_delivery=send,
     )
 """
 
