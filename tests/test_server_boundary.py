@@ -95,11 +95,11 @@ def test_a_body_that_is_too_large_is_a_413_and_never_the_next_request(port: int)
     smuggled = b"GET /auth/greet HTTP/1.1\r\nHost: localhost\r\n\r\n"
     body = smuggled * (150_000 // len(smuggled))
     answer = say(port, post("/auth/echo", f"{JSON}Content-Length: {len(body)}\r\nConnection: close\r\n", body))
-    assert statuses(answer) in ([413], [])  # nothing, if the connection was reset before the answer was read
+    assert statuses(answer) == [413]  # also where the server resets the connection after it
     for version, keep in (("1.1", ""), ("1.0", "Connection: keep-alive\r\n")):
         kept = say(port, post("/auth/echo", f"{JSON}Content-Length: {len(body)}\r\n{keep}", body, version))
         assert b"hello public" not in kept
-        assert set(statuses(kept)) <= {413}
+        assert statuses(kept) == [413]
 
 
 @pytest.mark.parametrize(
@@ -148,13 +148,12 @@ def test_a_chunked_body_is_read_where_the_server_decodes_it(port: int) -> None:
     """W-120: we read wsgi.input and look at no transfer coding ourselves."""
     body = b'8\r\n{"a": 1}\r\n0\r\n\r\n'
     answer = say(port, post("/auth/echo", f"{JSON}Transfer-Encoding: chunked\r\nConnection: close\r\n", body))
-    assert set(statuses(answer)) <= {200, 400, 411, 501}
+    assert statuses(answer) in ([200], [400], [411], [501])
     both = say(
         port,
         post("/auth/echo", f"{JSON}Transfer-Encoding: chunked\r\nContent-Length: 3\r\nConnection: close\r\n", body),
     )
-    assert set(statuses(both)) <= {200, 400, 411, 501}
-    assert len(statuses(both)) <= 1
+    assert statuses(both) in ([200], [400], [411], [501])
 
 
 def test_head_has_no_body_and_a_kept_connection_goes_on(port: int) -> None:
