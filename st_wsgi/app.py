@@ -173,6 +173,7 @@ class SuperTokens:
 
     def close(self) -> None:
         """Close the connections to the core. The instance cannot be used afterwards."""
+        current.forget_default(self.services)
         for recipe in self.recipes:
             recipe.close()
         self.services.transport.close()
@@ -242,6 +243,11 @@ def _as_default(make: Callable[P, SuperTokens]) -> Callable[P, SuperTokens]:
             )
         """
         supertokens = make(*args, **settings)
+        if current.has_default():
+            _log.warning(
+                "st_wsgi.init was called before: code outside of requests uses the new instance from now on. Close the "
+                "old one first with st.close(), or make a further one with SuperTokens(...)"
+            )
         current.set_default(supertokens.services)
         return supertokens
 

@@ -262,6 +262,8 @@ def _check_place(path: pathlib.Path) -> None:
     for folder in path.parents:
         if folder.is_file():
             raise ConfigError(f"{folder} is a file and not a folder, so {path} cannot be in it. Name another place")
+    if path.parts[0] == "~":
+        raise ConfigError(f"{path} begins with ~, which is not replaced here. Write {path.expanduser()}")
     if not path.parent.is_dir():
         raise ConfigError(f"the folder {path.parent} does not exist. Correct the path, or run: mkdir -p {path.parent}")
 

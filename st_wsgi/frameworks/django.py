@@ -112,7 +112,10 @@ def _set_headers(response: HttpResponse, headers: Iterable[tuple[str, str]]) -> 
 
 def _instance() -> SuperTokens:
     named = getattr(settings, "SUPERTOKENS", None)
-    st = import_string(named) if isinstance(named, str) else named
+    try:
+        st = import_string(named) if isinstance(named, str) else named
+    except ImportError as error:
+        raise ConfigError(f"settings.SUPERTOKENS names {named!r}, which cannot be imported: {error}") from error
     if not isinstance(st, SuperTokens):
         raise ConfigError(
             "settings.SUPERTOKENS must be what st_wsgi.init(...) returned, or the dotted path of it, such as "

@@ -36,6 +36,17 @@ def set_default(services: Services | None) -> None:
     _default = services
 
 
+def forget_default(services: Services) -> None:
+    """Remove the default instance if it is this one, which was closed."""
+    if _default is services:
+        set_default(None)
+
+
+def has_default() -> bool:
+    """Return whether this process has a default instance."""
+    return _default is not None
+
+
 def services() -> Services:
     """
     Return the services of the instance that serves the request in flight, else of the default instance.
