@@ -6,7 +6,7 @@ import io
 import json
 import uuid
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from wsgiref.validate import validator
 
 import gevent
@@ -134,7 +134,7 @@ def test_middleware_behind_ours_gets_the_servers_own_stream(st: SuperTokens) -> 
 
     for path in ("/upload", "/auth/not-ours", "/auth/signup/more"):
         environ = create_environ(path, method="POST", data=b"for the app", content_type="text/plain")
-        stream = environ["wsgi.input"]
+        stream: Any = environ["wsgi.input"]
         assert run_wsgi_app(st.wrap(behind), environ)[1] == "401 UNAUTHORIZED"
         assert streams.pop() is stream
         assert stream.read() == b"for the app"
