@@ -6,7 +6,7 @@ import io
 import json
 import uuid
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 from wsgiref.validate import validator
 
 import gevent
@@ -134,10 +134,10 @@ def test_middleware_behind_ours_gets_the_servers_own_stream(st: SuperTokens) -> 
 
     for path in ("/upload", "/auth/not-ours", "/auth/signup/more"):
         environ = create_environ(path, method="POST", data=b"for the app", content_type="text/plain")
-        stream: Any = environ["wsgi.input"]
+        stream = environ["wsgi.input"]
         assert run_wsgi_app(st.wrap(behind), environ)[1] == "401 UNAUTHORIZED"
         assert streams.pop() is stream
-        assert stream.read() == b"for the app"
+        assert cast("io.BytesIO", stream).read() == b"for the app"
 
 
 def test_greenlets_that_take_turns_have_sessions_of_their_own(st: SuperTokens) -> None:
