@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pathlib
+import re
+
 from contract import (  # noqa: F401 - importing a file of tests puts its endpoints on the list
     test_emailpassword,
     test_emailverification,
@@ -27,6 +30,17 @@ def test_every_endpoint_is_covered() -> None:
     served = {(endpoint.method, endpoint.path) for endpoint in ENDPOINTS}
     assert {f"{method} {path}" for method, path in served - COVERED} == set()
     assert {f"{method} {path}" for method, path in COVERED - served} == set()
+
+
+def test_differences_on_purpose_are_few_and_have_reasons() -> None:
+    """Where the embedded core answers differently from the official core on purpose is a short list."""
+    path = pathlib.Path(__file__).with_name("accepted-differences.txt")
+    _, *kinds = path.read_text(encoding="utf-8").strip().split("\n\n")
+    patterns = [line for kind in kinds for line in kind.splitlines() if not line.startswith("#")]
+    assert 0 < len(patterns) <= 60
+    assert all(kind.startswith("# ") and "\n" in kind for kind in kinds)
+    assert all(re.fullmatch(r"[a-z*]+[0-9]*/.+", pattern) for pattern in patterns)
+    assert len(set(patterns)) == len(patterns)
 
 
 def test_the_matchers_tell_values_apart() -> None:

@@ -32,11 +32,12 @@ def test_a_jwt_verifies_with_the_published_keys(app: Caller) -> None:
 
 
 def test_dynamic_key_and_issuer(app: Caller) -> None:
-    """The changing key may sign too, and an issuer in the payload stays."""
+    """The changing key may sign too, and an issuer or a time in the payload stays."""
     body = {"algorithm": "rs256", "jwksDomain": DOMAIN, "validity": 5}
-    token = app.post("/recipe/jwt", **body, payload={"iss": "me"}, useStaticSigningKey=False).body["jwt"]
+    payload = {"iss": "me", "exp": 5, "iat": 6}
+    token = app.post("/recipe/jwt", **body, payload=payload, useStaticSigningKey=False).body["jwt"]
     assert header(token)["kid"].startswith("d-")
-    assert jwt.decode(token, options={"verify_signature": False})["iss"] == "me"
+    assert jwt.decode(token, options={"verify_signature": False}) == payload
 
 
 def test_jwt_fields(app: Caller) -> None:
