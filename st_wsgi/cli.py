@@ -8,12 +8,15 @@ errors go to standard error. Passwords are asked for or read from standard input
 from __future__ import annotations
 
 import argparse
+import errno
 import getpass
 import json
+import logging
 import os
 import pathlib
 import queue
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Sequence
@@ -40,12 +43,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         result: int = arguments.run(arguments)
-    except (SuperTokensError, OSError) as error:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of the output has ended, as `head` does. What is still in the buffer goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        print(f"st-wsgi: {_explain(error, arguments)}", file=sys.stderr)
+        return 1
+    except SuperTokensError as error:
         print(f"st-wsgi: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     return result
+
+
+def _explain(error: OSError, arguments: argparse.Namespace) -> str:
+    """Return what went wrong, and what to do about it."""
+    if error.errno == errno.EADDRINUSE:
+        return f"port {arguments.port} is in use, maybe by another core. Choose one with --port, 0 for a free one"
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return f"{arguments.host} is no address of this machine. Choose one with --host, such as 127.0.0.1"
+    if isinstance(error, FileExistsError):
+        return f"{error.filename} exists already. Name a new file"
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -140,7 +162,7 @@ def _settings(arguments: argparse.Namespace) -> dict[str, object]:
 
 def _address(arguments: argparse.Namespace) -> tuple[pathlib.Path | None, dict[str, object]]:
     """Return the file (None: in memory) and the settings that ``--db`` and ``--set`` name."""
-    if not arguments.db.startswith("sqlite:"):
+    if not arguments.db.startswith("sqlite:") and "://" not in arguments.db:
         return pathlib.Path(arguments.db), _settings(arguments)
     path, given = parse_address(arguments.db)
     return path, {**given, **_settings(arguments)}
@@ -393,6 +415,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _push(arguments: argparse.Namespace) -> int:
+    logging.getLogger("st_wsgi.core").addHandler(logging.NullHandler())  # the command's own error says the same
     with _open(arguments) as core:
         store, app = core.services.store, _app(core, arguments)
         total = population.count(store, app)

@@ -14,6 +14,7 @@ import pathlib
 import re
 import socket
 import sqlite3
+import subprocess
 import sys
 import threading
 import types
@@ -27,7 +28,7 @@ from transport.cores import Answer, core, dead
 from werkzeug.test import Client
 
 import st_wsgi
-from st_wsgi import AppInfo, SuperTokens, replace
+from st_wsgi import AppInfo, SuperTokens, cli, replace
 from st_wsgi.core_client import transport
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipes import emailpassword, session
@@ -594,6 +595,93 @@ def test_the_instance_in_djangos_settings(monkeypatch: pytest.MonkeyPatch, value
     monkeypatch.setitem(sys.modules, "setup_module", module)
     with override_settings(SUPERTOKENS=value), pytest.raises(ConfigError, match=line):
         SuperTokensMiddleware(lambda request: request)
+
+
+# At the command line, an error is one line on standard error, and the status is 1.
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that another program listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+COMMANDS = {
+    "a folder": (["db", "migrate", "--db", "folder"], "folder is a folder. Name a file in it, such as folder/auth.db"),
+    "below a file": (["core", "serve", "--db", "notes.txt/auth.db"], "notes.txt is a file and not a folder"),
+    "a missing folder": (
+        ["db", "migrate", "--db", "data/auth.db"],
+        "the folder data does not exist. Correct the path, or",
+    ),
+    "no database": (["db", "migrate", "--db", "notes.txt"], "notes.txt is not a SQLite database. Name another file"),
+    "PostgreSQL": (
+        ["core", "serve", "--db", "postgresql://user:hunter2@db/auth"],
+        "the embedded core does not support PostgreSQL yet: write sqlite:///auth.db for a file",
+    ),
+    "a database that is not there": (["user", "list"], "auth.db: there is no database. Name one with --db"),
+    "a setting without a value": (["user", "list", "--set", "access_token_validity"], "write NAME=VALUE"),
+    "an address of another machine": (
+        ["core", "serve", "--db", "sqlite://", "--host", "192.0.2.1", "--port", "0", "--api-key", KEY],
+        "192.0.2.1 is no address of this machine. Choose one with --host, such as 127.0.0.1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "line"), COMMANDS.values(), ids=COMMANDS.keys())
+def test_a_command_fails_with_one_line_and_the_cure(
+    arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == 1
+    output = capsys.readouterr()
+    assert output.err.startswith("st-wsgi: ")
+    assert line in output.err
+    assert output.err.count("\n") == 1
+    assert "hunter2" not in output.err
+    assert output.out == ""
+
+
+def test_a_port_that_is_taken(taken: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["core", "serve", "--db", "sqlite://", "--port", str(taken)]) == 1
+    assert capsys.readouterr().err == (
+        f"st-wsgi: port {taken} is in use, maybe by another core. Choose one with --port, 0 for a free one\n"
+    )
+
+
+def test_the_file_of_an_export_that_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["db", "migrate"]) == 0
+    capsys.readouterr()
+    assert cli.main(["export", "--out", "notes.txt"]) == 1
+    assert capsys.readouterr().err == "st-wsgi: notes.txt exists already. Name a new file\n"
+
+
+def test_a_reader_that_ends_before_the_output_does() -> None:
+    assert cli.main(["db", "migrate"]) == 0
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as output:
+        root = str(pathlib.Path(st_wsgi.__file__).parent.parent)
+        done = subprocess.run(
+            [sys.executable, "-m", "st_wsgi", "user", "list"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([root, *sys.path])},
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 141
+    assert "Traceback" not in done.stderr
+    assert "Broken pipe" not in done.stderr
+
+
+def test_a_core_to_push_to_that_is_not_there(capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["db", "migrate"]) == 0
+    capfd.readouterr()
+    with dead() as address:
+        assert cli.main(["push", "--to", address]) == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"st-wsgi: no reply to GET /apiversion: {address} (connection refused). Is the core running")
 
 
 def test_the_tables_are_long_enough() -> None:
