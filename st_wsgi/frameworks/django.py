@@ -51,8 +51,9 @@ class SuperTokensMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         environ = request.META
-        context = environ.get(CONTEXT_KEY)
-        if context is not None and context.environ is not None and context.services is self._services:
+        outer = environ.get(CONTEXT_KEY)
+        is_inside = outer is not None and outer.environ is not None
+        if is_inside and outer.services is self._services:
             return self._get_response(request)
         context = environ[CONTEXT_KEY] = RequestContext(self._services, environ)
         token = current.enter(context)
@@ -64,6 +65,8 @@ class SuperTokensMiddleware:
         finally:
             current.leave(token)
             context.let_go()
+            if is_inside:
+                environ[CONTEXT_KEY] = outer  # of another instance, whose layer is around Django
         headers = list(response.items())
         changed = context.begin_response(headers)
         if changed is not headers:

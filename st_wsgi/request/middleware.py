@@ -65,6 +65,8 @@ class ErrorHandler:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse, /) -> Iterable[bytes]:
         services = self._services
         outer = environ.get(CONTEXT_KEY)
+        if outer is not None and outer.services is services and outer.environ is environ:
+            return self._inside(outer, environ, start_response)
         exchange = environ[CONTEXT_KEY] = _Exchange(services, environ, start_response, self._cors)
         token = exchange.token = current.enter(exchange)
         try:
@@ -80,6 +82,23 @@ class ErrorHandler:
             exchange.let_go()
             if outer is not None and outer.environ is not None and outer.services is not services:
                 environ[CONTEXT_KEY] = outer  # of another instance, whose layer is around this one
+
+    def _inside(
+        self, context: RequestContext, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Call the app for a request whose context a layer of the same instance has opened, and which records there."""
+        token = current.enter(context)
+        try:
+            app = self._routes if environ.get("PATH_INFO", "").startswith(self._prefix) else self._app
+            return app(environ, start_response)
+        except Answerable as error:
+            if context.started:
+                raise
+            context.ours = True
+            response: Iterable[bytes] = error.get_response(environ)(environ, start_response)
+            return response
+        finally:
+            current.leave(token)
 
 
 # Falcon's test client counts the parameters of an app, self included, and takes one with three for another kind.
@@ -114,11 +133,19 @@ class Middleware:
             return self._app(environ, start_response)
         context = environ.get(CONTEXT_KEY)
         if context is None or context.environ is None or context.services is not self._supertokens.services:
-            return self._alone(environ, start_response)
+            return (self._alone if self._serves(environ) else self._app)(environ, start_response)
         response = self._supertokens.handle(context)
         if response is None:
             return self._app(environ, start_response)
         return response(environ, start_response)
+
+    def _serves(self, environ: WSGIEnvironment) -> bool:
+        """Return whether a request is for one of our routes, or a preflight that we answer."""
+        path, router, rules = environ.get("PATH_INFO", ""), self._supertokens.router, self._supertokens.cors
+        if rules is not None and cors.is_preflight(environ):
+            return rules.whole_app or bool(router.methods(path))
+        method, rid = environ.get("REQUEST_METHOD", ""), environ.get("HTTP_RID")
+        return router.match(method=method, path=path, rid=rid) is not None
 
 
 class _Exchange(RequestContext):
