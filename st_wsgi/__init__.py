@@ -18,7 +18,7 @@ from .core_client.replies import Reply
 from .errors import SuperTokensError
 from .limits import InMemoryRateLimit
 from .recipe_kit.override import Override, like, replace
-from .recipe_kit.results import GeneralError
+from .recipe_kit.results import GeneralError, Ok
 from .request.context import RequestContext
 from .request.cors import get_all_cors_expose_headers, get_all_cors_headers
 from .request.current import (
@@ -40,6 +40,7 @@ __all__ = [
     "InMemoryRateLimit",
     "LoginMethod",
     "Middleware",
+    "Ok",
     "Override",
     "RecipeUserId",
     "Reply",

@@ -230,23 +230,50 @@ def test_overrides(names: dict[str, Any]) -> None:
     user_id, _ = sign_up(client)
     assert names["welcomed"] == [user_id]
     assert client.get("/auth/emailpassword/email/exists?email=a@b.example").status_code == 404
+    assert (names["metadata"], names["exists"]) == ({}, False)
     again = st_wsgi.SuperTokens(
         app_info=names["st"].services.app_info,
         core="sqlite://",
         recipes=[
             emailpassword.EmailPassword(
-                override=st_wsgi.Override(functions=[names["welcoming"], names["noting"], names["from_where"]])
+                override=st_wsgi.Override(
+                    functions=[names["welcoming"], names["noting"], names["from_where"]], apis=names["invited"]
+                )
             ),
             names["recipe"],
         ],
     )
+    current.set_default(again.services)
     with closing(again):
         client = Client(again.wrap(protected))
-        sign_up(client)
+        uninvited = client.post("/auth/signup", json=SIGN_UP)
+        assert uninvited.json == {"status": "GENERAL_ERROR", "message": "Please ask for an invitation."}
+        invitation = {"x-invitation": "1", "st-auth-mode": "header"}
+        assert (client.post("/auth/signup", json=SIGN_UP, headers=invitation).json or {})["status"] == "OK"
         assert client.post("/auth/signin", json=SIGN_UP, headers={"User-Agent": "robot"}).status_code == 200
         assert names["notes"] == ["robot", None]
         refused = client.get("/")
         assert (refused.status_code, refused.text) == (401, "please sign in")
+        for age, status in ((17, 403), (18, 200)):
+            made = session.create_new_session_without_request_response(
+                recipe_user_id=st_wsgi.RecipeUserId("ada"), access_token_payload={"age": age}
+            )
+            client = Client(again.wrap(cellar(names["cellar"])))
+            answer = client.get("/", headers={"Authorization": f"Bearer {made.get_access_token()}"})
+            assert answer.status_code == status
+            if status == 403:
+                (error,) = (answer.json or {})["claimValidationErrors"]
+                assert error["id"] == "age"
+                assert error["reason"] == {"message": "too young", "expectedValue": 18, "actualValue": age}
+
+
+def cellar(view: Callable[[Any], str]) -> Callable[[Any, Any], list[bytes]]:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        body = view(environ).encode()
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [body]
+
+    return app
 
 
 def protected(environ: Any, start_response: Any) -> list[bytes]:

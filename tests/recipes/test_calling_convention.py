@@ -10,16 +10,18 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 import st_wsgi
 from recipes.shop import Borrowed, Shop
-from st_wsgi import RecipeUserId, accounts, recipes
+from st_wsgi import RecipeUserId, accounts, delivery, recipes
 from st_wsgi.arguments import checked
 from st_wsgi.errors import ArgumentError, SuperTokensError
+from st_wsgi.recipe_kit.recipe import Recipe
 from st_wsgi.recipes import emailpassword, jwt, session
 
 OF_ONE_VALUE = {
@@ -154,7 +156,8 @@ def test_an_override_always_gets_the_tenant(core: Borrowed) -> None:
 
         return st_wsgi.replace(original, sign_in=sign_in)
 
-    Shop(core, recipes=[emailpassword.EmailPassword(override=st_wsgi.Override(functions=watching))])
+    override: st_wsgi.Override[Any, Any] = st_wsgi.Override(functions=watching)
+    Shop(core, recipes=[emailpassword.EmailPassword(override=override, email_delivery=lambda _message: None)])
     emailpassword.sign_in(email="nobody@example.com", password="x")
     assert seen == ["public"]
 
@@ -169,3 +172,37 @@ def test_arguments_of_types_that_are_not_known_are_passed_on() -> None:
 
 def test_the_users_functions_are_those_of_the_accounts_module() -> None:
     assert st_wsgi.get_user is accounts.get_user
+
+
+def exchanged() -> Iterator[tuple[str, type[Any]]]:
+    """Pairs of a recipe's package and a class of ours that its functions or APIs receive or return."""
+    for recipe in every_recipe():
+        package = recipe.__module__.rpartition(".")[0]
+        for owner in (recipe.functions_class, recipe.apis_class):
+            for name, method in inspect.getmembers(owner, inspect.isfunction):
+                known = vars(sys.modules[method.__module__])
+                words = re.findall(r"\w+", " ".join(method.__annotations__.values())) if name[0] != "_" else []
+                for value in (known.get(word) for word in words):
+                    if isinstance(value, type) and value.__module__.startswith("st_"):
+                        yield package, value
+
+
+def every_recipe() -> list[type[Recipe[Any, Any]]]:
+    modules = [importlib.import_module(f"st_wsgi.recipes.{one.name}") for one in pkgutil.iter_modules(recipes.__path__)]
+    values = [value for module in modules for value in vars(module).values()]
+    return [value for value in values if isinstance(value, type) and issubclass(value, Recipe)]
+
+
+def test_all_that_overrides_receive_and_return_can_be_imported_from_a_public_place() -> None:
+    packages = {sys.modules[package] for package, _ in exchanged()}
+    public = {name for package in (st_wsgi, delivery, *packages) for name in package.__all__}
+    hidden = {
+        f"{package}: {kind.__qualname__}"
+        for package, kind in exchanged()
+        if PUBLIC_NAMES.get(kind.__name__, kind.__name__) not in public
+    }
+    assert hidden == set()
+
+
+PUBLIC_NAMES = {"ClaimValidator": "SessionClaimValidator"}
+"""Classes of st_verify that have another name here, that of SuperTokens."""

@@ -23,12 +23,20 @@ from ..jwt import create_jwt, get_jwks
 from ..openid import get_open_id_discovery_configuration
 from . import in_request
 from .apis import SessionAPIs
-from .claim_types import BooleanClaim, PrimitiveArrayClaim, PrimitiveClaim, SessionClaim, SessionClaimValidator
+from .claim_types import (
+    BooleanClaim,
+    ClaimValidation,
+    PrimitiveArrayClaim,
+    PrimitiveClaim,
+    SessionClaim,
+    SessionClaimValidator,
+)
 from .container import SESSION_KEY, SessionContainer
 from .functions import SessionFunctions
 from .in_request import OverrideGlobalClaimValidators, get_session
 from .recipe import Session
 from .types import (
+    CheckedSession,
     ClaimsValidationResult,
     ClaimValueOk,
     ErrorHandlers,
@@ -40,6 +48,8 @@ from .types import (
 
 __all__ = [
     "BooleanClaim",
+    "CheckedSession",
+    "ClaimValidation",
     "ClaimValueOk",
     "ClaimsValidationResult",
     "ErrorHandlers",

@@ -12,6 +12,7 @@ from typing import Any
 
 from st_verify.claims import (
     BooleanClaim,
+    ClaimValidation,
     PrimitiveArrayClaim,
     PrimitiveClaim,
     SessionClaim,
@@ -23,6 +24,7 @@ from st_verify.known_claims import EmailVerificationClaimType
 
 __all__ = [
     "BooleanClaim",
+    "ClaimValidation",
     "EmailVerificationClaimType",
     "PrimitiveArrayClaim",
     "PrimitiveClaim",
