@@ -1,12 +1,12 @@
 """
-What a fork must wait for, and what a child process must make anew.
+Forks: what they wait for, and what a child process replaces.
 
-A lock may have been held by a thread that does not exist in the child, and a connection that two processes use mixes
-their answers up. Objects that own either register here and get :meth:`Inherited.after_fork` called in every child.
-They are held weakly: registering does not keep anything alive, and nothing is left behind when it goes.
+In a child, a lock may be held by a thread that does not exist there, and a connection that both processes use mixes
+up their replies. An object that owns one of these registers with :func:`renew_after_fork`, and its ``after_fork`` is
+called in every child. Registered objects are held weakly, so that registering keeps none of them alive.
 
-Locks inside a library cannot be made anew. Whoever calls such a library does so within :meth:`Turns.taken`, and a fork
-waits for a moment at which no other thread is there.
+A lock inside a library cannot be replaced. Code that calls such a library does so within :meth:`Turns.taken`, and a
+fork waits until no other thread is there.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from contextlib import contextmanager
 from typing import Protocol
 
 LONGEST_WAIT = 60.0
-"""Seconds that forks and threads wait for each other at most: after that a child may hang, but not the parent."""
+"""Seconds that forks and threads wait for each other at most. After that a child may hang, but not the parent."""
 
 
 class Inherited(Protocol):
-    """Something that a fork duplicates and that must not be used as it was."""
+    """An object that a fork duplicates and that the child must not use unchanged."""
 
     def after_fork(self) -> None:
-        """Make locks and connections anew. Runs in the child, before anything else, in its only thread."""
+        """Replace locks and connections. Runs in the child, before anything else, in its only thread."""
 
 
 class Parting(Protocol):
-    """Something that must not be there when the process is duplicated."""
+    """An object that holds something which must not exist when the process is duplicated."""
 
     def before_fork(self) -> None:
-        """Let go of it. Runs in the thread that forks, while no other thread has its turn."""
+        """Release it. Runs in the thread that forks, while no other thread has a turn."""
 
 
 class Turns:
     """
-    The threads that are where a fork must not find them, and the one that forks: never both.
+    Keeps forks and calls of certain libraries apart: while one thread forks, no other thread is inside the library.
 
-    A thread that has a turn already gets another one even while a fork waits for it. One that has a turn and forks is
-    not waited for, since it cannot be inside the library at that moment; forks themselves come one after the other.
+    A thread that has a turn gets another one, even while a fork waits. A thread that has a turn and forks is not waited
+    for, since it cannot be inside the library at that moment. Forks come one after the other.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Turns:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Have a turn, once the fork that is about to take place is done."""
+        """Have a turn within the ``with`` block; if a fork is in progress, wait for its end first."""
         thread = threading.get_ident()
         with self._lock:
             if self._forking not in (None, thread) and thread not in self._turns:
@@ -71,7 +71,7 @@ class Turns:
                         self._changed.notify_all()
 
     def before_fork(self) -> None:
-        """Wait until no other thread has a turn, and let none begin one."""
+        """Wait until no other thread has a turn, and stop new turns."""
         thread = threading.get_ident()
         with self._lock:
             own = self._turns.pop(thread, 0)
@@ -83,7 +83,7 @@ class Turns:
                 self._turns[thread] = own
 
     def after_fork_in_parent(self) -> None:
-        """Let everybody go on."""
+        """Let other threads have turns again."""
         with self._lock:
             if self._forking == threading.get_ident():
                 if self._set_aside:
@@ -92,7 +92,7 @@ class Turns:
                 self._changed.notify_all()
 
     def after_fork(self) -> None:
-        """Begin anew, with the turns of the only thread that is left."""
+        """Start again in the child, with the turns of its only thread."""
         thread = threading.get_ident()
         left = self._set_aside if self._forking == thread else self._turns.get(thread, 0)
         self._lock = threading.RLock()
@@ -102,19 +102,19 @@ class Turns:
 
 
 turns: Turns = Turns()
-"""Of this process, for all databases and all hashes: locks inside the libraries belong to none in particular."""
+"""For all databases and all hashes of this process, since they share the locks inside the libraries."""
 
 _living: weakref.WeakSet[Inherited] = weakref.WeakSet()
 _parting: weakref.WeakSet[Parting] = weakref.WeakSet()
 
 
 def renew_after_fork(owner: Inherited) -> None:
-    """Call ``owner.after_fork()`` in every child process, for as long as *owner* lives."""
+    """Call ``owner.after_fork()`` in every child process, as long as *owner* exists."""
     _living.add(owner)
 
 
 def part_before_fork(owner: Parting) -> None:
-    """Call ``owner.before_fork()`` before every fork, for as long as *owner* lives."""
+    """Call ``owner.before_fork()`` before every fork, as long as *owner* exists."""
     _parting.add(owner)
 
 

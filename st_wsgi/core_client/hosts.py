@@ -1,4 +1,4 @@
-"""The addresses of cores: what a ``connection_uri`` may say, in one normal form."""
+"""The addresses of cores in a ``connection_uri``, in one normal form."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def parse_hosts(connection_uri: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def readable_hosts(hosts: Sequence[str]) -> list[str]:
-    """Return those of *hosts* whose traffic others may read: plain http to another machine."""
+    """Return the *hosts* whose traffic others may read: plain http to another machine."""
     return [host for host in hosts if host.startswith("http:") and not is_loopback(host_of(host))]
 
 

@@ -1,4 +1,4 @@
-"""The app's own hand on every request to the core, just before it leaves."""
+"""The network interceptor: a function of the app that sees every request to the core before it is sent."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ NetworkInterceptor: TypeAlias = Callable[
     tuple[str, str, Mapping[str, str], "Mapping[str, str] | None", "Mapping[str, Any] | None"],
 ]
 """
-Sees every request of the querier just before it leaves, once for each try: url, method, headers, query parameters, body
-(empty for GET and DELETE) and user context. Returns the first five, which are sent as they are.
+Takes every request of the querier before it is sent, once for each try: url, method, headers, query parameters, body
+(empty for GET and DELETE) and user context. Returns the first five, which are sent unchanged::
+
+    def add_trace_id(url, method, headers, params, body, user_context):
+        return url, method, {**headers, "x-trace-id": user_context.get("trace_id", "")}, params, body
 """
 
 
@@ -23,9 +26,9 @@ def intercepting(
     interceptor: NetworkInterceptor, user_context: Callable[[], dict[str, Any]]
 ) -> Callable[[Attempt], Attempt]:
     """
-    Return what a transport calls for each try of a request.
+    Return the function that a transport calls for each try of a request.
 
-    :raises ConfigError: (the result, when called) the interceptor returned something that cannot be sent.
+    That function raises ConfigError if the interceptor returned something that cannot be sent.
     """
 
     def intercept(attempt: Attempt) -> Attempt:

@@ -1,5 +1,5 @@
 """
-Outages of the core in the log: one line when a host stops answering, and one when it answers again.
+Outages of the core in the log: one line when a host stops replying, and one when it replies again.
 
 Lines about the same host are at least :data:`QUIET` seconds apart, so that a host that fails now and then does not
 flood the log. An outage that begins earlier is logged as soon as that time is over, if it still lasts.
@@ -25,7 +25,7 @@ _log = logging.getLogger("st_wsgi.core")
 @attrs.frozen
 class _Outage:
     """
-    What is known of a host that does not answer.
+    What is known of a host that does not reply.
 
     :param began: seconds of the monotonic clock.
     :param failures: how many calls got no reply.
@@ -39,7 +39,7 @@ class _Outage:
 
 class Outages:
     """
-    The hosts that do not answer at the moment, as this process sees it.
+    The hosts that do not reply at the moment, as this process sees it.
 
     :param clock: returns seconds that only increase.
     """
@@ -67,13 +67,13 @@ class Outages:
             self._outages[host] = attrs.evolve(outage, failures=outage.failures + 1, logged=outage.logged or new)
         if new:  # outside the lock, since a handler may do anything, even call the core
             _log.warning(
-                "the core at %s is not available: %s. %s This is logged once, and again when it answers",
+                "the core at %s is not available: %s. %s This is logged once, and again when it replies",
                 host,
                 cause,
                 cure,
             )
 
-    def answered(self, host: str) -> None:
+    def replied(self, host: str) -> None:
         """Note that *host* replied, and log the end of its outage."""
         if host not in self._outages:  # every call comes through here, and hardly any goes on
             return

@@ -1,4 +1,4 @@
-"""How a call reaches the core. What a call *means* is the querier's business."""
+"""How a call reaches the core. What it means is up to the querier."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ Method = Literal["GET", "POST", "PUT", "DELETE"]
 
 Start = Literal["turn", "peek", "first"]
 """
-Where a call begins among the hosts: at its turn; where the next turn will begin, without taking it (version negotiation
-inside another call); at the first (key sets).
+The host that a call begins with: the one whose turn it is; the same, without taking the turn (version negotiation
+inside another call); or the first (key sets).
 """
 
 _Json = TypeVar("_Json")
 
 _BACK_OFF = (0.010, 0.260, 0.510, 0.760, 1.010)
-"""Seconds to wait before each repeat of a call that was answered 429, as the official SDKs do."""
+"""Seconds to wait before each repeat of a call that got the status 429, as in the official SDKs."""
 
 _RATE_CURE = "Raise its limit or add cores."
 
@@ -49,7 +49,7 @@ _log = logging.getLogger("st_wsgi.core")
 @attrs.frozen
 class Attempt:
     """
-    One HTTP request as it is about to leave: what a network interceptor sees and may change.
+    One HTTP request before it is sent, which a network interceptor sees and may change.
 
     :param url: the full address, without query.
     :param params: query parameters.
@@ -73,7 +73,7 @@ class CoreRequest:
     :param body: the JSON object, for POST and PUT.
     :param headers: names in lower case (``cdi-version``, ``api-key``, ``rid``).
     :param intercept: called with a fresh :class:`Attempt` for every try; what it returns is sent.
-    :param start: where to begin when there are several hosts.
+    :param start: the host to begin with, if there are several.
     :param timeout: seconds for the whole call over all hosts, on top of the transport's own limits.
     :param max_reply_bytes: a lower limit than the transport's.
     """
@@ -92,12 +92,12 @@ class CoreRequest:
 @attrs.frozen
 class CoreReply:
     """
-    An answer of the core.
+    A reply of the core.
 
     :param status: the HTTP status.
-    :param body: the JSON object that came, owned by the caller; or the text, when it was not a JSON object.
+    :param body: the JSON object, which belongs to the caller; or the text, if it is no JSON object.
     :param headers: names in lower case.
-    :param host: which core answered, for logs; empty when there is only one there can be.
+    :param host: the address of the core, for logs; empty for a core in this process.
     """
 
     status: int
@@ -108,12 +108,12 @@ class CoreReply:
 
 class Transport(Protocol):
     """
-    Anything that can take a call to a core. A class of your own names this one as its base and gets the traits below.
+    Sends calls to a core. A class of your own names this one as its base, so that it has the properties below.
 
-    ``send`` raises :class:`~st_wsgi.errors.CoreUnavailable` when no answer came; an answer with a status is returned.
-    It is called from many threads and greenlets, and after forks.
+    ``send`` raises :class:`~st_wsgi.errors.CoreUnavailable` if there is no reply, and returns a reply of any status. It
+    is called from many threads and greenlets, and after forks.
 
-    :ivar in_process: a call takes microseconds, since the core is part of this process.
+    :ivar in_process: whether the core is part of this process, so that a call takes microseconds.
     :ivar password_byte_limit: the number of bytes of a password that the core's hash uses, None for all. The official
         core hashes with bcrypt, which uses 72, unless it is configured otherwise.
     """
@@ -132,7 +132,7 @@ class Transport(Protocol):
 
 
 def copy_json(value: _Json) -> _Json:
-    """Return a deep copy of a JSON value: what the copy module does, for these types alone and many times faster."""
+    """Return a deep copy of a JSON value. For these types this is many times faster than ``copy.deepcopy``."""
     if isinstance(value, dict):
         return {key: copy_json(item) for key, item in value.items()}  # type: ignore[return-value] # same shape
     if isinstance(value, list):
@@ -142,23 +142,30 @@ def copy_json(value: _Json) -> _Json:
 
 class HTTPTransport(Transport):
     """
-    Takes calls to one or several cores over HTTP.
+    Sends calls to one or several cores over HTTP.
 
-    Hosts take turns, call by call. When one does not answer, the next is tried if that cannot do harm: always when the
-    request is certain not to have been sent, otherwise for GET only, since the core may have done the work. A host that
-    failed is tried again at its next turn. Connections are kept and lent to one call at a time; none is opened before
-    the first call, and none survives a fork.
+    ::
 
-    :param hosts: a ``connection_uri``: ``https://core1:3567;https://core2:3567/base``, or a sequence of addresses.
+        SuperTokens(core=HTTPTransport("https://core1:3567;https://core2:3567", read_timeout=10), ...)
+
+    Hosts take turns, call by call. If one does not reply, the next is asked where that cannot do harm: always if the
+    request was certainly not sent, otherwise for GET only, since the core may have done the work. A host that failed is
+    asked again at its next turn. Its outage is logged once.
+
+    Connections stay open between calls, and each serves one call at a time. None is opened before the first call, and
+    none is used after a fork.
+
+    :param hosts: a ``connection_uri``: ``https://core1:3567;https://core2:3567/base``, or a list of addresses.
     :param connect_timeout: seconds to wait for a connection, TLS included.
-    :param read_timeout: seconds to wait for an answer; one that trickles in is given up after both timeouts together.
+    :param read_timeout: seconds to wait for each piece of a reply; the whole call ends after both timeouts together.
     :param idle_timeout: seconds after which an unused connection is closed instead of used again.
-    :param max_reply_bytes: larger answers are refused, unread.
-    :param max_idle_connections: how many unused connections to each host are kept.
+    :param max_reply_bytes: larger replies are refused, and the rest of them is not read.
+    :param max_idle_connections: how many unused connections to each host stay open.
     :param trust_environment: follow proxy, netrc and CA settings of the environment, which are ignored otherwise.
     :param tls: a context of your own, for a private authority or client certificates.
-    :param sleep: waits between repeats of a call that the core answered with 429 (seconds).
-    :raises ConfigError: for hosts or numbers that cannot work.
+    :param sleep: waits some seconds, before a call that got the status 429 is repeated; by default ``time.sleep``.
+    :ivar hosts: the addresses, normalised.
+    :raises ConfigError: a setting cannot work; the message says which and what to do.
     """
 
     def __init__(
@@ -212,12 +219,12 @@ class HTTPTransport(Transport):
 
     def send(self, request: CoreRequest, /) -> CoreReply:
         """
-        Return the answer of the first host that gives one.
+        Return the reply of the first host that gives one.
 
-        :raises CoreUnavailable: when none did, when a host may have done the work without answering, when every repeat
-            was answered 429, or when the transport is closed.
-        :raises CoreReplyInvalid: when the answer is too large or compressed.
-        :raises ConfigError: when a network interceptor returned something that cannot be sent.
+        :raises CoreUnavailable: none replied, a host may have done the work without a reply, the core limits the rate
+            of calls, or the transport is closed.
+        :raises CoreReplyInvalid: the reply is too large or compressed.
+        :raises ConfigError: a network interceptor returned something that cannot be sent.
         """
         if self._closed:
             self._outages.failed(
@@ -227,13 +234,13 @@ class HTTPTransport(Transport):
             )
             raise CoreUnavailable("the connection to the core is closed: make a new SuperTokens instance")
         deadline = math.inf if request.timeout is None else time.monotonic() + request.timeout
-        failures: list[_NoAnswer] = []
+        failures: list[_NoReply] = []
         for host in self._order(request.start):
             if failures and time.monotonic() >= deadline:
                 break
             try:
                 return self._ask(host, request, deadline)
-            except _NoAnswer as failure:
+            except _NoReply as failure:
                 failures.append(failure)
                 _log.debug("%s %s: no reply from %s (%s)", request.method, request.path, host, failure.cause)
                 self._outages.failed(host, cause=failure.cause, cure=failure.cure)
@@ -242,12 +249,13 @@ class HTTPTransport(Transport):
         raise _unavailable(request, failures)
 
     def close(self) -> None:
-        """Close the connections. Calls that are under way finish; later ones are refused."""
+        """Close the connections. Calls in flight finish; later ones are refused."""
         self._closed = True
         for connections in self._connections.values():
             connections.close()
 
     def after_fork(self) -> None:
+        """Replace the lock and the connections in a child process."""
         self._lock = threading.Lock()
         self._connections = {host: old.after_fork() for host, old in self._connections.items()}
 
@@ -264,7 +272,7 @@ class HTTPTransport(Transport):
         for delay in (*_BACK_OFF, math.inf):
             response = self._exchange(host, request, deadline)
             if response.status != 429:
-                self._outages.answered(host)
+                self._outages.replied(host)
                 return response
             if time.monotonic() + delay >= deadline:
                 break
@@ -285,7 +293,7 @@ class HTTPTransport(Transport):
             line.open(timeout)
             timeout, sent = min(self._read_timeout, _left(deadline)), True
             response = line.request(message.method, message.path, message.headers, message.body, timeout=timeout)
-            answer = _read(response, request.path, limit, deadline)
+            data = _read(response, request.path, limit, deadline)
         except BaseException as error:
             line.connection.close()  # a part of the reply may still be on its way
             if not isinstance(error, OSError | HTTPException | HTTPError):
@@ -293,11 +301,11 @@ class HTTPTransport(Transport):
             cause, cure = _diagnosis(error, timeout, sent=sent)
             if not host.startswith(message.origin):
                 cause = f"{cause}; network_interceptor sent the call to {message.origin}"
-            raise _NoAnswer(host, cause, cure, may_go_on=not sent or message.method == "GET") from None
+            raise _NoReply(host, cause, cure, may_go_on=not sent or message.method == "GET") from None
         self._connections[host].give_back(line)
         return CoreReply(
             status=response.status,
-            body=_parse(answer),
+            body=_parse(data),
             headers={name.lower(): value for name, value in response.headers.itermerged()},
             host=host,
         )
@@ -342,7 +350,7 @@ class _Message:
     body: bytes | None
 
 
-class _NoAnswer(Exception):
+class _NoReply(Exception):
     """
     One host gave no reply.
 
@@ -394,14 +402,14 @@ def _read(response: BaseHTTPResponse, path: str, limit: int, deadline: float) ->
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _parse(answer: bytes) -> dict[str, Any] | str:
-    if answer.lstrip()[:1] == b"{":
+def _parse(data: bytes) -> dict[str, Any] | str:
+    if data.lstrip()[:1] == b"{":
         try:
-            parsed: dict[str, Any] = json.loads(answer.decode("utf-8"))
+            parsed: dict[str, Any] = json.loads(data.decode("utf-8"))
             return parsed
-        except (ValueError, RecursionError):  # not JSON after all, or deeper than any answer of a core
+        except (ValueError, RecursionError):  # no JSON, or nested deeper than any reply of a core
             pass
-    return answer.decode("utf-8", "replace")
+    return data.decode("utf-8", "replace")
 
 
 def _diagnosis(error: BaseException, waited: float, *, sent: bool) -> tuple[str, str]:
@@ -423,7 +431,7 @@ def _diagnosis(error: BaseException, waited: float, *, sent: bool) -> tuple[str,
     return cause, "Is the core running, and is the address right? Start one with: python -m st_wsgi core serve."
 
 
-def _unavailable(request: CoreRequest, failures: Sequence[_NoAnswer]) -> CoreUnavailable:
+def _unavailable(request: CoreRequest, failures: Sequence[_NoReply]) -> CoreUnavailable:
     causes = "; ".join(f"{failure.host} ({failure.cause})" for failure in failures)
     last = failures[-1]
     text = f"no reply to {request.method} {request.path}: {causes}. {last.cure}"

@@ -120,7 +120,7 @@ def test_a_host_that_fails_now_and_then_does_not_flood_the_log(log: pytest.LogCa
     outages = Outages(clock=clock)
     for _ in range(600):
         outages.failed("http://core", cause="connection refused", cure="Start it.")
-        outages.answered("http://core")
+        outages.replied("http://core")
         clock.now += 1
     assert len(log.messages) == 2 * 600 / QUIET
 
@@ -133,7 +133,7 @@ def test_an_outage_that_begins_soon_after_another_is_logged_if_it_lasts(log: pyt
         outages.failed("http://core", cause="connection refused", cure="Start it.")
 
     failed()
-    outages.answered("http://core")
+    outages.replied("http://core")
     log.clear()
     clock.now += 1
     failed()
@@ -143,7 +143,7 @@ def test_an_outage_that_begins_soon_after_another_is_logged_if_it_lasts(log: pyt
         failed()
     assert len(log.messages) == 1
     clock.now += 5
-    outages.answered("http://core")
+    outages.replied("http://core")
     assert log.messages[1] == "the core at http://core is available again after 65 s; 4 calls got no reply"
 
 
