@@ -47,7 +47,7 @@ def add(call: Call) -> dict[str, Any]:
 
 
 def _primary_problem(db: sqlite3.Connection, here: Tenant, method: Method) -> dict[str, Any] | None:
-    """Return why a login method of a primary user may not join: somebody else in the tenant has the user's identity."""
+    """Return why a login method of a primary user may not join: another user in the tenant has the user's identity."""
     if not method.linked:
         return None
     group = methods.of_group(db, here.app, method.primary_user_id)

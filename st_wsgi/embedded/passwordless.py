@@ -185,7 +185,7 @@ def _delete_devices(
 
 @attrs.frozen
 class _Attempt:
-    """What somebody signs in with: a link code, or the id of a device and a code that was typed in."""
+    """What a client signs in with: a link code, or the id of a device and a code that was typed in."""
 
     device_hash: str
     link_code: str | None

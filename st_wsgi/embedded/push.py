@@ -25,7 +25,7 @@ _WORDS = {"email": "email", "phoneNumber": "phone number", "thirdParty": "third 
 
 
 class PushFailed(SuperTokensError):
-    """The other core did not take somebody. What was pushed before stays; the push may be started again."""
+    """The other core did not take a user. What was pushed before stays; the push may be started again."""
 
 
 @attrs.frozen
@@ -115,12 +115,12 @@ def push(
     progress: Callable[[int, str], None] = lambda done, user_id: None,
 ) -> Pushed:
     """
-    Push tenants, roles and everybody to *target*.
+    Push tenants, roles and users to *target*.
 
     :param after: go on behind this user's id.
     :param adopt: take over accounts that have the same email over there already, with a new password and id.
     :param progress: called after each user, with how many are done and the id.
-    :raises PushFailed: when somebody is not taken; the message names the user's id and nothing secret.
+    :raises PushFailed: when a user is not taken; the message names the user's id and nothing secret.
     """
     for tenant in population.tenants(store, app):
         _push_tenant(target, tenant)
@@ -199,7 +199,7 @@ def _push_method(
     tenants = method["tenantIds"] or ["public"]
     known = any(own["recipeUserId"] == name for own in _user(target, name).get("loginMethods", ()))
     if known and not method["tenantIds"]:
-        # Somebody without a tenant is found by no email; what was pushed of them before is all there is.
+        # A login method without a tenant is found by no email; what was pushed of it before is all there is.
         return False
     if not known and not adopt:
         _refuse_stranger(target, method, tenants[0], names)
@@ -276,7 +276,7 @@ def _map_id(target: Target, person: Person, name: str, new_id: str) -> None:
     body = {"superTokensUserId": new_id, "externalUserId": name, "externalUserIdInfo": note}
     answer = target.need("POST", "/recipe/userid/map", body, "USER_ID_MAPPING_ALREADY_EXISTS_ERROR")
     if answer["status"] != "OK":
-        raise PushFailed("the email belongs to somebody else over there, or the id does")
+        raise PushFailed("the email or the id belongs to another user over there")
 
 
 def _verify(target: Target, user_id: str, email: str) -> None:
