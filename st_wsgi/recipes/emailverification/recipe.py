@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import attrs
 
-from ...recipe_kit.recipe import Recipe
+from ...recipe_kit.recipe import Recipe, Requires
 from ...services import Services
 from ..session import Session
 from .apis import EmailVerificationAPIs
@@ -28,7 +30,7 @@ class EmailVerification(EmailVerificationSettings, Recipe[EmailVerificationFunct
     """
 
     id = "emailverification"
-    requires = (Session,)
+    requires: ClassVar[Requires] = (Session,)
     routes = ROUTES
 
     def bind(self, services: Services) -> None:

@@ -38,7 +38,7 @@ def is_verified(apis: EmailVerificationAPIs, context: RequestContext) -> Respons
     return json_response(apis.is_email_verified_get(session=session_of_route(context), context=context))
 
 
-ROUTES = (
+ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_VERIFY}/token", "generate_email_verify_token_post", send_mail),
     Route("POST", _VERIFY, "verify_email_post", verify),
     Route("GET", _VERIFY, "is_email_verified_get", is_verified),
