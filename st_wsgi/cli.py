@@ -14,24 +14,28 @@ import json
 import logging
 import os
 import pathlib
-import queue
 import signal
 import socket
+import sqlite3
 import sys
-import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from .core_client.hosts import readable_hosts
 from .core_client.transport import CoreRequest, HTTPTransport, Method
 from .embedded import EmbeddedCore, maintenance, population, push
+from .embedded.admission import is_loopback
 from .embedded.core import parse_address
-from .embedded.server import CoreServer
-from .embedded.wsgi import core_app
+from .embedded.wsgi import CoreApp
 from .errors import ConfigError, SuperTokensError
 
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+try:
+    from .embedded.server import CoreServer
+except ModuleNotFoundError:  # waitress is an extra
+    CoreServer = None  # type: ignore[assignment, misc] # checked before it is used
+
+_KEY_VARIABLE = "ST_CORE_API_KEY"
 
 
 class CommandFailed(SuperTokensError):
@@ -51,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"st-wsgi: {_explain(error, arguments)}", file=sys.stderr)
         return 1
-    except SuperTokensError as error:
+    except (SuperTokensError, sqlite3.Error) as error:
         print(f"st-wsgi: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -81,9 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--secrets", action="store_true", help="with password hashes and client secrets")
     pushing = _command(commands, "push", _push, "take everybody to another core, such as an official one")
     pushing.add_argument("--to", required=True, metavar="URL", help="the core's address")
-    pushing.add_argument(
-        "--api-key", default=os.environ.get("ST_CORE_API_KEY"), help="its key (default: ST_CORE_API_KEY)"
-    )
+    pushing.add_argument("--api-key", default=os.environ.get(_KEY_VARIABLE), help=f"its key (default: {_KEY_VARIABLE})")
     pushing.add_argument("--allow-insecure-core", action="store_true", help="send all of this without https")
     pushing.add_argument("--after", default="", metavar="ID", help="go on behind this user, as an earlier push said")
     pushing.add_argument("--adopt", action="store_true", help="take over accounts with the same email over there")
@@ -115,7 +117,16 @@ def _add_core(commands: Commands) -> None:
     serve = _command(core, "serve", _serve, "serve the embedded core over HTTP until SIGTERM or Ctrl+C")
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     serve.add_argument("--port", type=int, default=3567, help="the port, 0 for a free one (default: %(default)s)")
-    serve.add_argument("--api-key", action="append", default=[], metavar="KEY", help="a key that every call needs")
+    serve.add_argument(
+        "--api-key",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help=f"a key that every call needs, which all users of this machine can see; better set {_KEY_VARIABLE}",
+    )
+    serve.add_argument(
+        "--api-key-file", type=pathlib.Path, metavar="FILE", help="a file with such keys, one on each line"
+    )
 
 
 def _add_db(commands: Commands) -> None:
@@ -229,34 +240,48 @@ class Caller:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    if CoreServer is None:
+        raise CommandFailed("serving the core needs waitress. Run `pip install 'st-wsgi[serve]'`")
     path, settings = _address(arguments)
-    if arguments.api_key:
-        settings["api_keys"] = ",".join(arguments.api_key)
+    settings.update(_api_keys(arguments, settings))
+    if not is_loopback(arguments.host) and not settings.get("api_keys"):
+        raise CommandFailed(
+            f"without an API key everybody who reaches {arguments.host or 'this machine'} could read and change all "
+            f"users. Set one with {_KEY_VARIABLE} or --api-key-file, or listen on 127.0.0.1"
+        )
     with EmbeddedCore(path, settings=settings) as core:
-        base_path = core.services.tenancy.base.text("base_path") or ""
-        if arguments.host not in _LOOPBACK and not core.services.tenancy.base.api_keys:
-            print(
-                f"st-wsgi: everybody who reaches {arguments.host} may do everything: set a key with --api-key",
-                file=sys.stderr,
-            )
-        server = CoreServer(core_app(core, base_path=base_path), host=arguments.host, port=arguments.port)
-        # A handler runs in the middle of whatever this thread does: an Event could find its own lock taken.
-        signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+        base = core.services.tenancy.base
+        server = CoreServer(
+            CoreApp(core, base_path=base.text("base_path") or ""),
+            host=arguments.host,
+            port=arguments.port,
+            threads=base.whole("max_server_pool_size"),
+        )
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda caught, _frame: signals.put(caught))
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
-        thread.start()
+            signal.signal(number, lambda _number, _frame: server.stop())
         _show(
             arguments,
             {"database": core.services.store.name, "url": server.address},
             f"core of {core.services.store.name} on {server.address}",
         )
         sys.stdout.flush()
-        signals.get()
-        server.stop()
-        thread.join()
+        server.serve_forever()
     _show(arguments, {"stopped": True}, "core stopped")
     return 0
+
+
+def _api_keys(arguments: argparse.Namespace, settings: Mapping[str, object]) -> dict[str, object]:
+    """Return the keys of the arguments and the file, otherwise those of the settings or the environment."""
+    keys = {"--api-key": arguments.api_key}
+    if arguments.api_key_file is not None:
+        keys[f"--api-key-file {arguments.api_key_file}"] = arguments.api_key_file.read_text().splitlines() or [""]
+    elif not arguments.api_key and "api_keys" not in settings and _KEY_VARIABLE in os.environ:
+        keys[_KEY_VARIABLE] = [os.environ[_KEY_VARIABLE]]
+    for source, values in keys.items():
+        if not all(value.strip() for value in values):
+            raise CommandFailed(f"{source} has an empty key. Give it a key, or leave it out to serve without one")
+    named = [value for values in keys.values() for value in values]
+    return {"api_keys": ",".join(named)} if named else {}
 
 
 def _db_migrate(arguments: argparse.Namespace) -> int:

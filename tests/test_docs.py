@@ -338,9 +338,11 @@ def test_the_embedded_core_as_a_server_takes_everybody_that_is_pushed_to_it() ->
     st_wsgi_command("python -m st_wsgi user create ada@example.com --password-stdin", typed="correct horse 1\n")
     serve, push = blocks(page("core"), "sh")
     port, key = free_port(), "0123456789-0123456789"
-    command = shlex.split(serve.replace("3567", str(port)).replace("$ST_CORE_API_KEY", key))
-    command[command.index("auth.db")] = "other.db"
-    with serving([sys.executable, *command[1:]], port=port, log=Path("core.log")):
+    install, _, run = serve.strip().splitlines()
+    assert install == "pip install 'st-wsgi[serve]'"
+    command = shlex.split(run.replace("3567", str(port)).replace("auth.db", "other.db"))
+    env = {"ST_CORE_API_KEY": key}
+    with serving([sys.executable, *command[1:]], port=port, log=Path("core.log"), env=env):
         told = st_wsgi_command(
             push.strip().replace("https://core.internal:3567", f"http://127.0.0.1:{port} --api-key {key}")
         )

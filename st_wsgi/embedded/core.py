@@ -8,14 +8,13 @@ modules of the areas contribute; :data:`ENDPOINTS` joins them.
 
 from __future__ import annotations
 
-import hmac
 import logging
 import os
 import pathlib
 import re
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -24,6 +23,7 @@ import attrs
 from ..core_client.transport import CoreReply, CoreRequest
 from ..errors import ConfigError
 from . import (
+    admission,
     associations,
     emailpassword,
     emailverification,
@@ -53,7 +53,7 @@ from .settings import CoreSettings
 from .stats import RequestStats
 from .store import Store, explain
 from .tenancy import Tenancy, Tenant
-from .versions import KNOWN, NEWEST, Version, numbers
+from .versions import NEWEST, Version
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *general.ENDPOINTS,
@@ -150,6 +150,14 @@ class _Place:
     tenant: Tenant | None
     public: Tenant | None
 
+    @property
+    def keyless(self) -> bool:
+        """Whether it is served without an API key, and takes no body."""
+        return self.rows is None or any(row.keyless for row in self.rows.values())
+
+
+_ADMITTED = CoreReply(200, "")
+
 
 class EmbeddedCore:
     """
@@ -239,17 +247,60 @@ class EmbeddedCore:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def send(self, request: CoreRequest, /, *, client_address: str | None = None) -> CoreReply:
-        """
-        Answer one call as the official core would.
+    def send(self, request: CoreRequest, /) -> CoreReply:
+        """Reply to one call as the official core would."""
+        return self.serve(request, lambda: request.body)
 
-        :param client_address: for the settings ``ip_allow_regex`` and ``ip_deny_regex``; None skips them.
+    def serve(
+        self, request: CoreRequest, read_body: Callable[[], Mapping[str, Any] | None], *, client: str | None = None
+    ) -> CoreReply:
         """
-        try:
-            place = self._place(unquote(request.path))
+        Reply to a call whose body is read when the headers were accepted.
+
+        :param read_body: returns the JSON object of the body, None when it is something else.
+        :param client: the address of a client that calls over HTTP; None for a call in this process.
+        """
+
+        def reply() -> dict[str, Any] | CoreReply:
+            place = self._place(request)
             if place.public is not None:
                 self._services.stats.count(place.app_id, self._services.clock())
-            answer = self._answer(request, place, client_address)
+            endpoint, version = self._admit(request, place, client)
+            body = read_body() if request.method in ("POST", "PUT") and not place.keyless else {}
+            if body is None:
+                raise CallRefused(400, "Invalid Json Input")
+            return endpoint.handler(
+                Call(
+                    services=self._services,
+                    scope=endpoint.scope,
+                    app_id=place.app_id,
+                    tenant_id=place.tenant_id,
+                    tenant=place.tenant,
+                    version=version,
+                    body=Body(body),
+                    query=Query(request.params),
+                    headers=request.headers,
+                )
+            )
+
+        return self._guarded(request, reply)
+
+    def refusal(self, request: CoreRequest, *, client: str) -> CoreReply | None:
+        """Return the reply to a call over HTTP whose large body need not be received, None when it must be."""
+
+        def reply() -> CoreReply:
+            place = self._place(request)
+            self._admit(request, place, client)
+            if place.public is None or place.keyless:
+                raise CallRefused(413, "this call takes no such body")
+            return _ADMITTED
+
+        checked = self._guarded(request, reply)
+        return None if checked is _ADMITTED else checked
+
+    def _guarded(self, request: CoreRequest, reply: Callable[[], dict[str, Any] | CoreReply]) -> CoreReply:
+        try:
+            made = reply()
         except CallRefused as error:
             return CoreReply(error.status, error.text, TEXT)
         except HashingBusy:
@@ -258,92 +309,35 @@ class EmbeddedCore:
             text = explain(error, self._services.store.name)
             _log.error("%s %s: %s", request.method, request.path, text)
             return CoreReply(500, text, TEXT)
-        return answer if isinstance(answer, CoreReply) else CoreReply(200, answer)
+        return made if isinstance(made, CoreReply) else CoreReply(200, made)
 
-    def _answer(self, request: CoreRequest, place: _Place, client_address: str | None) -> dict[str, Any] | CoreReply:
-        in_force = place.tenant or place.public
-        if in_force is not None and client_address is not None and not _admitted(in_force.settings, client_address):
-            return CoreReply(403, "", TEXT)
-        rows, headers = place.rows, request.headers
-        keyless = rows is None or any(row.keyless for row in rows.values())
-        if place.public is not None and not keyless:
-            self._check_key(place.public.settings, headers)
-        endpoint = None if rows is None else _TABLE.choose(rows, request.method, headers.get("rid"))
-        settings = self._services.tenancy.base if place.public is None else place.public.settings
+    def _admit(self, request: CoreRequest, place: _Place, client: str | None) -> tuple[Endpoint, Version]:
+        """Return the endpoint and the CDI version of a call. :raises CallRefused: before its body is looked at."""
+        base, headers = self._services.tenancy.base, request.headers
+        settings = base if place.public is None else place.public.settings
+        if client is not None and place.public is not None:
+            admission.check_address((place.tenant or place.public).settings, client)
+        secret = base.text("supertokens_saas_secret")
+        keys = settings.api_keys if secret is None else (*settings.api_keys, secret.encode())
+        if not keys and client is not None:
+            admission.refuse_browsers(headers)
+        if keys and place.public is not None and not place.keyless:
+            admission.check_key(keys, headers)
+        endpoint = None if place.rows is None else _TABLE.choose(place.rows, request.method, headers.get("rid"))
         unversioned = endpoint is not None and endpoint.unversioned
-        version = NEWEST if unversioned else _version(headers.get("cdi-version"), settings)
-        if rows is None:
+        version = NEWEST if unversioned else admission.cdi_version(headers.get("cdi-version"), settings)
+        if place.rows is None:
             raise CallRefused(404, "Not found")
         if endpoint is None:
             raise CallRefused(405, "Method not supported")
-        body = request.body if request.method in ("POST", "PUT") else {}
-        if body is None and not keyless:
-            raise CallRefused(400, "Invalid Json Input")
-        return endpoint.handler(
-            Call(
-                services=self._services,
-                scope=endpoint.scope,
-                app_id=place.app_id,
-                tenant_id=place.tenant_id,
-                tenant=place.tenant,
-                version=version,
-                body=Body(body or {}),
-                query=Query(request.params),
-                headers=headers,
-            )
-        )
+        return endpoint, version
 
-    def _place(self, path: str) -> _Place:
-        app_id, tenant_id, rows = _TABLE.split(path)
+    def _place(self, request: CoreRequest) -> _Place:
+        app_id, tenant_id, rows = _TABLE.split(unquote(request.path))
         tenant = public = self._services.tenancy.find(app_id, tenant_id)
         if tenant_id != "public":
             public = self._services.tenancy.find(app_id, "public")
         return _Place(app_id, tenant_id, rows, tenant, public)
-
-    def _check_key(self, settings: CoreSettings, headers: Mapping[str, str]) -> None:
-        """Refuse a call without one of the app's API keys (or the core's own secret), if there are any."""
-        secret = self._services.tenancy.base.text("supertokens_saas_secret")
-        keys = settings.api_keys if secret is None else (*settings.api_keys, secret.encode())
-        if not keys:
-            return
-        given = _api_key(headers).encode()
-        matches = [hmac.compare_digest(key, given) for key in keys]
-        if not any(matches):
-            raise CallRefused(401, "Invalid API key")
-
-
-def _api_key(headers: Mapping[str, str]) -> str:
-    key = headers.get("api-key")
-    if key is None:
-        key = headers.get("authorization", "")
-        if key[:7].lower() == "bearer ":
-            key = key[7:]
-    return key.strip()
-
-
-def _admitted(settings: CoreSettings, address: str) -> bool:
-    if settings.ip_deny is not None and re.fullmatch(settings.ip_deny, address):
-        return False
-    if settings.ip_allow is not None:
-        return re.fullmatch(settings.ip_allow, address) is not None
-    return True
-
-
-def _version(header: str | None, settings: CoreSettings) -> Version:
-    """Return the CDI version that a call asks for. :raises CallRefused: when this core does not speak it."""
-    highest = numbers(settings.max_cdi_version)
-    if header is None:
-        return highest
-    try:
-        asked = numbers(header.strip())
-    except ValueError:
-        raise CallRefused(400, "cdi-version header is invalid") from None
-    if asked not in KNOWN or asked > highest:
-        raise CallRefused(400, f"cdi-version {header.strip()} not supported")
-    lowest = settings.min_cdi_version
-    if lowest is not None and asked < numbers(lowest):
-        raise CallRefused(400, f"cdi-version {header.strip()} is lower than the minimum allowed version {lowest}")
-    return asked
 
 
 def parse_address(address: str) -> tuple[pathlib.Path | None, dict[str, object]]:
@@ -361,7 +355,10 @@ def parse_address(address: str) -> tuple[pathlib.Path | None, dict[str, object]]
             "official core on PostgreSQL and give its address"
         )
     if parts.scheme != "sqlite":
-        raise ConfigError(f"not the address of an embedded core: {parts.scheme or address!r}. Write sqlite:///auth.db")
+        raise ConfigError(
+            f"the embedded core keeps its users in a SQLite file, not in {parts.scheme or address!r}. "
+            "Write sqlite:///auth.db"
+        )
     if parts.netloc or parts.fragment:
         raise ConfigError(
             f"{parts.netloc!r} is no place for a file: write sqlite:///auth.db (in the current folder) or "

@@ -104,8 +104,15 @@ def _above_zero(value: float) -> str | None:
     return None if value > 0 else "must be > 0"
 
 
+def _not_blank(value: str) -> str | None:
+    return None if value else "is empty: set a value, or leave the setting out"
+
+
 def _api_keys(value: str) -> str | None:
-    for key in split_keys(value):
+    keys = split_keys(value)
+    if not keys:
+        return _not_blank("")
+    for key in keys:
         if len(key) < 20:
             return "has a key that is too short: the minimum is 20 characters"
         if not _API_KEY.fullmatch(key):
@@ -276,6 +283,7 @@ _TABLE = (
         "app",
         "The signer key of imported Firebase hashes, base64.",
         nullable=True,
+        check=_not_blank,
     ),
     Setting(
         "firebase_password_hashing_pool_size",
@@ -348,7 +356,7 @@ _TABLE = (
     Setting("oauth_provider_admin_service_url", "text", None, "app", _UNUSED, nullable=True),
     Setting("oauth_provider_consent_login_base_url", "text", None, "app", _UNUSED, nullable=True),
     Setting("oauth_provider_url_configured_in_oauth_provider", "text", None, "app", _UNUSED, nullable=True),
-    Setting("oauth_client_secret_encryption_key", "text", None, "base", _UNUSED, nullable=True),
+    Setting("oauth_client_secret_encryption_key", "text", None, "base", _UNUSED, nullable=True, check=_not_blank),
     Setting("bulk_migration_parallelism", "int", 1, "app", _UNUSED, check=_at_least(1)),
     Setting("bulk_migration_batch_size", "int", 8000, "app", _UNUSED, check=_at_least(1)),
     Setting("bulk_migration_sleep_between_rounds_in_batch_ms", "int", 1000, "app", _UNUSED, check=_at_least(0)),

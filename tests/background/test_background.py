@@ -19,7 +19,7 @@ from st_wsgi import AppInfo, Override, RecipeUserId, SuperTokens, like, open_use
 from st_wsgi.core_client.transport import CoreReply, CoreRequest, Transport
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.embedded.server import CoreServer
-from st_wsgi.embedded.wsgi import core_app
+from st_wsgi.embedded.wsgi import CoreApp
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipes import emailpassword, session
 from st_wsgi.recipes.emailpassword import EmailPassword, EmailPasswordFunctions
@@ -170,8 +170,8 @@ def core(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield f"sqlite:///{tmp_path}/auth.db"
         return
     with EmbeddedCore.open(f"sqlite:///{tmp_path}/auth.db") as core:
-        server = CoreServer(core_app(core), host="127.0.0.1", port=0)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        server = CoreServer(CoreApp(core), host="127.0.0.1", port=0)
+        thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server.address
         server.stop()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import requests
 
 from contract.expectations import differences
 from st_wsgi.core_client.transport import CoreRequest, Transport
+from st_wsgi.embedded import EmbeddedCore
+from st_wsgi.embedded.server import CoreServer
+from st_wsgi.embedded.wsgi import CoreApp
 
 
 class Answer:
@@ -92,6 +97,19 @@ class OverHTTP:
 
     def close(self) -> None:
         self.session.close()
+
+
+@contextmanager
+def serving(core: EmbeddedCore, *, host: str = "127.0.0.1") -> Iterator[CoreServer]:
+    """Serve a core over HTTP, on a free port, until the block ends."""
+    server = CoreServer(CoreApp(core), host=host, port=0)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        thread.join()
 
 
 class Caller:

@@ -8,41 +8,35 @@ suite also runs on the core there, in an app that it makes and removes.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from contract.client import Caller, InProcess, OverHTTP, Wire, fresh
+from contract.client import Caller, InProcess, OverHTTP, Wire, fresh, serving
 from st_wsgi.embedded import EmbeddedCore
-from st_wsgi.embedded.server import CoreServer
-from st_wsgi.embedded.wsgi import core_app
 
 QUICK = {"argon2_memory_kb": 64}
 
-CORES = ["embedded", "served", *(["remote"] if os.environ.get("ST_CORE_URL") else [])]
+CORES = ["memory", "file", "served", *(["remote"] if os.environ.get("ST_CORE_URL") else [])]
 
 
 @pytest.fixture(scope="session", params=CORES)
-def wire(request: pytest.FixtureRequest) -> Iterator[Wire]:
+def wire(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
     """A way to each core in turn."""
     if request.param == "remote":
         remote = OverHTTP(os.environ["ST_CORE_URL"])
         yield remote
         remote.close()
         return
-    with EmbeddedCore(settings=QUICK) as core:
-        if request.param == "embedded":
+    path = None if request.param == "memory" else tmp_path_factory.mktemp("core") / "auth.db"
+    with EmbeddedCore(path, settings=QUICK) as core:
+        if request.param != "served":
             yield InProcess(core)
             return
-        server = CoreServer(core_app(core), host="127.0.0.1", port=0)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        over_http = OverHTTP(server.address)
-        yield over_http
-        over_http.close()
-        server.stop()
-        thread.join()
+        with serving(core) as server:
+            over_http = OverHTTP(server.address)
+            yield over_http
+            over_http.close()
 
 
 @pytest.fixture(scope="session")

@@ -189,9 +189,9 @@ def test_bodies_that_are_no_object(app: Caller, body: bytes) -> None:
     if not isinstance(app.wire, OverHTTP):
         app.call("POST", "/recipe/signup", None).refused(400, "Invalid Json Input")
         return
-    response = app.wire.session.post(
-        app.wire.url + app.prefix + "/recipe/signup", data=body, headers=app.headers, timeout=30
-    )
+    headers = {**app.headers, "content-type": "application/json"}
+    url = f"{app.wire.url}{app.prefix}/recipe/signup"
+    response = app.wire.session.post(url, data=body, headers=headers, timeout=30)
     assert (response.status_code, response.text.strip()) == (400, "Invalid Json Input")
 
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pathlib
 import re
 import signal
+import socket
 import sqlite3
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
 import requests
-from contract.client import Caller, OverHTTP, email
+from contract.client import Caller, OverHTTP, email, serving
 from contract.expectations import AnyOrder, Some
 from contract.logins import by_code, linked, method_ids, sign_in_up, social, user
 from contract.test_emailpassword import BCRYPT_HASH, SECRET, sign_up
@@ -27,10 +28,10 @@ from contract.test_sessions import create
 from embedded.conftest import QUICK, caller
 from st_wsgi.cli import main
 from st_wsgi.embedded import EmbeddedCore
-from st_wsgi.embedded.server import CoreServer
-from st_wsgi.embedded.wsgi import core_app
 
 ROOT = pathlib.Path(__file__).parents[2]
+
+KEY = "k" * 20
 
 Run = Callable[..., Any]
 
@@ -125,7 +126,7 @@ def test_many_users(run: Run, app: Caller) -> None:
 
 def test_keys_do_not_lock_the_owner_out(run: Run, app: Caller) -> None:
     """Whoever has the file needs no API key."""
-    app.put("/recipe/multitenancy/app/v2", appId="a", coreConfig={"api_keys": "k" * 20}).has()
+    app.put("/recipe/multitenancy/app/v2", appId="a", coreConfig={"api_keys": KEY}).has()
     user = run("user", "create", email(), "--password-stdin", "--app", "a", stdin="x\n")
     assert [found["id"] for found in run("user", "list", "--app", "a")] == [user["id"]]
 
@@ -243,21 +244,16 @@ def linked_person(app: Caller) -> dict[str, Any]:
 @pytest.fixture
 def other() -> Iterator[Caller]:
     """Another core, over HTTP and with a key, to push to."""
-    with EmbeddedCore(settings={**QUICK, "api_keys": "k" * 20}) as core:
-        server = CoreServer(core_app(core), host="127.0.0.1", port=0)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with EmbeddedCore(settings={**QUICK, "api_keys": KEY}) as core, serving(core) as server:
         wire = OverHTTP(server.address)
-        yield Caller(wire, headers={"cdi-version": "5.4", "api-key": "k" * 20})
+        yield Caller(wire, headers={"cdi-version": "5.4", "api-key": KEY})
         wire.close()
-        server.stop()
-        thread.join()
 
 
 def pushing(other: Caller, *more: str) -> tuple[str, ...]:
     """Return the words of a push to a core."""
     assert isinstance(other.wire, OverHTTP)
-    return ("push", "--to", other.wire.url, "--api-key", "k" * 20, *more)
+    return ("push", "--to", other.wire.url, "--api-key", KEY, *more)
 
 
 def test_push(run: Run, app: Caller, other: Caller) -> None:
@@ -308,7 +304,7 @@ def min_by_time(person: dict[str, Any]) -> str:
 
 
 def test_push_sends_no_password_hashes_that_others_on_the_network_can_read(run: Run, app: Caller) -> None:
-    command = ("push", "--to", "http://core.invalid:3567", "--api-key", "k" * 20)
+    command = ("push", "--to", "http://core.invalid:3567", "--api-key", KEY)
     assert "--allow-insecure-core" in run(*command, status=1)
     assert "no reply to GET /apiversion: http://core.invalid:3567" in run(*command, "--allow-insecure-core", status=1)
 
@@ -332,54 +328,85 @@ def test_push_to_what_is_no_core(run: Run, app: Caller, other: Caller) -> None:
     assert isinstance(other.wire, OverHTTP)
     refused = run("push", "--to", other.wire.url, "--api-key", "wrong", status=1)
     assert "401" in refused
-    assert "k" * 20 not in refused
+    assert KEY not in refused
     assert "127.0.0.1:9" in run("push", "--to", "http://127.0.0.1:9", status=1)
 
 
-def test_serving(path: pathlib.Path) -> None:
-    """core serve says where it listens, answers, and stops on SIGTERM."""
-    words = [
-        "core",
-        "serve",
-        "--db",
-        str(path),
-        "--port",
-        "0",
-        "--api-key",
-        "k" * 20,
-        "--set",
-        "access_token_validity=9",
-    ]
-    with subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "st_wsgi", *words], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    ) as server:
+@contextmanager
+def served(path: pathlib.Path, *words: str, **environment: str) -> Iterator[str]:
+    """Run ``core serve`` until the block ends; the block gets its address."""
+    command = [sys.executable, "-W", "error", "-m", "st_wsgi", "core", "serve", "--db", str(path), "--port", "0"]
+    env = {**os.environ, **environment}
+    with subprocess.Popen([*command, *words], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=env) as server:
         assert server.stdout is not None
         try:
             line = server.stdout.readline()
-            found = re.fullmatch(r"core of (.*) on (http://127\.0\.0\.1:\d+)\n", line)
-            assert found is not None, line
-            assert found[1] == str(path)
-            with requests.Session() as session:
-                assert session.get(f"{found[2]}/hello", timeout=10).text == "Hello\n"
-                assert session.get(f"{found[2]}/apiversion", timeout=10).status_code == 401
-                answer = session.post(
-                    f"{found[2]}/recipe/session",
-                    json={"userId": "u", "enableAntiCsrf": False, "userDataInJWT": {}, "userDataInDatabase": {}},
-                    headers={"api-key": "k" * 20},
-                    timeout=10,
-                ).json()
-                assert answer["accessToken"]["expiry"] - answer["accessToken"]["createdTime"] == 9000
+            announced = re.fullmatch(r"core of (.*) on (http://127\.0\.0\.1:\d+)\n", line)
+            assert announced is not None, line
+            assert announced[1] == str(path)
+            yield announced[2]
         finally:
             server.send_signal(signal.SIGTERM)
         assert server.stdout.readline() == "core stopped\n"
         assert server.wait(20) == 0
+
+
+def test_serving(path: pathlib.Path) -> None:
+    """core serve says where it listens, replies with its settings in force, and stops on SIGTERM."""
+    with served(path, "--set", "access_token_validity=9") as url, requests.Session() as session:
+        assert session.get(f"{url}/hello", timeout=10).text == "Hello\n"
+        body = {"userId": "u", "enableAntiCsrf": False, "userDataInJWT": {}, "userDataInDatabase": {}}
+        token = session.post(f"{url}/recipe/session", json=body, timeout=10).json()["accessToken"]
+        assert token["expiry"] - token["createdTime"] == 9000
     assert path.exists()
 
 
-def test_serving_where_it_cannot(run: Run, tmp_path: pathlib.Path) -> None:
-    """A port that is taken, and a key that is too short, are said in a sentence."""
+def test_keys_for_serving(path: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """The keys come from the command line, a file, or the environment, which counts when nothing else names one."""
+    file, other = tmp_path / "keys", "o" * 20
+    file.write_text(f"{KEY}\n{other}\n")
+    for words, environment, keys, wrong in (
+        (("--api-key", KEY), {}, [KEY], other),
+        (("--api-key-file", str(file)), {"ST_CORE_API_KEY": "e" * 20}, [KEY, other], "e" * 20),
+        ((), {"ST_CORE_API_KEY": KEY}, [KEY], other),
+    ):
+        with served(path, *words, **environment) as url, requests.Session() as session:
+            for key in keys:
+                assert session.get(f"{url}/apiversion", headers={"api-key": key}, timeout=10).status_code == 200
+            for headers in ({}, {"api-key": ""}, {"api-key": wrong}):
+                assert session.get(f"{url}/apiversion", headers=headers, timeout=10).status_code == 401
+
+
+@pytest.mark.parametrize("key", ["", "  ", "\t"])
+def test_a_key_that_is_named_but_empty(
+    run: Run, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """A variable that is not set must not open the core to everybody."""
+    file = tmp_path / "keys"
+    file.write_text(f"{KEY}\n{key}\n")
+    assert "--api-key has an empty key" in run("core", "serve", "--api-key", key, status=1)
+    assert f"--api-key-file {file} has an empty key" in run("core", "serve", "--api-key-file", file, status=1)
+    file.write_text("")
+    assert f"--api-key-file {file} has an empty key" in run("core", "serve", "--api-key-file", file, status=1)
+    assert "'api_keys' is empty" in run("core", "serve", "--set", f"api_keys={key}", status=1)
+    monkeypatch.setenv("ST_CORE_API_KEY", key)
+    assert "ST_CORE_API_KEY has an empty key" in run("core", "serve", status=1)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.1", "example.com"])
+def test_no_key_for_others(run: Run, host: str) -> None:
+    """Whoever listens beyond this machine needs a key."""
+    assert "without an API key everybody" in run("core", "serve", "--host", host, status=1)
+
+
+def test_serving_where_it_cannot(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that is taken, a key that is too short, and a missing package are said in a sentence."""
     assert "too short" in run("core", "serve", "--api-key", "short", status=1)
-    with EmbeddedCore() as core:
-        server = CoreServer(core_app(core), host="127.0.0.1", port=0)
-        assert "in use" in run("core", "serve", "--port", server.server_address[1], status=1)
-        server.server_close()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        error = run("core", "serve", "--port", port, status=1)
+    assert f"port {port} is in use" in error
+    assert "--port" in error
+    assert "no port 65536" in run("core", "serve", "--port", 65536, status=1)
+    monkeypatch.setattr("st_wsgi.cli.CoreServer", None)
+    assert "pip install 'st-wsgi[serve]'" in run("core", "serve", status=1)

@@ -54,9 +54,11 @@ class Peer:
 
 
 @contextmanager
-def running(command: Sequence[str], log: Path, *, api_key: str) -> Iterator[Peer]:
+def running(command: Sequence[str], log: Path, *, api_key: str | None) -> Iterator[Peer]:
     """Run one of the two programs until the block ends. Its standard error goes to ``log``."""
-    env = {**os.environ, "CORE_API_KEY": api_key}
+    env = {name: value for name, value in os.environ.items() if name != "CORE_API_KEY"}
+    if api_key is not None:
+        env["CORE_API_KEY"] = api_key
     with log.open("wb") as errors:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=env)
         try:
