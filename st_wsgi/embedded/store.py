@@ -20,9 +20,11 @@ ever breaking the file.
 
 from __future__ import annotations
 
+import logging
 import os
 import pathlib
 import sqlite3
+import stat
 import threading
 import time
 from collections import deque
@@ -38,6 +40,9 @@ Migrations = Sequence[Sequence[str]]
 
 BUSY_TIMEOUT = 60.0
 """Seconds to wait for another process that writes."""
+
+_OTHERS = 0o077
+_log = logging.getLogger("st_wsgi.core")
 
 _ABANDONED: list[deque[sqlite3.Connection]] = []
 """Connections that came through a fork after all: kept, because closing them here would disturb the parent's locks."""
@@ -182,15 +187,43 @@ class Store:
     def _prepare(self, path: pathlib.Path) -> None:
         """Look before touching: make or migrate the file, or refuse it."""
         try:
-            if inspect(path, newest=len(self._migrations)) == len(self._migrations):
+            version = inspect(path, newest=len(self._migrations))
+            if version is None:
+                # Made here, not by SQLite, so that nobody else may read the hashes and keys in it.
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            _keep_private(path)
+            if version == len(self._migrations):
                 return
-            # Made here, not by SQLite, so that nobody else may read the hashes and keys in it.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             with closing(self._connect(_uri(path, "rw"))) as db:
                 _use_wal(db, path)
                 migrate(db, self._migrations, path=path)
         except (sqlite3.Error, OSError) as error:
             raise ConfigError(explain(error, str(path))) from error
+
+
+def _keep_private(path: pathlib.Path) -> None:
+    """
+    Take the permissions of others away from a database and from the files that SQLite keeps beside it.
+
+    SQLite gives the files that it makes later the permissions of the database.
+
+    :raises ConfigError: when that cannot be done.
+    """
+    if os.name != "posix":
+        return
+    for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        with suppress(FileNotFoundError):  # a log disappears when its last user closes it
+            mode = stat.S_IMODE(file.stat().st_mode)
+            if not mode & _OTHERS:
+                continue
+            with suppress(PermissionError):
+                file.chmod(mode & 0o600)
+            if file.stat().st_mode & _OTHERS:
+                raise ConfigError(
+                    f"{file} holds password hashes and signing keys, and other users of this machine may open it "
+                    f"(mode {mode:04o}). Its owner can change that: chmod 600 {file}"
+                )
+            _log.warning("%s had mode %04o. It is 0600 now: only its owner may open it", file, mode)
 
 
 def _uri(path: pathlib.Path, mode: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import itertools
 import os
 import pathlib
@@ -12,7 +13,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from types import FrameType
 from typing import Any
@@ -466,3 +467,72 @@ def test_many_users_take_as_many_statements_as_few(core: EmbeddedCore) -> None:
             counts.setdefault(f"{path} {sorted(params)}", []).append(len(statements))
             statements.clear()
     assert counts == {call: [few, few] for call, (few, _) in counts.items()}
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    """A process that lets everybody read and write the files that it makes."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def modes(path: pathlib.Path) -> dict[str, int]:
+    """Return the permissions of a database and of the files beside it."""
+    return {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+
+
+PRIVATE = {"auth.db": 0o600, "auth.db-wal": 0o600, "auth.db-shm": 0o600}
+
+
+@pytest.mark.usefixtures("umask")
+def test_only_the_owner_may_open_a_new_file(tmp_path: pathlib.Path) -> None:
+    """Whatever the process allows for other files, also when the file was there, empty."""
+    path = tmp_path / "auth.db"
+    for touched in (False, True):
+        if touched:
+            path.touch(0o666)
+        with EmbeddedCore(path) as core:
+            caller(core).put("/recipe/role", role="r").has()
+            assert modes(path) == PRIVATE
+        path.unlink()
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o660, 0o606, 0o666, 0o755])
+def test_permissions_of_others_are_taken_away(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture, mode: int
+) -> None:
+    """At the next start, from the files beside it too, while another process uses it. The log names each."""
+    path = tmp_path / "auth.db"
+    with EmbeddedCore(path) as core:
+        caller(core).put("/recipe/role", role="r").has()
+        for name in PRIVATE:
+            path.with_name(name).chmod(mode)
+        with EmbeddedCore(path) as other:
+            assert modes(path) == PRIVATE
+            assert caller(other).get("/recipe/roles").body["roles"] == ["r"]
+    assert [record.args for record in caplog.records] == [(path.with_name(name), mode) for name in PRIVATE]
+
+
+def test_a_file_that_others_may_open_is_refused(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the permissions cannot be changed, because the file is another user's, the owner is told how to."""
+    path = tmp_path / "auth.db"
+    EmbeddedCore(path).close()
+    path.chmod(0o644)
+
+    def refused(self: pathlib.Path, mode: int) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(self))
+
+    monkeypatch.setattr(pathlib.Path, "chmod", refused)
+    with pytest.raises(ConfigError, match=rf"other users .* \(mode 0644\)\. .* chmod 600 {path}"):
+        EmbeddedCore(path)
+
+
+def test_the_file_of_another_program_keeps_its_permissions(tmp_path: pathlib.Path) -> None:
+    """A path that was mistyped changes nothing."""
+    path = tmp_path / "notes.txt"
+    path.write_text("notes")
+    path.chmod(0o644)
+    with pytest.raises(ConfigError, match="is not a SQLite database"):
+        EmbeddedCore(path)
+    assert modes(path) == {"notes.txt": 0o644}
