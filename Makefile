@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 3000
+# A file of constraints for pip, with which CI installs the lowest versions that the metadata allows.
+CONSTRAINTS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
@@ -74,7 +76,7 @@ $(VENV)/.demo: $(VENV)/.python $(METADATA)
 
 $(VENV)/.test: $(VENV)/.python $(METADATA)
 	@echo "Installing st-verify, st-wsgi and what the tests need (about a minute the first time)"
-	@$(PIP) install --quiet -e ./st_verify -e '.[test]'
+	@$(PIP) install --quiet $(addprefix -c ,$(CONSTRAINTS)) -e ./st_verify -e '.[test]'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.python $(METADATA) benchmarks/requirements.txt

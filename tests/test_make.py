@@ -18,7 +18,7 @@ INSTALL_LIMIT = 300
 
 
 #: What a make above these tests, or the developer's shell, would hand down to the make under test.
-INHERITED = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "PYTHON", "VENV", "PORT", "ST_CORE")
+INHERITED = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "PYTHON", "VENV", "PORT", "CONSTRAINTS", "ST_CORE")
 
 
 @pytest.fixture(autouse=True)
