@@ -37,11 +37,11 @@ def page() -> str:
 
 @site.get("/sessioninfo")
 def session_info() -> dict[str, Any]:
-    s = session.get_session(request)
+    current = session.get_session(request)
     return {
-        "userId": s.get_user_id(),
-        "sessionHandle": s.get_handle(),
-        "accessTokenPayload": s.get_access_token_payload(),
+        "userId": current.get_user_id(),
+        "sessionHandle": current.get_handle(),
+        "accessTokenPayload": current.get_access_token_payload(),
     }
 
 

@@ -1,7 +1,7 @@
 """
 Django with SuperTokens: ``python examples/django_app.py``, then open http://127.0.0.1:3000.
 
-A whole Django site in one file; in a project of yours the settings, views and URLs are where they always are.
+This is a whole Django site in one file. In your project, settings, views and URLs are in their usual files.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ settings.configure(
     SUPERTOKENS=st,
     MIDDLEWARE=["st_wsgi.frameworks.django.SuperTokensMiddleware"],
     ROOT_URLCONF=__name__,
-    ALLOWED_HOSTS=["127.0.0.1", "localhost"],
+    ALLOWED_HOSTS=["127.0.0.1"],
 )
 
 
@@ -46,12 +46,12 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def session_info(request: HttpRequest) -> HttpResponse:
-    s = session.get_session(request)
+    current = session.get_session(request)
     return JsonResponse(
         {
-            "userId": s.get_user_id(),
-            "sessionHandle": s.get_handle(),
-            "accessTokenPayload": s.get_access_token_payload(),
+            "userId": current.get_user_id(),
+            "sessionHandle": current.get_handle(),
+            "accessTokenPayload": current.get_access_token_payload(),
         }
     )
 

@@ -39,11 +39,11 @@ class Page:
 
 class SessionInfo:
     def on_get(self, request: Request, response: Response) -> None:
-        s = session.get_session(request)
+        current = session.get_session(request)
         response.media = {
-            "userId": s.get_user_id(),
-            "sessionHandle": s.get_handle(),
-            "accessTokenPayload": s.get_access_token_payload(),
+            "userId": current.get_user_id(),
+            "sessionHandle": current.get_handle(),
+            "accessTokenPayload": current.get_access_token_payload(),
         }
 
     on_head = on_get

@@ -26,7 +26,7 @@ st = st_wsgi.init(
     cors=None if WEBSITE == API else Cors(origins=[WEBSITE], whole_app=True),
 )
 app = Flask(__name__)
-app.wsgi_app = st.wrap(app.wsgi_app)  # type: ignore[assignment]  # Flask's own way to put something in front
+app.wsgi_app = st.wrap(app.wsgi_app)  # type: ignore[assignment]  # Flask documents this
 
 
 @app.get("/")
@@ -36,11 +36,11 @@ def page() -> str:
 
 @app.get("/sessioninfo")
 def session_info() -> dict[str, Any]:
-    s = session.get_session(request)
+    current = session.get_session(request)
     return {
-        "userId": s.get_user_id(),
-        "sessionHandle": s.get_handle(),
-        "accessTokenPayload": s.get_access_token_payload(),
+        "userId": current.get_user_id(),
+        "sessionHandle": current.get_handle(),
+        "accessTokenPayload": current.get_access_token_payload(),
     }
 
 

@@ -1,9 +1,9 @@
 """
 A website and an API behind one address: ``python examples/reverse_proxy/gateway.py``, then open http://127.0.0.1:8000.
 
-The gateway takes ``/api`` off the path and passes the rest to the app on port 3000, as nginx does with
-``location /api/ { proxy_pass http://127.0.0.1:3000/; }``. The app is told so by ``api_gateway_path="/api"``, since the
-browser has to send the refresh token to ``/api/auth/session/refresh``, which is not what the app sees.
+The gateway removes ``/api`` from the path and passes the rest to the app on port 3000, as nginx does with
+``location /api/ { proxy_pass http://127.0.0.1:3000/; }``. ``api_gateway_path="/api"`` tells the app, because the
+browser must send the refresh token to ``/api/auth/session/refresh``, a path that the app does not see.
 """
 
 from __future__ import annotations

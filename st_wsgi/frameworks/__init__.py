@@ -1,1 +1,1 @@
-"""What single frameworks want beside ``st.wrap(app)``. Each module is imported only by who names it."""
+"""One module for each framework that needs more than ``st.wrap(app)``. Nothing else imports them."""

@@ -1,9 +1,9 @@
 """
-Bottle: errors of ours become Bottle's own responses where they are raised, inside the view.
+Bottle: a plugin turns our errors into Bottle's own responses, inside the view.
 
-Without this, Bottle takes them for crashes: :meth:`~st_wsgi.SuperTokens.wrap` still answers them correctly, but each
-one prints a traceback, hooks such as ``after_request`` do not see the answer, and those of lazy bodies (generators, for
-instance) are lost.
+Without it, Bottle treats our errors as crashes. :meth:`~st_wsgi.SuperTokens.wrap` still answers them, but Bottle prints
+a traceback for each, hooks such as ``after_request`` do not see the response, and an error in a lazy body (such as a
+generator) becomes a 500.
 """
 
 from __future__ import annotations
@@ -23,18 +23,24 @@ if TYPE_CHECKING:
 
 
 def init_app(app: Bottle, st: SuperTokens) -> WSGIApplication:
-    """Return *app* with SuperTokens in front, its errors and those of all apps mounted in it answered by a plugin."""
+    """
+    Return *app* with SuperTokens in front, and install the plugin in it and in all apps that are mounted in it.
+
+    ::
+
+        app = init_app(site, st)
+    """
     for each in _apps(app):
         each.install(answer_errors)
     return st.wrap(app)
 
 
 def _apps(app: Bottle) -> list[Bottle]:
-    """Return *app* and the Bottle apps mounted in it, however deep: a plugin stays with the app it is installed in."""
+    """Return *app* and all Bottle apps mounted in it. A plugin works only in the app that it is installed in."""
     apps = [app]
     for owner in apps:
         for route in owner.routes:
-            # A prefix with a slash at its end lends the other app's routes; without one, its app is called.
+            # Bottle keeps the mounted app in one of two places; which one depends on a slash at the end of the prefix.
             for mounted in (route.app, route.config.get("mountpoint.target")):
                 if isinstance(mounted, Bottle) and mounted not in apps:
                     apps.append(mounted)
@@ -48,17 +54,17 @@ def answer_errors(view: Callable[..., Any]) -> Callable[..., Any]:
     def answering(*args: Any, **kwargs: Any) -> Any:
         try:
             body = view(*args, **kwargs)
-            # Bottle streams files by itself. They are iterators too, but nothing of ours runs in them.
-            return _begun(body) if hasattr(body, "__next__") and not hasattr(body, "read") else body
+            # Files are iterators too, but no view runs in them, and Bottle streams them itself.
+            return _started(body) if hasattr(body, "__next__") and not hasattr(body, "read") else body
         except Answerable as error:
-            answer = error.get_response(request.environ)
-            raise HTTPResponse(answer.get_data(), answer.status, list(answer.headers)) from error
+            response = error.get_response(request.environ)
+            raise HTTPResponse(response.get_data(), response.status, list(response.headers)) from error
 
     return answering
 
 
-def _begun(body: Iterator[Any]) -> Any:
-    """Run a lazy body to its first output, while its errors can still be answered."""
+def _started(body: Iterator[Any]) -> Any:
+    """Run a lazy body to its first output, so that an error before it can still be answered."""
     parts = _parts(body)
     first = next(parts, None)
     return b"" if first is None else _resumed(first, parts)

@@ -1,10 +1,10 @@
 """
 Django under WSGI: an entry of ``MIDDLEWARE``.
 
-``settings.SUPERTOKENS`` names the instance, as an object or as the dotted path of one. The entry does inside Django
-what ``st.wrap`` does in front of it, so that everything works in Django's test client too, and other middleware (CORS,
-for instance) sees our answers. With ``st.wrap`` around ``wsgi.py`` as well, it only answers the errors that views
-raise, which Django would not let out.
+``settings.SUPERTOKENS`` is the instance, or its dotted path. The entry does inside Django what ``st.wrap`` does in
+front of an app. So it works in Django's test client, and other middleware (such as CORS) sees our responses. If
+``st.wrap`` is around ``wsgi.py`` too, the entry only answers the errors of views, because Django would answer them
+itself.
 """
 
 from __future__ import annotations
@@ -31,12 +31,11 @@ if TYPE_CHECKING:
 
 class SuperTokensMiddleware:
     """
-    SuperTokens in Django. It goes above whatever uses the session, and below a CORS layer.
+    SuperTokens in Django. Name it above every middleware that uses the session, and below a CORS middleware.
 
-    A middleware whose ``process_exception`` answers every exception would take ours too: then name this one a second
-    time, below it.
+    If the ``process_exception`` of a middleware answers every exception, name this one a second time below it.
 
-    :raises ConfigError: ``settings.SUPERTOKENS`` is missing or something else.
+    :raises ConfigError: ``settings.SUPERTOKENS`` is missing, or is no instance.
     """
 
     sync_capable = True
@@ -86,27 +85,27 @@ class SuperTokensMiddleware:
         if self._cors is None and not request.path_info.startswith(self._prefix):
             return None
         stream = environ.get("wsgi.input")
-        if environ.get("CONTENT_LENGTH"):  # Django does not read chunked bodies: then the server's stream is untouched
-            environ["wsgi.input"] = request  # a middleware that has read the body before us has left it there
+        if environ.get("CONTENT_LENGTH"):  # Django never reads chunked bodies, so the server's stream is untouched
+            environ["wsgi.input"] = request  # it has the body, also if a middleware has read it before
         try:
-            answer = self._st.handle(context)
+            response = self._st.handle(context)
         finally:
             environ["wsgi.input"] = stream
-        return None if answer is None else _translated(answer, environ)
+        return None if response is None else _translated(response, environ)
 
 
-def _translated(answer: Response, environ: WSGIEnvironment) -> HttpResponse:
-    body, _status, headers = answer.get_wsgi_response(environ)
-    response = HttpResponse(b"".join(body), status=answer.status_code)
-    del response["Content-Type"]
-    _set_headers(response, headers)
-    return response
+def _translated(response: Response, environ: WSGIEnvironment) -> HttpResponse:
+    body, _status, headers = response.get_wsgi_response(environ)
+    translated = HttpResponse(b"".join(body), status=response.status_code)
+    del translated["Content-Type"]
+    _set_headers(translated, headers)
+    return translated
 
 
 def _set_headers(response: HttpResponse, headers: Iterable[tuple[str, str]]) -> None:
     for name, value in headers:
         if name.lower() == "set-cookie":
-            # Django keeps cookies by name, where one name may be there for several domains and paths: any key will do.
+            # Django keeps cookies by name. For a second cookie of the same name, any other key will do.
             for cookie, morsel in SimpleCookie(value).items():
                 response.cookies[value if cookie in response.cookies else cookie] = morsel
         else:
@@ -114,11 +113,11 @@ def _set_headers(response: HttpResponse, headers: Iterable[tuple[str, str]]) -> 
 
 
 def _instance() -> SuperTokens:
-    named = getattr(settings, "SUPERTOKENS", None)
+    setting = getattr(settings, "SUPERTOKENS", None)
     try:
-        st = import_string(named) if isinstance(named, str) else named
+        st = import_string(setting) if isinstance(setting, str) else setting
     except ImportError as error:
-        raise ConfigError(f"settings.SUPERTOKENS names {named!r}, which cannot be imported: {error}") from error
+        raise ConfigError(f"settings.SUPERTOKENS names {setting!r}, which cannot be imported: {error}") from error
     if not isinstance(st, SuperTokens):
         raise ConfigError(
             "settings.SUPERTOKENS must be what st_wsgi.init(...) returned, or the dotted path of it, such as "
@@ -129,9 +128,9 @@ def _instance() -> SuperTokens:
 
 def _let_out(sender: object, request: HttpRequest | None = None, **_more: object) -> None:
     """
-    Raise an error of ours again that a middleware of the app raised, so that it reaches the one above.
+    Raise an error of ours again that a middleware of the app has raised, so that it reaches our middleware above.
 
-    Once ours has returned, nobody above waits for it: Django answers it then like any other.
+    If our middleware has returned already, Django answers the error like any other.
     """
     error = sys.exc_info()[1]
     if isinstance(error, Answerable) and request is not None:
@@ -141,6 +140,5 @@ def _let_out(sender: object, request: HttpRequest | None = None, **_more: object
 
 
 got_request_exception.connect(_let_out, dispatch_uid="st_wsgi")
-# In front of all who listen already. Django's test client is one of them when its first request loads this module, and
-# it takes for a crash whatever it hears of.
+# Our receiver runs first. Django's test client is a receiver too, and treats every exception that it gets as a crash.
 got_request_exception.receivers.sort(key=lambda receiver: receiver[0][0] != "st_wsgi")

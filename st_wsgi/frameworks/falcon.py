@@ -1,7 +1,8 @@
 """
 Falcon: an error handler for our errors.
 
-Falcon answers every exception itself, with 500 if it does not know it, so that none of ours would leave it.
+Falcon answers every exception itself, and those that it does not know with 500. Without the handler, our errors would
+not leave Falcon.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ if TYPE_CHECKING:
 
 
 def init_app(app: App[Any, Any], st: SuperTokens) -> WSGIApplication:
-    """Return *app* with SuperTokens in front, its errors answered before any catch-all handler sees them."""
+    """Return *app* with SuperTokens in front. A handler of the app for ``Exception`` does not get our errors."""
     app.add_error_handler(Answerable, answer_error)
     # Falcon types its own start_response without the third argument, which it never passes.
     return st.wrap(cast("WSGIApplication", app))
 
 
 def answer_error(request: Request, response: Response, error: Answerable, params: dict[str, Any]) -> None:
-    """Answer an error of ours: a Falcon error handler, whose response the app's middleware still sees."""
-    answer = error.get_response(request.env)
-    response.status = answer.status
-    response.data = answer.get_data()
-    for name, value in answer.headers:
+    """Answer an error of ours: a Falcon error handler. The app's middleware sees the response."""
+    ours = error.get_response(request.env)
+    response.status = ours.status
+    response.data = ours.get_data()
+    for name, value in ours.headers:
         if name.lower() == "set-cookie":
             response.append_header(name, value)
         else:

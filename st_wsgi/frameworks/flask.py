@@ -1,9 +1,9 @@
 """
-Flask: one call puts SuperTokens in front and keeps the app's catch-all error handlers away from our errors.
+Flask: one call puts SuperTokens in front and keeps our errors away from the app's handlers for every exception.
 
-Flask answers our errors without this module too, since they are werkzeug's HTTP exceptions. But an app's handler for
-every ``HTTPException`` takes ours too, and what it makes of them lacks the protocol's body and the cookies to clear.
-And what is raised after the view is a crash to Flask.
+Without this module, Flask answers our errors too, since they are werkzeug's HTTP exceptions. But if an app has a
+handler for every ``HTTPException``, the response lacks the protocol's body and the cookies to clear. And Flask treats
+an error that is raised after the view as a crash.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from st_wsgi.errors import Answerable
 
 def init_app(app: Flask, st: SuperTokens) -> None:
     """
-    Put SuperTokens in front of *app* and answer its errors, whatever other error handlers *app* has.
+    Put SuperTokens in front of *app* and answer our errors, whatever other error handlers *app* has.
 
-    Errors of the app's own making, with :class:`~st_wsgi.errors.Answerable` for a base, are to be defined before.
+    If the app has its own subclasses of :class:`~st_wsgi.errors.Answerable`, define them before this call.
     """
     app.wsgi_app = st.wrap(app.wsgi_app)  # type: ignore[assignment]  # Flask's own way to put something in front
-    # Flask looks for a handler by the status code first, so each class is registered under the code that it has.
+    # Flask looks for a handler by the status code first, so each class is registered with its own code.
     for kind in _kinds(Answerable):
         app.register_error_handler(kind, _answer)
     got_request_exception.connect(_let_out, app)
@@ -36,10 +36,10 @@ def _answer(error: Answerable) -> Response:
 
 def _let_out(_app: Flask, *, exception: BaseException, **_more: object) -> None:
     """
-    Raise an error of ours again that would be answered without us, so that it reaches who is in front.
+    Raise an error of ours again, so that it leaves Flask and ``st.wrap`` answers it.
 
-    Flask sends the signal for errors of its ``after_request`` functions, which it takes for crashes; Flask-RESTful and
-    Flask-RESTX for those of their views, which they answer themselves.
+    Flask sends this signal for errors in ``after_request`` functions, which it treats as crashes. Flask-RESTful and
+    Flask-RESTX send it for errors in their views, which they answer themselves.
     """
     if isinstance(exception, Answerable):
         raise exception
@@ -47,5 +47,5 @@ def _let_out(_app: Flask, *, exception: BaseException, **_more: object) -> None:
 
 def _kinds(kind: type[Answerable]) -> Iterator[type[Answerable]]:
     yield kind
-    for narrower in kind.__subclasses__():
-        yield from _kinds(narrower)
+    for subclass in kind.__subclasses__():
+        yield from _kinds(subclass)

@@ -1,8 +1,8 @@
 """
 Pyramid: ``config.include("st_wsgi.frameworks.pyramid")`` adds an exception view for our errors.
 
-Without it they leave Pyramid and are answered by :meth:`~st_wsgi.SuperTokens.wrap`, but an app's exception view for
-every ``Exception`` gets them first, and tweens and subscribers do not see the answer.
+Without it, our errors leave Pyramid, and :meth:`~st_wsgi.SuperTokens.wrap` answers them. But an app's exception view
+for ``Exception`` would get them first, and tweens and subscribers do not see the response.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from st_wsgi.errors import Answerable
 
 def includeme(config: Configurator) -> None:
     """
-    Answer our errors, unless the app has an exception view for them, or one for a single route.
+    Add the exception view for our errors.
 
-    Pyramid looks at the route first: a view for every ``Exception`` of one route takes ours too, and needs
-    :func:`answer_error` with the same ``route_name`` beside it.
+    Pyramid prefers an exception view of the current route. If the app has one for ``Exception`` with a ``route_name``,
+    add :func:`answer_error` with the same ``route_name``.
     """
     config.add_exception_view(answer_error, context=Answerable)
 
 
 def answer_error(error: Answerable, request: Request) -> Response:
     """Answer an error of ours: an exception view."""
-    answer = error.get_response(request.environ)
-    return Response(body=answer.get_data(), status=answer.status, headerlist=list(answer.headers))
+    ours = error.get_response(request.environ)
+    return Response(body=ours.get_data(), status=ours.status, headerlist=list(ours.headers))
