@@ -146,7 +146,9 @@ class HTTPTransport(Transport):
 
     ::
 
-        SuperTokens(core=HTTPTransport("https://core1:3567;https://core2:3567", read_timeout=10), ...)
+        from st_wsgi.core_client.transport import HTTPTransport
+
+        core = HTTPTransport("https://core1:3567;https://core2:3567", read_timeout=10)
 
     Hosts take turns, call by call. If one does not reply, the next is asked where that cannot do harm: always if the
     request was certainly not sent, otherwise for GET only, since the core may have done the work. A host that failed is

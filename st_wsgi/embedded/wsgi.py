@@ -47,7 +47,10 @@ class CoreApp:
     """
     A WSGI application that serves a core::
 
-        application = CoreApp(EmbeddedCore("auth.db", settings={"api_keys": os.environ["ST_CORE_API_KEY"]}))
+        from st_wsgi.embedded import EmbeddedCore
+        from st_wsgi.embedded.wsgi import CoreApp
+
+        application = CoreApp(EmbeddedCore.open("sqlite:///auth.db?api_keys=a-key-that-every-call-needs"))
 
     :param base_path: a prefix that every path has (the core setting ``base_path``).
     """

@@ -28,7 +28,11 @@ def init_app(app: Bottle, st: SuperTokens) -> WSGIApplication:
 
     ::
 
-        app = init_app(site, st)
+        from bottle import Bottle
+        from st_wsgi.frameworks.bottle import init_app
+
+        site = Bottle()
+        served = init_app(site, st)
     """
     for each in _apps(app):
         each.install(answer_errors)

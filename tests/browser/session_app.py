@@ -16,6 +16,7 @@ from flask_cors import CORS
 
 import st_wsgi
 from st_wsgi import AppInfo, Cors
+from st_wsgi.delivery import Console
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.session import BooleanClaim, Session
@@ -26,7 +27,7 @@ PREMIUM = BooleanClaim("premium")
 st = st_wsgi.init(
     app_info=AppInfo(app_name="Sessions", api_domain=os.environ["API"], website_domain=WEBSITES[0]),
     core=os.environ["CORE"],
-    recipes=[EmailPassword(), Session(**json.loads(os.environ["SESSION"]))],
+    recipes=[EmailPassword(email_delivery=Console(allow_https=True)), Session(**json.loads(os.environ["SESSION"]))],
     cors=Cors(origins=WEBSITES, whole_app="OWN_CORS" not in os.environ),
 )
 app = Flask(__name__)

@@ -21,6 +21,7 @@ from werkzeug.test import Client
 
 from embedded.conftest import caller
 from st_wsgi import AppInfo, SuperTokens
+from st_wsgi.delivery import Console
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.embedded.hashes import parse
 from st_wsgi.embedded.passwords import Check, Passwords
@@ -341,7 +342,7 @@ def test_a_client_gets_the_refusal(make_core: Callable[..., EmbeddedCore], slow:
     st = SuperTokens(
         app_info=AppInfo(app_name="a", api_domain="https://a.example", website_domain="https://a.example"),
         core=core,
-        recipes=[EmailPassword()],
+        recipes=[EmailPassword(email_delivery=Console(allow_https=True))],
     )
     slow.sign_in(caller(core))
     slow.begin()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.test import Client, TestResponse
 
 from st_wsgi import AppInfo, SuperTokens
+from st_wsgi.delivery import Console
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.session import Session
@@ -57,7 +58,7 @@ def made(core_url: str, api_key: str, *, api_domain: str = API) -> SuperTokens:
         app_info=AppInfo(app_name="peer", api_domain=api_domain, website_domain=api_domain),
         core=core_url,
         api_key=api_key,
-        recipes=[EmailPassword(), Session()],
+        recipes=[EmailPassword(email_delivery=Console(allow_https=True)), Session()],
     )
 
 
