@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 3000
-# A file of constraints for pip, with which CI installs the lowest versions that the metadata allows.
+# A file of constraints for pip, such as the lowest versions that the metadata allows (.ci/lowest.py).
 CONSTRAINTS ?=
 
 BIN := $(VENV)/bin

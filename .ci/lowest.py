@@ -1,7 +1,10 @@
 """
 The lowest versions that the metadata of both distributions allows, as constraints for pip: ``name==version`` lines.
 
-CI installs these and runs the tests with them, since a floor that nobody tries is a guess.
+A floor that nobody tries is a guess. Try them with::
+
+    python3.10 .ci/lowest.py > .venv-lowest.txt
+    make unit PYTHON=python3.10 VENV=.venv-lowest CONSTRAINTS=.venv-lowest.txt
 """
 
 from __future__ import annotations
