@@ -52,6 +52,9 @@ ONE_PYTHON = {
     "test_make.py": "the Makefile",
     "test_packaging.py": "both distributions are the same for every Python",
     "test_readme.py": "prose",
+    "test_requirements.py": "metadata",
+    "test_suffix_list.py": "a step of a release",
+    "test_suite.py": "how the tests run",
     "typing": "mypy checks for the oldest Python wherever it runs",
     "verify/test_docs.py": "prose",
 }
