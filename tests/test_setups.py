@@ -553,13 +553,15 @@ def no_default() -> Iterator[None]:
 def test_init_twice(log: pytest.LogCaptureFixture) -> None:
     first = st_wsgi.init(app_info=app_info(), core="sqlite://", recipes=[Session()])
     first.close()
-    st_wsgi.init(app_info=app_info(), core="sqlite://", recipes=[Session()])
+    second = st_wsgi.init(app_info=app_info(), core="sqlite://", recipes=[Session()])
     assert lines(log) == []
-    st_wsgi.init(app_info=app_info(), core="sqlite://", recipes=[Session()])
+    third = st_wsgi.init(app_info=app_info(), core="sqlite://", recipes=[Session()])
     assert lines(log) == [
         "st_wsgi.init was called before: code outside of requests uses the new instance from now on. Close the old one "
         "first with st.close(), or make a further one with SuperTokens(...)"
     ]
+    second.close()
+    third.close()
 
 
 @pytest.mark.usefixtures("no_default")
@@ -569,9 +571,10 @@ def test_a_function_before_init() -> None:
 
 
 def test_an_app_that_is_not_wrapped() -> None:
-    start()
+    st = start()
     with pytest.raises(ConfigError, match=r"wrap the app, such as app.wsgi_app = st.wrap\(app.wsgi_app\)"):
         session.get_session({"PATH_INFO": "/", "REQUEST_METHOD": "GET"})
+    st.close()
 
 
 @pytest.mark.parametrize(
