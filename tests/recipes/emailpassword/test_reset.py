@@ -186,6 +186,18 @@ def test_a_token_of_a_deleted_user_is_invalid(shop: Shop, mailbox: Mailbox) -> N
     assert reset(visitor, token).get_json() == INVALID
 
 
+def test_a_limiter_does_not_get_the_token(core: Borrowed, recipe: EmailPassword) -> None:
+    keys: list[str] = []
+
+    def limiter(key: str, route: str) -> float | None:
+        keys.append(key)
+        return None
+
+    reset(Shop(core, recipes=[recipe], rate_limit=limiter).visitor(), "a-token-that-is-good")
+    assert [key.partition(":")[0] for key in keys] == ["address", "account"]
+    assert "a-token-that-is-good" not in "".join(keys)
+
+
 def test_an_invented_token_is_invalid(shop: Shop) -> None:
     assert reset(shop.visitor(), "invented").get_json() == INVALID
 
