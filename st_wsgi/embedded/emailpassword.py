@@ -157,9 +157,9 @@ def put_user(call: Call) -> dict[str, Any]:
 def _set_hash(db: sqlite3.Connection, app: int, user_id: str, stored: str, *, before: str | None = None) -> None:
     """Store a hash; with *before*, only in its place, so that a password that was changed meanwhile stays."""
     db.execute(
-        "UPDATE login_methods SET password_hash = ?1 WHERE app = ?2 AND user_id = ?3"
-        " AND (?4 IS NULL OR password_hash = ?4)",
-        (stored, app, user_id, before),
+        "UPDATE login_methods SET password_hash = :stored WHERE app = :app AND user_id = :user_id"
+        " AND (:before IS NULL OR password_hash = :before)",
+        {"stored": stored, "app": app, "user_id": user_id, "before": before},
     )
     hashes.remember_kind(db, app, stored)
 
