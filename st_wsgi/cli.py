@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_user(commands)
     export = _command(commands, "export", _export, "write an app's tenants, roles and users as lines of JSON")
     export.add_argument("--out", type=pathlib.Path, metavar="FILE", help="a new file instead of standard output")
-    export.add_argument("--secrets", action="store_true", help="with password hashes and client secrets")
+    export.add_argument("--secrets", action="store_true", help="with password hashes, TOTP secrets and client secrets")
     pushing = _command(commands, "push", _push, "take everybody to another core, such as an official one")
     pushing.add_argument("--to", required=True, metavar="URL", help="the core's address")
     pushing.add_argument("--api-key", default=os.environ.get(_KEY_VARIABLE), help=f"its key (default: {_KEY_VARIABLE})")

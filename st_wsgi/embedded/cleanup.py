@@ -22,6 +22,7 @@ _EXPIRING = (
     ("email_verification_tokens", ("app", "tenant_id", "token_hash")),
     ("passwordless_codes", ("app", "tenant_id", "code_id")),
     ("passwordless_devices", ("app", "tenant_id", "device_id_hash")),
+    ("totp_codes", ("app", "user_id", "tenant_id", "created_at")),
 )
 
 

@@ -41,6 +41,7 @@ from . import (
     sessions,
     tenants,
     thirdparty,
+    totp,
 )
 from .call import Call, Clock, CoreServices, Endpoint
 from .cleanup import Cleaner
@@ -66,6 +67,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *emailverification.ENDPOINTS,
     *thirdparty.ENDPOINTS,
     *passwordless.ENDPOINTS,
+    *totp.ENDPOINTS,
     *linking.ENDPOINTS,
     *idmapping.ENDPOINTS,
     *roles.ENDPOINTS,

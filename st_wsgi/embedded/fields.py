@@ -11,6 +11,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+BULK_LIMIT = 500
+"""Users in a call about many."""
+
 _LONG = range(-(2**63), 2**63)
 
 
@@ -125,6 +128,15 @@ class Body:
         if not all(values):
             raise bad(f"Field name '{name}' cannot contain an empty string")
         return values
+
+    def user_ids(self) -> list[str]:
+        """Return the user ids of a call about many users, at most 500."""
+        user_ids = self.array("userIds")
+        if len(user_ids) > BULK_LIMIT:
+            raise bad(f"You can only query up to {BULK_LIMIT} users at a time.")
+        if not all(isinstance(user_id, str) for user_id in user_ids):
+            raise bad("userIds array must contain only strings")
+        return user_ids
 
     def whole(self, name: str) -> int:
         """Return a whole number that must be there; quoted is fine."""

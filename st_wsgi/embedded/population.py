@@ -29,6 +29,7 @@ class Person:
     :param password_hashes: by recipe user id.
     :param verified_emails: all that are verified under one of the ids that apps use, by that id.
     :param roles: by tenant.
+    :param totp_devices: each with ``deviceName``, ``secretKey``, ``period``, ``skew`` and ``verified``.
     """
 
     user: dict[str, Any]
@@ -38,10 +39,12 @@ class Person:
     verified_emails: dict[str, list[str]]
     roles: dict[str, list[str]]
     metadata: dict[str, Any] | None
+    totp_devices: list[dict[str, Any]] = attrs.field(repr=False)
 
     def json(self, *, secrets: bool) -> dict[str, Any]:
-        """Return the person as one line of an export; without *secrets* password hashes are not shown."""
+        """Return the person as one line of an export; without *secrets* password hashes and the like are not shown."""
         hashes = self.password_hashes if secrets else dict.fromkeys(self.password_hashes, REDACTED)
+        devices = self.totp_devices if secrets else [{**one, "secretKey": REDACTED} for one in self.totp_devices]
         name = self.user["id"]
         return {
             "type": "user",
@@ -54,6 +57,7 @@ class Person:
             "verifiedEmails": self.verified_emails,
             "roles": self.roles,
             "metadata": self.metadata,
+            "totpDevices": devices,
         }
 
 
@@ -109,6 +113,11 @@ def _people(db: sqlite3.Connection, app: int, ids: Sequence[str]) -> list[Person
     for name, tenant_id, role in sorted(_kept(db, app, "user_id, tenant_id, role", "user_roles", names)):
         roles.setdefault(name, {}).setdefault(tenant_id, []).append(role)
     metadata = dict(_kept(db, app, "user_id, metadata", "user_metadata", names))
+    devices: dict[str, list[dict[str, Any]]] = {}
+    columns = "user_id, device_name, secret, period, skew, verified"
+    for name, device, secret, period, skew, done in _kept(db, app, columns, "totp_devices", names):
+        stored_device = {"deviceName": device, "secretKey": secret, "period": period, "skew": skew}
+        devices.setdefault(name, []).append({**stored_device, "verified": done == 1})
     people = []
     for group, user in zip(ids, users, strict=True):
         own = dict.fromkeys((group, *methods[group]))
@@ -126,6 +135,7 @@ def _people(db: sqlite3.Connection, app: int, ids: Sequence[str]) -> list[Person
                 },
                 roles=roles.get(name, {}),
                 metadata=json.loads(metadata[name]) if name in metadata else None,
+                totp_devices=devices.get(name, []),
             )
         )
     return people
@@ -158,7 +168,7 @@ def lines(store: Store, app: int, *, secrets: bool) -> Iterator[str]:
     """
     Yield an app as JSON, a line each for tenants, roles and users.
 
-    :param secrets: with password hashes and the providers' client secrets, which are left out otherwise.
+    :param secrets: with password hashes, TOTP secrets and client secrets, which are left out otherwise.
     """
     for tenant in tenants(store, app):
         yield dump({"type": "tenant", **(tenant if secrets else _without_secrets(tenant))})

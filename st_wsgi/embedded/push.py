@@ -183,6 +183,10 @@ def _push_person(target: Target, person: Person, *, adopt: bool) -> bool | None:
             target.need("PUT", "/recipe/user/role", {"userId": own_id, "role": role}, tenant=tenant_id)
     if person.metadata:
         target.need("PUT", "/recipe/user/metadata", {"userId": own_id, "metadataUpdate": person.metadata})
+    for device in person.totp_devices:
+        if device["verified"]:
+            body = {"userId": own_id, **{name: value for name, value in device.items() if name != "verified"}}
+            target.need("POST", "/recipe/totp/device/import", body, "DEVICE_ALREADY_EXISTS_ERROR")
     return any(created)
 
 

@@ -286,7 +286,37 @@ _PASSWORDLESS = (
     ),
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = ((*_V1, *_statistics(_STATISTICS_V1)), _LINKED_ACCOUNTS, _PASSWORDLESS)
+_TOTP = (
+    """CREATE TABLE totp_devices (
+        app INTEGER NOT NULL,
+        user_id TEXT NOT NULL,
+        device_name TEXT NOT NULL,
+        secret TEXT NOT NULL,
+        period INTEGER NOT NULL,
+        skew INTEGER NOT NULL,
+        verified INTEGER NOT NULL,
+        PRIMARY KEY (app, user_id, device_name)) WITHOUT ROWID""",
+    # Codes that were tried; a right one has the time until which it would be right again.
+    """CREATE TABLE totp_codes (
+        app INTEGER NOT NULL,
+        user_id TEXT NOT NULL,
+        tenant_id TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        code TEXT NOT NULL,
+        good_until INTEGER,
+        expires_at INTEGER NOT NULL,
+        PRIMARY KEY (app, user_id, tenant_id, created_at)) WITHOUT ROWID""",
+    "CREATE INDEX totp_codes_by_expiry ON totp_codes (expires_at)",
+    *_statistics(
+        {
+            ("totp_devices", "totp_devices"): (_MANY, _MANY, 2, 1),
+            ("totp_codes", "totp_codes"): (_SOME, _SOME, 5, 5, 1),
+            ("totp_codes", "totp_codes_by_expiry"): (_SOME, 1),
+        }
+    ),
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = ((*_V1, *_statistics(_STATISTICS_V1)), _LINKED_ACCOUNTS, _PASSWORDLESS, _TOTP)
 
 APP_TABLES = (
     "tenants",
@@ -308,5 +338,7 @@ APP_TABLES = (
     "retired_ids",
     "passwordless_devices",
     "passwordless_codes",
+    "totp_devices",
+    "totp_codes",
 )
 """Every table with rows of an app, for its removal."""

@@ -31,6 +31,7 @@ _TENANT_TABLES = (
     "user_roles",
     "passwordless_devices",
     "passwordless_codes",
+    "totp_codes",
 )
 
 

@@ -27,6 +27,8 @@ _KEEPERS = (
     _Keeper("user_roles", "UserRoles", True),
     _Keeper("email_verification_tokens", "EmailVerification", True),
     _Keeper("verified_emails", "EmailVerification", False),
+    _Keeper("totp_devices", "TOTP", False),
+    _Keeper("totp_codes", None, True),
     _Keeper("last_active", None, False),
 )
 """In the order in which the official core looks (``useridmapping/UserIdMapping.java``)."""

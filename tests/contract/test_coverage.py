@@ -18,6 +18,7 @@ from contract import (  # noqa: F401 - importing a file of tests puts its endpoi
     test_roles,
     test_sessions,
     test_thirdparty,
+    test_totp,
     test_users,
 )
 from contract.covered import COVERED

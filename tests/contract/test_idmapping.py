@@ -77,7 +77,7 @@ def test_external_id_of_a_user(app: Caller) -> None:
     app.post(MAP, superTokensUserId=user_id, externalUserId=other, force=True).says("OK")
 
 
-@pytest.mark.parametrize("recipe", ["Session", "UserMetadata", "UserRoles"])
+@pytest.mark.parametrize("recipe", ["Session", "UserMetadata", "UserRoles", "TOTP"])
 def test_ids_in_use(app: Caller, recipe: str) -> None:
     """An id under which something is kept is not mapped, nor unmapped, unless one insists."""
 
@@ -86,6 +86,8 @@ def test_ids_in_use(app: Caller, recipe: str) -> None:
             create(app, user_id)
         elif recipe == "UserMetadata":
             app.put("/recipe/user/metadata", userId=user_id, metadataUpdate={"a": 1}).has()
+        elif recipe == "TOTP":
+            app.post("/recipe/totp/device", userId=user_id, skew=1, period=30).has()
         else:
             app.put("/recipe/role", role="user").has()
             app.put("/recipe/user/role", userId=user_id, role="user").has()

@@ -23,10 +23,11 @@ FLAGS = """
 OBJECTS = "config coreConfig metadataUpdate payload userDataInDatabase userDataInJWT"
 LISTS = "firstFactors permissions requiredSecondaryFactors sessionHandles userIds"
 TEXTS = """
-    accessToken algorithm antiCsrfToken appId connectionUriDomain email externalUserId externalUserIdInfo
+    accessToken algorithm antiCsrfToken appId connectionUriDomain deviceName email externalUserId externalUserIdInfo
     hashingAlgorithm jwksDomain licenseKey method newPassword password passwordHash recipeUserId refreshToken role
-    sessionHandle superTokensUserId tenantId thirdPartyId token userId userIdType validity
+    secretKey sessionHandle superTokensUserId tenantId thirdPartyId token totp userId userIdType validity
 """
+NUMBERS = "period skew"
 PARAMETERS = """
     doUnionOfAccountInfo email fetchAcrossAllTenants includeAllTenants includeRecipeIds limit paginationToken permission
     phone phoneNumber pid provider role sessionHandle since thirdPartyId thirdPartyUserId timeJoinedOrder userId
@@ -61,6 +62,7 @@ plausible = {
     **dict.fromkeys(OBJECTS.split(), objects),
     **dict.fromkeys(LISTS.split(), st.lists(texts, max_size=3)),
     **dict.fromkeys(TEXTS.split(), texts),
+    **dict.fromkeys(NUMBERS.split(), st.integers(-1, 100)),
 }
 # Mostly with every field there and of its type, so that the work behind the checks is reached; or anything at all.
 bodies = (

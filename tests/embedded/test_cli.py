@@ -24,6 +24,9 @@ from contract.expectations import AnyOrder, Some
 from contract.logins import by_code, linked, method_ids, sign_in_up, social, user
 from contract.test_emailpassword import BCRYPT_HASH, SECRET, sign_up
 from contract.test_sessions import create
+from contract.test_totp import SECRET as TOTP_SECRET
+from contract.test_totp import code as totp
+from contract.test_totp import verify as verify_code
 
 from embedded.conftest import QUICK, caller
 from st_wsgi.cli import main
@@ -191,6 +194,7 @@ def test_export(
     assert "$argon2" not in text
     assert "$2a$" not in text
     assert "client-secret" not in text
+    assert TOTP_SECRET not in text
     lines = [json.loads(line) for line in text.splitlines()]
     assert {line["type"] for line in lines} == {"tenant", "role", "user"}
     target = tmp_path / "all.jsonl"
@@ -200,6 +204,7 @@ def test_export(
     assert "$argon2" in everything
     assert BCRYPT_HASH in everything
     assert "client-secret" in everything
+    assert TOTP_SECRET in everything
     assert "exists" in run("export", "--out", target, status=1)
 
 
@@ -225,6 +230,9 @@ def population(app: Caller) -> dict[str, dict[str, Any]]:
     app.put("/recipe/user/role", userId="ext-1", role="admin").has()
     app.below("t1").put("/recipe/user/role", userId=people["both"]["id"], role="admin").has()
     app.put("/recipe/user/metadata", userId="ext-1", metadataUpdate={"a": {"b": None}}).has()
+    device = {"userId": "ext-1", "skew": 1, "period": 500_000_000}
+    app.post("/recipe/totp/device/import", deviceName="phone", secretKey=TOTP_SECRET, **device).has()
+    app.post("/recipe/totp/device", deviceName="not verified", **device).has()
     people["linked"] = linked_person(app)
     return people
 
@@ -257,7 +265,7 @@ def pushing(other: Caller, *more: str) -> tuple[str, ...]:
 
 
 def test_push(run: Run, app: Caller, other: Caller) -> None:
-    """Everybody arrives with password, id, tenants, verification, roles and metadata; again, nothing happens."""
+    """Everybody arrives with password, id, tenants, verification, roles, metadata and TOTP; again, nothing happens."""
     people = population(app)
     assert run(*pushing(other)) == {"pushed": 7, "created": 7, "total": 7, "missing": []}
     for again in range(2):
@@ -273,6 +281,9 @@ def test_push(run: Run, app: Caller, other: Caller) -> None:
         other.below("t1").get("/recipe/user/roles", userId=people["both"]["id"]).says("OK", roles=["admin"])
         other.get("/recipe/role/permissions", role="admin").says("OK", permissions=AnyOrder("read", "write"))
         other.get("/recipe/user/metadata", userId="ext-1").says("OK", metadata={"a": {"b": None}})
+        verify_code(other, "ext-1", totp(TOTP_SECRET, again)).says("OK")
+        device = {"name": "phone", "period": 500_000_000, "skew": 1, "verified": True}
+        other.get("/recipe/totp/device/list", userId="ext-1").says("OK", devices=[device])
         nobody_there = Some("user of no tenant", lambda user: user["tenantIds"] == [])
         other.get("/user/id", userId=people["nowhere"]["id"]).has(user=nobody_there)
         other.below("t1").get("/recipe/multitenancy/tenant/v2").has(firstFactors=["emailpassword"])

@@ -383,6 +383,13 @@ def everyday_calls(app: Caller) -> None:
         app.get("/users", limit="1", timeJoinedOrder=order).has()
         start = base64.b64encode(f"{user_id};5".encode()).decode()
         app.get("/users", limit="1", timeJoinedOrder=order, paginationToken=start).has()
+    device = "/recipe/totp/device"
+    app.post(device, userId="ext", deviceName="phone", skew=1, period=30).has()
+    app.post(f"{device}/verify", userId="ext", deviceName="phone", totp="1")
+    app.put(device, userId="ext", existingDeviceName="phone", newDeviceName="x").has()
+    app.post("/recipe/totp/verify", userId="ext", totp="1")
+    app.post(f"{device}/status/bulk", userIds=["ext"]).has()
+    app.post(f"{device}/remove", userId="ext", deviceName="x").has()
     app.post("/user/remove", userId="ext").says("OK")
     linked_accounts(app)
 
