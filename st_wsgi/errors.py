@@ -6,6 +6,7 @@ Every exception that this package raises.
     SuperTokensError
     ├─ ConfigError (also ValueError)         a setting, or the way something is put together, cannot work
     ├─ ArgumentError (also TypeError)        a function was called with an argument that it does not take
+    ├─ MessageNotSent                        a mail or a text message was not accepted
     ├─ CoreError                             the core did not do what it was asked
     │  ├─ CoreUnavailable (answerable, 503)  no host replied
     │  │  └─ CoreBusy                        the core has too much to do at the moment
@@ -74,6 +75,13 @@ class ConfigError(SuperTokensError, ValueError):
 
 class ArgumentError(SuperTokensError, TypeError):
     """A function was called with an argument that it does not take. The message names it and says what to do."""
+
+
+class MessageNotSent(SuperTokensError):
+    """
+    A mail or a text message was not accepted. The message says why, and is logged: it contains neither the receiver,
+    nor the link, nor the code. A service of the app's own may raise it too.
+    """
 
 
 class Answerer(Protocol):

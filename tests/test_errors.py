@@ -71,6 +71,7 @@ OTHERS: list[errors.SuperTokensError] = [
     errors.SuperTokensError("text"),
     errors.ConfigError("text"),
     errors.ArgumentError("text"),
+    errors.MessageNotSent("text"),
     errors.CoreError("text"),
     errors.CoreRefused(status=500, text="text", method="GET", path="/users", host="http://core", remedy="Do this"),
     errors.TenantUnknown(status=400, text="text", method="GET", path="/t1/users"),

@@ -3,6 +3,12 @@ Mails and text messages to users: what is sent, by which service, and one rule f
 
 ::
 
+    email_delivery = SMTP(
+        host="smtp.example.com", sender="Shop <hello@shop.example>", user="shop", password="from-your-secrets"
+    )
+
+Any function is a service, too::
+
     def send(message: Message) -> None:
         my_mailer.send(to=message.to, subject=message.kind, text=message.link)
 
@@ -11,8 +17,21 @@ Mails and text messages to users: what is sent, by which service, and one rule f
 
 from __future__ import annotations
 
+from ..errors import MessageNotSent
 from .console import Console
 from .message import Message
 from .sending import Delivery, Service, delivery_of
+from .smtp import SMTP
+from .templates import MailContent, mail_content
 
-__all__ = ["Console", "Delivery", "Message", "Service", "delivery_of"]
+__all__ = [
+    "SMTP",
+    "Console",
+    "Delivery",
+    "MailContent",
+    "Message",
+    "MessageNotSent",
+    "Service",
+    "delivery_of",
+    "mail_content",
+]

@@ -19,6 +19,7 @@ class Message:
     :param link: to the page of the website where the user goes on.
     :param code: for the user to type in.
     :param lifetime_ms: milliseconds for which link and code are valid, None if the message does not say.
+    :param app_name: that of the app, which every recipe fills in.
     """
 
     kind: str
@@ -28,3 +29,4 @@ class Message:
     link: str | None = attrs.field(default=None, repr=False)
     code: str | None = attrs.field(default=None, repr=False)
     lifetime_ms: int | None = None
+    app_name: str = attrs.field(default="", repr=False)

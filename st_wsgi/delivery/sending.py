@@ -9,7 +9,7 @@ from typing import Protocol
 import attrs
 
 from ..config import AppInfo
-from ..errors import ConfigError
+from ..errors import ConfigError, MessageNotSent
 from ..urls import scheme_of
 from .console import Console
 from .message import Message
@@ -50,13 +50,15 @@ class Delivery:
         Send a message and return whether the service accepted it. This raises nothing.
 
         The response to the client must not depend on the result where it would tell whether an account exists. A
-        failure is logged without the address and the error's text, which may quote it, and passed to ``on_failure``.
+        failure is logged and passed to ``on_failure``. The error's text may quote the address, so the log has only its
+        type, unless it is a :class:`~st_wsgi.errors.MessageNotSent`.
         """
         try:
             self.service(message)
         except Exception as error:
             name = getattr(self.service, "__qualname__", type(self.service).__name__)
-            _log.error("a message of the kind %s was not sent: %s raised %s", message.kind, name, type(error).__name__)
+            reason = str(error) if isinstance(error, MessageNotSent) else f"{name} raised {type(error).__name__}"
+            _log.error("a message of the kind %s was not sent: %s", message.kind, reason)
             if self.on_failure is not None:
                 try:
                     self.on_failure(message, error)
@@ -80,7 +82,7 @@ def delivery_of(setting: Delivery | Service | None, *, name: str, app_info: AppI
     service = delivery.service
     if isinstance(service, Console) and not service.allow_https and scheme_of(app_info.api_domain) == "https":
         raise ConfigError(
-            f"{name} has no service, and messages on the console do not fit an https api_domain: pass a function that "
-            "sends a message, or Console(allow_https=True) from st_wsgi.delivery"
+            f"{name} has no service, and messages on the console do not fit an https api_domain: pass SMTP(...), a "
+            "function that sends a message, or Console(allow_https=True) from st_wsgi.delivery"
         )
     return delivery

@@ -46,4 +46,5 @@ class MailFunctions(Functions[S]):
 
         An override may change the message, or send it in another way. A failure is logged and raises nothing.
         """
-        return self.recipe.mail.send(message)
+        app_name = message.app_name or self.recipe.services.app_info.app_name
+        return self.recipe.mail.send(attrs.evolve(message, app_name=app_name))

@@ -33,7 +33,7 @@ class EmailVerificationAPIs(APIs[EmailVerificationSettings, EmailVerificationFun
         """
         Send the user of a session the mail that verifies their address.
 
-        The response is the same whether the mail could be sent or not.
+        The response does not wait for the mail server, and is the same whether the mail could be sent or not.
 
         :raises Unauthorised: the user does not exist any more.
         """
@@ -56,7 +56,7 @@ class EmailVerificationAPIs(APIs[EmailVerificationSettings, EmailVerificationFun
             user_id=session.get_user_id(),
             tenant_id=tenant_id,
         )
-        self.functions.send_email(message=message)
+        self.recipe.background.run(lambda: self.functions.send_email(message=message))
         return Ok()
 
     def verify_email_post(

@@ -1,0 +1,119 @@
+"""
+The text of mails, from the files in ``mails``.
+
+A file has the subject in its first line and then blocks, with blank lines between them. ``$app``, ``$to`` and
+``$lifetime`` are replaced in all of them. A block ``[link: Label]`` is the link, with its label on a button in HTML;
+``[code]`` is the code. A block that needs what the message does not have is left out. Plain text and HTML are made of
+the same blocks; ``layout.html`` is around the HTML, in which every text is escaped.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import re
+import textwrap
+from html import escape
+from string import Template
+
+import attrs
+
+from ..errors import MessageNotSent
+from .message import Message
+
+_LINK = re.compile(r"\[link: (.+)\]")
+_UNITS = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000))
+_BUTTON = Template(
+    '<p style="margin:24px 0"><a href="$link" class="button" style="display:inline-block;padding:13px 24px;'
+    'border-radius:8px;background:#3448c5;color:#ffffff;font-weight:600;text-decoration:none">$label</a></p>'
+    '<p class="quiet" style="margin:0 0 16px;color:#5d6880;font-size:13px">If the button does not work, open this '
+    'address:<br><a href="$link" class="quiet" style="color:#5d6880;word-break:break-all">$link</a></p>'
+)
+_CODE = Template(
+    '<p class="code" style="margin:24px 0;padding:16px;border-radius:8px;background:#eef1f7;color:#1d2433;'
+    'font:600 28px/1.2 ui-monospace,Consolas,monospace;letter-spacing:4px;text-align:center">$code</p>'
+)
+_PARAGRAPH = Template('<p style="margin:0 0 16px">$text</p>')
+
+
+@attrs.frozen(kw_only=True)
+class MailContent:
+    """
+    What a mail says.
+
+    :param subject: one line.
+    :param text: the plain text.
+    :param html: the same as an HTML page; None for a mail in plain text only.
+    """
+
+    subject: str
+    text: str = attrs.field(repr=False)
+    html: str | None = attrs.field(default=None, repr=False)
+
+
+def mail_content(message: Message, /) -> MailContent:
+    """
+    Return the subject, the plain text and the HTML of a mail, in English.
+
+    An app changes them in a function of its own::
+
+        def content(message: Message) -> MailContent:
+            standard = mail_content(message)
+            if message.kind == "PASSWORD_RESET":
+                return attrs.evolve(standard, subject="Your new password for the shop")
+            return standard
+
+        email_delivery = SMTP(host="smtp.example.com", sender="hello@shop.example", content=content)
+
+    :raises MessageNotSent: there is no mail of this kind.
+    """
+    if message.kind not in mail_kinds():
+        raise MessageNotSent(f"there is no mail {message.kind!r}: pass content= with a text of your own")
+    values = {
+        "app": " ".join(message.app_name.split()) or "our website",
+        "to": message.to,
+        "lifetime": "" if message.lifetime_ms is None else _duration(message.lifetime_ms),
+    }
+    subject, *blocks = (
+        block
+        for block in _file(f"{message.kind.lower()}.txt").strip().split("\n\n")
+        if values["lifetime"] or "$lifetime" not in block
+    )
+    subject = Template(subject).substitute(values)
+    texts, parts = [], []
+    for block in blocks:
+        button = _LINK.fullmatch(block)
+        if button is not None:
+            if message.link is not None:
+                texts.append(message.link)
+                parts.append(_BUTTON.substitute(link=escape(message.link), label=escape(button[1])))
+        elif block == "[code]":
+            if message.code is not None:
+                texts.append(message.code)
+                parts.append(_CODE.substitute(code=escape(message.code)))
+        else:
+            text = " ".join(Template(block).substitute(values).split())
+            texts.append(textwrap.fill(text, 72, break_long_words=False, break_on_hyphens=False))
+            parts.append(_PARAGRAPH.substitute(text=escape(text)))
+    html = Template(_file("layout.html")).substitute(
+        app=escape(values["app"]), subject=escape(subject), content="\n".join(parts)
+    )
+    return MailContent(subject=subject, text="\n\n".join(texts) + "\n", html=html)
+
+
+def mail_kinds() -> list[str]:
+    """Return the kinds of the messages that there are mails for."""
+    files = importlib.resources.files(__package__).joinpath("mails").iterdir()
+    return sorted(file.name.removesuffix(".txt").upper() for file in files if file.name.endswith(".txt"))
+
+
+@functools.cache
+def _file(name: str) -> str:
+    return importlib.resources.files(__package__).joinpath("mails").joinpath(name).read_text("utf-8")
+
+
+def _duration(milliseconds: int) -> str:
+    """Return a time in the largest unit of which it is a whole number, or in minutes."""
+    name, size = next((unit for unit in _UNITS if milliseconds % unit[1] == 0), _UNITS[-1])
+    number = max(1, milliseconds // size)
+    return f"{number} {name}" + ("s" if number != 1 else "")
