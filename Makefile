@@ -31,9 +31,10 @@ demo: $(VENV)/.demo ## set everything up and serve the Flask example on http://1
 
 test: lint unit ## linters, types, import layers, then all tests
 
-lint: $(VENV)/.test ## ruff, mypy --strict, import layers
+lint: $(VENV)/.test ## ruff, mypy --strict, types of public names, import layers
 	@echo "== ruff" && $(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "== mypy" && $(BIN)/mypy
+	@echo "== types of public names" && .ci/public-types $(BIN)
 	@echo "== import layers" && $(BIN)/lint-imports --no-cache
 
 unit: $(VENV)/.test ## the tests alone, in parallel; PYTEST_ADDOPTS is handed on

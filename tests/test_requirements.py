@@ -33,6 +33,7 @@ def load(path: Path) -> ModuleType:
 
 
 lowest = load(ROOT / ".ci" / "lowest.py")
+LINTERS = ("mypy", "pyright", "ruff")
 ASKED: dict[str, dict[str, str]] = lowest.requirements()
 
 #: The projects that installed modules belong to.
@@ -136,8 +137,8 @@ def test_tests_and_examples_import_what_the_extra_for_tests_asks_for() -> None:
 def test_each_requirement_has_a_floor_and_no_cap(source: str, name: str) -> None:
     """Apart from the verifier of the same release, and linters, since a new one finds new things in unchanged code."""
     versions = ASKED[source][name]
-    if name in ("st-verify", "mypy", "ruff"):
-        assert re.fullmatch(r"==\d+\.\d+\.\*", versions)
+    if name in ("st-verify", *LINTERS):
+        assert re.fullmatch(r"==\d+\.\d+\.(\*|\d+)", versions)
     elif name != "st-wsgi":
         assert re.fullmatch(r">=[\d.]+", versions)
 
@@ -145,4 +146,4 @@ def test_each_requirement_has_a_floor_and_no_cap(source: str, name: str) -> None
 def test_the_lowest_versions_are_one_for_each_project() -> None:
     floors = lowest.constraints()
     assert floors["requests"] == ASKED["st-wsgi"]["requests"].removeprefix(">=")
-    assert not {"mypy", "ruff", "st-verify", "st-wsgi"} & floors.keys()
+    assert not {*LINTERS, "st-verify", "st-wsgi"} & floors.keys()
