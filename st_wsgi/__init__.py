@@ -16,6 +16,7 @@ from .app import SuperTokens, init
 from .config import AppInfo, Cors
 from .core_client.replies import Reply
 from .errors import SuperTokensError
+from .events import SecurityEvent
 from .limits import InMemoryRateLimit
 from .recipe_kit.override import Override, like, replace
 from .recipe_kit.results import GeneralError, Ok
@@ -45,6 +46,7 @@ __all__ = [
     "RecipeUserId",
     "Reply",
     "RequestContext",
+    "SecurityEvent",
     "SuperTokens",
     "SuperTokensError",
     "ThirdPartyInfo",

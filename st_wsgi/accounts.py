@@ -121,7 +121,9 @@ def delete_user(*, user_id: str, remove_all_linked_accounts: bool = True) -> Non
     :param remove_all_linked_accounts: delete all login methods of the user, not only the one with this id.
     """
     body = {"userId": user_id, "removeAllLinkedAccounts": remove_all_linked_accounts}
-    current.services().core.post("/user/remove", body).check()
+    services = current.services()
+    services.core.post("/user/remove", body).check()
+    current.context_for(services).record("user_deleted", user_id=user_id)
 
 
 @checked

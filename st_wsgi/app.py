@@ -16,6 +16,7 @@ from .core_client.hosts import readable_hosts
 from .core_client.querier import NetworkInterceptor, Querier
 from .core_client.transport import HTTPTransport, Transport
 from .errors import Answerable, BadInput, ConfigError, CoreError, InternalError, SessionError, TenantUnknown
+from .events import OnSecurityEvent
 from .grammar import CDI_VERSIONS
 from .limits import RateLimit
 from .recipe_kit.recipe import Recipe
@@ -68,6 +69,7 @@ class SuperTokens:
         server in front of the app.
     :param trusted_proxies: the number of your own proxies in front of the app, whose entries at the end of
         ``X-Forwarded-For`` can be believed.
+    :param on_security_event: gets a :class:`SecurityEvent` for each sign-up, sign-in, change of a password and so on.
     :param allow_in_memory_core: accept an in-memory core together with an https ``api_domain``, although every restart
         loses all users.
     :ivar services: the core, the app's settings and the recipes, for code of your own.
@@ -101,6 +103,7 @@ class SuperTokens:
     cors: Cors | None = attrs.field(default=None, validator=a(Cors, or_none=True))
     rate_limit: RateLimit | None = attrs.field(default=None, validator=a_function("key and route"))
     trusted_proxies: int = attrs.field(default=0, validator=a_number("proxies", least=0, most=100))
+    on_security_event: OnSecurityEvent | None = attrs.field(default=None, validator=a_function("a SecurityEvent"))
     allow_in_memory_core: bool = attrs.field(default=False, validator=a_flag())
 
     services: Services = attrs.field(init=False)
@@ -135,6 +138,7 @@ class SuperTokens:
                 transport=transport,
                 rate_limit=self.rate_limit,
                 trusted_proxies=self.trusted_proxies,
+                on_security_event=self.on_security_event,
             )
             for recipe in self.recipes:
                 self.services.add(recipe)

@@ -8,6 +8,7 @@ from .config import AppInfo
 from .core_client.querier import Querier
 from .core_client.transport import Transport
 from .errors import Answerable, ConfigError
+from .events import OnSecurityEvent
 from .limits import RateLimit
 
 R = TypeVar("R")
@@ -22,6 +23,7 @@ class Services:
     :param transport: what the client of the core sends its calls with.
     :param rate_limit: limits attempts; None for no limit.
     :param trusted_proxies: the number of the app's own proxies in front of it.
+    :param on_security_event: gets security events.
     """
 
     app_info: AppInfo
@@ -29,6 +31,7 @@ class Services:
     transport: Transport
     rate_limit: RateLimit | None
     trusted_proxies: int
+    on_security_event: OnSecurityEvent | None
 
     def __init__(
         self,
@@ -38,12 +41,14 @@ class Services:
         transport: Transport,
         rate_limit: RateLimit | None,
         trusted_proxies: int,
+        on_security_event: OnSecurityEvent | None,
     ) -> None:
         self.app_info = app_info
         self.core = core
         self.transport = transport
         self.rate_limit = rate_limit
         self.trusted_proxies = trusted_proxies
+        self.on_security_event = on_security_event
         self._recipes: dict[type[Any], Any] = {}
         self._functions: dict[type[Any], Any] = {}
         self._answerers: dict[type[Answerable], Any] = {}

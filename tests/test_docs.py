@@ -29,6 +29,7 @@ import st_wsgi
 from st_wsgi import errors
 from st_wsgi.recipes import emailpassword, session
 from st_wsgi.request import current
+from st_wsgi.request.context import RequestContext
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -297,6 +298,13 @@ def test_background_work(names: dict[str, Any]) -> None:
 def test_production(names: dict[str, Any]) -> None:
     """The refused settings are asserted on the page itself; the core of the page is not there."""
     assert not names["refused"](recipes=[session.Session()])
+
+
+@PROGRAMS.of(page("security"))
+def test_security_events(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    services = names["st"].services
+    RequestContext(services).record("refresh_token_reused", user_id="ada")
+    assert "tell the people on call: SecurityEvent(name='refresh_token_reused'" in capsys.readouterr().out
 
 
 def st_wsgi_command(line: str, typed: str = "") -> str:

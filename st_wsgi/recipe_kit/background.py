@@ -82,5 +82,5 @@ def _copied(context: RequestContext) -> RequestContext:
     texts = {name: value for name, value in (context.environ or {}).items() if isinstance(value, str)}
     copy = RequestContext(context.services, texts)
     copy.user_context.update(context.user_context)
-    copy.tenant_id = context.tenant_id
+    copy.tenant_id, copy.user_id = context.tenant_id, context.user_id
     return copy

@@ -90,6 +90,11 @@ class Functions(Generic[S]):
         """The client of the core."""
         return self.recipe.services.core
 
+    @property
+    def context(self) -> RequestContext:
+        """The request in flight, or a context of no request, to record security events with."""
+        return current.context_for(self.recipe.services)
+
 
 F = TypeVar("F", bound=Functions[Any])
 

@@ -38,10 +38,27 @@ class SignedIn:
 
 
 def signed_in(
-    context: RequestContext, *, user: User, recipe_user_id: RecipeUserId, tenant_id: str, created: bool | None = None
+    context: RequestContext,
+    *,
+    user: User,
+    recipe_user_id: RecipeUserId,
+    tenant_id: str,
+    created: bool | None = None,
+    signed_up: bool | None = None,
 ) -> SignedIn:
-    """Create a session for a user, send its tokens with the response to the request, and return both."""
+    """
+    Create a session for a user, send its tokens with the response to the request, and return both.
+
+    :param signed_up: whether this is a sign-up, if *created* does not say so.
+    """
     session = create_new_session(context, tenant_id=tenant_id, recipe_user_id=recipe_user_id, user_id=user.id)
+    context.record(
+        "signed_up" if created or signed_up else "signed_in",
+        tenant_id=tenant_id,
+        user_id=user.id,
+        session_handle=session.get_handle(),
+        recipe_id=next((m.recipe_id for m in user.login_methods if m.recipe_user_id == recipe_user_id), None),
+    )
     return SignedIn(user=user, session=session, created=created)
 
 

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Request, Response
 
 from .. import limits
 from ..errors import Answerable, ConfigError, TooManyRequests
+from ..events import EventName, SecurityEvent, publish
 from ..services import Services
 from ..users import PUBLIC_TENANT
 from . import body
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 NEWEST_FDI_VERSION = (4, 2)
+
+_AGENT_LIMIT = 256  # characters
 
 _FDI_VERSION = re.compile(r"\s*([0-9]{1,3})\.([0-9]{1,3})\s*\Z")
 
@@ -42,6 +45,7 @@ class RequestContext:
     :ivar refused: an error of this package was answered, here or by a framework.
     :ivar instead: an error of this package to answer in place of the app's response, or None.
     :ivar route: the row of the route table that the request is for, None for the app's own requests.
+    :ivar user_id: of the user whose session the request has, once it has been read; else None.
     :ivar tenant_id: that of the path, ``public`` if it names none; that of the session, once a route has read one.
     """
 
@@ -53,6 +57,7 @@ class RequestContext:
     refused: bool = False
     instead: Answerable | None = None
     route: Route | None = None
+    user_id: str | None = None
     tenant_id: str = PUBLIC_TENANT
     _changes: ResponseChanges | None = None
     _request: Request | None = None
@@ -140,6 +145,21 @@ class RequestContext:
             trusted_proxies=self.services.trusted_proxies,
         )
 
+    def record(self, name: EventName, *, tenant_id: str | None = None, **members: str | None) -> None:
+        """
+        Publish a security event with what this request says about the client.
+
+        :param tenant_id: default: that of the request.
+        :param members: attributes of :class:`~st_wsgi.events.SecurityEvent`.
+        """
+        known: dict[str, Any] = {
+            "by": self.user_id,
+            "address": self.client_address,
+            "user_agent": (self.header("user-agent") or "")[:_AGENT_LIMIT],
+        }
+        event = SecurityEvent(name=name, tenant_id=tenant_id or self.tenant_id, **known | members)
+        publish(event, self.services.on_security_event)
+
     def count_attempt(self, *, account: str) -> None:
         """
         Count an attempt of the client on an account of the tenant, on this route.
@@ -153,6 +173,7 @@ class RequestContext:
         for key in (limits.address_key(self.client_address), limits.account_key(self.tenant_id, account)):
             retry_after = rate_limit(key, path)
             if retry_after is not None:
+                self.record("limited", reason=key.partition(":")[0], account=account)
                 raise TooManyRequests(retry_after=retry_after)
 
     def query_values(self, name: str) -> list[str]:

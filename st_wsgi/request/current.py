@@ -66,6 +66,12 @@ def context() -> RequestContext | None:
     return _in_flight.get()
 
 
+def context_for(services: Services) -> RequestContext:
+    """Return the context in flight if it belongs to this instance, else one of no request, for what happens there."""
+    context = _in_flight.get()
+    return context if context is not None and context.services is services else RequestContext(services)
+
+
 enter: Callable[[RequestContext], Token[RequestContext | None]] = _in_flight.set
 """Put a context in flight until :func:`leave` is called with the token that this returns."""
 

@@ -55,7 +55,9 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         result = self.functions.sign_up(email=email, password=password, tenant_id=tenant_id)
         if isinstance(result, EmailAlreadyExists):
             raise FieldErrors([(EMAIL, "This email already exists. Please sign in instead.")])
-        return signed_in(context, user=result.user, recipe_user_id=result.recipe_user_id, tenant_id=tenant_id)
+        return signed_in(
+            context, user=result.user, recipe_user_id=result.recipe_user_id, tenant_id=tenant_id, signed_up=True
+        )
 
     def sign_in_post(
         self,
@@ -75,6 +77,9 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         email, password = text_of(form_fields, EMAIL), text_of(form_fields, PASSWORD)
         result = self.functions.sign_in(email=email, password=password, tenant_id=tenant_id)
         if isinstance(result, WrongCredentials):
+            context.record(
+                "sign_in_failed", tenant_id=tenant_id, reason=result.status, recipe_id="emailpassword", account=email
+            )
             return result
         return signed_in(context, user=result.user, recipe_user_id=result.recipe_user_id, tenant_id=tenant_id)
 
@@ -100,6 +105,7 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         method = next((method for user in users if (method := _method_of(user, email, tenant_id))), None)
         if method is not None:
             user_id = method.recipe_user_id.value
+            context.record("password_reset_requested", tenant_id=tenant_id, user_id=user_id)
             self.recipe.background.run(lambda: self._send_reset_mail(user_id, email, tenant_id))
         return Ok()
 

@@ -91,4 +91,10 @@ class EmailPasswordFunctions(MailFunctions[EmailPasswordSettings]):
                 return PasswordPolicyViolated(failure_reason=problem)
         body = present({"recipeUserId": recipe_user_id.value, "email": email, "password": password})
         reply = self.core.put("/recipe/user", body)
-        return reply.into(Ok, UnknownUserId, EmailAlreadyExists, EmailChangeNotAllowed)
+        outcome = reply.into(Ok, UnknownUserId, EmailAlreadyExists, EmailChangeNotAllowed)
+        if isinstance(outcome, Ok):
+            if password is not None:
+                self.context.record("password_changed", user_id=recipe_user_id.value)
+            if email is not None:
+                self.context.record("email_changed", user_id=recipe_user_id.value)
+        return outcome

@@ -25,7 +25,10 @@ class EmailVerificationFunctions(MailFunctions[EmailVerificationSettings]):
     ) -> EmailVerified | InvalidVerificationToken:
         """Verify the e-mail address that a token was created for. The token cannot be used again."""
         body = {"method": "token", "token": token}
-        return self.core.post(_PATH, body, tenant_id=tenant_id).into(EmailVerified, InvalidVerificationToken)
+        outcome = self.core.post(_PATH, body, tenant_id=tenant_id).into(EmailVerified, InvalidVerificationToken)
+        if isinstance(outcome, EmailVerified):
+            self.context.record("email_verified", tenant_id=tenant_id, user_id=outcome.recipe_user_id.value)
+        return outcome
 
     def is_email_verified(self, *, recipe_user_id: RecipeUserId, email: str) -> bool:
         """Return whether an e-mail address of a login method is verified."""
@@ -41,3 +44,4 @@ class EmailVerificationFunctions(MailFunctions[EmailVerificationSettings]):
     def unverify_email(self, *, recipe_user_id: RecipeUserId, email: str) -> None:
         """Make an e-mail address of a login method unverified again."""
         self.core.post(f"{_PATH}/remove", {"userId": recipe_user_id.value, "email": email}).check()
+        self.context.record("email_unverified", user_id=recipe_user_id.value)

@@ -147,7 +147,7 @@ class SessionFunctions(Functions[SessionSettings]):
 
     def revoke_multiple_sessions(self, *, session_handles: list[str]) -> list[str]:
         """End sessions; return the handles of those that existed."""
-        return self._removed({"sessionHandles": session_handles}, tenant_id=None)
+        return self._removed({"sessionHandles": session_handles}, tenant_id=None, user_id=None)
 
     def revoke_all_sessions_for_user(
         self, *, user_id: str, revoke_sessions_for_linked_accounts: bool = True, tenant_id: str | None = None
@@ -162,7 +162,7 @@ class SessionFunctions(Functions[SessionSettings]):
             "revokeSessionsForLinkedAccounts": revoke_sessions_for_linked_accounts,
             "revokeAcrossAllTenants": tenant_id is None,
         }
-        return self._removed(body, tenant_id=tenant_id)
+        return self._removed(body, tenant_id=tenant_id, user_id=user_id)
 
     def get_all_session_handles_for_user(
         self, *, user_id: str, fetch_sessions_for_all_linked_accounts: bool = True, tenant_id: str | None = None
@@ -368,10 +368,12 @@ class SessionFunctions(Functions[SessionSettings]):
             issued=renewed,
         )
 
-    def _removed(self, body: dict[str, Any], *, tenant_id: str | None) -> list[str]:
-        return self.core.post("/recipe/session/remove", body, tenant_id=tenant_id).ok(
-            list[str], "sessionHandlesRevoked"
-        )
+    def _removed(self, body: dict[str, Any], *, tenant_id: str | None, user_id: str | None) -> list[str]:
+        reply = self.core.post("/recipe/session/remove", body, tenant_id=tenant_id)
+        handles = reply.ok(list[str], "sessionHandlesRevoked")
+        for handle in handles:
+            self.context.record("session_ended", session_handle=handle, tenant_id=tenant_id, user_id=user_id)
+        return handles
 
 
 def _or_none(result: R | NoSession) -> R | None:

@@ -122,6 +122,7 @@ def get_session(
     if recipe.claim_validators or recipe.chooses_claim_validators or override_global_claim_validators is not None:
         session.assert_claims(required_claim_validators(functions, session, override_global_claim_validators))
     environ[SESSION_KEY] = session
+    context.user_id = session.get_user_id()
     return session
 
 
@@ -297,6 +298,7 @@ def _newest_token(context: RequestContext, earlier: object, sent_token: str) -> 
 def _remember(context: RequestContext, session: SessionContainer) -> None:
     if context.environ is not None:
         context.environ[SESSION_KEY] = session
+    context.user_id = session.get_user_id()
 
 
 def _clear_other_transport(recipe: SessionSettings, context: RequestContext, method: TransferMethod) -> None:

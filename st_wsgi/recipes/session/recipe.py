@@ -27,7 +27,6 @@ from .routes import ROUTES
 from .settings import SessionSettings
 
 _log = logging.getLogger("st_wsgi.session")
-_security_log = logging.getLogger("st_wsgi.security")
 
 
 @attrs.define(kw_only=True, eq=False, slots=False)
@@ -87,11 +86,7 @@ class Session(SessionSettings, Recipe[SessionFunctions, SessionAPIs]):
         _log.debug("%s: %s", type(error).__name__, error)
         handlers = self.error_handlers
         if isinstance(error, TokenTheftDetected):
-            _security_log.warning(
-                "token theft: a refresh token of session %r of user %r was used again, so the session is revoked",
-                error.session_handle,
-                error.user_id,
-            )
+            context.record("refresh_token_reused", session_handle=error.session_handle, user_id=error.user_id)
             self.functions.revoke_session(session_handle=error.session_handle)
             self._clear_tokens(context)
             if handlers.on_token_theft_detected is not None:

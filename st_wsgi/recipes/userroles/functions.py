@@ -21,12 +21,18 @@ class UserRolesFunctions(Functions[UserRolesSettings]):
     def add_role_to_user(self, *, user_id: str, role: str, tenant_id: str = PUBLIC_TENANT) -> RoleAdded | UnknownRole:
         """Give a user a role in a tenant. No user with this id has to exist."""
         body = {"userId": user_id, "role": role}
-        return self.core.put("/recipe/user/role", body, tenant_id=tenant_id).into(RoleAdded, UnknownRole)
+        outcome = self.core.put("/recipe/user/role", body, tenant_id=tenant_id).into(RoleAdded, UnknownRole)
+        if isinstance(outcome, RoleAdded) and not outcome.did_user_already_have_role:
+            self.context.record("role_added", tenant_id=tenant_id, user_id=user_id, role=role)
+        return outcome
 
     def remove_user_role(self, *, user_id: str, role: str, tenant_id: str = PUBLIC_TENANT) -> RoleRemoved | UnknownRole:
         """Take a role from a user in a tenant."""
         body = {"userId": user_id, "role": role}
-        return self.core.post("/recipe/user/role/remove", body, tenant_id=tenant_id).into(RoleRemoved, UnknownRole)
+        outcome = self.core.post("/recipe/user/role/remove", body, tenant_id=tenant_id).into(RoleRemoved, UnknownRole)
+        if isinstance(outcome, RoleRemoved) and outcome.did_user_have_role:
+            self.context.record("role_removed", tenant_id=tenant_id, user_id=user_id, role=role)
+        return outcome
 
     def get_roles_for_user(self, *, user_id: str, tenant_id: str = PUBLIC_TENANT) -> Roles:
         """Return the roles of a user in a tenant."""
@@ -38,7 +44,9 @@ class UserRolesFunctions(Functions[UserRolesSettings]):
 
     def create_new_role_or_add_permissions(self, *, role: str, permissions: Iterable[str]) -> RoleCreated:
         """Create a role, or add permissions to it. Permissions that it has already stay."""
-        return self.core.put("/recipe/role", {"role": role, "permissions": list(permissions)}).into(RoleCreated)
+        outcome = self.core.put("/recipe/role", {"role": role, "permissions": list(permissions)}).into(RoleCreated)
+        self.context.record("role_changed", role=role)
+        return outcome
 
     def get_permissions_for_role(self, *, role: str) -> Permissions | UnknownRole:
         """Return the permissions of a role."""
@@ -47,7 +55,10 @@ class UserRolesFunctions(Functions[UserRolesSettings]):
     def remove_permissions_from_role(self, *, role: str, permissions: Iterable[str]) -> Ok | UnknownRole:
         """Take permissions from a role. Those that it does not have are ignored; an empty list takes none."""
         body = {"role": role, "permissions": list(permissions)}
-        return self.core.post("/recipe/role/permissions/remove", body).into(Ok, UnknownRole)
+        outcome = self.core.post("/recipe/role/permissions/remove", body).into(Ok, UnknownRole)
+        if isinstance(outcome, Ok):
+            self.context.record("role_changed", role=role)
+        return outcome
 
     def get_roles_that_have_permission(self, *, permission: str) -> Roles:
         """Return all roles with a permission."""
@@ -55,7 +66,10 @@ class UserRolesFunctions(Functions[UserRolesSettings]):
 
     def delete_role(self, *, role: str) -> RoleDeleted:
         """Delete a role, and take it from all users of all tenants."""
-        return self.core.post("/recipe/role/remove", {"role": role}).into(RoleDeleted)
+        outcome = self.core.post("/recipe/role/remove", {"role": role}).into(RoleDeleted)
+        if outcome.did_role_exist:
+            self.context.record("role_deleted", role=role)
+        return outcome
 
     def get_all_roles(self) -> Roles:
         """Return all roles of the app."""

@@ -234,9 +234,10 @@ def test_a_theft_is_a_security_event_with_user_and_session(shop: Shop, caplog: p
     secrets = [*thief.cookies.values(), *visitor.cookies.values()]
     with caplog.at_level(logging.DEBUG):
         assert thief.refresh().status_code == 401
-    (event,) = [record for record in caplog.records if record.name == "st_wsgi.security"]
-    assert event.levelno == logging.WARNING
-    assert "token theft" in event.getMessage()
-    assert repr(handle) in event.getMessage()
-    assert repr(visitor.user_id) in event.getMessage()
+    theft, end = [record for record in caplog.records if record.name == "st_wsgi.security"]
+    assert theft.levelno == logging.WARNING
+    assert theft.getMessage().startswith("refresh_token_reused {")
+    assert handle in theft.getMessage()
+    assert visitor.user_id in theft.getMessage()
+    assert end.getMessage().startswith("session_ended {")
     assert not [secret for secret in secrets if secret[-40:] in caplog.text]
