@@ -19,16 +19,17 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
-from urllib.parse import quote
+from typing import Any, Literal
 
 from .core_client.hosts import readable_hosts
-from .core_client.transport import CoreRequest, HTTPTransport, Method
+from .core_client.querier import Querier
+from .core_client.transport import HTTPTransport
 from .embedded import EmbeddedCore, maintenance, population, push
 from .embedded.admission import is_loopback
 from .embedded.core import parse_address
 from .embedded.wsgi import CoreApp
 from .errors import ConfigError, SuperTokensError
+from .grammar import CDI_VERSIONS
 
 try:
     from .embedded.server import CoreServer
@@ -196,47 +197,42 @@ def _open(arguments: argparse.Namespace) -> EmbeddedCore:
 
 class Caller:
     """
-    Calls an embedded core for one tenant.
+    Calls an embedded core for the tenant that the command names.
 
-    :raises CommandFailed: when the core answers with anything but JSON and a status that is expected.
+    :raises CommandFailed: there is no such tenant.
     """
 
     def __init__(self, core: EmbeddedCore, arguments: argparse.Namespace) -> None:
-        self.core = core
-        self.app: str = "" if arguments.app == "public" else f"/appid-{quote(arguments.app)}"
-        self.tenant: str = "" if arguments.tenant == "public" else f"/{quote(arguments.tenant)}"
-        place = core.services.tenancy.find(arguments.app, arguments.tenant)
-        if place is None:
+        tenant = core.services.tenancy.find(arguments.app, arguments.tenant)
+        if tenant is None:
             raise CommandFailed(f"there is no tenant {arguments.tenant!r} in an app {arguments.app!r}")
-        self.headers: dict[str, str] = (
-            {"api-key": place.settings.api_keys[0].decode()} if place.settings.api_keys else {}
-        )
+        keys = tenant.settings.api_keys
+        api_key = keys[0].decode() if keys else None
+        self._core = Querier(transport=core, api_key=api_key, app_id=arguments.app, cdi_versions=CDI_VERSIONS)
+        self._tenant_id: str = arguments.tenant
 
     def get(self, path: str, **params: str) -> dict[str, Any]:
         """GET from the tenant."""
-        return self._call("GET", self.app + self.tenant + path, None, params)
+        return self._core.get(path, params, tenant_id=self._tenant_id).body
 
-    def send(self, method: Method, path: str, /, *, of_app: bool = False, **body: Any) -> dict[str, Any]:
+    def send(
+        self, method: Literal["POST", "PUT"], path: str, /, *, of_app: bool = False, **body: Any
+    ) -> dict[str, Any]:
         """PUT or POST to the tenant, or to the app as a whole."""
-        return self._call(method, self.app + ("" if of_app else self.tenant) + path, body, {})
+        send = self._core.put if method == "PUT" else self._core.post
+        return send(path, body, tenant_id=None if of_app else self._tenant_id).body
 
     def user(self, name: str) -> dict[str, Any]:
         """Return the user with an id or, in the tenant, an email."""
         if "@" in name:
-            found = self.get("/users/by-accountinfo", email=name, doUnionOfAccountInfo="true")["users"]
+            users = self.get("/users/by-accountinfo", email=name, doUnionOfAccountInfo="true")["users"]
         else:
-            answer = self._call("GET", f"{self.app}/user/id", None, {"userId": name})
-            found = [answer["user"]] if answer["status"] == "OK" else []
-        if not found:
+            reply = self._core.get("/user/id", {"userId": name})
+            users = [reply.body["user"]] if reply.is_ok("UNKNOWN_USER_ID_ERROR") else []
+        if not users:
             raise CommandFailed(f"there is no user {name!r}")
-        user: dict[str, Any] = found[0]
+        user: dict[str, Any] = users[0]
         return user
-
-    def _call(self, method: Method, path: str, body: Any, params: dict[str, str]) -> dict[str, Any]:
-        answer = self.core.send(CoreRequest(method, path, params=params, body=body, headers=self.headers))
-        if isinstance(answer.body, str) or answer.status != 200:
-            raise CommandFailed(str(answer.body))
-        return answer.body
 
 
 def _serve(arguments: argparse.Namespace) -> int:
@@ -457,7 +453,10 @@ def _push(arguments: argparse.Namespace) -> int:
                 "--allow-insecure-core if that network is your own"
             )
         try:
-            target = push.Target(transport, api_key=arguments.api_key, app_id=arguments.app)
+            target = Querier(
+                transport=transport, api_key=arguments.api_key, app_id=arguments.app, cdi_versions=push.VERSIONS
+            )
+            target.api_version()  # refuses a wrong address or key, even if there is nothing to push
             done = push.push(store, app, target, after=arguments.after, adopt=arguments.adopt, progress=progress)
             missing = push.missing(store, app, target)
         finally:

@@ -111,7 +111,8 @@ class Querier:
 
     :param transport: sends the calls.
     :param api_key: the core's key, if it has one.
-    :param api_domain: sent once, with the version negotiation, as the official SDKs do.
+    :param api_domain: sent once, with the version negotiation, as the official SDKs do; None leaves it out.
+    :param app_id: of the core's app, unless the address of the core names it.
     :param website_domain: likewise; None when it depends on the request.
     :param network_interceptor: see :data:`NetworkInterceptor`.
     :param disable_core_call_cache: ask the core for the same thing again within one request.
@@ -136,7 +137,8 @@ class Querier:
         *,
         transport: Transport,
         api_key: str | None = None,
-        api_domain: str,
+        api_domain: str | None = None,
+        app_id: str = "public",
         website_domain: str | None = None,
         network_interceptor: NetworkInterceptor | None = None,
         disable_core_call_cache: bool = False,
@@ -152,6 +154,7 @@ class Querier:
         self._transport = transport
         self._api_key = api_key.strip() if api_key is not None else None
         self._api_domain = api_domain
+        self._prefix = "" if app_id == "public" else f"/appid-{quote(app_id, safe='')}"
         self._website_domain = website_domain
         self._intercept = None if network_interceptor is None else intercepting(network_interceptor, self._user_context)
         self._caching = not disable_core_call_cache
@@ -232,7 +235,7 @@ class Querier:
         """
         request = CoreRequest(
             method="GET",
-            path=_KEY_SET_PATH,
+            path=self._prefix + _KEY_SET_PATH,
             start="first",
             timeout=_KEY_SET_SECONDS,
             max_reply_bytes=_KEY_SET_BYTES,
@@ -314,7 +317,7 @@ class Querier:
             path = f"/{quote(tenant_id, safe='')}{path}"
         return CoreRequest(
             method=method,
-            path=path,
+            path=self._prefix + path,
             params=_query(params) if params else {},
             body=body,
             headers=headers,
@@ -391,12 +394,10 @@ class Querier:
                 mine.result.set_result(None)
 
     def _common_version(self) -> str:
-        params = {"apiDomain": self._api_domain}
-        if self._website_domain is not None:
-            params["websiteDomain"] = self._website_domain
+        params = present({"apiDomain": self._api_domain, "websiteDomain": self._website_domain})
         request = CoreRequest(
             method="GET",
-            path="/apiversion",
+            path=f"{self._prefix}/apiversion",
             params=params,
             headers={} if self._api_key is None else {"api-key": self._api_key},
             intercept=self._intercept,

@@ -110,6 +110,7 @@ def read_reply(request: CoreRequest, response: CoreReply) -> Reply:
     """
     body, status, path, host = response.body, response.status, request.path, response.host
     kind = response.headers.get("content-type", "no content type")[:60]
+    is_first = path.endswith("/apiversion")  # the call with which every client begins
     if status >= 400:
         text = body if isinstance(body, str) else str(body.get("message", "a JSON object"))
         is_page = text.lstrip().startswith("<")
@@ -125,7 +126,7 @@ def read_reply(request: CoreRequest, response: CoreReply) -> Reply:
             method=request.method,
             path=path,
             host=host,
-            remedy=_NO_CORE if is_page or (path == "/apiversion" and status == 404) else _remedy(status),
+            remedy=_NO_CORE if is_page or (is_first and status == 404) else _remedy(status),
         )
     if not 200 <= status < 300:
         problem = f"status {status}; redirects are not followed. Set core to the core's own address"
@@ -133,7 +134,7 @@ def read_reply(request: CoreRequest, response: CoreReply) -> Reply:
     if isinstance(body, str):
         problem = f"no JSON object but {len(body)} characters ({kind}). {_NO_CORE}"
         raise CoreReplyInvalid(path=path, host=host, problem=problem)
-    if path == "/apiversion" and "versions" not in body:
+    if is_first and "versions" not in body:
         raise CoreReplyInvalid(path=path, host=host, problem=f"no versions. {_NO_CORE}")
     return Reply(body, path=path)
 

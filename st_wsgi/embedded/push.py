@@ -8,19 +8,18 @@ Users keep the id that apps know them by: it becomes their external id over ther
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-from urllib.parse import quote
+from typing import Any, Protocol
 
 import attrs
 
-from ..core_client.transport import CoreRequest, Method, Transport
 from ..errors import CoreRefused, CoreReplyInvalid, SuperTokensError
 from . import population
 from .population import Person
 from .store import Store
-from .versions import numbers
 
-_VERSIONS = ("5.4", "5.3", "5.2", "5.1")
+VERSIONS = ("5.1", "5.2", "5.3", "5.4")
+"""The versions of the core driver interface that have all that a push needs."""
+
 _WORDS = {"email": "email", "phoneNumber": "phone number", "thirdParty": "third party account"}
 
 
@@ -45,64 +44,32 @@ class Pushed:
     last: str
 
 
-class Target:
+class Reply(Protocol):
+    """The reply of the other core to one call."""
+
+    @property
+    def body(self) -> dict[str, Any]: ...
+    def check(self) -> None: ...
+    def is_ok(self, *otherwise: str) -> bool: ...
+
+
+class Target(Protocol):
     """
-    An app of the core that takes the people.
+    The app of another core that takes the users: the client of the core, which this package may not import.
 
-    :param api_key: its key, or None.
-    :raises PushFailed: when it does not speak a version that has what is needed (CDI 5.1 or later).
+    ``tenant_id`` is left out for the app as a whole and for its public tenant.
     """
 
-    def __init__(self, transport: Transport, *, api_key: str | None, app_id: str) -> None:
-        self._transport = transport
-        self._prefix = "" if app_id == "public" else f"/appid-{quote(app_id)}"
-        self._headers = {} if api_key is None else {"api-key": api_key}
-        spoken = self.call("GET", "/apiversion").get("versions", [])
-        common = [version for version in _VERSIONS if version in spoken]
-        if not common:
-            raise PushFailed(f"the core speaks CDI {', '.join(spoken) or 'nothing'}; one of {_VERSIONS} is needed")
-        self._headers["cdi-version"] = max(common, key=numbers)
-
-    def call(
+    def get(self, path: str, params: Mapping[str, Any] | None = None, *, tenant_id: str | None = None) -> Reply: ...
+    def post(self, path: str, body: Mapping[str, Any] | None = None, *, tenant_id: str | None = None) -> Reply: ...
+    def put(
         self,
-        method: Method,
         path: str,
         body: Mapping[str, Any] | None = None,
         *,
-        tenant: str = "public",
-        params: Mapping[str, str] | None = None,
+        tenant_id: str | None = None,
         rid: str | None = None,
-    ) -> dict[str, Any]:
-        """
-        Make a call for a tenant and return the JSON object of the answer.
-
-        :raises CoreRefused: when the core answered with an HTTP status of 400 and above.
-        """
-        place = self._prefix if tenant == "public" else f"{self._prefix}/{quote(tenant)}"
-        headers = self._headers if rid is None else {**self._headers, "rid": rid}
-        answer = self._transport.send(
-            CoreRequest(method, place + path, params=params or {}, body=body, headers=dict(headers))
-        )
-        if answer.status >= 400:
-            raise CoreRefused(status=answer.status, text=str(answer.body), method=method, path=path)
-        if isinstance(answer.body, str):
-            raise CoreReplyInvalid(path=path, problem="a text where JSON was expected")
-        return answer.body
-
-    def need(
-        self,
-        method: Method,
-        path: str,
-        body: Mapping[str, Any],
-        *also: str,
-        tenant: str = "public",
-        rid: str | None = None,
-    ) -> dict[str, Any]:
-        """Make a call that must be answered ``OK``, or with one of the statuses in *also*."""
-        answer = self.call(method, path, body, tenant=tenant, rid=rid)
-        if answer.get("status") not in ("OK", *also):
-            raise PushFailed(f"the core answered {answer.get('status')} to {method} {path}")
-        return answer
+    ) -> Reply: ...
 
 
 def push(
@@ -125,12 +92,12 @@ def push(
     for tenant in population.tenants(store, app):
         _push_tenant(target, tenant)
     for role, permissions in population.roles(store, app).items():
-        target.need("PUT", "/recipe/role", {"role": role, "permissions": permissions})
+        target.put("/recipe/role", {"role": role, "permissions": permissions}).check()
     done, created, left, last = 0, 0, [], after
     for person in population.people(store, app, after=after):
         try:
             new = _push_person(target, person, adopt=adopt)
-        except (PushFailed, CoreRefused) as error:
+        except (PushFailed, CoreRefused, CoreReplyInvalid) as error:
             raise PushFailed(f"user {person.user_id}: {error}") from error
         if new is None:
             left.append(person.user_id)
@@ -146,10 +113,10 @@ def _push_tenant(target: Target, tenant: dict[str, Any]) -> None:
     if tenant_id != "public":
         factors = {name: tenant.get(name) for name in ("firstFactors", "requiredSecondaryFactors")}
         body = {"tenantId": tenant_id, "coreConfig": tenant["coreConfig"], **factors}
-        target.need("PUT", "/recipe/multitenancy/tenant/v2", body)
+        target.put("/recipe/multitenancy/tenant/v2", body).check()
     for provider in tenant["thirdParty"]["providers"]:
         body = {"config": provider, "skipValidation": True}
-        target.need("PUT", "/recipe/multitenancy/config/thirdparty", body, tenant=tenant_id)
+        target.put("/recipe/multitenancy/config/thirdparty", body, tenant_id=tenant_id).check()
 
 
 def _push_person(target: Target, person: Person, *, adopt: bool) -> bool | None:
@@ -159,6 +126,7 @@ def _push_person(target: Target, person: Person, *, adopt: bool) -> bool | None:
         return None
     own_id = person.user["id"]
     names = [method["recipeUserId"] for method in methods]
+    old_names = list(names)
     if own_id not in names:
         # The login method that gave the user its id is gone: another one takes the id over there.
         names[0] = own_id
@@ -167,26 +135,27 @@ def _push_person(target: Target, person: Person, *, adopt: bool) -> bool | None:
         for method, name in zip(methods, names, strict=True)
     ]
     if person.user["isPrimaryUser"]:
-        target.need("POST", "/recipe/accountlinking/user/primary", {"recipeUserId": own_id})
+        target.post("/recipe/accountlinking/user/primary", {"recipeUserId": own_id}).check()
     for name in names:
         if name != own_id:
-            target.need("POST", "/recipe/accountlinking/user/link", {"recipeUserId": name, "primaryUserId": own_id})
+            target.post("/recipe/accountlinking/user/link", {"recipeUserId": name, "primaryUserId": own_id}).check()
     for method, name in zip(methods, names, strict=True):
         if method["recipeId"] == "passwordless" and not method["verified"]:
             # The code that signed them up over there verified the email.
-            target.need("POST", "/recipe/user/email/verify/remove", {"userId": name, "email": method["email"]})
+            target.post("/recipe/user/email/verify/remove", {"userId": name, "email": method["email"]}).check()
+    new_names = dict(zip(old_names, names, strict=True))
     for name, emails in person.verified_emails.items():
         for email in emails:
-            _verify(target, name, email)
+            _verify(target, new_names.get(name, name), email)
     for tenant_id, roles in person.roles.items():
         for role in roles:
-            target.need("PUT", "/recipe/user/role", {"userId": own_id, "role": role}, tenant=tenant_id)
+            target.put("/recipe/user/role", {"userId": own_id, "role": role}, tenant_id=tenant_id).check()
     if person.metadata:
-        target.need("PUT", "/recipe/user/metadata", {"userId": own_id, "metadataUpdate": person.metadata})
+        target.put("/recipe/user/metadata", {"userId": own_id, "metadataUpdate": person.metadata}).check()
     for device in person.totp_devices:
         if device["verified"]:
             body = {"userId": own_id, **{name: value for name, value in device.items() if name != "verified"}}
-            target.need("POST", "/recipe/totp/device/import", body, "DEVICE_ALREADY_EXISTS_ERROR")
+            target.post("/recipe/totp/device/import", body).is_ok("DEVICE_ALREADY_EXISTS_ERROR")
     return any(created)
 
 
@@ -213,9 +182,9 @@ def _push_method(
     else:
         created = False
     for tenant_id in tenants[1:]:
-        target.need("POST", "/recipe/multitenancy/tenant/user", {"recipeUserId": name}, tenant=tenant_id)
+        target.post("/recipe/multitenancy/tenant/user", {"recipeUserId": name}, tenant_id=tenant_id).check()
     if not method["tenantIds"]:
-        target.need("POST", "/recipe/multitenancy/tenant/user/remove", {"recipeUserId": name})
+        target.post("/recipe/multitenancy/tenant/user/remove", {"recipeUserId": name}).check()
     return created
 
 
@@ -224,10 +193,11 @@ def _sign_up(target: Target, person: Person, method: Mapping[str, Any], tenant: 
     email, phone_number = method.get("email"), method.get("phoneNumber")
     if method["recipeId"] == "emailpassword":
         body = {"email": email, "passwordHash": person.password_hashes[method["recipeUserId"]]}
-        answer = target.need("POST", "/recipe/user/passwordhash/import", body, tenant=tenant)
-        user = answer["user"]["loginMethods"]
-        same = [own for own in user if own["recipeId"] == "emailpassword" and own["email"] == email]
-        return same[0]["recipeUserId"], not answer["didUserAlreadyExist"]
+        reply = target.post("/recipe/user/passwordhash/import", body, tenant_id=tenant)
+        reply.check()
+        methods = reply.body["user"]["loginMethods"]
+        same = [own for own in methods if own["recipeId"] == "emailpassword" and own["email"] == email]
+        return same[0]["recipeUserId"], not reply.body["didUserAlreadyExist"]
     if method["recipeId"] == "thirdparty":
         account = method["thirdParty"]
         body = {
@@ -235,23 +205,25 @@ def _sign_up(target: Target, person: Person, method: Mapping[str, Any], tenant: 
             "thirdPartyUserId": account["userId"],
             "email": {"id": email, "isVerified": False},
         }
-        answer = target.need("POST", "/recipe/signinup", body, tenant=tenant)
-        return answer["recipeUserId"], answer["createdNewUser"]
+        reply = target.post("/recipe/signinup", body, tenant_id=tenant)
+        reply.check()
+        return reply.body["recipeUserId"], reply.body["createdNewUser"]
     contact = {"email": email} if email is not None else {"phoneNumber": phone_number}
-    code = target.need("POST", "/recipe/signinup/code", contact, tenant=tenant)
-    body = {name: code[name] for name in ("preAuthSessionId", "linkCode")}
-    answer = target.need("POST", "/recipe/signinup/code/consume", body, tenant=tenant)
-    new_id = answer["recipeUserId"]
+    code = target.post("/recipe/signinup/code", contact, tenant_id=tenant)
+    code.check()
+    body = {name: code.body[name] for name in ("preAuthSessionId", "linkCode")}
+    reply = target.post("/recipe/signinup/code/consume", body, tenant_id=tenant)
+    reply.check()
+    new_id = reply.body["recipeUserId"]
     if email is not None and phone_number is not None:
         body = {"recipeUserId": new_id, "phoneNumber": phone_number}
-        target.need("PUT", "/recipe/user", body, rid="passwordless")
-    return new_id, answer["createdNewUser"]
+        target.put("/recipe/user", body, rid="passwordless").check()
+    return new_id, reply.body["createdNewUser"]
 
 
 def _user(target: Target, user_id: str) -> dict[str, Any]:
     """Return a user of the other core, empty when it does not know the id."""
-    answer = target.call("GET", "/user/id", params={"userId": user_id})
-    user: dict[str, Any] = answer.get("user", {})
+    user: dict[str, Any] = target.get("/user/id", {"userId": user_id}).body.get("user", {})
     return user
 
 
@@ -265,7 +237,7 @@ def _refuse_stranger(target: Target, method: Mapping[str, Any], tenant_id: str, 
         known_by = ["thirdParty"]
         params = {"thirdPartyId": account["id"], "thirdPartyUserId": account["userId"]}
     params["doUnionOfAccountInfo"] = "true"
-    users = target.call("GET", "/users/by-accountinfo", params=params, tenant=tenant_id).get("users", [])
+    users = target.get("/users/by-accountinfo", params, tenant_id=tenant_id).body.get("users", [])
     for other in (other for user in users for other in user["loginMethods"]):
         same = [name for name in known_by if name in method and other.get(name) == method[name]]
         if same and other["recipeId"] == method["recipeId"] and other["recipeUserId"] not in names:
@@ -278,16 +250,15 @@ def _map_id(target: Target, person: Person, name: str, new_id: str) -> None:
         return
     _, note = person.mappings.get(name, (name, None))
     body = {"superTokensUserId": new_id, "externalUserId": name, "externalUserIdInfo": note}
-    answer = target.need("POST", "/recipe/userid/map", body, "USER_ID_MAPPING_ALREADY_EXISTS_ERROR")
-    if answer["status"] != "OK":
+    if not target.post("/recipe/userid/map", body).is_ok("USER_ID_MAPPING_ALREADY_EXISTS_ERROR"):
         raise PushFailed("the email or the id belongs to another user over there")
 
 
 def _verify(target: Target, user_id: str, email: str) -> None:
     body = {"userId": user_id, "email": email}
-    answer = target.need("POST", "/recipe/user/email/verify/token", body, "EMAIL_ALREADY_VERIFIED_ERROR")
-    if answer["status"] == "OK":
-        target.need("POST", "/recipe/user/email/verify", {"method": "token", "token": answer["token"]})
+    reply = target.post("/recipe/user/email/verify/token", body)
+    if reply.is_ok("EMAIL_ALREADY_VERIFIED_ERROR"):
+        target.post("/recipe/user/email/verify", {"method": "token", "token": reply.body["token"]}).check()
 
 
 def missing(store: Store, app: int, target: Target) -> list[str]:

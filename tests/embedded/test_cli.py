@@ -292,6 +292,16 @@ def test_push(run: Run, app: Caller, other: Caller) -> None:
             assert run(*pushing(other))["created"] == 0
 
 
+def test_push_keeps_the_email_verified_of_a_method_that_takes_the_id_of_one_that_is_gone(
+    run: Run, app: Caller, other: Caller
+) -> None:
+    account = social(app, "linked@example.com", account="account", verified=True)
+    owner = linked(app, social(app), account)
+    app.post("/user/remove", userId=owner, removeAllLinkedAccounts=False).says("OK")
+    assert run(*pushing(other)) == {"pushed": 1, "created": 1, "total": 1, "missing": []}
+    assert [method["verified"] for method in user(other, owner)["loginMethods"]] == [True]
+
+
 def arrived(person: dict[str, Any], other: Caller) -> None:
     """Check that somebody with linked accounts is over there what they were here."""
 
