@@ -19,6 +19,7 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any, Literal
 
 from .core_client.hosts import readable_hosts
@@ -27,6 +28,7 @@ from .core_client.transport import HTTPTransport
 from .embedded import EmbeddedCore, maintenance, population, push
 from .embedded.admission import is_loopback
 from .embedded.core import parse_address
+from .embedded.tenancy import Tenant
 from .embedded.wsgi import CoreApp
 from .errors import ConfigError, SuperTokensError
 from .grammar import CDI_VERSIONS
@@ -127,6 +129,13 @@ def _add_core(commands: Commands) -> None:
     )
     serve.add_argument(
         "--api-key-file", type=pathlib.Path, metavar="FILE", help="a file with such keys, one on each line"
+    )
+    keys = _group(core, "keys", "the keys that sign tokens")
+    rotate = _command(
+        keys, "rotate", _keys_rotate, "replace the signing keys of an app at once, because one has leaked"
+    )
+    rotate.add_argument(
+        "--end-sessions", action="store_true", help="also end all sessions, because the whole database has leaked"
     )
 
 
@@ -280,6 +289,30 @@ def _api_keys(arguments: argparse.Namespace, settings: Mapping[str, object]) -> 
     return {"api_keys": ",".join(named)} if named else {}
 
 
+def _keys_rotate(arguments: argparse.Namespace) -> int:
+    with _open(arguments) as core:
+        services = core.services
+        done = services.keys.replace(_public(core, arguments), services.clock(), end_sessions=arguments.end_sessions)
+    until = datetime.fromtimestamp(done.cached_until // 1000, timezone.utc).isoformat()
+    report = {
+        "oldKeys": done.old_key_ids,
+        "newKeys": done.new_key_ids,
+        "cachedUntil": until,
+        "sessionsEnded": arguments.end_sessions,
+    }
+    users = "All sessions have ended." if arguments.end_sessions else "Sessions go on: frontends refresh by themselves."
+    text = f"""\
+New keys of the app {arguments.app!r}: {", ".join(done.new_key_ids)}. {users}
+No core on this file accepts the old keys any more: {", ".join(done.old_key_ids) or "there were none"}.
+Who may still accept them:
+  - apps on st_wsgi and services on st_verify, until they fetch the keys again: with the first token of a new key, and
+    within 4 hours by default (24 hours if they cannot reach the key server). Restart them to make it at once.
+  - other verifiers and caches of jwks.json, until {until}: so long were they told to keep the keys.
+    Restart those services and empty those caches."""
+    _show(arguments, report, text)
+    return 0
+
+
 def _db_migrate(arguments: argparse.Namespace) -> int:
     path = _file(arguments)
     before, after = maintenance.update(path)
@@ -414,16 +447,17 @@ def _user_sessions(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _app(core: EmbeddedCore, arguments: argparse.Namespace) -> int:
+def _public(core: EmbeddedCore, arguments: argparse.Namespace) -> Tenant:
+    """Return the public tenant of the app that the command names."""
     tenant = core.services.tenancy.find(arguments.app, "public")
     if tenant is None:
         raise CommandFailed(f"there is no app {arguments.app!r}")
-    return tenant.app
+    return tenant
 
 
 def _export(arguments: argparse.Namespace) -> int:
     with _open(arguments) as core:
-        lines = population.lines(core.services.store, _app(core, arguments), secrets=arguments.secrets)
+        lines = population.lines(core.services.store, _public(core, arguments).app, secrets=arguments.secrets)
         if arguments.out is None:
             for line in lines:
                 print(line)
@@ -438,7 +472,7 @@ def _export(arguments: argparse.Namespace) -> int:
 def _push(arguments: argparse.Namespace) -> int:
     logging.getLogger("st_wsgi.core").addHandler(logging.NullHandler())  # the command's own error says the same
     with _open(arguments) as core:
-        store, app = core.services.store, _app(core, arguments)
+        store, app = core.services.store, _public(core, arguments).app
         total = population.count(store, app)
 
         def progress(done: int, user_id: str) -> None:

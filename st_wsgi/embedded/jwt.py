@@ -21,14 +21,14 @@ def create(call: Call) -> dict[str, Any]:
     if algorithm.upper() != "RS256":
         return {"status": "UNSUPPORTED_ALGORITHM_ERROR"}
     issued = call.now // 1000
-    key = call.services.keys.for_signing(call.app, call.settings, call.now, static=not dynamic)
+    key = call.services.keys.for_signing(call.here, call.now, static=not dynamic)
     # What the payload says goes first.
     claims = {"iss": domain, "exp": issued + validity, "iat": issued, **payload}
     return {"status": "OK", "jwt": key.sign({}, claims)}
 
 
 def _keys(call: Call) -> tuple[list[dict[str, str]], int]:
-    return call.services.keys.jwks(call.app, call.settings, call.now)
+    return call.services.keys.jwks(call.here, call.now)
 
 
 def well_known(call: Call) -> CoreReply:

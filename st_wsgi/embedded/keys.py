@@ -12,7 +12,6 @@ import binascii
 import json
 import secrets
 import uuid
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,14 +21,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from .cache import LeastRecentlyUsed
 from .offload import offloaded
 from .settings import CoreSettings
 from .store import Store
+from .tenancy import Tenant
 
 _OVERLAP = 60_000
 _PADDING = padding.PKCS1v15()
 _SHA256 = hashes.SHA256()
 _APPS_CACHED = 2048
+_SEAL = "refresh_token_key"
 
 
 @attrs.frozen(eq=False)
@@ -68,29 +70,48 @@ class TokenInvalid(Exception):
 class _AppKeys:
     """What is loaded of one app's keys. Replaced as a whole, never changed."""
 
-    def __init__(self, keys: list[KeyPair]) -> None:
+    def __init__(self, keys: list[KeyPair], seal: AESGCM | None) -> None:
         self.by_id = {key.key_id: key for key in keys}
         self.static = next((key for key in keys if not key.dynamic), None)
         self.dynamic = sorted((key for key in keys if key.dynamic), key=lambda key: key.created_at, reverse=True)
+        self.seal = seal
+
+
+@attrs.frozen
+class Replacement:
+    """
+    What a replacement of an app's signing keys did.
+
+    :param cached_until: until when the core allowed caches to keep the old key set, in milliseconds since 1970.
+    """
+
+    old_key_ids: tuple[str, ...]
+    new_key_ids: tuple[str, ...]
+    cached_until: int
 
 
 class Keys:
-    """The signing keys of all apps, and the keys that seal refresh tokens."""
+    """
+    The signing keys of all apps, and the keys that seal refresh tokens.
+
+    What is loaded counts for one ``key_version`` of an app, which every call reads with its tenant. So each process
+    notices at once that another one has replaced the keys.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._apps: OrderedDict[int, _AppKeys] = OrderedDict()
-        self._seals: OrderedDict[int, AESGCM] = OrderedDict()
+        self._apps: LeastRecentlyUsed[tuple[int, int], _AppKeys] = LeastRecentlyUsed(_APPS_CACHED)
 
-    def for_signing(self, app: int, settings: CoreSettings, now: int, *, static: bool) -> KeyPair:
+    def for_signing(self, tenant: Tenant, now: int, *, static: bool) -> KeyPair:
         """Return the key to sign with at *now*, making it if need be."""
-        keys = self._apps.get(app) or self._load(app)
+        keys = self._loaded(tenant)
         if static:
-            found = keys.static or self._make(app, settings, now, dynamic=False).static
-            assert found is not None, "it was just made"
-            return found
+            key = keys.static or self._make(tenant, now, dynamic=False).static
+            assert key is not None, "it was just made"
+            return key
+        settings = tenant.settings
         if not keys.dynamic or _next_key_at(keys.dynamic[0], settings) < now:
-            keys = self._make(app, settings, now, dynamic=True)
+            keys = self._make(tenant, now, dynamic=True)
         newest = keys.dynamic[0]
         if now - newest.created_at < _overlap(settings):
             for older in keys.dynamic:
@@ -98,17 +119,17 @@ class Keys:
                     return older
         return newest
 
-    def jwks(self, app: int, settings: CoreSettings, now: int) -> tuple[list[dict[str, str]], int]:
+    def jwks(self, tenant: Tenant, now: int) -> tuple[list[dict[str, str]], int]:
         """Return the public keys, newest dynamic one first, and the seconds until there will be another."""
-        self._load(app)
-        self.for_signing(app, settings, now, static=False)
-        static = self.for_signing(app, settings, now, static=True)
-        keys = self._load(app).dynamic
-        alive = [key for key in keys if _verifies(key, settings, now)]
-        wait = (_next_key_at(keys[0], settings) - now) // 1000
+        self._load(tenant)
+        self.for_signing(tenant, now, static=False)
+        static = self.for_signing(tenant, now, static=True)
+        keys = self._load(tenant).dynamic
+        alive = [key for key in keys if _verifies(key, tenant.settings, now)]
+        wait = (_next_key_at(keys[0], tenant.settings) - now) // 1000
         return [key.jwk() for key in (*alive, static)], max(1, wait)
 
-    def verify(self, app: int, settings: CoreSettings, now: int, token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    def verify(self, tenant: Tenant, now: int, token: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """
         Return header and payload of a JWT that a key of the app signed. Its times are the caller's business.
 
@@ -118,11 +139,11 @@ class Keys:
         key_id = header.get("kid")
         if header.get("alg") != "RS256" or not isinstance(key_id, str):
             raise TokenInvalid("Unsupported algorithm or no key id")
-        keys = self._apps.get(app) or self._load(app)
+        keys = self._loaded(tenant)
         if key_id not in keys.by_id:
-            keys = self._load(app)
+            keys = self._load(tenant)
         key = keys.by_id.get(key_id)
-        if key is None or (key.dynamic and not _verifies(key, settings, now)):
+        if key is None or (key.dynamic and not _verifies(key, tenant.settings, now)):
             raise TokenInvalid("Key not found")
         try:
             key.public.verify(signature, token.rpartition(".")[0].encode(), _PADDING, _SHA256)
@@ -130,51 +151,73 @@ class Keys:
             raise TokenInvalid("JWT verification failed") from None
         return header, payload
 
-    def seal(self, app: int) -> AESGCM:
+    def seal(self, tenant: Tenant) -> AESGCM:
         """Return the cipher that seals the refresh tokens of an app."""
-        cipher = self._seals.get(app)
-        if cipher is None:
-            fresh = base64.b64encode(secrets.token_bytes(32)).decode()
+        seal = self._loaded(tenant).seal
+        if seal is None:
             with self._store.write() as db:
                 db.execute(
-                    "INSERT INTO key_values VALUES (?, 'refresh_token_key', ?) ON CONFLICT DO NOTHING", (app, fresh)
+                    "INSERT INTO key_values VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (tenant.app, _SEAL, _new_seal())
                 )
-                row = db.execute(
-                    "SELECT value FROM key_values WHERE app = ? AND name = 'refresh_token_key'", (app,)
-                ).fetchone()
-            cipher = self._seals[app] = AESGCM(base64.b64decode(row[0]))
-            _trim(self._seals)
-        return cipher
+            seal = self._load(tenant).seal
+        assert seal is not None, "it was just made"
+        return seal
 
-    def forget(self, app: int) -> None:
-        """Drop what is loaded for an app that is gone."""
-        self._apps.pop(app, None)
-        self._seals.pop(app, None)
+    def replace(self, tenant: Tenant, now: int, *, end_sessions: bool) -> Replacement:
+        """
+        Put new signing keys in place of all old ones. From then on no core accepts a token that an old one signed.
 
-    def _load(self, app: int) -> _AppKeys:
+        :param end_sessions: also replace the key that seals refresh tokens, so that no session can be refreshed.
+        """
+        dynamic, static = _new_pem(), _new_pem()
+        with self._store.write() as db:
+            old = db.execute("SELECT key_id, dynamic, created_at FROM signing_keys WHERE app = ?", (tenant.app,))
+            rows = old.fetchall()
+            newest = max((row[2] for row in rows if row[1]), default=0)
+            created_at = max(now, newest + 1)  # the time is in the id, which must be a new one
+            made = [(f"d-{created_at}", 1, dynamic), (f"s-{uuid.uuid4()}", 0, static)]
+            db.execute("DELETE FROM signing_keys WHERE app = ?", (tenant.app,))
+            db.executemany(
+                "INSERT INTO signing_keys (app, key_id, dynamic, private_key, created_at) VALUES (?, ?, ?, ?, ?)",
+                [(tenant.app, *key, created_at) for key in made],
+            )
+            db.execute("UPDATE apps SET key_version = key_version + 1 WHERE app = ?", (tenant.app,))
+            if end_sessions:
+                db.execute("DELETE FROM key_values WHERE app = ? AND name = ?", (tenant.app, _SEAL))
+        settings = tenant.settings
+        return Replacement(
+            old_key_ids=tuple(sorted(row[0] for row in rows)),
+            new_key_ids=tuple(key[0] for key in made),
+            cached_until=max(now, newest + settings.signing_key_interval - _overlap(settings)),
+        )
+
+    def _loaded(self, tenant: Tenant) -> _AppKeys:
+        return self._apps.get((tenant.app, tenant.key_version)) or self._load(tenant)
+
+    def _load(self, tenant: Tenant) -> _AppKeys:
         with self._store.read() as db:
             rows = db.execute(
-                "SELECT key_id, dynamic, created_at, private_key FROM signing_keys WHERE app = ?", (app,)
+                "SELECT key_id, dynamic, created_at, private_key FROM signing_keys WHERE app = ?", (tenant.app,)
             ).fetchall()
-        known = self._apps.get(app)
+            seal = db.execute("SELECT value FROM key_values WHERE app = ? AND name = ?", (tenant.app, _SEAL)).fetchone()
+        place = (tenant.app, tenant.key_version)
+        known = self._apps.get(place)
         keys = []
         for key_id, dynamic, created_at, pem in rows:
             key = known.by_id.get(key_id) if known is not None else None
-            keys.append(key or _loaded(key_id, bool(dynamic), created_at, pem))
-        loaded = self._apps[app] = _AppKeys(keys)
-        _trim(self._apps)
+            keys.append(key or _key_pair(key_id, bool(dynamic), created_at, pem))
+        loaded = _AppKeys(keys, None if seal is None else AESGCM(base64.b64decode(seal[0])))
+        self._apps.put(place, loaded)
         return loaded
 
-    def _make(self, app: int, settings: CoreSettings, now: int, *, dynamic: bool) -> _AppKeys:
+    def _make(self, tenant: Tenant, now: int, *, dynamic: bool) -> _AppKeys:
         """Make a key unless another process was quicker. The slow part runs before the transaction starts."""
-        keys = self._load(app)
+        app, settings = tenant.app, tenant.settings
+        keys = self._load(tenant)
         found = keys.dynamic[0] if dynamic and keys.dynamic else None if dynamic else keys.static
         if found is not None and (not dynamic or _next_key_at(found, settings) >= now):
             return keys
-        private = offloaded(rsa.generate_private_key, 65537, 2048)
-        pem = private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ).decode()
+        pem = _new_pem()
         oldest = now - settings.signing_key_interval - 2 * settings.access_token_validity
         with self._store.write() as db:
             newest = db.execute(
@@ -185,7 +228,18 @@ class Keys:
                 db.execute("INSERT INTO signing_keys VALUES (?, ?, ?, ?, ?)", (app, key_id, int(dynamic), pem, now))
             if dynamic:
                 db.execute("DELETE FROM signing_keys WHERE app = ? AND dynamic = 1 AND created_at < ?", (app, oldest))
-        return self._load(app)
+        return self._load(tenant)
+
+
+def _new_pem() -> str:
+    private = offloaded(rsa.generate_private_key, 65537, 2048)
+    return private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+
+
+def _new_seal() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def _overlap(settings: CoreSettings) -> int:
@@ -201,7 +255,7 @@ def _verifies(key: KeyPair, settings: CoreSettings, now: int) -> bool:
     return key.created_at + settings.signing_key_interval + 2 * settings.access_token_validity >= now
 
 
-def _loaded(key_id: str, dynamic: bool, created_at: int, pem: str) -> KeyPair:
+def _key_pair(key_id: str, dynamic: bool, created_at: int, pem: str) -> KeyPair:
     # Our own key from our own file: its consistency check would cost ten times the loading.
     private = serialization.load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
     assert isinstance(private, rsa.RSAPrivateKey)
@@ -235,8 +289,3 @@ def _decode(text: str) -> bytes:
     if "=" in text:
         raise binascii.Error("padding")
     return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-
-
-def _trim(cache: OrderedDict[int, Any]) -> None:
-    while len(cache) > _APPS_CACHED:
-        cache.popitem(last=False)

@@ -316,7 +316,15 @@ _TOTP = (
     ),
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = ((*_V1, *_statistics(_STATISTICS_V1)), _LINKED_ACCOUNTS, _PASSWORDLESS, _TOTP)
+_KEY_VERSION = ("ALTER TABLE apps ADD COLUMN key_version INTEGER NOT NULL DEFAULT 0",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (*_V1, *_statistics(_STATISTICS_V1)),
+    _LINKED_ACCOUNTS,
+    _PASSWORDLESS,
+    _TOTP,
+    _KEY_VERSION,
+)
 
 APP_TABLES = (
     "tenants",

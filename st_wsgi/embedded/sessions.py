@@ -43,7 +43,7 @@ def _session_json(token: AccessTokenContent) -> dict[str, Any]:
 
 
 def _signed(call: Call, token: AccessTokenContent, *, static: bool, now: int) -> dict[str, Any]:
-    key = call.services.keys.for_signing(call.app, call.settings, now, static=static)
+    key = call.services.keys.for_signing(call.here, now, static=static)
     return {"token": token.signed(key, now), "expiry": token.expires_at, "createdTime": _whole_seconds(now)}
 
 
@@ -83,7 +83,7 @@ def create(call: Call) -> dict[str, Any]:
     stored_payload = dump(payload)
     handle = str(uuid.uuid4()) if here.tenant_id == "public" else f"{uuid.uuid4()}_{here.tenant_id}"
     anti_csrf = str(uuid.uuid4()) if enable_anti_csrf else None
-    seal = call.services.keys.seal(here.app)
+    seal = call.services.keys.seal(here)
     refresh_expiry = now + call.settings.refresh_token_validity
     with call.write() as db:
         user = session_user(db, here.app, user_id)
@@ -137,7 +137,7 @@ def refresh(call: Call) -> dict[str, Any]:
     asked_lifetime = _asked_lifetime(call)
     check_tenant(call, call.tenant_id)
     app, now, settings = call.app, call.now, call.settings
-    seal = call.services.keys.seal(app)
+    seal = call.services.keys.seal(call.here)
     try:
         info = RefreshTokenContent.opened(presented, seal)
     except RefreshTokenInvalid as error:
@@ -222,7 +222,7 @@ def verify(call: Call) -> dict[str, Any]:
     check_database = call.body.flag("checkDatabase")
     check_anti_csrf = do_check and enable_anti_csrf
     try:
-        token = AccessTokenContent.of(*call.services.keys.verify(app, call.settings, now, text))
+        token = AccessTokenContent.of(*call.services.keys.verify(call.here, now, text))
     except TokenInvalid as error:
         return _try_refresh(str(error))
     if token is None or (check_anti_csrf and token.anti_csrf is None):
@@ -294,7 +294,7 @@ def regenerate(call: Call) -> dict[str, Any]:
     live = token.expires_at >= now
     if live:
         try:
-            call.services.keys.verify(app, call.settings, now, text)
+            call.services.keys.verify(call.here, now, text)
         except TokenInvalid as error:
             return unauthorised(str(error))
     if payload is not None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 
 import attrs
 
+from .cache import LeastRecentlyUsed
 from .fields import CallRefused
 from .knownsettings import SETTINGS, SettingRefused
 from .settings import CoreSettings
@@ -21,12 +21,14 @@ class Tenant:
     A tenant that exists.
 
     :param app: the number of its app in the tables; never used again after the app's removal.
+    :param key_version: how often the signing keys of the app were replaced as a whole.
     :param settings: its own, over those of its app's public tenant, over the core's.
     """
 
     app: int
     app_id: str
     tenant_id: str
+    key_version: int
     settings: CoreSettings
 
 
@@ -40,13 +42,13 @@ class Tenancy:
     def __init__(self, store: Store, base: CoreSettings) -> None:
         self.base = base
         self._store = store
-        self._parsed: OrderedDict[tuple[str, str], CoreSettings] = OrderedDict()
+        self._parsed: LeastRecentlyUsed[tuple[str, str], CoreSettings] = LeastRecentlyUsed(_CACHED)
 
     def find(self, app_id: str, tenant_id: str) -> Tenant | None:
         """Return a tenant, None when it or its app does not exist."""
         with self._store.read() as db:
             rows = db.execute(
-                "SELECT app, tenant_id, core_config FROM apps JOIN tenants USING (app)"
+                "SELECT app, tenant_id, core_config, key_version FROM apps JOIN tenants USING (app)"
                 " WHERE app_id = ? AND tenant_id IN ('public', ?)",
                 (app_id, tenant_id),
             ).fetchall()
@@ -54,7 +56,7 @@ class Tenancy:
         if tenant_id not in configs:
             return None
         own = configs[tenant_id] if tenant_id != "public" else "{}"
-        return Tenant(rows[0][0], app_id, tenant_id, self.settings(configs["public"], own))
+        return Tenant(rows[0][0], app_id, tenant_id, rows[0][3], self.settings(configs["public"], own))
 
     def settings(self, of_app: str, of_tenant: str) -> CoreSettings:
         """Return the settings that two ``coreConfig`` objects (as JSON text) make over the base."""
@@ -72,7 +74,5 @@ class Tenancy:
                 raise CallRefused(
                     500, f"the settings of this app do not go with those of the core any more: {error}"
                 ) from error
-            self._parsed[key] = found
-            while len(self._parsed) > _CACHED:
-                self._parsed.popitem(last=False)
+            self._parsed.put(key, found)
         return found

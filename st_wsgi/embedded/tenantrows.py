@@ -90,7 +90,12 @@ def providers(db: sqlite3.Connection, app: int, tenant_id: str) -> list[dict[str
     rows = db.execute(
         "SELECT third_party_id, config FROM tenant_providers WHERE app = ? AND tenant_id = ?", (app, tenant_id)
     ).fetchall()
-    # A Java hash map keeps them there: buckets, as many as a power of two, a quarter of them free.
+    return _in_order(rows)
+
+
+def _in_order(rows: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Return providers by id and configuration in the order of the official core's Java hash map."""
+    # Buckets, as many as a power of two, a quarter of them free.
     buckets = 16
     while len(rows) > buckets * 3 // 4:
         buckets *= 2
@@ -105,29 +110,47 @@ def _java_hash(text: str) -> int:
     return number ^ number >> 16
 
 
-def _row(db: sqlite3.Connection, app: int, row: tuple[Any, ...]) -> TenantRow:
-    return TenantRow(
-        tenant_id=row[0],
-        core_config=json.loads(row[1]),
-        first_factors=None if row[2] is None else json.loads(row[2]),
-        required_secondary_factors=None if row[3] is None else json.loads(row[3]),
-        enabled=dict(zip(RECIPE_FACTORS, map(bool, row[4:7]), strict=True)),
-        providers=providers(db, app, row[0]),
-    )
+def _load(db: sqlite3.Connection, condition: str, values: tuple[object, ...]) -> dict[int, list[TenantRow]]:
+    """Return the tenants that a condition is true for, by the number of their app, in the order they were made in."""
+    kept: dict[tuple[int, str], list[tuple[str, str]]] = {}
+    for app, tenant_id, third_party_id, config in db.execute(
+        f"SELECT app, tenant_id, third_party_id, config FROM tenant_providers WHERE {condition}", values
+    ):
+        kept.setdefault((app, tenant_id), []).append((third_party_id, config))
+    tenants: dict[int, list[TenantRow]] = {}
+    for app, tenant_id, core_config, first, secondary, *enabled in db.execute(
+        f"SELECT app, {_COLUMNS} FROM tenants WHERE {condition}"
+        " ORDER BY app, tenant_id <> 'public', created_at, tenant_id",
+        values,
+    ):
+        tenant = TenantRow(
+            tenant_id=tenant_id,
+            core_config=json.loads(core_config),
+            first_factors=None if first is None else json.loads(first),
+            required_secondary_factors=None if secondary is None else json.loads(secondary),
+            enabled=dict(zip(RECIPE_FACTORS, map(bool, enabled), strict=True)),
+            providers=_in_order(kept.get((app, tenant_id), [])),
+        )
+        tenants.setdefault(app, []).append(tenant)
+    return tenants
 
 
 def load(db: sqlite3.Connection, app: int, tenant_id: str) -> TenantRow | None:
     """Return a tenant of an app, None when there is none of that id."""
-    row = db.execute(f"SELECT {_COLUMNS} FROM tenants WHERE app = ? AND tenant_id = ?", (app, tenant_id)).fetchone()
-    return None if row is None else _row(db, app, row)
+    tenants = _load(db, "app = ? AND tenant_id = ?", (app, tenant_id)).get(app)
+    return tenants[0] if tenants else None
 
 
 def load_all(db: sqlite3.Connection, app: int) -> list[TenantRow]:
     """Return an app's tenants in the order in which they were made."""
-    rows = db.execute(
-        f"SELECT {_COLUMNS} FROM tenants WHERE app = ? ORDER BY tenant_id <> 'public', created_at, tenant_id", (app,)
-    ).fetchall()
-    return [_row(db, app, row) for row in rows]
+    return _load(db, "app = ?", (app,)).get(app, [])
+
+
+def load_apps(db: sqlite3.Connection) -> dict[str, list[TenantRow]]:
+    """Return the tenants of every app by the app's id, in the order in which they were made."""
+    tenants = _load(db, "true", ())
+    apps = db.execute("SELECT app, app_id FROM apps ORDER BY app").fetchall()
+    return {app_id: tenants.get(app, []) for app, app_id in apps}
 
 
 def save(db: sqlite3.Connection, app: int, tenant: TenantRow, now: int) -> None:
@@ -176,11 +199,6 @@ def app_number(db: sqlite3.Connection, app_id: str) -> int | None:
     """Return the number of an app, None when there is none of that id."""
     row = db.execute("SELECT app FROM apps WHERE app_id = ?", (app_id,)).fetchone()
     return None if row is None else int(row[0])
-
-
-def all_apps(db: sqlite3.Connection) -> list[tuple[int, str]]:
-    """Return number and id of every app, in the order in which they were made."""
-    return db.execute("SELECT app, app_id FROM apps ORDER BY app").fetchall()
 
 
 def remove_app(db: sqlite3.Connection, app: int) -> None:

@@ -230,8 +230,8 @@ def list_tenants(call: Call) -> dict[str, Any]:
 def _apps(call: Call, *, v2: bool) -> list[dict[str, Any]]:
     with call.read() as db:
         return [
-            {"appId": app_id, "tenants": [_shown(tenant, v2=v2) for tenant in tenantrows.load_all(db, app)]}
-            for app, app_id in tenantrows.all_apps(db)
+            {"appId": app_id, "tenants": [_shown(tenant, v2=v2) for tenant in tenants]}
+            for app_id, tenants in tenantrows.load_apps(db).items()
         ]
 
 
@@ -318,7 +318,6 @@ def remove_app(call: Call) -> dict[str, Any]:
                     403, "Please delete all tenants except the public tenant for this app before calling the delete API"
                 )
             tenantrows.remove_app(db, app)
-            call.services.keys.forget(app)
             call.services.stats.forget(app_id)
     return {"status": "OK", "didExist": app is not None}
 

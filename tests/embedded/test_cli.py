@@ -13,8 +13,10 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -23,7 +25,7 @@ from contract.client import Caller, OverHTTP, email, serving
 from contract.expectations import AnyOrder, Some
 from contract.logins import by_code, linked, method_ids, sign_in_up, social, user
 from contract.test_emailpassword import BCRYPT_HASH, SECRET, sign_up
-from contract.test_sessions import create
+from contract.test_sessions import create, header, refresh, verify
 from contract.test_totp import SECRET as TOTP_SECRET
 from contract.test_totp import code as totp
 from contract.test_totp import verify as verify_code
@@ -380,6 +382,63 @@ def test_serving(path: pathlib.Path) -> None:
         token = session.post(f"{url}/recipe/session", json=body, timeout=10).json()["accessToken"]
         assert token["expiry"] - token["createdTime"] == 9000
     assert path.exists()
+
+
+@pytest.fixture
+def live(path: pathlib.Path) -> Iterator[Caller]:
+    """The public app of a core on that file, which another process serves."""
+    with served(path) as url, closing(OverHTTP(url)) as wire:
+        yield Caller(wire, headers={"cdi-version": "5.4"})
+
+
+def key_set(app: Caller) -> tuple[list[str], int]:
+    """Return the ids of the published keys, and the seconds for which caches may keep them."""
+    answer = app.get("/.well-known/jwks.json")
+    seconds = int(re.findall(r"max-age=(\d+)", answer.headers["cache-control"])[0])
+    return sorted(key["kid"] for key in answer.body["keys"]), seconds
+
+
+def test_keys_that_leaked_are_replaced(run: Run, live: Caller) -> None:
+    """The served core signs with a new key at once and accepts no token of the old ones; sessions go on."""
+    session = create(live, "user")
+    stolen, static = session["accessToken"]["token"], create(live, "user", useDynamicSigningKey=False)
+    old, seconds = key_set(live)
+    report = run("core", "keys", "rotate")
+    assert report["oldKeys"] == old
+    assert key_set(live)[0] == sorted(report["newKeys"])
+    assert set(report["newKeys"]).isdisjoint(old)
+    until = datetime.fromisoformat(report["cachedUntil"]).timestamp()
+    assert abs(until - time.time() - seconds) < 60
+    for token in (stolen, static["accessToken"]["token"]):
+        verify(live, token).says("TRY_REFRESH_TOKEN", message="Key not found")
+        live.post("/recipe/session/regenerate", accessToken=token).has(status="UNAUTHORISED")
+    new = refresh(live, session["refreshToken"]["token"]).has()["accessToken"]["token"]
+    assert header(new)["kid"] in report["newKeys"]
+    verify(live, new).has()
+
+
+def test_a_database_that_leaked_ends_all_sessions(run: Run, live: Caller) -> None:
+    """With --end-sessions no old refresh token is accepted either."""
+    session = create(live, "user")
+    assert run("core", "keys", "rotate", "--end-sessions")["sessionsEnded"] is True
+    refresh(live, session["refreshToken"]["token"]).says("UNAUTHORISED", message="Invalid refresh token")
+    verify(live, session["accessToken"]["token"]).says("TRY_REFRESH_TOKEN", message="Key not found")
+    again = create(live, "user")
+    refresh(live, again["refreshToken"]["token"]).has()
+
+
+def test_replaced_keys_of_one_app(run: Run, app: Caller) -> None:
+    """The keys of other apps stay. The text for people names the keys and who may still accept the old ones."""
+    app.put("/recipe/multitenancy/app/v2", appId="a").has()
+    token, kept = (create(one, "user")["accessToken"]["token"] for one in (app.below("appid-a"), app))
+    text = run("core", "keys", "rotate", "--app", "a", json_=False)
+    assert header(token)["kid"] in text
+    assert "st_verify" in text
+    assert "4 hours" in text
+    assert "cachedUntil" not in text
+    verify(app.below("appid-a"), token).has(status="TRY_REFRESH_TOKEN")
+    verify(app, kept).has()
+    assert "there is no app 'b'" in run("core", "keys", "rotate", "--app", "b", status=1)
 
 
 def test_keys_for_serving(path: pathlib.Path, tmp_path: pathlib.Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from contract.client import Caller
 from contract.test_sessions import claims, create, header, verify
+from cryptography.hazmat.primitives import serialization
 
 from embedded.conftest import HOUR, MINUTE, SECOND, Clock, caller
 from st_wsgi.embedded import EmbeddedCore
@@ -112,20 +114,54 @@ def test_keys_that_are_none(core: EmbeddedCore, app: Caller, clock: Clock, key_i
     """A token that names an unknown key is not accepted, even if one of the core's own keys signed it."""
     token = create(app, "user")["accessToken"]["token"]
     services = core.services
-    signer = services.keys.for_signing(1, services.tenancy.base, clock.now, static=False)
+    public = services.tenancy.find("public", "public")
+    assert public is not None
+    signer = services.keys.for_signing(public, clock.now, static=False)
     forged = signer.sign({"kid": key_id, "version": "5"}, claims(token))
     assert verify(app, forged).body["status"] == "TRY_REFRESH_TOKEN"
     verify(app, signer.sign({"version": "5"}, claims(token))).has()
 
 
-def test_more_apps_than_are_kept_in_memory(app: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys that were dropped from memory are read again; no app notices."""
-    monkeypatch.setattr("st_wsgi.embedded.keys._APPS_CACHED", 1)
-    tokens = {}
-    for name in ("a", "b"):
+def test_what_was_used_last_stays_in_memory(
+    make_core: Callable[..., EmbeddedCore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys that are in use stay loaded, however many other apps come and go; those of the others are read again."""
+    monkeypatch.setattr("st_wsgi.embedded.keys._APPS_CACHED", 2)
+    loaded: list[bytes] = []
+    load = serialization.load_pem_private_key
+
+    def counted(pem: bytes, *arguments: Any, **more: Any) -> Any:
+        loaded.append(pem)
+        return load(pem, *arguments, **more)
+
+    monkeypatch.setattr(serialization, "load_pem_private_key", counted)
+    app = caller(make_core())
+    used, other = app.below("appid-used"), app.below("appid-a")
+    for name in ("used", "a", "b", "c"):
         app.put("/recipe/multitenancy/app/v2", appId=name).has()
-        tokens[name] = create(app.below(f"appid-{name}"), "user")["accessToken"]["token"]
-    for name, token in tokens.items():
-        own = app.below(f"appid-{name}")
-        verify(own, token).has()
-        assert header(token)["kid"] in published(own)[0]
+        create(app.below(f"appid-{name}"), "user")
+        create(used, "user")
+    assert len(set(loaded)) == len(loaded) == 4
+    token = create(other, "user")["accessToken"]["token"]
+    assert len(loaded) == 5
+    verify(other, token).has()
+    assert header(token)["kid"] in published(other)[0]
+
+
+def test_settings_that_are_in_use_stay_parsed(
+    make_core: Callable[..., EmbeddedCore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The settings of an app that is in use are read once, however many other apps there are."""
+    monkeypatch.setattr("st_wsgi.embedded.tenancy._CACHED", 2)
+    core = make_core()
+    app = caller(core)
+    for number in range(4):
+        config = {"access_token_validity": 1000 + number}
+        app.put("/recipe/multitenancy/app/v2", appId=f"a{number}", coreConfig=config).has()
+    find = core.services.tenancy.find
+    used = find("a0", "public")
+    for number in range(1, 4):
+        find(f"a{number}", "public")
+        again = find("a0", "public")
+        assert used is not None and again is not None
+        assert again.settings is used.settings

@@ -476,6 +476,27 @@ def test_many_users_take_as_many_statements_as_few(core: EmbeddedCore) -> None:
     assert counts == {call: [few, few] for call, (few, _) in counts.items()}
 
 
+def test_many_apps_take_as_many_statements_as_few(core: EmbeddedCore) -> None:
+    """The list of apps, with their tenants and providers, is read at once, however many they are."""
+    app = caller(core)
+    statements: list[str] = []
+    counts = []
+    for many in (1, 5):
+        for number in range(many):
+            app.put("/recipe/multitenancy/app/v2", appId=f"a{number}").has()
+            app.below(f"appid-a{number}").put("/recipe/multitenancy/tenant/v2", tenantId="t").has()
+        with core.services.store.read() as db:
+            db.set_trace_callback(statements.append)
+        apps = app.get("/recipe/multitenancy/app/list/v2").has()["apps"]
+        with core.services.store.read() as db:
+            db.set_trace_callback(None)
+        assert [one["appId"] for one in apps] == ["public", *(f"a{number}" for number in range(many))]
+        assert all(len(one["tenants"]) == 2 for one in apps[1:])
+        counts.append(len(statements))
+        statements.clear()
+    assert counts[0] == counts[1]
+
+
 @pytest.fixture
 def umask() -> Iterator[None]:
     """A process that lets everybody read and write the files that it makes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 
 from contract.client import Caller, email
@@ -13,6 +14,7 @@ from contract.test_sessions import claims, create, header, refresh, verify
 from embedded.conftest import HOUR, MINUTE, SECOND, START, Clock, caller
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.embedded.cleanup import EVERY, clean
+from st_wsgi.embedded.stats import RequestStats
 
 GONE = "Session does not exist."
 
@@ -211,3 +213,26 @@ def test_statistics_of_minutes(app: Caller, clock: Clock) -> None:
     assert stats["atMinute"] == clock.now // MINUTE
     assert stats["peakRequestsPerSecond"][-3:] == [-1, 3, 0]
     assert stats["averageRequestsPerSecond"][-3:] == [-1, 4 / 60, 0]
+
+
+def test_statistics_of_many_apps_are_small(clock: Clock) -> None:
+    """An app costs what its busy minutes cost, and nothing after a day without requests. A clock may go back."""
+    clock.now = START // MINUTE * MINUTE
+    stats = RequestStats()
+    tracemalloc.start()
+    for number in range(1000):
+        stats.count(f"app-{number}", clock.now)
+    size, _ = tracemalloc.get_traced_memory()
+    assert size < 1_000_000
+    clock.move(25 * HOUR)
+    stats.count("busy", clock.now)
+    left, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert left < size / 5
+    assert set(stats.report("app-1", clock.now)["peakRequestsPerSecond"]) == {0}
+    clock.move(-5 * MINUTE)
+    stats.count("busy", clock.now)
+    clock.move(6 * MINUTE)
+    report = stats.report("busy", clock.now)
+    assert report["averageRequestsPerSecond"][-2:] == [0, 2 / 60]
+    assert report["peakRequestsPerSecond"][-2:] == [0, 1]
