@@ -344,7 +344,7 @@ def test_the_embedded_core_and_its_commands(names: dict[str, Any]) -> None:
 
 def test_the_embedded_core_as_a_server_takes_everybody_that_is_pushed_to_it() -> None:
     st_wsgi_command("python -m st_wsgi user create ada@example.com --password-stdin", typed="correct horse 1\n")
-    serve, push = blocks(page("core"), "sh")
+    serve, _, push = blocks(page("core"), "sh")
     port, key = free_port(), "0123456789-0123456789"
     install, _, run = serve.strip().splitlines()
     assert install == "pip install 'st-wsgi[serve]'"
