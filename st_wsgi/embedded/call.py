@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
@@ -24,6 +24,9 @@ from .stats import RequestStats
 from .store import Store
 from .tenancy import Tenancy, Tenant
 from .versions import Version
+
+if TYPE_CHECKING:
+    from .bulkqueue import BulkQueue  # whose modules look at calls
 
 Clock = Callable[[], int]
 """Returns the time in milliseconds since 1970."""
@@ -47,6 +50,7 @@ class CoreServices:
     tenancy: Tenancy
     stats: RequestStats
     cleaner: Cleaner
+    imports: BulkQueue
 
 
 @attrs.define

@@ -25,6 +25,7 @@ from ..errors import ConfigError
 from . import (
     admission,
     associations,
+    bulkimport,
     emailpassword,
     emailverification,
     general,
@@ -43,6 +44,7 @@ from . import (
     thirdparty,
     totp,
 )
+from .bulkqueue import BulkQueue
 from .call import Call, Clock, CoreServices, Endpoint
 from .cleanup import Cleaner
 from .fields import Body, CallRefused, Query
@@ -75,6 +77,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *tenants.ENDPOINTS,
     *providers.ENDPOINTS,
     *associations.ENDPOINTS,
+    *bulkimport.ENDPOINTS,
 )
 """Every endpoint, in the order of the core driver interface's tables."""
 
@@ -187,14 +190,16 @@ class EmbeddedCore:
         base = CoreSettings.of(settings or {})
         passwords = Passwords(base)
         store = Store(path)
+        tenancy = Tenancy(store, base)
         self._services = CoreServices(
             store=store,
             clock=clock,
             keys=Keys(store),
             passwords=passwords,
-            tenancy=Tenancy(store, base),
+            tenancy=tenancy,
             stats=RequestStats(),
             cleaner=Cleaner(),
+            imports=BulkQueue(store, clock, passwords, tenancy),
         )
 
     @classmethod
@@ -240,7 +245,8 @@ class EmbeddedCore:
         return self._services
 
     def close(self) -> None:
-        """Close the database. Calls that run finish; later ones fail."""
+        """Close the database. Calls that run finish; later ones fail. A bulk import goes on when it is opened again."""
+        self._services.imports.close()
         self._services.store.close()
 
     def __enter__(self) -> EmbeddedCore:
@@ -264,6 +270,7 @@ class EmbeddedCore:
         """
 
         def reply() -> dict[str, Any] | CoreReply:
+            self._services.imports.look()
             place = self._place(request)
             if place.public is not None:
                 self._services.stats.count(place.app_id, self._services.clock())

@@ -39,7 +39,7 @@ def dump(value: Any) -> str:
         raise bad("Invalid Json Input") from None
 
 
-def _sound(text: str) -> bool:
+def sound(text: str) -> bool:
     """Tell whether *text* can be stored: JSON may spell half of a surrogate pair, UTF-8 cannot."""
     return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
@@ -61,7 +61,7 @@ class Body:
     def text(self, name: str) -> str:
         """Return a string that must be there."""
         value = self.values.get(name)
-        if isinstance(value, str) and _sound(value):
+        if isinstance(value, str) and sound(value):
             return value
         raise self._refuse(name)
 
@@ -112,7 +112,7 @@ class Body:
     def texts(self, name: str) -> list[str]:
         """Return an array of strings that must be there."""
         values = self.array(name)
-        if all(isinstance(value, str) and _sound(value) for value in values):
+        if all(isinstance(value, str) and sound(value) for value in values):
             return values
         raise self._refuse(name)
 
@@ -166,7 +166,7 @@ class Query:
     def text_or_none(self, name: str) -> str | None:
         """Return a parameter that may be absent."""
         value = self.values.get(name)
-        if value is not None and not _sound(value):
+        if value is not None and not sound(value):
             raise bad(f"Field name '{name}' is invalid in GET request")
         return value
 

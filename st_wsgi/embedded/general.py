@@ -31,12 +31,6 @@ def root(call: Call) -> CoreReply:
     return hello(call)
 
 
-def no_bulk_import(call: Call) -> CoreReply:
-    """``/bulk-import/...``: refused with the text that the official core has for its in-memory database."""
-    call.admit()
-    raise bad("This API is not supported in the in-memory database.")
-
-
 def api_version(call: Call) -> dict[str, Any]:
     """``GET /apiversion``: the CDI versions that this core speaks."""
     call.admit()
@@ -111,9 +105,4 @@ ENDPOINTS = (
     Endpoint("PUT", "/ee/license", "app", put_license),
     Endpoint("GET", "/ee/license", "app", get_license),
     Endpoint("DELETE", "/ee/license", "app", delete_license),
-    Endpoint("GET", "/bulk-import/users", "app", no_bulk_import),
-    Endpoint("POST", "/bulk-import/users", "app", no_bulk_import),
-    Endpoint("GET", "/bulk-import/users/count", "app", no_bulk_import),
-    Endpoint("POST", "/bulk-import/users/remove", "app", no_bulk_import),
-    Endpoint("POST", "/bulk-import/import", "app", no_bulk_import),
 )

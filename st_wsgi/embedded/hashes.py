@@ -4,6 +4,12 @@ Password hashes as they are stored: their formats, and which kinds of them an ap
 The prefix of a hash names its format (``emailpassword/PasswordHashingUtils.java`` of the official core). The *kind* of
 a hash is its format with the cost parameters, written as a hash without salt and content. Two hashes of one kind take
 the same time to check.
+
+Django and Werkzeug write PBKDF2 as ``pbkdf2_sha256$<iterations>$<salt>$<base64>`` (``django/contrib/auth/hashers.py``)
+and ``pbkdf2:sha256:<iterations>$<salt>$<hex>``, and Werkzeug writes scrypt as ``scrypt:<n>:<r>:<p>$<salt>$<hex>``
+(``werkzeug/security.py``). Two prefixes say that not the password itself was hashed: ``bcrypt_sha256$`` (Django) its
+SHA-256 in hex, ``hmac_sha512$<base64 of the key>$`` its HMAC in base64, as Flask-Security does with its setting
+``SECURITY_PASSWORD_SALT`` (``flask_security/utils.py``).
 """
 
 from __future__ import annotations
@@ -22,7 +28,7 @@ from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf import argon2
 
-Algorithm = Literal["ARGON2", "BCRYPT", "FIREBASE_SCRYPT"]
+Algorithm = Literal["ARGON2", "BCRYPT", "FIREBASE_SCRYPT", "PBKDF2", "SCRYPT"]
 
 MOST_MEMORY_KB = 4 * 1024 * 1024
 """KiB that an imported Argon2 hash may need: 4 GiB, many times what is recommended."""
@@ -73,17 +79,51 @@ FIREBASE_SCRYPT = Format(
     ),
     "$f_scrypt$AAAA$AAAA$m={m}$r={r}$s=AAAA",
 )
-FORMATS: Mapping[str, Format] = {format_.algorithm: format_ for format_ in (ARGON2, BCRYPT, FIREBASE_SCRYPT)}
+PBKDF2 = Format(
+    "PBKDF2",
+    "PBKDF2",
+    re.compile(
+        r"pbkdf2(?P<style>[_:])(?P<digest>sha1|sha256|sha512)[$:](?P<rounds>\d{1,7})"
+        r"\$(?P<salt>[^$]+)\$(?P<hash>[A-Za-z0-9+/]+=*)"
+    ),
+    "pbkdf2_{digest}${rounds}$A$AAAA",
+)
+SCRYPT = Format(
+    "SCRYPT",
+    "SCrypt",
+    re.compile(r"scrypt:(?P<n>\d{1,8}):(?P<r>\d{1,3}):(?P<p>\d{1,2})\$(?P<salt>[^$]+)\$(?P<hash>[0-9a-f]+)"),
+    "scrypt:{n}:{r}:{p}$A$00",
+)
+FORMATS: Mapping[str, Format] = {
+    format_.algorithm: format_ for format_ in (ARGON2, BCRYPT, FIREBASE_SCRYPT, PBKDF2, SCRYPT)
+}
 """Every format that can be stored, by algorithm."""
+
+
+_HASHED_BEFORE = re.compile(r"(?P<digest>bcrypt_sha256|hmac_sha512\$(?P<key>[A-Za-z0-9+/]+=*))\$(?P<inner>.+)")
 
 
 @attrs.frozen
 class StoredHash:
-    """A well-formed hash, taken apart."""
+    """
+    A well-formed hash, taken apart.
 
-    text: str
+    :param text: without the prefix that says what was hashed instead of the password.
+    :param before: that prefix, taken apart; None when the password itself was hashed.
+    """
+
+    text: str = attrs.field(repr=False)
     format: Format
     parts: re.Match[str] = attrs.field(eq=False, repr=False)
+    before: re.Match[str] | None = attrs.field(default=None, eq=False, repr=False)
+
+    def hashed(self, password: str) -> str:
+        """Return what was hashed of *password*. :raises ValueError: for a key that is not base64."""
+        if self.before is None:
+            return password
+        if self.before["key"] is None:
+            return hashlib.sha256(password.encode()).hexdigest()
+        return base64.b64encode(hmac.digest(_from_base64(self.before["key"]), password.encode(), "sha512")).decode()
 
     @property
     def kind(self) -> str:
@@ -98,10 +138,12 @@ class StoredHash:
 
 def parse(stored: str) -> StoredHash | None:
     """Return a hash taken apart, None when it has none of the known formats."""
+    before = _HASHED_BEFORE.fullmatch(stored)
+    text = stored if before is None else before["inner"]
     for format_ in FORMATS.values():
-        parts = format_.pattern.fullmatch(stored)
+        parts = format_.pattern.fullmatch(text)
         if parts is not None:
-            return StoredHash(stored, format_, parts)
+            return StoredHash(text, format_, parts, before)
     return None
 
 
@@ -157,6 +199,24 @@ def matches_firebase(password: str, stored: StoredHash, signer_key: str | None) 
     cipher = Cipher(algorithms.AES(derived[:32]), modes.CTR(bytes(16))).encryptor()
     made = cipher.update(_from_base64(signer_key)) + cipher.finalize()
     return hmac.compare_digest(made, _from_base64(parts["hash"]))
+
+
+def matches_pbkdf2(password: str, stored: StoredHash) -> bool:
+    """Return whether *password* is the one that a PBKDF2 hash was made of. :raises ValueError: for odd parameters."""
+    parts = stored.parts
+    made = hashlib.pbkdf2_hmac(parts["digest"], password.encode(), parts["salt"].encode(), int(parts["rounds"]))
+    expected = _from_base64(parts["hash"]) if parts["style"] == "_" else bytes.fromhex(parts["hash"])
+    return hmac.compare_digest(made, expected)
+
+
+def matches_scrypt(password: str, stored: StoredHash) -> bool:
+    """Return whether *password* is the one that Werkzeug made a hash of. :raises ValueError: for odd parameters."""
+    parts = stored.parts
+    cost, size, lanes = int(parts["n"]), int(parts["r"]), int(parts["p"])
+    made = hashlib.scrypt(
+        password.encode(), salt=parts["salt"].encode(), n=cost, r=size, p=lanes, maxmem=256 * size * (cost + lanes)
+    )
+    return hmac.compare_digest(made, bytes.fromhex(parts["hash"]))
 
 
 def _from_base64(text: str) -> bytes:

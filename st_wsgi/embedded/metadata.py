@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from typing import Any
 
 from .call import Call, Endpoint
@@ -30,18 +31,24 @@ def put(call: Call) -> dict[str, Any]:
     user_id = call.body.text("userId")
     update = call.body.object("metadataUpdate")
     with call.write() as db:
-        merged = _find(db, call.app, user_id) or {}
-        for key, value in update.items():
-            merged.pop(key, None)
-            if value is not None:
-                merged[key] = value
-        stored = dump(merged)
-        db.execute(
-            "INSERT INTO user_metadata VALUES (?, ?, ?)"
-            " ON CONFLICT (app, user_id) DO UPDATE SET metadata = excluded.metadata",
-            (call.app, user_id, stored),
-        )
+        stored = merge(db, call.app, user_id, update)
     return {"status": "OK", "metadata": json.loads(stored)}
+
+
+def merge(db: sqlite3.Connection, app: int, user_id: str, update: Mapping[str, Any]) -> str:
+    """Merge *update* into a user's metadata; return what is stored then, as JSON."""
+    merged = _find(db, app, user_id) or {}
+    for key, value in update.items():
+        merged.pop(key, None)
+        if value is not None:
+            merged[key] = value
+    stored = dump(merged)
+    db.execute(
+        "INSERT INTO user_metadata VALUES (?, ?, ?)"
+        " ON CONFLICT (app, user_id) DO UPDATE SET metadata = excluded.metadata",
+        (app, user_id, stored),
+    )
+    return stored
 
 
 def remove(call: Call) -> dict[str, Any]:

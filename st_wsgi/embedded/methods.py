@@ -96,9 +96,14 @@ def insert(
     identity: Identity,
     *,
     password_hash: str | None = None,
+    user_id: str | None = None,
 ) -> str | None:
-    """Store a new user of one login method; return its id, or None when its identity is taken in the tenant."""
-    user_id = str(uuid.uuid4())
+    """
+    Store a new user of one login method; return its id, or None when its identity is taken in the tenant.
+
+    :param user_id: the id; None for a new one.
+    """
+    user_id = user_id or str(uuid.uuid4())
     values = attrs.astuple(identity)
     added = db.execute(
         "INSERT INTO method_tenants (app, tenant_id, user_id, recipe_id, primary_user_id, group_time_joined,"
@@ -307,10 +312,14 @@ def add_to_tenant(db: sqlite3.Connection, here: Tenant, method: Method) -> Kind 
     if added:
         update_group_time(db, here.app, method.primary_user_id)
         return None
-    if method.third_party_id is not None:
+    return taken_part(db, here, method.recipe_id, method)
+
+
+def taken_part(db: sqlite3.Connection, here: Tenant, recipe_id: str, identity: Identity) -> Kind:
+    """Return which part of an identity, that a tenant's index refused, another login method of the recipe has."""
+    if identity.third_party_id is not None:
         return "third party"
-    by_email = Identity(email=method.email)
-    if method.email is not None and find_in_tenant(db, here, method.recipe_id, by_email):
+    if identity.email is not None and find_in_tenant(db, here, recipe_id, Identity(email=identity.email)):
         return "email"
     return "phone number"
 

@@ -1,5 +1,5 @@
 """
-Making and checking password hashes: Argon2 by default, bcrypt and Firebase scrypt for imported users.
+Making and checking password hashes: Argon2 by default or bcrypt, and those of other systems for imported users.
 
 Three rules hold. Hashing never runs inside a transaction, and under gevent it runs in the hub's pool of threads. It
 waits in a short queue (:class:`~st_wsgi.embedded.offload.HashQueue`). And the time of a failed check shows neither
@@ -90,6 +90,8 @@ class Passwords:
         """Return why hashes of an algorithm cannot be computed here, and the remedy; None when they can."""
         if algorithm == "BCRYPT":
             return None if self._bcrypt else "bcrypt is not installed. Run `pip install 'st-wsgi[bcrypt]'`"
+        if algorithm in ("PBKDF2", "SCRYPT"):
+            return None
         try:
             argon2.Argon2id(salt=bytes(16), length=32, iterations=1, lanes=1, memory_cost=8)
         except UnsupportedAlgorithm:
@@ -132,7 +134,10 @@ class Passwords:
 
         def work() -> Check:
             if own is not None and self._matches(password, own, firebase_key):
-                renew = own.kind != current and not _bcrypt_would_cut(password, own.kind, current)
+                shown = current if own.before is not None else own.kind
+                renew = (own.kind != current or own.before is not None) and not _bcrypt_would_cut(
+                    password, shown, current
+                )
                 return Check(True, self._new_hash(password, algorithm) if renew else None)
             for decoy in decoys:
                 if own is None or decoy.kind != own.kind:
@@ -142,11 +147,17 @@ class Passwords:
         return self._run(work, lanes=max(decoy.lanes for decoy in (*decoys, own) if decoy is not None))
 
     def _matches(self, password: str, stored: StoredHash, firebase_key: str | None) -> bool:
+        algorithm = stored.format.algorithm
         try:
-            if stored.format.algorithm == "ARGON2":
+            password = stored.hashed(password)
+            if algorithm == "ARGON2":
                 return hashes.matches_argon2(password, stored)
-            if stored.format.algorithm == "BCRYPT":
+            if algorithm == "BCRYPT":
                 return self._matches_bcrypt(password, stored)
+            if algorithm == "PBKDF2":
+                return hashes.matches_pbkdf2(password, stored)
+            if algorithm == "SCRYPT":
+                return hashes.matches_scrypt(password, stored)
             return hashes.matches_firebase(password, stored, firebase_key)
         except (ValueError, OverflowError):
             # Parameters that no library takes: the hash was imported and never right. A lack of memory is no answer.

@@ -318,12 +318,36 @@ _TOTP = (
 
 _KEY_VERSION = ("ALTER TABLE apps ADD COLUMN key_version INTEGER NOT NULL DEFAULT 0",)
 
+_BULK_IMPORT = (
+    """CREATE TABLE bulk_import_users (
+        app INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        content TEXT NOT NULL,
+        status TEXT NOT NULL,
+        error_message TEXT,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        PRIMARY KEY (app, id)) WITHOUT ROWID""",
+    "CREATE INDEX imports_by_status ON bulk_import_users (status, created_at, id)",
+    "CREATE INDEX page_newest_first_of_imports ON bulk_import_users (app, created_at DESC, id DESC)",
+    "CREATE INDEX imports_of_status_newest_first ON bulk_import_users (app, status, created_at DESC, id DESC)",
+    *_statistics(
+        {
+            ("bulk_import_users", "bulk_import_users"): (_SOME, _SOME, 1),
+            ("bulk_import_users", "imports_by_status"): (_SOME, 1000, 100, 1),
+            ("bulk_import_users", "page_newest_first_of_imports"): (_SOME, _SOME, 100, 1),
+            ("bulk_import_users", "imports_of_status_newest_first"): (_SOME, _SOME, 1000, 100, 1),
+        }
+    ),
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*_V1, *_statistics(_STATISTICS_V1)),
     _LINKED_ACCOUNTS,
     _PASSWORDLESS,
     _TOTP,
     _KEY_VERSION,
+    _BULK_IMPORT,
 )
 
 APP_TABLES = (
@@ -348,5 +372,6 @@ APP_TABLES = (
     "passwordless_codes",
     "totp_devices",
     "totp_codes",
+    "bulk_import_users",
 )
 """Every table with rows of an app, for its removal."""

@@ -24,7 +24,7 @@ from .call import Call, Endpoint
 from .fields import bad, dump
 
 _LONGEST_CODE = 8
-_MOST_SKEW = 1000
+MOST_SKEW = 1000
 _MOST_PERIOD = 2**31 - 1
 
 
@@ -74,11 +74,11 @@ def _code(key: bytes, counter: int) -> str:
     return f"{number % 1_000_000:06}"
 
 
-def _devices(db: sqlite3.Connection, call: Call, user_id: str) -> list[_Device]:
+def _devices(db: sqlite3.Connection, app: int, user_id: str) -> list[_Device]:
     """Return the devices of a user by name."""
     rows = db.execute(
         "SELECT device_name, secret, period, skew, verified FROM totp_devices WHERE app = ? AND user_id = ?",
-        (call.app, user_id),
+        (app, user_id),
     ).fetchall()
     return [_Device(name, secret, period, skew, bool(done)) for name, secret, period, skew, done in rows]
 
@@ -100,24 +100,39 @@ def create_device(call: Call, *, imported: bool) -> dict[str, Any]:
     skew, period = body.whole("skew"), body.whole("period")
     secret = body.text("secretKey") if imported else base64.b32encode(secrets.token_bytes(20)).decode()
     _refuse_empty(userId=user_id, deviceName=name, secretKey=secret)
-    if not 0 <= skew <= _MOST_SKEW:
-        raise bad("skew must be >= 0" if skew < 0 else f"skew must be <= {_MOST_SKEW}")
+    if not 0 <= skew <= MOST_SKEW:
+        raise bad("skew must be >= 0" if skew < 0 else f"skew must be <= {MOST_SKEW}")
     if not 0 < period <= _MOST_PERIOD:
         raise bad("period must be > 0" if period <= 0 else f"period must be <= {_MOST_PERIOD}")
+    device = name, secret, period, skew
     with call.write() as db:
-        devices = _devices(db, call, user_id)
-        verified = {device.name for device in devices if device.verified}
-        if name is None:
-            names = (f"TOTP Device {number}" for number in itertools.count(len(verified)))
-            name = next(name for name in names if name not in verified)
-        if name in verified:
-            return {"status": "DEVICE_ALREADY_EXISTS_ERROR"}
-        db.execute(
-            "INSERT OR REPLACE INTO totp_devices (app, user_id, device_name, secret, period, skew, verified)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (call.app, user_id, name, secret, period, skew, int(imported)),
-        )
+        name = store_device(db, call.app, user_id, device, verified=imported)
+    if name is None:
+        return {"status": "DEVICE_ALREADY_EXISTS_ERROR"}
     return {"status": "OK", "deviceName": name, **({} if imported else {"secret": secret})}
+
+
+def store_device(
+    db: sqlite3.Connection, app: int, user_id: str, device: tuple[str | None, str, int, int], *, verified: bool
+) -> str | None:
+    """
+    Store a device of a user, by the id that apps use; return its name, or None when a verified one has that name.
+
+    :param device: name (None for one that is free), secret, period and skew.
+    """
+    name, *others = device
+    taken = {device.name for device in _devices(db, app, user_id) if device.verified}
+    if name is None:
+        names = (f"TOTP Device {number}" for number in itertools.count(len(taken)))
+        name = next(name for name in names if name not in taken)
+    if name in taken:
+        return None
+    db.execute(
+        "INSERT OR REPLACE INTO totp_devices (app, user_id, device_name, secret, period, skew, verified)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (app, user_id, name, *others, int(verified)),
+    )
+    return name
 
 
 def rename_device(call: Call) -> dict[str, Any]:
@@ -125,7 +140,7 @@ def rename_device(call: Call) -> dict[str, Any]:
     user_id, old, new = map(call.body.text, ("userId", "existingDeviceName", "newDeviceName"))
     _refuse_empty(userId=user_id, existingDeviceName=old, newDeviceName=new)
     with call.write() as db:
-        names = [device.name for device in _devices(db, call, user_id)]
+        names = [device.name for device in _devices(db, call.app, user_id)]
         if old not in names:
             return {"status": "UNKNOWN_DEVICE_ERROR"}
         if new != old and new in names:
@@ -142,7 +157,7 @@ def list_devices(call: Call) -> dict[str, Any]:
     user_id = call.query.text("userId")
     _refuse_empty(userId=user_id)
     with call.read() as db:
-        return {"status": "OK", "devices": [device.json() for device in _devices(db, call, user_id)]}
+        return {"status": "OK", "devices": [device.json() for device in _devices(db, call.app, user_id)]}
 
 
 def remove_device(call: Call) -> dict[str, Any]:
@@ -153,7 +168,7 @@ def remove_device(call: Call) -> dict[str, Any]:
         gone = db.execute(
             "DELETE FROM totp_devices WHERE app = ? AND user_id = ? AND device_name = ?", (call.app, user_id, name)
         ).rowcount
-        if not _devices(db, call, user_id):
+        if not _devices(db, call.app, user_id):
             db.execute("DELETE FROM totp_codes WHERE app = ? AND user_id = ?", (call.app, user_id))
     return {"status": "OK", "didDeviceExist": gone > 0}
 
@@ -220,7 +235,7 @@ def verify_code(call: Call) -> dict[str, Any]:
     user_id, code = call.body.text("userId"), call.body.text("totp")
     _refuse_empty(userId=user_id)
     with call.write() as db:
-        devices = _devices(db, call, user_id)
+        devices = _devices(db, call.app, user_id)
         if not devices:
             return {"status": "UNKNOWN_USER_ID_ERROR"}
         return _try(db, call, user_id, [device for device in devices if device.verified], code)
@@ -231,7 +246,7 @@ def verify_device(call: Call) -> dict[str, Any]:
     user_id, name, code = map(call.body.text, ("userId", "deviceName", "totp"))
     _refuse_empty(userId=user_id, deviceName=name)
     with call.write() as db:
-        device = next((device for device in _devices(db, call, user_id) if device.name == name), None)
+        device = next((device for device in _devices(db, call.app, user_id) if device.name == name), None)
         if device is None:
             return {"status": "UNKNOWN_DEVICE_ERROR"}
         if device.verified:

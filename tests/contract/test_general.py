@@ -262,30 +262,6 @@ def test_licence(app: Caller, wire: object, request: pytest.FixtureRequest) -> N
         app.get("/ee/license").says("NO_LICENSE_KEY_FOUND_ERROR")
 
 
-@covers(
-    "GET /bulk-import/users",
-    "POST /bulk-import/users",
-    "GET /bulk-import/users/count",
-    "POST /bulk-import/users/remove",
-    "POST /bulk-import/import",
-)
-def test_bulk_import_is_not_for_memory(app: Caller, request: pytest.FixtureRequest) -> None:
-    """The embedded core refuses it in the words of the official one in memory; others may have it."""
-    calls = (
-        ("GET", "/bulk-import/users"),
-        ("POST", "/bulk-import/users"),
-        ("GET", "/bulk-import/users/count"),
-        ("POST", "/bulk-import/users/remove"),
-        ("POST", "/bulk-import/import"),
-    )
-    for method, path in calls:
-        answer = app.call(method, path, {} if method == "POST" else None)
-        if request.node.callspec.params["wire"] != "remote":
-            answer.refused(400, "This API is not supported in the in-memory database.")
-        else:
-            assert answer.status in (200, 400)
-
-
 def test_apps_do_not_see_each_other(app: Caller, make_app: Callable[..., Caller]) -> None:
     """A user of one app is unknown in another."""
     other = make_app()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import re
 import subprocess
 import sys
@@ -17,6 +20,8 @@ import pytest
 from contract.client import Answer, Caller, email
 from contract.test_emailpassword import ARGON2_HASH, BCRYPT_HASH, FIREBASE_HASH, FIREBASE_KEY
 from cryptography.hazmat.primitives.kdf import argon2
+from django.contrib.auth import hashers  # type: ignore[import-untyped] # Django has no types
+from werkzeug.security import generate_password_hash
 from werkzeug.test import Client
 
 from embedded.conftest import caller
@@ -30,6 +35,29 @@ from st_wsgi.errors import ConfigError
 from st_wsgi.recipes.emailpassword import EmailPassword
 
 ROOT = Path(__file__).parent.parent.parent
+
+LONG = "a passphrase of more than seventy-two bytes, of which bcrypt would look at the first ones only"
+FLASK_SALT = b"146585145368132386173505678016728509634"
+
+
+def flask_security(password: str) -> str:
+    """Return a hash as Flask-Security makes it by default: of the password's HMAC; with the key that it takes along."""
+    inner = base64.b64encode(hmac.digest(FLASK_SALT, password.encode(), "sha512"))
+    stored = bcrypt.hashpw(inner[:72], bcrypt.gensalt(4)).decode()
+    return f"hmac_sha512${base64.b64encode(FLASK_SALT).decode()}${stored}"
+
+
+OF_FRAMEWORKS = {
+    "Django's PBKDF2": hashers.PBKDF2PasswordHasher().encode(LONG, "zalt/ü", iterations=1000),
+    "Django's PBKDF2 with SHA-1": hashers.PBKDF2SHA1PasswordHasher().encode(LONG, "salt", iterations=1000),
+    "Django's bcrypt of SHA-256": hashers.BCryptSHA256PasswordHasher().encode(LONG, bcrypt.gensalt(4)),
+    "Werkzeug's scrypt": generate_password_hash(LONG, "scrypt:1024:8:1"),
+    "Werkzeug's default": generate_password_hash(LONG),
+    "Werkzeug's PBKDF2": generate_password_hash(LONG, "pbkdf2:sha512:1000"),
+    "Flask-Security's bcrypt": flask_security(LONG),
+}
+"""Hashes of LONG, by what makes them."""
+
 QUICK = CoreSettings.of({"argon2_memory_kb": 64, "bcrypt_log_rounds": 4})
 
 
@@ -70,6 +98,27 @@ def test_bcrypt_of_other_systems(prefix: str) -> None:
     assert Passwords(QUICK).check("U*U", prefix + BCRYPT_HASH[4:]).right
 
 
+@pytest.mark.parametrize("stored", OF_FRAMEWORKS.values(), ids=OF_FRAMEWORKS)
+def test_hashes_of_frameworks(stored: str) -> None:
+    """What Django, Werkzeug and Flask-Security made verifies, looks at the whole password, and is renewed."""
+    passwords = Passwords(QUICK)
+    check = passwords.check(LONG, stored)
+    assert check.right
+    assert check.new_hash is not None
+    assert passwords.check(LONG, check.new_hash) == Check(right=True)
+    for wrong in (LONG[:-1], "", "secret"):
+        assert passwords.check(wrong, stored) == Check(right=False)
+
+
+def test_a_hash_of_something_else_is_renewed() -> None:
+    """Even when its kind is today's: only the hash of the password itself says that nothing was put in between."""
+    passwords = Passwords(QUICK)
+    inner = base64.b64encode(hmac.digest(FLASK_SALT, b"secret", "sha512")).decode()
+    stored = f"hmac_sha512${base64.b64encode(FLASK_SALT).decode()}${passwords.hash(inner)}"
+    assert passwords.check("secret", stored).new_hash is not None
+    assert FLASK_SALT.decode() not in repr(parse(stored))
+
+
 def test_bcrypt_on_request() -> None:
     """New hashes are bcrypt where it is asked for, and passwords longer than it reads are cut."""
     passwords = Passwords(QUICK)
@@ -100,6 +149,14 @@ def test_firebase(caplog: pytest.LogCaptureFixture) -> None:
         "$2a$99$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
         "$f_scrypt$x$y$m=0$r=0$s=z",
         "$f_scrypt$AAAA$AAAA$m=99$r=8$s=AAAA",
+        "pbkdf2_sha256$0$salt$AAAA",
+        "pbkdf2_sha256$1$salt$AAAAA",
+        "pbkdf2:sha256:1$salt$xyz",
+        "pbkdf2_md5$1$salt$AAAA",
+        "scrypt:3:8:1$salt$00",
+        "scrypt:99999999:999:99$salt$00",
+        "hmac_sha512$A$pbkdf2_sha256$1$salt$AAAA",
+        "hmac_sha512$AAAA$plain",
     ],
 )
 def test_odd_hashes_match_nothing(stored: str) -> None:
@@ -162,8 +219,20 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         counted[f"bcrypt {stored[4:6].decode()}"] += 1
         return real_bcrypt(password, stored)
 
+    real_pbkdf2, real_scrypt = hashlib.pbkdf2_hmac, hashlib.scrypt
+
+    def pbkdf2_hmac(digest: str, password: bytes, salt: bytes, rounds: int) -> bytes:
+        counted[f"pbkdf2 {digest} {rounds}"] += 1
+        return real_pbkdf2(digest, password, salt, rounds)
+
+    def scrypt(password: bytes, **parameters: Any) -> bytes:
+        counted[f"scrypt {parameters['n']} {parameters['r']} {parameters['p']}"] += 1
+        return real_scrypt(password, **parameters)
+
     monkeypatch.setattr(argon2, "Argon2id", argon2id)
     monkeypatch.setattr(bcrypt, "checkpw", checkpw)
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", pbkdf2_hmac)
+    monkeypatch.setattr(hashlib, "scrypt", scrypt)
     return counted
 
 
@@ -180,6 +249,20 @@ def test_a_failed_sign_in_always_costs_the_same(app: Caller, work: Counter[str])
         app.post("/recipe/user/passwordhash/import", email=older, passwordHash=ARGON2_HASH).has()
 
 
+def test_a_failed_sign_in_costs_the_same_whatever_was_imported(app: Caller, work: Counter[str]) -> None:
+    """One hash of each kind that users came with, for a wrong password of each of them and of nobody."""
+    kinds = Counter({"argon2 64 1 2": 1, "bcrypt 04": 1, "pbkdf2 sha256 1000": 1, "pbkdf2 sha1 1000": 1})
+    kinds.update({"pbkdf2 sha512 1000": 1, "scrypt 1024 8 1": 1, "scrypt 32768 8 1": 1})
+    addresses = []
+    for stored in OF_FRAMEWORKS.values():
+        addresses.append(email())
+        app.post("/recipe/user/passwordhash/import", email=addresses[-1], passwordHash=stored).has()
+    for address in (*addresses, email()):
+        work.clear()
+        app.post("/recipe/signin", email=address, password="wrong").says("WRONG_CREDENTIALS_ERROR")
+        assert work == kinds
+
+
 def test_other_settings_leave_a_kind_behind(tmp_path: Path, make_core: Callable[..., EmbeddedCore], work: Any) -> None:
     """Users who signed up before the settings changed cannot be told from strangers either."""
     known, path = email(), tmp_path / "auth.db"
@@ -192,7 +275,14 @@ def test_other_settings_leave_a_kind_behind(tmp_path: Path, make_core: Callable[
 
 
 @pytest.mark.parametrize(
-    ("stored", "password"), [(BCRYPT_HASH, "U*U"), (ARGON2_HASH, "password"), (FIREBASE_HASH, "user1password")]
+    ("stored", "password"),
+    [
+        (BCRYPT_HASH, "U*U"),
+        (ARGON2_HASH, "password"),
+        (FIREBASE_HASH, "user1password"),
+        *((stored, LONG) for stored in OF_FRAMEWORKS.values()),
+    ],
+    ids=["bcrypt", "Argon2", "Firebase's scrypt", *OF_FRAMEWORKS],
 )
 def test_signing_in_renews_a_hash_of_another_kind(core: EmbeddedCore, work: Any, stored: str, password: str) -> None:
     """The first sign-in of an imported user makes the hash that a new user gets; the next one computes only that."""

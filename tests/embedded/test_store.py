@@ -19,8 +19,9 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from contract.client import Caller, email
+from contract.client import Caller, email, fresh
 from contract.logins import by_code, code, consume, linked, phone, sign_in_up, social, typed, user
+from contract.test_bulkimport import account, failed, plain
 from contract.test_emailpassword import sign_up
 from contract.test_sessions import create, refresh, verify
 
@@ -392,6 +393,21 @@ def everyday_calls(app: Caller) -> None:
     app.post(f"{device}/remove", userId="ext", deviceName="x").has()
     app.post("/user/remove", userId="ext").says("OK")
     linked_accounts(app)
+    bulk_import(app)
+
+
+def bulk_import(app: Caller) -> None:
+    """Make the calls of a bulk import, and let it come to its end."""
+    methods = [account(), plain()]
+    app.post("/bulk-import/import", loginMethods=methods).has()
+    known = {"externalUserId": fresh("ext"), "loginMethods": methods}
+    added = app.post("/bulk-import/users", users=[known, {"loginMethods": [account()]}]).has()["users"]
+    ids = [method["userId"] for method in added[0]["loginMethods"][:1]]
+    assert [one["errorMessage"][:4] for one in failed(app)] == ["E003"]
+    app.get("/bulk-import/users", limit="1").has()
+    start = base64.b64encode(f"{ids[0]};5".encode()).decode()
+    app.get("/bulk-import/users", limit="1", paginationToken=start, status="FAILED").has()
+    app.post("/bulk-import/users/remove", ids=ids).gives({"deletedIds": ids, "invalidIds": []})
 
 
 def linked_accounts(app: Caller) -> None:

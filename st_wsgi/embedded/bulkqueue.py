@@ -1,0 +1,174 @@
+"""
+The queue of a bulk import, and the thread that works it off.
+
+A user is stored and leaves the queue in one transaction. So a process that is killed loses and doubles nobody, and any
+number of processes may work on one file. Plain passwords are hashed before, outside of a transaction. Meanwhile the
+user is marked ``PROCESSING``, and when that lasts longer than :data:`LEASE`, another process takes over.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping
+
+from ..errors import SuperTokensError
+from ..forks import renew_after_fork
+from .bulkusers import BulkReader, BulkUser, UserRefused
+from .fields import CallRefused
+from .offload import HashingBusy
+from .passwords import Passwords
+from .store import Store, explain
+from .tenancy import Tenancy
+
+LEASE = 60_000
+"""Milliseconds after which a user that is being processed by nobody any more is taken up again."""
+
+_ROUND = 50
+_PAUSE = 0.002
+"""Seconds between two rounds, in which other writers have their turn."""
+
+_PATIENCE = 2.0
+"""Seconds until the next look at users whom another process has, or the next try to get a password hashed."""
+
+_log = logging.getLogger("st_wsgi.core")
+
+
+_Row = tuple[int, str, BulkUser]
+"""A user in the queue: the number of the app, the id, and what came."""
+
+
+class BulkQueue:
+    """
+    Works off the users that wait in a database, of all apps.
+
+    :param clock: returns milliseconds since 1970.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], int], passwords: Passwords, tenancy: Tenancy) -> None:
+        self._store = store
+        self._clock = clock
+        self._passwords = passwords
+        self._tenancy = tenancy
+        self.after_fork()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Start again in a child process, where the thread does not exist."""
+        self._closed = threading.Event()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._looked = False
+
+    def look(self) -> None:
+        """At the first call in a process, start the thread if an earlier process has left users waiting."""
+        if not self._looked:
+            self._looked = True
+            self.wake()
+
+    def wake(self) -> None:
+        """Start the thread if users are waiting and it is not at work."""
+        with self._starting:
+            if self._closed.is_set() or (self._thread is not None and self._thread.is_alive()) or not self._waiting():
+                return
+            self._thread = threading.Thread(target=self._work, name="st_wsgi bulk import", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Stop the thread after what it is doing; the others in the queue stay there."""
+        self._closed.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def run(self) -> None:
+        """Work the queue off, also what another process is at or has left behind; return when it is empty."""
+        while not self._closed.is_set() and self._waiting():
+            self._closed.wait(_PAUSE if self._round() else _PATIENCE)
+
+    def _work(self) -> None:
+        try:
+            self.run()
+        except (SuperTokensError, sqlite3.Error) as error:
+            text = explain(error, self._store.name) if isinstance(error, sqlite3.Error) else error
+            _log.error("bulk import: %s", text)
+        except Exception:
+            # The boundary of the thread. The users of the round stay in the queue.
+            _log.exception("bulk import failed")
+
+    def _waiting(self) -> bool:
+        with self._store.read() as db:
+            query = "SELECT 1 FROM bulk_import_users WHERE status = ? LIMIT 1"
+            return any(db.execute(query, (status,)).fetchone() is not None for status in ("NEW", "PROCESSING"))
+
+    def _round(self) -> bool:
+        """Store some users, hash the passwords of some; return whether there were any."""
+        now = self._clock()
+        to_hash: list[_Row] = []
+        query = "SELECT app, id, content FROM bulk_import_users WHERE status ="
+        with self._store.write() as db:
+            rows = db.execute(f"{query} 'NEW' ORDER BY created_at, id LIMIT ?", (_ROUND,)).fetchall()
+            left_behind = (now - LEASE, _ROUND)
+            rows += db.execute(f"{query} 'PROCESSING' AND updated_at < ? LIMIT ?", left_behind).fetchall()
+            readers = {app: self._reader(db, app) for app in {row[0] for row in rows}}
+            for app, user_id, text in rows:
+                row = app, user_id, json.loads(text)
+                if any("plainTextPassword" in method for method in row[2]["loginMethods"]):
+                    to_hash.append(row)
+                    self._mark(db, row, "PROCESSING")
+                else:
+                    self._store_one(db, row, readers[app], {})
+        left = [row for row in to_hash if not self._hash_one(row, readers[row[0]], now + LEASE // 2)]
+        if left:
+            with self._store.write() as db:
+                for row in left:
+                    self._mark(db, row, "NEW")
+        return bool(rows)
+
+    def _reader(self, db: sqlite3.Connection, app: int) -> BulkReader:
+        app_id = db.execute("SELECT app_id FROM apps WHERE app = ?", (app,)).fetchone()[0]
+        tenant = self._tenancy.find(app_id, "public")
+        assert tenant is not None, "the users of an app go with it"
+        return BulkReader(db, tenant, self._passwords, self._clock(), stored=True)
+
+    def _hash_one(self, row: _Row, reader: BulkReader, until: int) -> bool:
+        """Store a user whose passwords are hashed first; return False, with nothing done, when there is no time."""
+        hashed = None
+        while hashed is None:
+            if self._closed.is_set() or self._clock() > until:
+                return False
+            try:
+                hashed = reader.hash_passwords(row[2])
+            except HashingBusy:
+                self._closed.wait(_PATIENCE)
+        with self._store.write() as db:
+            self._store_one(db, row, None, hashed)
+        return True
+
+    def _store_one(
+        self, db: sqlite3.Connection, row: _Row, reader: BulkReader | None, hashed: Mapping[str, str]
+    ) -> None:
+        """
+        Store a user instead of their row in the queue, or note in it why not.
+
+        :param reader: of this transaction, since roles and tenants may have changed; None for a new one.
+        """
+        db.execute("SAVEPOINT one_user")
+        try:
+            query = "DELETE FROM bulk_import_users WHERE app = ? AND id = ? AND status <> 'FAILED'"
+            if db.execute(query, row[:2]).rowcount:  # else somebody removed it, or another process was quicker
+                reader = reader or self._reader(db, row[0])
+                reader.store(db, reader.read(row[2]), hashed)
+        except (UserRefused, CallRefused, sqlite3.IntegrityError) as error:
+            db.execute("ROLLBACK TO one_user")
+            problem = "an id of the user is in use" if isinstance(error, sqlite3.IntegrityError) else error.text
+            self._mark(db, row, "FAILED", problem)
+        finally:
+            db.execute("RELEASE one_user")
+
+    def _mark(self, db: sqlite3.Connection, row: _Row, status: str, problem: str | None = None) -> None:
+        db.execute(
+            "UPDATE bulk_import_users SET status = ?, error_message = ?, updated_at = ? WHERE app = ? AND id = ?",
+            (status, problem, self._clock(), *row[:2]),
+        )

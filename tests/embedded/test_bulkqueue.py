@@ -1,0 +1,210 @@
+"""The queue of a bulk import: processes that die, several at a time, hashes, and what is kept."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from contract.client import Caller, fresh
+from contract.logins import user
+from contract.test_bulkimport import COUNT, PASSWORD, USERS, account, failed, plain
+
+from embedded.conftest import QUICK, Clock, caller
+from st_wsgi.embedded import EmbeddedCore, maintenance
+from st_wsgi.embedded.bulkqueue import LEASE, BulkQueue
+from st_wsgi.embedded.passwords import Passwords
+
+HERE = pathlib.Path(__file__).parent
+ROOT = HERE.parents[1]
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Keep the thread from starting, so that users wait; return what lets it start again."""
+    with monkeypatch.context() as patch:
+        patch.setattr(BulkQueue, "wake", lambda self: None)
+        yield patch.undo
+
+
+def add(app: Caller, users: list[dict[str, Any]]) -> list[str]:
+    """Put users into the queue and return their ids."""
+    return [one["userId"] for one in app.post(USERS, users=users).has()["users"]]
+
+
+def working(path: pathlib.Path, how: str, rest: int) -> subprocess.Popen[str]:
+    """Start a process that works the queue of a file off."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", HERE / "import_program.py", path, how, str(rest)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT)},
+    )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
+def test_a_killed_process_loses_and_doubles_nobody(tmp_path: pathlib.Path, waiting: Callable[[], None]) -> None:
+    """Users are in the queue or stored, never both; the next process goes on, also with those in the middle of it."""
+    path = tmp_path / "auth.db"
+    with EmbeddedCore(path, settings=QUICK) as core:
+        app = caller(core)
+        ids = add(app, [{"loginMethods": [account(), account()]} for _ in range(900)])
+        ids += add(app, [{"externalUserId": fresh("ext"), "loginMethods": [plain()]} for _ in range(100)])
+    with working(path, "killed", 700) as killed:
+        assert killed.stdout is not None
+        left, hashing = map(int, killed.stdout.read().split())
+    assert killed.returncode == -signal.SIGKILL
+    assert 0 < hashing <= left <= 700
+    waiting()
+    with EmbeddedCore(path, settings=QUICK, clock=lambda: time.time_ns() // 1_000_000 + 2 * LEASE) as core:
+        app = caller(core)
+        assert failed(app) == []
+        app.get(COUNT).says("OK", count=0)
+        assert [user(app, user_id)["id"] for user_id in ids] == ids
+        app.get("/users/count").says("OK", count=900 * 2 + 100)
+    assert maintenance.check(path).problems == ()
+
+
+def test_several_processes_share_the_work(tmp_path: pathlib.Path, waiting: Callable[[], None]) -> None:
+    """Two processes on one file store everybody once: nobody fails because another process was quicker."""
+    path = tmp_path / "auth.db"
+    with EmbeddedCore(path, settings=QUICK) as core:
+        app = caller(core)
+        ids = add(app, [{"loginMethods": [plain() if number % 4 == 0 else account()]} for number in range(400)])
+        with working(path, "done", 0) as first, working(path, "done", 0) as second:
+            for process in (first, second):
+                process.communicate(timeout=120)
+        assert (first.returncode, second.returncode) == (0, 0)
+        assert app.get(USERS).has()["users"] == []
+        assert {user(app, user_id)["id"] for user_id in ids} == set(ids)
+        app.get("/users/count").says("OK", count=400)
+
+
+def test_the_first_call_of_a_process_goes_on(
+    tmp_path: pathlib.Path, make_core: Callable[..., EmbeddedCore], waiting: Callable[[], None]
+) -> None:
+    """Nothing is started when a core is opened; any call looks once whether an earlier process left users."""
+    path = tmp_path / "auth.db"
+    add(caller(make_core(path)), [{"loginMethods": [account()]}])
+    waiting()
+    core = make_core(path)
+    before = core.services.imports._thread
+    caller(core).get("/recipe/roles").has()
+    thread = core.services.imports._thread
+    assert before is None
+    assert thread is not None
+    thread.join(60)
+    with core.services.store.read() as db:
+        assert db.execute("SELECT count(*) FROM bulk_import_users").fetchone()[0] == 0
+
+
+def test_closing_lets_the_rest_wait(
+    tmp_path: pathlib.Path, make_core: Callable[..., EmbeddedCore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A core that is closed finishes the user whose password it hashes; the others wait for the next, unmarked."""
+    path, hashing, go_on = tmp_path / "auth.db", threading.Event(), threading.Event()
+    real = Passwords.hash
+
+    def slow(self: Passwords, password: str, algorithm: str | None = None) -> str:
+        hashing.set()
+        assert go_on.wait(60)
+        return real(self, password, algorithm)
+
+    monkeypatch.setattr(Passwords, "hash", slow)
+    core = make_core(path)
+    ids = add(caller(core), [{"loginMethods": [plain()]} for _ in range(3)])
+    assert hashing.wait(60)
+    closing = threading.Thread(target=core.close)
+    closing.start()
+    assert core.services.imports._closed.wait(60)
+    go_on.set()
+    closing.join(60)
+    with make_core(path).services.store.read() as db:
+        rows = db.execute("SELECT status FROM bulk_import_users").fetchall()
+        assert rows == [("NEW",)] * 2
+        stored = [row[0] for row in db.execute("SELECT user_id FROM login_methods")]
+    assert len(stored) == 1
+    assert set(stored) < set(ids)
+
+
+def test_what_changes_meanwhile(core: EmbeddedCore, clock: Clock, waiting: Callable[[], None]) -> None:
+    """A user is checked again when their turn comes, since a role may be gone; who was removed stays out."""
+    app, role = caller(core), fresh("role")
+    app.put("/recipe/role", role=role).has()
+    method = account()
+    with_role, removed = add(
+        app,
+        [
+            {"loginMethods": [method], "userRoles": [{"role": role, "tenantIds": ["public"]}]},
+            {"loginMethods": [account()]},
+        ],
+    )
+    app.post("/recipe/role/remove", role=role).has()
+    app.post(f"{USERS}/remove", ids=[removed]).gives({"deletedIds": [removed], "invalidIds": []})
+    waiting()
+    [stayed] = failed(app)
+    assert (stayed["id"], stayed["errorMessage"]) == (with_role, f"[Role {role} does not exist.]")
+    app.get("/users/count").says("OK", count=0)
+
+
+def test_an_app_that_is_removed_takes_its_queue_along(core: EmbeddedCore, waiting: Callable[[], None]) -> None:
+    app = caller(core)
+    app.put("/recipe/multitenancy/app/v2", appId="gone").has()
+    add(app.below("appid-gone"), [{"loginMethods": [account()]}])
+    app.post("/recipe/multitenancy/app/remove", appId="gone").has()
+    waiting()
+    core.services.imports.run()
+    with core.services.store.read() as db:
+        assert db.execute("SELECT count(*) FROM bulk_import_users").fetchone()[0] == 0
+        assert db.execute("SELECT count(*) FROM login_methods").fetchone()[0] == 0
+
+
+def test_every_app_has_its_own_settings(core: EmbeddedCore) -> None:
+    """Plain passwords are hashed as the app says."""
+    app = caller(core)
+    app.put("/recipe/multitenancy/app/v2", appId="b", coreConfig={"password_hashing_alg": "BCRYPT"}).has()
+    below, method = app.below("appid-b"), plain()
+    add(below, [{"loginMethods": [method]}])
+    assert failed(below) == []
+    with core.services.store.read() as db:
+        assert db.execute("SELECT password_hash FROM login_methods").fetchone()[0].startswith("$2a$")
+    below.post("/recipe/signin", email=method["email"], password=PASSWORD).has()
+
+
+def test_thousands_in_little_memory(tmp_path: pathlib.Path) -> None:
+    """The queue is worked off in rounds: what a process needs does not grow with it."""
+    program = """
+import resource, sys
+from st_wsgi.core_client.transport import CoreRequest
+from st_wsgi.embedded import EmbeddedCore
+
+def social(number):
+    method = {"recipeId": "thirdparty", "email": f"u{number}@example.com", "thirdPartyId": "google"}
+    return {"externalUserId": str(number), "loginMethods": [{**method, "thirdPartyUserId": str(number)}]}
+
+core = EmbeddedCore(sys.argv[1], settings={"argon2_memory_kb": 64})
+used = []
+for start in range(0, 6000, 1000):
+    users = [social(number) for number in range(start, start + 1000)]
+    assert core.send(CoreRequest("POST", "/bulk-import/users", body={"users": users})).status == 200
+    core.services.imports.run()
+    used.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(used[1], used[-1], core.send(CoreRequest("GET", "/users/count", params={})).body["count"])
+core.close()
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "auth.db"],
+        capture_output=True, text=True, check=False, cwd=ROOT, timeout=120,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    early, late, users = map(int, run.stdout.split())
+    assert users == 6000
+    assert late < early * 1.25
