@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sdks.installs import node, node_packages, python_environment
-from sdks.ours import Ours, frontend_of, made
+from sdks.ours import Ours, frontend_of_ours
 from sdks.peers import Peer, running
 from sdks.processes import free_port, last_words, serving
 
@@ -52,14 +52,14 @@ def sdk(request: pytest.FixtureRequest, core_url: str, tmp_path_factory: pytest.
 @pytest.fixture(scope="session")
 def ours(core_url: str) -> Iterator[Ours]:
     """The same app on the same core, with our SDK instead of the official one."""
-    st = made(core_url, API_KEY)
-    yield frontend_of(st)
-    st.close()
+    ours = frontend_of_ours(core_url, API_KEY)
+    yield ours
+    ours.st.close()
 
 
 @pytest.fixture(scope="session")
 def ours_elsewhere(core_url: str) -> Iterator[Ours]:
     """The same at another API domain, whose tokens have another issuer."""
-    st = made(core_url, API_KEY, api_domain="https://api.elsewhere.example")
-    yield frontend_of(st)
-    st.close()
+    ours = frontend_of_ours(core_url, API_KEY, api_domain="https://api.elsewhere.example")
+    yield ours
+    ours.st.close()

@@ -166,13 +166,11 @@ const calls = {
 
 const app = express();
 app.use(middleware());
-app.get("/sessioninfo", verifySession(), (request, response) =>
-    response.json({
-        userId: request.session.getUserId(),
-        sessionHandle: request.session.getHandle(),
-        accessTokenPayload: request.session.getAccessTokenPayload(),
-    })
-);
+app.get("/sessioninfo", verifySession(), (request, response) => {
+    const payload = request.session.getAccessTokenPayload();
+    const claims = Object.fromEntries(["st-ev", "st-role", "st-perm"].map((name) => [name, payload[name] ?? null]));
+    response.json({ userId: request.session.getUserId(), sessionHandle: request.session.getHandle(), claims });
+});
 app.use(errorHandler());
 
 const server = app.listen(0, "127.0.0.1", async () => {

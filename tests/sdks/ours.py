@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.test import Client, TestResponse
 
 from st_wsgi import AppInfo, SuperTokens
-from st_wsgi.delivery import Console
+from st_wsgi.delivery import Message
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword
+from st_wsgi.recipes.emailverification import EmailVerification
 from st_wsgi.recipes.session import Session
+from st_wsgi.recipes.usermetadata import UserMetadata
+from st_wsgi.recipes.userroles import UserRoles
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -25,20 +28,30 @@ def session_info(environ: WSGIEnvironment, start_response: StartResponse) -> Ite
     """An app of one protected route, without a framework."""
     found = session.get_session(environ)
     start_response("200 OK", [("Content-Type", "application/json")])
-    return [json.dumps({"userId": found.get_user_id(), "sessionHandle": found.get_handle()}).encode()]
+    payload = found.get_access_token_payload()
+    claims = {name: payload.get(name) for name in ("st-ev", "st-role", "st-perm")}
+    info = {"userId": found.get_user_id(), "sessionHandle": found.get_handle(), "claims": claims}
+    return [json.dumps(info).encode()]
 
 
 class Ours:
     """A frontend with header-based sessions of an app with our SDK."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, st: SuperTokens, outbox: list[Message]) -> None:
+        self.st = st
+        self._client = Client(st.wrap(session_info), use_cookies=False)
+        self._outbox = outbox
 
     def post(self, path: str, body: object = None, *, token: str = "") -> TestResponse:
         return self._client.post(path, json=body, headers={"st-auth-mode": "header", **bearer(token)})
 
     def open(self, method: str, path: str, **more: Any) -> TestResponse:
         return self._client.open(path, method=method, **more)
+
+    def mails(self) -> list[dict[str, str]]:
+        """Return the mails so far: the address and the link of each."""
+        self.st.services.get(EmailPassword).background.close()  # those that wait are sent first
+        return [{"to": mail.to, "link": mail.link or ""} for mail in self._outbox]
 
     def session_info(self, token: str) -> TestResponse:
         return self._client.get("/sessioninfo", headers=bearer(token))
@@ -52,16 +65,19 @@ def form(email: str, password: str = PASSWORD) -> dict[str, Any]:
     return {"formFields": [{"id": "email", "value": email}, {"id": "password", "value": password}]}
 
 
-def made(core_url: str, api_key: str, *, api_domain: str = API) -> SuperTokens:
-    """Return an instance of our SDK on the core."""
-    return SuperTokens(
+def frontend_of_ours(core_url: str, api_key: str, *, api_domain: str = API) -> Ours:
+    """Return a frontend of an app with our SDK on the core."""
+    outbox: list[Message] = []
+    st = SuperTokens(
         app_info=AppInfo(app_name="peer", api_domain=api_domain, website_domain=api_domain),
         core=core_url,
         api_key=api_key,
-        recipes=[EmailPassword(email_delivery=Console(allow_https=True)), Session()],
+        recipes=[
+            EmailPassword(email_delivery=outbox.append),
+            EmailVerification(mode="OPTIONAL", email_delivery=outbox.append),
+            UserMetadata(),
+            UserRoles(),
+            Session(),
+        ],
     )
-
-
-def frontend_of(st: SuperTokens) -> Ours:
-    """A frontend of the app behind that instance."""
-    return Ours(Client(st.wrap(session_info), use_cookies=False))
+    return Ours(st, outbox)

@@ -56,7 +56,9 @@ class Peer:
 @contextmanager
 def running(command: Sequence[str], log: Path, *, api_key: str | None) -> Iterator[Peer]:
     """Run one of the two programs until the block ends. Its standard error goes to ``log``."""
-    env = {name: value for name, value in os.environ.items() if name != "CORE_API_KEY"}
+    env = {name: value for name, value in os.environ.items() if name not in ("CORE_API_KEY", "SSL_CERT_FILE")}
+    # The Python SDK reads all authorities anew for every call, even to a core without TLS. Here it finds none.
+    env["SSL_CERT_DIR"] = str(log.parent)
     if api_key is not None:
         env["CORE_API_KEY"] = api_key
     with log.open("wb") as errors:

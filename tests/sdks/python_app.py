@@ -19,6 +19,7 @@ from flask import Flask, g, jsonify
 from supertokens_python import InputAppInfo, SupertokensConfig, convert_to_recipe_user_id, init
 from supertokens_python import syncio as accounts
 from supertokens_python.framework.flask import Middleware
+from supertokens_python.ingredients.emaildelivery.types import EmailDeliveryConfig, EmailDeliveryInterface
 from supertokens_python.recipe import emailpassword, emailverification, session, usermetadata, userroles
 from supertokens_python.recipe.emailpassword import syncio as passwords
 from supertokens_python.recipe.emailverification import syncio as verification
@@ -31,13 +32,25 @@ from supertokens_python.recipe.userroles import syncio as roles
 from supertokens_python.types.base import AccountInfoInput
 from werkzeug.serving import make_server
 
+#: The mails of this app: the address and the link of each.
+mails: list[dict[str, str]] = []
+
+
+class Outbox(EmailDeliveryInterface[Any]):  # type: ignore[misc]
+    """Keeps the mails that the SDK would send over the internet."""
+
+    async def send_email(self, template_vars: Any, user_context: dict[str, Any]) -> None:
+        link = getattr(template_vars, "email_verify_link", None) or template_vars.password_reset_link
+        mails.append({"to": template_vars.user.email, "link": link})
+
+
 init(
     supertokens_config=SupertokensConfig(connection_uri=sys.argv[1], api_key=os.environ.get("CORE_API_KEY")),
     app_info=InputAppInfo(app_name="peer", api_domain="http://127.0.0.1:3000", website_domain="http://127.0.0.1:3000"),
     framework="flask",
     recipe_list=[
-        emailpassword.init(),
-        emailverification.init(mode="OPTIONAL"),
+        emailpassword.init(email_delivery=EmailDeliveryConfig(service=Outbox())),
+        emailverification.init(mode="OPTIONAL", email_delivery=EmailDeliveryConfig(service=Outbox())),
         usermetadata.init(),
         userroles.init(),
         session.init(),
@@ -170,6 +183,7 @@ REVOKE_VERIFICATION_TOKENS = in_public_by_recipe_user_id(verification.revoke_ema
 UNVERIFY = by_recipe_user_id(verification.unverify_email)
 
 CALLS: dict[str, Any] = {
+    "mails": lambda: mails,
     "sign_up": lambda email, password: account(passwords.sign_up("public", email, password)),
     "sign_in": lambda email, password: account(passwords.sign_in("public", email, password)),
     "create_session": create_session,
@@ -231,11 +245,9 @@ Middleware(app)
 @verify_session()
 def session_info() -> Any:
     found: SessionContainer = g.supertokens
-    return jsonify(
-        userId=found.get_user_id(),
-        sessionHandle=found.get_handle(),
-        accessTokenPayload=found.get_access_token_payload(),
-    )
+    payload = found.get_access_token_payload()
+    claims = {name: payload.get(name) for name in ("st-ev", "st-role", "st-perm")}
+    return jsonify(userId=found.get_user_id(), sessionHandle=found.get_handle(), claims=claims)
 
 
 def main() -> None:

@@ -4,74 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
-from http.cookies import SimpleCookie
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import requests
-from attrs import frozen
 
-from sdks.ours import Ours, bearer, form
+from sdks.ours import Ours, form
 from sdks.peers import Peer
-
-SESSION_HEADERS = ("front-token", "st-access-token", "st-refresh-token", "anti-csrf")
-
-
-@frozen
-class SentCookie:
-    """A cookie of an answer, its value apart from whether it is to be forgotten."""
-
-    key: str
-    path: str
-    domain: str
-    http_only: bool
-    secure: bool
-    same_site: str
-    is_deleted: bool
-
-
-def sent_cookie(header: str) -> SentCookie:
-    """The cookie of a Set-Cookie header."""
-    key, morsel = next(iter(SimpleCookie(header).items()))
-    return SentCookie(
-        key=key,
-        path=morsel["path"],
-        domain=morsel["domain"],
-        http_only=bool(morsel["httponly"]),
-        secure=bool(morsel["secure"]),
-        same_site=morsel["samesite"].lower(),
-        is_deleted=morsel.value == "" and "1970" in morsel["expires"],
-    )
-
-
-#: The only places where the SDKs keep cookies. Ours clears others too when a browser sent them.
-PLACES = {("sAccessToken", "/"), ("sRefreshToken", "/auth/session/refresh")}
-
-
-def answer_facts(status: int, body: Any, headers: Mapping[str, str], cookies: list[str]) -> dict[str, Any]:
-    """
-    Return what a frontend sees of a response: tokens as "new", "remove" or "", times of expiry as future or past.
-
-    Cookies that are deleted in places where the SDKs set none are left out.
-    """
-    exposed = headers.get("Access-Control-Expose-Headers", "")
-    return {
-        "status": status,
-        "body": body,
-        "tokens": {
-            name: value if (value := headers[name]) in ("", "remove") else "new"
-            for name in SESSION_HEADERS
-            if name in headers
-        },
-        "exposed": {name.strip() for name in exposed.split(",") if name},
-        "cookies": {
-            cookie.key: cookie
-            for cookie in map(sent_cookie, cookies)
-            if (cookie.key, cookie.path) in PLACES or not cookie.is_deleted
-        },
-    }
-
+from sdks.sides import Answer, OurSide, TheirSide
 
 TAKEN = "taken@example.com"
 
@@ -107,49 +47,11 @@ CASES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_a_single_request(sdk: Peer, ours: Ours, case: dict[str, Any]) -> None:
     ours.post("/auth/signup", form(TAKEN))
-    assert our_side(ours)(**case).facts == their_side(sdk)(**case).facts
-
-
-@frozen
-class Answer:
-    """What a side said: the facts to compare, and the tokens to go on with."""
-
-    facts: dict[str, Any]
-    held: dict[str, str]
+    assert OurSide(ours).send(**case) == TheirSide(sdk).send(**case)
 
 
 #: Sends a request to one of the two sides.
 Send = Callable[..., Answer]
-
-
-def request_headers(
-    *, mode: str = "cookie", token: str = "", cookie: str = "", fdi: str = "4.1", rid: str = "emailpassword"
-) -> dict[str, str]:
-    headers = {"st-auth-mode": mode, "rid": rid, "fdi-version": fdi, "Cookie": cookie, **bearer(token)}
-    return {name: value for name, value in headers.items() if value}
-
-
-def our_side(ours: Ours) -> Send:
-    def send(path: str, *, method: str = "GET", json: object = None, **how: str) -> Answer:
-        answer = ours.open(method, path, json=json, headers=request_headers(**how))
-        return answer_of(answer.status_code, answer.json, dict(answer.headers), answer.headers.getlist("Set-Cookie"))
-
-    return send
-
-
-def their_side(sdk: Peer) -> Send:
-    def send(path: str, *, method: str = "GET", json: object = None, **how: str) -> Answer:
-        answer = requests.request(method, sdk.url + path, json=json, headers=request_headers(**how), timeout=20)
-        cookies = answer.raw.headers.getlist("Set-Cookie")
-        return answer_of(answer.status_code, answer.json(), answer.headers, cookies)
-
-    return send
-
-
-def answer_of(status: int, body: Any, headers: Mapping[str, str], cookies: list[str]) -> Answer:
-    held = {name: headers[name] for name in SESSION_HEADERS if name in headers}
-    held |= {key: morsel.coded_value for cookie in cookies for key, morsel in SimpleCookie(cookie).items()}
-    return Answer(answer_facts(status, body, headers, cookies), held)
 
 
 def sign_in(send: Send, mode: str) -> dict[str, str]:
@@ -238,18 +140,16 @@ def protected_with_a_cookie_of_old_sdks(send: Send) -> Answer:
 )
 def test_the_last_answer_of_a_story(sdk: Peer, ours: Ours, story: Callable[[Send], Answer]) -> None:
     ours.post("/auth/signup", form(TAKEN))
-    assert story(our_side(ours)).facts == story(their_side(sdk)).facts
+    assert story(OurSide(ours).send) == story(TheirSide(sdk).send)
 
 
 def test_the_front_token_tells_the_frontend_the_same(sdk: Peer, ours: Ours) -> None:
-    """All members, apart from the claims of recipes that only their app has, of the same types."""
+    """All members, of the same types."""
     ours.post("/auth/signup", form(TAKEN))
     mine, theirs = (
         json.loads(base64.b64decode(sign_in(side, "header")["front-token"]))
-        for side in (our_side(ours), their_side(sdk))
+        for side in (OurSide(ours).send, TheirSide(sdk).send)
     )
-    for claim in ("st-ev", "st-role", "st-perm"):
-        del theirs["up"][claim]
     types = [{name: type(value) for name, value in token.items()} for token in (mine, theirs, mine["up"], theirs["up"])]
     assert types[0] == types[1]
     assert types[2] == types[3]
