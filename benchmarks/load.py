@@ -1,5 +1,5 @@
 """
-Many clients at once on the Flask example under gunicorn: no errors, nobody else's data, nothing that grows.
+Many clients at once on the Flask example under gunicorn: no errors, no data of another user, nothing that grows.
 
 ::
 

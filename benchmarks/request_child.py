@@ -7,8 +7,8 @@ The child of :mod:`~benchmarks.request_cost`: one app in one process, called in 
 
 It signs a user up, says so, and then answers ``{"case": "header", "count": 100}`` with the CPU time in microseconds
 of a request in the bare app, and what the same takes more with sessions. The two take turns, and the answer is the
-median of the turns' differences. Every turn ends with a collection of the garbage that it made, so that nobody pays for
-somebody else's.
+median of the turns' differences. Every turn ends with a collection of the garbage that it made, so that no turn pays
+for another one's.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def main(module: str) -> None:
         bare, added = [], []
         for turn in range(-WARM_UP, question["count"] // TURN):
             spent = [0.0, 0.0]
-            for which in (0, 1) if turn % 2 else (1, 0):  # whoever is second finds the memory as the first left it
+            for which in (0, 1) if turn % 2 else (1, 0):  # the second one finds the memory as the first left it
                 spent[which] = _seconds(*sites[which])
             if turn >= 0:
                 bare.append(spent[0] / TURN * 1e6)

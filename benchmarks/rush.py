@@ -48,7 +48,7 @@ def measure(quick: bool) -> list[Row]:
             rush.append(_milliseconds(connection, calls, seconds=3.0))
             signed_in = users.ask("stop")
             if not signed_in:
-                raise SystemExit("nobody could sign in")
+                raise SystemExit("no sign-in succeeded")
     return [
         row("unrelated route, gunicorn gthread", "idle", idle, "ms"),
         row(

@@ -200,7 +200,7 @@ def measure(quick: bool) -> list[Row]:
     taken: dict[str, list[float]] = {name: [] for name in everybody}
     order = list(everybody.items())
     for number in range(-2, rounds):
-        random.Random(number).shuffle(order)  # whoever comes first warms the processor's caches for the rest
+        random.Random(number).shuffle(order)  # the first one warms the processor's caches for the rest
         for name, verify in order:
             began = time.process_time()
             for _ in range(calls):

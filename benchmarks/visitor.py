@@ -18,7 +18,7 @@ ANSWER_LIMIT = 120
 
 
 class WrongAnswer(Exception):
-    """An answer that a user would complain about: not the status that was due, or somebody else's data."""
+    """An answer that a user would complain about: a wrong status, or another user's data."""
 
 
 @attrs.define
