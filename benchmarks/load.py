@@ -120,7 +120,7 @@ def run(worker: str, *, clients: int, seconds: float, mixed: bool, core_settings
         core = f"sqlite:///{folder}/auth.db?{core_settings}".rstrip("?")
         env = {"ST_CORE": core, "ST_API_DOMAIN": origin, "ST_WEBSITE_DOMAIN": origin}
         with running(
-            [*command, "flask_app:app"], port=port, log=folder / "log", env=env, cwd=ROOT / "examples"
+            [*command, "benchmarks.apps.flask_example:app"], port=port, log=folder / "log", env=env, cwd=ROOT
         ) as server:
             try:
                 outcome = _outcome(worker, server, _visitors(port, clients), seconds, mixed)

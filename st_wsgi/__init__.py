@@ -13,11 +13,12 @@ from .accounts import (
     list_users_by_account_info,
 )
 from .app import SuperTokens, init
+from .attempts import AttemptStore
 from .config import AppInfo, Cors
 from .core_client.replies import Reply
 from .errors import SuperTokensError
 from .events import SecurityEvent
-from .limits import InMemoryRateLimit
+from .limits import AttemptLimits, InMemoryRateLimit
 from .recipe_kit.override import Override, like, replace
 from .recipe_kit.results import GeneralError, Ok
 from .request.context import RequestContext
@@ -35,6 +36,8 @@ from .users import LoginMethod, RecipeUserId, ThirdPartyInfo, User, convert_to_r
 __all__ = [
     "AccountInfo",
     "AppInfo",
+    "AttemptLimits",
+    "AttemptStore",
     "Cors",
     "ErrorHandler",
     "GeneralError",

@@ -18,7 +18,7 @@ from .core_client.transport import HTTPTransport, Transport
 from .errors import Answerable, BadInput, ConfigError, CoreError, InternalError, SessionError, TenantUnknown
 from .events import OnSecurityEvent
 from .grammar import CDI_VERSIONS
-from .limits import RateLimit
+from .limits import AttemptLimits, RateLimit
 from .recipe_kit.recipe import Recipe
 from .request import cors as cross_origin
 from .request import current
@@ -65,8 +65,8 @@ class SuperTokens:
     :param network_interceptor: sees, and may change, every request to the core.
     :param disable_core_call_cache: ask the core for the same thing again within one request.
     :param cors: rules for browsers whose pages come from another origin; None leaves CORS to the app.
-    :param rate_limit: limits attempts to sign up or in, such as ``InMemoryRateLimit()``; None leaves that to the
-        server in front of the app.
+    :param rate_limit: limits attempts to sign up or in and mails. By default ``AttemptLimits()``; None leaves that to
+        the server in front of the app.
     :param trusted_proxies: the number of your own proxies in front of the app, whose entries at the end of
         ``X-Forwarded-For`` can be believed.
     :param on_security_event: gets a :class:`SecurityEvent` for each sign-up, sign-in, change of a password and so on.
@@ -101,7 +101,7 @@ class SuperTokens:
     )
     disable_core_call_cache: bool = attrs.field(default=False, validator=a_flag())
     cors: Cors | None = attrs.field(default=None, validator=a(Cors, or_none=True))
-    rate_limit: RateLimit | None = attrs.field(default=None, validator=a_function("key and route"))
+    rate_limit: RateLimit | None = attrs.field(factory=AttemptLimits, validator=a_function("key and route"))
     trusted_proxies: int = attrs.field(default=0, validator=a_number("proxies", least=0, most=100))
     on_security_event: OnSecurityEvent | None = attrs.field(default=None, validator=a_function("a SecurityEvent"))
     allow_in_memory_core: bool = attrs.field(default=False, validator=a_flag())
@@ -132,6 +132,8 @@ class SuperTokens:
                 cdi_versions=self.cdi_versions,
                 in_flight=current.context,
             )
+            if isinstance(self.rate_limit, AttemptLimits) and self.rate_limit.store is None:
+                self.rate_limit = attrs.evolve(self.rate_limit, store=transport.attempts)
             self.services = Services(
                 app_info=self.app_info,
                 core=querier,

@@ -236,6 +236,8 @@ class TooManyRequests(Answerable):
     """
     There were too many attempts: 429 with ``Retry-After``.
 
+    The official web SDK throws the response of such a status to the page. The page reads ``message`` from it.
+
     :param retry_after: seconds to wait.
     """
 
@@ -248,9 +250,16 @@ class TooManyRequests(Answerable):
     def __init__(self, *, retry_after: float) -> None:
         self.retry_after = retry_after
         super().__init__()
+        minutes = math.ceil(retry_after / 60)
+        wait = "in a minute" if minutes <= 1 else f"in {minutes} minutes"
+        self.description: str | None = f"Too many attempts. Please try again {wait}."
+
+    def payload(self) -> dict[str, Any]:
+        return {"status": "GENERAL_ERROR", "message": self.description}
 
     def headers(self) -> Mapping[str, str]:
-        return {"Retry-After": str(max(1, math.ceil(self.retry_after)))}
+        seconds = str(max(1, math.ceil(self.retry_after)))
+        return {"Retry-After": seconds, "Access-Control-Expose-Headers": "Retry-After", "Cache-Control": "no-store"}
 
 
 class InternalError(Answerable):

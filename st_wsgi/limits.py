@@ -1,5 +1,5 @@
 """
-Rate limits for sign-up, sign-in and the question whether an e-mail is known.
+Limits of attempts: sign-up, sign-in, the question whether an e-mail is known, and mails.
 
 Every attempt is counted twice: for the address that it comes from and for the account that it names. So neither many
 addresses against one account nor one address against many accounts get far. Beyond a limit the response is 429 with
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import logging
 import re
 import threading
 import time
@@ -22,9 +23,21 @@ from typing import Protocol
 
 import attrs
 
-from .checks import a_number
+from .attempts import AttemptStore, MemoryAttempts
+from .checks import Check, a_number
 from .forks import renew_after_fork
 
+_log = logging.getLogger("st_wsgi.limits")
+
+_MAIL_ROUTES = frozenset(
+    {
+        "/signinup/code",
+        "/signinup/code/resend",
+        "/user/email/verify/token",
+        "/user/password/reset/token",
+        "/user/webauthn/reset/token",
+    }
+)
 _ACCOUNT_LIMIT = 256  # characters, as many as an e-mail address may have
 _ENTRY_LIMIT = 100  # characters of an entry of X-Forwarded-For: an IPv6 address with zone and port has fewer
 _IN_BRACKETS_OR_WITH_PORT = re.compile(r"\[([^\[\]]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
@@ -45,6 +58,77 @@ class RateLimit(Protocol):
     """
 
     def __call__(self, key: str, route: str, /) -> float | None: ...
+
+
+@attrs.define(kw_only=True, eq=False)
+class AttemptLimits:
+    """
+    The limits that every app has unless it sets others.
+
+    Attempts are counted by address and by account, on each route for itself. They are counted in the database of an
+    embedded core, so that all workers share them; with another core, each process counts for itself unless *store* is
+    set. A sign-in that succeeds forgets the attempts at its account.
+
+    ::
+
+        st = init(
+            app_info=app_info,
+            core="sqlite://",
+            recipes=[EmailPassword(), Session()],
+            rate_limit=AttemptLimits(per_account=5),
+        )
+
+    :param per_address: attempts from one address in a period.
+    :param per_account: attempts at one account in a period.
+    :param period: seconds.
+    :param mails_per_address: mails and text messages that one address may ask for in *mail_period*.
+    :param mails_per_account: mails and text messages to one account in *mail_period*.
+    :param mail_period: seconds.
+    :param store: counts for all processes together. While it fails, each process counts for itself.
+    :raises ConfigError: a limit is not a whole number above zero.
+    """
+
+    per_address: int = attrs.field(default=600, validator=a_number("attempts", least=1, most=10**9))
+    per_account: int = attrs.field(default=10, validator=a_number("attempts", least=1, most=10**9))
+    period: int = attrs.field(default=300, validator=a_number("seconds", least=1, most=86_400))
+    mails_per_address: int = attrs.field(default=100, validator=a_number("mails", least=1, most=10**9))
+    mails_per_account: int = attrs.field(default=10, validator=a_number("mails", least=1, most=10**9))
+    mail_period: int = attrs.field(default=3600, validator=a_number("seconds", least=1, most=86_400))
+    store: AttemptStore | None = attrs.field(
+        default=None,
+        validator=Check(
+            "an object with add() and clear()",
+            lambda value: value is None or (hasattr(value, "add") and hasattr(value, "clear")),
+        ),
+    )
+    _memory: MemoryAttempts = attrs.field(init=False, repr=False, factory=MemoryAttempts)
+
+    def __call__(self, key: str, route: str, /) -> float | None:
+        """Count one attempt; see :class:`RateLimit`."""
+        is_mail, is_account = route in _MAIL_ROUTES, key.startswith("account:")
+        if is_mail:
+            limit, period = self.mails_per_account if is_account else self.mails_per_address, self.mail_period
+        else:
+            limit, period = self.per_account if is_account else self.per_address, self.period
+        name = _name(key, route)
+        try:
+            number, left = (self.store or self._memory).add(name, period)
+        except Exception as error:  # a store that is down must neither lock everybody out nor let everybody in
+            _log.error("attempts are counted by this process alone: the store raised %s", type(error).__name__)
+            number, left = self._memory.add(name, period)
+        return left if number > limit else None
+
+    def clear(self, key: str, route: str, /) -> None:
+        """Forget the attempts of a key on a route."""
+        try:
+            (self.store or self._memory).clear(_name(key, route))
+        except Exception as error:
+            _log.error("attempts were not forgotten: the store raised %s", type(error).__name__)
+
+
+def _name(key: str, route: str) -> str:
+    """Return what a store knows a counter by, which tells it neither address nor account."""
+    return hashlib.sha256(f"{route} {key}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @attrs.define

@@ -300,8 +300,51 @@ def test_production(names: dict[str, Any]) -> None:
     assert not names["refused"](recipes=[session.Session()])
 
 
+class RedisPipeline:
+    """The commands of Redis that the page on security uses, on a dictionary of numbers."""
+
+    def __init__(self, data: dict[str, int]) -> None:
+        self.data = data
+        self.replies: list[Any] = []
+
+    def __enter__(self) -> RedisPipeline:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None: ...
+
+    def set(self, key: str, value: int, *, ex: int, nx: bool) -> None:
+        self.replies.append(nx and self.data.setdefault(key, value) is None)
+        self.data.setdefault(f"ttl {key}", ex)
+
+    def incr(self, key: str) -> None:
+        self.data[key] += 1
+        self.replies.append(self.data[key])
+
+    def ttl(self, key: str) -> None:
+        self.replies.append(self.data[f"ttl {key}"])
+
+    def execute(self) -> list[Any]:
+        return self.replies
+
+
+class Redis:
+    def __init__(self) -> None:
+        self.data: dict[str, int] = {}
+
+    def pipeline(self) -> RedisPipeline:
+        return RedisPipeline(self.data)
+
+    def delete(self, key: str) -> None:
+        del self.data[key]
+
+
 @PROGRAMS.of(page("security"))
-def test_security_events(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+def test_security(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    limits = names["limits"](Redis())
+    key = "account:public:ada@example.com"
+    assert [limits(key, "/signin") is None for _ in range(6)] == [True] * 5 + [False]
+    limits.clear(key, "/signin")
+    assert limits(key, "/signin") is None
     services = names["st"].services
     RequestContext(services).record("refresh_token_reused", user_id="ada")
     assert "tell the people on call: SecurityEvent(name='refresh_token_reused'" in capsys.readouterr().out

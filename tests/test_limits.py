@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from werkzeug.test import Client, TestResponse
 
-from st_wsgi import AppInfo, InMemoryRateLimit, SuperTokens
+from st_wsgi import AppInfo, AttemptLimits, InMemoryRateLimit, SuperTokens
+from st_wsgi.attempts import AttemptStore, MemoryAttempts
+from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.errors import ConfigError
 from st_wsgi.limits import RateLimit, account_key, address_key, client_address
 from st_wsgi.recipes.emailpassword import EmailPassword
@@ -176,7 +178,10 @@ def test_tries_at_one_account_are_limited_from_whatever_address() -> None:
     answers = [app.try_to("/signin", "a@b.co", x_forwarded_for=f"10.0.0.{number}") for number in range(3)]
     app.supertokens.close()
     assert [answer.status_code for answer in answers] == [200, 200, 429]
-    assert answers[-1].json == {"message": "too many requests"}
+    assert answers[-1].json == {
+        "status": "GENERAL_ERROR",
+        "message": "Too many attempts. Please try again in a minute.",
+    }
     assert answers[-1].headers["Retry-After"] == "30"
 
 
@@ -259,3 +264,122 @@ def test_a_child_process_does_not_wait_for_a_lock_that_a_thread_of_its_parent_ho
 def test_a_negative_number_of_proxies_is_refused() -> None:
     with pytest.raises(ConfigError, match="trusted_proxies"):
         App(InMemoryRateLimit(), trusted_proxies=-1)
+
+
+class Store:
+    """A store of the app's own, as one on Redis would be."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.memory = MemoryAttempts()
+
+    def add(self, key: str, seconds: int, /) -> tuple[int, float]:
+        self.keys.append(key)
+        return self.memory.add(key, seconds)
+
+    def clear(self, key: str, /) -> None:
+        self.memory.clear(key)
+
+
+class BrokenStore:
+    """A store that is down."""
+
+    def add(self, key: str, seconds: int, /) -> tuple[int, float]:
+        raise ConnectionError(f"no server for {key}")
+
+    def clear(self, key: str, /) -> None:
+        raise ConnectionError(f"no server for {key}")
+
+
+@pytest.fixture(params=["memory", "embedded core"])
+def store_and_clock(request: pytest.FixtureRequest) -> Iterator[tuple[AttemptStore, Clock]]:
+    clock = Clock()
+    if request.param == "memory":
+        yield MemoryAttempts(clock=clock), clock
+    else:
+        with EmbeddedCore(clock=lambda: int(clock.now * 1000)) as core:
+            yield core.attempts, clock
+
+
+def test_a_store_counts_in_periods_that_begin_with_the_first_attempt(
+    store_and_clock: tuple[AttemptStore, Clock],
+) -> None:
+    store, clock = store_and_clock
+    assert store.add("a", 60) == (1, 60)
+    clock.now += 20
+    assert store.add("a", 60) == (2, 40)
+    assert store.add("b", 60) == (1, 60)
+    clock.now += 40
+    assert store.add("a", 60) == (1, 60)
+    store.clear("a")
+    assert store.add("a", 60) == (1, 60)
+    assert store.add("b", 60) == (2, 20)
+
+
+def test_the_memory_keeps_no_more_counters_than_its_size() -> None:
+    memory = MemoryAttempts(size=2, clock=Clock())
+    for key in ("a", "b", "c"):
+        memory.add(key, 60)
+    assert memory.add("c", 60)[0] == 2
+    assert memory.add("a", 60)[0] == 1
+
+
+def test_two_processes_on_one_file_share_their_limits(tmp_path: Path) -> None:
+    """Each worker has an embedded core of its own; the file is the same."""
+    with EmbeddedCore(tmp_path / "auth.db") as one, EmbeddedCore(tmp_path / "auth.db") as other:
+        numbers = [core.attempts.add("a", 60)[0] for core in (one, other, one, other)]
+    assert numbers == [1, 2, 3, 4]
+
+
+def test_expired_counters_leave_the_file() -> None:
+    clock = Clock()
+    with EmbeddedCore(clock=lambda: int(clock.now * 1000)) as core:
+        for number in range(40):
+            core.attempts.add(f"old {number}", 60)
+        clock.now += 2 * 3600
+        for _ in range(40):
+            core.attempts.add("new", 60)
+        with core.services.store.read() as db:
+            assert db.execute("SELECT count(*) FROM attempts").fetchone() == (1,)
+
+
+def test_a_store_of_the_apps_own_learns_neither_address_nor_account() -> None:
+    store = Store()
+    limits = AttemptLimits(store=store, per_account=1)
+    assert limits("account:public:ada@example.com", "/signin") is None
+    assert limits("account:public:ada@example.com", "/signup") is None
+    assert (limits("account:public:ada@example.com", "/signin") or 0) > 0
+    limits.clear("account:public:ada@example.com", "/signin")
+    assert limits("account:public:ada@example.com", "/signin") is None
+    assert {len(key) for key in store.keys} == {64}
+    assert len(set(store.keys)) == 2
+
+
+def test_while_a_store_is_down_each_process_counts_for_itself(caplog: pytest.LogCaptureFixture) -> None:
+    limits = AttemptLimits(store=BrokenStore(), per_account=2)
+    waits = [limits("account:public:ada@example.com", "/signin") for _ in range(3)]
+    assert [wait is None for wait in waits] == [True, True, False]
+    limits.clear("account:public:ada@example.com", "/signin")
+    assert "the store raised ConnectionError" in caplog.text
+    assert "no server" not in caplog.text
+
+
+def test_mails_have_limits_of_their_own() -> None:
+    limits = AttemptLimits(per_account=1, mails_per_account=3, mail_period=3600)
+    route = "/user/password/reset/token"
+    assert [limits("account:public:a@b.co", route) is None for _ in range(4)] == [True, True, True, False]
+    wait = limits("account:public:a@b.co", route)
+    assert wait == pytest.approx(3600, abs=60)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"per_account": 0}, "per_account must be a number of attempts"),
+        ({"mail_period": 1.5}, "mail_period must be a number of seconds"),
+        ({"store": "redis://localhost"}, r"store must be an object with add\(\) and clear\(\)"),
+    ],
+)
+def test_a_wrong_limit_is_named(settings: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        AttemptLimits(**settings)

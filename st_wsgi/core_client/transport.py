@@ -19,6 +19,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import make_headers
 
+from ..attempts import AttemptStore
 from ..checks import a, a_flag, a_function, above_zero
 from ..errors import ConfigError, CoreReplyInvalid, CoreUnavailable
 from ..forks import renew_after_fork
@@ -116,6 +117,7 @@ class Transport(Protocol):
     :ivar in_process: whether the core is part of this process, so that a call takes microseconds.
     :ivar password_byte_limit: the number of bytes of a password that the core's hash uses, None for all. The official
         core hashes with bcrypt, which uses 72, unless it is configured otherwise.
+    :ivar attempts: counts attempts to sign in and the like for all processes of the app; None if the core cannot.
     """
 
     @property
@@ -125,6 +127,10 @@ class Transport(Protocol):
     @property
     def password_byte_limit(self) -> int | None:
         return 72
+
+    @property
+    def attempts(self) -> AttemptStore | None:
+        return None
 
     def send(self, request: CoreRequest, /) -> CoreReply: ...
 

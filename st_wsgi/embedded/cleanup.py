@@ -23,6 +23,7 @@ _EXPIRING = (
     ("passwordless_codes", ("app", "tenant_id", "code_id")),
     ("passwordless_devices", ("app", "tenant_id", "device_id_hash")),
     ("totp_codes", ("app", "user_id", "tenant_id", "created_at")),
+    ("attempts", ("app", "name")),
 )
 
 

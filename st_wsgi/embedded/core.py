@@ -44,6 +44,7 @@ from . import (
     thirdparty,
     totp,
 )
+from .attempts import Attempts
 from .bulkqueue import BulkQueue
 from .call import Call, Clock, CoreServices, Endpoint
 from .cleanup import Cleaner
@@ -238,6 +239,11 @@ class EmbeddedCore:
     def password_byte_limit(self) -> int | None:
         """How many bytes of a password the hash looks at: 72 with bcrypt, all with Argon2."""
         return 72 if self._services.tenancy.base.text("password_hashing_alg") == "BCRYPT" else None
+
+    @property
+    def attempts(self) -> Attempts:
+        """Counts attempts to sign in and the like for the app, together with all its other processes."""
+        return Attempts(self._services)
 
     @property
     def services(self) -> CoreServices:

@@ -341,6 +341,17 @@ _BULK_IMPORT = (
     ),
 )
 
+_ATTEMPTS = (
+    """CREATE TABLE attempts (
+        app INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        PRIMARY KEY (app, name)) WITHOUT ROWID""",
+    "CREATE INDEX attempts_by_expiry ON attempts (expires_at)",
+    *_statistics({("attempts", "attempts"): (_SOME, _SOME, 1), ("attempts", "attempts_by_expiry"): (_SOME, 1)}),
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*_V1, *_statistics(_STATISTICS_V1)),
     _LINKED_ACCOUNTS,
@@ -348,6 +359,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _TOTP,
     _KEY_VERSION,
     _BULK_IMPORT,
+    _ATTEMPTS,
 )
 
 APP_TABLES = (
@@ -373,5 +385,6 @@ APP_TABLES = (
     "totp_devices",
     "totp_codes",
     "bulk_import_users",
+    "attempts",
 )
 """Every table with rows of an app, for its removal."""

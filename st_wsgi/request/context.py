@@ -176,6 +176,12 @@ class RequestContext:
                 self.record("limited", reason=key.partition(":")[0], account=account)
                 raise TooManyRequests(retry_after=retry_after)
 
+    def forget_attempts(self, *, account: str) -> None:
+        """Forget the attempts on an account on this route, after one that succeeded."""
+        if isinstance(self.services.rate_limit, limits.AttemptLimits):
+            path = "" if self.route is None else self.route.alias_of or self.route.path
+            self.services.rate_limit.clear(limits.account_key(self.tenant_id, account), path)
+
     def query_values(self, name: str) -> list[str]:
         """Return the values of a query parameter; bytes that are not UTF-8 are replaced."""
         raw: str = "" if self.environ is None else self.environ.get("QUERY_STRING", "")

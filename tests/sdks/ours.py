@@ -72,6 +72,7 @@ def frontend_of_ours(core_url: str, api_key: str, *, api_domain: str = API) -> O
         app_info=AppInfo(app_name="peer", api_domain=api_domain, website_domain=api_domain),
         core=core_url,
         api_key=api_key,
+        rate_limit=None,  # the official SDKs have no limits
         recipes=[
             EmailPassword(email_delivery=outbox.append),
             EmailVerification(mode="OPTIONAL", email_delivery=outbox.append),

@@ -11,7 +11,7 @@ from ...recipe_kit.forms import EMAIL, PASSWORD, email_in_query, read_form, text
 from ...request.context import RequestContext
 from ...request.respond import json_response
 from ...request.routing import Route
-from ..signing_in import session_to_link, signing_in_response
+from ..signing_in import SignedIn, session_to_link, signing_in_response
 from .apis import EmailPasswordAPIs
 
 
@@ -30,6 +30,8 @@ def sign_in(apis: EmailPasswordAPIs, context: RequestContext) -> Response:
     fields = read_form(body, apis.recipe.sign_in_fields, tenant_id=context.tenant_id)
     context.count_attempt(account=text_of(fields, EMAIL))
     result = apis.sign_in_post(form_fields=fields, tenant_id=context.tenant_id, session=session, context=context)
+    if isinstance(result, SignedIn):
+        context.forget_attempts(account=text_of(fields, EMAIL))
     return signing_in_response(context, result)
 
 

@@ -1,0 +1,115 @@
+"""Limits are on by default: sign-up, sign-in, exists, resets and mails, by account and address (W-082, W-083)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from recipes.shop import PASSWORD, WEBSITE, Borrowed, Shop, Visitor, form, no_mail
+from st_wsgi import AttemptLimits, Cors
+from st_wsgi.recipes.emailpassword import EmailPassword
+from st_wsgi.recipes.emailverification import EmailVerification
+
+SMALL = AttemptLimits(per_account=2, per_address=4, mails_per_account=2, mails_per_address=4)
+
+ROUTES: dict[str, Any] = {
+    "sign up": ("POST", "/auth/signup", lambda email: form(email=email, password="no digit")),
+    "sign in": ("POST", "/auth/signin", lambda email: form(email=email, password="wrong horse 1")),
+    "exists": ("GET", "/auth/emailpassword/email/exists", None),
+    "older exists": ("GET", "/auth/signup/email/exists", None),
+    "reset mail": ("POST", "/auth/user/password/reset/token", lambda email: form(email=email)),
+    "reset": ("POST", "/auth/user/password/reset", lambda email: form(password=PASSWORD) | {"token": email}),
+}
+
+
+def ask(visitor: Visitor, route: str, email: str, address: str) -> TestResponse:
+    method, path, body = ROUTES[route]
+    if body is None:
+        return visitor.call(method, f"{path}?email={email}", environ={"REMOTE_ADDR": address})
+    return visitor.call(method, path, body(email), environ={"REMOTE_ADDR": address})
+
+
+@pytest.fixture
+def shop(core: Borrowed) -> Shop:
+    recipes: list[Any] = [
+        EmailPassword(email_delivery=no_mail),
+        EmailVerification(mode="OPTIONAL", email_delivery=no_mail),
+    ]
+    return Shop(core, recipes=recipes, rate_limit=SMALL)
+
+
+@pytest.mark.parametrize("route", [name for name in ROUTES if name != "sign up"])
+def test_many_addresses_against_one_account_and_one_address_against_many(shop: Shop, route: str) -> None:
+    """Alike for an address that has an account and for one that has none."""
+    visitor = shop.visitor()
+    visitor.sign_up()
+    for network, email in enumerate((visitor.email, f"unknown-{visitor.email}")):
+        answers = [ask(visitor, route, email, f"192.0.{network}.{number}") for number in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert int(answers[-1].headers["Retry-After"]) > 0
+    answers = [ask(visitor, route, f"{number}-{visitor.email}", "198.51.100.1") for number in range(5)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 200, 429]
+
+
+def test_sign_ups_are_limited_too(shop: Shop) -> None:
+    answers = [shop.visitor().sign_up() for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 200, 429]
+
+
+def test_both_names_of_a_route_are_counted_together(shop: Shop) -> None:
+    visitor = shop.visitor()
+    routes = ("exists", "older exists", "exists")
+    assert [ask(visitor, route, visitor.email, "192.0.2.1").status_code for route in routes] == [200, 200, 429]
+
+
+def test_mails_that_verify_an_address_are_limited_by_user(shop: Shop) -> None:
+    visitor = shop.visitor()
+    visitor.sign_up()
+    answers = [visitor.call("POST", "/auth/user/email/verify/token") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+
+
+def test_a_sign_in_that_succeeds_forgets_the_attempts_before_it(shop: Shop) -> None:
+    """Users who sign in often, after a wrong attempt now and then, are not locked out."""
+    visitor = shop.visitor()
+    visitor.sign_up()
+    for number in range(3):
+        address = {"REMOTE_ADDR": f"192.0.2.{number}"}
+        assert visitor.sign_in("wrong horse 1", environ=address).status_code == 200
+        assert visitor.sign_in(environ=address).get_json()["status"] == "OK"
+
+
+def test_a_locked_account_does_not_say_whether_the_password_was_right(shop: Shop) -> None:
+    visitor = shop.visitor()
+    visitor.sign_up()
+    for _ in range(2):
+        visitor.sign_in("wrong horse 1")
+    wrong, right = visitor.sign_in("wrong horse 1"), visitor.sign_in()
+    assert (wrong.status_code, wrong.get_json()) == (right.status_code, right.get_json()) == (429, right.get_json())
+
+
+def test_the_response_is_one_that_a_page_of_another_origin_can_read(core: Borrowed) -> None:
+    """The official web SDK hands the response to the page, which reads the message and when to try again."""
+    shop = Shop(core, rate_limit=AttemptLimits(per_address=1), cors=Cors(origins=[WEBSITE]), origin=WEBSITE)
+    shop.visitor().sign_in()
+    answer = shop.visitor().sign_in()
+    assert answer.status_code == 429
+    assert answer.get_json() == {
+        "status": "GENERAL_ERROR",
+        "message": "Too many attempts. Please try again in 5 minutes.",
+    }
+    assert 0 < int(answer.headers["Retry-After"]) <= 300
+    assert answer.headers["Access-Control-Allow-Origin"] == WEBSITE
+    exposed = ",".join(answer.headers.getlist("Access-Control-Expose-Headers")).lower()
+    assert exposed.split(",") == ["retry-after"]
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_limits_are_on_unless_they_are_switched_off(core: Borrowed) -> None:
+    visitor = Shop(core).visitor()
+    statuses = [visitor.sign_in("wrong horse 1").status_code for _ in range(11)]
+    assert statuses == [200] * 10 + [429]
+    off = Shop(core, rate_limit=None).visitor()
+    assert {off.sign_in("wrong horse 1").status_code for _ in range(11)} == {200}
