@@ -170,7 +170,7 @@ def test_the_security_policy_covers_this_version_and_travels_with_the_source(sdk
 
 
 def test_licences_travel_with_the_code(sdk: Built, verifier: Built) -> None:
-    assert sdk.metadata["License-Expression"] == "Apache-2.0 AND MPL-2.0"
+    assert sdk.metadata["License-Expression"] == "Apache-2.0 AND MIT AND MPL-2.0"
     assert verifier.metadata["License-Expression"] == "Apache-2.0"
     text = (ROOT / "LICENSE").read_text()
     assert sdk.about("licenses/LICENSE") == verifier.about("licenses/LICENSE") == text

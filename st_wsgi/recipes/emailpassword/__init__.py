@@ -29,6 +29,7 @@ from ..signing_in import SignedIn
 from . import links
 from .apis import EmailPasswordAPIs
 from .functions import EmailPasswordFunctions
+from .passwords import BreachedPasswords, PasswordPolicy
 from .recipe import EmailPassword
 from .types import (
     EmailAlreadyExists,
@@ -48,6 +49,7 @@ from .types import (
 )
 
 __all__ = [
+    "BreachedPasswords",
     "EmailAlreadyExists",
     "EmailChangeNotAllowed",
     "EmailPassword",
@@ -60,6 +62,7 @@ __all__ = [
     "InvalidResetToken",
     "Message",
     "Ok",
+    "PasswordPolicy",
     "PasswordPolicyViolated",
     "PasswordResetNotAllowed",
     "PasswordResetPostOk",

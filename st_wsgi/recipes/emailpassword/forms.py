@@ -63,9 +63,9 @@ def sign_in_fields(sign_up: Iterable[FormField]) -> tuple[FormField, ...]:
     return (FormField(id=EMAIL, validate=rules[EMAIL]), FormField(id=PASSWORD, validate=_anything))
 
 
-def with_rules(fields: Iterable[FormField], *, byte_limit: int | None) -> tuple[FormField, ...]:
-    """Return *fields* with SuperTokens' rules where e-mail and password have none."""
-    rules: dict[str, Validate] = {EMAIL: email_rule, PASSWORD: password_rule(byte_limit=byte_limit)}
+def with_rules(fields: Iterable[FormField], *, password: Validate) -> tuple[FormField, ...]:
+    """Return *fields* with SuperTokens' rule for e-mails and the rule *password* where these fields have none."""
+    rules: dict[str, Validate] = {EMAIL: email_rule, PASSWORD: password}
     return tuple(
         attrs.evolve(field, validate=rules[field.id]) if field.validate is None and field.id in rules else field
         for field in fields

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from ...accounts import user_by_id
 from ...core_client.querier import present
+from ...delivery import Message
 from ...recipe_kit.mail import MailFunctions
 from ...recipe_kit.results import Ok
 from ...users import PUBLIC_TENANT, RecipeUserId
+from ..session import Session, SessionContainer
+from ..session.container import SESSION_KEY
+from .passwords import normalised
 from .settings import EmailPasswordSettings
 from .types import (
     EmailAlreadyExists,
@@ -34,7 +39,7 @@ class EmailPasswordFunctions(MailFunctions[EmailPasswordSettings]):
         self, *, email: str, password: str, tenant_id: str = PUBLIC_TENANT
     ) -> SignUpOk | EmailAlreadyExists:
         """Create a login method in the core (CDI 5.4, ``POST /recipe/signup``)."""
-        body = {"email": email, "password": password}
+        body = {"email": email, "password": normalised(password)}
         return self.core.post("/recipe/signup", body, tenant_id=tenant_id).into(SignUpOk, EmailAlreadyExists)
 
     def sign_in(self, *, email: str, password: str, tenant_id: str = PUBLIC_TENANT) -> SignInOk | WrongCredentials:
@@ -44,9 +49,19 @@ class EmailPasswordFunctions(MailFunctions[EmailPasswordSettings]):
     def verify_credentials(
         self, *, email: str, password: str, tenant_id: str = PUBLIC_TENANT
     ) -> SignInOk | WrongCredentials:
-        """Ask the core whether e-mail and password belong together (CDI 5.4, ``POST /recipe/signin``)."""
-        body = {"email": email, "password": password}
-        return self.core.post("/recipe/signin", body, tenant_id=tenant_id).into(SignInOk, WrongCredentials)
+        """
+        Ask the core whether e-mail and password belong together (CDI 5.4, ``POST /recipe/signin``).
+
+        A password that is typed in another form than the normal one is tried as it was typed, too: other back ends and
+        earlier releases hashed it so.
+        """
+        for form in dict.fromkeys((normalised(password), password)):
+            body = {"email": email, "password": form}
+            reply = self.core.post("/recipe/signin", body, tenant_id=tenant_id)
+            outcome = reply.into(SignInOk, WrongCredentials)
+            if isinstance(outcome, SignInOk):
+                break
+        return outcome
 
     def create_reset_password_token(
         self, *, user_id: str, email: str, tenant_id: str = PUBLIC_TENANT
@@ -89,6 +104,8 @@ class EmailPasswordFunctions(MailFunctions[EmailPasswordSettings]):
             problem = self.recipe.password_problem(password, tenant_id=tenant_id_for_password_policy)
             if problem is not None:
                 return PasswordPolicyViolated(failure_reason=problem)
+        password = None if password is None else normalised(password)
+        notice = self._change_notice(recipe_user_id, email, password, tenant_id_for_password_policy)
         body = present({"recipeUserId": recipe_user_id.value, "email": email, "password": password})
         reply = self.core.put("/recipe/user", body)
         outcome = reply.into(Ok, UnknownUserId, EmailAlreadyExists, EmailChangeNotAllowed)
@@ -97,4 +114,32 @@ class EmailPasswordFunctions(MailFunctions[EmailPasswordSettings]):
                 self.context.record("password_changed", user_id=recipe_user_id.value)
             if email is not None:
                 self.context.record("email_changed", user_id=recipe_user_id.value)
+            if self.recipe.end_sessions_on_change:
+                self._end_other_sessions(recipe_user_id)
+            if notice is not None:
+                self.recipe.background.run(lambda: self.functions.send_email(message=notice))
         return outcome
+
+    def _end_other_sessions(self, recipe_user_id: RecipeUserId) -> None:
+        """End the user's sessions, except the one of the request in flight."""
+        functions = self.recipe.services.get(Session).functions
+        own = (self.context.environ or {}).get(SESSION_KEY)
+        handles = functions.get_all_session_handles_for_user(user_id=recipe_user_id.value)
+        if isinstance(own, SessionContainer) and own.get_handle() in handles:
+            handles.remove(own.get_handle())
+        if handles:
+            functions.revoke_multiple_sessions(session_handles=handles)
+
+    def _change_notice(
+        self, recipe_user_id: RecipeUserId, email: str | None, password: str | None, tenant_id: str
+    ) -> Message | None:
+        """Return the mail that tells a user of a change, to the address that they have before it."""
+        if not self.recipe.send_change_notices:
+            return None
+        user = user_by_id(self.core, recipe_user_id.value)
+        methods = () if user is None else user.login_methods
+        former = next((method.email for method in methods if method.recipe_user_id == recipe_user_id), None)
+        kind = "PASSWORD_CHANGED" if email in (None, former) else "EMAIL_CHANGED"
+        if user is None or former is None or (kind == "PASSWORD_CHANGED" and password is None):
+            return None
+        return Message(kind=kind, to=former, tenant_id=tenant_id, user_id=user.id)

@@ -24,6 +24,12 @@ class EmailPassword(EmailPasswordSettings, Recipe[EmailPasswordFunctions, EmailP
         EmailPassword(sign_up_feature=SignUpFeature(form_fields=[FormField(id="name")]))
 
     :param sign_up_feature: the sign-up form.
+    :param password_policy: rules for new passwords, such as ``PasswordPolicy()``. Default: SuperTokens' own, 8 to 99
+        characters with a letter and a digit.
+    :param end_sessions_on_change: a changed password or e-mail address ends all sessions of the user but the one of the
+        request.
+    :param send_change_notices: send a mail to the user whose password or e-mail address was changed; to the former
+        address in the latter case.
     :param email_delivery: sends the mails that reset passwords; the console in development.
     :param override: replacements of functions and APIs.
     :raises ConfigError: a setting is not usable.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import attrs
 
-from ...checks import a
+from ...checks import a, a_flag
 from ...recipe_kit.forms import PASSWORD, FormField
 from ...recipe_kit.mail import MailSettings
 from ...services import Services
-from .forms import sign_in_fields, sign_up_fields, with_rules
+from .forms import password_rule, sign_in_fields, sign_up_fields, with_rules
+from .passwords import PasswordPolicy
 from .types import SignUpFeature
 
 
@@ -22,6 +23,9 @@ class EmailPasswordSettings(MailSettings):
     """
 
     sign_up_feature: SignUpFeature = attrs.field(factory=SignUpFeature, validator=a(SignUpFeature))
+    password_policy: PasswordPolicy | None = attrs.field(default=None, validator=a(PasswordPolicy, or_none=True))
+    end_sessions_on_change: bool = attrs.field(default=False, validator=a_flag())
+    send_change_notices: bool = attrs.field(default=False, validator=a_flag())
     sign_up_fields: tuple[FormField, ...] = attrs.field(init=False, repr=False)
     sign_in_fields: tuple[FormField, ...] = attrs.field(init=False, repr=False)
 
@@ -31,9 +35,11 @@ class EmailPasswordSettings(MailSettings):
 
     def bind(self, services: Services) -> None:
         super().bind(services)
-        byte_limit = services.transport.password_byte_limit
-        self.sign_up_fields = with_rules(self.sign_up_fields, byte_limit=byte_limit)
-        self.sign_in_fields = with_rules(self.sign_in_fields, byte_limit=byte_limit)
+        limit = services.transport.password_byte_limit
+        policy = self.password_policy
+        rule = password_rule(byte_limit=limit) if policy is None else policy.rule(byte_limit=limit)
+        self.sign_up_fields = with_rules(self.sign_up_fields, password=rule)
+        self.sign_in_fields = with_rules(self.sign_in_fields, password=rule)
 
     def fields_named(self, name: str) -> tuple[FormField, ...]:
         """Return one field of the sign-up form as a form of its own, as resetting a password has them."""
