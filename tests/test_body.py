@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import logging
+from contextlib import closing
 from typing import Any
 
 import pytest
+from toy import Browser, supertokens
 
 from st_wsgi.errors import BadInput, BodyTooLarge
 from st_wsgi.request.body import MAX_BODY, read_json
@@ -217,7 +220,21 @@ def test_a_body_that_the_server_cannot_read_is_refused(error: Exception) -> None
             read_json(sent | {"wsgi.input": Broken()})
 
 
-def test_whoever_reads_after_us_finds_the_same_body() -> None:
+def test_a_client_that_goes_away_is_not_logged_as_an_error_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    class Gone:
+        def read(self, size: int) -> bytes:
+            raise ConnectionResetError("the client has gone")
+
+    with closing(supertokens()) as st, caplog.at_level(logging.INFO):
+        client = Browser(st.wrap(lambda environ, start_response: []))
+        for length in ({"CONTENT_LENGTH": "8"}, {"CONTENT_LENGTH": "", **CHUNKED}):
+            sent = {"wsgi.input": Gone(), "CONTENT_TYPE": JSON, **length}
+            response = client.post("/auth/echo", environ_overrides=sent)
+            assert (response.status_code, response.get_json()) == (400, {"message": "the body could not be read"})
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+def test_the_next_reader_finds_the_same_body() -> None:
     """W-121."""
     given = environ(b'{"a": 1}')
     read_json(given)

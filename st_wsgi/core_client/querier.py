@@ -7,6 +7,7 @@ transports. What is read in one request is cached with that request and nowhere 
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib
 import logging
@@ -105,6 +106,55 @@ class _Negotiation:
     result: Future[str | None] = attrs.field(factory=Future)
 
 
+class _SpokenVersion:
+    """
+    The CDI version that is spoken with the core. One thread asks for it, once per process; the others wait.
+
+    :param ask: asks the core.
+    """
+
+    def __init__(self, ask: Callable[[], str]) -> None:
+        self.known: str | None = None
+        self._ask = ask
+        self.after_fork()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Make the lock anew in a child process."""
+        self._lock = threading.Lock()
+        self._negotiation: _Negotiation | None = None
+
+    def get(self) -> str:
+        """Return the version, once it is known."""
+        while True:
+            with self._lock:
+                if self.known is not None:
+                    return self.known
+                under_way = self._negotiation
+                if under_way is None:
+                    mine = self._negotiation = _Negotiation(threading.get_ident())
+            if under_way is None:
+                return self._negotiate(mine)
+            if under_way.thread == threading.get_ident():
+                raise ConfigError("network_interceptor must not call the core before the first call has passed it")
+            under_way.result.result()  # raises the error of the thread that asked; None when that thread was cut short
+
+    def _negotiate(self, mine: _Negotiation) -> str:
+        try:
+            version = self.known = self._ask()
+            mine.result.set_result(version)
+            return version
+        except CoreError as error:
+            mine.result.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                if self._negotiation is mine:
+                    self._negotiation = None
+            if not mine.result.done():  # another kind of error, which concerns this thread only
+                mine.result.set_result(None)
+
+
 class Querier:
     """
     The client of one core (which may be several hosts).
@@ -128,9 +178,13 @@ class Querier:
     The verbs return a :class:`Reply`. They raise :class:`~st_wsgi.errors.CoreUnavailable` (no reply),
     :class:`~st_wsgi.errors.CoreRefused` (a status of 400 and above), :class:`~st_wsgi.errors.CoreTooOld` (no common
     version) and :class:`~st_wsgi.errors.CoreReplyInvalid` (no JSON object). ``tenant_id`` goes in front of the path;
-    without one the call is for the whole app. ``rid`` is sent on ``/recipe`` paths only. Parameters that are None are
-    left out; members of a body that are None are sent as null (see :func:`present`).
+    without one the call is for the whole app. Parameters that are None are left out; members of a body that are None
+    are sent as null (see :func:`present`).
+
+    :ivar recipe_id: the recipe whose calls these are; sent on ``/recipe`` paths, some of which several recipes have.
     """
+
+    recipe_id: str | None = None
 
     def __init__(
         self,
@@ -161,24 +215,20 @@ class Querier:
         self._cdi_versions = tuple(cdi_versions)
         self._in_flight = in_flight
         self._span = _client_spans()
-        self._version: str | None = None
-        self._lock = threading.Lock()
-        self._negotiation: _Negotiation | None = None
-        renew_after_fork(self)
+        self._version = _SpokenVersion(self._common_version)
 
     def __repr__(self) -> str:
-        return f"<Querier of {self._transport!r}, CDI {self._version or ' or '.join(self._cdi_versions)}>"
+        return f"<Querier of {self._transport!r}, CDI {self._version.known or ' or '.join(self._cdi_versions)}>"
 
-    def get(
-        self,
-        path: str,
-        params: Mapping[str, Parameter] | None = None,
-        *,
-        tenant_id: str | None = None,
-        rid: str | None = None,
-    ) -> Reply:
+    def of_recipe(self, recipe_id: str) -> Querier:
+        """Return the client of the same core for the calls of a recipe."""
+        querier = copy.copy(self)
+        querier.recipe_id = recipe_id
+        return querier
+
+    def get(self, path: str, params: Mapping[str, Parameter] | None = None, *, tenant_id: str | None = None) -> Reply:
         """Ask the core, or the cache of this request."""
-        request = self._request("GET", path, params=params, body=None, tenant_id=tenant_id, rid=rid)
+        request = self._request("GET", path, params, None, tenant_id)
         cache = self._cache() if self._caching else None
         if cache is None:
             return self._call(request)
@@ -192,16 +242,9 @@ class Querier:
             bodies[key] = copy_json(reply.body)
         return reply
 
-    def post(
-        self,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        tenant_id: str | None = None,
-        rid: str | None = None,
-    ) -> Reply:
+    def post(self, path: str, body: Mapping[str, Any] | None = None, *, tenant_id: str | None = None) -> Reply:
         """Send *body* to the core."""
-        return self._write("POST", path, params=None, body=body or {}, tenant_id=tenant_id, rid=rid)
+        return self._write("POST", path, None, body or {}, tenant_id)
 
     def put(
         self,
@@ -210,21 +253,15 @@ class Querier:
         params: Mapping[str, Parameter] | None = None,
         *,
         tenant_id: str | None = None,
-        rid: str | None = None,
     ) -> Reply:
         """Send *body* to the core, with query parameters where the interface has both."""
-        return self._write("PUT", path, params=params, body=body or {}, tenant_id=tenant_id, rid=rid)
+        return self._write("PUT", path, params, body or {}, tenant_id)
 
     def delete(
-        self,
-        path: str,
-        params: Mapping[str, Parameter] | None = None,
-        *,
-        tenant_id: str | None = None,
-        rid: str | None = None,
+        self, path: str, params: Mapping[str, Parameter] | None = None, *, tenant_id: str | None = None
     ) -> Reply:
         """Have the core delete what the query parameters name."""
-        return self._write("DELETE", path, params=params, body=None, tenant_id=tenant_id, rid=rid)
+        return self._write("DELETE", path, params, None, tenant_id)
 
     def get_jwks(self) -> tuple[dict[str, Any], int | None]:
         """
@@ -245,19 +282,8 @@ class Querier:
         return read_reply(request, response).body, int(max_age[1]) if max_age else None
 
     def api_version(self) -> str:
-        """Return the CDI version to speak. One thread asks the core, once per process; the others wait for it."""
-        while True:
-            with self._lock:
-                if self._version is not None:
-                    return self._version
-                under_way = self._negotiation
-                if under_way is None:
-                    mine = self._negotiation = _Negotiation(threading.get_ident())
-            if under_way is None:
-                return self._negotiate(mine)
-            if under_way.thread == threading.get_ident():
-                raise ConfigError("network_interceptor must not call the core before the first call has passed it")
-            under_way.result.result()  # raises the error of the thread that asked; None when that thread was cut short
+        """Return the CDI version that is spoken with the core. Only the first call of the process asks for it."""
+        return self._version.get()
 
     def speaks(self, version: str) -> bool:
         """Return whether the CDI version that is spoken is *version* or a later one."""
@@ -268,24 +294,17 @@ class Querier:
         cache = self._cache()
         return 0 if cache is None else cache.calls
 
-    def after_fork(self) -> None:
-        """Make the lock anew in a child process."""
-        self._lock = threading.Lock()
-        self._negotiation = None
-
     # Below: from the verbs down to the transport.
 
     def _write(
         self,
         method: Method,
         path: str,
-        *,
         params: Mapping[str, Parameter] | None,
         body: Mapping[str, Any] | None,
         tenant_id: str | None,
-        rid: str | None,
     ) -> Reply:
-        request = self._request(method, path, params=params, body=body, tenant_id=tenant_id, rid=rid)
+        request = self._request(method, path, params, body, tenant_id)
         self._forget()
         try:
             return self._call(request)
@@ -296,19 +315,17 @@ class Querier:
         self,
         method: Method,
         path: str,
-        *,
         params: Mapping[str, Parameter] | None,
         body: Mapping[str, Any] | None,
         tenant_id: str | None,
-        rid: str | None,
     ) -> CoreRequest:
         if not _PATH.fullmatch(path):
             raise ValueError(f"not a path of the core driver interface: {path!r}")
-        headers = {"cdi-version": self._version or self.api_version()}
+        headers = {"cdi-version": self._version.known or self._version.get()}
         if self._api_key is not None:
             headers["api-key"] = self._api_key
-        if rid is not None and path.startswith("/recipe/"):
-            headers["rid"] = rid
+        if self.recipe_id is not None and path.startswith("/recipe/"):
+            headers["rid"] = self.recipe_id
         if body is not None:
             headers["content-type"] = "application/json; charset=utf-8"
         if tenant_id is not None:
@@ -362,8 +379,8 @@ class Querier:
         if in_flight is None:
             return None
         caches = in_flight.core_cache
-        cache: _Cache | None = caches.get(self)
-        return caches.setdefault(self, _Cache()) if cache is None else cache
+        cache: _Cache | None = caches.get(self._version)  # which the clients of all recipes have in common
+        return caches.setdefault(self._version, _Cache()) if cache is None else cache
 
     def _forget(self) -> None:
         in_flight = self._in_flight()
@@ -375,23 +392,6 @@ class Querier:
     def _user_context(self) -> dict[str, Any]:
         in_flight = self._in_flight()
         return {} if in_flight is None else in_flight.user_context
-
-    # Version negotiation.
-
-    def _negotiate(self, mine: _Negotiation) -> str:
-        try:
-            version = self._version = self._common_version()
-            mine.result.set_result(version)
-            return version
-        except CoreError as error:
-            mine.result.set_exception(error)
-            raise
-        finally:
-            with self._lock:
-                if self._negotiation is mine:
-                    self._negotiation = None
-            if not mine.result.done():  # another kind of error, which concerns this thread only
-                mine.result.set_result(None)
 
     def _common_version(self) -> str:
         params = present({"apiDomain": self._api_domain, "websiteDomain": self._website_domain})

@@ -146,6 +146,26 @@ def copy_json(value: _Json) -> _Json:
     return value
 
 
+def intercepted(request: CoreRequest, origin: str) -> CoreRequest:
+    """
+    Return a call as its network interceptor wants it.
+
+    :param origin: the address of the core. For a core in this process it is a name that interceptors see and keep.
+    :raises ConfigError: the interceptor returned something that cannot be sent, or another core in this process.
+    """
+    if request.intercept is None:
+        return request
+    body = None if request.body is None else copy_json(dict(request.body))
+    attempt = request.intercept(
+        Attempt(origin + request.path, request.method, dict(request.headers), dict(request.params), body)
+    )
+    if not attempt.url.startswith(f"{origin}/"):
+        raise ConfigError(f"network_interceptor cannot send a call of the embedded core to {attempt.url[:200]!r}")
+    headers = {name.lower(): value for name, value in attempt.headers.items()}
+    path, method = attempt.url.removeprefix(origin), attempt.method
+    return attrs.evolve(request, method=method, path=path, params=attempt.params, body=attempt.body, headers=headers)
+
+
 class HTTPTransport(Transport):
     """
     Sends calls to one or several cores over HTTP.

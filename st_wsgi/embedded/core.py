@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import attrs
 
-from ..core_client.transport import CoreReply, CoreRequest
+from ..core_client.transport import CoreReply, CoreRequest, intercepted
 from ..errors import ConfigError
 from . import (
     admission,
@@ -263,6 +263,7 @@ class EmbeddedCore:
 
     def send(self, request: CoreRequest, /) -> CoreReply:
         """Reply to one call as the official core would."""
+        request = intercepted(request, "http://embedded.localhost")
         return self.serve(request, lambda: request.body)
 
     def serve(

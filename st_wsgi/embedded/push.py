@@ -62,14 +62,8 @@ class Target(Protocol):
 
     def get(self, path: str, params: Mapping[str, Any] | None = None, *, tenant_id: str | None = None) -> Reply: ...
     def post(self, path: str, body: Mapping[str, Any] | None = None, *, tenant_id: str | None = None) -> Reply: ...
-    def put(
-        self,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        tenant_id: str | None = None,
-        rid: str | None = None,
-    ) -> Reply: ...
+    def put(self, path: str, body: Mapping[str, Any] | None = None, *, tenant_id: str | None = None) -> Reply: ...
+    def of_recipe(self, recipe_id: str) -> Target: ...
 
 
 def push(
@@ -217,7 +211,7 @@ def _sign_up(target: Target, person: Person, method: Mapping[str, Any], tenant: 
     new_id = reply.body["recipeUserId"]
     if email is not None and phone_number is not None:
         body = {"recipeUserId": new_id, "phoneNumber": phone_number}
-        target.put("/recipe/user", body, rid="passwordless").check()
+        target.of_recipe("passwordless").put("/recipe/user", body).check()
     return new_id, reply.body["createdNewUser"]
 
 

@@ -48,10 +48,15 @@ class Settings:
     the field says ``repr=False`` because it holds a secret. What is made of them and of the app's settings is a field
     with ``init=False``, which a subclass sets in :meth:`bind`.
 
+    :cvar id: SuperTokens' name of the recipe, as in the ``rid`` header.
     :ivar services: of the instance, once the recipe is part of one.
+    :ivar core: the client of the core for the calls of this recipe.
     """
 
+    id: ClassVar[str]
+
     services: Services = attrs.field(init=False, repr=False)
+    core: Querier = attrs.field(init=False, repr=False)
     _functions: Any = attrs.field(init=False, repr=False)
     _apis: Any = attrs.field(init=False, repr=False)
 
@@ -62,6 +67,7 @@ class Settings:
         :raises ConfigError: a setting does not fit the app's.
         """
         self.services = services
+        self.core = services.core.of_recipe(self.id)
 
 
 S = TypeVar("S", bound=Settings)
@@ -88,7 +94,7 @@ class Functions(Generic[S]):
     @property
     def core(self) -> Querier:
         """The client of the core."""
-        return self.recipe.services.core
+        return self.recipe.core
 
     @property
     def context(self) -> RequestContext:
@@ -150,13 +156,11 @@ class Recipe(Settings, Generic[F, A]):
         first = user_facing(NotesRecipe, Notes.first)
 
     :param override: replacements of functions and APIs.
-    :cvar id: SuperTokens' name of the recipe, as in the ``rid`` header.
     :cvar requires: recipes that this one needs; they are added with their defaults when the app does not list them.
     :cvar routes: the rows of the route table.
     :cvar answers: the errors that this recipe answers.
     """
 
-    id: ClassVar[str]
     requires: ClassVar[Requires] = ()
     routes: ClassVar[tuple[Route, ...]] = ()
     answers: ClassVar[Answers] = ()

@@ -758,7 +758,7 @@ ELSEWHERE = {
     "W-095": "transport/test_answers.py::test_a_redirect_is_an_answer_like_any_other_and_nobody_goes_there",
     "W-110": "recipes/emailpassword/test_sign_up.py::test_concurrent_sign_ups_with_one_e_mail_make_one_user",
     "W-120": "test_server_boundary.py::test_a_chunked_body_is_read_where_the_server_decodes_it",
-    "W-121": "test_body.py::test_whoever_reads_after_us_finds_the_same_body",
+    "W-121": "test_body.py::test_the_next_reader_finds_the_same_body",
     "W-125": "test_instances.py::test_each_of_many_requests_in_flight_has_its_own_context",
     "W-126": "test_middleware.py::test_head_has_the_headers_of_get_and_no_body",
     "W-127": "test_server_boundary.py::test_a_body_that_is_too_large_is_a_413_and_never_the_next_request",

@@ -28,7 +28,7 @@ def test_gets_that_differ_in_anything_are_not_mixed_up(scripted: Scripted, reque
     assert len(scripted.calls) == 1
     client.get("/recipe/user", {"userId": "b", "x": "1"})
     client.get("/recipe/user", {"userId": "a", "x": "1"}, tenant_id="shop")
-    client.get("/recipe/user", {"userId": "a", "x": "1"}, rid="emailpassword")
+    client.of_recipe("emailpassword").get("/recipe/user", {"userId": "a", "x": "1"})
     client.get("/recipe/user", {"userId": "a;x=1"})
     client.get("/recipe/user", {"userId": "a", "x": 2})
     assert len(scripted.calls) == 6

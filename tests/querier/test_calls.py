@@ -47,7 +47,7 @@ def test_a_delete_has_parameters_and_no_body(scripted: Scripted) -> None:
 def test_the_recipe_id_goes_to_recipe_paths_only(
     scripted: Scripted, path: str, tenant_id: str | None, sent: bool
 ) -> None:
-    querier(scripted).get(path, tenant_id=tenant_id, rid="emailpassword")
+    querier(scripted).of_recipe("emailpassword").get(path, tenant_id=tenant_id)
     assert scripted.asked[-1].headers.get("rid") == ("emailpassword" if sent else None)
 
 

@@ -10,6 +10,7 @@ from transport.cores import core
 
 from querier.scripted import KEY, InFlight, Requests, Scripted, passing, querier
 from st_wsgi.core_client.transport import Attempt, HTTPTransport
+from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.errors import ConfigError
 
 
@@ -22,7 +23,7 @@ def test_the_interceptor_sees_every_request_and_what_it_returns_is_sent() -> Non
         transport = HTTPTransport(host.url)
         client = querier(transport, api_key=KEY, network_interceptor=passing(record), in_flight=lambda: in_flight)
         client.get("/users", {"limit": 1}, tenant_id="public")
-        client.post("/recipe/signup", {"email": "a@b.c"}, rid="emailpassword")
+        client.of_recipe("emailpassword").post("/recipe/signup", {"email": "a@b.c"})
         client.delete("/recipe/thing", {"id": "a"})
         transport.close()
         common = {"cdi-version": "5.4", "api-key": KEY}
@@ -119,3 +120,23 @@ def test_the_interceptor_is_handed_to_transports_in_the_same_process_too(scripte
         assert request.intercept is not None
         attempt = Attempt("http://embedded/users", "GET", {"a": "b"}, {}, None)
         assert request.intercept(attempt) == attrs.evolve(attempt, headers={"a": "b", "x-seen": "1"})
+
+
+def test_the_embedded_core_lets_the_interceptor_see_and_change_its_calls() -> None:
+    """Q-40."""
+    record: list[str] = []
+
+    def rename(url: str, method: str, headers: Any, params: Any, body: Any, _context: Any) -> Any:
+        record.append(f"{method} {url}")
+        return url, method, {**headers, "API-Key": "x"}, params, {**body, "userId": "other"} if body else body
+
+    with EmbeddedCore() as core:
+        client = querier(core, network_interceptor=rename)
+        client.put("/recipe/user/metadata", {"userId": "ada", "metadataUpdate": {"a": 1}}).check()
+        metadata = querier(core).get("/recipe/user/metadata", {"userId": "other"}).ok(dict[str, Any], "metadata")
+        elsewhere = querier(core, network_interceptor=lambda _url, *rest: ("http://other/apiversion", *rest[:4]))
+        with pytest.raises(ConfigError, match="cannot send a call of the embedded core to 'http://other/"):
+            elsewhere.get("/users")
+    assert metadata == {"a": 1}
+    origin = "http://embedded.localhost"
+    assert record == [f"GET {origin}/apiversion", f"PUT {origin}/recipe/user/metadata"]

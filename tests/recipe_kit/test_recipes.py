@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any, ClassVar
 
 import attrs
 import pytest
 from toy import Toy, ToyAPIs, ToyFunctions, greet, supertokens
 
-from st_wsgi import AppInfo, Override, SuperTokens, init, replace
+from st_wsgi import AppInfo, Override, RecipeUserId, SuperTokens, init, replace
 from st_wsgi.checks import Check, a, a_flag, a_function, a_number, one_of
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipe_kit.recipe import Functions, NoAPIs, Recipe, Settings
 from st_wsgi.recipes.emailpassword import EmailPassword, FormField, SignUpFeature
+from st_wsgi.recipes.emailverification import EmailVerification
 from st_wsgi.recipes.jwt import Jwt
 from st_wsgi.recipes.openid import OpenId
 from st_wsgi.recipes.session import Session
+from st_wsgi.recipes.usermetadata import UserMetadata
+from st_wsgi.recipes.userroles import UserRoles
 from st_wsgi.request.routing import Route
 
 
@@ -214,3 +218,47 @@ def test_the_session_recipe_shows_its_settings_and_checks_each() -> None:
     for name, value in wrong.items():
         with pytest.raises(ConfigError, match=f"^{name} must be"):
             Session(**{name: value})
+
+
+def test_every_call_of_a_recipe_to_the_core_names_the_recipe() -> None:
+    """Q-30. Without it a core takes ``PUT /recipe/user`` for emailpassword's, whichever recipe sends it."""
+    named: set[tuple[str, str | None]] = set()
+
+    def note(
+        url: str, method: str, headers: dict[str, str], params: dict[str, str], body: dict[str, Any], _context: object
+    ) -> tuple[str, str, dict[str, str], dict[str, str], dict[str, Any]]:
+        named.add((url.removeprefix("http://embedded.localhost").removeprefix("/public"), headers.get("rid")))
+        return url, method, headers, params, body
+
+    app_info = AppInfo(app_name="Shop", api_domain="http://localhost:8000", website_domain="http://localhost:3000")
+    st = SuperTokens(
+        app_info=app_info,
+        core="sqlite://",
+        network_interceptor=note,
+        recipes=[
+            EmailPassword(email_delivery=lambda message: None),
+            EmailVerification(mode="OPTIONAL", email_delivery=lambda message: None),
+            UserMetadata(),
+            UserRoles(),
+            Session(),
+        ],
+    )
+    with closing(st):
+        get = st.services.get
+        get(EmailPassword).functions.sign_in(email="ada@example.com", password="correct horse 1")
+        get(EmailVerification).functions.is_email_verified(recipe_user_id=RecipeUserId("ada"), email="ada@example.com")
+        get(UserMetadata).functions.get_user_metadata(user_id="ada")
+        get(UserRoles).functions.get_all_roles()
+        get(Session).functions.create_new_session(user_id="ada", recipe_user_id=RecipeUserId("ada"))
+        get(Jwt).functions.create_jwt(payload={})
+        st.services.core.get("/users", tenant_id="public")
+    assert named == {
+        ("/apiversion", None),
+        ("/users", None),
+        ("/recipe/signin", "emailpassword"),
+        ("/recipe/user/email/verify", "emailverification"),
+        ("/recipe/user/metadata", "usermetadata"),
+        ("/recipe/roles", "userroles"),
+        ("/recipe/session", "session"),
+        ("/recipe/jwt", "jwt"),
+    }

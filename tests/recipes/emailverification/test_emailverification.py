@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from werkzeug.test import TestResponse
 
-from recipes.shop import WEBSITE, Borrowed, Shop, Visitor, no_mail, payload_of
+from recipes.shop import PASSWORD, QUICK, WEBSITE, Borrowed, Shop, Visitor, form, no_mail, payload_of
 from st_wsgi import Override, RecipeUserId, like, replace
+from st_wsgi.core_client.transport import CoreRequest
 from st_wsgi.delivery import Delivery, Message
+from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.errors import ArgumentError, ConfigError
 from st_wsgi.recipes import emailverification as ev
 from st_wsgi.recipes.emailpassword import EmailPassword
@@ -312,3 +315,54 @@ def test_a_mail_is_printed_in_development_and_refused_for_https(
     ask_for_mail(signed_up(shop))
     printed = capsys.readouterr().err.splitlines()
     assert [line for line in printed if line.startswith("http://127.0.0.1:3000/auth/verify-email?token=")]
+
+
+@pytest.fixture(scope="module")
+def core_with_tenants() -> Iterator[EmbeddedCore]:
+    with EmbeddedCore(settings=QUICK) as core:
+        for tenant_id in ("t1", "t2"):
+            made = {"tenantId": tenant_id}
+            core.send(CoreRequest("PUT", "/recipe/multitenancy/tenant/v2", body=made, headers={"cdi-version": "5.4"}))
+        yield core
+
+
+class TestTwoTenants:
+    """A session belongs to the tenant in which the user signed in, whatever tenant a path names."""
+
+    @pytest.mark.parametrize("path", ["", "/public", "/t1", "/t2"])
+    def test_the_tenant_of_the_session_comes_before_that_of_the_path(
+        self, core_with_tenants: EmbeddedCore, mails: list[Message], path: str
+    ) -> None:
+        seen: list[str] = []
+
+        def noting(original: EmailVerificationAPIs) -> EmailVerificationAPIs:
+            @like(original.generate_email_verify_token_post)
+            def generate(*, session, context):  # type: ignore[no-untyped-def]
+                seen.append(context.tenant_id)
+                return original.generate_email_verify_token_post(session=session, context=context)
+
+            return replace(original, generate_email_verify_token_post=generate)
+
+        shop = shop_with(Borrowed(core_with_tenants), mails, override=Override(apis=noting))
+        visitor = shop.visitor()
+        signed = visitor.call("POST", "/auth/t1/signup", form(email=visitor.email, password=PASSWORD))
+        assert signed.get_json()["status"] == "OK"
+        assert visitor.call("POST", f"/auth{path}/user/email/verify/token").get_json() == {"status": "OK"}
+        shop.st.services.get(EmailVerification).background.close()
+        assert seen == ["t1"]
+        assert [mail.tenant_id for mail in mails] == ["t1"]
+        elsewhere = send_token(shop.visitor(), token_in(mails[0]))
+        assert elsewhere.get_json() == INVALID
+        there = {"method": "token", "token": token_in(mails[0])}
+        assert shop.visitor().call("POST", "/auth/t1/user/email/verify", there).get_json() == {"status": "OK"}
+        assert visitor.call("GET", f"/auth{path}/user/email/verify").get_json()["isVerified"] is True
+
+    def test_a_user_of_one_tenant_is_unknown_in_the_other(
+        self, core_with_tenants: EmbeddedCore, mails: list[Message]
+    ) -> None:
+        shop = shop_with(Borrowed(core_with_tenants), mails)
+        visitor = shop.visitor()
+        visitor.call("POST", "/auth/t1/signup", form(email=visitor.email, password=PASSWORD))
+        wrong = visitor.call("POST", "/auth/t2/signin", form(email=visitor.email, password=PASSWORD))
+        assert wrong.get_json() == {"status": "WRONG_CREDENTIALS_ERROR"}
+        assert visitor.call("POST", "/auth/t2/signout").get_json() == {"status": "OK"}
