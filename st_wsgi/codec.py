@@ -19,6 +19,7 @@ import attrs
 from .errors import CoreReplyInvalid
 from .users import RecipeUserId
 
+K = TypeVar("K")
 T = TypeVar("T")
 Decoder: TypeAlias = Callable[[Any], Any]
 
@@ -77,6 +78,11 @@ def member_from_json(kind: type[T], data: Mapping[str, Any], name: str, *, path:
     except _Mismatch as mismatch:
         raise CoreReplyInvalid(path=path, problem=f"{name} {mismatch}") from None
     return value
+
+
+def present(members: Mapping[K, Any]) -> dict[K, Any]:
+    """Return *members* without those that are None: an optional member is absent and never null."""
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def camel_case(name: str) -> str:

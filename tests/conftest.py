@@ -157,7 +157,7 @@ def processes_of_this_run() -> dict[int, str]:
         try:
             marked = mark in (folder / "environ").read_bytes().split(b"\0")
             command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-        except OSError:  # it has ended, or is somebody else's
+        except OSError:  # it has ended, or is another user's
             continue
         if marked and command and int(folder.name) != os.getpid():
             left[int(folder.name)] = command

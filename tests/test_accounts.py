@@ -22,7 +22,7 @@ EMAILS = [f"user{number}@example.com" for number in range(5)]
 
 
 class Ticking:
-    """The time of day, which goes on whenever somebody looks, so that no two users joined at once."""
+    """A clock that goes on at every look, so that no two users joined at once."""
 
     def __init__(self) -> None:
         self.milliseconds = 0

@@ -1,4 +1,4 @@
-"""Browsers of the listed origins may call with credentials, and nobody else."""
+"""Browsers may call with credentials from the listed origins only."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_the_headers_that_an_apps_own_cors_layer_has_to_allow() -> None:
     assert len(get_all_cors_headers()) == 5
 
 
-def test_a_refusal_in_a_view_can_be_read_whoever_answers_it() -> None:
+def test_a_refusal_in_a_view_can_be_read_whether_a_framework_or_we_answer_it() -> None:
     """Frameworks ask our errors for their response, so that it reaches the server as the app's own."""
     made = flask.Flask(__name__)
 

@@ -99,7 +99,7 @@ def test_which_imports_count(source: str, names: list[str]) -> None:
 def test_a_package_imports_what_it_asks_for_and_nothing_else(package: str) -> None:
     """An extra may be missing. A module for one framework imports this framework, which its user has."""
     required = ASKED[lowest.normalised(package)]
-    extras = {name for extra, asked in ASKED.items() if extra not in ASKED_BY_NOBODY for name in asked}
+    extras = {name for extra, asked in ASKED.items() if extra not in NOT_IMPORTED for name in asked}
     needed = set()
     for module, files in foreign(package).items():
         if files != {Path(package, "frameworks", f"{module}.py")}:
@@ -110,7 +110,7 @@ def test_a_package_imports_what_it_asks_for_and_nothing_else(package: str) -> No
 
 
 #: What is no extra for those who use the packages.
-ASKED_BY_NOBODY = {"examples", "st-verify", "st-wsgi", "test"}
+NOT_IMPORTED = {"examples", "st-verify", "st-wsgi", "test"}
 
 
 def test_an_extra_that_the_code_names_is_there_and_the_code_names_each() -> None:
@@ -121,7 +121,7 @@ def test_an_extra_that_the_code_names_is_there_and_the_code_names_each() -> None
         for extra in re.findall(r"st-wsgi\[(\w+)\]", path.read_text(encoding="utf-8"))
     }
     quiet = {"otel"}  # without it there are no spans, and nothing to say
-    assert named | quiet == ASKED.keys() - ASKED_BY_NOBODY
+    assert named | quiet == ASKED.keys() - NOT_IMPORTED
 
 
 def test_tests_and_examples_import_what_the_extra_for_tests_asks_for() -> None:

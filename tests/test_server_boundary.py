@@ -138,7 +138,7 @@ def test_our_answers_suit_old_and_new_clients(port: int, version: str) -> None:
 def test_a_length_that_makes_no_sense_never_gets_a_body_to_a_route(
     port: int, headers: str, body: bytes, allowed: set[int]
 ) -> None:
-    """W-040: the server or we refuse; nobody waits for what does not come."""
+    """W-040: the server or we refuse; no thread waits for what does not come."""
     answer = say(port, post("/auth/echo", f"{JSON}{headers}Connection: close\r\n", body))
     assert set(statuses(answer)) <= allowed
     assert b'{"a"' not in answer

@@ -17,11 +17,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote
 
 import attrs
 
+from ..codec import present
 from ..errors import BadInput, ConfigError, CoreError, CoreTooOld
 from ..forks import renew_after_fork
 from ..grammar import TENANT_ID
@@ -34,8 +35,6 @@ __all__ = ["InFlight", "NetworkInterceptor", "Parameter", "Querier", "Reply", "p
 Parameter: TypeAlias = "str | int | float | bool | None"
 
 _log = logging.getLogger("st_wsgi.core")
-
-_K = TypeVar("_K")
 
 _PATH = re.compile(r"(/[A-Za-z0-9._~%-]+)+")
 _VERSION = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6}){1,3}")
@@ -409,11 +408,6 @@ class Querier:
         if not common:
             raise CoreTooOld(ours=self._cdi_versions, theirs=[version[:20] for version in theirs[:50]])
         return max(common, key=_numbers)
-
-
-def present(members: Mapping[_K, Any]) -> dict[_K, Any]:
-    """Return *members* without those that are None: the core accepts an absent optional member, but no null."""
-    return {name: value for name, value in members.items() if value is not None}
 
 
 def _query(params: Mapping[str, Parameter]) -> dict[str, str]:

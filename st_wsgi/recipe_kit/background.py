@@ -68,7 +68,7 @@ class Background:
         token = None if context is None else current.enter(context)
         try:
             work()
-        except Exception as error:  # the boundary: nobody waits for the outcome
+        except Exception as error:  # the boundary: no caller waits for the outcome
             _log.error("work in the background failed: %s", type(error).__name__)
         finally:
             if token is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import attrs
@@ -124,6 +124,18 @@ def text_of(form_fields: Iterable[FieldValue], name: str) -> str:
     value = next((field.value for field in form_fields if field.id == name), None)
     if not isinstance(value, str):
         raise BadInput(f"the form field {name} is missing")
+    return value
+
+
+def text_in(body: Mapping[str, Any], name: str) -> str:
+    """
+    Return a member of a request's body, such as the token of a link.
+
+    :raises BadInput: it is missing, or no text.
+    """
+    value = body.get(name)
+    if not isinstance(value, str):
+        raise BadInput(f"{name} must be a text")
     return value
 
 

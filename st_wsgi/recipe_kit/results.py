@@ -32,39 +32,42 @@ class GeneralError:
 
 
 @attrs.frozen
-class SignUpNotAllowed:
+class Refusal:
     """
-    The user cannot sign up now.
+    The user cannot do what they want to do.
 
     :param reason: shown to the user.
     """
 
     reason: str
+
+
+@attrs.frozen
+class SignUpNotAllowed(Refusal):
+    """The user cannot sign up now."""
+
     status: ClassVar[Literal["SIGN_UP_NOT_ALLOWED"]] = "SIGN_UP_NOT_ALLOWED"
 
 
 @attrs.frozen
-class SignInNotAllowed:
-    """
-    The user cannot sign in now.
+class SignInNotAllowed(Refusal):
+    """The user cannot sign in now."""
 
-    :param reason: shown to the user.
-    """
-
-    reason: str
     status: ClassVar[Literal["SIGN_IN_NOT_ALLOWED"]] = "SIGN_IN_NOT_ALLOWED"
 
 
 @attrs.frozen
-class SignInUpNotAllowed:
-    """
-    The user can neither sign in nor sign up now.
+class SignInUpNotAllowed(Refusal):
+    """The user can neither sign in nor sign up now."""
 
-    :param reason: shown to the user.
-    """
-
-    reason: str
     status: ClassVar[Literal["SIGN_IN_UP_NOT_ALLOWED"]] = "SIGN_IN_UP_NOT_ALLOWED"
+
+
+@attrs.frozen
+class UnknownUserId:
+    """No user, and no login method, has this id."""
+
+    status: ClassVar[Literal["UNKNOWN_USER_ID_ERROR"]] = "UNKNOWN_USER_ID_ERROR"
 
 
 @attrs.frozen

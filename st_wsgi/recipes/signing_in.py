@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import attrs
 from werkzeug.wrappers import Response
 
-from ..codec import to_json
+from ..codec import present, to_json
 from ..errors import BadInput
 from ..request.context import RequestContext
 from ..request.respond import json_response
@@ -104,9 +104,5 @@ def signing_in_response(context: RequestContext, result: object) -> Response:
             "email": method.email,
             "phoneNumber": method.phone_number,
         }
-        body = {"status": result.status, "createdNewUser": result.created, "user": _present(flat)}
-    return json_response(_present(body))
-
-
-def _present(members: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}
+        body = {"status": result.status, "createdNewUser": result.created, "user": present(flat)}
+    return json_response(present(body))

@@ -44,7 +44,7 @@ def _check_content_type(header: str) -> None:
 
 
 def _read(environ: WSGIEnvironment, limit: int) -> bytes:
-    """Read at most *limit* bytes and leave a copy for whoever reads after us."""
+    """Read at most *limit* bytes and leave a copy for the next reader."""
     stream = environ["wsgi.input"]
     length = environ.get("CONTENT_LENGTH") or ""
     if length:

@@ -148,7 +148,7 @@ def test_without_an_instance_the_message_says_what_to_do() -> None:
 
 
 def test_a_block_inside_a_request_is_one_of_its_own(st: SuperTokens) -> None:
-    """A view that does somebody else's work keeps its own context, response and session."""
+    """A view that works for another user keeps its own context, response and session."""
 
     def view(environ: Any, start_response: Callable[..., Any]) -> list[bytes]:
         user_context()["of"] = "the request"

@@ -70,7 +70,7 @@ def user_of(request: Any) -> str:
 
 
 def end_and_change(request: Any) -> None:
-    """Somebody else ends the session while the view runs, and the view goes on to change it."""
+    """The session is revoked while the view runs, and the view goes on to change it."""
     found = session.get_session(request)
     session.revoke_session(session_handle=found.get_handle())
     found.merge_into_access_token_payload({"colour": "green"})

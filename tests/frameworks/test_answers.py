@@ -32,7 +32,7 @@ def nothing_sent(site: Site) -> requests.Response:
 
 
 def foreign_bearer(site: Site) -> requests.Response:
-    return site.call("/session", bearer="a-token-of-somebody-else")
+    return site.call("/session", bearer="a-token-of-another-site")
 
 
 def bad_signature(site: Site) -> requests.Response:
@@ -202,7 +202,7 @@ def test_a_failed_claim_is_named_with_its_reason(site: Site) -> None:
 
 
 def test_a_core_that_is_not_there_is_503_and_the_frontend_keeps_its_tokens(sites: Sites, framework: str) -> None:
-    """A token of the same form from a site whose core is there: without keys nobody can say whether it is good."""
+    """A token of the same form from a site whose core is there: without keys it is not known whether it is good."""
     tokens = sites(framework).log_in()
     site = sites(framework, "outage")
     for answer in (

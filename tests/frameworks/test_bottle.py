@@ -62,7 +62,7 @@ def test_an_error_of_ours_is_not_printed_as_a_crash(site: bottle.Bottle, st: Sup
 
 
 def test_a_generator_view_is_answered_before_its_first_part(site: bottle.Bottle, st: SuperTokens) -> None:
-    """Bottle alone makes 500 of it, and nobody in front can tell why."""
+    """Bottle alone makes 500 of it, and layers in front cannot tell why."""
     assert Client(st.wrap(site)).get("/generated").status_code == 500
     answer = Client(init_app(site, st)).get("/generated")
     assert (answer.status_code, answer.json) == (401, UNAUTHORISED)
@@ -171,7 +171,7 @@ RAISED: dict[str, errors.Answerable] = {
     "claims": InvalidClaims([("admin", "is missing")]),
     "gone": Unauthorised(),
     "kept": Unauthorised(clear_tokens=False),
-    "down": CoreUnavailable("nobody there"),
+    "down": CoreUnavailable("not there"),
 }
 
 

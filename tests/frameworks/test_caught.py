@@ -30,7 +30,7 @@ def view(environ: WSGIEnvironment) -> bytes:
 
 
 def starting_in_the_handler(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """The usual middleware for errors that somebody writes, which passes no ``exc_info``."""
+    """The usual middleware for errors that apps write, which passes no ``exc_info``."""
     try:
         body = view(environ)
     except Exception:

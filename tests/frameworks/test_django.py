@@ -57,7 +57,7 @@ class RefusingLate(Refusing):
 
 
 class ReadingBodies:
-    """A middleware that looks at every body before anybody else, to log it, for instance."""
+    """A middleware that reads every body first, to log it, for instance."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -121,7 +121,7 @@ def own_urls() -> Any:
 
 
 def sign_up(site: Client) -> str:
-    """Somebody new, whose cookies the client keeps; returns their id."""
+    """Sign a new user in, whose cookies the client keeps, and return their id."""
     fields = {"email": f"{uuid.uuid4().hex}@example.com", "password": "correct horse 1"}
     form = {"formFields": [{"id": name, "value": value} for name, value in fields.items()]}
     answer = site.post("/auth/signup", json.dumps(form), content_type="application/json", headers=COOKIES)
@@ -219,7 +219,7 @@ def test_an_error_in_a_middleware_of_the_app_is_answered_too(
 def test_an_error_above_the_middleware_does_not_leave_django(
     st: SuperTokens, wrapped: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """There is nobody left to answer it, unless there is ``wrap`` too: it is a crash like any other."""
+    """No layer is left to answer it, unless there is ``wrap`` too: it is a crash like any other."""
     app = handler(st, MIDDLEWARE=[f"{HERE}.RefusingLate", ENTRY])
     with caplog.at_level(logging.CRITICAL):
         answer = WSGIClient(st.wrap(app) if wrapped else app).get("/optional")

@@ -1,4 +1,4 @@
-"""Requests that nobody thought of: any method, path, headers and body, and never an answer above 4xx."""
+"""Random requests: any method, path, headers and body get a response of at most 4xx."""
 
 from __future__ import annotations
 

@@ -629,7 +629,7 @@ def the_tenant_of_the_session_counts_and_not_that_of_the_path(core: Borrowed) ->
     assert visitor.call("POST", "/auth/row76a/signup", form(email=visitor.email, password=PASSWORD)).status_code == 200
     assert payload_of(str(visitor.access_token))["tId"] == "row76a"
     assert visitor.visit().json == "row76a"
-    # The same person is nobody in the other tenant, although the request carries a session.
+    # The same person is unknown in the other tenant, although the request carries a session.
     elsewhere = visitor.call("POST", "/auth/row76b/signin", form(email=visitor.email, password=PASSWORD))
     assert elsewhere.json == {"status": "WRONG_CREDENTIALS_ERROR"}
     # Refreshing and signing out concern the session, wherever it is from.
@@ -755,7 +755,7 @@ ELSEWHERE = {
     "W-063": "recipes/session/test_threads.py::test_tabs_that_refresh_at_once_all_stay_signed_in",
     "W-068": "recipes/session/test_answers.py::sign_out_with_an_expired_token",
     "W-093": "recipes/session/test_answers.py::test_nothing_of_a_token_is_in_an_answer_or_in_a_log",
-    "W-095": "transport/test_answers.py::test_a_redirect_is_an_answer_like_any_other_and_nobody_goes_there",
+    "W-095": "transport/test_answers.py::test_a_redirect_is_not_followed",
     "W-110": "recipes/emailpassword/test_sign_up.py::test_concurrent_sign_ups_with_one_e_mail_make_one_user",
     "W-120": "test_server_boundary.py::test_a_chunked_body_is_read_where_the_server_decodes_it",
     "W-121": "test_body.py::test_the_next_reader_finds_the_same_body",
@@ -832,7 +832,7 @@ def test_every_row_is_tested_or_waits_for_a_recipe_that_is_named() -> None:
 
 
 def test_planted_secrets_never_show_in_the_repr_of_a_value(core: Borrowed) -> None:
-    """W-093: what is printed while somebody looks for a mistake ends up in logs, too."""
+    """W-093: what is printed for debugging ends up in logs, too."""
     planted = "planted-secret"
     shop = Shop(core)
     made = session.create_new_session_without_request_response(

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.load import Held, Outcome, Phase
 from benchmarks.visitor import Visitor, WrongAnswer
 
-ME, SOMEBODY = "me", "somebody else"
+ME, OTHER = "me", "another user"
 
 
 def token_of(user: str) -> str:
@@ -76,20 +76,20 @@ def test_answers_of_one_s_own_are_fine(visitor: Visitor) -> None:
     assert visitor.refresh_token == "another"
 
 
-def test_somebody_else_s_data_is_wrong(server: Server, visitor: Visitor) -> None:
-    server.user = SOMEBODY
-    with pytest.raises(WrongAnswer, match="user somebody else, not me"):
+def test_data_of_another_user_is_wrong(server: Server, visitor: Visitor) -> None:
+    server.user = OTHER
+    with pytest.raises(WrongAnswer, match="user another user, not me"):
         visitor.who_am_i()
-    with pytest.raises(WrongAnswer, match="user somebody else, not me"):
+    with pytest.raises(WrongAnswer, match="user another user, not me"):
         visitor.sign_in()
 
 
-def test_somebody_else_s_token_is_wrong(server: Server, visitor: Visitor) -> None:
-    server.token_user = SOMEBODY
-    with pytest.raises(WrongAnswer, match="token is that of the user somebody else"):
+def test_a_token_of_another_user_is_wrong(server: Server, visitor: Visitor) -> None:
+    server.token_user = OTHER
+    with pytest.raises(WrongAnswer, match="token is that of the user another user"):
         visitor.sign_in()
     visitor.refresh_token = "one"
-    with pytest.raises(WrongAnswer, match="token is that of the user somebody else"):
+    with pytest.raises(WrongAnswer, match="token is that of the user another user"):
         visitor.refresh()
 
 

@@ -127,7 +127,7 @@ def test_a_role_revoked_between_two_requests_is_gone_in_the_second(scripted: Scr
     assert client.get("/recipe/user/roles", {"userId": "a"}).body["roles"] == []
 
 
-def test_nobody_can_change_an_answer_for_the_next_one(scripted: Scripted, requests: Requests) -> None:
+def test_a_caller_cannot_change_a_reply_for_the_next_one(scripted: Scripted, requests: Requests) -> None:
     scripted.behave = lambda _: CoreReply(200, {"status": "OK", "user": {"emails": ["a@b.c"]}})
     client = requests.client(scripted)
     for _ in range(3):
@@ -182,7 +182,7 @@ def test_two_instances_in_one_request_share_neither_answers_nor_versions_nor_key
     assert one.calls == two.calls == ["GET /recipe/roles"]
 
 
-def test_a_querier_that_nobody_holds_is_not_kept_alive_for_forks_to_come(scripted: Scripted) -> None:
+def test_a_querier_that_is_not_used_any_more_is_not_kept_alive_for_forks(scripted: Scripted) -> None:
     client = querier(scripted)
     gone = weakref.ref(client)
     del client

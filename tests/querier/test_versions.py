@@ -89,7 +89,7 @@ def test_twenty_threads_on_a_cold_start_make_one_version_request() -> None:
 def test_those_who_wait_for_a_version_get_the_error_of_the_one_who_asked(scripted: Scripted) -> None:
     client = querier(scripted)
     waiting = threading.Event()
-    failing = CoreUnavailable("nobody there")
+    failing = CoreUnavailable("not there")
 
     def refuse(_: CoreRequest) -> CoreReply:
         scripted.asked.append(_)
@@ -116,7 +116,7 @@ def test_those_who_wait_for_a_version_get_the_error_of_the_one_who_asked(scripte
 
 
 def test_an_interceptor_that_fails_in_one_thread_does_not_fail_the_others(scripted: Scripted) -> None:
-    """Only the core's own failures are shared; somebody else's exception is not."""
+    """Only the core's own failures are shared; an exception of another library is not."""
     first = threading.Event()
 
     def intercept(url: str, method: str, headers: Any, params: Any, body: Any, _: Any) -> Any:

@@ -22,7 +22,7 @@ START_LIMIT = 60.0
 open_logs: list[Path] = []
 
 
-#: Until the tests end, these keep the ports that were chosen from being chosen again, by whomever.
+#: Until the tests end, these keep the ports that were chosen from being chosen again.
 _keepers = ExitStack()
 atexit.register(_keepers.close)
 

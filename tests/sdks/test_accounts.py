@@ -117,7 +117,7 @@ def test_a_consumed_reset_token_names_its_user_and_ends_the_others(sdk: Peer, us
     assert sdk.call("consume_reset_token", token=second)["status"] == "RESET_PASSWORD_INVALID_TOKEN_ERROR"
 
 
-def test_a_reset_token_for_nobody_is_refused(sdk: Peer) -> None:
+def test_a_reset_token_for_an_unknown_user_is_refused(sdk: Peer) -> None:
     answer = sdk.call("reset_token", user_id=str(uuid.uuid4()), email="nobody@example.com")
     assert answer["status"] == "UNKNOWN_USER_ID_ERROR"
 
@@ -185,7 +185,7 @@ def test_a_user_with_an_id_of_the_app_is_known_by_it_everywhere(sdk: Peer, user:
     assert sdk.call("get_user", user_id=user["id"])["id"] == user["id"]
 
 
-def test_a_mapping_for_nobody_is_refused(sdk: Peer) -> None:
+def test_a_mapping_for_an_unknown_user_is_refused(sdk: Peer) -> None:
     nobody = str(uuid.uuid4())
     answer = sdk.call(
         "map_user", user_id=nobody, external_user_id=fresh("app"), external_user_id_info=None, force=False

@@ -29,7 +29,7 @@ def known_of(info: TestResponse) -> tuple[str, str]:
 
 @pytest.fixture
 def theirs(sdk: Peer) -> dict[str, Any]:
-    """A session that the official SDK made for somebody who signed up there."""
+    """A session that the official SDK made for a user who signed up there."""
     email = f"{uuid.uuid4().hex}@example.com"
     user = sdk.call("sign_up", email=email, password=PASSWORD)["user"]
     made: dict[str, Any] = sdk.call("create_session", user_id=user["id"], payload={"plan": "free"}, data={})

@@ -37,10 +37,10 @@ CASES: dict[str, dict[str, Any]] = {
     "the older path of that": {"path": f"/auth/signup/email/exists?email={TAKEN}"},
     "the same with a tenant": {"path": f"/auth/public/emailpassword/email/exists?email={TAKEN}"},
     "refresh without a token": {"method": "POST", "path": "/auth/session/refresh"},
-    "refresh with a token of nobody": {"method": "POST", "path": "/auth/session/refresh", "token": "junk"},
+    "refresh with an unknown token": {"method": "POST", "path": "/auth/session/refresh", "token": "junk"},
     "sign out without a session": {"method": "POST", "path": "/auth/signout"},
     "a protected route without a session": {"path": "/sessioninfo"},
-    "a protected route with a token of nobody": {"path": "/sessioninfo", "token": "junk"},
+    "a protected route with an unknown token": {"path": "/sessioninfo", "token": "junk"},
 }
 
 

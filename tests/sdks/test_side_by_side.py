@@ -80,7 +80,7 @@ def resetting_a_password(visitor: Visitor, email: str) -> Steps:
     """The reset routes, and what the passwords are worth before and after."""
     yield "sign up", visitor.post("/auth/signup", form(email))
     yield "sign out", visitor.post("/auth/signout")
-    yield "mail for nobody", visitor.post("/auth/user/password/reset/token", only("email", f"no-{email}"))
+    yield "mail for an unknown address", visitor.post("/auth/user/password/reset/token", only("email", f"no-{email}"))
     yield "mail for no address", visitor.post("/auth/user/password/reset/token", only("email", "no address"))
     yield "mail", visitor.post("/auth/user/password/reset/token", only("email", email))
     token = token_in_mail(visitor.side, email)
@@ -91,7 +91,7 @@ def resetting_a_password(visitor: Visitor, email: str) -> Steps:
     yield "used token", visitor.post(reset, {**only("password", NEW_PASSWORD), "method": "token", "token": token})
     yield "old password", visitor.sign_in(email)
     yield "new password", visitor.sign_in(email, NEW_PASSWORD)
-    # Whoever has read the mail has proved that the address is theirs.
+    # The user has read the mail, so the address is theirs.
     yield "verified by the reset", visitor.send("/auth/user/email/verify", rid="emailverification")
 
 

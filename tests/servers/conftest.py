@@ -34,7 +34,7 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def visitor(site: Site, mode: str) -> Iterator[Visitor]:
-    """Somebody new."""
+    """A new user."""
     with Visitor(site.origin, mode) as visitor:
         yield visitor
 

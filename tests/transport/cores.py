@@ -206,7 +206,7 @@ def friendly(seen: Seen) -> Answer:
 
 @contextlib.contextmanager
 def dead() -> Iterator[str]:
-    """The address of a core that refuses every connection: the port is taken, but nobody listens."""
+    """The address of a core that refuses every connection: the port is taken, but no program listens."""
     with socket.socket() as placeholder:
         placeholder.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{placeholder.getsockname()[1]}"
@@ -214,7 +214,7 @@ def dead() -> Iterator[str]:
 
 @contextlib.contextmanager
 def deaf() -> Iterator[str]:
-    """The address of a machine that drops packets: its queue of connections is full and nobody takes them out."""
+    """The address of a machine that drops packets: its queue of connections is full and is not emptied."""
     with contextlib.ExitStack() as ends:
         listener = ends.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))

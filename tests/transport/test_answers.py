@@ -138,7 +138,7 @@ def test_compression_is_declined_and_refused_when_it_comes_anyway() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_an_answer_like_any_other_and_nobody_goes_there(status: int) -> None:
+def test_a_redirect_is_not_followed(status: int) -> None:
     """QT-9: the API key goes to no other host."""
     with core() as elsewhere:
         away = Answer(b"", status, (("Location", f"{elsewhere.url}/thing"),))

@@ -219,7 +219,7 @@ def test_a_call_under_way_outlives_the_close_and_leaves_no_connection_behind() -
         assert host.ended.acquire(timeout=PATIENCE)
 
 
-def test_a_transport_that_nobody_holds_is_not_kept_alive_for_forks_to_come() -> None:
+def test_a_transport_that_is_not_used_any_more_is_not_kept_alive_for_forks() -> None:
     transport = HTTPTransport("http://core:3567")
     gone = weakref.ref(transport)
     del transport

@@ -22,7 +22,7 @@ from ...arguments import checked
 from ...delivery import Message
 from ...recipe_kit.forms import FieldValue, FormField
 from ...recipe_kit.recipe import user_facing
-from ...recipe_kit.results import Exists, GeneralError, Ok, SignInNotAllowed, SignUpNotAllowed
+from ...recipe_kit.results import Exists, GeneralError, Ok, SignInNotAllowed, SignUpNotAllowed, UnknownUserId
 from ...request import current
 from ...users import PUBLIC_TENANT, RecipeUserId
 from ..signing_in import SignedIn
@@ -44,7 +44,6 @@ from .types import (
     SignInOk,
     SignUpFeature,
     SignUpOk,
-    UnknownUserId,
     WrongCredentials,
 )
 

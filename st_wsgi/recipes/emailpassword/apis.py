@@ -6,7 +6,7 @@ from ...accounts import AccountInfo, user_by_id, users_by_account_info
 from ...errors import FieldErrors
 from ...recipe_kit.forms import EMAIL, PASSWORD, FieldValue, text_of
 from ...recipe_kit.recipe import APIs
-from ...recipe_kit.results import Exists, GeneralError, Ok, SignInNotAllowed, SignUpNotAllowed
+from ...recipe_kit.results import Exists, GeneralError, Ok, SignInNotAllowed, SignUpNotAllowed, UnknownUserId
 from ...request.context import RequestContext
 from ...users import LoginMethod, RecipeUserId, User
 from ..emailverification import EmailVerification, VerificationToken
@@ -23,7 +23,6 @@ from .types import (
     PasswordResetPostOk,
     ResetToken,
     ResetTokenConsumed,
-    UnknownUserId,
     WrongCredentials,
 )
 
@@ -172,7 +171,7 @@ def _is_take_over_risk(primary: User, email: str) -> bool:
     """
     Return whether a reset by this address could open another person's account.
 
-    That is so when nobody has proved that the address is the user's, while the user has other ways to be reached.
+    That is so when the address was never verified as the user's, while the user has other ways to be reached.
     """
     is_verified = any(method.email == email and method.verified for method in primary.login_methods)
     has_other = any(method.phone_number or method.email not in (None, email) for method in primary.login_methods)

@@ -6,7 +6,7 @@ from ...accounts import user_by_id
 from ...core_client.querier import present
 from ...delivery import Message
 from ...recipe_kit.mail import MailFunctions
-from ...recipe_kit.results import Ok
+from ...recipe_kit.results import Ok, UnknownUserId
 from ...users import PUBLIC_TENANT, RecipeUserId
 from ..session import Session, SessionContainer
 from ..session.container import SESSION_KEY
@@ -21,7 +21,6 @@ from .types import (
     ResetTokenConsumed,
     SignInOk,
     SignUpOk,
-    UnknownUserId,
     WrongCredentials,
 )
 

@@ -6,8 +6,7 @@ import hashlib
 
 from werkzeug.wrappers import Response
 
-from ...errors import BadInput
-from ...recipe_kit.forms import EMAIL, PASSWORD, email_in_query, read_form, text_of
+from ...recipe_kit.forms import EMAIL, PASSWORD, email_in_query, read_form, text_in, text_of
 from ...request.context import RequestContext
 from ...request.respond import json_response
 from ...request.routing import Route
@@ -51,9 +50,7 @@ def send_reset_mail(apis: EmailPasswordAPIs, context: RequestContext) -> Respons
 def reset_password(apis: EmailPasswordAPIs, context: RequestContext) -> Response:
     body = context.read_json()
     fields = read_form(body, apis.recipe.fields_named(PASSWORD), tenant_id=context.tenant_id)
-    token = body.get("token")
-    if not isinstance(token, str):
-        raise BadInput("the token of the password reset must be a text")
+    token = text_in(body, "token")
     # The limiter may be the app's own store, which must not get a token that is still good.
     context.count_attempt(account=hashlib.sha256(token.encode("utf-8", "replace")).hexdigest())
     outcome = apis.password_reset_post(form_fields=fields, token=token, tenant_id=context.tenant_id, context=context)

@@ -9,6 +9,7 @@ import attrs
 
 from ...checks import a_list
 from ...recipe_kit.forms import FormField
+from ...recipe_kit.results import Refusal
 from ...users import RecipeUserId, User
 
 
@@ -62,7 +63,7 @@ class WrongCredentials:
 
 @attrs.frozen
 class ResetToken:
-    """A token that sets a new password once. It must reach nobody but the reader of mails to the user's address."""
+    """A token that sets a new password once. Only the reader of mails to the user's address may get it."""
 
     token: str = attrs.field(repr=False)
     status: ClassVar[Literal["OK"]] = "OK"
@@ -93,13 +94,6 @@ class InvalidResetToken:
 
 
 @attrs.frozen
-class UnknownUserId:
-    """No user has this id."""
-
-    status: ClassVar[Literal["UNKNOWN_USER_ID_ERROR"]] = "UNKNOWN_USER_ID_ERROR"
-
-
-@attrs.frozen
 class EmailChangeNotAllowed:
     """
     The e-mail address cannot be changed, because another account with the new address could be taken over.
@@ -124,14 +118,9 @@ class PasswordPolicyViolated:
 
 
 @attrs.frozen
-class PasswordResetNotAllowed:
-    """
-    No mail was sent, because a reset could take over another user's account.
+class PasswordResetNotAllowed(Refusal):
+    """No mail was sent, because a reset could take over another user's account."""
 
-    :param reason: shown to the user.
-    """
-
-    reason: str
     status: ClassVar[Literal["PASSWORD_RESET_NOT_ALLOWED"]] = "PASSWORD_RESET_NOT_ALLOWED"
 
 

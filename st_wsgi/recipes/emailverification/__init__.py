@@ -18,6 +18,7 @@ from typing import Final
 from ...arguments import checked
 from ...errors import ArgumentError
 from ...recipe_kit.recipe import user_facing
+from ...recipe_kit.results import UnknownUserId
 from ...request import current
 from ...users import PUBLIC_TENANT, RecipeUserId
 from . import links
@@ -33,7 +34,6 @@ from .types import (
     EmailVerified,
     GetEmailForRecipeUserId,
     InvalidVerificationToken,
-    UnknownUserId,
     VerificationLink,
     VerificationState,
     VerificationToken,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...recipe_kit.results import UnknownUserId
 from ...request import current
 from ...users import RecipeUserId
 from ..session.claim_types import EmailVerificationClaimType
 from .functions import EmailVerificationFunctions
-from .types import EmailOfUser, UnknownUserId
+from .types import EmailOfUser
 
 
 def _is_verified(

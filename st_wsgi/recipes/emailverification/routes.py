@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Response
 
-from ...errors import BadInput
+from ...recipe_kit.forms import text_in
 from ...request.context import RequestContext
 from ...request.respond import json_response
 from ...request.routing import Route
@@ -22,10 +22,7 @@ def send_mail(apis: EmailVerificationAPIs, context: RequestContext) -> Response:
 
 
 def verify(apis: EmailVerificationAPIs, context: RequestContext) -> Response:
-    body = context.read_json()
-    token = body.get("token")
-    if not isinstance(token, str):
-        raise BadInput("the token of the e-mail verification must be a text")
+    token = text_in(context.read_json(), "token")
     # The link may be opened in a browser without the session, and its tenant may be another one than the session's.
     session = get_session(
         context, session_required=False, override_global_claim_validators=lambda _validators, _session: []

@@ -7,8 +7,9 @@ import attrs
 from ...accounts import user_by_id
 from ...checks import a_function, one_of
 from ...recipe_kit.mail import MailSettings
+from ...recipe_kit.results import UnknownUserId
 from ...users import RecipeUserId
-from .types import EmailDoesNotExist, EmailInfo, EmailOfUser, GetEmailForRecipeUserId, Mode, UnknownUserId
+from .types import EmailDoesNotExist, EmailInfo, EmailOfUser, GetEmailForRecipeUserId, Mode
 
 
 @attrs.define(kw_only=True, eq=False, slots=False)

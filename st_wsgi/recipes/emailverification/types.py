@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 import attrs
 
+from ...recipe_kit.results import UnknownUserId
 from ...users import RecipeUserId
 
 Mode: TypeAlias = Literal["REQUIRED", "OPTIONAL"]
@@ -25,13 +26,6 @@ class EmailDoesNotExist:
     """The login method has no e-mail address, so there is nothing to verify."""
 
     status: ClassVar[Literal["EMAIL_DOES_NOT_EXIST_ERROR"]] = "EMAIL_DOES_NOT_EXIST_ERROR"
-
-
-@attrs.frozen
-class UnknownUserId:
-    """No login method has this id."""
-
-    status: ClassVar[Literal["UNKNOWN_USER_ID_ERROR"]] = "UNKNOWN_USER_ID_ERROR"
 
 
 EmailInfo: TypeAlias = EmailOfUser | EmailDoesNotExist | UnknownUserId

@@ -139,7 +139,7 @@ def test_what_is_no_single_e_mail_address_is_a_field_error(shop: Shop, email: st
     ],
 )
 @pytest.mark.parametrize("email", ["{}victim@x.example", "vic{}tim@x.example", "victim{}@x.example"])
-def test_what_nobody_can_see_in_an_e_mail_address_is_a_field_error(sign: str, email: str) -> None:
+def test_an_invisible_sign_in_an_e_mail_address_is_a_field_error(sign: str, email: str) -> None:
     """Two such addresses look alike to people, and belong to two accounts."""
     assert email_rule(email.format(sign), "public") == "Email is invalid"
 

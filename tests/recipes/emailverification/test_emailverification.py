@@ -117,7 +117,7 @@ def test_the_state_of_an_unverified_user(shop: Shop) -> None:
     assert claim_of(visitor) is False
 
 
-def test_optional_verification_refuses_nobody(core: Borrowed, mails: list[Message]) -> None:
+def test_optional_verification_lets_unverified_users_in(core: Borrowed, mails: list[Message]) -> None:
     visitor = signed_up(shop_with(core, mails, mode="OPTIONAL"))
     assert claim_of(visitor) is False
     assert visitor.visit().status_code == 200

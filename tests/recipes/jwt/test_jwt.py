@@ -1,4 +1,4 @@
-"""JWTs of the core's making, and the public keys that anybody can verify them with."""
+"""JWTs that the core signs, and the public keys that verify them."""
 
 from __future__ import annotations
 
