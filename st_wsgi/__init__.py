@@ -6,6 +6,7 @@ from .accounts import (
     AccountInfo,
     UserPage,
     delete_user,
+    get_active_user_count,
     get_user,
     get_user_count,
     get_users_newest_first,
@@ -19,6 +20,16 @@ from .core_client.replies import Reply
 from .errors import SuperTokensError
 from .events import SecurityEvent
 from .limits import AttemptLimits, InMemoryRateLimit
+from .mappings import (
+    UnknownMapping,
+    UnknownSuperTokensUserId,
+    UserIdMapping,
+    UserIdMappingAlreadyExists,
+    create_user_id_mapping,
+    delete_user_id_mapping,
+    get_user_id_mapping,
+    update_or_delete_user_id_mapping_info,
+)
 from .recipe_kit.override import Override, like, replace
 from .recipe_kit.results import GeneralError, Ok
 from .request.context import RequestContext
@@ -53,17 +64,25 @@ __all__ = [
     "SuperTokens",
     "SuperTokensError",
     "ThirdPartyInfo",
+    "UnknownMapping",
+    "UnknownSuperTokensUserId",
     "User",
+    "UserIdMapping",
+    "UserIdMappingAlreadyExists",
     "UserPage",
     "__version__",
     "answer_error",
     "convert_to_recipe_user_id",
+    "create_user_id_mapping",
     "delete_user",
+    "delete_user_id_mapping",
+    "get_active_user_count",
     "get_all_cors_expose_headers",
     "get_all_cors_headers",
     "get_request_from_user_context",
     "get_user",
     "get_user_count",
+    "get_user_id_mapping",
     "get_users_newest_first",
     "get_users_oldest_first",
     "init",
@@ -72,6 +91,7 @@ __all__ = [
     "list_users_by_account_info",
     "open_user_context",
     "replace",
+    "update_or_delete_user_id_mapping_info",
     "user_context",
 ]
 

@@ -1,7 +1,7 @@
 """
 Users across all recipes: look them up, list them, count them, delete them.
 
-CDI 5.4: ``/user/id``, ``/users``, ``/users/count``, ``/users/by-accountinfo``, ``/user/remove``.
+CDI 5.4: ``/user/id``, ``/users``, ``/users/count`` and below, ``/users/by-accountinfo``, ``/user/remove``.
 """
 
 from __future__ import annotations
@@ -111,6 +111,16 @@ def get_user_count(*, include_recipe_ids: Iterable[str] | None = None, tenant_id
     """
     params = {"includeRecipeIds": _joined(include_recipe_ids), "includeAllTenants": tenant_id is None}
     return current.services().core.get("/users/count", params, tenant_id=tenant_id or PUBLIC_TENANT).ok(int, "count")
+
+
+@checked
+def get_active_user_count(*, since: int) -> int:
+    """
+    Return the number of users who signed up or in, or refreshed a session, since a time.
+
+    :param since: milliseconds since 1970.
+    """
+    return current.services().core.get("/users/count/active", {"since": since}).ok(int, "count")
 
 
 @checked
