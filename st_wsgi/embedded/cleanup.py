@@ -24,6 +24,8 @@ _EXPIRING = (
     ("passwordless_devices", ("app", "tenant_id", "device_id_hash")),
     ("totp_codes", ("app", "user_id", "tenant_id", "created_at")),
     ("attempts", ("app", "name")),
+    ("webauthn_options", ("app", "options_id")),
+    ("webauthn_recovery_tokens", ("app", "tenant_id", "token_hash")),
 )
 
 

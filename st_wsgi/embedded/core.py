@@ -43,6 +43,7 @@ from . import (
     tenants,
     thirdparty,
     totp,
+    webauthn,
 )
 from .attempts import Attempts
 from .bulkqueue import BulkQueue
@@ -70,6 +71,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *emailverification.ENDPOINTS,
     *thirdparty.ENDPOINTS,
     *passwordless.ENDPOINTS,
+    *webauthn.ENDPOINTS,
     *totp.ENDPOINTS,
     *linking.ENDPOINTS,
     *idmapping.ENDPOINTS,

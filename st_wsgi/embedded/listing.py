@@ -12,7 +12,7 @@ from .call import Call, Endpoint
 from .fields import bad, dump
 from .methods import Identity
 from .phones import normal_phone_or_none
-from .users import internal_id, normal_email, user_exists, user_json, users_json
+from .users import external_id, internal_id, normal_email, user_exists, user_json, users_json
 from .versions import ROTATING
 
 PAGE_LIMIT = 500
@@ -238,13 +238,16 @@ def by_account_info(call: Call) -> dict[str, Any]:
     asked = [identity for identity in wanted if identity != Identity()]
     with call.read() as db:
         groups = dict.fromkeys(group for one in asked for group in methods.groups_in_tenant(db, call.here, one))
-        users = users_json(db, call.app, list(groups), call.version)
+        owners = [] if credential is None else methods.groups_by_credential(db, call.app, credential)
+        users = users_json(db, call.app, list(groups | dict.fromkeys(owners)), call.version)
+        names = {external_id(db, call.app, group) for group in owners}
     if union == "false":
         # What the tenant does not know a user by counts here too, when it belongs to the same user.
         users = [
             user
             for user in users
-            if credential is None and all(any(signin.has(own, one) for own in user["loginMethods"]) for one in asked)
+            if all(any(signin.has(own, one) for own in user["loginMethods"]) for one in asked)
+            and (credential is None or user["id"] in names)
         ]
     return {"status": "OK", "users": sorted(users, key=lambda user: int(user["timeJoined"]))}
 

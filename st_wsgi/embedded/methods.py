@@ -55,7 +55,13 @@ _COLUMNS = (
 )
 _Row = tuple[str, str, str, int, int, "str | None", "str | None", "str | None", "str | None"]
 
-OF_METHOD = ("login_methods", "method_tenants", "password_reset_tokens")
+OF_METHOD = (
+    "login_methods",
+    "method_tenants",
+    "password_reset_tokens",
+    "webauthn_credentials",
+    "webauthn_recovery_tokens",
+)
 """The tables whose rows go with a login method; each has ``app`` and ``user_id``."""
 
 
@@ -148,6 +154,16 @@ def groups_in_tenant(db: sqlite3.Connection, here: Tenant, identity: Identity) -
         "SELECT DISTINCT m.primary_user_id FROM method_tenants AS m"
         f" WHERE m.app = ? AND m.tenant_id = ? AND {condition}",
         (here.app, here.tenant_id, *values),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def groups_by_credential(db: sqlite3.Connection, app: int, credential_id: str) -> list[str]:
+    """Return the primary ids of the users of an app who have a WebAuthn credential, in whatever tenant."""
+    rows = db.execute(
+        "SELECT DISTINCT m.primary_user_id FROM webauthn_credentials AS c"
+        " JOIN login_methods AS m ON m.app = c.app AND m.user_id = c.user_id WHERE c.app = ? AND c.credential_id = ?",
+        (app, credential_id),
     ).fetchall()
     return [row[0] for row in rows]
 

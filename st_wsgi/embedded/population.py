@@ -200,6 +200,8 @@ def orphans(store: Store) -> dict[str, int]:
         "codes without their device": "SELECT count(*) FROM passwordless_codes c WHERE NOT EXISTS (SELECT 1"
         " FROM passwordless_devices d WHERE d.app = c.app AND d.tenant_id = c.tenant_id"
         " AND d.device_id_hash = c.device_id_hash)",
+        "passkeys without their user": "SELECT count(*) FROM webauthn_credentials c WHERE NOT EXISTS"
+        " (SELECT 1 FROM login_methods m WHERE m.app = c.app AND m.user_id = c.user_id)",
         "permissions without their role": "SELECT count(*) FROM role_permissions p WHERE NOT EXISTS"
         " (SELECT 1 FROM roles r WHERE r.app = p.app AND r.role = p.role)",
         "roles of users without the role": "SELECT count(*) FROM user_roles u WHERE NOT EXISTS"

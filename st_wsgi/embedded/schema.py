@@ -352,6 +352,58 @@ _ATTEMPTS = (
     *_statistics({("attempts", "attempts"): (_SOME, _SOME, 1), ("attempts", "attempts_by_expiry"): (_SOME, 1)}),
 )
 
+_WEBAUTHN = (
+    """CREATE TABLE webauthn_options (
+        app INTEGER NOT NULL,
+        options_id TEXT NOT NULL,
+        tenant_id TEXT NOT NULL,
+        challenge TEXT NOT NULL,
+        origin TEXT NOT NULL,
+        rp_id TEXT NOT NULL,
+        rp_name TEXT NOT NULL,
+        email TEXT,
+        user_presence INTEGER NOT NULL,
+        user_verification TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        PRIMARY KEY (app, options_id)) WITHOUT ROWID""",
+    "CREATE INDEX webauthn_options_by_expiry ON webauthn_options (expires_at)",
+    """CREATE TABLE webauthn_credentials (
+        app INTEGER NOT NULL,
+        user_id TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        credential_id TEXT NOT NULL,
+        rp_id TEXT NOT NULL,
+        public_key BLOB NOT NULL,
+        counter INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        PRIMARY KEY (app, user_id, created_at, credential_id)) WITHOUT ROWID""",
+    "CREATE UNIQUE INDEX credential_by_id ON webauthn_credentials (app, credential_id, rp_id)",
+    """CREATE TABLE webauthn_recovery_tokens (
+        app INTEGER NOT NULL,
+        tenant_id TEXT NOT NULL,
+        token_hash TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        email TEXT NOT NULL,
+        expires_at INTEGER NOT NULL,
+        PRIMARY KEY (app, tenant_id, token_hash)) WITHOUT ROWID""",
+    "CREATE INDEX recovery_tokens_by_email ON webauthn_recovery_tokens (app, tenant_id, email)",
+    "CREATE INDEX recovery_tokens_of_user ON webauthn_recovery_tokens (app, user_id)",
+    "CREATE INDEX recovery_tokens_by_expiry ON webauthn_recovery_tokens (expires_at)",
+    *_statistics(
+        {
+            ("webauthn_options", "webauthn_options"): (_SOME, _SOME, 1),
+            ("webauthn_options", "webauthn_options_by_expiry"): (_SOME, 1),
+            ("webauthn_credentials", "webauthn_credentials"): (_MANY, _MANY, 2, 1, 1),
+            ("webauthn_credentials", "credential_by_id"): (_MANY, _MANY, 1, 1),
+            ("webauthn_recovery_tokens", "webauthn_recovery_tokens"): (_SOME, _SOME, _SOME, 1),
+            ("webauthn_recovery_tokens", "recovery_tokens_by_email"): (_SOME, _SOME, _SOME, 2),
+            ("webauthn_recovery_tokens", "recovery_tokens_of_user"): (_SOME, _SOME, 2),
+            ("webauthn_recovery_tokens", "recovery_tokens_by_expiry"): (_SOME, 1),
+        }
+    ),
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*_V1, *_statistics(_STATISTICS_V1)),
     _LINKED_ACCOUNTS,
@@ -360,6 +412,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _KEY_VERSION,
     _BULK_IMPORT,
     _ATTEMPTS,
+    _WEBAUTHN,
 )
 
 APP_TABLES = (
@@ -386,5 +439,8 @@ APP_TABLES = (
     "totp_codes",
     "bulk_import_users",
     "attempts",
+    "webauthn_options",
+    "webauthn_credentials",
+    "webauthn_recovery_tokens",
 )
 """Every table with rows of an app, for its removal."""

@@ -32,6 +32,8 @@ _TENANT_TABLES = (
     "passwordless_devices",
     "passwordless_codes",
     "totp_codes",
+    "webauthn_options",
+    "webauthn_recovery_tokens",
 )
 
 

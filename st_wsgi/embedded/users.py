@@ -153,6 +153,14 @@ def users_json(
     ):
         tenants.setdefault(user_id, []).append(tenant_id)
     methods.sort()
+    passkeys: dict[str, list[str]] = {}
+    if version >= WEBAUTHN and any(row[3] == "webauthn" for row in methods):
+        for user_id, credential_id in db.execute(
+            "SELECT c.user_id, c.credential_id FROM json_each(?) AS wanted"
+            " CROSS JOIN webauthn_credentials AS c ON c.app = ? AND c.user_id = wanted.value",
+            (dump([row[1] for row in methods if row[3] == "webauthn"]), app),
+        ):
+            passkeys.setdefault(user_id, []).append(credential_id)
     groups: dict[str, tuple[str, bool, list[dict[str, Any]]]] = {}
     for joined, user_id, group, recipe, linked, email, phone, party, party_user, own_name, name, verified in methods:
         method: dict[str, Any] = {
@@ -168,6 +176,9 @@ def users_json(
             method["phoneNumber"] = phone
         if party is not None:
             method["thirdParty"] = {"id": party, "userId": party_user}
+        if recipe == "webauthn" and version >= WEBAUTHN:
+            # Without any, the official core shows one that is null.
+            method["webauthn"] = {"credentialIds": passkeys.get(user_id, [None])}
         groups.setdefault(group, (name or group, linked == 1, []))[2].append(method)
     return [_user(*groups[group], version) for group in primary_ids if group in groups]
 
@@ -189,7 +200,11 @@ def _user(user_id: str, is_primary: bool, methods: Sequence[Mapping[str, Any]], 
         "loginMethods": list(methods),
     }
     if version >= WEBAUTHN:
-        user["webauthn"] = {"credentialIds": []}
+        user["webauthn"] = {
+            "credentialIds": [
+                name for method in methods for name in method.get("webauthn", {}).get("credentialIds", ())
+            ]
+        }
     return user
 
 

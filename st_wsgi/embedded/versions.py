@@ -11,7 +11,8 @@ VERSIONS = CDI_VERSIONS
 """
 The CDI versions that the embedded core knows.
 
-5.5 is about WebAuthn only, which is not here. 5.6 has other rules for refreshing and verifying, see ``rotation.py``.
+With 5.5, options to sign in with a passkey are good once. 5.6 has other rules for refreshing and verifying, see
+``rotation.py``.
 """
 
 DEFAULT_HIGHEST = "5.4"

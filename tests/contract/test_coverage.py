@@ -21,6 +21,7 @@ from contract import (  # noqa: F401 - importing a file of tests puts its endpoi
     test_thirdparty,
     test_totp,
     test_users,
+    test_webauthn,
 )
 from contract.covered import COVERED
 from contract.expectations import JWT, NUMBER, TEXT, AnyOrder, differences

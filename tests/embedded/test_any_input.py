@@ -19,19 +19,21 @@ from st_wsgi.embedded.core import ENDPOINTS
 FLAGS = """
     checkDatabase doAntiCsrfCheck emailPasswordEnabled enableAntiCsrf force removeAllLinkedAccounts skipValidation
     revokeAcrossAllTenants useDynamicSigningKey useStaticSigningKey
+    userPresence
 """
-OBJECTS = "config coreConfig metadataUpdate payload userDataInDatabase userDataInJWT"
-LISTS = "firstFactors permissions requiredSecondaryFactors sessionHandles userIds"
+OBJECTS = "config coreConfig credential metadataUpdate payload userDataInDatabase userDataInJWT"
+LISTS = "firstFactors permissions requiredSecondaryFactors sessionHandles supportedAlgorithmIDs userIds"
 TEXTS = """
     accessToken algorithm antiCsrfToken appId connectionUriDomain deviceName email externalUserId externalUserIdInfo
-    hashingAlgorithm jwksDomain licenseKey method newPassword password passwordHash recipeUserId refreshToken role
-    secretKey sessionHandle superTokensUserId tenantId thirdPartyId token totp userId userIdType validity
+    hashingAlgorithm jwksDomain licenseKey method newPassword origin password passwordHash recipeUserId refreshToken
+    relyingPartyId relyingPartyName role secretKey sessionHandle superTokensUserId tenantId thirdPartyId token totp
+    userId userIdType userVerification validity webauthnGeneratedOptionsId
 """
-NUMBERS = "period skew"
+NUMBERS = "period skew timeout"
 PARAMETERS = """
     doUnionOfAccountInfo email fetchAcrossAllTenants includeAllTenants includeRecipeIds limit paginationToken permission
     phone phoneNumber pid provider role sessionHandle since thirdPartyId thirdPartyUserId timeJoinedOrder userId
-    userIdType
+    token userIdType webauthnCredentialId webauthnGeneratedOptionsId recipeUserId
 """
 
 TELLING = [
@@ -45,6 +47,7 @@ TELLING = [
     "true",
     "ASC",
     "emailpassword",
+    "https://example.com",
     "\ud800",
     "\0",
 ]

@@ -24,6 +24,14 @@ from contract.logins import by_code, code, consume, linked, phone, sign_in_up, s
 from contract.test_bulkimport import account, failed, plain
 from contract.test_emailpassword import sign_up
 from contract.test_sessions import create, refresh, verify
+from contract.test_totp import SECRET as TOTP_SECRET
+from contract.test_totp import bring
+from contract.test_totp import code as totp
+from contract.test_totp import verify as verify_code
+from contract.test_webauthn import add as add_passkey
+from contract.test_webauthn import sign_in as sign_in_with
+from contract.test_webauthn import sign_up as passkey
+from contract.test_webauthn import to_register
 
 from embedded.conftest import QUICK, Clock, caller
 from st_wsgi.embedded import EmbeddedCore
@@ -87,6 +95,28 @@ def test_migrating_makes_a_backup_first(tmp_path: pathlib.Path) -> None:
     assert stat.S_IMODE(saved.stat().st_mode) == 0o600
     with EmbeddedCore(saved, settings=QUICK) as core:
         caller(core).get("/user/id", userId=user["id"]).says("OK", user=user)
+
+
+def test_the_first_schema_is_brought_up_to_date(tmp_path: pathlib.Path) -> None:
+    """A file of the first schema keeps its users, who can have everything that came later."""
+    path = tmp_path / "auth.db"
+    with closing(Store(path, migrations=MIGRATIONS[:1])) as store, store.write() as db:
+        values = ("app", "user_id", "recipe_id", "primary_user_id", "time_joined", "email", "password_hash")
+        db.execute(
+            f"INSERT INTO login_methods ({', '.join(values)}) VALUES (1, 'u', 'emailpassword', 'u', 5, 'e', 'h')"
+        )
+        db.execute(
+            "INSERT INTO method_tenants (app, tenant_id, user_id, recipe_id, primary_user_id, group_time_joined, email)"
+            " VALUES (1, 'public', 'u', 'emailpassword', 'u', 5, 'e')"
+        )
+    with EmbeddedCore(path, settings=QUICK) as core:
+        app = caller(core)
+        bring(app, "u", "phone").has()
+        verify_code(app, "u", totp(TOTP_SECRET)).says("OK")
+        passkey_id, own = passkey(app)
+        linked(app, "u", passkey_id)
+        assert sign_in_with(app, own).has()["user"]["id"] == "u"
+    assert (tmp_path / "auth.db.v1.bak").exists()
 
 
 def test_processes_that_start_together_migrate_once(tmp_path: pathlib.Path) -> None:
@@ -393,6 +423,7 @@ def everyday_calls(app: Caller) -> None:
     app.post(f"{device}/remove", userId="ext", deviceName="x").has()
     app.post("/user/remove", userId="ext").says("OK")
     linked_accounts(app)
+    passkeys(app)
     bulk_import(app)
 
 
@@ -408,6 +439,27 @@ def bulk_import(app: Caller) -> None:
     start = base64.b64encode(f"{ids[0]};5".encode()).decode()
     app.get("/bulk-import/users", limit="1", paginationToken=start, status="FAILED").has()
     app.post("/bulk-import/users/remove", ids=ids).gives({"deletedIds": ids, "invalidIds": []})
+
+
+def passkeys(app: Caller) -> None:
+    """Make the calls about users with passkeys."""
+    user_id, own = passkey(app)
+    options = to_register(app, user(app, user_id)["emails"][0])
+    app.get("/recipe/webauthn/options", webauthnGeneratedOptionsId=options["webauthnGeneratedOptionsId"]).has()
+    app.delete(
+        "/recipe/webauthn/options/remove", webauthnGeneratedOptionsId=options["webauthnGeneratedOptionsId"]
+    ).has()
+    add_passkey(app, user_id).has()
+    sign_in_with(app, own).has()
+    app.get("/users/by-accountinfo", webauthnCredentialId=own.name, doUnionOfAccountInfo="true").has()
+    app.get("/recipe/webauthn/user/credential/list", recipeUserId=user_id).has()
+    one = {"recipeUserId": user_id, "webauthnCredentialId": own.name}
+    app.delete("/recipe/webauthn/user/credential/remove", **one).has()
+    recover = "/recipe/webauthn/user/recover/token"
+    token = app.post(recover, userId=user_id, email="a@example.com").has()["token"]
+    app.post(f"{recover}/consume", token=token).has()
+    app.put("/recipe/webauthn/user/email", recipeUserId=user_id, email=email()).has()
+    app.post("/user/remove", userId=user_id).says("OK")
 
 
 def linked_accounts(app: Caller) -> None:

@@ -1,0 +1,184 @@
+"""What time and settings do to passkeys, and what can be read of an authenticator."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import pytest
+from contract.authenticator import (
+    ALGORITHMS,
+    EXTENDED,
+    NEW,
+    PRESENT,
+    RP,
+    asserted,
+    cbor,
+    created,
+    credential,
+    encoded,
+)
+from contract.client import Caller, email
+from contract.test_webauthn import BASE, RECOVER, send, sign_in, sign_up, to_register, to_sign_in
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from embedded.conftest import HOUR, Clock, caller
+from st_wsgi.embedded import EmbeddedCore
+from st_wsgi.embedded.authenticators import AuthenticatorData, Options, Refused, read_cbor, registered, signed
+from st_wsgi.embedded.cleanup import clean
+
+
+def test_options_end(core: EmbeddedCore, app: Caller, clock: Clock) -> None:
+    """They are good as long as they say, and shown until they are cleaned up."""
+    _, own = sign_up(app)
+    up, into = to_register(app), to_sign_in(app)
+    clock.move(60_000)
+    send(app, "signin", into, asserted(into, own)).has()
+    clock.move(1)
+    expired = {"status": "INVALID_OPTIONS_ERROR", "reason": "Options expired"}
+    send(app, "signup", up, created(up, credential())).gives(expired)
+    send(app, "signin", into, asserted(into, own)).gives(expired)
+    app.get(f"{BASE}/options", webauthnGeneratedOptionsId=up["webauthnGeneratedOptionsId"]).has()
+    clock.move(2 * HOUR)
+    with core.services.store.write() as db:
+        clean(db, clock.now)
+    app.get(f"{BASE}/options", webauthnGeneratedOptionsId=up["webauthnGeneratedOptionsId"]).says(
+        "OPTIONS_NOT_FOUND_ERROR"
+    )
+
+
+def test_recovery_tokens_end(make_core: Callable[..., EmbeddedCore], clock: Clock) -> None:
+    """As the setting says."""
+    app = caller(make_core(webauthn_recover_account_token_lifetime=1000))
+    user_id, _ = sign_up(app)
+    token = app.post(f"{RECOVER}/token", userId=user_id, email="a@example.com").has()["token"]
+    clock.move(1000)
+    app.get(RECOVER, token=token).has()
+    clock.move(1)
+    app.get(RECOVER, token=token).says("RECOVER_ACCOUNT_TOKEN_INVALID_ERROR")
+    app.post(f"{RECOVER}/token/consume", token=token).says("RECOVER_ACCOUNT_TOKEN_INVALID_ERROR")
+
+
+@pytest.mark.parametrize("version", ["5.4", "5.5", "5.6"])
+def test_options_are_good_once_from_cdi_5_5_on(make_core: Callable[..., EmbeddedCore], version: str) -> None:
+    """A sign-in uses its options up, unless the SDK is one that verifies twice; a failed one does not."""
+    app = caller(make_core(supertokens_max_cdi_version="5.6"))
+    app.headers["cdi-version"] = version
+    _, own = sign_up(app)
+    options = to_sign_in(app)
+    send(app, "signin", options, asserted(options, own, spoilt=True)).says(
+        "INVALID_AUTHENTICATOR_ERROR", reason="Assertion signature is not valid."
+    )
+    send(app, "signin", options, asserted(options, own)).has()
+    again = send(app, "signin", options, asserted(options, own)).body["status"]
+    assert again == ("OK" if version == "5.4" else "OPTIONS_NOT_FOUND_ERROR")
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_algorithms(app: Caller, algorithm: int) -> None:
+    """A credential of each known algorithm signs in, and another one's signature does not."""
+    _, own = sign_up(app, own=credential(algorithm))
+    sign_in(app, own).has()
+    own.sign = credential(algorithm).sign
+    sign_in(app, own).says("INVALID_AUTHENTICATOR_ERROR", reason="Assertion signature is not valid.")
+
+
+def test_a_sign_up_that_fails_stores_nobody(core: EmbeddedCore, app: Caller) -> None:
+    """A credential that is taken leaves no user behind."""
+    _, own = sign_up(app)
+    options = to_register(app, email())
+    send(app, "signup", options, created(options, own))
+    with core.services.store.read() as db:
+        assert db.execute("SELECT count(*) FROM login_methods").fetchone() == (1,)
+        assert db.execute("SELECT count(*) FROM last_active").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        ("00", 0),
+        ("17", 23),
+        ("1818", 24),
+        ("1903e8", 1000),
+        ("1b000000e8d4a51000", 1_000_000_000_000),
+        ("20", -1),
+        ("3903e7", -1000),
+        ("f4", False),
+        ("f5", True),
+        ("f6", None),
+        ("f93c00", 1.0),
+        ("fa47c35000", 100_000.0),
+        ("fbc010666666666666", -4.1),
+        ("4401020304", b"\x01\x02\x03\x04"),
+        ("62c3bc", "\u00fc"),
+        ("8301820203820405", [1, [2, 3], [4, 5]]),
+        ("a201020304", {1: 2, 3: 4}),
+        ("a26161016162820203", {"a": 1, "b": [2, 3]}),
+    ],
+)
+def test_cbor(data: str, value: object) -> None:
+    """Examples of RFC 8949, appendix A; what follows a value is left."""
+    assert read_cbor(bytes.fromhex(data) + b"rest") == (value, b"rest")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "",
+        "18",
+        "19ff",
+        "1c",
+        "1f",
+        "41",
+        "5f4100ff",
+        "62ff",
+        "61ff",
+        "81",
+        "9fff",
+        "a1",
+        "a101",
+        "bf",
+        "c001",
+        "f7",
+        "e0",
+    ],
+)
+def test_what_is_no_cbor(data: str) -> None:
+    """Values that end too early, indefinite lengths, tags and texts that are not UTF-8."""
+    with pytest.raises(Refused):
+        read_cbor(bytes.fromhex(data))
+
+
+def test_cbor_that_asks_for_much() -> None:
+    """Deep nesting, long lists that are not there and keys that come twice or are none."""
+    for data in (b"\x81" * 100_000, b"\x9b" + b"\xff" * 8, b"\xbb" + b"\xff" * 8, b"\x5b" + b"\xff" * 8):
+        with pytest.raises(Refused):
+            read_cbor(data)
+    for keys in ("0101", "8001", "a001", "f601"):
+        with pytest.raises(Refused):
+            read_cbor(bytes.fromhex(f"a2{keys}{keys}"))
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@given(st.binary(max_size=200))
+def test_any_bytes(data: bytes) -> None:
+    """Nothing that an authenticator sends fails in another way than by being refused."""
+    options = Options("i", encoded(bytes(32)), "https://example.com", RP, "n", None, False, "preferred", 0, 0)
+    head = hashlib.sha256(RP.encode()).digest()
+    sent = {"response": {"clientDataJSON": encoded(data), "attestationObject": encoded(data)}}
+    for read in (
+        lambda: read_cbor(data),
+        lambda: AuthenticatorData.of(data),
+        lambda: AuthenticatorData.of(head + bytes([PRESENT | NEW | EXTENDED]) + bytes(4) + data),
+        lambda: AuthenticatorData.of(head + bytes([PRESENT | EXTENDED]) + bytes(4) + data),
+        lambda: AuthenticatorData.of(
+            head + bytes([PRESENT | NEW]) + bytes(20) + b"\x00\x00" + cbor({1: 2, 3: -7, -1: 1, -2: data, -3: data})
+        ),
+        lambda: registered(sent, options),
+        lambda: signed({"response": {"authenticatorData": encoded(head + data)}}, options, data, 0),
+    ):
+        try:
+            read()
+        except Refused as refused:
+            assert refused.answer["status"] in ("INVALID_CREDENTIALS_ERROR", "INVALID_AUTHENTICATOR_ERROR")
