@@ -25,6 +25,7 @@ _EXPIRING = (
     ("totp_codes", ("app", "user_id", "tenant_id", "created_at")),
     ("attempts", ("app", "name")),
     ("webauthn_options", ("app", "options_id")),
+    ("dashboard_sessions", ("app", "session_id")),
     ("webauthn_recovery_tokens", ("app", "tenant_id", "token_hash")),
 )
 

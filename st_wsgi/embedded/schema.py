@@ -404,6 +404,35 @@ _WEBAUTHN = (
     ),
 )
 
+_DASHBOARD = (
+    """CREATE TABLE dashboard_users (
+        app INTEGER NOT NULL,
+        user_id TEXT NOT NULL,
+        email TEXT NOT NULL,
+        password_hash TEXT NOT NULL,
+        time_joined INTEGER NOT NULL,
+        PRIMARY KEY (app, user_id)) WITHOUT ROWID""",
+    "CREATE UNIQUE INDEX dashboard_user_by_email ON dashboard_users (app, email)",
+    """CREATE TABLE dashboard_sessions (
+        app INTEGER NOT NULL,
+        session_id TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        PRIMARY KEY (app, session_id)) WITHOUT ROWID""",
+    "CREATE INDEX dashboard_sessions_of_user ON dashboard_sessions (app, user_id)",
+    "CREATE INDEX dashboard_sessions_by_expiry ON dashboard_sessions (expires_at)",
+    *_statistics(
+        {
+            ("dashboard_users", "dashboard_users"): (1000, 100, 1),
+            ("dashboard_users", "dashboard_user_by_email"): (1000, 100, 1),
+            ("dashboard_sessions", "dashboard_sessions"): (1000, 100, 1),
+            ("dashboard_sessions", "dashboard_sessions_of_user"): (1000, 100, 5),
+            ("dashboard_sessions", "dashboard_sessions_by_expiry"): (1000, 1),
+        }
+    ),
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*_V1, *_statistics(_STATISTICS_V1)),
     _LINKED_ACCOUNTS,
@@ -413,6 +442,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _BULK_IMPORT,
     _ATTEMPTS,
     _WEBAUTHN,
+    _DASHBOARD,
 )
 
 APP_TABLES = (
@@ -442,5 +472,7 @@ APP_TABLES = (
     "webauthn_options",
     "webauthn_credentials",
     "webauthn_recovery_tokens",
+    "dashboard_users",
+    "dashboard_sessions",
 )
 """Every table with rows of an app, for its removal."""

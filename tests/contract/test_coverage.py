@@ -7,6 +7,7 @@ import re
 
 from contract import (  # noqa: F401 - importing a file of tests puts its endpoints on the list
     test_bulkimport,
+    test_dashboard,
     test_emailpassword,
     test_emailverification,
     test_general,

@@ -25,15 +25,15 @@ OBJECTS = "config coreConfig credential metadataUpdate payload userDataInDatabas
 LISTS = "firstFactors permissions requiredSecondaryFactors sessionHandles supportedAlgorithmIDs userIds"
 TEXTS = """
     accessToken algorithm antiCsrfToken appId connectionUriDomain deviceName email externalUserId externalUserIdInfo
-    hashingAlgorithm jwksDomain licenseKey method newPassword origin password passwordHash recipeUserId refreshToken
-    relyingPartyId relyingPartyName role secretKey sessionHandle superTokensUserId tenantId thirdPartyId token totp
-    userId userIdType userVerification validity webauthnGeneratedOptionsId
+    hashingAlgorithm jwksDomain licenseKey method newEmail newPassword origin password passwordHash recipeUserId
+    refreshToken relyingPartyId relyingPartyName role secretKey sessionHandle sessionId superTokensUserId tenantId
+    thirdPartyId token totp userId userIdType userVerification validity webauthnGeneratedOptionsId
 """
 NUMBERS = "period skew timeout"
 PARAMETERS = """
     doUnionOfAccountInfo email fetchAcrossAllTenants includeAllTenants includeRecipeIds limit paginationToken permission
     phone phoneNumber pid provider role sessionHandle since thirdPartyId thirdPartyUserId timeJoinedOrder userId
-    token userIdType webauthnCredentialId webauthnGeneratedOptionsId recipeUserId
+    sessionId token userIdType webauthnCredentialId webauthnGeneratedOptionsId recipeUserId
 """
 
 TELLING = [

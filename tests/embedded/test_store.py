@@ -22,6 +22,8 @@ import pytest
 from contract.client import Caller, email, fresh
 from contract.logins import by_code, code, consume, linked, phone, sign_in_up, social, typed, user
 from contract.test_bulkimport import account, failed, plain
+from contract.test_dashboard import made as dashboard_user
+from contract.test_dashboard import session as dashboard_session
 from contract.test_emailpassword import sign_up
 from contract.test_sessions import create, refresh, verify
 from contract.test_totp import SECRET as TOTP_SECRET
@@ -424,6 +426,7 @@ def everyday_calls(app: Caller) -> None:
     app.post("/user/remove", userId="ext").says("OK")
     linked_accounts(app)
     passkeys(app)
+    dashboard(app)
     bulk_import(app)
 
 
@@ -439,6 +442,17 @@ def bulk_import(app: Caller) -> None:
     start = base64.b64encode(f"{ids[0]};5".encode()).decode()
     app.get("/bulk-import/users", limit="1", paginationToken=start, status="FAILED").has()
     app.post("/bulk-import/users/remove", ids=ids).gives({"deletedIds": ids, "invalidIds": []})
+
+
+def dashboard(app: Caller) -> None:
+    """Make the calls about who may use the dashboard."""
+    made = dashboard_user(app)
+    own = dashboard_session(app, made["email"])
+    app.post("/recipe/dashboard/session/verify", sessionId=own).has()
+    app.get("/recipe/dashboard/user/sessions", userId=made["userId"]).has()
+    app.put("/recipe/dashboard/user", userId=made["userId"], newEmail=email()).has()
+    app.delete("/recipe/dashboard/session", sessionId=own).has()
+    app.delete("/recipe/dashboard/user", userId=made["userId"]).has()
 
 
 def passkeys(app: Caller) -> None:
