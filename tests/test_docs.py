@@ -7,6 +7,7 @@ import it. On the page of frameworks, every section is a program of its own.
 
 from __future__ import annotations
 
+import configparser
 import importlib
 import json
 import os
@@ -459,6 +460,16 @@ def test_every_page_is_in_the_index_and_every_link_leads_somewhere() -> None:
     for path in DOCS.glob("*.md"):
         for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8")):
             assert (DOCS / target).is_file(), f"{path.name}: {target}"
+
+
+def test_the_drawing_of_the_rooms_has_the_layers_of_the_import_contract_in_their_order() -> None:
+    contracts = configparser.ConfigParser()
+    contracts.read(ROOT / "setup.cfg", encoding="utf-8")
+    layers = contracts["importlinter:contract:layers"]["layers"].split("\n")
+    modules = [{name.strip(" ()") for name in layer.split("|")} - {"testing"} for layer in layers if layer]
+    drawing = page("contributing").split("```text\n")[1].split("\n\n")[0].splitlines()
+    drawn = [set(line.split("  ")[0].split(", ")) for line in drawing]
+    assert drawn == modules
 
 
 def test_every_block_of_python_is_run_by_one_of_these_tests() -> None:
