@@ -43,7 +43,7 @@ def constraints() -> dict[str, str]:
     floors: dict[str, str] = {}
     for asked in requirements().values():
         for name, versions in asked.items():
-            floor = re.fullmatch(r">=\s*([\d.]+)", versions)
+            floor = re.match(r">=\s*([\d.]+)", versions)
             if floor is not None:
                 assert floors.setdefault(name, floor[1]) == floor[1], f"{name} has two floors"
     return floors

@@ -118,8 +118,9 @@ def pytest_xdist_auto_num_workers() -> int:
     return min((os.cpu_count() or 1) + 1, MOST_WORKERS)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Order and divide the tests for workers."""
+    """Order and divide the tests for workers, before xdist reads their groups."""
     if not config.pluginmanager.hasplugin("xdist"):
         return
     order = list(DIVISIONS)

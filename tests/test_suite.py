@@ -13,6 +13,20 @@ from pathlib import Path
 import pytest
 from conftest import DIVISIONS, HERE, ONE_PYTHON
 
+ONE_SERVER_FOR_EACH_VALUE = """
+import os, pytest
+
+@pytest.fixture(scope="module", params=["gunicorn", "waitress"])
+def surveyed(request):
+    return request.param
+
+def test_one(surveyed):
+    print("worker of", surveyed, os.environ["PYTEST_XDIST_WORKER"])
+
+def test_two(surveyed):
+    print("worker of", surveyed, os.environ["PYTEST_XDIST_WORKER"])
+"""
+
 LEAVES_A_PROCESS = """
 import subprocess, sys
 
@@ -39,6 +53,15 @@ def test_a_run_that_leaves_a_process_fails_and_names_it(tmp_path: Path, workers:
     assert named is not None, run.stdout
     os.kill(int(named[1]), signal.SIGKILL)
     assert run.returncode == pytest.ExitCode.TESTS_FAILED
+
+
+def test_tests_that_have_one_server_share_a_worker(tmp_path: Path) -> None:
+    """With a pytest that pytest-xdist does not know, every test went to any worker: all servers started twice."""
+    files = {"servers/test_survey.py": ONE_SERVER_FOR_EACH_VALUE}
+    run = suite(tmp_path, files, "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", "-rP")
+    workers = re.findall(r"^worker of (\w+) (gw\d)$", run.stdout, re.MULTILINE)
+    assert sorted(name for name, _ in workers) == ["gunicorn", "gunicorn", "waitress", "waitress"]
+    assert len(set(workers)) == 2
 
 
 def test_what_one_python_is_enough_for_is_not_even_imported_where_only_the_rest_runs(tmp_path: Path) -> None:
