@@ -18,7 +18,8 @@ import signal
 import socket
 import sqlite3
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from typing import Any, Literal
 
@@ -32,6 +33,7 @@ from .embedded.tenancy import Tenant
 from .embedded.wsgi import CoreApp
 from .errors import ConfigError, SuperTokensError
 from .grammar import CDI_VERSIONS
+from .importing import sending, sources
 
 try:
     from .embedded.server import CoreServer
@@ -83,13 +85,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_core(commands)
     _add_db(commands)
     _add_user(commands)
+    _add_users(commands)
     export = _command(commands, "export", _export, "write an app's tenants, roles and users as lines of JSON")
     export.add_argument("--out", type=pathlib.Path, metavar="FILE", help="a new file instead of standard output")
     export.add_argument("--secrets", action="store_true", help="with password hashes, TOTP secrets and client secrets")
     pushing = _command(commands, "push", _push, "take everybody to another core, such as an official one")
-    pushing.add_argument("--to", required=True, metavar="URL", help="the core's address")
-    pushing.add_argument("--api-key", default=os.environ.get(_KEY_VARIABLE), help=f"its key (default: {_KEY_VARIABLE})")
-    pushing.add_argument("--allow-insecure-core", action="store_true", help="send all of this without https")
+    _add_other_core(pushing, required=True)
     pushing.add_argument("--after", default="", metavar="ID", help="go on behind this user, as an earlier push said")
     pushing.add_argument("--adopt", action="store_true", help="take over accounts with the same email over there")
     return parser
@@ -167,6 +168,39 @@ def _add_user(commands: Commands) -> None:
         parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
 
 
+def _add_users(commands: Commands) -> None:
+    users = _group(commands, "users", "users of other systems")
+    importing = _command(users, "import", _users_import, "take users over from what another system wrote")
+    importing.formatter_class = argparse.RawDescriptionHelpFormatter
+    importing.epilog = """examples:
+  python manage.py dumpdata auth.group auth.user > users.json
+  st-wsgi users import --from django users.json --dry-run
+  st-wsgi users import --from django users.json --db auth.db
+
+It may be repeated: who is in the core already stays as they are."""
+    importing.add_argument("file", type=pathlib.Path, help="the file with the users")
+    importing.add_argument("--from", dest="source", required=True, choices=sources.READERS, help="what wrote it")
+    importing.add_argument(
+        "--hashes",
+        type=pathlib.Path,
+        metavar="FILE",
+        help="Auth0's export of password hashes, Firebase's hash parameters, Flask-Security's SECURITY_PASSWORD_SALT",
+    )
+    importing.add_argument("--single-hash", action="store_true", help="with SECURITY_PASSWORD_SINGLE_HASH")
+    importing.add_argument("--model", default="auth.user", help="Django's model of users (default: %(default)s)")
+    importing.add_argument("--verified", action="store_true", help="take all emails as verified")
+    importing.add_argument("--dry-run", action="store_true", help="only read the file and say what could not be taken")
+    importing.add_argument("--report", type=pathlib.Path, metavar="FILE", help="a new file for all who are not taken")
+    _add_other_core(importing, required=False)
+
+
+def _add_other_core(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    instead = "" if required else ", instead of the one in --db"
+    parser.add_argument("--to", required=required, metavar="URL", help=f"the core's address{instead}")
+    parser.add_argument("--api-key", default=os.environ.get(_KEY_VARIABLE), help=f"its key (default: {_KEY_VARIABLE})")
+    parser.add_argument("--allow-insecure-core", action="store_true", help="send all of this without https")
+
+
 def _show(arguments: argparse.Namespace, value: object, text: str) -> None:
     print(json.dumps(value, ensure_ascii=False) if arguments.json else text)
 
@@ -217,18 +251,18 @@ class Caller:
             raise CommandFailed(f"there is no tenant {arguments.tenant!r} in an app {arguments.app!r}")
         keys = tenant.settings.api_keys
         api_key = keys[0].decode() if keys else None
-        self._core = Querier(transport=core, api_key=api_key, app_id=arguments.app, cdi_versions=CDI_VERSIONS)
+        self.core = Querier(transport=core, api_key=api_key, app_id=arguments.app, cdi_versions=CDI_VERSIONS)
         self._tenant_id: str = arguments.tenant
 
     def get(self, path: str, **params: str) -> dict[str, Any]:
         """GET from the tenant."""
-        return self._core.get(path, params, tenant_id=self._tenant_id).body
+        return self.core.get(path, params, tenant_id=self._tenant_id).body
 
     def send(
         self, method: Literal["POST", "PUT"], path: str, /, *, of_app: bool = False, **body: Any
     ) -> dict[str, Any]:
         """PUT or POST to the tenant, or to the app as a whole."""
-        send = self._core.put if method == "PUT" else self._core.post
+        send = self.core.put if method == "PUT" else self.core.post
         return send(path, body, tenant_id=None if of_app else self._tenant_id).body
 
     def user(self, name: str) -> dict[str, Any]:
@@ -236,7 +270,7 @@ class Caller:
         if "@" in name:
             users = self.get("/users/by-accountinfo", email=name, doUnionOfAccountInfo="true")["users"]
         else:
-            reply = self._core.get("/user/id", {"userId": name})
+            reply = self.core.get("/user/id", {"userId": name})
             users = [reply.body["user"]] if reply.is_ok("UNKNOWN_USER_ID_ERROR") else []
         if not users:
             raise CommandFailed(f"there is no user {name!r}")
@@ -479,22 +513,9 @@ def _push(arguments: argparse.Namespace) -> int:
             if done % 25 == 0 or done == total:
                 print(f"{done} of {total} users (the last one: {user_id})", file=sys.stderr)
 
-        transport = HTTPTransport(arguments.to)
-        readable = readable_hosts(transport.hosts)
-        if readable and not arguments.allow_insecure_core:
-            raise ConfigError(
-                f"everyone on the way to {readable[0]} could read the key and the password hashes: use https, or say "
-                "--allow-insecure-core if that network is your own"
-            )
-        try:
-            target = Querier(
-                transport=transport, api_key=arguments.api_key, app_id=arguments.app, cdi_versions=push.VERSIONS
-            )
-            target.api_version()  # refuses a wrong address or key, even if there is nothing to push
+        with _other_core(arguments, push.VERSIONS) as target:
             done = push.push(store, app, target, after=arguments.after, adopt=arguments.adopt, progress=progress)
             missing = push.missing(store, app, target)
-        finally:
-            transport.close()
     wrong = sorted({*missing, *done.left})
     text = (
         f"{done.users} users pushed, {done.created} of them new over there; {total - len(missing)} of {total} are there"
@@ -503,3 +524,59 @@ def _push(arguments: argparse.Namespace) -> int:
         text += "\nnot there: " + ", ".join(wrong[:20])
     _show(arguments, {"pushed": done.users, "created": done.created, "total": total, "missing": wrong}, text)
     return 1 if wrong else 0
+
+
+@contextmanager
+def _other_core(arguments: argparse.Namespace, cdi_versions: Sequence[str]) -> Iterator[Querier]:
+    """Connect to the core that ``--to`` names."""
+    transport = HTTPTransport(arguments.to)
+    readable = readable_hosts(transport.hosts)
+    if readable and not arguments.allow_insecure_core:
+        raise ConfigError(
+            f"everyone on the way to {readable[0]} could read the key and the password hashes: use https, or say "
+            "--allow-insecure-core if that network is your own"
+        )
+    try:
+        core = Querier(transport=transport, api_key=arguments.api_key, app_id=arguments.app, cdi_versions=cdi_versions)
+        core.api_version()  # refuses a wrong address or key, even if there is nothing to send
+        yield core
+    finally:
+        transport.close()
+
+
+def _users_import(arguments: argparse.Namespace) -> int:
+    logging.getLogger("st_wsgi.core").addHandler(logging.NullHandler())  # the command's own error says the same
+    options = sources.Options(
+        tenant_id=arguments.tenant,
+        verified=arguments.verified,
+        hashes=arguments.hashes,
+        single_hash=arguments.single_hash,
+        model=arguments.model,
+    )
+    entries = sources.read(arguments.source, arguments.file, options)
+    with ExitStack() as stack:
+        report = sending.Report()
+        if arguments.report is not None:
+            file = stack.enter_context(arguments.report.open("x", encoding="utf-8"))
+            report.tell = lambda label, reason: print(json.dumps({"user": label, "reason": reason}), file=file)
+        if arguments.dry_run:
+            report.taken = sum(1 for _ in report.readable(entries))
+        else:
+            if arguments.to is not None:
+                core = stack.enter_context(_other_core(arguments, sending.CDI_VERSIONS))
+            else:
+                path, settings = _address(arguments)
+                embedded = stack.enter_context(EmbeddedCore(path, settings=settings))
+                core = Caller(embedded, arguments).core
+
+            def progress(done: int) -> None:
+                print(f"{done} of {report.read} users", file=sys.stderr)
+
+            sending.Sender(core, report, pause=0.2 if arguments.to is None else 2.0, progress=progress).send(entries)
+    verb = "could be taken (dry run)" if arguments.dry_run else "taken"
+    text = [f"{report.read} users read: {report.taken} {verb}, {report.known} known already, {report.lost} not taken"]
+    text += [f"  {label}: {reason}" for label, reason in report.refused.items()]
+    text += ["  ..."] if report.lost > len(report.refused) else []
+    text += [f"{number} {note}" for note, number in report.notes.items()]
+    _show(arguments, report.json(), "\n".join(text))
+    return 1 if report.lost else 0

@@ -402,6 +402,32 @@ def test_the_embedded_core_as_a_server_takes_everybody_that_is_pushed_to_it() ->
     assert "ada@example.com" in st_wsgi_command("python -m st_wsgi user list --db other.db")
 
 
+@PROGRAMS.of(page("import"))
+def test_import(names: dict[str, Any]) -> None:
+    """The CSV file of the page is imported by its first two commands; its program finds one of them there already."""
+    (rows,) = blocks(page("import"), "csv")
+    Path("users.csv").write_text(rows)
+    dry, real = blocks(page("import"), "sh")[0].strip().splitlines()
+    assert st_wsgi_command(dry) == "2 users read: 2 could be taken (dry run), 0 known already, 0 not taken\n"
+    assert st_wsgi_command(real) == "2 users read: 2 taken, 0 known already, 0 not taken\n"
+    st = names["st"]
+    for user_id, address, password in (("1", "ada", "U*U"), ("2", "grace", "correct horse 1")):
+        fields = [{"id": "email", "value": f"{address}@example.com"}, {"id": "password", "value": password}]
+        made = Client(st.wrap(nothing_here)).post("/auth/signin", json={"formFields": fields})
+        assert (made.json or {})["user"]["id"] == user_id
+    names["bring"]("3")
+    while (left := names["left"]()) is None:
+        pass
+    assert [one["errorMessage"][:4] for one in left] == ["E003"]
+
+
+def test_the_commands_on_the_page_of_import_are_understood() -> None:
+    lines = [line for code in blocks(page("import"), "sh") for line in code.splitlines() if " users import " in line]
+    assert len(lines) == 6
+    for line in lines:
+        st_wsgi_command(f"{line} --help")
+
+
 @PROGRAMS.of(page("errors"))
 def test_errors(names: dict[str, Any]) -> None:
     """The table's rows are what the errors say of themselves."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, TypeVar, overload
@@ -112,7 +113,7 @@ def read_reply(request: CoreRequest, response: CoreReply) -> Reply:
     kind = response.headers.get("content-type", "no content type")[:60]
     is_first = path.endswith("/apiversion")  # the call with which every client begins
     if status >= 400:
-        text = body if isinstance(body, str) else str(body.get("message", "a JSON object"))
+        text = body if isinstance(body, str) else str(body.get("message") or json.dumps(body))
         is_page = text.lstrip().startswith("<")
         retry_after = response.headers.get("retry-after", "")
         if status == 503 and _SECONDS.fullmatch(retry_after):

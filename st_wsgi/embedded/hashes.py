@@ -6,7 +6,8 @@ a hash is its format with the cost parameters, written as a hash without salt an
 the same time to check.
 
 Django and Werkzeug write PBKDF2 as ``pbkdf2_sha256$<iterations>$<salt>$<base64>`` (``django/contrib/auth/hashers.py``)
-and ``pbkdf2:sha256:<iterations>$<salt>$<hex>``, and Werkzeug writes scrypt as ``scrypt:<n>:<r>:<p>$<salt>$<hex>``
+and ``pbkdf2:sha256:<iterations>$<salt>$<hex>``, passlib as ``$pbkdf2-sha512$<iterations>$<base64>$<base64>`` with a dot
+for the plus (``passlib/handlers/pbkdf2.py``), and Werkzeug writes scrypt as ``scrypt:<n>:<r>:<p>$<salt>$<hex>``
 (``werkzeug/security.py``). Two prefixes say that not the password itself was hashed: ``bcrypt_sha256$`` (Django) its
 SHA-256 in hex, ``hmac_sha512$<base64 of the key>$`` its HMAC in base64, as Flask-Security does with its setting
 ``SECURITY_PASSWORD_SALT`` (``flask_security/utils.py``).
@@ -83,8 +84,8 @@ PBKDF2 = Format(
     "PBKDF2",
     "PBKDF2",
     re.compile(
-        r"pbkdf2(?P<style>[_:])(?P<digest>sha1|sha256|sha512)[$:](?P<rounds>\d{1,7})"
-        r"\$(?P<salt>[^$]+)\$(?P<hash>[A-Za-z0-9+/]+=*)"
+        r"\$?pbkdf2(?P<style>[_:-])(?P<digest>sha1|sha256|sha512)[$:](?P<rounds>\d{1,7})"
+        r"\$(?P<salt>[^$]+)\$(?P<hash>[A-Za-z0-9+/.]+=*)"
     ),
     "pbkdf2_{digest}${rounds}$A$AAAA",
 )
@@ -204,8 +205,9 @@ def matches_firebase(password: str, stored: StoredHash, signer_key: str | None) 
 def matches_pbkdf2(password: str, stored: StoredHash) -> bool:
     """Return whether *password* is the one that a PBKDF2 hash was made of. :raises ValueError: for odd parameters."""
     parts = stored.parts
-    made = hashlib.pbkdf2_hmac(parts["digest"], password.encode(), parts["salt"].encode(), int(parts["rounds"]))
-    expected = _from_base64(parts["hash"]) if parts["style"] == "_" else bytes.fromhex(parts["hash"])
+    salt = _from_base64(parts["salt"]) if parts["style"] == "-" else parts["salt"].encode()
+    made = hashlib.pbkdf2_hmac(parts["digest"], password.encode(), salt, int(parts["rounds"]))
+    expected = bytes.fromhex(parts["hash"]) if parts["style"] == ":" else _from_base64(parts["hash"])
     return hmac.compare_digest(made, expected)
 
 
@@ -220,7 +222,7 @@ def matches_scrypt(password: str, stored: StoredHash) -> bool:
 
 
 def _from_base64(text: str) -> bytes:
-    standard = text.replace("-", "+").replace("_", "/").rstrip("=")
+    standard = text.replace("-", "+").replace(".", "+").replace("_", "/").rstrip("=")
     try:
         return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
     except binascii.Error as error:

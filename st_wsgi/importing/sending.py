@@ -1,0 +1,179 @@
+"""
+Sending users to a core of any kind, through its queue for bulk import (CDI 5.3).
+
+A core takes a list of users as a whole or not at all, so a list that is refused is halved until the users who are to
+blame are found. What the core could not store it says later, in its queue. Both are in the report.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import attrs
+
+from ..core_client.querier import Querier
+from ..errors import CoreRefused, SuperTokensError
+from .sources import Entry
+
+CDI_VERSIONS = ("5.3", "5.4")
+"""The versions of the core driver interface that have bulk import."""
+
+_USERS = "/bulk-import/users"
+_BATCH = 500
+_WINDOW = 50_000
+"""Users whose ids are kept, to tell them apart from others in the queue."""
+
+_SHOWN = 20
+_TAKEN = ("E003", "E005", "E006", "E007", "E031")
+"""What the queue's reasons start with when somebody has the email, phone number, provider's account or id already."""
+
+
+class NoBulkImport(SuperTokensError):
+    """The core has no bulk import."""
+
+
+@attrs.define
+class Report:
+    """
+    What became of the users of a file.
+
+    :param read: how many there are.
+    :param taken: how many are new in the core.
+    :param known: how many were in it already, or have the email, phone number or provider's account of somebody who is.
+    :param refused: why others could not be taken, by how they are called; of the first ones.
+    :param notes: what could not be taken of those who were, and of how many.
+    :param tell: is called with everybody who was not taken, or not completely, and why.
+    """
+
+    tell: Callable[[str, str], None] = lambda label, reason: None
+    read: int = 0
+    taken: int = 0
+    known: int = 0
+    lost: int = 0
+    refused: dict[str, str] = attrs.field(factory=dict)
+    notes: Counter[str] = attrs.field(factory=Counter)
+
+    def refuse(self, label: str, reason: str) -> None:
+        """Note a user who cannot be taken."""
+        self.lost += 1
+        self.tell(label, reason)
+        if len(self.refused) < _SHOWN:
+            self.refused[label] = reason
+
+    def readable(self, entries: Iterable[Entry]) -> Iterable[Entry]:
+        """Yield those who can be taken, and note what cannot."""
+        for entry in entries:
+            self.read += 1
+            if entry.user is None:
+                self.refuse(entry.label, "; ".join(entry.notes))
+                continue
+            for note in entry.notes:
+                self.notes[note] += 1
+                self.tell(entry.label, note)
+            yield entry
+
+    def json(self) -> dict[str, Any]:
+        """Return the report for programs."""
+        numbers = {"read": self.read, "taken": self.taken, "known": self.known, "notTaken": self.lost}
+        return {**numbers, "reasons": self.refused, "notes": dict(self.notes)}
+
+
+class Sender:
+    """
+    Sends users to an app of a core, and waits until it has stored them.
+
+    :param pause: seconds between two looks at the queue.
+    :param progress: is called with how many the core has looked at.
+    """
+
+    def __init__(self, core: Querier, report: Report, *, pause: float, progress: Callable[[int], None]) -> None:
+        self._core = core
+        self._report = report
+        self._pause = pause
+        self._progress = progress
+        self._roles: set[str] = set()
+        self._sent: dict[str, str] = {}
+        self._done = 0
+
+    def send(self, entries: Iterable[Entry]) -> None:
+        """
+        Send users, a list at a time.
+
+        :raises NoBulkImport: when the core does not have it.
+        """
+        batch: list[Entry] = []
+        for entry in self._report.readable(entries):
+            batch.append(entry)
+            if len(batch) == _BATCH:
+                self._add(batch)
+                batch = []
+            if len(self._sent) >= _WINDOW:
+                self._finish()
+        self._add(batch)
+        self._finish()
+
+    def _add(self, batch: list[Entry]) -> None:
+        users = [entry.user for entry in batch if entry.user is not None]
+        for role in {role["role"] for user in users for role in user.get("userRoles", ())} - self._roles:
+            self._core.put("/recipe/role", {"role": role}).check()
+            self._roles.add(role)
+        try:
+            added = self._core.post(_USERS, {"users": users}).body.get("users", [])
+        except CoreRefused as error:
+            if error.status == 404 or "in-memory" in error.text:
+                raise NoBulkImport(
+                    "the core has no bulk import: official ones have it since version 10.1, on PostgreSQL only"
+                ) from error
+            if error.status != 400:
+                raise
+            if len(batch) == 1:
+                self._report.refuse(batch[0].label, _reason(error.text))
+                return
+            for half in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
+                self._add(half)
+            return
+        for entry, shown in zip(batch, added, strict=True):
+            self._sent[shown["loginMethods"][0]["userId"]] = entry.label
+
+    def _finish(self) -> None:
+        """Wait until the core has looked at all, and note who is left in the queue."""
+        while waiting := self._count("NEW") + self._count("PROCESSING"):
+            self._progress(self._done + max(0, len(self._sent) - waiting))
+            time.sleep(self._pause)
+        self._done += len(self._sent)
+        self._progress(self._done)
+        failed: dict[str, str] = {}
+        params: dict[str, Any] = {"status": "FAILED", "limit": 500}
+        while True:
+            page = self._core.get(_USERS, params).body
+            failed.update({user["id"]: user["errorMessage"] for user in page["users"] if user["id"] in self._sent})
+            if "nextPaginationToken" not in page:
+                break
+            params["paginationToken"] = page["nextPaginationToken"]
+        for user_id, reason in failed.items():
+            if reason.startswith(_TAKEN):
+                self._report.known += 1
+                self._report.tell(self._sent[user_id], reason)
+            else:
+                self._report.refuse(self._sent[user_id], reason)
+        ids = list(failed)
+        for start in range(0, len(ids), _BATCH):
+            self._core.post(f"{_USERS}/remove", {"ids": ids[start : start + _BATCH]})
+        self._report.taken += len(self._sent) - len(failed)
+        self._sent = {}
+
+    def _count(self, status: str) -> int:
+        number: int = self._core.get(f"{_USERS}/count", {"status": status}).body["count"]
+        return number
+
+
+def _reason(text: str) -> str:
+    """Return what is wrong with the only user of a list, out of the core's refusal, which may be cut short."""
+    try:
+        return "; ".join(json.loads(text)["users"][0]["errors"])
+    except (ValueError, KeyError, IndexError, TypeError):
+        return text.partition('"errors":')[2] or text

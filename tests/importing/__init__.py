@@ -1,0 +1,1 @@
+"""Users of other systems, from the files that those write."""

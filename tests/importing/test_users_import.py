@@ -1,0 +1,391 @@
+"""``users import``: files as Django, Flask-Security, Firebase and Auth0 write them, and CSV."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hmac
+import io
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import bcrypt
+import pytest
+from contract.client import Caller, OverHTTP, serving
+from contract.logins import user
+from contract.test_emailpassword import ARGON2_HASH, BCRYPT_HASH, FIREBASE_HASH, FIREBASE_KEY
+from embedded.conftest import QUICK, caller
+from werkzeug.security import generate_password_hash
+
+from st_wsgi.cli import main
+from st_wsgi.embedded import EmbeddedCore
+from st_wsgi.importing.sources import Options, milliseconds, read, usable_hash
+
+HERE = pathlib.Path(__file__).parent
+ROOT = HERE.parents[1]
+PASSWORD = "correct horse 1"
+SALT = "146585145368132386173505678016728509634"
+NONE = "taken without the password, since there is none: they set one by the mail of a password reset"
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def app(tmp_path: pathlib.Path) -> Iterator[Caller]:
+    """The public app of a core on a file, which the command uses at the same time."""
+    with EmbeddedCore(tmp_path / "auth.db", settings=QUICK) as core:
+        yield caller(core)
+
+
+@pytest.fixture
+def run(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Import a file into the core; return the report, or with a status what went wrong."""
+    monkeypatch.delenv("ST_CORE_API_KEY", raising=False)
+
+    def run(source: str, file: object, *more: object, status: int = 0, text: bool = False) -> Any:
+        where = [] if "--to" in more else ["--db", tmp_path / "auth.db", "--set", "argon2_memory_kb=64"]
+        argv = ["users", "import", "--from", source, file, *more, *where, *([] if text else ["--json"])]
+        assert main(list(map(str, argv))) == status
+        out, error = capsys.readouterr()
+        if not out:
+            return error
+        return out if text else json.loads(out)
+
+    return run
+
+
+def write(path: pathlib.Path, content: Any) -> pathlib.Path:
+    """Write a file: text as it is, a list of objects as lines of JSON, and other values as JSON."""
+    if isinstance(content, list):
+        content = "\n".join(map(json.dumps, content))
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return path
+
+
+def signs_in(app: Caller, address: str, password: str = PASSWORD) -> str:
+    """Sign in and return the user's id."""
+    app.post("/recipe/signin", email=address, password="wrong").says("WRONG_CREDENTIALS_ERROR")
+    user_id: str = app.post("/recipe/signin", email=address, password=password).has()["user"]["id"]
+    return user_id
+
+
+def django(path: pathlib.Path, *models: str) -> pathlib.Path:
+    """Return a file that a real Django wrote."""
+    made = subprocess.run(
+        [sys.executable, "-W", "error", HERE / "django_program.py", path, *models],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+    return path
+
+
+def test_django(run: Run, app: Caller, tmp_path: pathlib.Path) -> None:
+    """Users of Django sign in with their passwords, under their ids, with groups as roles."""
+    file = django(tmp_path / "users.json", "auth.group", "auth.user")
+    md5 = NONE.replace("there is none", "the hash (md5) is not supported")
+    expected = {
+        "read": 7,
+        "taken": 5,
+        "known": 0,
+        "notTaken": 2,
+        "reasons": {"nomail": "there is no email", "gone@example.com": "the user is not active"},
+        "notes": {md5: 1, NONE: 1},
+    }
+    assert run("django", file, "--dry-run", status=1) == expected
+    app.get("/users/count").has(count=0)
+    assert run("django", file, status=1) == expected
+    for number, hasher in enumerate(("pbkdf2_sha256", "scrypt", "bcrypt_sha256"), 1):
+        assert signs_in(app, f"{hasher}@example.com") == str(number)
+        app.get("/recipe/user/roles", userId=str(number)).says("OK", roles=["editors"])
+        app.get("/recipe/user/metadata", userId=str(number)).says(
+            "OK", metadata={"username": hasher, "first_name": "Ada"}
+        )
+    app.post("/recipe/signin", email="md5@example.com", password=PASSWORD).says("WRONG_CREDENTIALS_ERROR")
+    app.post("/recipe/user/password/reset/token", userId="4", email="md5@example.com").has()
+    again = run("django", file, status=1)
+    assert (again["taken"], again["known"], again["notTaken"]) == (0, 5, 2)
+    app.get("/users/count").has(count=5)
+    app.get("/bulk-import/users/count").has(count=0)
+
+
+def test_django_with_what_is_missing(run: Run, tmp_path: pathlib.Path) -> None:
+    """Groups that were not dumped are named, and so is the model of users when it is another one."""
+    file = django(tmp_path / "users.json", "auth.user")
+    notes = run("django", file, "--dry-run", status=1)["notes"]
+    assert notes["taken without a group that is not in the file: run dumpdata with auth.group too"] == 4
+    own = write(tmp_path / "own.json", file.read_text().replace("auth.user", "accounts.person"))
+    assert "no object of the file is of the model auth.user; there is accounts.person: name it with --model" in run(
+        "django", own, "--dry-run", status=1
+    )
+    assert run("django", own, "--dry-run", "--model", "accounts.Person", status=1)["taken"] == 5
+
+
+def flask_hash(password: str) -> str:
+    """Return a password's hash as Flask-Security makes it: of its HMAC with the salt."""
+    inner = base64.b64encode(hmac.digest(SALT.encode(), password.encode(), "sha512"))
+    return bcrypt.hashpw(inner[:72], bcrypt.gensalt(4)).decode()
+
+
+FLASK = [
+    {"id": 1, "email": "ann@example.com", "password": flask_hash(PASSWORD), "active": True,
+     "confirmed_at": "2024-01-02 03:04:05.678901", "create_datetime": "2024-01-02 03:04:05.678901+00",
+     "roles": ["admin", {"name": "editor"}], "fs_uniquifier": "a" * 32},
+    {"id": 2, "email": "bob@example.com", "password": generate_password_hash(PASSWORD, "scrypt:1024:8:1"),
+     "active": True, "confirmed_at": None, "us_phone_number": "+36701234567", "tf_totp_secret": "{\"enckey\": {}}"},
+    {"id": 3, "email": "gone@example.com", "password": "", "active": False},
+]  # fmt: skip
+
+
+def test_flask_security(run: Run, app: Caller, tmp_path: pathlib.Path) -> None:
+    """Hashes with and without the salt of the app; a phone number is a second way in; a confirmed email is verified."""
+    file = write(tmp_path / "users.json", json.dumps(FLASK))
+    assert "SECURITY_PASSWORD_SALT" in run("flask-security", file, status=1)
+    salt = write(tmp_path / "salt", f"{SALT}\n")
+    report = run("flask-security", file, "--hashes", salt, status=1)
+    second = "taken without the second factor, whose secret is encrypted: they set it up again"
+    assert (report["taken"], report["reasons"]) == (2, {"gone@example.com": "the user is not active"})
+    assert report["notes"] == {second: 1}
+    assert signs_in(app, "ann@example.com") == "1"
+    assert signs_in(app, "bob@example.com") == "2"
+    app.get("/recipe/user/roles", userId="1").has(roles=["admin", "editor"])
+    [ann, bob] = [user(app, user_id) for user_id in "12"]
+    assert (ann["timeJoined"], ann["loginMethods"][0]["verified"]) == (1704164645678, True)
+    assert (bob["isPrimaryUser"], bob["phoneNumbers"]) == (True, ["+36701234567"])
+    assert [method["verified"] for method in bob["loginMethods"] if "email" in method] == [False]
+
+
+def test_flask_security_as_csv(run: Run, app: Caller, tmp_path: pathlib.Path) -> None:
+    """The same from a table that a database wrote as CSV; with --single-hash no salt is needed."""
+    text = io.StringIO()
+    rows = csv.DictWriter(text, ["id", "email", "password", "active", "confirmed_at", "roles"])
+    rows.writeheader()
+    rows.writerow(
+        {"id": 7, "email": "ann@example.com", "password": BCRYPT_HASH, "active": "t", "roles": "admin, editor"}
+    )
+    rows.writerow({"id": 8, "email": "bob@example.com", "password": BCRYPT_HASH, "active": "f"})
+    file = write(tmp_path / "users.csv", text.getvalue())
+    assert run("flask-security", file, "--single-hash", "--verified", status=1)["taken"] == 1
+    assert signs_in(app, "ann@example.com", "U*U") == "7"
+    assert user(app, "7")["loginMethods"][0]["verified"] is True
+    app.get("/recipe/user/roles", userId="7").has(roles=["admin", "editor"])
+
+
+PARAMETERS = """hash_config {
+  algorithm: SCRYPT,
+  base64_signer_key: %s,
+  base64_salt_separator: Bw==,
+  rounds: 8,
+  mem_cost: 14,
+}"""
+
+
+def test_firebase(run: Run, app: Caller, tmp_path: pathlib.Path) -> None:
+    """Passwords, providers, phone numbers and links; a hash needs the project's parameters, and its key in the core."""
+    _, _, stored, salt, *_ = FIREBASE_HASH.split("$")
+    google = {"providerId": "google.com", "rawId": "g-1", "email": "ann@gmail.com", "displayName": "Ann"}
+    users = [
+        {"localId": "u1", "email": "ann@example.com", "emailVerified": True, "passwordHash": stored, "salt": salt,
+         "displayName": "Ann", "createdAt": "1600000000000", "customAttributes": "{\"admin\":true}",
+         "providerUserInfo": [google, {"providerId": "password", "rawId": "ann@example.com"}]},
+        {"localId": "u2", "phoneNumber": "+36701234567", "providerUserInfo": [{"providerId": "phone"}]},
+        {"localId": "u3", "email": "link@example.com", "emailVerified": True, "providerUserInfo": []},
+        {"localId": "u4", "disabled": True, "email": "off@example.com"},
+        {"localId": "u5", "providerUserInfo": []},
+    ]  # fmt: skip
+    file = write(tmp_path / "users.json", json.dumps({"kind": {"a": [1]}, "users": users}, indent=2))
+    assert "hash parameters" in run("firebase", file, status=1)
+    bad = write(tmp_path / "bad", "rounds: 8")
+    assert "should hold base64_salt_separator, rounds and mem_cost" in run("firebase", file, "--hashes", bad, status=1)
+    hashes = write(tmp_path / "parameters", PARAMETERS % FIREBASE_KEY)
+    without = run("firebase", file, "--hashes", hashes, "--dry-run", status=1)
+    assert without["taken"] == 3
+    refused = run("firebase", file, "--hashes", hashes, status=1)
+    assert refused["reasons"]["ann@example.com"] == "'firebase_password_hashing_signer_key' cannot be null"
+    key = f"firebase_password_hashing_signer_key={FIREBASE_KEY}"
+    report = run("firebase", file, "--hashes", hashes, "--set", key, status=1)
+    nothing = "there is no email, phone number or provider to sign in with"
+    assert report["reasons"] == {"off@example.com": "the user is disabled", "u5": nothing}
+    assert (report["taken"], report["known"]) == (1, 2)
+    ann, phone, link = (user(app, user_id) for user_id in ("u1", "u2", "u3"))
+    assert ann["thirdParty"] == [{"id": "google", "userId": "g-1"}]
+    assert (ann["timeJoined"], set(ann["emails"])) == (1600000000000, {"ann@example.com", "ann@gmail.com"})
+    assert (phone["phoneNumbers"], link["loginMethods"][0]["recipeId"]) == (["+36701234567"], "passwordless")
+    app.get("/recipe/user/metadata", userId="u1").says(
+        "OK", metadata={"displayName": "Ann", "customClaims": {"admin": True}}
+    )
+    with EmbeddedCore(tmp_path / "auth.db", settings={**QUICK, **dict([key.split("=", 1)])}) as core:
+        assert signs_in(caller(core), "ann@example.com", "user1password") == "u1"
+
+
+def test_auth0(run: Run, app: Caller, tmp_path: pathlib.Path) -> None:
+    """The export of users and the one of hashes are put together by their ids, in whatever order."""
+    users = [
+        {"user_id": "auth0|aaa", "email": "ann@example.com", "email_verified": True, "name": "Ann",
+         "created_at": "2020-09-13T12:26:40.000Z", "user_metadata": {"color": "red"}, "app_metadata": {},
+         "identities": [{"provider": "auth0", "user_id": "aaa", "connection": "Username-Password-Authentication"},
+                        {"provider": "google-oauth2", "user_id": "g-2", "connection": "google-oauth2"}]},
+        {"user_id": "sms|bbb", "phone_number": "+36701234568", "identities": [{"provider": "sms", "user_id": "bbb"}]},
+        {"user_id": "email|ccc", "email": "link@example.com", "identities": [{"provider": "email", "user_id": "ccc"}]},
+        {"user_id": "auth0|ddd", "email": "off@example.com", "blocked": True,
+         "identities": [{"provider": "auth0", "user_id": "ddd"}]},
+    ]  # fmt: skip
+    stored = {"_id": {"$oid": "aaa"}, "email": "ann@example.com", "passwordHash": BCRYPT_HASH, "tenant": "dev"}
+    file = write(tmp_path / "users.ndjson", users)
+    assert "an export of their own" in run("auth0", file, status=1)
+    report = run("auth0", file, "--hashes", write(tmp_path / "hashes.ndjson", [stored]), status=1)
+    assert (report["taken"], report["reasons"]) == (3, {"off@example.com": "the user is blocked"})
+    assert signs_in(app, "ann@example.com", "U*U") == "auth0|aaa"
+    ann = user(app, "auth0|aaa")
+    assert (ann["timeJoined"], ann["thirdParty"]) == (1600000000000, [{"id": "google", "userId": "g-2"}])
+    app.get("/recipe/user/metadata", userId="auth0|aaa").says(
+        "OK", metadata={"name": "Ann", "user_metadata": {"color": "red"}}
+    )
+    assert user(app, "sms|bbb")["phoneNumbers"] == ["+36701234568"]
+    assert user(app, "email|ccc")["emails"] == ["link@example.com"]
+
+
+CSV = f"""id,email,email_verified,password_hash,password,third_party_id,third_party_user_id,phone_number,\
+roles,metadata,time_joined,totp_secret
+1,ann@example.com,true,{BCRYPT_HASH},,,,,admin; editor,"{{""a"": 1}}",2020-09-13 12:26:40+00:00,JBSWY3DPEHPK3PXP
+2,bob@example.com,no,,secret 1,,,,,,1600000000000,
+3,cat@example.com,1,,,google,g-3,+36701234569,,,,
+4,dan@example.com,,"{ARGON2_HASH}",,,,,,,,
+5,ann@example.com,,,secret 2,,,,,,,
+,,,,,,,,,,,
+"""
+
+
+def test_csv(run: Run, app: Caller, tmp_path: pathlib.Path) -> None:
+    """A file of one's own says everything that a user can have."""
+    file = write(tmp_path / "users.csv", CSV)
+    report = run("csv", file, "--report", tmp_path / "report", status=1)
+    assert (report["read"], report["taken"], report["known"], report["notTaken"]) == (6, 4, 1, 1)
+    told = [json.loads(line) for line in (tmp_path / "report").read_text().splitlines()]
+    assert [one["user"] for one in told] == ["line 7", "ann@example.com"]
+    assert "exists already" in run("csv", file, "--report", tmp_path / "report", status=1)
+    assert signs_in(app, "ann@example.com", "U*U") == "1" or user(app, "5")
+    assert signs_in(app, "bob@example.com", "secret 1") == "2"
+    assert signs_in(app, "dan@example.com", "password") == "4"
+    cat = user(app, "3")
+    assert (cat["thirdParty"], cat["phoneNumbers"]) == ([{"id": "google", "userId": "g-3"}], ["+36701234569"])
+    wrong = write(tmp_path / "wrong.csv", "id,e-mail\n1,a@example.com\n")
+    assert "no such column: e-mail. There are id, email," in run("csv", wrong, status=1)
+
+
+def test_for_people(run: Run, app: Caller, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --json the report is a few lines; the help has an example."""
+    file = write(tmp_path / "users.csv", "email,password\n" + "".join(f"u{n}@example.com,secret\n" for n in range(3)))
+    assert run("csv", file, text=True).splitlines() == ["3 users read: 3 taken, 0 known already, 0 not taken"]
+    again = run("csv", file, "--dry-run", text=True)
+    assert again == "3 users read: 3 could be taken (dry run), 0 known already, 0 not taken\n"
+    with pytest.raises(SystemExit):
+        main(["users", "import", "--help"])
+    assert "st-wsgi users import --from django users.json --dry-run" in capsys.readouterr().out
+
+
+def test_many_are_named_in_the_report_only(run: Run, app: Caller, tmp_path: pathlib.Path) -> None:
+    """Of many who cannot be taken the first twenty are shown."""
+    file = write(tmp_path / "users.csv", "id,email,metadata\n" + "".join(f"{n},,\n" for n in range(30)))
+    text = run("csv", file, "--report", tmp_path / "report", status=1, text=True)
+    assert (len(text.splitlines()), text.splitlines()[-1]) == (22, "  ...")
+    assert len((tmp_path / "report").read_text().splitlines()) == 30
+
+
+@pytest.mark.parametrize(
+    ("source", "content", "problem"),
+    [
+        ("django", "{}", "expected '['"),
+        ("django", "[{\"pk\": 1}]", "'fields' is missing"),
+        ("django", "[{\"fields\": ", "Expecting value"),
+        ("firebase", "{\"kind\": 1}", "expected ','"),
+        ("auth0", "not json", "Expecting value"),
+        ("csv", "email,metadata\na@example.com,{", "Expecting property name"),
+    ],
+)  # fmt: skip
+def test_another_file(run: Run, tmp_path: pathlib.Path, source: str, content: str, problem: str) -> None:
+    """A file that the system does not write is named, with what is wrong."""
+    file = write(tmp_path / "file", content)
+    error = run(source, file, "--dry-run", status=1)
+    assert f"{file} is not what {source} writes: " in error
+    assert problem in error
+    assert "No such file" in run(source, tmp_path / "none", "--dry-run", status=1)
+
+
+def test_over_http(run: Run, tmp_path: pathlib.Path) -> None:
+    """A core at an address takes them too, into a tenant, and of a list that it refuses only who is wrong is lost."""
+    with EmbeddedCore(tmp_path / "other.db", settings=QUICK) as core, serving(core) as server:
+        over_http = OverHTTP(server.address)
+        app = Caller(over_http, headers={"cdi-version": "5.4"})
+        app.put("/recipe/multitenancy/tenant/v2", tenantId="t1").has()
+        rows = "".join(f"{n},u{n}@example.com,{BCRYPT_HASH},admin,,\n" for n in range(20))
+        header = "id,email,password_hash,roles,third_party_id,third_party_user_id"
+        file = write(tmp_path / "users.csv", f"{header}\n{rows}y,long@example.com,,,{'x' * 29},y\n")
+        report = run("csv", file, "--to", server.address, "--tenant", "t1", status=1)
+        assert (report["taken"], report["notTaken"]) == (20, 1)
+        assert report["reasons"] == {"long@example.com": f"thirdPartyId {'x' * 29} is too long. Max length is 28."}
+        tenant = app.below("t1")
+        tenant.get("/users/count").has(count=20)
+        tenant.get("/recipe/user/roles", userId="3").has(roles=["admin"])
+        signs_in(tenant, "u3@example.com", "U*U")
+        over_http.close()
+    assert "could read the key" in run("csv", file, "--to", "http://core.example.com", status=1)
+
+
+def test_hashes_as_they_are_written() -> None:
+    """Django's names in front of a hash go; what no core checks is no hash."""
+    assert usable_hash(f"argon2{ARGON2_HASH}") == (ARGON2_HASH, "argon2")
+    assert usable_hash(f"bcrypt${BCRYPT_HASH}") == (BCRYPT_HASH, "bcrypt")
+    assert usable_hash(f"bcrypt_sha256${BCRYPT_HASH}") == (f"bcrypt_sha256${BCRYPT_HASH}", "bcrypt")
+    for text in ("", "!", "md5$salt$0a", "{SSHA}x", "plain"):
+        assert usable_hash(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2020-09-13T12:26:40Z", 1_600_000_000_000),
+        ("2020-09-13 14:26:40.123456+02", 1_600_000_000_123),
+        ("2020-09-13T07:56:40.5-04:30", 1_600_000_000_500),
+        ("1600000000000", 1_600_000_000_000),
+        ({"$date": "2020-09-13T12:26:40.000Z"}, 1_600_000_000_000),
+        ("yesterday", None),
+        (None, None),
+    ],
+)
+def test_times(text: object, expected: int | None) -> None:
+    """Times of JSON, of databases and in numbers."""
+    assert milliseconds(text) == expected
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a pipe with a name")
+def test_a_large_file_is_read_in_pieces(tmp_path: pathlib.Path) -> None:
+    """A reader keeps nothing: it yields users while the rest of the file is still to come."""
+    path, go_on = tmp_path / "users.fifo", threading.Event()
+    os.mkfifo(path)
+
+    def item(number: int) -> str:
+        return json.dumps({"model": "auth.user", "pk": number, "fields": {"email": f"u{number}@example.com"}})
+
+    def writing() -> None:
+        with path.open("w") as file:
+            file.write("[" + ",".join(map(item, range(3000))) + ",")
+            file.flush()
+            assert go_on.wait(60)
+            file.write(item(3000) + "]")
+
+    writer = threading.Thread(target=writing)
+    writer.start()
+    entries = read("django", path, Options())
+    early = [next(entries).label for _ in range(1000)]
+    assert not go_on.is_set()
+    go_on.set()
+    assert [*early, *(entry.label for entry in entries)] == [f"u{number}@example.com" for number in range(3001)]
+    writer.join(60)
