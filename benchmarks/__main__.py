@@ -71,6 +71,9 @@ BENCHMARKS = {
         read=core_call_rows,
     ),
     "rush": Benchmark("an unrelated route while 40 users sign in at once", ["-m", "benchmarks.rush", "--json"]),
+    "enumeration": Benchmark(
+        "whether the time of a response tells who has an account", ["-m", "benchmarks.enumeration", "--json"]
+    ),
     "load": Benchmark("64 clients at once under gunicorn: errors and leaks", ["-m", "benchmarks.load", "--json"]),
 }
 

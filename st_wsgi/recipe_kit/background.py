@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,12 +16,17 @@ from ..forks import renew_after_fork
 from ..request import current
 from ..request.context import RequestContext
 
+_HEAD_START = 0.05  # seconds
+
 _log = logging.getLogger("st_wsgi.delivery")
 
 
 class Background:
     """
     A few threads that work one thing after the other off, in the user context of the request that asked for it.
+
+    They begin when the response has had the time to leave. Threads of one process slow each other, so that its time
+    would show how much there is to do.
 
     Threads start with the first work, and again in a child process after a fork. At the end of the process, and in
     :meth:`close`, what waits is worked off first.
@@ -54,7 +60,8 @@ class Background:
             self._waiting += 1
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="st_wsgi-background")
-            self._executor.submit(self._do, work, None if in_flight is None else _copied(in_flight))
+            not_before = time.monotonic() + _HEAD_START
+            self._executor.submit(self._do, work, None if in_flight is None else _copied(in_flight), not_before)
         return True
 
     def close(self) -> None:
@@ -64,9 +71,10 @@ class Background:
         if executor is not None:
             executor.shutdown()
 
-    def _do(self, work: Callable[[], object], context: RequestContext | None) -> None:
+    def _do(self, work: Callable[[], object], context: RequestContext | None, not_before: float) -> None:
         token = None if context is None else current.enter(context)
         try:
+            time.sleep(max(0.0, not_before - time.monotonic()))
             work()
         except Exception as error:  # the boundary: no caller waits for the outcome
             _log.error("work in the background failed: %s", type(error).__name__)

@@ -102,10 +102,9 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         if primary is not None and _is_take_over_risk(primary, email):
             return PasswordResetNotAllowed(_TAKE_OVER_RISK)
         method = next((method for user in users if (method := _method_of(user, email, tenant_id))), None)
-        if method is not None:
-            user_id = method.recipe_user_id.value
-            context.record("password_reset_requested", tenant_id=tenant_id, user_id=user_id)
-            self.recipe.background.run(lambda: self._send_reset_mail(user_id, email, tenant_id))
+        user_id = None if method is None else method.recipe_user_id.value
+        # Without an account, too: the response must not take another time.
+        self.recipe.background.run(lambda: self._send_reset_mail(user_id, email, tenant_id))
         return Ok()
 
     def password_reset_post(
@@ -140,7 +139,10 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         info = AccountInfo(email=email)
         return users_by_account_info(self.recipe.services.core, account_info=info, tenant_id=tenant_id)
 
-    def _send_reset_mail(self, user_id: str, email: str, tenant_id: str) -> None:
+    def _send_reset_mail(self, user_id: str | None, email: str, tenant_id: str) -> None:
+        if user_id is None:
+            return
+        self.functions.context.record("password_reset_requested", tenant_id=tenant_id, user_id=user_id)
         outcome = self.functions.create_reset_password_token(user_id=user_id, email=email, tenant_id=tenant_id)
         if isinstance(outcome, ResetToken):
             message = reset_message(

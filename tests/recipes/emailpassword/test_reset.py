@@ -286,3 +286,22 @@ def test_the_password_and_the_address_of_a_user_are_changed(shop: Shop) -> None:
     visitor.email = f"{uuid.uuid4().hex}@example.com"
     assert ep.update_email_or_password(recipe_user_id=user, email=visitor.email, password=NEW) == Ok()
     assert visitor.sign_in(NEW).get_json()["status"] == "OK"
+
+
+def test_until_the_response_the_same_is_done_with_and_without_an_account(
+    core: Borrowed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """W-081: work for the mail beside the response made it take four times as long for those who have an account."""
+    monkeypatch.setattr("st_wsgi.recipe_kit.background._HEAD_START", 2.0)
+    shop = Shop(core)
+    visitor = shop.visitor()
+    visitor.sign_up()
+    calls = []
+    for email in (visitor.email, f"unknown-{visitor.email}"):
+        core.calls.clear()
+        assert visitor.call("POST", "/auth/user/password/reset/token", form(email=email)).get_json() == {"status": "OK"}
+        calls.append(list(core.calls))
+    assert calls == [["GET /public/users/by-accountinfo"]] * 2
+    core.calls.clear()
+    shop.st.services.get(EmailPassword).background.close()
+    assert core.calls == ["POST /public/recipe/user/password/reset/token"]
