@@ -162,7 +162,7 @@ def main() -> None:
             api_key=HEADERS["api-key"],
             api_domain="http://127.0.0.1",
             disable_core_call_cache=True,
-        )
+        ).of_recipe("userroles")
         request = CoreRequest(method="GET", path=PATH, params=PARAMS, headers=HEADERS)
         contenders = {
             "requests.Session": repeated(lambda: session.get(url + PATH, params=PARAMS, headers=HEADERS).json()),
@@ -170,7 +170,7 @@ def main() -> None:
                 lambda: blind.get(url + PATH, params=PARAMS, headers=HEADERS).json()
             ),
             "HTTPTransport.send": repeated(lambda: transport.send(request)),
-            "Querier.get": repeated(lambda: querier.get(PATH, PARAMS, rid="userroles")),
+            "Querier.get": repeated(lambda: querier.get(PATH, PARAMS)),
         }
         if options.peer.exists():
             with official_client(options.peer, url) as official:
