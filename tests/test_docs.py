@@ -301,6 +301,18 @@ def test_production(names: dict[str, Any]) -> None:
     assert not names["refused"](recipes=[session.Session()])
 
 
+@PROGRAMS.of(page("accounts"))
+def test_accounts(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert (names["found"], names["everybody"], names["this_month"]) == ((), 0, 0)
+    names["invite"]("ada@example.com", "employee-7")
+    user = st_wsgi.get_user(user_id="employee-7")
+    assert user is not None
+    assert user.emails == ("ada@example.com",)
+    assert "/auth/reset-password?token=" in capsys.readouterr().err
+    names["forget"]("employee-7")
+    assert st_wsgi.get_user(user_id="employee-7") is None
+
+
 class RedisPipeline:
     """The commands of Redis that the page on security uses, on a dictionary of numbers."""
 

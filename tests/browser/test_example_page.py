@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -132,3 +135,69 @@ def test_sign_up_who_am_i_sign_out_restart_sign_in(visitor: Visitor, tmp_path: P
         page.reload()
         page.locator("#who-am-i").click()
         expect(status).to_contain_text("sessionHandle")
+
+
+def link_in(log: Path, path: str) -> str:
+    """Return the newest link that the console shows, as a developer copies it."""
+    links: list[str] = []
+    for _ in range(200):
+        links = re.findall(rf"^http\S+{path}\S+$", log.read_text(), re.MULTILINE)
+        if links:
+            break
+        Event().wait(0.05)  # mails are sent in the background
+    return links[-1]
+
+
+def test_verification_the_page_for_administrators_and_a_forgotten_password(visitor: Visitor, tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "server.log"
+    origin, core = f"http://127.0.0.1:{port}", f"sqlite:///{tmp_path}/auth.db?{CHEAP_HASHES}"
+    page = visitor.context.new_page()
+    status = page.locator("#status")
+    with example_alone(core=core, port=port, website=origin, log=log):
+        page.goto(origin)
+        page.locator("#admin").click()
+        expect(status).to_have_text("Sign in first.")
+        fill_in(page, visitor.email)
+        page.locator("#sign-up").click()
+        expect(status).to_contain_text("Welcome")
+        page.locator("#admin").click()
+        expect(status).to_have_text("Confirm your e-mail address first.")
+        page.locator("#verify").click()
+        expect(status).to_contain_text("A mail is on its way.")
+        page.goto(link_in(log, "/auth/verify-email"))
+        expect(status).to_have_text("Your e-mail address is confirmed.")
+        page.locator("#verify").click()
+        expect(status).to_have_text("Your e-mail address is confirmed already.")
+        page.locator("#admin").click()
+        expect(status).to_have_text("This page is for administrators.")
+        roles = [sys.executable, "-m", "st_wsgi", "user", "roles", "--db", str(tmp_path / "auth.db")]
+        subprocess.run([*roles, visitor.email, "--add", "admin"], check=True, capture_output=True)
+        for _ in range(100):  # the claim may be a second old
+            page.locator("#admin").click()
+            expect(page.locator("#admin")).to_be_enabled()
+            if status.inner_text() != "This page is for administrators.":
+                break
+        expect(status).to_contain_text("You are an administrator")
+
+        page.locator("#sign-out").click()
+        expect(status).to_contain_text("signed out")
+        page.locator("#email").fill(visitor.email)
+        page.locator("#forgot").click()
+        expect(status).to_contain_text("a mail is on its way")
+        page.goto(link_in(log, "/auth/reset-password"))
+        expect(page.locator("h1")).to_have_text("Set a new password")
+        expect(page.locator("#email")).to_be_hidden()
+        for width in (320, 768):
+            page.set_viewport_size({"width": width, "height": 700})
+            assert page.evaluate("document.documentElement.scrollWidth") == width
+        page.locator("#reset").click()
+        expect(page.locator("#password-error")).to_have_text("Enter your password.")
+        page.locator("#password").fill("another horse 2")
+        page.locator("#reset").click()
+        expect(status).to_have_text("Your new password is set. Sign in with it.")
+        fill_in(page, visitor.email)
+        page.locator("#sign-in").click()
+        expect(status).to_contain_text("do not match")
+        page.locator("#password").fill("another horse 2")
+        page.locator("#sign-in").click()
+        expect(status).to_contain_text("Welcome back")

@@ -222,9 +222,7 @@ def sessions_of(user: RecipeUserId) -> int:
 
 
 @pytest.mark.parametrize("change", [{"password": NEW_PASSWORD}, {"email": "new"}])
-def test_w_075_a_change_ends_the_other_sessions_when_the_app_says_so(
-    core: Borrowed, mails: list[Message], change: dict[str, str]
-) -> None:
+def test_w_075_a_change_ends_the_other_sessions(core: Borrowed, mails: list[Message], change: dict[str, str]) -> None:
     shop = shop_with(core, mails, end_sessions_on_change=True)
     visitor, elsewhere = shop.visitor(), shop.visitor()
     user = user_of(visitor)

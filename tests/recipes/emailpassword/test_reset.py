@@ -288,9 +288,7 @@ def test_the_password_and_the_address_of_a_user_are_changed(shop: Shop) -> None:
     assert visitor.sign_in(NEW).get_json()["status"] == "OK"
 
 
-def test_until_the_response_the_same_is_done_with_and_without_an_account(
-    core: Borrowed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_until_the_response_nothing_depends_on_the_account(core: Borrowed, monkeypatch: pytest.MonkeyPatch) -> None:
     """W-081: work for the mail beside the response made it take four times as long for those who have an account."""
     monkeypatch.setattr("st_wsgi.recipe_kit.background._HEAD_START", 2.0)
     shop = Shop(core)
