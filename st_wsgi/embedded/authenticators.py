@@ -1,9 +1,9 @@
 """
 What an authenticator sends: CBOR, COSE keys, authenticator data and client data, read and checked.
 
-CBOR (RFC 8949) is read in the form that authenticators must write (CTAP 2.1, section 8): definite lengths and no tags.
-So this needs no library. Attestation statements are not looked at, as in the official core, which asks for no
-attestation (``webauthn/WebAuthN.java``); its texts are kept.
+CBOR (RFC 8949) is read in the form that authenticators must write (CTAP 2.1, section 8): definite lengths, no tags,
+and no fractions, which nothing here has. So it needs no library. Attestation statements are not looked at, as in the
+official core, which asks for no attestation (``webauthn/WebAuthN.java``); its texts are kept.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import hashlib
 import hmac
 import json
 import re
-import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -70,7 +69,7 @@ def read_cbor(data: bytes, depth: int = 0) -> tuple[Any, bytes]:
     size = {24: 1, 25: 2, 26: 4, 27: 8}.get(short, 0)
     if short > 27 or len(data) < size:
         raise unreadable()
-    number, head, data = int.from_bytes(data[:size], "big") if size else short, data[:size], data[size:]
+    number, data = int.from_bytes(data[:size], "big") if size else short, data[size:]
     if major in (0, 1):
         return (number if major == 0 else -1 - number), data
     if major in (2, 3):
@@ -88,8 +87,6 @@ def read_cbor(data: bytes, depth: int = 0) -> tuple[Any, bytes]:
         return (items if major == 4 else _map(items)), data
     if major == 7 and short in (20, 21, 22):
         return {20: False, 21: True, 22: None}[short], data
-    if major == 7 and size > 1:
-        return struct.unpack({2: ">e", 4: ">f", 8: ">d"}[size], head)[0], data
     raise unreadable()
 
 

@@ -200,11 +200,8 @@ def _user(user_id: str, is_primary: bool, methods: Sequence[Mapping[str, Any]], 
         "loginMethods": list(methods),
     }
     if version >= WEBAUTHN:
-        user["webauthn"] = {
-            "credentialIds": [
-                name for method in methods for name in method.get("webauthn", {}).get("credentialIds", ())
-            ]
-        }
+        own = [method["webauthn"]["credentialIds"] for method in methods if "webauthn" in method]
+        user["webauthn"] = {"credentialIds": [name for names in own for name in names]}
     return user
 
 
