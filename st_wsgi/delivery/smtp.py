@@ -140,7 +140,8 @@ class SMTP:
         try:
             client = _Client(self, deadline)
             client.send_message(mail, from_addr="@".join(self._from), to_addrs=[f"{local}@{domain}"])
-            client.putcmd("quit")  # the mail is accepted, so nobody needs the reply
+            with contextlib.suppress(OSError):  # the mail is accepted, whatever happens now
+                client.putcmd("quit")
         except Exception as error:
             late = isinstance(error, TimeoutError) or time.monotonic() >= deadline
             raise MessageNotSent(f"{server} {'did not answer in time' if late else _reason(error)}") from None

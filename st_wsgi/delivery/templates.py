@@ -3,7 +3,7 @@ The text of mails, from the files in ``mails``.
 
 A file has the subject in its first line and then blocks, with blank lines between them. ``$app``, ``$to`` and
 ``$lifetime`` are replaced in all of them. A block ``[link: Label]`` is the link, with its label on a button in HTML;
-``[code]`` is the code. A block that needs what the message does not have is left out. Plain text and HTML are made of
+``[code]`` is the code. They are left out if the message has none. Plain text and HTML are made of
 the same blocks; ``layout.html`` is around the HTML, in which every text is escaped.
 """
 
@@ -72,13 +72,9 @@ def mail_content(message: Message, /) -> MailContent:
     values = {
         "app": " ".join(message.app_name.split()) or "our website",
         "to": message.to,
-        "lifetime": "" if message.lifetime_ms is None else _duration(message.lifetime_ms),
+        "lifetime": "a limited time" if message.lifetime_ms is None else _duration(message.lifetime_ms),
     }
-    subject, *blocks = (
-        block
-        for block in _file(f"{message.kind.lower()}.txt").strip().split("\n\n")
-        if values["lifetime"] or "$lifetime" not in block
-    )
+    subject, *blocks = _file(f"{message.kind.lower()}.txt").strip().split("\n\n")
     subject = Template(subject).substitute(values)
     texts, parts = [], []
     for block in blocks:
