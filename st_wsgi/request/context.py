@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 NEWEST_FDI_VERSION = (4, 2)
 
 _AGENT_LIMIT = 256  # characters
+_log = logging.getLogger("st_wsgi.limits")
 
 _FDI_VERSION = re.compile(r"\s*([0-9]{1,3})\.([0-9]{1,3})\s*\Z")
 
@@ -174,6 +176,12 @@ class RequestContext:
             retry_after = rate_limit(key, path)
             if retry_after is not None:
                 self.record("limited", reason=key.partition(":")[0], account=account)
+                if key.startswith("address:") and self.header("x-forwarded-for") and not self.services.trusted_proxies:
+                    _log.warning(
+                        "the limit of %s was reached, and the request came through a proxy: if that is your own, set "
+                        "trusted_proxies, or all its visitors count as one",
+                        key,
+                    )
                 raise TooManyRequests(retry_after=retry_after)
 
     def forget_attempts(self, *, account: str) -> None:

@@ -113,3 +113,15 @@ def test_limits_are_on_unless_they_are_switched_off(core: Borrowed) -> None:
     assert statuses == [200] * 10 + [429]
     off = Shop(core, rate_limit=None).visitor()
     assert {off.sign_in("wrong horse 1").status_code for _ in range(11)} == {200}
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_a_proxy_that_nobody_named_is_in_the_log(
+    core: Borrowed, proxies: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Otherwise the limits of one visitor would be those of the whole site, and nobody would know why."""
+    shop = Shop(core, rate_limit=AttemptLimits(per_address=1), trusted_proxies=proxies)
+    for _ in range(2):
+        answer = shop.visitor().sign_in(headers={"X-Forwarded-For": "198.51.100.7"})
+    assert answer.status_code == 429
+    assert ("set trusted_proxies" in caplog.text) == (proxies == 0)
