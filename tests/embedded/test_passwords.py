@@ -38,13 +38,14 @@ ROOT = Path(__file__).parent.parent.parent
 
 LONG = "a passphrase of more than seventy-two bytes, of which bcrypt would look at the first ones only"
 FLASK_SALT = b"146585145368132386173505678016728509634"
+FLASK_PREFIX = f"hmac_sha512${base64.b64encode(FLASK_SALT).decode()}$"
 
 
 def flask_security(password: str) -> str:
     """Return a hash as Flask-Security makes it by default: of the password's HMAC; with the key that it takes along."""
     inner = base64.b64encode(hmac.digest(FLASK_SALT, password.encode(), "sha512"))
     stored = bcrypt.hashpw(inner[:72], bcrypt.gensalt(4)).decode()
-    return f"hmac_sha512${base64.b64encode(FLASK_SALT).decode()}${stored}"
+    return FLASK_PREFIX + stored
 
 
 OF_FRAMEWORKS = {
@@ -55,6 +56,12 @@ OF_FRAMEWORKS = {
     "Werkzeug's default": generate_password_hash(LONG),
     "Werkzeug's PBKDF2": generate_password_hash(LONG, "pbkdf2:sha512:1000"),
     "Flask-Security's bcrypt": flask_security(LONG),
+    # Made by Flask-Security 5.9.2.
+    "Flask-Security's Argon2": FLASK_PREFIX
+    + "$argon2id$v=19$m=65536,t=3,p=4$2ltrjVHqXSvFeM/5/1+rlQ$FfmYb3KW0BgsohdhMW9Qb8o2VGt7tD7O0VoUnoqcBTo",
+    "Flask-Security's PBKDF2": FLASK_PREFIX
+    + "$pbkdf2-sha512$25000$jdGakzKmdC7FmBNC6N27Vw"
+    + "$Pquzaj6TCLI1JHuxj5fitP523ZGa4G78wZMSHeK7/63/bFLXDLq7y0pART0kMNS8dPXrCUEegcqRd6IYXru3yQ",
 }
 """Hashes of LONG, by what makes them."""
 
@@ -114,7 +121,7 @@ def test_a_hash_of_something_else_is_renewed() -> None:
     """Even when its kind is today's: only the hash of the password itself says that nothing was put in between."""
     passwords = Passwords(QUICK)
     inner = base64.b64encode(hmac.digest(FLASK_SALT, b"secret", "sha512")).decode()
-    stored = f"hmac_sha512${base64.b64encode(FLASK_SALT).decode()}${passwords.hash(inner)}"
+    stored = FLASK_PREFIX + passwords.hash(inner)
     assert passwords.check("secret", stored).new_hash is not None
     assert FLASK_SALT.decode() not in repr(parse(stored))
 
@@ -253,6 +260,7 @@ def test_a_failed_sign_in_costs_the_same_whatever_was_imported(app: Caller, work
     """One hash of each kind that users came with, for a wrong password of each of them and of nobody."""
     kinds = Counter({"argon2 64 1 2": 1, "bcrypt 04": 1, "pbkdf2 sha256 1000": 1, "pbkdf2 sha1 1000": 1})
     kinds.update({"pbkdf2 sha512 1000": 1, "scrypt 1024 8 1": 1, "scrypt 32768 8 1": 1})
+    kinds.update({"argon2 65536 3 4": 1, "pbkdf2 sha512 25000": 1})
     addresses = []
     for stored in OF_FRAMEWORKS.values():
         addresses.append(email())

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import threading
@@ -278,6 +279,28 @@ def test_csv(run: Run, app: Caller, tmp_path: pathlib.Path) -> None:
     assert (cat["thirdParty"], cat["phoneNumbers"]) == ([{"id": "google", "userId": "g-3"}], ["+36701234569"])
     wrong = write(tmp_path / "wrong.csv", "id,e-mail\n1,a@example.com\n")
     assert "no such column: e-mail. There are id, email," in run("csv", wrong, status=1)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
+def test_a_killed_command_is_started_again(run: Run, tmp_path: pathlib.Path) -> None:
+    """Nobody is lost, nobody is there twice, and the second command says who was there already."""
+    rows = "".join(f"{number},u{number}@example.com,{BCRYPT_HASH}\n" for number in range(3000))
+    file = write(tmp_path / "users.csv", f"id,email,password_hash\n{rows}")
+    command = [sys.executable, "-m", "st_wsgi", "users", "import", "--from", "csv", file, "--db", tmp_path / "auth.db"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as killed:
+        assert killed.stderr is not None
+        progress = killed.stderr.readline()
+        killed.kill()
+    assert progress.endswith(" of 3000 users\n")
+    assert killed.returncode == -signal.SIGKILL
+    with EmbeddedCore(tmp_path / "auth.db", settings=QUICK) as core:
+        app = caller(core)
+        report = run("csv", file)
+        assert (report["taken"] + report["known"], report["notTaken"]) == (3000, 0)
+        assert report["known"] > 0
+        app.get("/users/count").has(count=3000)
+        app.get("/bulk-import/users/count").has(count=0)
+        assert [user(app, str(number))["emails"] for number in (0, 2999)] == [["u0@example.com"], ["u2999@example.com"]]
 
 
 def test_for_people(run: Run, app: Caller, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
