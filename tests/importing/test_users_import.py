@@ -286,7 +286,8 @@ def test_a_killed_command_is_started_again(run: Run, tmp_path: pathlib.Path) -> 
     """Nobody is lost, nobody is there twice, and the second command says who was there already."""
     rows = "".join(f"{number},u{number}@example.com,{BCRYPT_HASH}\n" for number in range(3000))
     file = write(tmp_path / "users.csv", f"id,email,password_hash\n{rows}")
-    command = [sys.executable, "-m", "st_wsgi", "users", "import", "--from", "csv", file, "--db", tmp_path / "auth.db"]
+    where = ["--db", str(tmp_path / "auth.db")]
+    command = [sys.executable, "-m", "st_wsgi", "users", "import", "--from", "csv", str(file), *where]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as killed:
         assert killed.stderr is not None
         progress = killed.stderr.readline()
