@@ -20,7 +20,6 @@ from typing import Any, ClassVar
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from st_verify import base64url, strict_json
@@ -34,9 +33,7 @@ _MAX_KID = 256
 # may cost as much as 64 such keys; keys that were checked before cost nothing.
 _MAX_WORK = 64.0
 
-# The standard library hashes a short text faster than a signature check does by itself.
-_PKCS1 = PKCS1v15()
-_HASHED = Prehashed(SHA256())
+_PKCS1, _SHA256 = PKCS1v15(), SHA256()
 _BASE64URL = re.compile(r"([A-Za-z0-9_-]+)={0,2}")
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _DYNAMIC_KID = re.compile(r"d-([0-9]{1,15})")
@@ -71,11 +68,13 @@ class VerificationKey:
 
     def verifies(self, signing_input: bytes, signature: bytes) -> bool:
         """Return whether `signature` is this key's RS256 signature of `signing_input`."""
+        # In OpenSSL one function (`ossl_rsa_verify`) does this and a plain verification: it compares the whole padded
+        # block (RFC 8017 8.2.2). This is faster, since the standard library hashes a short text in less time.
         try:
-            self.public_key.verify(signature, sha256(signing_input).digest(), _PKCS1, _HASHED)
+            digest = self.public_key.recover_data_from_signature(signature, _PKCS1, _SHA256)
         except InvalidSignature:
             return False
-        return True
+        return digest == sha256(signing_input).digest()
 
     def to_jwk(self) -> dict[str, str]:
         """Return the public JWK."""

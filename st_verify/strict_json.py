@@ -36,8 +36,8 @@ def loads(data: bytes) -> Any:
         if len(data) - len(data.replace(b"{", b"").replace(b"[", b"")) > MAX_DEPTH:
             _check_depth(text)
         # A short text has no room for a number that is too long, so it needs no Python call for every integer.
-        decoder = _long_decoder if len(text) > _MAX_DIGITS else _short_decoder
-        value, end = decoder.raw_decode(text)
+        scan = _scan_long if len(text) > _MAX_DIGITS else _scan_short
+        value, end = scan(text, 0)
         if end != len(text):
             raise NotStrictJSON("text after the value")
         # Two conditions, since one letter is found much faster than two, and is nearly always missing.
@@ -46,7 +46,7 @@ def loads(data: bytes) -> Any:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except NotStrictJSON:
         raise
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, StopIteration):
         raise NotStrictJSON("not strict JSON") from None
     return value
 
@@ -87,7 +87,9 @@ def _no_constants(name: str) -> Any:
     raise NotStrictJSON("NaN or Infinity")
 
 
-_short_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constants)
-_long_decoder = json.JSONDecoder(
+_short = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constants)
+_long = json.JSONDecoder(
     object_pairs_hook=_unique, parse_int=_integer, parse_float=_finite, parse_constant=_no_constants
 )
+# What their `raw_decode` calls. It raises StopIteration where no value starts.
+_scan_short, _scan_long = _short.scan_once, _long.scan_once  # type: ignore[attr-defined]  # typeshed does not have it

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from st_verify import base64url, strict_json
 from st_verify.errors import NoSession, NotStrictJSON, TryRefresh
@@ -207,34 +207,32 @@ class VerifiedClaims(VerifiedToken):
         return MappingProxyType(json.loads(self.payload_json))
 
 
-class _AccessTokenFields(VerifiedToken):
+@dataclass(frozen=True, init=False, eq=False, repr=False)
+class AccessToken(VerifiedToken):
     """
-    The attributes of an `AccessToken`, which the instance becomes once they are set.
+    A verified session access token. Immutable, so threads and requests may share it.
 
-    A verifier makes one for every token, and a frozen dataclass takes five times as long to fill.
+    `repr` shows no secret and no claim of the app.
     """
 
-    __slots__ = (
-        *("user_id", "recipe_user_id", "tenant_id", "session_handle", "issued_at", "expires_at", "issuer"),
-        *("parent_refresh_token_hash_1", "payload_json", "_header"),
-    )
     #: ``sub``: the primary user id, unchanged.
-    user_id: Final[str]
+    user_id: str
     #: ``rsub``; equals `user_id` in tokens of versions 3 and 4.
-    recipe_user_id: Final[str]
+    recipe_user_id: str
     #: ``tId``; ``public`` in tokens of version 3.
-    tenant_id: Final[str]
+    tenant_id: str
     #: ``sessionHandle``.
-    session_handle: Final[str]
+    session_handle: str
     #: ``iat`` and ``exp``, in seconds since the epoch.
-    issued_at: Final[int]
-    expires_at: Final[int]
+    issued_at: int
+    expires_at: int
     #: ``iss``; None only if the verifier's issuer is ANY.
-    issuer: Final[str | None]
+    issuer: str | None
     #: ``parentRefreshTokenHash1``: not None in the first token after a refresh. A secret.
-    parent_refresh_token_hash_1: Final[str | None]
+    parent_refresh_token_hash_1: str | None
     #: The payload as it was signed, including the protocol's secrets.
-    payload_json: Final[bytes]
+    payload_json: bytes
+    _header: TokenHeader
 
     def __init__(  # noqa: PLR0917  names at the call would take as long as the rest
         self,
@@ -249,33 +247,18 @@ class _AccessTokenFields(VerifiedToken):
         header: TokenHeader,
         payload_json: bytes,
     ) -> None:
-        self.user_id = user_id
-        self.recipe_user_id = recipe_user_id
-        self.tenant_id = tenant_id
-        self.session_handle = session_handle
-        self.issued_at = issued_at
-        self.expires_at = expires_at
-        self.issuer = issuer
-        self.parent_refresh_token_hash_1 = parent_refresh_token_hash_1
-        self._header = header
-        self.payload_json = payload_json
-        self.__class__ = AccessToken  # has the same slots, and refuses changes
-
-
-class AccessToken(_AccessTokenFields):
-    """
-    A verified session access token. Immutable, so threads and requests may share it.
-
-    `repr` shows no secret and no claim of the app.
-    """
-
-    __slots__ = ()
-
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"an AccessToken cannot be changed, so {name} cannot be set")
-
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"an AccessToken cannot be changed, so {name} cannot be deleted")
+        # A verifier makes one for every token, and the __init__ of a frozen dataclass would take three times as long.
+        attributes = self.__dict__
+        attributes["user_id"] = user_id
+        attributes["recipe_user_id"] = recipe_user_id
+        attributes["tenant_id"] = tenant_id
+        attributes["session_handle"] = session_handle
+        attributes["issued_at"] = issued_at
+        attributes["expires_at"] = expires_at
+        attributes["issuer"] = issuer
+        attributes["parent_refresh_token_hash_1"] = parent_refresh_token_hash_1
+        attributes["payload_json"] = payload_json
+        attributes["_header"] = header
 
     def __eq__(self, other: object) -> bool:
         # All other attributes follow from these two.
@@ -329,7 +312,3 @@ class AccessToken(_AccessTokenFields):
         """Return the whole payload as a fresh dict, **with** the protocol's secrets (``front-token`` needs them)."""
         payload: dict[str, Any] = json.loads(self.payload_json)
         return payload
-
-
-#: Makes an `AccessToken`; takes the parameters of `_AccessTokenFields` by position.
-new_access_token: Callable[..., AccessToken] = _AccessTokenFields  # type: ignore[assignment]  # it becomes one

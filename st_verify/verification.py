@@ -20,7 +20,7 @@ from st_verify import base64url, strict_json
 from st_verify.cache import Expiring, TokenCache
 from st_verify.clock import Clock
 from st_verify.errors import NoSession, NotStrictJSON, TryRefresh
-from st_verify.jwk import KeySet, VerificationKey
+from st_verify.jwk import KeySet
 from st_verify.keys import KeySource
 from st_verify.rules import MAX_LIFETIME, ClaimRules
 from st_verify.settings import AnyType, count, issuer_set, require
@@ -108,12 +108,8 @@ class TokenVerifier(ABC, Generic[T]):
             cached = cache.get(digest)
             if cached is not None:
                 return cached
-        verified, key, keys = self._verify(parts or parser.parts(data))
-        if cache is not None:
-            cache.put(digest, verified, key, keys)
-        return verified
-
-    def _verify(self, parts: Parts) -> tuple[T, VerificationKey, KeySource]:
+        if parts is None:
+            parts = parser.parts(data)
         header, new_header_text, signing_input, payload_text, signature_text = parts
         kid = header.kid
         if self._dynamic_kid is not None and kid.startswith("d-") is not self._dynamic_kid:
@@ -146,8 +142,10 @@ class TokenVerifier(ABC, Generic[T]):
                 self._log_issuer(parsed[1])
             raise
         if new_header_text is not None:
-            self._parser.remember(new_header_text, header)
-        return verified, key, keys
+            parser.remember(new_header_text, header)
+        if cache is not None:
+            cache.put(digest, verified, key, keys)
+        return verified
 
     def _refuse_pointless_search(self, parts: Parts, key_set: KeySet) -> None:
         """Refuse an unknown key id for which no key server can have a new key."""

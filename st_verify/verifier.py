@@ -13,7 +13,7 @@ from typing import Any
 from st_verify.errors import Forbidden, NoSession
 from st_verify.rules import are_plain_texts, text
 from st_verify.settings import AnyType, flag, require, text_set
-from st_verify.token import AccessToken, TokenHeader, TokenParser, UnverifiedToken, new_access_token
+from st_verify.token import AccessToken, TokenHeader, TokenParser, UnverifiedToken
 from st_verify.verification import Issuers, TokenVerifier
 
 
@@ -147,6 +147,6 @@ class SessionVerifier(TokenVerifier[AccessToken]):
         if claim("antiCsrfToken") is not None:
             text(payload, "antiCsrfToken")
         issuer, issued, expires = self._rules.check(payload, issuers, now)
-        return new_access_token(
+        return AccessToken(
             user_id, recipe_id, tenant_id, session_handle, issued, expires, issuer, parent_hash, header, payload_json
         )

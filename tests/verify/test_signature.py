@@ -7,6 +7,7 @@ import json
 import tracemalloc
 
 import pytest
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
 
@@ -36,7 +37,7 @@ GOOD = token()
 HEAD, BODY, SIGNATURE = GOOD.split(".")
 SIGNING_INPUT = f"{HEAD}.{BODY}".encode()
 NUMBERS = private_key().private_numbers()
-N, D = NUMBERS.public_numbers.n, NUMBERS.d
+N = NUMBERS.public_numbers.n
 
 # DigestInfo of SHA-256, RFC 8017 9.2 note 1.
 DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
@@ -46,8 +47,14 @@ HASH = hashlib.sha256(SIGNING_INPUT).digest()
 def signed_as(encoded: bytes) -> str:
     """The good token with whatever the private key makes of 256 chosen bytes."""
     assert len(encoded) == 256
-    signature = pow(int.from_bytes(encoded, "big"), D, N).to_bytes(256, "big")
-    return f"{HEAD}.{BODY}.{b64(signature)}"
+    return f"{HEAD}.{BODY}.{b64(raised(encoded))}"
+
+
+def raised(encoded: bytes) -> bytes:
+    """256 bytes to the power of the private exponent, by the Chinese remainder theorem."""
+    value, p, q = int.from_bytes(encoded, "big"), NUMBERS.p, NUMBERS.q
+    modulo_p, modulo_q = pow(value, NUMBERS.dmp1, p), pow(value, NUMBERS.dmq1, q)
+    return (modulo_q + (modulo_p - modulo_q) * NUMBERS.iqmp % p * q).to_bytes(256, "big")
 
 
 def encoded(info: bytes, *, tail: bytes = b"", start: bytes = b"\x00\x01", fill: bytes = b"\xff") -> bytes:
@@ -102,10 +109,99 @@ SHA1_INFO = bytes.fromhex("3021300906052b0e03021a05000414")
         pytest.param(encoded(DIGEST_INFO + HASH, start=b"\x00\x00"), id="V-051 padding type zero"),
         pytest.param(encoded(DIGEST_INFO + HASH[:-1] + bytes([HASH[-1] ^ 1])), id="V-051 wrong hash"),
         pytest.param(encoded(DIGEST_INFO + hashlib.sha256(b"").digest()), id="V-051 hash of nothing"),
+        pytest.param(encoded(DIGEST_INFO), id="V-051 no hash after the digest info"),
+        pytest.param(encoded(b""), id="V-051 nothing but padding"),
+        pytest.param(encoded(DIGEST_INFO + HASH[:-1]), id="V-051 hash without its last byte"),
+        pytest.param(encoded(DIGEST_INFO + HASH[1:]), id="V-051 hash without its first byte"),
+        pytest.param(encoded(DIGEST_INFO + HASH + HASH), id="V-051 hash twice"),
+        pytest.param(encoded(HASH + DIGEST_INFO), id="V-051 hash before the digest info"),
+        pytest.param(encoded(b"\x00" + DIGEST_INFO + HASH), id="V-051 second zero before the digest info"),
+        pytest.param(encoded(b"\x30\x80" + DIGEST_INFO[2:] + HASH + bytes(2)), id="V-051 indefinite length"),
+        pytest.param(encoded(b"\x30\x82\x00\x31" + DIGEST_INFO[2:] + HASH), id="V-051 length of two bytes"),
+        pytest.param(encoded(b"\x31" + DIGEST_INFO[1:] + HASH), id="V-051 set instead of sequence"),
+        pytest.param(
+            encoded(bytes.fromhex("3032300e0609608648016503040201050100") + b"\x04\x20" + HASH),
+            id="V-051 parameters of another length",
+        ),
+        pytest.param(
+            encoded(bytes.fromhex("3033300f0609608648016503040201") + b"\x04\x02AB\x04\x20" + HASH),
+            id="V-051 room for a forger in the parameters",
+        ),
+        pytest.param(
+            encoded(bytes.fromhex("3031300d060960864801650304020205000420") + HASH), id="V-051 object id of SHA-384"
+        ),
+        pytest.param(
+            encoded(bytes.fromhex("3031300d060960864801650304020605000420") + HASH), id="V-051 object id of SHA-512/256"
+        ),
+        pytest.param(encoded(DIGEST_INFO[:-2] + b"\x24\x20" + HASH), id="V-051 constructed octet string"),
+        pytest.param(encoded(DIGEST_INFO[:-2] + b"\x03\x20" + HASH), id="V-051 bit string instead of octet string"),
+        pytest.param(bytes(2) + encoded(DIGEST_INFO + HASH)[2:], id="V-051 no padding type"),
+        pytest.param(encoded(DIGEST_INFO + HASH, start=b"\x00\x01\x00"), id="V-051 a zero ends the padding at once"),
+        pytest.param(
+            encoded(DIGEST_INFO + HASH)[:120] + b"\x00" + encoded(DIGEST_INFO + HASH)[121:],
+            id="V-051 zero in the padding",
+        ),
+        pytest.param(
+            encoded(DIGEST_INFO + HASH)[:204] + b"\xff" + DIGEST_INFO + HASH, id="V-051 no zero after the padding"
+        ),
     ],
 )
 def test_malformed_padding_is_refused_though_made_with_the_private_key(bench: Bench, block: bytes) -> None:
     assert bench.outcome(signed_as(block)) == "401R"
+
+
+def test_a_key_agrees_with_the_verification_of_cryptography_about_every_changed_byte() -> None:
+    """
+    V-051: `VerificationKey.verifies` recovers the signed hash. That must accept what a plain verification accepts, and
+    nothing else: bytes of the padded block are changed, and each byte of the signature.
+    """
+    (key,) = read_key_set(jwks(jwk())).keys.values()
+    good = encoded(DIGEST_INFO + HASH)
+
+    def both(signature: bytes) -> bool:
+        try:
+            key.public_key.verify(signature, SIGNING_INPUT, padding.PKCS1v15(), hashes.SHA256())
+        except InvalidSignature:
+            assert not key.verifies(SIGNING_INPUT, signature)
+            return False
+        assert key.verifies(SIGNING_INPUT, signature)
+        return True
+
+    signature = raised(good)
+    assert both(signature)
+    assert not key.verifies(SIGNING_INPUT + b"x", signature)
+    for position in range(256):
+        other = good[position] ^ (1 << position % 8)
+        changed = good[:position] + bytes([other]) + good[position + 1 :]
+        if position < 12 or position > 192 or position % 16 == 0:
+            assert not both(raised(changed))
+        other = signature[position] ^ (1 << position % 8)
+        assert not both(signature[:position] + bytes([other]) + signature[position + 1 :])
+
+
+@pytest.mark.parametrize("length", [0, 1, 19, 51, 255, 257, 512])
+def test_a_signature_of_another_length_than_the_modulus_verifies_nothing(length: int) -> None:
+    """V-050: also below the check of the text's length, with the good signature cut or padded."""
+    (key,) = read_key_set(jwks(jwk())).keys.values()
+    signature = private_key().sign(SIGNING_INPUT, padding.PKCS1v15(), hashes.SHA256())
+    assert key.verifies(SIGNING_INPUT, signature)
+    assert not key.verifies(SIGNING_INPUT, signature[:length].rjust(length, b"\0"))
+    assert not key.verifies(SIGNING_INPUT, signature[max(0, 256 - length) :].ljust(length, b"\0"))
+
+
+def test_the_signature_plus_the_modulus_is_no_second_signature() -> None:
+    """V-050: it is the same number modulo n, and for a small signature it has the same length."""
+    (key,) = read_key_set(jwks(jwk())).keys.values()
+    for counter in range(64):
+        signing_input = SIGNING_INPUT + str(counter).encode()
+        signature = private_key().sign(signing_input, padding.PKCS1v15(), hashes.SHA256())
+        doubled = int.from_bytes(signature, "big") + N
+        if doubled < 2**2048:
+            break
+    else:
+        pytest.fail("no signature of 64 was small enough")
+    assert key.verifies(signing_input, signature)
+    assert not key.verifies(signing_input, doubled.to_bytes(256, "big"))
 
 
 def test_the_right_padding_made_by_hand_is_accepted(bench: Bench) -> None:
