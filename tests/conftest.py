@@ -48,6 +48,7 @@ ONE_PYTHON = {
     "load": "load is put on real servers on the default Python",
     "sdks": "the other side is an official SDK in a process of its own",
     "servers": "the servers differ, not what they call",
+    "recipes/session/test_settings.py": "messages",
     "test_docs.py": "prose",
     "test_docstrings.py": "prose",
     "test_make.py": "the Makefile",

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from ...checks import Check, a, a_flag, a_number
+from ...checks import Check, a, a_flag, a_list, a_number
 from ...errors import ConfigError
 from ...request.changes import SameSite
 from ...urls import normalise_issuer
@@ -18,6 +18,7 @@ _Word = TypeVar("_Word")
 _ONE_DAY = 86_400
 _SAME_SITE: tuple[SameSite | None, ...] = ("lax", "strict", "none", None)
 _ANTI_CSRF: tuple[AntiCsrf | None, ...] = ("VIA_CUSTOM_HEADER", "VIA_TOKEN", "NONE", None)
+_SAFE_METHODS = ("GET", "HEAD")
 _POLICIES: tuple[TransferPolicy, ...] = ("cookie", "header", "any")
 
 
@@ -30,21 +31,21 @@ def _anti_csrf(value: AntiCsrf | None) -> AntiCsrf | None:
 
 
 def _transfer_method(value: GetTokenTransferMethod | TransferPolicy) -> GetTokenTransferMethod | TransferPolicy:
-    name, more = "get_token_transfer_method", ", or a function that returns one of them"
-    return value if callable(value) else _one_of(name, value, _POLICIES, more)
+    is_function = callable(value) and not isinstance(value, type)
+    more = ", or a function that returns one of them"
+    return value if is_function else _one_of("get_token_transfer_method", value, _POLICIES, more)
 
 
 def _safe_methods(values: Iterable[str]) -> tuple[str, ...]:
-    methods = tuple(values)
-    if not set(methods) <= {"GET", "HEAD"}:
-        raise ConfigError("csrf_safe_methods must be a list of GET and HEAD, of one of them, or empty")
-    return methods
+    _methods.argument("csrf_safe_methods", values)
+    return tuple(values)
 
 
 def _issuers(values: Iterable[str] | None) -> tuple[str, ...] | None:
-    if isinstance(values, str):
-        raise ConfigError("accepted_issuers must be a list such as ['https://old-api.example.com/auth']")
-    return None if values is None else tuple(normalise_issuer(value, setting="accepted_issuers") for value in values)
+    if values is None:
+        return None
+    _texts.argument("accepted_issuers", values)
+    return tuple(normalise_issuer(value, setting="accepted_issuers") for value in values)
 
 
 def _one_of(name: str, value: Any, allowed: tuple[_Word, ...], more: str = "") -> _Word:
@@ -57,6 +58,11 @@ def _one_of(name: str, value: Any, allowed: tuple[_Word, ...], more: str = "") -
 
 _flag_or_none = Check("True, False or None", lambda value: value is None or isinstance(value, bool))
 _domain = Check("a domain or None", lambda value: value is None or isinstance(value, str))
+_methods = Check(
+    "a list of GET and HEAD, of one of them, or empty",
+    lambda values: isinstance(values, list | tuple | set | frozenset) and all(one in _SAFE_METHODS for one in values),
+)
+_texts = a_list("issuers such as 'https://old-api.example.com/auth', or None", kind=str)
 _status = Check("an HTTP status from 400 to 599", lambda value: isinstance(value, int) and 400 <= value <= 599)
 
 

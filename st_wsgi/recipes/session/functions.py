@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from st_verify.csrf import check_anti_csrf_token
 from st_verify.errors import Refused
 from st_verify.token import AccessToken
 
@@ -96,13 +97,13 @@ class SessionFunctions(Functions[SessionSettings]):
             if session_required:
                 raise Unauthorised("there is no session token in the request", clear_tokens=False)
             return None
+        anti_csrf = anti_csrf_check and self.recipe.anti_csrf == "VIA_TOKEN"
         try:
             token = self.recipe.verification.authenticate(access_token)
+            if anti_csrf:
+                check_anti_csrf_token(token, anti_csrf_token)
         except Refused as refusal:
             raise session_error(refusal) from None
-        anti_csrf = anti_csrf_check and self.recipe.anti_csrf == "VIA_TOKEN"
-        if anti_csrf:
-            self.recipe.verification.check_anti_csrf(token, anti_csrf_token)
         # Up to CDI 5.5, a refresh only counts when its access token is first shown to the core.
         if check_database or token.parent_refresh_token_hash_1 is not None:
             return self._checked(token, access_token, anti_csrf_token, anti_csrf, check_database)

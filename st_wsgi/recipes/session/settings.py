@@ -51,7 +51,7 @@ class SessionSettings(SessionConfig, Settings):
                 config=self,
                 core=services.core,
                 issuer=self.issuer,
-                in_process=services.transport.in_process,
+                transport=services.transport,
                 clock=self.clock,
             )
         except SettingError as error:

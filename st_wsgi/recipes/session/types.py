@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 import attrs
 from werkzeug.wrappers import Response
 
+from ...checks import a_function
 from ...errors import DuplicateSessionCookies, InvalidClaims, TokenTheftDetected, TryRefreshToken, Unauthorised
 from ...request.context import RequestContext
 from ...users import RecipeUserId
@@ -45,6 +46,9 @@ SECRET_CLAIMS = frozenset({"refreshTokenHash1", "parentRefreshTokenHash1", "anti
 """Claims that views do not see."""
 
 
+_function = a_function("the error and the context of the request")
+
+
 @attrs.frozen(kw_only=True)
 class ErrorHandlers:
     """
@@ -54,11 +58,21 @@ class ErrorHandlers:
     cleared before.
     """
 
-    on_unauthorised: Callable[[Unauthorised, RequestContext], Response] | None = None
-    on_try_refresh_token: Callable[[TryRefreshToken, RequestContext], Response] | None = None
-    on_token_theft_detected: Callable[[TokenTheftDetected, RequestContext], Response] | None = None
-    on_invalid_claim: Callable[[InvalidClaims, RequestContext], Response] | None = None
-    on_clear_duplicate_session_cookies: Callable[[DuplicateSessionCookies, RequestContext], Response] | None = None
+    on_unauthorised: Callable[[Unauthorised, RequestContext], Response] | None = attrs.field(
+        default=None, validator=_function
+    )
+    on_try_refresh_token: Callable[[TryRefreshToken, RequestContext], Response] | None = attrs.field(
+        default=None, validator=_function
+    )
+    on_token_theft_detected: Callable[[TokenTheftDetected, RequestContext], Response] | None = attrs.field(
+        default=None, validator=_function
+    )
+    on_invalid_claim: Callable[[InvalidClaims, RequestContext], Response] | None = attrs.field(
+        default=None, validator=_function
+    )
+    on_clear_duplicate_session_cookies: Callable[[DuplicateSessionCookies, RequestContext], Response] | None = (
+        attrs.field(default=None, validator=_function)
+    )
 
 
 @attrs.frozen

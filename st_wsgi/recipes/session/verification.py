@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Callable
 
@@ -15,6 +14,7 @@ from st_verify.token import AccessToken
 from st_verify.verifier import SessionVerifier
 
 from ...core_client.querier import Querier
+from ...core_client.transport import Transport
 from ...errors import CoreUnavailable, Forbidden, SuperTokensError, TryRefreshToken, Unauthorised
 from .config import SessionConfig
 
@@ -25,18 +25,21 @@ class TokenVerification:
 
     :param issuer: the ``iss`` of the tokens that this app makes. Its core may have more back ends, whose tokens have
         another one: which of them are accepted is a setting.
-    :param in_process: the core is part of this process, so that fetching its keys costs microseconds.
+    :param transport: to the core. Logs name the keys by it. If the core is part of this process, a fetch costs
+        microseconds.
     :param clock: returns seconds since 1970.
     :ivar authenticate: from the text of an access token to what is in it; its refusals go through :func:`session_error`
         (a method of ours in between would cost every request with a session).
     """
 
     def __init__(
-        self, *, config: SessionConfig, core: Querier, issuer: str, in_process: bool, clock: Callable[[], float]
+        self, *, config: SessionConfig, core: Querier, issuer: str, transport: Transport, clock: Callable[[], float]
     ) -> None:
         self._core = core
+        in_process = transport.in_process
         keys = RemoteKeys(
             fetch=self._fetch,
+            name=repr(transport),
             max_refresh=config.jwks_refresh_interval_sec,
             min_refresh=min(60, config.jwks_refresh_interval_sec),
             default_refresh=min(900, config.jwks_refresh_interval_sec),
@@ -65,18 +68,6 @@ class TokenVerification:
             return self._parse(text) is not None
         except TryRefresh as refusal:
             raise TryRefreshToken(refusal.reason) from None
-
-    @staticmethod
-    def check_anti_csrf(token: AccessToken, anti_csrf_token: str | None) -> None:
-        """
-        Hold a request to the anti-CSRF token inside its access token.
-
-        :raises TryRefreshToken: it has none, or another one.
-        """
-        expected = (token.anti_csrf_token or "").encode()
-        given = (anti_csrf_token or "").encode("utf-8", "replace")
-        if not expected or not hmac.compare_digest(expected, given):
-            raise TryRefreshToken("the anti-csrf header does not match the access token")
 
     def _fetch(self) -> FetchedKeys:
         document, max_age = self._core.get_jwks()
