@@ -9,25 +9,17 @@ of a token is not kept.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from st_verify.clock import Clock
 from st_verify.jwk import VerificationKey
 from st_verify.keys import KeySource
+from st_verify.token import VerifiedToken
 
 _SECONDS = 60.0
 
 
-class Expiring(Protocol):
-    """A verified token, as far as the cache needs to know."""
-
-    @property
-    def expires_at(self) -> int:
-        """Seconds since the epoch."""
-        ...
-
-
-T = TypeVar("T", bound=Expiring)
+T = TypeVar("T", bound=VerifiedToken)
 
 
 class TokenCache(Generic[T]):

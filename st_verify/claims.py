@@ -114,8 +114,7 @@ class SessionClaim(ABC, Generic[T]):
         clock: Callable[[], float] = time.time,
     ) -> None:
         require(isinstance(key, str) and bool(key), f"key: pass the name of the claim, not {key!r}")
-        if fetch_value is not None:
-            function("fetch_value", fetch_value)
+        function("fetch_value", fetch_value, or_none=True)
         function("clock", clock)
         self.key: str = key
         self.fetch_value: Callable[..., T | None] | None = fetch_value
@@ -202,42 +201,37 @@ class SessionClaim(ABC, Generic[T]):
         return _ValueValidator(self, accepts, expected, max_age, id_, refetch_on_failure_after)
 
 
+@dataclass(eq=False, repr=False)
 class _ValueValidator(ClaimValidator, Generic[T]):
     """Compares the value of one claim. `accepts` gets a value that exists and is fresh."""
 
-    def __init__(  # noqa: PLR0917  private, and called in one place
-        self,
-        claim: SessionClaim[T],
-        accepts: Callable[[T], bool],
-        expected: Mapping[str, Any],
-        max_age: float | None,
-        id_: str | None,
-        refetch_on_failure_after: float | None,
-    ) -> None:
-        super().__init__(claim.key if id_ is None else id_, claim)
-        self._about = claim
-        self._accepts = accepts
-        self._expected = expected
-        self._max_age = max_age
-        self._refetch_on_failure_after = refetch_on_failure_after
+    about: SessionClaim[T]
+    accepts: Callable[[T], bool]
+    expected: Mapping[str, Any]
+    max_age: float | None
+    id_: str | None
+    refetch_on_failure_after: float | None
+
+    def __post_init__(self) -> None:
+        super().__init__(self.about.key if self.id_ is None else self.id_, self.about)
 
     def should_refetch(self, payload: Payload) -> bool:
-        value = self._about.get_value_from_payload(payload)
-        if value is None or self._about.is_stale(payload, self._max_age):
+        value = self.about.get_value_from_payload(payload)
+        if value is None or self.about.is_stale(payload, self.max_age):
             return True
-        if self._refetch_on_failure_after is None or self._accepts(value):
+        if self.refetch_on_failure_after is None or self.accepts(value):
             return False
-        return self._about.is_stale(payload, self._refetch_on_failure_after)
+        return self.about.is_stale(payload, self.refetch_on_failure_after)
 
     def validate(self, payload: Payload) -> ClaimValidation:
-        value = self._about.get_value_from_payload(payload)
+        value = self.about.get_value_from_payload(payload)
         if value is None:
-            return ClaimValidation.failed(_MISSING, self._expected, actualValue=None)
-        if self._about.is_stale(payload, self._max_age):
-            age = self._about.age_in_seconds(payload)
-            return ClaimValidation.failed("expired", {"maxAgeInSeconds": self._max_age}, ageInSeconds=age)
-        if not self._accepts(value):
-            return ClaimValidation.failed("wrong value", self._expected, actualValue=value)
+            return ClaimValidation.failed(_MISSING, self.expected, actualValue=None)
+        if self.about.is_stale(payload, self.max_age):
+            age = self.about.age_in_seconds(payload)
+            return ClaimValidation.failed("expired", {"maxAgeInSeconds": self.max_age}, ageInSeconds=age)
+        if not self.accepts(value):
+            return ClaimValidation.failed("wrong value", self.expected, actualValue=value)
         return ClaimValidation.passed()
 
 
@@ -402,7 +396,7 @@ def failed_claims(
             raise TypeError(f"validators: pass ClaimValidators one by one, not {validator!r}")
         try:
             outcome = None if validator in broken else validator.validate(payload)
-        except Exception:  # a validator may be anybody's code, and an unclear outcome is a failure
+        except Exception:  # apps write validators, and an unclear outcome is a failure
             _logger.exception("claim validator %r raised", validator.id)
             outcome = None
         if not isinstance(outcome, ClaimValidation):

@@ -88,7 +88,7 @@ def _explain(verifier: SessionVerifier, keys: KeySource, text: str, legacy_kids:
         report["answer"] = f"{refused.status} {refused.message}"
         report |= {"reason": refused.reason, "meaning": REASONS[refused.reason], "keys": _known_kids(keys)}
     if not is_genuine:
-        report["note"] = "kind and claims are what the text says; nothing vouches for them"
+        report["note"] = "kind and claims are what the text says; they are not verified"
     return report
 
 
@@ -102,7 +102,7 @@ def _kind(token: UnverifiedToken) -> str:
 
 
 def _is_signed(token: UnverifiedToken, keys: KeySource) -> bool:
-    """Return whether a known key has signed the token, whatever else is wrong with it."""
+    """Return whether a known key has signed the token, which may be refused for another reason."""
     header, _, signing_input, _, signature = token.parts
     try:
         key = keys.snapshot().get(header.kid)

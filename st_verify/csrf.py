@@ -44,22 +44,14 @@ class CsrfRules:
     def __init__(
         self, mode: CsrfMode, *, safe_methods: Collection[str], allowed_origins: Collection[str] | None
     ) -> None:
-        require(
-            isinstance(mode, CsrfMode),
-            "csrf: pass CsrfMode.NONE, CsrfMode.VIA_CUSTOM_HEADER or CsrfMode.VIA_TOKEN, the mode of your auth server",
-        )
+        modes = "CsrfMode.NONE, CsrfMode.VIA_CUSTOM_HEADER or CsrfMode.VIA_TOKEN"
+        require(isinstance(mode, CsrfMode), f"csrf: pass {modes}, the mode of your auth server")
         self._mode = mode
         self._safe_methods = text_list("csrf_safe_methods", safe_methods, "GET|HEAD", "pass GET and HEAD, one or none")
-        self._allowed_origins = (
-            None
-            if allowed_origins is None
-            else text_list(
-                "allowed_origins",
-                allowed_origins,
-                r"[a-z][a-z0-9+.-]*://[^/?#\s]+",
-                "pass origins such as 'https://app.example.com'",
-            )
-        )
+        self._allowed_origins: frozenset[str] | None = None
+        if allowed_origins is not None:
+            form, cure = r"[a-z][a-z0-9+.-]*://[^/?#\s]+", "pass origins such as 'https://app.example.com'"
+            self._allowed_origins = text_list("allowed_origins", allowed_origins, form, cure)
 
     def check_headers(self, environ: Mapping[str, Any]) -> None:
         """

@@ -72,9 +72,9 @@ class HttpFetcher:
             "ssl.create_default_context(cafile=...)",
         )
         self._ssl_context = ssl_context
-        several = [urls] if isinstance(urls, str) else urls
-        require(isinstance(several, (list, tuple)) and bool(several), "urls: pass a JWKS URL, or a list of them")
-        self._targets = [_Target.parse(url, insecure) for url in several]
+        urls = [urls] if isinstance(urls, str) else urls
+        require(isinstance(urls, (list, tuple)) and bool(urls), "urls: pass a JWKS URL, or a list of them")
+        self._targets = [_Target.parse(url, insecure) for url in urls]
 
     def __repr__(self) -> str:
         # Without the query, which may contain a key.
@@ -134,7 +134,7 @@ def _exchange(sock: socket.socket, target: _Target, deadline: float) -> FetchedK
         "User-Agent": "st-verify",
     }
     connection.request("GET", target.path, headers=headers)
-    response = http.client.HTTPResponse(cast(socket.socket, _DeadlineSocket(sock, deadline)), method="GET")
+    response = http.client.HTTPResponse(cast(socket.socket, _DeadlineReader(sock, deadline)), method="GET")
     try:
         response.begin()
         return _read(response)
@@ -149,15 +149,14 @@ def _read(response: http.client.HTTPResponse) -> FetchedKeys:
         raise FetchFailed(f"status_{response.status}", retry_after=min(asked, _MAX_RETRY_AFTER))
     if response.getheader("Content-Encoding", "identity").strip().lower() != "identity":
         raise FetchFailed("content_encoding")
-    body = b"" if (response.length or 0) > MAX_DOCUMENT else response.read(MAX_DOCUMENT + 1)
-    if (response.length or 0) > MAX_DOCUMENT or len(body) > MAX_DOCUMENT:
+    if (response.length or 0) > MAX_DOCUMENT or len(body := response.read(MAX_DOCUMENT + 1)) > MAX_DOCUMENT:
         raise FetchFailed("document_too_large")
     if response.length:
         raise FetchFailed("incomplete")
     cache_control = response.getheader("Cache-Control", "").lower()
-    match = _MAX_AGE.search(cache_control)
     if "no-store" in cache_control or "no-cache" in cache_control:
         return FetchedKeys(body, 0.0)
+    match = _MAX_AGE.search(cache_control)
     return FetchedKeys(body, None if match is None else float(match[1]))
 
 
@@ -184,25 +183,19 @@ def _remaining(deadline: float) -> float:
     return remaining
 
 
-class _DeadlineSocket:
+class _DeadlineReader(io.RawIOBase):
     """
     What `http.client.HTTPResponse` needs of a socket, with the remaining time as the timeout of every read.
 
-    A socket's own timeout starts anew with every byte, so a server that sends one byte a second would never be cut off.
+    A socket's own timeout starts again with every byte, so a server that sends one byte a second would never time out.
     """
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
-        self._wrapped = sock
-        self._deadline = deadline
-
-    def makefile(self, *args: Any, **kwargs: Any) -> Any:
-        return io.BufferedReader(_DeadlineReader(self._wrapped, self._deadline))
-
-
-class _DeadlineReader(io.RawIOBase):
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._sock = sock
         self._deadline = deadline
+
+    def makefile(self, *_: Any) -> Any:
+        return io.BufferedReader(self)
 
     def readable(self) -> bool:
         return True
@@ -249,9 +242,7 @@ class _Target:
 
 
 def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

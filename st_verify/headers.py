@@ -1,5 +1,5 @@
 """
-Tokens from raw request headers, with one reading only.
+Tokens read from raw request headers. Each header has exactly one meaning.
 
 Standard cookie parsers merge duplicates, decode names, and can be made to take quadratic time. Here names are exact and
 case-sensitive, duplicates stay visible, and the time is linear in a header of limited length.

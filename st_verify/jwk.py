@@ -1,5 +1,5 @@
 """
-From the bytes of a JWK set to keys that verify tokens. The key server is not trusted.
+Keys that verify tokens, read from the bytes of a JWK set. The key server is not trusted.
 
 A key is one object that binds key id, algorithm, public key and signature length. A key that breaks the policy is left
 out, and its id is in `KeySet.refused`. A document that breaks the policy is refused as a whole.
@@ -111,23 +111,17 @@ class KeySet:
 
     def may_be_newer(self, kid: str, now: float) -> bool:
         """
-        Whether a fetch could bring a key of this id, which the set does not have.
+        Return whether a fetch could bring a key of this id, which the set does not have.
 
-        A dynamic key's id carries its creation time (``d-<ms>``, supertokens-core `VerificationKeys`): keys
-        older than the oldest one published are gone for ever, and nobody has keys of the future.
+        The id of a dynamic key contains the time of its creation (``d-<ms>``, supertokens-core `VerificationKeys`).
+        Keys that are older than the oldest published one do not come back, and keys of the future do not exist yet.
+
         :param now: wall time in seconds.
         """
-        if kid in self.refused:
-            return False
-        if not kid.startswith("d-"):
-            return True
+        if kid in self.refused or not kid.startswith("d-"):
+            return kid not in self.refused
         match = _DYNAMIC_KID.fullmatch(kid)
-        if match is None:
-            return False
-        created = int(match[1])
-        if self.oldest_ms is not None and created < self.oldest_ms:
-            return False
-        return created <= now * 1000 + _KID_SKEW_MS
+        return match is not None and (self.oldest_ms or 0) <= int(match[1]) <= now * 1000 + _KID_SKEW_MS
 
     def to_json(self) -> bytes:
         """Return the set as a JWK set document."""
@@ -182,7 +176,7 @@ def read_key_set(
             if pins and key.thumbprint not in pins:
                 raise _KeyRefused("key_not_pinned")
         except _KeyRefused as refusal:
-            report(refusal.event, kid)
+            report(refusal.reason, kid)
             refused.add(kid)
             continue
         twin = accepted.setdefault(kid, key)
@@ -195,30 +189,13 @@ def read_key_set(
     return KeySet.of(keys, refused)
 
 
-def make_key(jwk: Mapping[str, Any]) -> VerificationKey:
-    """
-    Return the key of one JWK.
-
-    :raises KeySetRefused: it breaks the policy; the reason says how.
-    """
-    kid = _kid(jwk)
-    if kid is None:
-        raise KeySetRefused("key_without_usable_kid")
-    try:
-        return _make_key(kid, *_material(jwk))
-    except _KeyRefused as refusal:
-        raise KeySetRefused(refusal.event) from None
-
-
 def _kid(jwk: object) -> str | None:
     kid = jwk.get("kid") if isinstance(jwk, Mapping) else None
     return kid if isinstance(kid, str) and kid and len(kid) <= _MAX_KID and kid.isascii() else None
 
 
-class _KeyRefused(Exception):
-    def __init__(self, event: str) -> None:
-        super().__init__(event)
-        self.event = event
+class _KeyRefused(KeySetRefused):
+    """A key is left out. The reason is the name of an event."""
 
 
 def _material(jwk: Mapping[str, Any]) -> tuple[str, str]:
@@ -240,10 +217,9 @@ def _number(value: object) -> int:
     if not isinstance(value, str) or len(value) > 2048:
         raise _KeyRefused("malformed_key")
     match = _BASE64URL.fullmatch(value)
-    segment = b"" if match is None else match[1].encode("ascii")
-    if not segment or not base64url.is_canonical(segment):
+    if match is None or not base64url.is_canonical(match[1].encode("ascii")):
         raise _KeyRefused("malformed_key")
-    return int.from_bytes(base64url.decode(segment), "big")
+    return int.from_bytes(base64url.decode(match[1].encode("ascii")), "big")
 
 
 def _to_base64url(number: int) -> str:

@@ -1,8 +1,8 @@
 """
 Tokens of the jwt recipe, such as those by which services recognise each other.
 
-They have no ``version`` in the header, no ``stt``, and the claims that the app put in. So the verifier has to be told
-which claims to expect.
+They have no ``version`` in the header, no ``stt``, and the claims of the app. So a setting of the verifier says which
+claims to expect.
 """
 
 from __future__ import annotations

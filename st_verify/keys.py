@@ -11,20 +11,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from st_verify.errors import KeySetRefused, SettingError
-from st_verify.jwk import KeySet, VerificationKey, make_key, read_key_set
+from st_verify.jwk import KeySet, VerificationKey, read_key_set
 from st_verify.settings import require, text_list
 
-#: RFC 7638: the SHA-256 of a key, in base64url.
-_THUMBPRINT = "[A-Za-z0-9_-]{43}"
-
-
-def thumbprints(pins: Collection[str]) -> frozenset[str]:
-    """
-    Return the setting ``pins`` as a set.
-
-    :raises SettingError: it is no list of thumbprints.
-    """
-    return text_list("pins", pins, _THUMBPRINT, "pass RFC 7638 thumbprints of 43 characters")
+#: The setting ``pins``: SHA-256 hashes of keys (RFC 7638) in base64url, and what to say if it has something else.
+THUMBPRINTS = ("[A-Za-z0-9_-]{43}", "pass RFC 7638 thumbprints of 43 characters")
 
 
 class KeySource(Protocol):
@@ -83,18 +74,22 @@ class StaticKeys:
         :raises SettingError: the document or one of its keys breaks the key policy.
         """
         require(isinstance(jwks, (bytes, str, Mapping)), "jwks: pass a JWK set, as JSON text or as a mapping")
+        return cls._read("jwks", jwks, text_list("pins", pins, *THUMBPRINTS))
+
+    @classmethod
+    def _read(cls, name: str, jwks: bytes | str | Mapping[str, Any], pins: Collection[str] = ()) -> StaticKeys:
         unused: list[str] = []
         try:
             document = json.dumps(dict(jwks)) if isinstance(jwks, Mapping) else jwks
             key_set = read_key_set(
                 document.encode() if isinstance(document, str) else document,
-                pins=thumbprints(pins),
+                pins=pins,
                 report=lambda event, kid: unused.append(f"{event} ({kid!a})"),
             )
         except (KeySetRefused, TypeError) as refusal:
             reason = refusal.reason if isinstance(refusal, KeySetRefused) else "not_json"
-            raise SettingError(f"jwks: cannot be used: {', '.join([reason, *unused])}") from None
-        require(not unused, f"jwks: remove the keys that cannot be used: {', '.join(unused)}")
+            raise SettingError(f"{name}: cannot be used: {', '.join([reason, *unused])}") from None
+        require(not unused, f"{name}: remove the keys that cannot be used: {', '.join(unused)}")
         return cls(list(key_set.keys.values()))
 
     @classmethod
@@ -116,10 +111,8 @@ class StaticKeys:
             raise SettingError("pem: not a PEM public key; it starts with -----BEGIN PUBLIC KEY-----") from None
         if not isinstance(public_key, RSAPublicKey):
             raise SettingError("pem: not an RSA key; SuperTokens signs with RS256")
-        try:
-            return cls([make_key({**RSAAlgorithm.to_jwk(public_key, as_dict=True), "key_ops": ["verify"], "kid": kid})])
-        except KeySetRefused as refusal:
-            raise SettingError(f"pem: cannot be used: {refusal.reason}") from None
+        jwk = {**RSAAlgorithm.to_jwk(public_key, as_dict=True), "key_ops": ["verify"], "kid": kid}
+        return cls._read("pem", {"keys": [jwk]})
 
     @classmethod
     def from_file(cls, path: str | Path, *, kid: str | None = None) -> StaticKeys:

@@ -33,13 +33,8 @@ class EmailVerificationClaimType(BooleanClaim):
         :param refetch_time_on_false_in_seconds: a host fetches a false value anew when it is older than this.
         :param max_age_in_seconds: a value that is older than this counts as expired.
         """
-        return self._validator(
-            lambda value: value is True,
-            {"expectedValue": True},
-            max_age_in_seconds,
-            None,
-            refetch_on_failure_after=refetch_time_on_false_in_seconds,
-        )
+        refetch_after = refetch_time_on_false_in_seconds
+        return self._validator(lambda value: value, {"expectedValue": True}, max_age_in_seconds, None, refetch_after)
 
 
 class OneOf(TypedDict):
@@ -106,34 +101,35 @@ class MultiFactorAuthClaimType(SessionClaim[MFAClaimValue]):
         return _FactorValidator(claim_key, self, [_step(requirement) for requirement in requirement_list])
 
 
+@dataclass(eq=False, repr=False)
 class _FactorValidator(ClaimValidator):
     """Checks steps of factors; without steps, whether the sign-in is complete."""
 
-    def __init__(
-        self, id_: str | None, claim: MultiFactorAuthClaimType, steps: list[tuple[str, list[str]]] | None
-    ) -> None:
-        super().__init__(claim.key if id_ is None else id_, claim)
-        self._about = claim
-        self._steps = steps
+    id_: str | None
+    about: MultiFactorAuthClaimType
+    steps: list[tuple[str, list[str]]] | None
+
+    def __post_init__(self) -> None:
+        super().__init__(self.about.key if self.id_ is None else self.id_, self.about)
 
     def validate(self, payload: Payload) -> ClaimValidation:
-        value = self._about.get_value_from_payload(payload)
+        value = self.about.get_value_from_payload(payload)
         if value is None:
             return ClaimValidation.failed("value does not exist", {})
-        if self._steps is None and not value.v:
+        if self.steps is None and not value.v:
             return ClaimValidation.failed("MFA requirement for auth is not satisfied", {})
-        for kind, factors in self._steps or ():
+        for kind, factors in self.steps or ():
             missing = [factor for factor in factors if factor not in value.c]
+            names = ", ".join(factors)
             if kind == "oneOf" and len(missing) == len(factors):
-                message = f"None of these factors are complete in the session: {', '.join(factors)}"
+                message = f"None of these factors are complete in the session: {names}"
                 return ClaimValidation.failed(message, {"oneOf": factors})
             if kind == "allOfInAnyOrder" and missing:
                 # The whole list and not the missing part, since the completed factors are data of the user.
-                message = f"Some of the factors are not complete in the session: {', '.join(factors)}"
+                message = f"Some of the factors are not complete in the session: {names}"
                 return ClaimValidation.failed(message, {"allOfInAnyOrder": factors}, missing=missing)
             if kind == "factorId" and missing:
-                message = f"Factor validation failed: {factors[0]} not completed"
-                return ClaimValidation.failed(message, {"factorId": factors[0]})
+                return ClaimValidation.failed(f"Factor validation failed: {names} not completed", {"factorId": names})
         return ClaimValidation.passed()
 
 

@@ -1,8 +1,8 @@
 """
-Keys of a key server, kept so that neither a rotation nor an outage costs a good request.
+Keys of a key server. Good requests are served during a rotation of the keys and during an outage.
 
 Three laws:
-* A request that finds usable keys takes no lock and waits for nobody, whatever the key server does.
+* A request that finds usable keys takes no lock and does not wait, even if the key server hangs.
 * A failed fetch never replaces a good key set. Only its age (`max_stale`) makes it unusable.
 * Strangers cannot make us fetch: unknown key ids have a budget, failures have a back-off, one fetch runs at a time, and
   few requests wait for it.
@@ -30,17 +30,17 @@ from st_verify.clock import Clock
 from st_verify.errors import FetchFailed, KeySetRefused, KeysUnavailable, SettingError
 from st_verify.fetch import FetchedKeys, HttpFetcher
 from st_verify.jwk import KeySet, read_key_set
-from st_verify.keys import thumbprints
+from st_verify.keys import THUMBPRINTS
 from st_verify.reasons import EVENTS
-from st_verify.settings import count, flag, function, require, seconds
+from st_verify.settings import count, flag, function, require, seconds, text_list
 
 if TYPE_CHECKING:
     import ssl
 
 _logger = logging.getLogger("st_verify.keys")
 
-# What a fetch imports, imported with the first source and not by the thread that fetches: a fork during such an import
-# would leave the child an import lock that is never released.
+# What a fetch imports. The first source imports it, not the thread that fetches: after a fork during such an import,
+# the child would have an import lock that is never released.
 _NEEDED_TO_FETCH = ("encodings.idna", "http.client", "jwt.algorithms", "ssl")
 _FIRST_BACK_OFF = 0.5
 _MAX_BACK_OFF = 30.0
@@ -48,7 +48,7 @@ _MAX_BACK_OFF = 30.0
 _SECOND_LOOK = 30.0
 _UNKNOWN_KIDS = 256
 _UNKNOWN_KID_SECONDS = 300.0
-# Requests that may wait for the look-up of a key id at the same time: strangers choose the ids, the server its speed.
+# Requests that may wait for the look-up of a key id at the same time: strangers choose the ids, and a server may hang.
 _MAX_LOOKUPS = 4
 _DAY = 86_400.0
 
@@ -58,11 +58,11 @@ Fetcher = Callable[[], "FetchedKeys | bytes"]
 
 @dataclass(frozen=True, slots=True)
 class KeyEvent:
-    """Something about keys that an operator may want to count."""
+    """An event about keys that an operator may want to count."""
 
     #: A fixed word; `st_verify.EVENTS` explains each.
     name: str
-    #: The key id that it is about, in ASCII and cut to 64 characters; empty if it is about none.
+    #: The key id of the event, in ASCII and cut to 64 characters; empty if it has none.
     kid: str = ""
     #: Why a fetch failed: a fixed word for each URL that was tried.
     detail: str = ""
@@ -101,17 +101,17 @@ class RemoteKeys:
     :param fetch: instead of URLs, a function that gets the document. It is called by one thread at a time.
     :param timeout: seconds that a fetch may take in all, and that a request waits for one; 0.05 to 60.
     :param max_stale: seconds for which the last good keys are used while the server fails.
-    :param min_refresh: smallest number of seconds between refreshes, whatever max-age the server names.
-    :param max_refresh: the largest.
+    :param min_refresh: smallest number of seconds between refreshes, even if the server names a smaller max-age.
+    :param max_refresh: largest number of seconds between refreshes, even if the server names a larger max-age.
     :param default_refresh: seconds between refreshes if the server names no max-age.
     :param background: True refreshes in a short-lived daemon thread. False does it in the request that finds the keys
         due, for fetchers that take microseconds.
     :param pins: RFC 7638 thumbprints; no other key is used.
     :param lookup_burst: fetches that unknown key ids may cause at once; then one each `lookup_interval` seconds.
-    :param lookup_interval: see above; 0 means no limit, also on the requests that wait.
+    :param lookup_interval: seconds, see `lookup_burst`; 0 means no limit, also on the requests that wait.
     :param ssl_context: TLS settings, for instance for a private certificate authority. It must verify.
     :param insecure_http_hosts: hosts that are asked over plain http, such as the service name of a core in a private
-        network. Whoever controls that network decides who is signed in.
+        network. A machine in that network that answers in its place can make tokens of its own.
     :param name: what logs and events call these keys; by default the URLs.
     :param on_event: called with every `KeyEvent`; must return quickly. Events are also logged.
     :param clock: see `Clock`.
@@ -150,10 +150,8 @@ class RemoteKeys:
         require(clock is None or isinstance(clock, Clock), "clock: pass a st_verify.Clock")
         require(name is None or isinstance(name, str), "name: pass a str")
         function("jitter", jitter)
-        if on_event is not None:
-            function("on_event", on_event)
-        if fetch is not None:
-            function("fetch", fetch)
+        function("on_event", on_event, or_none=True)
+        function("fetch", fetch, or_none=True)
         self._timeout = seconds("timeout", timeout, low=0.05, high=60)
         self._fetch: Fetcher = fetch or HttpFetcher(
             urls or (), timeout=timeout, ssl_context=ssl_context, insecure_http_hosts=insecure_http_hosts
@@ -165,7 +163,7 @@ class RemoteKeys:
         self._lookup_burst = count("lookup_burst", lookup_burst, low=0)
         self._lookup_interval = seconds("lookup_interval", lookup_interval, low=0, high=_DAY)
         self._background = flag("background", background)
-        self._pins = thumbprints(pins)
+        self._pins = text_list("pins", pins, *THUMBPRINTS)
         self._name: str = name or str(getattr(fetch, "__qualname__", self._fetch))
         self._on_event = on_event
         self._monotonic = (clock or Clock()).monotonic
@@ -175,6 +173,7 @@ class RemoteKeys:
         self._retry_at = float("-inf")
         self._budget = float(self._lookup_burst)
         self._budget_at = self._monotonic()
+        # Key ids that the server does not have, and until when we do not ask for them again.
         self._unknown: OrderedDict[str, float] = OrderedDict()
         self._flight: _Flight | None = None
         self._after_fork()
@@ -216,11 +215,11 @@ class RemoteKeys:
 
         :raises KeysUnavailable: the key server could not be asked.
         """
-        if self._is_known_as_unknown(kid):
+        lookups = self._lookups
+        if self._monotonic() < self._unknown.get(kid, float("-inf")):
             return self.snapshot()
         if self._lookup_interval == 0:
             return self._look_up(kid)
-        lookups = self._lookups
         if not lookups.acquire(blocking=False):
             return self.snapshot()
         try:
@@ -322,11 +321,9 @@ class RemoteKeys:
             previous = None if self._state is None else self._state.keys
             keys = read_key_set(fetched.body, previous=previous, pins=self._pins, report=self._report_key)
             self._succeeded(flight, keys, fetched.max_age)
-        except FetchFailed as failure:
-            self._failed(failure.reason, failure.retry_after)
-        except KeySetRefused as refusal:
-            self._failed(refusal.reason, 0.0)
-        except Exception as error:  # a fetcher may raise anything, and in its thread nobody else would see it
+        except (FetchFailed, KeySetRefused) as failure:
+            self._failed(failure.reason, getattr(failure, "retry_after", 0.0))
+        except Exception as error:  # a fetcher may raise anything, and its thread has no other handler
             self._failed(f"fetcher_{type(error).__name__}", 0.0)
         finally:
             self._land(flight)
@@ -362,11 +359,6 @@ class RemoteKeys:
         self._report("fetch_failed", detail=reason)
 
     # Unknown key ids
-
-    def _is_known_as_unknown(self, kid: str) -> bool:
-        with self._lock:
-            until = self._unknown.get(kid)
-            return until is not None and self._monotonic() < until
 
     def _remember_unknown(self, kid: str) -> None:
         with self._lock:
@@ -410,7 +402,7 @@ class RemoteKeys:
         self._flight = None
 
 
-# A child of fork() has the keys, but neither the thread that was fetching nor the one that held a lock.
+# A child of fork() has the keys. It has neither the thread that was fetching nor the one that held a lock.
 _sources: weakref.WeakSet[RemoteKeys] = weakref.WeakSet()
 
 

@@ -1,9 +1,11 @@
-"""A hook that tells whether a session has ended, with a deadline."""
+"""A hook that returns whether a session has ended, with a deadline."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -55,30 +57,27 @@ class RevocationCheck:
         """
         deadline = time.monotonic() + self._timeout
         if self._free[0] != os.getpid():
-            # After a fork, nobody in the child releases what threads of the parent hold.
+            # After a fork, the child has none of the threads that would release what they hold.
             self._free = (os.getpid(), threading.Semaphore(self._max_waiting))
-        question = _Question(token, self._free[1])
-        if question.turn.acquire(timeout=self._timeout):
-            threading.Thread(target=self._ask, args=(question,), name="st_verify-revoked", daemon=True).start()
-            question.done.wait(max(0.0, deadline - time.monotonic()))
-        if question.answer is True:
+        turn, answers = self._free[1], queue.SimpleQueue[object]()
+        answer: object = None
+        if turn.acquire(timeout=self._timeout):
+            threading.Thread(
+                target=self._ask, args=(token, turn, answers), name="st_verify-revoked", daemon=True
+            ).start()
+            with contextlib.suppress(queue.Empty):
+                answer = answers.get(timeout=max(0.0, deadline - time.monotonic()))
+        if answer is True:
             raise Revoked("revoked")
-        if question.answer is not False and not self._fail_open:
+        if answer is not False and not self._fail_open:
             raise RevocationUnavailable("revocation")
 
-    def _ask(self, question: _Question) -> None:
+    def _ask(self, token: AccessToken, turn: threading.Semaphore, answers: queue.SimpleQueue[object]) -> None:
+        answer: object = None
         try:
-            question.answer = self._is_revoked(question.token)
+            answer = self._is_revoked(token)
         except Exception:  # the hook may raise anything, and fail_open decides what that means
             _logger.exception("the revocation hook %s raised", self._name)
         finally:
-            question.turn.release()
-            question.done.set()
-
-
-class _Question:
-    def __init__(self, token: AccessToken, turn: threading.Semaphore) -> None:
-        self.token = token
-        self.turn = turn
-        self.answer: object = None
-        self.done = threading.Event()
+            turn.release()
+            answers.put(answer)

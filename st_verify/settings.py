@@ -1,4 +1,7 @@
-"""Checks of constructor arguments. Each error names the setting and the cure."""
+"""
+Checks of constructor arguments. Most return the argument in the form in which it is stored. All raise `SettingError`
+with the name of the setting and the cure.
+"""
 
 from __future__ import annotations
 
@@ -20,48 +23,32 @@ class AnyValue(Enum):
         return "ANY"
 
 
-#: Switches a check off in so many words. Leaving a setting out never does.
+#: Switches a check off. A setting that is left out never does.
 ANY: Final = AnyValue.ANY
 AnyType = Literal[AnyValue.ANY]
 
 
 def require(condition: bool, message: str) -> None:
-    """
-    Check one argument.
-
-    :raises SettingError: with this message, unless the condition holds.
-    """
+    """Raise an error with this message, unless the condition holds."""
     if not condition:
         raise SettingError(message)
 
 
 def text_set(name: str, value: str | Collection[str] | AnyType) -> frozenset[str] | None:
-    """
-    Return one or several strings as a set; None for `ANY`.
-
-    :raises SettingError: for None, an empty list, and a string that is empty or has white space.
-    """
+    """Return one or several strings as a set; None for `ANY`. No string may be empty or have white space."""
     if value is ANY:
         return None
     values = [value] if isinstance(value, str) else value
-    require(
-        isinstance(values, (list, tuple, set, frozenset)) and len(values) > 0,
-        f"{name}: pass a str, a list of str, or ANY to accept every value",
-    )
+    is_list = isinstance(values, (list, tuple, set, frozenset)) and len(values) > 0
+    require(is_list, f"{name}: pass a str, a list of str, or ANY to accept every value")
     for text in values:
-        require(
-            isinstance(text, str) and bool(text) and not any(c.isspace() for c in text),
-            f"{name}: {text!r} must be a str that is not empty and has no white space",
-        )
+        is_word = isinstance(text, str) and bool(text) and not any(c.isspace() for c in text)
+        require(is_word, f"{name}: {text!r} must be a str that is not empty and has no white space")
     return frozenset(values)
 
 
 def issuer_set(value: str | Collection[str] | AnyType) -> frozenset[str] | None:
-    """
-    Return the issuers; None for `ANY`.
-
-    :raises SettingError: as `text_set`, for two URLs in one string, and for a slash at the end.
-    """
+    """Return the issuers as `text_set` does. A string has one URL, without a slash at the end."""
     issuers = text_set("issuer", value)
     for issuer in issuers or ():
         several = "," in issuer or ";" in issuer or issuer.count("://") > 1
@@ -72,11 +59,10 @@ def issuer_set(value: str | Collection[str] | AnyType) -> frozenset[str] | None:
 
 def text_list(name: str, values: Collection[str], pattern: str, cure: str) -> frozenset[str]:
     """
-    Return a list of strings as a set; it may be empty.
+    Return a list of strings as a set; it may be empty. A single string is no list.
 
     :param pattern: a regular expression that each string matches as a whole.
-    :param cure: follows the name in the error: how to say it right.
-    :raises SettingError: for a single string, and for an element that is no string or does not match.
+    :param cure: follows the name of the setting in the error, such as ``pass host names``.
     """
     is_list = isinstance(values, (list, tuple, set, frozenset))
     for value in values if is_list else ():
@@ -86,22 +72,14 @@ def text_list(name: str, values: Collection[str], pattern: str, cure: str) -> fr
 
 
 def seconds(name: str, value: float, *, low: float, high: float) -> float:
-    """
-    Return a number of seconds between `low` and `high`, both included.
-
-    :raises SettingError: for anything else, also for a bool or NaN.
-    """
+    """Return a number of seconds between `low` and `high`, both included; no bool and not NaN."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     require(is_number and low <= value <= high, f"{name}: pass seconds between {low:g} and {high:g}, not {value!r}")
     return float(value)
 
 
 def count(name: str, value: int, *, low: int, high: float = math.inf) -> int:
-    """
-    Return an int between `low` and `high`, both included.
-
-    :raises SettingError: for anything else, also for a bool.
-    """
+    """Return an int between `low` and `high`, both included; no bool."""
     is_int = isinstance(value, int) and not isinstance(value, bool)
     bounds = f"of at least {low}" if high == math.inf else f"between {low} and {high:g}"
     require(is_int and low <= value <= high, f"{name}: pass an int {bounds}, not {value!r}")
@@ -109,19 +87,11 @@ def count(name: str, value: int, *, low: int, high: float = math.inf) -> int:
 
 
 def flag(name: str, value: bool) -> bool:
-    """
-    Return True or False.
-
-    :raises SettingError: for anything else, such as the string ``"false"``.
-    """
+    """Return True or False; nothing else is one of them, such as the string ``"false"``."""
     require(isinstance(value, bool), f"{name}: pass True or False, not {value!r}")
     return value
 
 
-def function(name: str, value: object) -> None:
-    """
-    Check that an argument can be called.
-
-    :raises SettingError: it cannot.
-    """
-    require(callable(value), f"{name}: pass a function, not {value!r}")
+def function(name: str, value: object, *, or_none: bool = False) -> None:
+    """Check that an argument can be called, or is None if that is allowed."""
+    require(callable(value) or (or_none and value is None), f"{name}: pass a function, not {value!r}")

@@ -1,5 +1,5 @@
 """
-A token's text and header, judged before anything is decoded that could grow; and verified access tokens.
+Checks of a token's text and header, before the payload is decoded; and verified access tokens.
 
 The law: the header does not choose how a token is treated. It must be exactly the header that the core writes
 (`io.supertokens.session.accessToken`, `io.supertokens.utils.Utils` in supertokens-core), or the text is no access
@@ -102,7 +102,7 @@ class TokenParser:
 
     def candidate(self, text: str) -> bytes | None:
         """
-        Return the bytes of a text, before anything is copied or hashed that strangers can make long.
+        Return the bytes of a text that may be a token. This is cheap, since strangers can send texts of any length.
 
         :returns: None if the text cannot be a token: by its length, the length of its first segment, or its characters.
         :raises TypeError: it is no str.
@@ -182,6 +182,8 @@ class VerifiedToken:
     """The base of all verified tokens. They carry secrets of a session, so they cannot be pickled."""
 
     __slots__ = ()
+    #: Seconds since the epoch.
+    expires_at: int
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"{type(self).__name__} is not pickled: it carries secrets of a session")
@@ -234,31 +236,9 @@ class AccessToken(VerifiedToken):
     payload_json: bytes
     _header: TokenHeader
 
-    def __init__(  # noqa: PLR0917  names at the call would take as long as the rest
-        self,
-        user_id: str,
-        recipe_user_id: str,
-        tenant_id: str,
-        session_handle: str,
-        issued_at: int,
-        expires_at: int,
-        issuer: str | None,
-        parent_refresh_token_hash_1: str | None,
-        header: TokenHeader,
-        payload_json: bytes,
-    ) -> None:
-        # A verifier makes one for every token, and the __init__ of a frozen dataclass would take three times as long.
-        attributes = self.__dict__
-        attributes["user_id"] = user_id
-        attributes["recipe_user_id"] = recipe_user_id
-        attributes["tenant_id"] = tenant_id
-        attributes["session_handle"] = session_handle
-        attributes["issued_at"] = issued_at
-        attributes["expires_at"] = expires_at
-        attributes["issuer"] = issuer
-        attributes["parent_refresh_token_hash_1"] = parent_refresh_token_hash_1
-        attributes["payload_json"] = payload_json
-        attributes["_header"] = header
+    def __init__(self, attributes: dict[str, Any]) -> None:
+        # A verifier makes one for every token, and the __init__ of a frozen dataclass takes three times as long.
+        object.__setattr__(self, "__dict__", attributes)
 
     def __eq__(self, other: object) -> bool:
         # All other attributes follow from these two.
@@ -283,7 +263,7 @@ class AccessToken(VerifiedToken):
         """One of "3", "4" and "5"."""
         return self._header.version or ""
 
-    # Rarely needed, so these are parsed when somebody asks for them.
+    # Rarely needed, so these are parsed at each access.
 
     @property
     def refresh_token_hash_1(self) -> str:

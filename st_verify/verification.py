@@ -1,10 +1,12 @@
 """
 What the three verifiers share: text, key, signature and payload are checked, in this order.
 
-Three laws. The algorithm comes from the key, never from the token. The payload is parsed once and only after its
-signature, with two exceptions that decide nothing in a token's favour: with several key sources the payload names the
-one to use, and for an unknown key id it is read to spare the key server a request. A cached token is never accepted
-where a new one would be refused.
+Three laws:
+* The algorithm comes from the key, never from the token.
+* The payload is parsed once, after the signature is checked. The two exceptions cannot make a token good: with several
+  key sources the payload names the one to use, and a token with an unknown key id is judged before the key server is
+  asked.
+* A cached token is never accepted where a new one would be refused.
 """
 
 from __future__ import annotations
@@ -17,18 +19,18 @@ from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
 from st_verify import base64url, strict_json
-from st_verify.cache import Expiring, TokenCache
+from st_verify.cache import TokenCache
 from st_verify.clock import Clock
 from st_verify.errors import NoSession, NotStrictJSON, TryRefresh
 from st_verify.jwk import KeySet
 from st_verify.keys import KeySource
 from st_verify.rules import MAX_LIFETIME, ClaimRules
 from st_verify.settings import AnyType, count, issuer_set, require
-from st_verify.token import MAX_TOKEN, Parts, TokenHeader, TokenParser, UnverifiedToken
+from st_verify.token import MAX_TOKEN, Parts, TokenHeader, TokenParser, UnverifiedToken, VerifiedToken
 
 _logger = logging.getLogger("st_verify")
 
-T = TypeVar("T", bound=Expiring)
+T = TypeVar("T", bound=VerifiedToken)
 _SECONDS_BETWEEN_ISSUER_LOGS = 60.0
 # Base64url lengths of signatures by keys of 2048, 3072, 4096 and 8192 bits. A key that is not known yet has one of
 # these, or a length that the set has already.
@@ -88,8 +90,8 @@ class TokenVerifier(ABC, Generic[T]):
         """
         Check everything about a token. Waits for the network only while there is no usable key set.
 
-        :returns: None for a text that cannot be a token at all; the caller raises `NoSession`. Strangers decide how
-            often that happens, and an exception costs more with each function that it passes.
+        :returns: None for a text that cannot be a token; the caller raises `NoSession`. This must be cheap, since
+            strangers can cause it as often as they like, and an exception costs more with each function that it passes.
         :raises NoSession, TryRefresh, KeysUnavailable: see `st_verify.errors`.
         :raises TypeError: `token` is neither a str nor an `UnverifiedToken`.
         """

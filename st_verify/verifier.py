@@ -1,5 +1,5 @@
 """
-Session access tokens: the tokens that SuperTokens sessions consist of (CDI 2.21 and later).
+Access tokens of SuperTokens sessions (CDI 2.21 and later).
 
 Cookies and anti-CSRF headers of a request are not checked here, see `st_verify.wsgi`.
 """
@@ -20,7 +20,7 @@ from st_verify.verification import Issuers, TokenVerifier
 @dataclass(kw_only=True, eq=False)
 class SessionVerifier(TokenVerifier[AccessToken]):
     """
-    Decides whether a session access token is good, with nothing but a key source and a clock.
+    Decides whether a session access token is good. It needs only a key source and a clock.
 
     >>> verifier = SessionVerifier(
     ...     keys=RemoteKeys("https://api.example.com/auth/jwt/jwks.json"),
@@ -148,5 +148,16 @@ class SessionVerifier(TokenVerifier[AccessToken]):
             text(payload, "antiCsrfToken")
         issuer, issued, expires = self._rules.check(payload, issuers, now)
         return AccessToken(
-            user_id, recipe_id, tenant_id, session_handle, issued, expires, issuer, parent_hash, header, payload_json
+            {
+                "user_id": user_id,
+                "recipe_user_id": recipe_id,
+                "tenant_id": tenant_id,
+                "session_handle": session_handle,
+                "issued_at": issued,
+                "expires_at": expires,
+                "issuer": issuer,
+                "parent_refresh_token_hash_1": parent_hash,
+                "payload_json": payload_json,
+                "_header": header,
+            }
         )

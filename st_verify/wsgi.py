@@ -1,5 +1,5 @@
 """
-From a WSGI environ to a verified session, and from a refusal to a response.
+The verified session of a WSGI environ, and the response for a refusal.
 
 `SessionGuard` checks a request in the order of the session protocol: legacy cookie, header token, duplicate cookies,
 cookie token, anti-CSRF header, the token itself, anti-CSRF token, tenant, revocation, claims. The first failure decides
