@@ -205,6 +205,9 @@ def test_sessions(names: dict[str, Any]) -> None:
     assert client.get("/profile", headers=bearer).text == user_id
     assert client.get("/news", headers=bearer).text == "for " + user_id
     assert client.post("/transfer", headers=bearer).text == "done"
+    (device,) = (client.get("/devices", headers=bearer).json or {}).values()
+    assert device is None
+    assert client.post("/delete-account", headers=bearer).text == "deleted"
 
     refused = client.get("/premium", headers=bearer)
     assert refused.status_code == 403

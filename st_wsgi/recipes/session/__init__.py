@@ -31,6 +31,7 @@ from .claim_types import (
     SessionClaim,
     SessionClaimValidator,
 )
+from .claims import SignInTimeClaim
 from .container import SESSION_KEY, SessionContainer
 from .functions import SessionFunctions
 from .in_request import OverrideGlobalClaimValidators, get_session
@@ -65,6 +66,7 @@ __all__ = [
     "SessionFunctions",
     "SessionInformation",
     "SessionTokens",
+    "SignInTimeClaim",
     "TokenInfo",
     "TokenTheftDetected",
     "TryRefreshToken",

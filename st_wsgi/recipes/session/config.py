@@ -56,7 +56,13 @@ def _one_of(name: str, value: Any, allowed: tuple[_Word, ...], more: str = "") -
     raise ConfigError(f"{name} must be one of {', '.join(map(str, allowed))}{more}, not {value!r}")
 
 
+def _or_none(check: Check) -> Check:
+    return Check(f"{check.description}, or None", lambda value: value is None or check.accepts(value))
+
+
 _flag_or_none = Check("True, False or None", lambda value: value is None or isinstance(value, bool))
+_timeout = _or_none(a_number("seconds", least=60, most=10 * 365 * _ONE_DAY))
+_sessions = _or_none(a_number("sessions", least=1, most=1000))
 _domain = Check("a domain or None", lambda value: value is None or isinstance(value, str))
 _methods = Check(
     "a list of GET and HEAD, of one of them, or empty",
@@ -89,7 +95,15 @@ class SessionConfig:
     expose_access_token_to_frontend_in_cookie_based_auth: bool = attrs.field(default=False, validator=a_flag())
     jwks_refresh_interval_sec: int = attrs.field(default=14_400, validator=a_number("seconds", least=1, most=_ONE_DAY))
     accepted_issuers: tuple[str, ...] | None = attrs.field(default=None, converter=_issuers)
+    check_database: bool = attrs.field(default=False, validator=a_flag())
+    absolute_timeout_sec: int | None = attrs.field(default=None, validator=_timeout)
+    idle_timeout_sec: int | None = attrs.field(default=None, validator=_timeout)
+    max_sessions_per_user: int | None = attrs.field(default=None, validator=_sessions)
+    record_sign_in: bool = attrs.field(default=False, validator=a_flag())
 
     def __attrs_post_init__(self) -> None:
         if self.session_expired_status_code == self.invalid_claim_status_code:
             raise ConfigError("session_expired_status_code and invalid_claim_status_code must differ")
+        absolute, idle = self.absolute_timeout_sec, self.idle_timeout_sec
+        if absolute is not None and idle is not None and idle >= absolute:
+            raise ConfigError("idle_timeout_sec must be smaller than absolute_timeout_sec, or it never ends a session")

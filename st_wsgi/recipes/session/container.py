@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
+from st_verify.token import SECRET_CLAIMS
+
 from ...core_client.transport import copy_json
 from ...errors import InvalidClaims, Unauthorised
 from ...request import current
@@ -15,7 +17,6 @@ from .tokens import build_front_token, claims_of, merged_payload
 from .transfer import TokenTransfer
 from .types import (
     PROTECTED_CLAIMS,
-    SECRET_CLAIMS,
     CheckedSession,
     ClaimsValidationResult,
     SessionInformation,

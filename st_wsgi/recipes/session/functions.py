@@ -21,6 +21,7 @@ from ...recipe_kit.recipe import Functions
 from ...users import PUBLIC_TENANT, RecipeUserId
 from .claim_types import SessionClaim, SessionClaimValidator, failures, wants_refetch
 from .container import SessionContainer
+from .lifetime import limit_lifetime
 from .settings import SessionSettings
 from .tokens import IssuedToken, merged_payload, plain_payload, without_protected_claims
 from .types import (
@@ -72,7 +73,10 @@ class SessionFunctions(Functions[SessionSettings]):
             "useDynamicSigningKey": config.use_dynamic_access_token_signing_key,
             "enableAntiCsrf": not disable_anti_csrf and config.anti_csrf == "VIA_TOKEN",
         }
-        return self._issued(self.core.post("/recipe/session", body, tenant_id=tenant_id).into(IssuedSession))
+        session = self._issued(self.core.post("/recipe/session", body, tenant_id=tenant_id).into(IssuedSession))
+        if config.max_sessions_per_user is not None:
+            self._end_oldest_sessions(session, most=config.max_sessions_per_user)
+        return session
 
     def get_session(
         self,
@@ -104,10 +108,14 @@ class SessionFunctions(Functions[SessionSettings]):
                 check_anti_csrf_token(token, anti_csrf_token)
         except Refused as refusal:
             raise session_error(refusal) from None
+        check_database = check_database or self.recipe.check_database
         # Up to CDI 5.5, a refresh only counts when its access token is first shown to the core.
         if check_database or token.parent_refresh_token_hash_1 is not None:
-            return self._checked(token, access_token, anti_csrf_token, anti_csrf, check_database)
-        return SessionContainer(owner=self, content=token, access_token=access_token)
+            session = self._checked(token, access_token, anti_csrf_token, anti_csrf, check_database)
+        else:
+            session = SessionContainer(owner=self, content=token, access_token=access_token)
+        limit_lifetime(session, self.recipe)
+        return session
 
     def refresh_session(
         self, *, refresh_token: str, anti_csrf_token: str | None = None, disable_anti_csrf: bool = False
@@ -134,7 +142,9 @@ class SessionFunctions(Functions[SessionSettings]):
             raise TokenTheftDetected(
                 session_handle=stolen.handle, user_id=stolen.user_id, recipe_user_id=stolen.recipe_user_id.value
             )
-        return self._issued(result)
+        session = self._issued(result)
+        limit_lifetime(session, config)
+        return session
 
     def get_session_information(self, *, session_handle: str) -> SessionInformation | None:
         """Return a session as the core has it, or None if there is no such session."""
@@ -325,6 +335,20 @@ class SessionFunctions(Functions[SessionSettings]):
         return self.functions.merge_into_access_token_payload(
             session_handle=session_handle, access_token_payload_update={claim.key: None}
         )
+
+    def _end_oldest_sessions(self, new: SessionContainer, *, most: int) -> None:
+        """End the sessions of a user that were created first, so that *most* are left with the new one."""
+        handles = self.functions.get_all_session_handles_for_user(user_id=new.get_user_id())
+        surplus = len(handles) - most
+        if surplus <= 0:
+            return
+        others = [
+            self.functions.get_session_information(session_handle=handle)
+            for handle in handles
+            if handle != new.get_handle()
+        ]
+        by_age = sorted((one for one in others if one is not None), key=lambda one: one.time_created)
+        self.functions.revoke_multiple_sessions(session_handles=[one.session_handle for one in by_age[:surplus]])
 
     def _issued(self, issued: IssuedSession) -> SessionContainer:
         return SessionContainer(

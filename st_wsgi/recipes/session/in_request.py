@@ -21,6 +21,7 @@ from .claim_types import SessionClaimValidator
 from .container import SESSION_KEY, SessionContainer
 from .cookies import ACCESS_COOKIE, LEGACY_COOKIE, REFRESH_COOKIE, SESSION_COOKIES
 from .functions import SessionFunctions
+from .lifetime import lifetime_claim
 from .settings import SessionSettings
 from .tokens import session_named_in, without_protected_claims
 from .transfer import ANTI_CSRF
@@ -35,6 +36,8 @@ OverrideGlobalClaimValidators: TypeAlias = Callable[
 """Takes the global validators and the session. Returns the validators to use."""
 
 _WITHOUT_SESSION = frozenset({"OPTIONS", "TRACE"})
+
+_LONGEST_USER_AGENT = 256
 
 _log = logging.getLogger("st_wsgi.session")
 
@@ -176,7 +179,7 @@ def create_new_session(
             recipe_user_id=recipe_user_id,
             tenant_id=tenant_id,
         ),
-        session_data_in_database=session_data_in_database,
+        session_data_in_database={**(session_data_in_database or {}), **_sign_in_data(recipe, context)},
         disable_anti_csrf=method == "header",
     )
     _clear_other_transport(recipe, context, method)
@@ -229,9 +232,18 @@ def full_payload(
     """Return the payload of a new access token: the app's without protected names, the issuer, and the claims."""
     full = without_protected_claims(payload)
     full["iss"] = recipe.issuer
+    full |= lifetime_claim(recipe)
     for claim in recipe.claims:
         full |= claim.build(user_id, recipe_user_id, tenant_id, full)
     return full
+
+
+def _sign_in_data(recipe: SessionSettings, context: RequestContext) -> dict[str, Any]:
+    """Return the device and the address of a sign-in, if the app wants them with the session data."""
+    if not recipe.record_sign_in:
+        return {}
+    agent = context.header("user-agent") or ""
+    return {"signIn": {"address": context.client_address, "userAgent": agent[:_LONGEST_USER_AGENT]}}
 
 
 def required_claim_validators(

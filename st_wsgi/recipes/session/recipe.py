@@ -61,6 +61,13 @@ class Session(SessionSettings, Recipe[SessionFunctions, SessionAPIs]):
     :param jwks_refresh_interval_sec: seconds after which the signing keys are fetched anew at the latest.
     :param accepted_issuers: beside this app itself, the back ends on the same core whose sessions are accepted, such as
         ``https://old-api.example.com/auth`` (their API domain and base path). Default: all of them.
+    :param check_database: ask the core in every request whether the session still exists, so that a revoked session is
+        refused at once.
+    :param absolute_timeout_sec: seconds after the sign-in at which a session ends, however often it is refreshed.
+    :param idle_timeout_sec: seconds without a request after which a session ends. The last use is recorded in steps of
+        a tenth of it, each with one call to the core.
+    :param max_sessions_per_user: a new session ends the user's oldest ones beyond this number.
+    :param record_sign_in: keep the address and the user agent of the sign-in with the session data in the database.
     :param override: changes of the functions and APIs.
     :raises ConfigError: settings contradict each other.
     """

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 import attrs
 from werkzeug.wrappers import Response
 
+from st_verify.token import SECRET_CLAIMS
+
 from ...checks import a_function
 from ...errors import DuplicateSessionCookies, InvalidClaims, TokenTheftDetected, TryRefreshToken, Unauthorised
 from ...request.context import RequestContext
@@ -24,26 +26,8 @@ GetTokenTransferMethod: TypeAlias = "Callable[[Request, bool], TransferPolicy]"
 
 TRANSFER_METHODS: tuple[TransferMethod, ...] = ("header", "cookie")
 
-PROTECTED_CLAIMS = frozenset(
-    {
-        "sub",
-        "iat",
-        "exp",
-        "sessionHandle",
-        "parentRefreshTokenHash1",
-        "refreshTokenHash1",
-        "antiCsrfToken",
-        "rsub",
-        "tId",
-        "stt",
-        "iss",
-        "aud",
-    }
-)
+PROTECTED_CLAIMS = SECRET_CLAIMS | {"sub", "iat", "exp", "sessionHandle", "rsub", "tId", "stt", "iss", "aud"}
 """Claims of the protocol: an app cannot set them."""
-
-SECRET_CLAIMS = frozenset({"refreshTokenHash1", "parentRefreshTokenHash1", "antiCsrfToken"})
-"""Claims that views do not see."""
 
 
 _function = a_function("the error and the context of the request")

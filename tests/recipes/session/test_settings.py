@@ -38,6 +38,11 @@ WRONG: dict[str, list[Any]] = {
     "use_dynamic_access_token_signing_key": [*TEXTS, *NUMBERS, *EMPTY],
     "expose_access_token_to_frontend_in_cookie_based_auth": [*TEXTS, *NUMBERS, *EMPTY],
     "jwks_refresh_interval_sec": [*TEXTS, *NUMBERS, *FLAGS, *EMPTY, "60", 60.0],
+    "check_database": [*TEXTS, *NUMBERS, *EMPTY],
+    "absolute_timeout_sec": [*TEXTS, *NUMBERS, *FLAGS, [], "3600", 3600.0, 59],
+    "idle_timeout_sec": [*TEXTS, *NUMBERS, *FLAGS, [], "3600", 3600.0, 59],
+    "max_sessions_per_user": [*TEXTS, *NUMBERS, *FLAGS, [], "3", 3.0],
+    "record_sign_in": [*TEXTS, *NUMBERS, *EMPTY],
     "accepted_issuers": [*TEXTS, *NUMBERS, *FLAGS, {}, [1], [None], [""], print],
 }
 
