@@ -95,8 +95,8 @@ def test_a_token_is_neither_pickled_nor_changed() -> None:
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(session)
     for name in ("user_id", "payload_json", "anything"):
-        with pytest.raises(AttributeError, match="cannot (assign to|delete) field"):
+        with pytest.raises(AttributeError, match=r"cannot (assign to|delete) field"):
             setattr(session, name, "x")
-        with pytest.raises(AttributeError, match="cannot (assign to|delete) field"):
+        with pytest.raises(AttributeError, match=r"cannot (assign to|delete) field"):
             delattr(session, name)
     assert session.user_id == "user-1"
