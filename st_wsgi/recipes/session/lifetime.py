@@ -7,9 +7,10 @@ no call, except that the last use is recorded in steps of a tenth of the idle ti
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
-from ...errors import Unauthorised
+from ...errors import CoreUnavailable, Unauthorised
 from .container import SessionContainer
 from .settings import SessionSettings
 
@@ -46,7 +47,9 @@ def limit_lifetime(session: SessionContainer, recipe: SessionSettings) -> None:
         name = "absolute_timeout_sec" if too_old else "idle_timeout_sec"
         raise Unauthorised(f"the session has ended by the setting {name}")
     if recorded is None or (idle is not None and now >= seen + idle / _STEPS):
-        session.merge_into_access_token_payload({LIFETIME_CLAIM: {"c": created, "s": int(now)}})
+        # While the core cannot be reached the session goes on, until its idle time since the last record is over.
+        with contextlib.suppress(CoreUnavailable):
+            session.merge_into_access_token_payload({LIFETIME_CLAIM: {"c": created, "s": int(now)}})
 
 
 def _recorded(session: SessionContainer) -> tuple[int, int] | None:

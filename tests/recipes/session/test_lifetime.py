@@ -9,7 +9,8 @@ from werkzeug.test import TestResponse
 
 from recipes.shop import Borrowed, Clock, Shop, Visitor, clears, payload_of
 from st_wsgi import RecipeUserId
-from st_wsgi.errors import ConfigError
+from st_wsgi.core_client.transport import CoreReply, CoreRequest
+from st_wsgi.errors import ConfigError, CoreUnavailable
 from st_wsgi.recipes import session
 from st_wsgi.recipes.session import Session, SessionInformation, SignInTimeClaim
 
@@ -108,6 +109,22 @@ class TestIdleTimeout:
             clock.wait(10)
             assert visitor.visit().status_code == 200
         assert timed_core.calls == ["POST /recipe/session/regenerate"]
+
+    def test_a_session_in_use_outlives_an_outage_of_the_core_that_is_shorter(
+        self, timed_core: Borrowed, clock: Clock, mode: str
+    ) -> None:
+        def down(_request: CoreRequest) -> CoreReply:
+            raise CoreUnavailable("http://core:3567 does not answer")
+
+        shop = shop_with(timed_core, clock, idle_timeout_sec=30 * MINUTE)
+        visitor = shop.signed_in(mode)
+        clock.wait(29 * MINUTE)
+        timed_core.answer = down
+        assert visitor.visit().status_code == 200
+        clock.wait(2 * MINUTE)
+        assert visitor.visit().status_code == 503
+        timed_core.answer = lambda _request: None
+        assert is_over(visitor.visit(), mode)
 
     def test_the_app_keeps_its_own_claims(self, timed_core: Borrowed, clock: Clock, mode: str) -> None:
         shop = shop_with(timed_core, clock, idle_timeout_sec=30 * MINUTE, absolute_timeout_sec=DAY)
