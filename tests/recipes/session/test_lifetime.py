@@ -118,6 +118,7 @@ class TestIdleTimeout:
 
         shop = shop_with(timed_core, clock, idle_timeout_sec=30 * MINUTE)
         visitor = shop.signed_in(mode)
+        assert visitor.visit().status_code == 200  # the keys are fetched now
         clock.wait(29 * MINUTE)
         timed_core.answer = down
         assert visitor.visit().status_code == 200
