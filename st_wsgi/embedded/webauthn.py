@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from . import authenticators, methods
-from .authenticators import Options, Refused, unreadable, url_text
+from .authenticators import Options, Refused, unreadable, unverified, url_text
 from .call import Call, Endpoint
 from .emailpassword import token_hash
 from .fields import Body, bad
@@ -31,6 +31,7 @@ SINGLE_USE = (5, 5)
 """From this CDI version on, options to sign in are good once."""
 
 _TIMEOUT, _LONGEST_TIMEOUT = 6000, 2**53 - 1
+_LONGEST_ID = 1023
 _ALGORITHMS = (-8, -7, -257)
 _CHOICES = ("required", "discouraged", "preferred")
 _ATTESTATIONS = ("none", "indirect", "direct", "enterprise")
@@ -219,7 +220,8 @@ def _credential_id(credential: dict[str, Any]) -> str:
             raise bad("Field name 'credential' is invalid in JSON input")
     if credential["type"].lower() != "public-key":
         raise unreadable(f"not supported credential type: '{credential['type']}'")
-    authenticators.base64_url(credential["id"])
+    if len(authenticators.base64_url(credential["id"])) > _LONGEST_ID:
+        raise unverified(f"credentialId exceeds maxCredentialIdSize({_LONGEST_ID} bytes)")
     return str(credential["id"])
 
 

@@ -357,6 +357,9 @@ def test_what_is_no_credential(app: Caller, change: dict[str, Any], reason: str)
     for path, options, make in (("signup", to_register(app), created), ("signin", to_sign_in(app), asserted)):
         good: dict[str, Any] = make(options, own)
         send(app, path, options, {**good, **change}).says("INVALID_CREDENTIALS_ERROR", reason=reason)
+    reason = "credentialId exceeds maxCredentialIdSize(1023 bytes)"
+    long = {**good, "id": encoded(bytes(1024))}
+    send(app, "signin", options, long).says("INVALID_AUTHENTICATOR_ERROR", reason=reason)
     text = "Field name 'credential' is invalid in JSON input"
     send(app, "signup", options, {**good, "id": 5}).refused(400, text)
 
