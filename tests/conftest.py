@@ -45,6 +45,7 @@ DIVISIONS = {
 ONE_PYTHON = {
     "benchmarking": "measuring programs run on the default Python",
     "browser": "the browser sees HTTP, which the tests of the middleware see too",
+    "importing": "what other systems write is read by the standard library",
     "load": "load is put on real servers on the default Python",
     "sdks": "the other side is an official SDK in a process of its own",
     "servers": "the servers differ, not what they call",

@@ -14,7 +14,7 @@ from st_wsgi.core_client.transport import CoreRequest
 from st_wsgi.embedded import EmbeddedCore
 
 path, how, rest = sys.argv[1:]
-core = EmbeddedCore(path, settings={"argon2_memory_kb": 64})
+core = EmbeddedCore(path, settings={"argon2_memory_kb": 8192})  # slow enough to be killed in the middle of hashing
 
 
 def count(**params: str) -> int:
