@@ -56,10 +56,15 @@ def public(**settings: Any) -> AppInfo:
     return app_info(**{"api_domain": "https://api.shop.example", "website_domain": "https://shop.example", **settings})
 
 
+STARTED: list[SuperTokens] = []
+"""The instances of the test that runs."""
+
+
 def start(**settings: Any) -> SuperTokens:
     """What an app does at start-up, with something else in the place of what works."""
     usual = {"app_info": app_info(), "core": "sqlite://", "recipes": [EmailPassword(), Session()]}
-    return SuperTokens(**{**usual, **settings})
+    STARTED.append(SuperTokens(**{**usual, **settings}))
+    return STARTED[-1]
 
 
 def wrap(app: Any) -> None:
@@ -80,6 +85,14 @@ def folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.P
     with contextlib.closing(sqlite3.connect("other.db")) as db:
         db.execute("CREATE TABLE thing (name TEXT)")
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _close_instances() -> Iterator[None]:
+    """Close what a test starts: most of these set-ups are refused only when the instance is used."""
+    yield
+    while STARTED:
+        STARTED.pop().close()
 
 
 def read_only_mount(monkeypatch: pytest.MonkeyPatch) -> None:
