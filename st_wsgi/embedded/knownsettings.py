@@ -297,15 +297,17 @@ _TABLE = (
     Setting(
         "hashing_queue_size",
         "int",
-        2,
+        None,
         "base",
-        "How many calls may wait for a password hash. Each keeps a thread. The next one is answered with 503.",
+        "How many calls may wait for a password hash. Each keeps a thread. The next one is answered with 503. Not set: "
+        "as many as leave a quarter of the server's threads to other calls.",
+        nullable=True,
         check=_at_least(0),
     ),
     Setting(
         "hashing_queue_timeout_ms",
         "int",
-        2000,
+        5000,
         "base",
         "How long a call waits for a password hash at most, in milliseconds. After that it is answered with 503.",
         check=_at_least(0),

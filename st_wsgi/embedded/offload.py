@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,16 +44,16 @@ class HashQueue:
     """
     Lets a few hashes run at a time and a few more wait, first come, first served.
 
-    A request that waits for a hash keeps a thread of the server from all other requests. So the queue is short, and
-    beyond it the answer is a refusal at once. A caller that waited too long leaves, and its hash is never computed.
-    Under gevent waiting keeps no thread, and only the time is limited.
+    A request that waits for a hash keeps a thread of the server from all other requests. So a quarter of the threads
+    that sign users in stays free: beyond that the answer is a refusal at once. A caller that waited too long leaves, and
+    its hash is never computed. Under gevent waiting keeps no thread, and only the time is limited.
 
     :param at_a_time: how many hashes run at a time.
-    :param length: how many threads may wait.
+    :param length: how many threads may wait; None for two, or as many as leave a quarter of the known threads free.
     :param patience: seconds that one waits at most.
     """
 
-    def __init__(self, *, at_a_time: int, length: int, patience: float) -> None:
+    def __init__(self, *, at_a_time: int, length: int | None, patience: float) -> None:
         self.patience = patience
         self._at_a_time = at_a_time
         self._length = length
@@ -63,6 +64,7 @@ class HashQueue:
         """Start empty in a child process: the threads that ran and waited are not in it."""
         self._changed = threading.Condition()
         self._running = 0
+        self._threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
         self._waiting: deque[object] = deque()
 
     @contextmanager
@@ -73,6 +75,7 @@ class HashQueue:
         :raises HashingBusy: when the queue is full, or the turn did not come in time.
         """
         with self._changed:
+            self._threads.add(threading.current_thread())
             if self._running >= self._at_a_time or self._waiting:
                 self._wait()
             self._running += 1
@@ -84,7 +87,7 @@ class HashQueue:
                 self._changed.notify_all()
 
     def _wait(self) -> None:
-        if len(self._waiting) >= self._length and not under_gevent():
+        if len(self._waiting) >= self._longest() and not under_gevent():
             raise HashingBusy
         place = object()
         self._waiting.append(place)
@@ -96,3 +99,11 @@ class HashQueue:
         finally:
             self._waiting.remove(place)
             self._changed.notify_all()
+
+    def _longest(self) -> int:
+        """Return how many threads may wait now."""
+        if self._length is not None:
+            return self._length
+        # Nobody tells how many threads the server has. Those that were here before are its own.
+        threads = sum(thread.is_alive() for thread in self._threads)
+        return max(2, threads * 3 // 4 - self._running)

@@ -80,9 +80,10 @@ class Passwords:
         # A hash takes 88 MB by default: as many at a time as can run anyway, or as many as the setting says.
         pool = settings.given.get("argon2_hashing_pool_size")
         at_a_time = pool if isinstance(pool, int) else os.cpu_count() or 1
+        length = settings.value("hashing_queue_size")
         self._queue = HashQueue(
             at_a_time=1 if algorithm == "ARGON2" and self._lanes > 1 else at_a_time,
-            length=settings.whole("hashing_queue_size"),
+            length=length if isinstance(length, int) else None,
             patience=settings.whole("hashing_queue_timeout_ms") / 1000,
         )
 

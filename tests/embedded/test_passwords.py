@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import itertools
 import re
 import subprocess
 import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from pathlib import Path
 from typing import Any
 
@@ -387,6 +388,10 @@ class SlowHashes:
         self.outcomes.append(outcome)
         return outcome
 
+    def hold(self) -> None:
+        """Let hashes begin and not end again."""
+        self._go_on.clear()
+
     def begin(self) -> None:
         """Wait until the next hash has begun."""
         assert self._began.acquire(timeout=60)
@@ -419,7 +424,7 @@ class Line(deque[object]):
 
 def test_a_full_queue_is_answered_at_once(make_core: Callable[..., EmbeddedCore], slow: SlowHashes) -> None:
     """One hash runs and two callers wait; the next caller gets a 503 with Retry-After, and other calls are served."""
-    core = make_core(hashing_queue_timeout_ms=60_000)
+    core = make_core(hashing_queue_size=2, hashing_queue_timeout_ms=60_000)
     app, line = caller(core), Line()
     core.services.passwords._queue._waiting = line
     slow.sign_in(app)
@@ -432,6 +437,33 @@ def test_a_full_queue_is_answered_at_once(make_core: Callable[..., EmbeddedCore]
     assert app.get("/recipe/roles").status == 200
     assert app.post("/recipe/signup", email=email(), password="x").status == 503
     assert slow.end() == [200, 200, 200]
+
+
+@pytest.mark.parametrize(("threads", "served"), [(4, 3), (8, 6), (64, 40)])
+def test_a_rush_leaves_a_quarter_of_the_threads_free(
+    threads: int, served: int, make_core: Callable[..., EmbeddedCore], slow: SlowHashes
+) -> None:
+    """Of 40 users who sign in at once, as many are served as there are threads for; the others are refused at once."""
+    app = caller(make_core(hashing_queue_timeout_ms=60_000))
+    together = threading.Barrier(threads)
+
+    def sign_in() -> int:
+        return app.post("/recipe/signin", email=email(), password="x").status
+
+    def known() -> int:
+        together.wait(60)
+        return sign_in()
+
+    with ThreadPoolExecutor(threads) as server:
+        slow.end()
+        wait([server.submit(known) for _ in range(threads)], 60)
+        slow.hold()
+        rush = [server.submit(sign_in) for _ in range(40)]
+        refused = list(itertools.islice(as_completed(rush, 60), 40 - served))
+        assert app.get("/recipe/roles").status == 200
+        slow.end()
+        assert [outcome.result(60) for outcome in refused] == [503] * (40 - served)
+        assert [outcome.result(60) for outcome in rush].count(200) == served
 
 
 def test_a_client_gets_the_refusal(make_core: Callable[..., EmbeddedCore], slow: SlowHashes) -> None:
