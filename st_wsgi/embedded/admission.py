@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 from .fields import CallRefused
 from .settings import CoreSettings
-from .versions import KNOWN, Version, numbers
+from .versions import VERSIONS, Version, numbers
 
 _CURE = "Set a key (ST_CORE_API_KEY) to lift this"
 
@@ -74,7 +74,7 @@ def cdi_version(header: str | None, settings: CoreSettings) -> Version:
         asked = numbers(header.strip())
     except ValueError:
         raise CallRefused(400, "cdi-version header is invalid") from None
-    if asked not in KNOWN or asked > highest:
+    if header.strip() not in VERSIONS or asked > highest:
         raise CallRefused(400, f"cdi-version {header.strip()} not supported")
     lowest = settings.min_cdi_version
     if lowest is not None and asked < numbers(lowest):

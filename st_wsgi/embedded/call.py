@@ -144,7 +144,6 @@ class Endpoint:
 
     :param rid: for ``/recipe/user``, the recipe that the ``rid`` header names.
     :param keyless: served without an API key.
-    :param unversioned: served whatever the ``cdi-version`` header says.
     """
 
     method: str
@@ -153,4 +152,3 @@ class Endpoint:
     handler: Handler
     rid: str | None = None
     keyless: bool = False
-    unversioned: bool = False

@@ -23,6 +23,7 @@ import attrs
 from ..core_client.transport import CoreReply, CoreRequest, intercepted
 from ..errors import ConfigError
 from . import (
+    absent,
     admission,
     associations,
     bulkimport,
@@ -59,7 +60,7 @@ from .settings import CoreSettings
 from .stats import RequestStats
 from .store import Store, explain
 from .tenancy import Tenancy, Tenant
-from .versions import NEWEST, Version
+from .versions import Version
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *general.ENDPOINTS,
@@ -83,6 +84,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *providers.ENDPOINTS,
     *associations.ENDPOINTS,
     *bulkimport.ENDPOINTS,
+    *absent.ENDPOINTS,
 )
 """Every endpoint, in the order of the core driver interface's tables."""
 
@@ -111,7 +113,7 @@ class EndpointTable:
 
     def split(self, path: str) -> tuple[str, str, dict[tuple[str, str | None], Endpoint] | None]:
         """Return app id, tenant id and the rows of a path: ``[/appid-<app>][/<tenant>]<path>``, in any case."""
-        rest = path.lower().removesuffix("/")
+        rest = path.lower().rstrip("/")
         rows = self._by_path.get(rest)
         if rows is not None:
             return "public", "public", rows
@@ -237,7 +239,7 @@ class EmbeddedCore:
             )
 
     def __repr__(self) -> str:
-        return f"<EmbeddedCore {self._services.store.name}>"
+        return f"<EmbeddedCore {self._services.store.name}, {self._services.tenancy.base!r}>"
 
     @property
     def password_byte_limit(self) -> int | None:
@@ -344,8 +346,7 @@ class EmbeddedCore:
         if keys and place.public is not None and not place.keyless:
             admission.check_key(keys, headers)
         endpoint = None if place.rows is None else _TABLE.choose(place.rows, request.method, headers.get("rid"))
-        unversioned = endpoint is not None and endpoint.unversioned
-        version = NEWEST if unversioned else admission.cdi_version(headers.get("cdi-version"), settings)
+        version = admission.cdi_version(headers.get("cdi-version"), settings)
         if place.rows is None:
             raise CallRefused(404, "Not found")
         if endpoint is None:

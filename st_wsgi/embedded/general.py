@@ -26,8 +26,9 @@ def hello(call: Call) -> CoreReply:
 
 def root(call: Call) -> CoreReply:
     """``/``, any method: the same, for a tenant that exists."""
-    if call.tenant is None and call.services.tenancy.find(call.app_id, "public") is not None:
-        raise CallRefused(404, "Not found")
+    if call.tenant is None:
+        known = call.services.tenancy.find(call.app_id, "public") is not None
+        raise CallRefused(404, "Not found") if known else call.unknown_tenant("public")
     return hello(call)
 
 
@@ -93,10 +94,7 @@ def delete_license(call: Call) -> dict[str, Any]:
 
 ENDPOINTS = (
     *(Endpoint(method, "/", "tenant", root, keyless=True) for method in ("GET", "POST", "PUT", "DELETE")),
-    *(
-        Endpoint(method, "/hello", "app-tolerant", hello, keyless=True, unversioned=True)
-        for method in ("GET", "POST", "PUT", "DELETE")
-    ),
+    *(Endpoint(method, "/hello", "app-tolerant", hello, keyless=True) for method in ("GET", "POST", "PUT", "DELETE")),
     Endpoint("GET", "/apiversion", "app", api_version),
     Endpoint("GET", "/config", "special", config, keyless=True),
     Endpoint("GET", "/telemetry", "app", telemetry),

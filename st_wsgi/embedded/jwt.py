@@ -45,5 +45,5 @@ def recipe_jwks(call: Call) -> dict[str, Any]:
 ENDPOINTS = (
     Endpoint("POST", "/recipe/jwt", "app", create),
     Endpoint("GET", "/recipe/jwt/jwks", "app", recipe_jwks),
-    Endpoint("GET", "/.well-known/jwks.json", "app-tolerant", well_known, keyless=True, unversioned=True),
+    Endpoint("GET", "/.well-known/jwks.json", "app-tolerant", well_known, keyless=True),
 )

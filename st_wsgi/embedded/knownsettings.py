@@ -1,27 +1,24 @@
 """
 The core's settings by their official names (``config.yaml`` of the official core), and what values each takes.
 
-A setting has one of three scopes: ``base`` (for the whole process), ``app`` (may differ per app, the same for all its
-tenants) and ``tenant``. Settings of the official core that steer things an embedded core does not have (pools, log
-files, Hydra, ...) are accepted and kept, so that one configuration fits both.
+A setting has a scope: ``base`` (for the whole process), ``app`` (may differ per app, the same for all its tenants),
+``tenant``, or ``any`` (a tenant may set it, which changes nothing). Settings of the official core that steer things an
+embedded core does not have (pools, log files, Hydra, ...) are accepted and kept, so that one configuration fits both.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 import attrs
 
-from .versions import NEWEST, VERSIONS, numbers
+from .versions import NEWEST, numbers
 
-Scope = Literal["base", "app", "tenant"]
-Kind = Literal["int", "float", "text", "bool"]
-
-_WORDS = {"true": True, "false": False}
-_API_KEY = re.compile(r"[A-Za-z0-9=-]+")
+Scope = Literal["base", "app", "tenant", "any"]
+Kind = Literal["int", "long", "double", "text", "bool"]
 
 
 class SettingRefused(ValueError):
@@ -41,9 +38,8 @@ class Setting:
     """
     What the core knows of one of its settings.
 
-    :param kind: what a value is converted to; ``float`` is a number that may have a fraction.
-    :param nullable: whether null (unset) is a value.
-    :param check: returns what is wrong with a value that is not null, or None.
+    :param kind: what a value is converted to; ``long`` is a whole number like ``int``, ``double`` may have a fraction.
+    :param default: None when the setting may be unset.
     """
 
     name: str
@@ -51,22 +47,37 @@ class Setting:
     default: int | float | str | bool | None
     scope: Scope
     description: str
-    nullable: bool = False
-    options: tuple[str, ...] | None = None
-    check: Callable[[Any], str | None] | None = None
+
+    @property
+    def options(self) -> tuple[str, ...] | None:
+        """The values that it takes, None when there are many."""
+        return _OPTIONS.get(self.name)
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether its value is shown to nobody."""
+        return self.name in _SECRETS
 
     def convert(self, value: object) -> int | float | str | bool | None:
-        """Return *value* in this setting's type. Text is taken too, since addresses and environments have only that."""
-        if value is None or (self.nullable and value == "null"):
-            if not self.nullable and self.default is not None:
+        """
+        Return *value* in this setting's type. Text is taken too, since addresses and environments have only that.
+
+        :raises SettingRefused: for a value that does not fit.
+        """
+        if value is None or (self.default is None and value == "null"):
+            if self.default is not None:
                 raise SettingRefused(f"'{self.name}' cannot be null")
             return None
         converted = self._typed(value)
-        if self.options is not None and converted not in self.options:
-            raise SettingRefused(f"'{self.name}' property is not set correctly. It must be one of {list(self.options)}")
-        problem = self.check(converted) if self.check is not None else None
+        options = self.options
+        if options is not None and converted not in options:
+            listed = " or ".join(f"'{option}'" for option in options)
+            raise SettingRefused(_OPTION_TEXTS.get(self.name, f"'{self.name}' must be one of {listed}"))
+        check = _CHECKS.get(self.name)
+        problem = check(converted) if check is not None else None
         if problem is not None:
-            raise SettingRefused(f"'{self.name}' {problem}")
+            text = problem.format(self.name)
+            raise SettingRefused(text, hint="" if self.name in text else f" ({self.name})")
         return converted
 
     def _typed(self, value: object) -> int | float | str | bool:
@@ -74,38 +85,38 @@ class Setting:
             word = _WORDS.get(value.lower(), value) if isinstance(value, str) else value
             if isinstance(word, bool):
                 return word
-            raise SettingRefused(f"'{self.name}' must be of type boolean")
-        if self.kind == "text":
-            if isinstance(value, str):
-                text = value.strip()
+        elif self.kind == "text":
+            if isinstance(value, (str, int, float)):
+                text = str(value).lower() if isinstance(value, bool) else str(value).strip()
                 return text.upper() if self.options is not None else text
-            raise SettingRefused(f"'{self.name}' must be of type string")
-        if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        elif isinstance(value, (int, float, str)) and not isinstance(value, bool):
             try:
                 number = float(value)
             except ValueError:
                 number = float("nan")
-            if self.kind == "float" and abs(number) < 1e15:
-                return number
-            if abs(number) < 1e15 and number == int(number):
-                return int(number)
-        raise SettingRefused(f"'{self.name}' must be of type {'int' if self.kind == 'int' else 'double'}")
+            if abs(number) < 1e15 and (self.kind == "double" or number == int(number)):
+                return number if self.kind == "double" else int(number)
+        raise SettingRefused(f"'{self.name}' must be of type {_TYPES.get(self.kind, self.kind)}")
 
 
-def _between(low: float, high: float) -> Callable[[float], str | None]:
-    return lambda value: None if low <= value <= high else f"must be between {low} and {high}, inclusive"
+Check = Callable[[Any], "str | None"]
+"""Returns what is wrong with a value, with ``{}`` for the setting's name; None when nothing is."""
 
 
-def _at_least(low: float) -> Callable[[float], str | None]:
-    return lambda value: None if value >= low else f"must be >= {low}"
+def _between(low: float, high: float) -> Check:
+    return lambda value: None if low <= value <= high else f"'{{}}' must be between {low} and {high}, inclusive"
 
 
-def _above_zero(value: float) -> str | None:
-    return None if value > 0 else "must be > 0"
+def _at_least(low: float, text: str | None = None) -> Check:
+    return lambda value: None if value >= low else text or f"'{{}}' must be >= {low}"
+
+
+def _above_zero(text: str) -> Check:
+    return lambda value: None if value > 0 else text
 
 
 def _not_blank(value: str) -> str | None:
-    return None if value else "is empty: set a value, or leave the setting out"
+    return None if value else "'{}' is empty: set a value, or leave the setting out"
 
 
 def _api_keys(value: str) -> str | None:
@@ -114,9 +125,9 @@ def _api_keys(value: str) -> str | None:
         return _not_blank("")
     for key in keys:
         if len(key) < 20:
-            return "has a key that is too short: the minimum is 20 characters"
+            return "One of the API keys is too short. Please use at least 20 characters"
         if not _API_KEY.fullmatch(key):
-            return "has a key with characters other than A-Z, a-z, 0-9, = and -"
+            return "'{}' has a key with characters other than A-Z, a-z, 0-9, = and -"
     return None
 
 
@@ -124,16 +135,20 @@ def _regex(value: str) -> str | None:
     try:
         re.compile(value)
     except re.error:
-        return "is not a regular expression"
+        return "Provided regular expression is invalid for {} config"
     return None
+
+
+def _base_path(value: str) -> str | None:
+    return None if re.fullmatch(r"[A-Za-z0-9/._~-]*", value) else "Invalid characters in {} config"
 
 
 def _cdi_version(value: str) -> str | None:
     try:
-        asked = numbers(value)
+        known = numbers(value) <= NEWEST
     except ValueError:
-        return "is not a version such as 5.4"
-    return None if asked <= NEWEST else f"is above {VERSIONS[-1]}, the highest version that this core knows"
+        known = False
+    return None if known else "{} is not a supported version"
 
 
 def split_keys(api_keys: str) -> tuple[str, ...]:
@@ -141,236 +156,129 @@ def split_keys(api_keys: str) -> tuple[str, ...]:
     return tuple(filter(None, (key.strip() for key in api_keys.split(","))))
 
 
-_HASHES = ("ARGON2", "BCRYPT")
-_UNUSED = "Accepted for the sake of the official core, not used by the embedded one."
-_REUSE = ("TOKEN_THEFT", "UNAUTHORISED")
-
-_TABLE = (
-    Setting("core_config_version", "int", 0, "base", "The format of the configuration."),
-    Setting("port", "int", 3567, "base", "The port to listen on."),
-    Setting("host", "text", "localhost", "base", "The address to listen on."),
-    Setting("max_server_pool_size", "int", 10, "base", "The number of threads for requests.", check=_at_least(1)),
-    Setting("base_path", "text", "", "base", "A prefix of every path."),
-    Setting(
-        "api_keys",
-        "text",
-        None,
-        "app",
-        "API keys, separated by commas. Without any, every call is served.",
-        nullable=True,
-        check=_api_keys,
-    ),
-    Setting(
-        "access_token_validity",
-        "int",
-        3600,
-        "app",
-        "The lifetime of an access token, in seconds.",
-        check=_between(1, 86400000),
-    ),
-    Setting(
-        "refresh_token_validity",
-        "float",
-        144000,
-        "app",
-        "The lifetime of a refresh token, in minutes.",
-        check=_above_zero,
-    ),
-    Setting(
-        "access_token_dynamic_signing_key_update_interval",
-        "float",
-        168,
-        "app",
-        "The time after which a new dynamic signing key is made, in hours.",
-        check=_above_zero,
-    ),
-    Setting(
-        "access_token_signing_key_dynamic", "bool", True, "app", "Whether signing keys change (CDI 2.18 and older)."
-    ),
-    Setting("access_token_blacklisting", "bool", False, "app", "Whether to check the database (CDI 2.18 and older)."),
-    Setting(
-        "refresh_token_rotation_grace_period",
-        "int",
-        30,
-        "app",
-        "Seconds in which the previous refresh token is still taken (CDI 5.6).",
-        check=_between(0, 300),
-    ),
-    # The official core shortens by up to 0.05 since 12.1, whatever CDI is spoken. Here, as in its 11.4, lifetimes are
-    # exact unless somebody asks.
-    Setting(
-        "access_token_validity_jitter",
-        "float",
-        0,
-        "app",
-        "The part of its lifetime by which a new access token may be made shorter, at random.",
-        check=_between(0, 0.25),
-    ),
-    Setting(
-        "recent_token_reuse_behaviour",
-        "text",
-        "TOKEN_THEFT",
-        "base",
-        "What a recent reuse counts as (CDI 5.6).",
-        options=_REUSE,
-    ),
-    Setting(
-        "password_reset_token_lifetime",
-        "int",
-        3600000,
-        "tenant",
-        "The lifetime of a password reset token, in milliseconds.",
-        check=_above_zero,
-    ),
-    Setting(
-        "email_verification_token_lifetime",
-        "int",
-        86400000,
-        "tenant",
-        "The lifetime of an email verification token, in milliseconds.",
-        check=_above_zero,
-    ),
-    Setting(
-        "passwordless_max_code_input_attempts",
-        "int",
-        5,
-        "tenant",
-        "How often a user may try to type a code.",
-        check=_above_zero,
-    ),
-    Setting(
-        "passwordless_code_lifetime",
-        "int",
-        900000,
-        "tenant",
-        "The lifetime of a passwordless code, in milliseconds.",
-        check=_above_zero,
-    ),
-    Setting("totp_max_attempts", "int", 5, "tenant", "How many wrong TOTP codes lead to a pause.", check=_at_least(1)),
-    Setting(
-        "totp_rate_limit_cooldown_sec",
-        "int",
-        900,
-        "tenant",
-        "The pause after too many wrong TOTP codes, in seconds.",
-        check=_at_least(1),
-    ),
-    Setting(
-        "webauthn_recover_account_token_lifetime",
-        "int",
-        3600000,
-        "app",
-        "The lifetime of a token for account recovery, in milliseconds.",
-        check=_above_zero,
-    ),
-    Setting(
-        "password_hashing_alg",
-        "text",
-        "ARGON2",
-        "app",
-        "How new passwords are hashed: ARGON2 or BCRYPT.",
-        options=_HASHES,
-    ),
-    Setting("bcrypt_log_rounds", "int", 11, "base", "The cost of bcrypt.", check=_between(4, 31)),
-    Setting("argon2_iterations", "int", 1, "base", "The passes of Argon2.", check=_at_least(1)),
-    Setting("argon2_memory_kb", "int", 87795, "base", "The memory of Argon2, in KiB.", check=_at_least(16)),
-    Setting("argon2_parallelism", "int", 2, "base", "The lanes of Argon2.", check=_at_least(1)),
-    Setting("argon2_hashing_pool_size", "int", 1, "base", "How many Argon2 hashes run at a time.", check=_at_least(1)),
-    Setting(
-        "firebase_password_hashing_signer_key",
-        "text",
-        None,
-        "app",
-        "The signer key of imported Firebase hashes, base64.",
-        nullable=True,
-        check=_not_blank,
-    ),
-    Setting(
-        "firebase_password_hashing_pool_size",
-        "int",
-        1,
-        "base",
-        "How many Firebase hashes run at a time.",
-        check=_at_least(1),
-    ),
-    # These two are the embedded core's own.
-    Setting(
-        "hashing_queue_size",
-        "int",
-        None,
-        "base",
-        "How many calls may wait for a password hash. Each keeps a thread. The next one is answered with 503. Not set: "
-        "as many as leave a quarter of the server's threads to other calls.",
-        nullable=True,
-        check=_at_least(0),
-    ),
-    Setting(
-        "hashing_queue_timeout_ms",
-        "int",
-        5000,
-        "base",
-        "How long a call waits for a password hash at most, in milliseconds. After that it is answered with 503.",
-        check=_at_least(0),
-    ),
-    Setting("disable_telemetry", "bool", False, "app", "Telemetry. The embedded core has none either way."),
-    Setting("log_level", "text", "INFO", "base", "The least level that is logged."),
-    Setting("info_log_path", "text", None, "base", "Where information is logged.", nullable=True),
-    Setting("error_log_path", "text", None, "base", "Where errors are logged.", nullable=True),
-    Setting(
-        "ip_allow_regex",
-        "text",
-        None,
-        "tenant",
-        "Only client addresses like this are served.",
-        nullable=True,
-        check=_regex,
-    ),
-    Setting(
-        "ip_deny_regex",
-        "text",
-        None,
-        "tenant",
-        "Client addresses like this are not served.",
-        nullable=True,
-        check=_regex,
-    ),
-    Setting(
-        "supertokens_max_cdi_version",
-        "text",
-        None,
-        "app",
-        "The highest CDI version to speak. Not set is 5.4; 5.6 brings its rules for refresh tokens.",
-        nullable=True,
-        check=_cdi_version,
-    ),
-    Setting(
-        "supertokens_min_cdi_version",
-        "text",
-        None,
-        "app",
-        "The lowest CDI version to speak.",
-        nullable=True,
-        check=_cdi_version,
-    ),
-    Setting("supertokens_saas_secret", "text", None, "base", "A key for every app.", nullable=True, check=_api_keys),
-    Setting("supertokens_saas_load_only_cud", "text", None, "base", _UNUSED, nullable=True),
-    Setting("oauth_provider_public_service_url", "text", None, "app", _UNUSED, nullable=True),
-    Setting("oauth_provider_admin_service_url", "text", None, "app", _UNUSED, nullable=True),
-    Setting("oauth_provider_consent_login_base_url", "text", None, "app", _UNUSED, nullable=True),
-    Setting("oauth_provider_url_configured_in_oauth_provider", "text", None, "app", _UNUSED, nullable=True),
-    Setting("oauth_client_secret_encryption_key", "text", None, "base", _UNUSED, nullable=True, check=_not_blank),
-    Setting("bulk_migration_parallelism", "int", 1, "app", _UNUSED, check=_at_least(1)),
-    Setting("bulk_migration_batch_size", "int", 8000, "app", _UNUSED, check=_at_least(1)),
-    Setting("bulk_migration_sleep_between_rounds_in_batch_ms", "int", 1000, "app", _UNUSED, check=_at_least(0)),
-    Setting("saml_sp_entity_id", "text", "https://saml.supertokens.com", "tenant", _UNUSED, nullable=True),
-    Setting("saml_legacy_acs_url", "text", None, "app", _UNUSED, nullable=True),
-    Setting("saml_claims_validity", "int", 300000, "tenant", _UNUSED, check=_at_least(1)),
-    Setting("saml_relay_state_validity", "int", 300000, "tenant", _UNUSED, check=_at_least(1)),
-    Setting("otel_collector_connection_uri", "text", None, "base", _UNUSED, nullable=True),
-    Setting("deadlock_logger_enable", "bool", False, "base", _UNUSED),
+_WORDS = {"true": True, "false": False}
+_TYPES = {"bool": "boolean", "text": "string"}
+_API_KEY = re.compile(r"[A-Za-z0-9=-]+")
+_POSITIVE = _above_zero("'{}' must be > 0")
+_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "password_hashing_alg": ("ARGON2", "BCRYPT"),
+    "recent_token_reuse_behaviour": ("TOKEN_THEFT", "UNAUTHORISED"),
+    "log_level": ("NONE", "DEBUG", "INFO", "WARN", "ERROR"),
+}
+_OPTION_TEXTS = {"log_level": '\'log_level\' config must be one of "NONE","DEBUG", "INFO", "WARN" or "ERROR".'}
+_SECRETS = (
+    "api_keys",
+    "supertokens_saas_secret",
+    "firebase_password_hashing_signer_key",
+    "oauth_client_secret_encryption_key",
 )
+_CHECKS: Mapping[str, Check] = {
+    "max_server_pool_size": _at_least(1),
+    "base_path": _base_path,
+    "api_keys": _api_keys,
+    "access_token_validity": _between(1, 86400000),
+    "access_token_dynamic_signing_key_update_interval": _above_zero("'{}' must be greater than, equal to 1 hour."),
+    "refresh_token_rotation_grace_period": _between(0, 300),
+    "access_token_validity_jitter": _between(0, 0.25),
+    "password_reset_token_lifetime": _above_zero("'{}' must be >= 0"),
+    "email_verification_token_lifetime": _above_zero("'{}' must be >= 0"),
+    "passwordless_max_code_input_attempts": _POSITIVE,
+    "passwordless_code_lifetime": _POSITIVE,
+    "totp_max_attempts": _POSITIVE,
+    "totp_rate_limit_cooldown_sec": _POSITIVE,
+    "webauthn_recover_account_token_lifetime": _above_zero("Provided {} must be > 0"),
+    "bcrypt_log_rounds": _between(4, 31),
+    "argon2_iterations": _at_least(1),
+    "argon2_memory_kb": _at_least(16),
+    "argon2_parallelism": _at_least(1),
+    "argon2_hashing_pool_size": _at_least(1),
+    "firebase_password_hashing_signer_key": _not_blank,
+    "firebase_password_hashing_pool_size": _at_least(1),
+    "hashing_queue_size": _at_least(0),
+    "hashing_queue_timeout_ms": _at_least(0),
+    "ip_allow_regex": _regex,
+    "ip_deny_regex": _regex,
+    "supertokens_max_cdi_version": _cdi_version,
+    "supertokens_min_cdi_version": _cdi_version,
+    "supertokens_saas_secret": _api_keys,
+    "oauth_client_secret_encryption_key": _not_blank,
+    "bulk_migration_parallelism": _at_least(1, "Provided {} must be >= 1"),
+    "bulk_migration_batch_size": _at_least(1, "Provided {} must be >= 1"),
+    "bulk_migration_sleep_between_rounds_in_batch_ms": _at_least(0),
+    "saml_claims_validity": _at_least(1),
+    "saml_relay_state_validity": _at_least(1),
+}
 
-SETTINGS: Mapping[str, Setting] = {setting.name: setting for setting in _TABLE}
+# Name, kind, default (- for unset), scope, and what it is; without that the embedded core does not use it.
+# The official core shortens access tokens by up to 0.05 since 12.1, whatever CDI is spoken. Here, as in its 11.4,
+# lifetimes are exact unless somebody asks. hashing_queue_size and hashing_queue_timeout_ms are the embedded core's own.
+_TABLE = """
+core_config_version | int | 0 | base | The format of the configuration.
+port | int | 3567 | base | The port to listen on.
+host | text | localhost | base | The address to listen on.
+max_server_pool_size | int | 10 | base | The number of threads for requests.
+base_path | text | | base | A prefix of every path.
+api_keys | text | - | app | API keys, separated by commas. Without any, every call is served.
+access_token_validity | long | 3600 | app | The lifetime of an access token, in seconds.
+refresh_token_validity | double | 144000 | app | The lifetime of a refresh token, in minutes.
+access_token_dynamic_signing_key_update_interval | double | 168 | app | Hours after which a new signing key is made.
+access_token_signing_key_dynamic | bool | true | app | Whether signing keys change (CDI 2.18 and older).
+access_token_blacklisting | bool | false | app | Whether to check the database (CDI 2.18 and older).
+refresh_token_rotation_grace_period | int | 30 | app | Seconds in which the previous refresh token is taken (CDI 5.6).
+access_token_validity_jitter | double | 0 | app | The part of its lifetime by which an access token may be made shorter.
+recent_token_reuse_behaviour | text | TOKEN_THEFT | base | What a recent reuse counts as (CDI 5.6).
+password_reset_token_lifetime | long | 3600000 | tenant | The lifetime of a password reset token, in milliseconds.
+email_verification_token_lifetime | long | 86400000 | tenant | The lifetime of such a token, in milliseconds.
+passwordless_max_code_input_attempts | int | 5 | tenant | How often a user may try to type a code.
+passwordless_code_lifetime | long | 900000 | tenant | The lifetime of a passwordless code, in milliseconds.
+totp_max_attempts | int | 5 | tenant | How many wrong TOTP codes lead to a pause.
+totp_rate_limit_cooldown_sec | int | 900 | tenant | The pause after too many wrong TOTP codes, in seconds.
+webauthn_recover_account_token_lifetime | long | 3600000 | app | The lifetime of such a token, in milliseconds.
+password_hashing_alg | text | ARGON2 | app | How new passwords are hashed.
+bcrypt_log_rounds | int | 11 | base | The cost of bcrypt.
+argon2_iterations | int | 1 | base | The passes of Argon2.
+argon2_memory_kb | int | 87795 | base | The memory of Argon2, in KiB.
+argon2_parallelism | int | 2 | base | The lanes of Argon2.
+argon2_hashing_pool_size | int | 1 | base | How many Argon2 hashes run at a time.
+firebase_password_hashing_signer_key | text | - | app | The signer key of imported Firebase hashes, base64.
+firebase_password_hashing_pool_size | int | 1 | base | How many Firebase hashes run at a time.
+hashing_queue_size | int | - | base | Calls that may wait for a hash; unset: a quarter of the threads stays free.
+hashing_queue_timeout_ms | int | 5000 | base | How long a call waits for a hash at most, in milliseconds.
+disable_telemetry | bool | false | any | Telemetry. The embedded core has none either way.
+log_level | text | INFO | base | The least level that is logged.
+info_log_path | text | - | base | Where information is logged.
+error_log_path | text | - | base | Where errors are logged.
+ip_allow_regex | text | - | tenant | Only client addresses like this are served.
+ip_deny_regex | text | - | tenant | Client addresses like this are not served.
+supertokens_max_cdi_version | text | - | app | The highest CDI version to speak, 5.4 if unset.
+supertokens_min_cdi_version | text | - | app | The lowest CDI version to speak.
+supertokens_saas_secret | text | - | base | A key for every app.
+supertokens_saas_load_only_cud | text | - | base |
+oauth_provider_public_service_url | text | - | app |
+oauth_provider_admin_service_url | text | - | app |
+oauth_provider_consent_login_base_url | text | - | app |
+oauth_provider_url_configured_in_oauth_provider | text | - | app |
+oauth_client_secret_encryption_key | text | - | base |
+bulk_migration_parallelism | int | 1 | app |
+bulk_migration_batch_size | int | 8000 | app |
+bulk_migration_sleep_between_rounds_in_batch_ms | int | 1000 | app |
+saml_sp_entity_id | text | - | tenant |
+saml_legacy_acs_url | text | - | app |
+saml_claims_validity | long | 300000 | tenant |
+saml_relay_state_validity | long | 300000 | tenant |
+otel_collector_connection_uri | text | - | base |
+deadlock_logger_enable | bool | false | base |
+"""
+
+
+def _settings() -> Iterator[Setting]:
+    for line in _TABLE.strip().splitlines():
+        name, kind, default, scope, description = (cell.strip() for cell in line.split("|"))
+        row = Setting(name, kind, None, scope, description or "Accepted and kept, not used.")  # type: ignore[arg-type]
+        yield row if default == "-" else attrs.evolve(row, default=row.convert(default))
+
+
+SETTINGS: Mapping[str, Setting] = {setting.name: setting for setting in _settings()}
 """Every setting by its official name, in the order of the official documentation."""
 
 ALIASES: Mapping[str, str] = {
@@ -378,7 +286,11 @@ ALIASES: Mapping[str, str] = {
 }
 
 
-def unknown(name: str) -> SettingRefused:
-    """Return the refusal of a setting that there is not, with a hint at those that look like it."""
-    near = difflib.get_close_matches(name, (*SETTINGS, *ALIASES), n=3)
-    return SettingRefused(f"Invalid config key: {name}", hint=f". Did you mean {' or '.join(near)}?" if near else "")
+def setting_of(name: str) -> Setting:
+    """Return the setting of a name. :raises SettingRefused: when there is none, with a hint at similar ones."""
+    setting = SETTINGS.get(ALIASES.get(name, name))
+    if setting is None:
+        near = difflib.get_close_matches(name, (*SETTINGS, *ALIASES), n=3)
+        hint = f". Did you mean {' or '.join(near)}?" if near else ""
+        raise SettingRefused(f"Invalid config key: {name}", hint=hint)
+    return setting

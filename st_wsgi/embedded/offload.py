@@ -45,8 +45,8 @@ class HashQueue:
     Lets a few hashes run at a time and a few more wait, first come, first served.
 
     A request that waits for a hash keeps a thread of the server from all other requests. So a quarter of the threads
-    that sign users in stays free: beyond that the answer is a refusal at once. A caller that waited too long leaves, and
-    its hash is never computed. Under gevent waiting keeps no thread, and only the time is limited.
+    that sign users in stays free: beyond that the answer is a refusal at once. A caller that waited too long leaves,
+    and its hash is never computed. Under gevent waiting keeps no thread, and only the time is limited.
 
     :param at_a_time: how many hashes run at a time.
     :param length: how many threads may wait; None for two, or as many as leave a quarter of the known threads free.

@@ -11,6 +11,7 @@ import attrs
 
 from . import tenantrows
 from .fields import dump
+from .knownsettings import setting_of
 from .store import Store
 from .users import external_ids, users_json
 
@@ -183,8 +184,9 @@ def _without_secrets(tenant: dict[str, Any]) -> dict[str, Any]:
         for client in provider["clients"]:
             for name in {"clientSecret", "additionalConfig"} & client.keys():
                 client[name] = REDACTED
-    for name in {"api_keys", "firebase_password_hashing_signer_key"} & tenant["coreConfig"].keys():
-        tenant["coreConfig"][name] = REDACTED
+    for name in tenant["coreConfig"]:
+        if setting_of(name).is_secret:
+            tenant["coreConfig"][name] = REDACTED
     return tenant
 
 

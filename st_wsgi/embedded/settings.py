@@ -7,11 +7,17 @@ from collections.abc import Mapping
 import attrs
 
 from ..errors import ConfigError
-from .knownsettings import ALIASES, SETTINGS, SettingRefused, split_keys, unknown
+from .knownsettings import ALIASES, SETTINGS, SettingRefused, setting_of, split_keys
 from .versions import DEFAULT_HIGHEST
 
+_OAUTH = (
+    "oauth_provider_public_service_url",
+    "oauth_provider_admin_service_url",
+    "oauth_provider_consent_login_base_url",
+)
 
-@attrs.frozen
+
+@attrs.frozen(repr=False)
 class CoreSettings:
     """
     The settings in force for one tenant: what was set, over the defaults.
@@ -54,9 +60,21 @@ class CoreSettings:
         put("ip_deny", self.text("ip_deny_regex"))
         if self.refresh_token_validity <= self.access_token_validity:
             raise SettingRefused(
-                "'refresh_token_validity' must be strictly greater than 'access_token_validity'. The first is in "
-                "minutes, the second in seconds"
+                "'refresh_token_validity' must be strictly greater than 'access_token_validity'.",
+                hint=" The first is in minutes, the second in seconds",
             )
+        if self.text("supertokens_saas_secret") and not self.api_keys:
+            raise SettingRefused("supertokens_saas_secret can only be used when api_key is also defined")
+        if len({self.value(name) is None for name in _OAUTH}) > 1:
+            raise SettingRefused(f"If any of the following is set, all of them has to be set: {', '.join(_OAUTH)}")
+
+    def __repr__(self) -> str:
+        shown = ("=".join((name, self._shown(name))) for name in sorted(self.given))
+        return f"CoreSettings({', '.join(shown)})"
+
+    def _shown(self, name: str) -> str:
+        value = self.given[name]
+        return "***" if SETTINGS[name].is_secret and value is not None else repr(value)
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> CoreSettings:
@@ -70,13 +88,23 @@ class CoreSettings:
         except SettingRefused as error:
             raise ConfigError(f"core setting refused: {error}{error.hint}") from error
 
+    def over_configs(self, *configs: Mapping[str, object]) -> CoreSettings:
+        """
+        Return these settings with ``coreConfig`` objects on top, later ones over earlier ones.
+
+        A null hides a value of an earlier one. An old name counts more than the new one.
+
+        :raises SettingRefused: when a value is not valid.
+        """
+        values = {name: value for config in configs for name, value in config.items()}
+        ordered = sorted(values.items(), key=lambda item: item[0] in ALIASES)
+        return self.over({name: value for name, value in ordered if value is not None})
+
     def over(self, values: Mapping[str, object]) -> CoreSettings:
         """Return these settings with *values* on top. :raises SettingRefused: when one is not valid."""
         given = dict(self.given)
         for name, value in values.items():
-            setting = SETTINGS.get(ALIASES.get(name, name))
-            if setting is None:
-                raise unknown(name)
+            setting = setting_of(name)
             given[setting.name] = setting.convert(value)
         return CoreSettings(given)
 

@@ -28,8 +28,9 @@ import stat
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
+from functools import partial
 
 from ..errors import ConfigError, CoreUnavailable, SuperTokensError
 from ..forks import part_before_fork, renew_after_fork, turns
@@ -65,7 +66,8 @@ class Store:
         self.path: pathlib.Path | None = None if path is None else pathlib.Path(path)
         self._idle: deque[sqlite3.Connection] = deque()
         self._writing = threading.RLock()
-        self._unusable: SuperTokensError | None = None
+        self._unusable: Callable[[], SuperTokensError] | None = None
+        self._reported = False
         with turns.taken():
             if self.path is None:
                 db = self._connect("file::memory:")
@@ -83,8 +85,8 @@ class Store:
 
     def close(self) -> None:
         """Close all connections that are not in use; those in use close when they come back."""
-        self._unusable = self._unusable or CoreUnavailable(
-            "this embedded core was closed: make a new SuperTokens instance"
+        self._unusable = self._unusable or partial(
+            CoreUnavailable, "this embedded core was closed: make a new SuperTokens instance"
         )
         with self._writing if self.path is None else nullcontext(), turns.taken():
             self._close_idle()
@@ -100,9 +102,10 @@ class Store:
         self._idle = deque()
         self._writing = threading.RLock()
         if self.path is None:
-            self._unusable = ConfigError(
+            self._unusable = partial(
+                ConfigError,
                 "an embedded core in memory cannot be shared by processes: each would have users of its own. "
-                'Give it a file, such as core="sqlite:///auth.db", or make it after the fork'
+                'Give it a file, such as core="sqlite:///auth.db", or make it after the fork',
             )
 
     @contextmanager
@@ -169,7 +172,11 @@ class Store:
 
     def _check_usable(self) -> None:
         if self._unusable is not None:
-            raise self._unusable
+            error = self._unusable()
+            if not self._reported:
+                self._reported = True
+                _log.warning("%s: %s", self.name, error)
+            raise error
 
     def _connect(self, uri: str) -> sqlite3.Connection:
         db = sqlite3.connect(

@@ -8,7 +8,7 @@ import attrs
 
 from .cache import LeastRecentlyUsed
 from .fields import CallRefused
-from .knownsettings import SETTINGS, SettingRefused
+from .knownsettings import SettingRefused, setting_of
 from .settings import CoreSettings
 from .store import Store
 
@@ -66,9 +66,10 @@ class Tenancy:
         found = self._parsed.get(key)
         if found is None:
             # A setting at app level is the same for all its tenants, whatever an older value of theirs says.
-            own = {name: value for name, value in json.loads(of_tenant).items() if SETTINGS[name].scope == "tenant"}
+            own = json.loads(of_tenant)
+            own = {name: value for name, value in own.items() if setting_of(name).scope == "tenant"}
             try:
-                found = self.base.over({**json.loads(of_app), **own})
+                found = self.base.over_configs(json.loads(of_app), own)
             except SettingRefused as error:
                 # They were valid when they were stored; the core's own settings have changed since.
                 raise CallRefused(

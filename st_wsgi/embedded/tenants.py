@@ -16,11 +16,12 @@ import attrs
 from . import providers, tenantrows, tenants_v1
 from .call import Call, Endpoint
 from .fields import CallRefused, bad
-from .knownsettings import ALIASES, SETTINGS, SettingRefused
+from .knownsettings import SETTINGS, SettingRefused, setting_of
 from .settings import CoreSettings
 from .tenantrows import TenantRow
 
 _ID = re.compile(r"[a-z0-9-]+")
+_DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]+)?")
 _FACTOR = re.compile(r"[0-9a-zA-Z_(.)-]+")
 _NEVER_TENANTS = ("recipe", "config", "users", "hello")
 _NOT_V2 = {
@@ -58,9 +59,7 @@ def _put(call: Call, app_id: str, tenant_id: str, *, v2: bool) -> dict[str, Any]
         before = None if app is None else tenantrows.load(db, app, tenant_id)
         tenant = before or (_new_v2(tenant_id) if v2 else tenants_v1.new(tenant_id))
         if change is not None:
-            merged = {**tenant.core_config, **{ALIASES.get(key, key): value for key, value in change.items()}}
-            kept = {key: value for key, value in merged.items() if value is not None or key not in SETTINGS}
-            tenant = attrs.evolve(tenant, core_config=kept)
+            tenant = attrs.evolve(tenant, core_config=_changed(tenant.core_config, change))
         tenant = _factors_v2(call, tenant) if v2 else tenants_v1.update(call.body, tenant)
         _check_names(tenant)
         _check_permission((here.app_id, here.tenant_id), (app_id, tenant_id))
@@ -125,23 +124,37 @@ def _check_core_config(call: Call, db: sqlite3.Connection, app: int | None, app_
     if app_id == "public" and tenant.tenant_id == "public":
         raise bad("Cannot modify base config")
     tenancy = call.services.tenancy
-    public = None if app is None else tenantrows.load(db, app, "public")
-    of_app = {} if public is None or tenant.tenant_id == "public" else dict(public.core_config)
+    tenants = [] if app is None else tenantrows.load_all(db, app)
+    is_public = tenant.tenant_id == "public"
+    of_app = tenant.core_config if is_public else next(iter(tenants)).core_config
+    others = [one for one in tenants if is_public and one.tenant_id != "public"]
     try:
-        above = tenancy.base.over(of_app)
-        merged = above.over(tenant.core_config)
-        for name in tenant.core_config:
-            scope = SETTINGS[name].scope
-            if scope == "base":
+        settings = {name: setting_of(name) for name in tenant.core_config}
+        for name, setting in settings.items():
+            if setting.options is not None and tenant.core_config[name] is None:
+                raise SettingRefused(f"'{name}' cannot be null")
+        above = tenancy.base.over_configs(of_app)
+        merged = tenancy.base.over_configs(of_app, tenant.core_config)
+        for name, setting in settings.items():
+            if setting.scope == "base":
                 raise SettingRefused(f"{name} can only be set via the core's base config setting")
-            if scope == "app" and tenant.tenant_id != "public" and merged.value(name) != above.value(name):
-                raise SettingRefused(f"You cannot set different values for {name} for the same appId")
+        for one in (tenant, *others):
+            own = tenancy.base.over_configs(of_app, one.core_config)
+            for setting in map(setting_of, one.core_config):
+                if setting.scope == "app" and own.value(setting.name) != above.value(setting.name):
+                    raise SettingRefused(f"You cannot set different values for {setting.name} for the same appId")
         algorithm = merged.text("password_hashing_alg")
         problem = call.services.passwords.problem_with(algorithm)
         if problem is not None:
             raise SettingRefused(f"'password_hashing_alg' is {algorithm}, but {problem}")
     except SettingRefused as error:
         raise bad(f"Invalid core config: {error}") from error
+
+
+def _changed(config: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a ``coreConfig`` with a change. A null removes a setting that is there; otherwise it is kept as null."""
+    merged = {name: value for name, value in config.items() if name not in change}
+    return merged | {name: value for name, value in change.items() if value is not None or name not in config}
 
 
 def put_tenant_v2(call: Call) -> dict[str, Any]:
@@ -169,10 +182,13 @@ def _put_domain(call: Call, *, v2: bool) -> dict[str, Any]:
     domain = call.body.text_or_none("connectionUriDomain")
     if domain is None:
         return _put(call, "public", "public", v2=v2)
-    if not domain.strip():
+    domain = domain.strip().lower()
+    if not domain:
         raise bad("connectionUriDomain should not be an empty String")
-    call.admit()
-    raise bad("Invalid core config: a connection URI domain needs a database of its own, which SQLite cannot give")
+    if not _DOMAIN.fullmatch(domain):
+        raise bad("connectionUriDomain is invalid")
+    _base_only(call, "You must use the default or same connectionUriDomain to create/update a connectionUriDomain")
+    raise bad(f"Invalid core config: ConnectionUriDomain:  cannot be mapped to the same user pool as {domain}")
 
 
 def put_domain_v2(call: Call) -> dict[str, Any]:
@@ -323,10 +339,21 @@ def remove_app(call: Call) -> dict[str, Any]:
 
 
 _HIDDEN = (
-    "api_keys",
-    "access_token_signing_key_dynamic",
     "access_token_blacklisting",
+    "access_token_signing_key_dynamic",
+    "access_token_validity_jitter",
+    "api_keys",
+    "bulk_migration_sleep_between_rounds_in_batch_ms",
+    "oauth_provider_admin_service_url",
+    "oauth_provider_consent_login_base_url",
+    "oauth_provider_public_service_url",
+    "oauth_provider_url_configured_in_oauth_provider",
+    "refresh_token_rotation_grace_period",
+    "saml_legacy_acs_url",
+    "supertokens_max_cdi_version",
+    "supertokens_min_cdi_version",
 )
+"""Settings that no dashboard may change."""
 
 
 def core_config(call: Call) -> dict[str, Any]:
@@ -336,7 +363,7 @@ def core_config(call: Call) -> dict[str, Any]:
     fields = [
         {
             "key": setting.name,
-            "valueType": _VALUE_TYPES[setting.kind] if setting.options is None else "enum",
+            "valueType": _VALUE_TYPES.get(setting.kind, "number") if setting.options is None else "enum",
             "value": settings.value(setting.name),
             "description": setting.description,
             "isDifferentAcrossTenants": setting.scope == "tenant",
@@ -352,7 +379,7 @@ def core_config(call: Call) -> dict[str, Any]:
     return {"status": "OK", "config": fields}
 
 
-_VALUE_TYPES: Mapping[str, str] = {"int": "number", "float": "number", "text": "string", "bool": "boolean"}
+_VALUE_TYPES: Mapping[str, str] = {"text": "string", "bool": "boolean"}
 
 _BASE = "/recipe/multitenancy"
 

@@ -6,6 +6,7 @@ import pathlib
 import re
 
 from contract import (  # noqa: F401 - importing a file of tests puts its endpoints on the list
+    test_absent,
     test_bulkimport,
     test_dashboard,
     test_emailpassword,

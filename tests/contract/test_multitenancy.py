@@ -125,6 +125,101 @@ def test_settings(make_app: Callable[..., Caller]) -> None:
     assert 56_000 <= token["expiry"] - token["createdTime"] <= 61_000
 
 
+def test_settings_that_are_null(make_app: Callable[..., Caller]) -> None:
+    """A null removes a setting that is there. Otherwise it is kept: it stands for the value of the whole core."""
+    app = make_app()
+    public = app.prefix[7:]
+    app.put(f"{TENANT}/v2", tenantId="t1").has()
+    app.put(f"{TENANT}/v2", tenantId="t1", coreConfig={"totp_max_attempts": None, "refresh_token_validity": None}).has()
+    kept = {"totp_max_attempts": None, "refresh_token_validity": None}
+    app.below("t1").get(f"{TENANT}/v2").has(coreConfig=kept)
+    app.put(f"{APP}/v2", appId=public, coreConfig={"refresh_token_validity": 9000}).refused(
+        400, "Invalid core config: You cannot set different values for refresh_token_validity for the same appId"
+    )
+    app.put(f"{TENANT}/v2", tenantId="t1", coreConfig={"refresh_token_validity": None}).has()
+    app.below("t1").get(f"{TENANT}/v2").has(coreConfig={"totp_max_attempts": None})
+    app.put(f"{APP}/v2", appId=public, coreConfig={"refresh_token_validity": 9000}).has()
+
+
+def test_an_older_name_of_a_setting(make_app: Callable[..., Caller]) -> None:
+    """A setting is shown by the name that it was given by, and an older name counts."""
+    app = make_app()
+    older = "access_token_signing_key_update_interval"
+    app.put(f"{APP}/v2", appId=app.prefix[7:], coreConfig={older: 24}).has()
+    app.get(f"{TENANT}/v2").has(coreConfig={older: 24})
+    newer = "access_token_dynamic_signing_key_update_interval"
+    app.put(f"{TENANT}/v2", tenantId="t1", coreConfig={older: 25}).refused(
+        400, f"Invalid core config: You cannot set different values for {newer} for the same appId"
+    )
+    app.put(f"{TENANT}/v2", tenantId="t1", coreConfig={newer: None}).has()
+
+
+def test_values_that_a_setting_takes(make_app: Callable[..., Caller]) -> None:
+    """A number or a flag is a text too, a text may be a number, and telemetry is every tenant's own business."""
+    app = make_app()
+    for config in ({"saml_sp_entity_id": 1.5}, {"saml_sp_entity_id": True}, {"totp_max_attempts": "7"}):
+        app.put(f"{TENANT}/v2", tenantId="t1", coreConfig=config).has()
+    app.put(f"{TENANT}/v2", tenantId="t1", coreConfig={"disable_telemetry": "true"}).has()
+    config = {"saml_sp_entity_id": True, "totp_max_attempts": "7", "disable_telemetry": "true"}
+    app.below("t1").get(f"{TENANT}/v2").has(coreConfig=config)
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        (
+            {"refresh_token_validity": 5},
+            "'refresh_token_validity' must be strictly greater than 'access_token_validity'.",
+        ),
+        ({"password_reset_token_lifetime": -1}, "'password_reset_token_lifetime' must be >= 0"),
+        ({"password_reset_token_lifetime": "x"}, "'password_reset_token_lifetime' must be of type long"),
+        ({"totp_max_attempts": 0}, "'totp_max_attempts' must be > 0"),
+        (
+            {"webauthn_recover_account_token_lifetime": 0},
+            "Provided webauthn_recover_account_token_lifetime must be > 0",
+        ),
+        ({"bulk_migration_parallelism": 0}, "Provided bulk_migration_parallelism must be >= 1"),
+        (
+            {"access_token_dynamic_signing_key_update_interval": 0},
+            "'access_token_dynamic_signing_key_update_interval' must be greater than, equal to 1 hour.",
+        ),
+        ({"password_hashing_alg": "MD5"}, "'password_hashing_alg' must be one of 'ARGON2' or 'BCRYPT'"),
+        ({"api_keys": "short"}, "One of the API keys is too short. Please use at least 20 characters"),
+        ({"ip_deny_regex": "["}, "Provided regular expression is invalid for ip_deny_regex config"),
+        ({"supertokens_max_cdi_version": "9.9"}, "supertokens_max_cdi_version is not a supported version"),
+        (
+            {"supertokens_saas_secret": "x" * 40},
+            "supertokens_saas_secret can only be used when api_key is also defined",
+        ),
+        (
+            {"oauth_provider_public_service_url": "https://x.example"},
+            "If any of the following is set, all of them has to be set: oauth_provider_public_service_url, "
+            "oauth_provider_admin_service_url, oauth_provider_consent_login_base_url",
+        ),
+        ({"base_path": "/x y"}, "Invalid characters in base_path config"),
+        ({"log_level": "x"}, '\'log_level\' config must be one of "NONE","DEBUG", "INFO", "WARN" or "ERROR".'),
+        ({"bcrypt_log_rounds": None}, "bcrypt_log_rounds can only be set via the core's base config setting"),
+    ],
+)
+def test_texts_of_settings_that_are_refused(app: Caller, config: dict[str, Any], text: str) -> None:
+    """A tenant and an app are told the same about a setting, before they are told whose setting it is."""
+    for place in ({"tenantId": "t1"}, {}):
+        app.put(f"{TENANT}/v2", **place, coreConfig=config).refused(400, f"Invalid core config: {text}")
+
+
+def test_domains_that_cannot_be(app: Caller, base: Caller) -> None:
+    """A connection URI domain needs a database of its own, and only the base app may name one."""
+    path = "/recipe/multitenancy/connectionuridomain/v2"
+    for domain in ("a b", "/x", "example.com/x", "-._"):
+        base.put(path, connectionUriDomain=domain).refused(400, "connectionUriDomain is invalid")
+    base.put(path, connectionUriDomain="new.example.com").refused(
+        400, "Invalid core config: ConnectionUriDomain:  cannot be mapped to the same user pool as new.example.com"
+    )
+    app.put(path, connectionUriDomain="new.example.com").refused(
+        403, "You must use the default or same connectionUriDomain to create/update a connectionUriDomain"
+    )
+
+
 @pytest.mark.parametrize(
     ("config", "text"),
     [

@@ -53,21 +53,25 @@ def test_unknown_names() -> None:
     ("name", "value", "problem"),
     [
         ("access_token_validity", 0, "must be between 1 and 86400000"),
-        ("access_token_validity", "x", "must be of type int"),
-        ("access_token_validity", 1.5, "must be of type int"),
-        ("access_token_validity", True, "must be of type int"),
+        ("access_token_validity", "x", "must be of type (int|long)"),
+        ("access_token_validity", 1.5, "must be of type (int|long)"),
+        ("access_token_validity", True, "must be of type (int|long)"),
         ("access_token_validity", None, "cannot be null"),
-        ("refresh_token_validity", 0, "must be > 0"),
+        ("refresh_token_validity", 0, "The first is in minutes, the second in seconds"),
         ("refresh_token_validity", "nan", "must be of type double"),
         ("refresh_token_validity", 60, "must be strictly greater than 'access_token_validity'"),
-        ("totp_max_attempts", 0, "must be >= 1"),
-        ("password_hashing_alg", "MD5", "It must be one of"),
-        ("api_keys", "tooshort", "at least|minimum is 20"),
+        ("totp_max_attempts", 0, "must be > 0"),
+        ("password_hashing_alg", "MD5", "must be one of 'ARGON2' or 'BCRYPT'"),
+        ("api_keys", "tooshort", "too short. Please use at least 20"),
         ("api_keys", "k" * 20 + "!", "characters other than"),
         ("disable_telemetry", "maybe", "must be of type boolean"),
-        ("ip_allow_regex", "(", "not a regular expression"),
-        ("supertokens_max_cdi_version", "x", "not a version"),
+        ("ip_allow_regex", "(", "regular expression is invalid"),
+        ("supertokens_max_cdi_version", "x", "not a supported version"),
         ("argon2_memory_kb", 8, "must be >= 16"),
+        ("supertokens_saas_secret", "s" * 20, "only be used when api_key is also"),
+        ("oauth_provider_admin_service_url", "http://localhost", "all of them has to be set"),
+        ("base_path", "/a b", "Invalid characters"),
+        ("log_level", "x", 'one of "NONE",'),
     ],
 )
 def test_values_that_are_refused(name: str, value: object, problem: str) -> None:
@@ -135,4 +139,13 @@ def test_settings_over_the_address() -> None:
     )
     with core:
         assert core.services.tenancy.base.access_token_validity == 9000
-    assert repr(core) == "<EmbeddedCore the in-memory database>"
+
+
+def test_a_core_shows_its_settings_and_no_secret() -> None:
+    """Its representation names the file and what is set, without the values of keys."""
+    settings = {"argon2_memory_kb": 64, "api_keys": "k" * 20, "supertokens_saas_secret": "s" * 20}
+    with EmbeddedCore.open("sqlite://?access_token_validity=2", settings=settings) as core:
+        assert repr(core) == (
+            "<EmbeddedCore the in-memory database, CoreSettings(access_token_validity=2, api_keys=***,"
+            " argon2_memory_kb=64, supertokens_saas_secret=***)>"
+        )

@@ -335,15 +335,21 @@ def test_a_folder_is_no_file(tmp_path: pathlib.Path) -> None:
         Store(tmp_path)
 
 
-def test_a_closed_core_says_so(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path) -> None:
-    """After closing, calls are refused, and closing again is fine."""
+def test_a_closed_core_says_so(
+    make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After closing, calls are refused, which the log says once, and closing again is fine."""
     for core in (make_core(), make_core(tmp_path / "auth.db")):
+        caplog.clear()
         app = caller(core)
         app.get("/recipe/roles").has()
         core.close()
         core.close()
-        with pytest.raises(CoreUnavailable, match="was closed"):
-            app.get("/recipe/roles")
+        for _ in range(2):
+            with pytest.raises(CoreUnavailable, match="was closed"):
+                app.get("/recipe/roles")
+        [line] = caplog.messages
+        assert "was closed: make a new" in line
 
 
 def test_connections_are_reused(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path) -> None:
