@@ -120,8 +120,8 @@ def handshake(call: Call) -> dict[str, Any]:
 
 
 ENDPOINTS = (
-    *(_endpoint(method, f"/recipe/oauth{path}", "app", *row) for method, path, *row in _OAUTH),
-    *(_endpoint(method, f"/recipe/saml{path}", "tenant", *row) for method, path, *row in _SAML),
+    *(_endpoint(method, f"/recipe/oauth{path}", "app", fields, reply) for method, path, fields, reply in _OAUTH),
+    *(_endpoint(method, f"/recipe/saml{path}", "tenant", fields, reply) for method, path, fields, reply in _SAML),
     Endpoint("PUT", "/recipe/saml/clients", "tenant", put_saml_client),
     Endpoint(
         "POST", "/recipe/saml/legacy/callback", "tenant", _refusing("Missing form field: SAMLResponse"), keyless=True

@@ -285,7 +285,7 @@ def test_the_application_is_wsgi(core: EmbeddedCore) -> None:
 def test_base_path(core: EmbeddedCore) -> None:
     """With a base path everything is below it."""
     app = CoreApp(core, base_path="/auth/core/")
-    assert repr(app) == "<CoreApp of <EmbeddedCore the in-memory database> at /auth/core>"
+    assert repr(app) == f"<CoreApp of {core!r} at /auth/core>"
     client = Client(app)
     assert client.get("/auth/core/hello").text == "Hello\n"
     assert client.get("/auth/core").text == "Hello\n"
