@@ -178,7 +178,7 @@ PLACES: dict[str, tuple[Start, str]] = {
     ),
     "a core setting of another type": (
         lambda: start(core="sqlite://?access_token_validity=soon"),
-        "'access_token_validity' must be of type int",
+        "'access_token_validity' must be of type long",
     ),
     "a core setting twice": (
         lambda: start(core="sqlite://?access_token_validity=2&access_token_validity=3"),
