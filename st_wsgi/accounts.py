@@ -72,14 +72,7 @@ def get_users_oldest_first(
     :param include_recipe_ids: only users of these recipes.
     :param query: search tags, such as ``{"email": "jo"}``.
     """
-    return _page(
-        "ASC",
-        tenant_id=tenant_id,
-        limit=limit,
-        pagination_token=pagination_token,
-        include_recipe_ids=include_recipe_ids,
-        query=query,
-    )
+    return _page("ASC", tenant_id, limit, pagination_token, _filters(include_recipe_ids, query))
 
 
 @checked
@@ -92,14 +85,7 @@ def get_users_newest_first(
     query: Mapping[str, str] | None = None,
 ) -> UserPage:
     """Return a page of a tenant's users, the newest first; parameters as in :func:`get_users_oldest_first`."""
-    return _page(
-        "DESC",
-        tenant_id=tenant_id,
-        limit=limit,
-        pagination_token=pagination_token,
-        include_recipe_ids=include_recipe_ids,
-        query=query,
-    )
+    return _page("DESC", tenant_id, limit, pagination_token, _filters(include_recipe_ids, query))
 
 
 @checked
@@ -169,22 +155,18 @@ def users_by_account_info(
     return core.get("/users/by-accountinfo", params, tenant_id=tenant_id).ok(tuple[User, ...], "users")
 
 
+def _filters(include_recipe_ids: Iterable[str] | None, query: Mapping[str, str] | None) -> dict[str, str | None]:
+    return {**(query or {}), "includeRecipeIds": _joined(include_recipe_ids)}
+
+
 def _page(
     order: Literal["ASC", "DESC"],
-    *,
     tenant_id: str,
     limit: int | None,
     pagination_token: str | None,
-    include_recipe_ids: Iterable[str] | None,
-    query: Mapping[str, str] | None,
+    filters: Mapping[str, str | None],
 ) -> UserPage:
-    params = {
-        **(query or {}),
-        "timeJoinedOrder": order,
-        "limit": limit,
-        "paginationToken": pagination_token,
-        "includeRecipeIds": _joined(include_recipe_ids),
-    }
+    params = {**filters, "timeJoinedOrder": order, "limit": limit, "paginationToken": pagination_token}
     reply = current.services().core.get("/users", params, tenant_id=tenant_id)  # whose reply may have no status
     next_page = reply.member(str, "nextPaginationToken") if reply.body.get("nextPaginationToken") else None
     return UserPage(reply.member(tuple[User, ...], "users"), next_page)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+import attrs
+
 from .config import AppInfo
 from .core_client.querier import Querier
 from .core_client.transport import Transport
@@ -14,6 +16,7 @@ from .limits import RateLimit
 R = TypeVar("R")
 
 
+@attrs.define(kw_only=True, eq=False, repr=False)
 class Services:
     """
     Lives as long as its :class:`~st_wsgi.app.SuperTokens` instance and is shared by all its requests.
@@ -32,26 +35,9 @@ class Services:
     rate_limit: RateLimit | None
     trusted_proxies: int
     on_security_event: OnSecurityEvent | None
-
-    def __init__(
-        self,
-        *,
-        app_info: AppInfo,
-        core: Querier,
-        transport: Transport,
-        rate_limit: RateLimit | None,
-        trusted_proxies: int,
-        on_security_event: OnSecurityEvent | None,
-    ) -> None:
-        self.app_info = app_info
-        self.core = core
-        self.transport = transport
-        self.rate_limit = rate_limit
-        self.trusted_proxies = trusted_proxies
-        self.on_security_event = on_security_event
-        self._recipes: dict[type[Any], Any] = {}
-        self._functions: dict[type[Any], Any] = {}
-        self._answerers: dict[type[Answerable], Any] = {}
+    _recipes: dict[type[Any], Any] = attrs.field(init=False, factory=dict)
+    _functions: dict[type[Any], Any] = attrs.field(init=False, factory=dict)
+    _answerers: dict[type[Answerable], Any] = attrs.field(init=False, factory=dict)
 
     def add(self, recipe: Any) -> None:
         """Register a recipe under its class and the bases of that, and for the errors that it answers."""

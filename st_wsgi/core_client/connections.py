@@ -96,6 +96,7 @@ class Line:
         return self.connection.getresponse()
 
 
+@attrs.define(kw_only=True, eq=False, repr=False)
 class Connections:
     """
     The connections to one core that no call uses at the moment.
@@ -106,21 +107,13 @@ class Connections:
     :param trust_environment: use the proxies that the environment names.
     """
 
-    def __init__(
-        self,
-        *,
-        tls: Callable[[], ssl.SSLContext],
-        idle_timeout: float,
-        keep: int,
-        trust_environment: bool,
-    ) -> None:
-        self._tls = tls
-        self._idle_timeout = idle_timeout
-        self._keep = keep
-        self._trust_environment = trust_environment
-        self._idle: deque[Line] = deque()  # the last one used is at the right end
-        self._lock = threading.Lock()
-        self._closed = False
+    _tls: Callable[[], ssl.SSLContext]
+    _idle_timeout: float
+    _keep: int
+    _trust_environment: bool
+    _idle: deque[Line] = attrs.field(init=False, factory=deque)  # the last one used is at the right end
+    _lock: threading.Lock = attrs.field(init=False, factory=threading.Lock)
+    _closed: bool = attrs.field(init=False, default=False)
 
     def lend(self, origin: str) -> Line:
         """
@@ -164,12 +157,7 @@ class Connections:
         """Return new connections for this child process, and close its copies of the parent's sockets."""
         _close(self._idle)  # the parent's own descriptors stay open, so the core notices nothing
         self._closed = True
-        return Connections(
-            tls=self._tls,
-            idle_timeout=self._idle_timeout,
-            keep=self._keep,
-            trust_environment=self._trust_environment,
-        )
+        return attrs.evolve(self)
 
     def _take_stale(self) -> list[Line]:
         oldest = time.monotonic() - self._idle_timeout

@@ -166,6 +166,7 @@ def intercepted(request: CoreRequest, origin: str) -> CoreRequest:
     return attrs.evolve(request, method=method, path=path, params=attempt.params, body=attempt.body, headers=headers)
 
 
+@attrs.define(eq=False, repr=False, slots=False)
 class HTTPTransport(Transport):
     """
     Sends calls to one or several cores over HTTP.
@@ -196,47 +197,28 @@ class HTTPTransport(Transport):
     :raises ConfigError: a setting cannot work; the message says which and what to do.
     """
 
-    def __init__(
-        self,
-        hosts: str | Sequence[str],
-        *,
-        connect_timeout: float = 5.0,
-        read_timeout: float = 25.0,
-        idle_timeout: float = 15.0,
-        max_reply_bytes: int = 16 * 1024 * 1024,
-        max_idle_connections: int = 32,
-        trust_environment: bool = False,
-        tls: ssl.SSLContext | None = None,
-        sleep: Callable[[float], None] | None = None,
-    ) -> None:
-        self.hosts: tuple[str, ...] = parse_hosts(hosts)
-        for name, value in (
-            ("connect_timeout", connect_timeout),
-            ("read_timeout", read_timeout),
-            ("idle_timeout", idle_timeout),
-            ("max_reply_bytes", max_reply_bytes),
-            ("max_idle_connections", max_idle_connections),
-        ):
-            above_zero().argument(name, value)
-        a_flag().argument("trust_environment", trust_environment)
-        a(ssl.SSLContext, or_none=True).argument("tls", tls)
-        a_function("seconds").argument("sleep", sleep)
-        self._connect_timeout = connect_timeout
-        self._read_timeout = read_timeout
-        self._max_reply_bytes = max_reply_bytes
-        self._trust_environment = trust_environment
-        self._tls = tls
-        self._sleep = sleep
-        self._outages = Outages()
-        self._lock = threading.Lock()
-        self._turn = 0
-        self._closed = False
+    hosts: tuple[str, ...] = attrs.field(converter=parse_hosts)
+    connect_timeout: float = attrs.field(default=5.0, kw_only=True, validator=above_zero())
+    read_timeout: float = attrs.field(default=25.0, kw_only=True, validator=above_zero())
+    idle_timeout: float = attrs.field(default=15.0, kw_only=True, validator=above_zero())
+    max_reply_bytes: int = attrs.field(default=16 * 1024 * 1024, kw_only=True, validator=above_zero())
+    max_idle_connections: int = attrs.field(default=32, kw_only=True, validator=above_zero())
+    trust_environment: bool = attrs.field(default=False, kw_only=True, validator=a_flag())
+    tls: ssl.SSLContext | None = attrs.field(default=None, kw_only=True, validator=a(ssl.SSLContext, or_none=True))
+    sleep: Callable[[float], None] | None = attrs.field(default=None, kw_only=True, validator=a_function("seconds"))
+    _outages: Outages = attrs.field(init=False, factory=Outages)
+    _lock: threading.Lock = attrs.field(init=False, factory=threading.Lock)
+    _turn: int = attrs.field(init=False, default=0)
+    _closed: bool = attrs.field(init=False, default=False)
+    _connections: dict[str, Connections] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
         self._connections = {
             host: Connections(
                 tls=self._tls_context,
-                idle_timeout=idle_timeout,
-                keep=max_idle_connections,
-                trust_environment=trust_environment,
+                idle_timeout=self.idle_timeout,
+                keep=self.max_idle_connections,
+                trust_environment=self.trust_environment,
             )
             for host in self.hosts
         }
@@ -304,7 +286,7 @@ class HTTPTransport(Transport):
                 return response
             if time.monotonic() + delay >= deadline:
                 break
-            (self._sleep or time.sleep)(delay)
+            (self.sleep or time.sleep)(delay)
         self._outages.failed(host, cause="it limits the rate of calls (429)", cure=_RATE_CURE)
         raise CoreUnavailable(
             f"{request.method} {request.path}: rate limited by the core at {host}, after all repeats. {_RATE_CURE}"
@@ -312,14 +294,14 @@ class HTTPTransport(Transport):
 
     def _exchange(self, host: str, request: CoreRequest, deadline: float) -> CoreReply:
         message = self._prepare(host, request)
-        timeout = min(self._connect_timeout, _left(deadline))
-        deadline = min(deadline, time.monotonic() + timeout + self._read_timeout)
-        limit = min(self._max_reply_bytes, request.max_reply_bytes or self._max_reply_bytes)
+        timeout = min(self.connect_timeout, _left(deadline))
+        deadline = min(deadline, time.monotonic() + timeout + self.read_timeout)
+        limit = min(self.max_reply_bytes, request.max_reply_bytes or self.max_reply_bytes)
         line = self._connections[host].lend(message.origin)
         sent = False
         try:
             line.open(timeout)
-            timeout, sent = min(self._read_timeout, _left(deadline)), True
+            timeout, sent = min(self.read_timeout, _left(deadline)), True
             response = line.request(message.method, message.path, message.headers, message.body, timeout=timeout)
             data = _read(response, request.path, limit, deadline)
         except BaseException as error:
@@ -353,7 +335,7 @@ class HTTPTransport(Transport):
         if body is not None:
             data = json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
             sent["content-type"] = "application/json; charset=utf-8"
-        if self._trust_environment and (credentials := get_netrc_auth(url)):
+        if self.trust_environment and (credentials := get_netrc_auth(url)):
             sent |= make_headers(basic_auth=":".join(credentials))
         for name, value in headers.items():
             sent[name.lower()] = value
@@ -362,9 +344,9 @@ class HTTPTransport(Transport):
 
     def _tls_context(self) -> ssl.SSLContext:
         with self._lock:
-            if self._tls is None:
-                self._tls = tls_context(trust_environment=self._trust_environment)
-            return self._tls
+            if self.tls is None:
+                self.tls = tls_context(trust_environment=self.trust_environment)
+            return self.tls
 
 
 @attrs.frozen
