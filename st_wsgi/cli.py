@@ -155,7 +155,7 @@ def _add_user(commands: Commands) -> None:
     listing = _command(user, "list", _user_list, "list a tenant's users, newest first")
     listing.add_argument("--email", metavar="START", help="only emails that start so, or whose domain does")
     listing.add_argument("--limit", type=int, default=100, help="how many at most (default: %(default)s)")
-    delete = _command(user, "delete", _user_delete, "delete a user with everything that is kept about him")
+    delete = _command(user, "delete", _user_delete, "delete a user with everything that belongs to them")
     password = _command(user, "password", _user_password, "give a user another password")
     roles = _command(user, "roles", _user_roles, "show a user's roles, after adding and removing some")
     roles.add_argument("--add", action="append", default=[], metavar="ROLE", help="made if it is not there")

@@ -1,5 +1,5 @@
 """
-Reading users from what other systems write: Django, Flask-Security, Firebase, Auth0, and a CSV file of one's own.
+Reading users from what other systems write: Django, Flask-Security, Firebase, Auth0, and your own CSV files.
 
 A reader yields an :class:`Entry` a user, in the shape of the core driver interface's bulk import, and keeps none of
 them: a file may be larger than the memory. Where the formats are described:
@@ -389,7 +389,7 @@ CSV_COLUMNS = (
     *("id", "email", "email_verified", "phone_number", "password_hash", "password"),
     *("third_party_id", "third_party_user_id", "roles", "metadata", "time_joined", "totp_secret"),
 )
-"""The columns of a CSV file of one's own. All may be missing; a row needs something to sign in with."""
+"""The columns of your own CSV file. All may be missing; a row needs something to sign in with."""
 
 
 def read_csv(file: TextIO, options: Options) -> Iterator[Entry]:

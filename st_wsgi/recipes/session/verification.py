@@ -78,8 +78,8 @@ def session_error(refusal: Refused) -> SuperTokensError:
     """
     Return what this package raises for a token that was refused.
 
-    :return: :class:`Unauthorised` if it is no access token of this app, :class:`TryRefreshToken` if it must be renewed,
-        :class:`CoreUnavailable` if there are no keys to verify it with.
+    :returns: :class:`Unauthorised` if it is no access token of this app, :class:`TryRefreshToken` if it must be
+        renewed, :class:`CoreUnavailable` if there are no keys to verify it with.
     """
     if isinstance(refusal, NoSession):
         hint = ": it is not among accepted_issuers" if refusal.reason == "issuer" else ""

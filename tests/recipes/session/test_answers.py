@@ -1,8 +1,7 @@
 """
-What a request gets whose session is not as it should be: status, body, and what becomes of the tokens.
+The response to a request with a bad session: status, body, and what becomes of the tokens.
 
-One row a case; a status says what a refresh can do about it: 401 when it can help, 403 when it cannot, 503 when nobody
-can know.
+Each row is one case. 401 means that a refresh can help, 403 that it cannot, 503 that this is not known.
 """
 
 from __future__ import annotations

@@ -182,7 +182,7 @@ class TestStreams:
 
 
 class TestAfterwards:
-    """A request that is over is nobody's session."""
+    """A request that is over has no session."""
 
     def test_work_that_a_view_leaves_behind_is_told_that_its_request_has_ended(self, shop: Shop) -> None:
         left: list[contextvars.Context] = []

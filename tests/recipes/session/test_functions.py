@@ -571,7 +571,7 @@ class TestClaims:
         ],
     )
     def test_a_value_is_judged_as_it_will_be_in_the_token(self, shop: Shop, value: Any, validator: Any) -> None:
-        """So that the request that fetches it and all later ones are answered alike."""
+        """The request that fetches it gets the same response as all later ones."""
         validator.claim.fetch_value = lambda *_: value
         visitor = shop.signed_in()
         assert [self.asking(shop, visitor, validator).status_code for _ in range(3)] == [200] * 3

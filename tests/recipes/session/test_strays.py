@@ -1,9 +1,9 @@
 """
 Session cookies that the app did not set, and what they can do.
 
-A browser sends cookies of the same name from several domains and paths, and does not tell which is which. Whoever runs
-another host below the app's domain can set such cookies, and so could an earlier version of the app. A refusal clears
-them, so that it is not repeated at every request. Requests of other sites clear nothing.
+A browser sends cookies of the same name from several domains and paths, and does not tell which is which. Another
+host below the app's domain can set such cookies, and so could an earlier version of the app. A refusal clears them, so
+that it is not repeated at every request. Requests of other sites clear nothing.
 """
 
 from __future__ import annotations

@@ -293,7 +293,7 @@ class TestWhichTransport:
         assert all("1970" in line for line in cookies_of(answer).values())
 
     def test_signing_in_over_a_session_makes_a_new_one(self, shop: Shop) -> None:
-        """W-060: a session that somebody planted before is not the one that is used afterwards."""
+        """W-060: a session that an attacker planted before is not the one that is used afterwards."""
         visitor = shop.visitor()
         visitor.sign_up()
         planted = visitor.access_token
