@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import attrs
 
@@ -25,9 +25,6 @@ from .store import Store
 from .tenancy import Tenancy, Tenant
 from .versions import Version
 
-if TYPE_CHECKING:
-    from .bulkqueue import BulkQueue  # whose modules look at calls
-
 Clock = Callable[[], int]
 """Returns the time in milliseconds since 1970."""
 
@@ -37,6 +34,14 @@ Scope = Literal["app", "app-user", "app-tolerant", "tenant", "special"]
 ``app-tolerant``: a tenant in the path is ignored. ``tenant``: the tenant must exist. ``special``: the handler checks by
 itself.
 """
+
+
+class ImportQueue(Protocol):
+    """The queue of the bulk import, as handlers see it: ``bulkqueue`` is above them."""
+
+    def look(self) -> None: ...
+    def wake(self) -> None: ...
+    def close(self) -> None: ...
 
 
 @attrs.frozen
@@ -50,7 +55,7 @@ class CoreServices:
     tenancy: Tenancy
     stats: RequestStats
     cleaner: Cleaner
-    imports: BulkQueue
+    imports: ImportQueue
 
 
 @attrs.define

@@ -26,6 +26,12 @@ HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
 
 
+def queue_of(core: EmbeddedCore) -> BulkQueue:
+    queue = core.services.imports
+    assert isinstance(queue, BulkQueue)
+    return queue
+
+
 @pytest.fixture
 def waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """Keep the thread from starting, so that users wait; return what lets it start again."""
@@ -96,9 +102,9 @@ def test_the_first_call_of_a_process_goes_on(
     add(caller(make_core(path)), [{"loginMethods": [account()]}])
     waiting()
     core = make_core(path)
-    before = core.services.imports._thread
+    before = queue_of(core)._thread
     caller(core).get("/recipe/roles").has()
-    thread = core.services.imports._thread
+    thread = queue_of(core)._thread
     assert before is None
     assert thread is not None
     thread.join(60)
@@ -124,7 +130,7 @@ def test_closing_lets_the_rest_wait(
     assert hashing.wait(60)
     closing = threading.Thread(target=core.close)
     closing.start()
-    assert core.services.imports._closed.wait(60)
+    assert queue_of(core)._closed.wait(60)
     go_on.set()
     closing.join(60)
     with make_core(path).services.store.read() as db:
@@ -161,7 +167,7 @@ def test_an_app_that_is_removed_takes_its_queue_along(core: EmbeddedCore, waitin
     add(app.below("appid-gone"), [{"loginMethods": [account()]}])
     app.post("/recipe/multitenancy/app/remove", appId="gone").has()
     waiting()
-    core.services.imports.run()
+    queue_of(core).run()
     with core.services.store.read() as db:
         assert db.execute("SELECT count(*) FROM bulk_import_users").fetchone()[0] == 0
         assert db.execute("SELECT count(*) FROM login_methods").fetchone()[0] == 0
@@ -195,7 +201,7 @@ used = []
 for start in range(0, 6000, 1000):
     users = [social(number) for number in range(start, start + 1000)]
     assert core.send(CoreRequest("POST", "/bulk-import/users", body={"users": users})).status == 200
-    core.services.imports.run()
+    queue_of(core).run()
     used.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 print(used[1], used[-1], core.send(CoreRequest("GET", "/users/count", params={})).body["count"])
 core.close()
