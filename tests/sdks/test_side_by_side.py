@@ -124,11 +124,25 @@ def verifying_in_another_browser(visitor: Visitor, email: str) -> Steps:
     yield "state afterwards", visitor.send(verify)
 
 
+def a_stolen_refresh_token(visitor: Visitor, email: str) -> Steps:
+    """A thief comes with a refresh token that was exchanged before; then the session ends for both."""
+    refresh = "/auth/session/refresh"
+    yield "sign up", visitor.post("/auth/signup", form(email))
+    thief = Visitor(visitor.side, mode=visitor.mode, fdi=visitor.fdi)
+    thief.held = dict(visitor.held)
+    yield "refresh", visitor.post(refresh)
+    yield "protected", visitor.send("/sessioninfo")
+    yield "theft", thief.post(refresh)
+    yield "refresh afterwards", visitor.post(refresh)
+    yield "protected without a session", visitor.send("/sessioninfo")
+
+
 JOURNEYS: list[Callable[[Visitor, str], Steps]] = [
     signing_up_and_in,
     resetting_a_password,
     verifying_an_address,
     verifying_in_another_browser,
+    a_stolen_refresh_token,
 ]
 
 
