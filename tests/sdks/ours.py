@@ -50,7 +50,8 @@ class Ours:
 
     def mails(self) -> list[dict[str, str]]:
         """Return the mails so far: the address and the link of each."""
-        self.st.services.get(EmailPassword).background.close()  # those that wait are sent first
+        for recipe in (EmailPassword, EmailVerification):
+            self.st.services.get(recipe).background.close()  # those that wait are sent first
         return [{"to": mail.to, "link": mail.link or ""} for mail in self._outbox]
 
     def session_info(self, token: str) -> TestResponse:
