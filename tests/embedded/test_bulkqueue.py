@@ -201,7 +201,7 @@ used = []
 for start in range(0, 6000, 1000):
     users = [social(number) for number in range(start, start + 1000)]
     assert core.send(CoreRequest("POST", "/bulk-import/users", body={"users": users})).status == 200
-    queue_of(core).run()
+    core.services.imports.run()
     used.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 print(used[1], used[-1], core.send(CoreRequest("GET", "/users/count", params={})).body["count"])
 core.close()
