@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Generator, Iterator
 
 import pytest
 
-from servers.running import APPS, MORE_APPS, SERVERS, Site, running
+from servers.running import APP, OTHERS, SERVERS, Site, running
 from servers.visitor import Visitor
 
 SHOWN = 6000
@@ -15,11 +14,11 @@ SHOWN = 6000
 
 @pytest.fixture(
     scope="module",
-    params=[*itertools.product(APPS, SERVERS), *itertools.product(MORE_APPS, ["gunicorn-gthread"])],
+    params=[*((APP, server) for server in SERVERS), *OTHERS.items()],
     ids="-".join,
 )
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Every example under every server, with hashes that cost little."""
+    """One example under every server, and every other one, with hashes that cost little."""
     app, server = request.param
     with running(app, server, folder=tmp_path_factory.mktemp(app), argon2_memory_kb=64, hashing_queue_size=100) as site:
         yield site

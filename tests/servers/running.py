@@ -13,10 +13,17 @@ from sdks.processes import free_port, serving
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
-APPS = ("flask_app", "bottle_app", "pyramid_app")
+APP = "flask_app"
 
-#: These go through all scenarios too, under one server.
-MORE_APPS = ("django_app", "falcon_app")
+#: The examples in the other frameworks, each with a server. What differs between frameworks does not depend on the
+#: server (tests/frameworks has every framework in detail), so each framework and each server goes through the scenarios
+#: once, and not each pair.
+OTHERS = {
+    "bottle_app": "gunicorn-gevent",
+    "pyramid_app": "gunicorn-gthread",
+    "django_app": "gunicorn-gthread",
+    "falcon_app": "gunicorn-gevent",
+}
 
 _GUNICORN = ["-m", "gunicorn", "--bind=127.0.0.1:{port}", "--workers=2", "--no-control-socket"]
 
@@ -44,7 +51,7 @@ def running(app: str, server: str, *, folder: Path, port: int | None = None, **c
     """
     Serve an example until the block ends.
 
-    :param app: one of ``APPS``.
+    :param app: ``APP`` or one of ``OTHERS``.
     :param server: one of ``SERVERS``.
     :param folder: for the database and the log; given again, the users are still there.
     :param core_settings: of the embedded core, such as ``access_token_validity=1`` (seconds).

@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 from sdks.processes import free_port
 
-from servers.running import APPS, running
+from servers.running import APP, running
 from servers.visitor import Visitor, visit_together
 
 
-@pytest.mark.parametrize("app", APPS)
-def test_an_expired_access_token_is_refreshed_and_the_call_repeated(app: str, mode: str, tmp_path: Path) -> None:
+def test_an_expired_access_token_is_refreshed_and_the_call_repeated(mode: str, tmp_path: Path) -> None:
     with (
-        running(app, "gunicorn-gthread", folder=tmp_path, access_token_validity=2) as site,
+        running(APP, "gunicorn-gthread", folder=tmp_path, access_token_validity=2) as site,
         Visitor(site.origin, mode) as visitor,
     ):
         user = visitor.sign_up()["user"]
@@ -29,12 +28,11 @@ def test_an_expired_access_token_is_refreshed_and_the_call_repeated(app: str, mo
         assert answer.json()["userId"] == user["id"]
 
 
-@pytest.mark.parametrize("app", APPS)
-def test_a_restart_keeps_users_and_sessions(app: str, tmp_path: Path) -> None:
+def test_a_restart_keeps_users_and_sessions(tmp_path: Path) -> None:
     port = free_port()
-    with running(app, "itself", folder=tmp_path, port=port) as site, Visitor(site.origin, "header") as visitor:
+    with running(APP, "itself", folder=tmp_path, port=port) as site, Visitor(site.origin, "header") as visitor:
         user, tokens = visitor.sign_up()["user"], visitor.tokens
-    with running(app, "itself", folder=tmp_path, port=port) as site, Visitor(site.origin, "header") as returned:
+    with running(APP, "itself", folder=tmp_path, port=port) as site, Visitor(site.origin, "header") as returned:
         returned.email, returned.tokens = visitor.email, tokens
         assert returned.refresh().status_code == 200
         assert returned.session_info().json()["userId"] == user["id"]
@@ -44,6 +42,6 @@ def test_a_restart_keeps_users_and_sessions(app: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("server", ["gunicorn-gthread", "gunicorn-gevent", "waitress"])
 def test_sign_ups_at_the_same_time_pass_with_hashes_of_the_default_cost(server: str, tmp_path: Path) -> None:
     patience = {"hashing_queue_size": 8, "hashing_queue_timeout_ms": 60_000}
-    with running("flask_app", server, folder=tmp_path, **patience) as site:
+    with running(APP, server, folder=tmp_path, **patience) as site:
         visits = visit_together(site, "header")
         assert all(seen == {own} for own, seen in visits), site.log.read_text()
