@@ -251,7 +251,7 @@ class Caller:
             raise CommandFailed(f"there is no tenant {arguments.tenant!r} in an app {arguments.app!r}")
         keys = tenant.settings.api_keys
         api_key = keys[0].decode() if keys else None
-        self.core = Querier(transport=core, api_key=api_key, app_id=arguments.app, cdi_versions=CDI_VERSIONS)
+        self.core: Querier = Querier(transport=core, api_key=api_key, app_id=arguments.app, cdi_versions=CDI_VERSIONS)
         self._tenant_id: str = arguments.tenant
 
     def get(self, path: str, **params: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Refused(Exception):
     """What came is not what was asked for: the answer's status, and the reason, if it tells one."""
 
     def __init__(self, status: str, reason: str | None = None) -> None:
-        self.answer = {"status": status, **({} if reason is None else {"reason": reason})}
+        self.answer: dict[str, str] = {"status": status, **({} if reason is None else {"reason": reason})}
         super().__init__(reason or status)
 
 

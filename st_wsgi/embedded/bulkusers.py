@@ -38,8 +38,8 @@ class UserRefused(Exception):
     """
 
     def __init__(self, *errors: str, invalid: bool = False) -> None:
-        self.errors = errors
-        self.text = f"[{', '.join(errors)}]" if invalid else errors[0]
+        self.errors: tuple[str, ...] = errors
+        self.text: str = f"[{', '.join(errors)}]" if invalid else errors[0]
         super().__init__(self.text)
 
 
