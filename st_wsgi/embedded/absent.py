@@ -128,5 +128,5 @@ ENDPOINTS = (
     ),
     Endpoint("POST", "/recipe/saml/legacy/token", "tenant", _refusing("Missing form field: client_id"), keyless=True),
     Endpoint("GET", "/recipe/saml/legacy/userinfo", "tenant", saml_user, keyless=True),
-    Endpoint("POST", "/recipe/handshake", "app", handshake),
+    Endpoint("POST", "/recipe/handshake", "app", handshake, keyless=True),
 )

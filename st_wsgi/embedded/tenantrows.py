@@ -54,6 +54,11 @@ class TenantRow:
     enabled: Mapping[str, bool] = ALL_ON
     providers: Sequence[Mapping[str, Any]] = ()
 
+    @property
+    def switched_factors(self) -> list[str]:
+        """The first factors that the older endpoints' switches mean."""
+        return [factor for recipe, names in RECIPE_FACTORS.items() if self.enabled[recipe] for factor in names]
+
     def shown_as_enabled(self, recipe: str) -> bool:
         """Return the older endpoints' switch of a recipe; without any first factor everything is off (CDI 5.0)."""
         return self.enabled[recipe] and (self.first_factors is None or len(self.first_factors) > 0)
@@ -65,8 +70,8 @@ class TenantRow:
             "thirdParty": {"providers": json.loads(dump(list(self.providers)))},
             "coreConfig": json.loads(dump(dict(self.core_config))),
         }
-        if self.first_factors is not None:
-            answer["firstFactors"] = list(self.first_factors)
+        if self.first_factors is not None or not all(self.enabled.values()):
+            answer["firstFactors"] = list(self.switched_factors if self.first_factors is None else self.first_factors)
         if self.required_secondary_factors is not None:
             answer["requiredSecondaryFactors"] = list(self.required_secondary_factors)
         return answer

@@ -87,7 +87,7 @@ def _factors_v2(call: Call, tenant: TenantRow) -> TenantRow:
     before = tenant.first_factors
     if before is None and not all(tenant.enabled.values()):
         # The older switches become what they mean before they are all on.
-        before = tenants_v1.factors_of_enabled(tenant)
+        before = tenant.switched_factors
     return attrs.evolve(
         tenant,
         enabled=tenantrows.ALL_ON,

@@ -34,11 +34,6 @@ def factors(body: Body, name: str) -> list[str] | None:
     return given
 
 
-def factors_of_enabled(tenant: TenantRow) -> list[str]:
-    """Return the first factors that the switches of a tenant mean."""
-    return [factor for recipe, names in RECIPE_FACTORS.items() if tenant.enabled[recipe] for factor in names]
-
-
 def update(body: Body, tenant: TenantRow) -> TenantRow:
     """Return the tenant as a body of a deprecated endpoint changes it."""
     switches = {recipe: body.flag_or_none(f"{recipe}Enabled") for recipe in RECIPE_FACTORS}
@@ -60,7 +55,7 @@ def update(body: Body, tenant: TenantRow) -> TenantRow:
     implied = _implied(after_first, after_secondary)
     if any(on and not enabled[recipe] for recipe, on in implied.items()) and after_first is None:
         # A recipe comes in for its second factors only; the first factors stay what the switches said.
-        after_first = factors_of_enabled(switched)
+        after_first = switched.switched_factors
     return attrs.evolve(
         switched,
         enabled={recipe: on or implied[recipe] for recipe, on in enabled.items()},

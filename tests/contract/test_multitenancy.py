@@ -101,6 +101,19 @@ def test_factors(app: Caller) -> None:
     put(emailPasswordEnabled=True).refused(400, "emailPasswordEnabled is not a valid input for this API")
 
 
+def test_older_switches_are_first_factors_in_the_newer_form(app: Caller) -> None:
+    """What the deprecated endpoints switch on is shown as first factors; with all on, nothing is said."""
+    tenant_id = fresh("t")
+    shows = app.below(tenant_id)
+    app.put(TENANT, tenantId=tenant_id).has(createdNew=True)
+    shows.get(f"{TENANT}/v2").has(firstFactors=[])
+    app.put(TENANT, tenantId=tenant_id, emailPasswordEnabled=True).has()
+    shows.get(f"{TENANT}/v2").has(firstFactors=["emailpassword"])
+    assert "firstFactors" not in shows.get(TENANT).body
+    app.put(TENANT, tenantId=tenant_id, thirdPartyEnabled=True, passwordlessEnabled=True).has()
+    assert "firstFactors" not in shows.get(f"{TENANT}/v2").body
+
+
 def test_factors_block_no_login(app: Caller) -> None:
     """The core only keeps the factors; whom they let in is the SDK's business."""
     tenant_id = fresh("t")
