@@ -150,7 +150,7 @@ def _add_db(commands: Commands) -> None:
 
 def _add_user(commands: Commands) -> None:
     user = _group(commands, "user", "look after users")
-    create = _command(user, "create", _user_create, "sign somebody up with email and password")
+    create = _command(user, "create", _user_create, "create a user with email and password")
     create.add_argument("email")
     listing = _command(user, "list", _user_list, "list a tenant's users, newest first")
     listing.add_argument("--email", metavar="START", help="only emails that start so, or whose domain does")

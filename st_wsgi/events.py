@@ -57,13 +57,13 @@ class SecurityEvent:
     :param name: what happened.
     :param time: milliseconds since 1970.
     :param tenant_id: of the user, or of the request.
-    :param user_id: whom it is about, None if that is not known.
+    :param user_id: the user it is about, None if that is not known.
     :param by: the user whose session the request has, None outside a request and without a session.
     :param session_handle: of the session that it is about.
     :param recipe_id: of the recipe that a user signs up or in with.
     :param reason: why, in a word such as ``WRONG_CREDENTIALS_ERROR``.
     :param role: that was given, taken or changed.
-    :param account: the e-mail address that was entered. It is not in the log: somebody may have typed a password there.
+    :param account: the e-mail address that was entered. It is not in the log: users type passwords there by mistake.
     :param address: of the client; empty outside a request.
     :param user_agent: as the client says; empty outside a request.
     """

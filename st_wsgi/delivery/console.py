@@ -14,7 +14,7 @@ class Console:
     """
     Print messages to standard error, each link on a line of its own.
 
-    :param allow_https: accept this service together with an https ``api_domain``, where whoever reads the output could
+    :param allow_https: accept this service together with an https ``api_domain``, where each reader of the output could
         open users' accounts.
     """
 

@@ -78,7 +78,7 @@ class SMTP:
         )
 
     :param host: the name of the server, which its certificate must have.
-    :param sender: whom the mails come from: an address, or a name with an address in angle brackets.
+    :param sender: the sender of the mails: an address, or a name with an address in angle brackets.
     :param port: by default 587, with ``security="tls"`` 465, with ``security="none"`` 25.
     :param security: ``starttls`` demands that the server takes up TLS before anything is said; ``tls`` begins with TLS;
         ``none`` is for a server on this machine.

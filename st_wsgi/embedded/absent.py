@@ -109,7 +109,7 @@ def _refusing(text: str) -> Handler:
 
 
 def saml_user(call: Call) -> dict[str, Any]:
-    """``GET /recipe/saml/legacy/userinfo``: nobody has a token."""
+    """``GET /recipe/saml/legacy/userinfo``: no user has a token."""
     known = "authorization" in call.headers
     raise bad("INVALID_TOKEN_ERROR" if known else "Authorization header is required")
 

@@ -30,7 +30,7 @@ _DEEPEST = 8
 _BASE64_URL = re.compile(r"[A-Za-z0-9_-]*={0,2}")
 
 
-class Refused(Exception):
+class CeremonyRefused(Exception):
     """What came is not what was asked for: the answer's status, and the reason, if it tells one."""
 
     def __init__(self, status: str, reason: str | None = None) -> None:
@@ -38,14 +38,14 @@ class Refused(Exception):
         super().__init__(reason or status)
 
 
-def unreadable(reason: str = "Input data does not match expected form") -> Refused:
+def unreadable(reason: str = "Input data does not match expected form") -> CeremonyRefused:
     """Return the refusal of what is not the JSON, CBOR or key that it should be."""
-    return Refused("INVALID_CREDENTIALS_ERROR", reason)
+    return CeremonyRefused("INVALID_CREDENTIALS_ERROR", reason)
 
 
-def unverified(reason: str) -> Refused:
+def unverified(reason: str) -> CeremonyRefused:
     """Return the refusal of what can be read, but is not what was asked for, or not signed by the credential."""
-    return Refused("INVALID_AUTHENTICATOR_ERROR", reason)
+    return CeremonyRefused("INVALID_AUTHENTICATOR_ERROR", reason)
 
 
 def url_text(value: bytes) -> str:
@@ -54,7 +54,7 @@ def url_text(value: bytes) -> str:
 
 
 def base64_url(value: object) -> bytes:
-    """Return the bytes of Base64url, padded or not. :raises Refused: when it is none."""
+    """Return the bytes of Base64url, padded or not. :raises CeremonyRefused: when it is none."""
     if not isinstance(value, str) or not _BASE64_URL.fullmatch(value) or len(value.rstrip("=")) % 4 == 1:
         raise unreadable()
     text = value.rstrip("=")
@@ -62,7 +62,7 @@ def base64_url(value: object) -> bytes:
 
 
 def read_cbor(data: bytes, depth: int = 0) -> tuple[Any, bytes]:
-    """Return the first value of CBOR and what follows it. :raises Refused: when there is none."""
+    """Return the first value of CBOR and what follows it. :raises CeremonyRefused: when there is none."""
     if not data or depth > _DEEPEST:
         raise unreadable()
     major, short, data = data[0] >> 5, data[0] & 31, data[1:]
@@ -112,7 +112,7 @@ def verifier(cose: bytes) -> Verify:
     """
     Return how to verify with a COSE key: ES256, ES384, ES512, EdDSA with Ed25519, RS256, RS384 or RS512.
 
-    :raises Refused: when it is none of those.
+    :raises CeremonyRefused: when it is none of those.
     """
     key, rest = read_cbor(cose)
     if rest or not isinstance(key, dict):
@@ -153,7 +153,7 @@ class AuthenticatorData:
 
     @classmethod
     def of(cls, raw: object) -> AuthenticatorData:
-        """Return what bytes say. :raises Refused: when they are not authenticator data."""
+        """Return what bytes say. :raises CeremonyRefused: when they are not authenticator data."""
         if not isinstance(raw, bytes) or len(raw) < 37:
             raise unreadable()
         flags, rest, key = raw[32], raw[37:], None
@@ -196,7 +196,7 @@ def registered(credential: Mapping[str, Any], options: Options) -> tuple[bytes, 
     Check a new credential (WebAuthn Level 3, section 7.1); return its COSE key and its counter.
 
     :param credential: the JSON that a browser sends.
-    :raises Refused: when it is no credential, or not the one that was asked for.
+    :raises CeremonyRefused: when it is no credential, or not the one that was asked for.
     """
     response = _response(credential)
     attestation, rest = read_cbor(base64_url(response.get("attestationObject")))
@@ -217,7 +217,7 @@ def signed(credential: Mapping[str, Any], options: Options, key: bytes, counter:
     :param credential: the JSON that a browser sends.
     :param key: the COSE key of the credential.
     :param counter: the last counter that was seen.
-    :raises Refused: when it is no signature, not what was asked for, or by a copy of the authenticator.
+    :raises CeremonyRefused: when it is no signature, not what was asked for, or by a copy of the authenticator.
     """
     response = _response(credential)
     client, raw = _client_data(response)

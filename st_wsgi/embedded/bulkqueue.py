@@ -1,8 +1,8 @@
 """
 The queue of a bulk import, and the thread that works it off.
 
-A user is stored and leaves the queue in one transaction. So a process that is killed loses and doubles nobody, and any
-number of processes may work on one file. Plain passwords are hashed before, outside of a transaction. Meanwhile the
+A user is stored and leaves the queue in one transaction. So a process that is killed loses no user and stores none
+twice, and any number of processes may work on one file. Plain passwords are hashed before, outside of a transaction. Meanwhile the
 user is marked ``PROCESSING``, and when that lasts longer than :data:`LEASE`, another process takes over.
 """
 
@@ -24,14 +24,14 @@ from .store import Store, explain
 from .tenancy import Tenancy
 
 LEASE = 60_000
-"""Milliseconds after which a user that is being processed by nobody any more is taken up again."""
+"""Milliseconds after which a user whose process has ended is taken up again."""
 
 _ROUND = 50
 _PAUSE = 0.002
 """Seconds between two rounds, in which other writers have their turn."""
 
 _PATIENCE = 2.0
-"""Seconds until the next look at users whom another process has, or the next try to get a password hashed."""
+"""Seconds until the next look at users that another process has, or the next try to get a password hashed."""
 
 _log = logging.getLogger("st_wsgi.core")
 
@@ -157,7 +157,7 @@ class BulkQueue:
         db.execute("SAVEPOINT one_user")
         try:
             query = "DELETE FROM bulk_import_users WHERE app = ? AND id = ? AND status <> 'FAILED'"
-            if db.execute(query, row[:2]).rowcount:  # else somebody removed it, or another process was quicker
+            if db.execute(query, row[:2]).rowcount:  # else a call removed it, or another process was quicker
                 reader = reader or self._reader(db, row[0])
                 reader.store(db, reader.read(row[2]), hashed)
         except (UserRefused, CallRefused, sqlite3.IntegrityError) as error:

@@ -345,7 +345,7 @@ def _identity(method: Mapping[str, Any]) -> Identity:
 
 
 def _taken(method: Mapping[str, Any], kind: Kind) -> UserRefused:
-    """Return the refusal of a login method whose identity somebody in the tenant has."""
+    """Return the refusal of a login method whose identity another user of the tenant has."""
     recipe = method["recipeId"]
     if kind == "third party":
         what = f"thirdPartyId {method['thirdPartyId']} and thirdPartyUserId {method['thirdPartyUserId']}"

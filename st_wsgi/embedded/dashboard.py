@@ -30,7 +30,7 @@ _TAKEN = {"status": "EMAIL_ALREADY_EXISTS_ERROR"}
 
 @attrs.frozen
 class _User:
-    """Somebody who may use the dashboard."""
+    """A user of the dashboard."""
 
     user_id: str
     email: str

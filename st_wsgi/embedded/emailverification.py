@@ -1,4 +1,4 @@
-"""Email verification (CDI 1.3, semantics 3.9). User ids are whatever the SDK says; nobody needs to exist."""
+"""Email verification (CDI 1.3, semantics 3.9). User ids are whatever the SDK says; the user need not exist."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Setting:
 
     @property
     def is_secret(self) -> bool:
-        """Whether its value is shown to nobody."""
+        """Whether its value is never shown."""
         return self.name in _SECRETS
 
     def convert(self, value: object) -> int | float | str | bool | None:
@@ -211,7 +211,7 @@ _CHECKS: Mapping[str, Check] = {
 
 # Name, kind, default (- for unset), scope, and what it is; without that the embedded core does not use it.
 # The official core shortens access tokens by up to 0.05 since 12.1, whatever CDI is spoken. Here, as in its 11.4,
-# lifetimes are exact unless somebody asks. hashing_queue_size and hashing_queue_timeout_ms are the embedded core's own.
+# lifetimes are exact by default. hashing_queue_size and hashing_queue_timeout_ms are the embedded core's own.
 _TABLE = """
 core_config_version | int | 0 | base | The format of the configuration.
 port | int | 3567 | base | The port to listen on.

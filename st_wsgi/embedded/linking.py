@@ -58,7 +58,7 @@ def _group(db: sqlite3.Connection, app: int, user_id: str) -> Group:
 
 
 def _known_id(db: sqlite3.Connection, app: int, user_id: str) -> str:
-    """Return the SuperTokens id of *user_id*. :raises CallRefused: when nobody has it and nothing is kept about it."""
+    """Return the SuperTokens id of *user_id*. :raises CallRefused: when no user has it and nothing is kept about it."""
     internal = internal_id(db, app, user_id)
     if internal == user_id and not user_exists(db, app, user_id) and not usage.recipes_using(db, app, user_id):
         raise bad("Unknown user ID provided")

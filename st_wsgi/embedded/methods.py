@@ -148,7 +148,7 @@ def find_in_tenant(db: sqlite3.Connection, here: Tenant, recipe_id: str, identit
 
 
 def groups_in_tenant(db: sqlite3.Connection, here: Tenant, identity: Identity) -> list[str]:
-    """Return the primary ids of the users whom a tenant knows by *identity* (one part of one), whatever the recipe."""
+    """Return the primary ids of a tenant's users who have *identity* (one part of one), in any recipe."""
     [(_, condition, values)] = parts(identity)
     rows = db.execute(
         "SELECT DISTINCT m.primary_user_id FROM method_tenants AS m"
@@ -287,7 +287,7 @@ def _owners(
 
 
 def make_primary(db: sqlite3.Connection, app: int, user_id: str) -> None:
-    """Make a login method that is alone a primary user, to whom others can be linked."""
+    """Make a login method that is alone a primary user, so that others can be linked to it."""
     db.execute("UPDATE login_methods SET linked = 1 WHERE app = ? AND user_id = ?", (app, user_id))
 
 

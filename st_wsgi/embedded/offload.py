@@ -104,6 +104,6 @@ class HashQueue:
         """Return how many threads may wait now."""
         if self._length is not None:
             return self._length
-        # Nobody tells how many threads the server has. Those that were here before are its own.
+        # The server does not say how many threads it has. Those that were here before are its own.
         threads = sum(thread.is_alive() for thread in self._threads)
         return max(2, threads * 3 // 4 - self._running)

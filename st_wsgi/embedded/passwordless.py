@@ -250,7 +250,7 @@ def _attempt(call: Call, db: sqlite3.Connection, attempt: _Attempt) -> _Device |
 
 
 def check_code(call: Call) -> dict[str, Any]:
-    """``POST /recipe/signinup/code/check``: like consuming a code, but it stays and nobody is signed in."""
+    """``POST /recipe/signinup/code/check``: like consuming a code, but it stays and does not sign in."""
     attempt = _Attempt.of(call.body)
     call.admit()
     tenants_v1.refuse_if_disabled(call, "passwordless")

@@ -3,7 +3,7 @@ The embedded core over HTTP, served by waitress.
 
 waitress receives a whole request before the application sees it, and takes some requests that two servers in a row may
 read in two ways. So :class:`_Parser` looks at the headers first. It refuses ambiguous ones (RFC 9112, sections 5.2 and
-6), and a large body of a caller whom the core refuses anyway.
+6), and a large body of a caller that the core refuses anyway.
 """
 
 from __future__ import annotations

@@ -196,7 +196,7 @@ class Store:
         try:
             version = inspect(path, newest=len(self._migrations))
             if version is None:
-                # Made here, not by SQLite, so that nobody else may read the hashes and keys in it.
+                # Made here, not by SQLite, so that no other account may read the hashes and keys in it.
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             _keep_private(path)
             if version == len(self._migrations):
@@ -277,7 +277,7 @@ def inspect(path: pathlib.Path, *, newest: int = len(MIGRATIONS)) -> int | None:
     try:
         version, owner, tables = _head(path)
     except sqlite3.DatabaseError:
-        # The look takes no lock: somebody may have written, and even be done, in the middle of it.
+        # The look takes no lock: another connection may have written, and even be done, in the middle of it.
         version, owner, tables = _head(path)
     if version == 0 and tables == 0:
         return None

@@ -45,7 +45,7 @@ def sign_in_up(call: Call) -> dict[str, Any]:
 
 
 def _known(db: sqlite3.Connection, here: Tenant, account: Identity) -> Method:
-    """Return the oldest login method with a provider's account of the user whom the tenant knows by the account."""
+    """Return the oldest login method with a provider's account of the tenant's user who has that account."""
     found = methods.find_in_tenant(db, here, RECIPE, account)
     assert found is not None, "the index refused the insert because of it"
     wanted = methods.parts(account)

@@ -3,7 +3,7 @@ What access and refresh tokens are made of (CDI 3.2 and 3.4).
 
 A refresh token is opaque to everyone but this core: an AES-GCM box with the session's handle and lineage, and after it,
 as in the official core, a nonce and a version. The box must be sealed: the hash of a parent token, which decides about
-theft, is readable in access tokens, and nobody may put it into a refresh token of his own making.
+theft, is readable in access tokens, and a client must not be able to put it into a refresh token that it made.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def internal_id(db: sqlite3.Connection, app: int, user_id: str) -> str:
     """
     Return the SuperTokens id that *user_id* stands for: itself when it is mapped, else the one mapped to it.
 
-    A SuperTokens id without a mapping may be the external id of another user, whom it then stands for.
+    A SuperTokens id without a mapping may be the external id of another user. It then means that user.
     """
     rows = db.execute(
         "SELECT user_id FROM user_id_mappings WHERE app = ? AND user_id = ?"
@@ -78,7 +78,7 @@ class SessionUser:
 
 
 def session_user(db: sqlite3.Connection, app: int, user_id: str) -> SessionUser:
-    """Return whose session one of *user_id* is; any id will do, also one of nobody."""
+    """Return whose session one of *user_id* is; any id will do, also one that no user has."""
     row = db.execute(
         "SELECT COALESCE(t.primary_user_id, one.id), p.external_user_id, COALESCE(o.external_user_id, one.id)"
         " FROM (SELECT COALESCE((SELECT user_id FROM user_id_mappings WHERE app = ? AND external_user_id = ?), ?)"

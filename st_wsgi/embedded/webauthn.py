@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from . import authenticators, methods
-from .authenticators import Options, Refused, unreadable, unverified, url_text
+from .authenticators import CeremonyRefused, Options, unreadable, unverified, url_text
 from .call import Call, Endpoint
 from .emailpassword import token_hash
 from .fields import Body, bad
@@ -47,14 +47,14 @@ def _answering(handler: Callable[[Call], dict[str, Any]]) -> Callable[[Call], di
         call.admit()
         try:
             return handler(call)
-        except Refused as refused:
+        except CeremonyRefused as refused:
             return refused.answer
 
     return handle
 
 
-def _invalid(reason: str) -> Refused:
-    return Refused("INVALID_OPTIONS_ERROR", reason)
+def _invalid(reason: str) -> CeremonyRefused:
+    return CeremonyRefused("INVALID_OPTIONS_ERROR", reason)
 
 
 def _check_origin(origin: str, rp_id: str) -> None:
@@ -95,7 +95,7 @@ def _algorithms(body: Body) -> list[int]:
 
 
 def _options(call: Call, email: str | None) -> Options:
-    """Return new options. :raises Refused: when they make no sense."""
+    """Return new options. :raises CeremonyRefused: when they make no sense."""
     body, now = call.body, call.now
     rp_name, rp_id, origin = map(body.text, ("relyingPartyName", "relyingPartyId", "origin"))
     timeout = body.whole_or_none("timeout")
@@ -180,12 +180,12 @@ def _shown(options: Options, *names: str) -> dict[str, Any]:
 
 
 def _find(db: sqlite3.Connection, call: Call, options_id: str, *, anywhere: bool = False) -> Options:
-    """Return options of the tenant, or of *anywhere* in the app. :raises Refused: when there are none."""
+    """Return options of the tenant, or of *anywhere* in the app. :raises CeremonyRefused: when there are none."""
     row = db.execute(
         f"SELECT {_OPTIONS}, tenant_id FROM webauthn_options WHERE app = ? AND options_id = ?", (call.app, options_id)
     ).fetchone()
     if row is None or not (anywhere or row[-1] == call.here.tenant_id):
-        raise Refused("OPTIONS_NOT_FOUND_ERROR")
+        raise CeremonyRefused("OPTIONS_NOT_FOUND_ERROR")
     return Options(*row[:-1])
 
 
@@ -211,7 +211,7 @@ def remove_options(call: Call) -> dict[str, Any]:
 
 
 def _credential_id(credential: dict[str, Any]) -> str:
-    """Return the id of a credential, whatever else is in it. :raises Refused: when it is not one."""
+    """Return the id of a credential, whatever else is in it. :raises CeremonyRefused: when it is not one."""
     for name in ("id", "type"):
         value = credential.get(name)
         if value is None or value == "":
@@ -235,7 +235,7 @@ _New = tuple[str, bytes, int, int]
 
 
 def _registered(call: Call, options: Options) -> _New:
-    """Return the credential of a call. :raises Refused: when it is not what was asked for."""
+    """Return the credential of a call. :raises CeremonyRefused: when it is not what was asked for."""
     credential, now = call.body.object("credential"), call.now
     credential_id = _credential_id(credential)
     _check_expiry(options, now)
@@ -265,7 +265,7 @@ def sign_up(call: Call) -> dict[str, Any]:
             raise _invalid("The options are for signing in")
         user_id = methods.insert(db, call.here, RECIPE, new[-1], Identity(options.email))
         if user_id is None:
-            raise Refused("EMAIL_ALREADY_EXISTS_ERROR")
+            raise CeremonyRefused("EMAIL_ALREADY_EXISTS_ERROR")
         answer = _add(db, call, options, user_id, new)
         if answer is None:
             raise unreadable("The credential is registered already")
@@ -283,10 +283,10 @@ def register(call: Call) -> dict[str, Any]:
         new = _registered(call, options)
         user_id = internal_id(db, call.app, name)
         if methods.find(db, call.app, user_id, RECIPE) is None:
-            raise Refused("UNKNOWN_USER_ID_ERROR")
+            raise CeremonyRefused("UNKNOWN_USER_ID_ERROR")
         answer = _add(db, call, options, user_id, new)
     if answer is None:
-        raise Refused("CREDENTIAL_ALREADY_EXISTS_ERROR")
+        raise CeremonyRefused("CREDENTIAL_ALREADY_EXISTS_ERROR")
     return {**answer, "recipeUserId": name, "email": options.email}
 
 
@@ -300,7 +300,7 @@ def sign_in(call: Call) -> dict[str, Any]:
         values = call.app, _credential_id(credential), options.rp_id
         row = db.execute(f"SELECT user_id, public_key, counter FROM webauthn_credentials {place}", values).fetchone()
         if row is None:
-            raise Refused("CREDENTIAL_NOT_FOUND_ERROR")
+            raise CeremonyRefused("CREDENTIAL_NOT_FOUND_ERROR")
         _check_expiry(options, call.now)
         user_id, key, before = row
         counter = authenticators.signed(credential, options, key, before)
@@ -342,7 +342,7 @@ def get_credential(call: Call) -> dict[str, Any]:
         for credential in _credentials(db, call, name):
             if credential["webauthnCredentialId"] == credential_id:
                 return {"status": "OK", **credential}
-    raise Refused("CREDENTIAL_NOT_FOUND_ERROR")
+    raise CeremonyRefused("CREDENTIAL_NOT_FOUND_ERROR")
 
 
 @_answering
@@ -365,7 +365,7 @@ def create_token(call: Call) -> dict[str, Any]:
     with call.write() as db:
         user_id = internal_id(db, here.app, user_id)
         if not user_exists(db, here.app, user_id):
-            raise Refused("UNKNOWN_USER_ID_ERROR")
+            raise CeremonyRefused("UNKNOWN_USER_ID_ERROR")
         expires_at = call.now + call.settings.whole("webauthn_recover_account_token_lifetime")
         db.execute(
             "INSERT INTO webauthn_recovery_tokens (app, tenant_id, token_hash, user_id, email, expires_at)"
@@ -377,14 +377,14 @@ def create_token(call: Call) -> dict[str, Any]:
 
 
 def _token(db: sqlite3.Connection, call: Call, token: str) -> tuple[str, str]:
-    """Return whose token it is and for which email. :raises Refused: when it is not good."""
+    """Return whose token it is and for which email. :raises CeremonyRefused: when it is not good."""
     row = db.execute(
         "SELECT user_id, email, expires_at FROM webauthn_recovery_tokens"
         " WHERE app = ? AND tenant_id = ? AND token_hash = ?",
         (call.app, call.here.tenant_id, token_hash(token)),
     ).fetchone()
     if row is None or row[2] < call.now:
-        raise Refused("RECOVER_ACCOUNT_TOKEN_INVALID_ERROR")
+        raise CeremonyRefused("RECOVER_ACCOUNT_TOKEN_INVALID_ERROR")
     return row[0], row[1]
 
 
@@ -408,7 +408,7 @@ def token_user(call: Call) -> dict[str, Any]:
     with call.read() as db:
         user = user_json(db, call.app, _token(db, call, token)[0], call.version)
     if user is None:
-        raise Refused("RECOVER_ACCOUNT_TOKEN_INVALID_ERROR")
+        raise CeremonyRefused("RECOVER_ACCOUNT_TOKEN_INVALID_ERROR")
     own = [one for one in user["loginMethods"] if one["recipeId"] == RECIPE and here in one["tenantIds"]]
     return {"status": "OK", "user": user, "recipeUserId": own[-1]["recipeUserId"] if own else None}
 
@@ -420,11 +420,11 @@ def put_email(call: Call) -> dict[str, Any]:
     with call.write() as db:
         method = methods.find(db, call.app, internal_id(db, call.app, user_id), RECIPE)
         if method is None:
-            raise Refused("UNKNOWN_USER_ID_ERROR")
+            raise CeremonyRefused("UNKNOWN_USER_ID_ERROR")
         if methods.is_taken(db, call.app, method, Identity(email)):
-            raise Refused("USER_WITH_EMAIL_ALREADY_EXISTS_ERROR")
+            raise CeremonyRefused("USER_WITH_EMAIL_ALREADY_EXISTS_ERROR")
         if not methods.change(db, call.app, method.user_id, "email", email):
-            raise Refused("EMAIL_ALREADY_EXISTS_ERROR")
+            raise CeremonyRefused("EMAIL_ALREADY_EXISTS_ERROR")
     return {"status": "OK"}
 
 

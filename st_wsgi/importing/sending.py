@@ -29,7 +29,7 @@ _WINDOW = 50_000
 
 _SHOWN = 20
 _TAKEN = ("E003", "E005", "E006", "E007", "E031")
-"""What the queue's reasons start with when somebody has the email, phone number, provider's account or id already."""
+"""How the queue's reasons start when another user has the email, phone number, provider's account or id already."""
 
 
 class NoBulkImport(SuperTokensError):
@@ -43,7 +43,7 @@ class Report:
 
     :param read: how many there are.
     :param taken: how many are new in the core.
-    :param known: how many were in it already, or have the email, phone number or provider's account of somebody who is.
+    :param known: how many were in it already, or have the email, phone number or provider's account of a user who is.
     :param refused: why others could not be taken, by how they are called; of the first ones.
     :param notes: what could not be taken of those who were, and of how many.
     :param tell: is called with everybody who was not taken, or not completely, and why.

@@ -73,7 +73,7 @@ class Entry:
 
 @attrs.define
 class _Draft:
-    """A user whom a reader puts together."""
+    """A user that a reader puts together."""
 
     label: str
     options: Options
@@ -89,7 +89,7 @@ class _Draft:
         self.methods.append({"recipeId": recipe, **more})
 
     def password(self, email: str, stored: str | None, *, verified: bool) -> None:
-        """Add a login method with a password hash of whatever kind; without a usable one nobody can sign in by it."""
+        """Add a login method with a password hash of any kind; without a usable one it cannot be used to sign in."""
         found = usable_hash(stored or "")
         if found is None:
             kind = re.split("[$:]", (stored or "").lstrip("$"))[0] if stored and not stored.startswith("!") else ""

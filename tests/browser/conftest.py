@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 #: Milliseconds in which Chromium has to start.
 START_LIMIT = 120_000
 
-#: Chromium looks up nothing and talks to nobody but the servers of the tests.
+#: Chromium looks up nothing and talks to the servers of the tests only.
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -172,5 +172,5 @@ def fresh(word: str) -> str:
 
 
 def email() -> str:
-    """Return an address that nobody has."""
+    """Return an address that no user has."""
     return f"{fresh('user')}@example.com"

@@ -10,7 +10,7 @@ GOOGLE = "google"
 
 
 def phone() -> str:
-    """Return a phone number, in E.164, that nobody has."""
+    """Return a phone number, in E.164, that no user has."""
     return f"+3670{int(fresh('p')[2:], 16) % 10_000_000:07}"
 
 

@@ -195,7 +195,7 @@ TAKEN = "E003: A user with email {} already exists in emailpassword loginMethod.
 
 @covers("POST /bulk-import/users", "GET /bulk-import/users", "GET /bulk-import/users/count")
 def test_many(make_app: Callable[..., Caller], app: Caller, request: pytest.FixtureRequest) -> None:
-    """The core stores whom it can by itself; who cannot be stored stays in the queue with the reason."""
+    """The core stores users by itself; one that cannot be stored stays in the queue with the reason."""
     queue = make_app()
     app.made += [("POST", USERS), ("GET", USERS), ("GET", COUNT)]
     there, outside = plain(), fresh("ext")
@@ -395,7 +395,7 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
 @pytest.mark.parametrize(("wrong", "expected"), WRONG)
 @covers("POST /bulk-import/import", "POST /bulk-import/users")
 def test_users_that_are_wrong(app: Caller, wrong: dict[str, Any], expected: list[str]) -> None:
-    """All that is wrong with a user is said, in the order of the checks, and nobody is taken."""
+    """All that is wrong with a user is said, in the order of the checks, and no user is taken."""
     assert reasons(app.post(IMPORT, **wrong)) == expected
     answer = app.post(USERS, users=[{"loginMethods": [plain()]}, wrong])
     assert (answer.status, decoded(answer)) == (

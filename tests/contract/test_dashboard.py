@@ -17,7 +17,7 @@ PASSWORD = "secret 123"
 
 
 def made(app: Caller, address: str | None = None) -> dict[str, Any]:
-    """Make somebody who may use the dashboard."""
+    """Make a user of the dashboard."""
     user: dict[str, Any] = app.post(USER, email=address or email(), password=PASSWORD).has()["user"]
     return user
 

@@ -79,7 +79,7 @@ def test_links(app: Caller) -> None:
 
 
 def test_unknown_ids(app: Caller) -> None:
-    """An id of nobody is refused; who something is kept about is somebody, though not to be linked."""
+    """An id that no user has is refused; one that something is kept about exists, but cannot be linked."""
     user_id, ghost = sign_up(app)["id"], fresh("ghost")
     for path in (LINK, f"{LINK}/check"):
         call = app.post if path == LINK else app.get
@@ -296,7 +296,7 @@ def test_changing_the_phone_of_a_primary_user(app: Caller, tenant: Caller) -> No
 
 
 def test_a_provider_reports_the_email_of_another_primary_user(app: Caller) -> None:
-    """A primary user does not take it over; anybody else does."""
+    """A primary user does not take it over; every other user does."""
     taken, account = email(), fresh("account")
     make_primary(app, sign_up(app, taken)["id"]).has()
     owner = social(app, account=account)

@@ -74,7 +74,7 @@ def test_tenant_ids(app: Caller, tenant_id: str, text: str) -> None:
 
 
 def test_factors(app: Caller) -> None:
-    """Absent factors stay, null resets them, an empty list of first factors allows nobody."""
+    """Absent factors stay, null resets them, an empty list of first factors allows none."""
     tenant_id = fresh("t")
     tenant = app.below(tenant_id)
 
@@ -115,7 +115,7 @@ def test_older_switches_are_first_factors_in_the_newer_form(app: Caller) -> None
 
 
 def test_factors_block_no_login(app: Caller) -> None:
-    """The core only keeps the factors; whom they let in is the SDK's business."""
+    """The core only keeps the factors; the SDK checks them."""
     tenant_id = fresh("t")
     app.put(f"{TENANT}/v2", tenantId=tenant_id, firstFactors=[]).has(createdNew=True)
     address = email()
@@ -510,7 +510,7 @@ def test_membership(app: Caller, tenant: Caller) -> None:
 
 
 def test_membership_clash(app: Caller, tenant: Caller) -> None:
-    """A user cannot join a tenant in which his email is somebody else's."""
+    """A user cannot join a tenant in which another user has their email."""
     address = email()
     user = sign_up(app, address)
     sign_up(tenant, address)

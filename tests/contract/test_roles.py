@@ -50,7 +50,7 @@ def test_roles(app: Caller) -> None:
 
 @covers("PUT /recipe/user/role", "POST /recipe/user/role/remove", "GET /recipe/user/roles", "GET /recipe/role/users")
 def test_roles_of_users(app: Caller, tenant: Caller) -> None:
-    """A user has a role in a tenant; nobody needs to exist for that, but the role does."""
+    """A user has a role in a tenant; the user need not exist for that, but the role must."""
     role, user_id = fresh("role"), fresh("user")
     app.put("/recipe/role", role=role).has()
     app.put("/recipe/user/role", userId=user_id, role=f"{role} ").says("OK", didUserAlreadyHaveRole=False)

@@ -282,7 +282,7 @@ def test_from_this_rule_to_the_older_one(rotating: Caller) -> None:
 
 
 def test_counting_users(rotating: Caller) -> None:
-    """Who allows an approximate count is told what it got, and of when; before 5.6 nobody is."""
+    """A caller that allows an approximate count is told what it got, and of when; before 5.6 none is."""
     answer = rotating.get("/users/count", allowApproximate="true").body
     assert isinstance(answer.pop("approximate"), bool)
     assert isinstance(answer.pop("asOf"), int)

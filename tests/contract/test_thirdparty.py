@@ -68,7 +68,7 @@ def test_an_email_that_changed(app: Caller, tenant: Caller) -> None:
     first, elsewhere = social(app, address, account=account), social(tenant, address, account=account)
     sign_in_up(app, changed, account=account).has(createdNewUser=False, recipeUserId=first)
     assert user(app, first)["emails"] == user(app, elsewhere)["emails"] == [changed]
-    # Nobody else is touched: the email may be that of any number of login methods.
+    # No other user changes: the email may be that of any number of login methods.
     assert social(app, changed, provider="github") != first
 
 

@@ -410,7 +410,7 @@ def test_keys_that_are_none(app: Caller, change: dict[int, Any]) -> None:
 
 
 def test_a_credential_that_is_taken(app: Caller) -> None:
-    """It signs nobody else up, and is no second credential of anybody."""
+    """It signs no other user up, and is no second credential of any user."""
     user_id, own = sign_up(app)
     address = email()
     options = to_register(app, address)

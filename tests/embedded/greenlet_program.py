@@ -19,7 +19,7 @@ signing_up = True
 
 
 def count() -> None:
-    """Count as long as somebody signs up."""
+    """Count as long as a sign-up runs."""
     global counted
     while signing_up:
         counted += 1

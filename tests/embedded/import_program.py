@@ -26,7 +26,7 @@ def count(**params: str) -> int:
 
 
 while (waiting := count()) > int(rest) or (how == "killed" and not count(status="PROCESSING")):
-    assert waiting, "there was nobody left to kill it for"
+    assert waiting, "no user was left in the queue"
 print(waiting, count(status="PROCESSING"), flush=True)
 if how == "killed":
     os.kill(os.getpid(), signal.SIGKILL)

@@ -80,7 +80,7 @@ def test_a_killed_process_loses_and_doubles_nobody(tmp_path: pathlib.Path, waiti
 
 
 def test_several_processes_share_the_work(tmp_path: pathlib.Path, waiting: Callable[[], None]) -> None:
-    """Two processes on one file store everybody once: nobody fails because another process was quicker."""
+    """Two processes on one file store every user once: none fails because another process was quicker."""
     path = tmp_path / "auth.db"
     with EmbeddedCore(path, settings=QUICK) as core:
         app = caller(core)

@@ -130,7 +130,7 @@ def test_many_users(run: Run, app: Caller) -> None:
 
 
 def test_keys_do_not_lock_the_owner_out(run: Run, app: Caller) -> None:
-    """Whoever has the file needs no API key."""
+    """Commands that open the file need no API key."""
     app.put("/recipe/multitenancy/app/v2", appId="a", coreConfig={"api_keys": KEY}).has()
     user = run("user", "create", email(), "--password-stdin", "--app", "a", stdin="x\n")
     assert [found["id"] for found in run("user", "list", "--app", "a")] == [user["id"]]
@@ -240,7 +240,7 @@ def population(app: Caller) -> dict[str, dict[str, Any]]:
 
 
 def linked_person(app: Caller) -> dict[str, Any]:
-    """Make somebody with four login methods, of which the one that gave the user its id is gone."""
+    """Make a user with four login methods, of which the one that gave the user its id is gone."""
     address = "linked@example.com"
     first, second = sign_up(app, address)["id"], social(app.below("t1"), address, account="account", verified=True)
     third, fourth = by_code(app, email=address), by_code(app, phoneNumber="+36701234567")
@@ -305,7 +305,7 @@ def test_push_keeps_the_email_verified_of_a_method_that_takes_the_id_of_one_that
 
 
 def arrived(person: dict[str, Any], other: Caller) -> None:
-    """Check that somebody with linked accounts is over there what they were here."""
+    """Check that a user with linked accounts is the same at the other core."""
 
     def shown(user: dict[str, Any]) -> list[dict[str, Any]]:
         left_out = ("timeJoined", "recipeUserId")
@@ -347,7 +347,7 @@ def test_push_goes_on_where_it_broke_off(run: Run, app: Caller, other: Caller) -
 
 
 def test_push_to_what_is_no_core(run: Run, app: Caller, other: Caller) -> None:
-    """A wrong key and an address where nobody answers are said in a sentence."""
+    """A wrong key and an address where no server listens are said in a sentence."""
     assert isinstance(other.wire, OverHTTP)
     refused = run("push", "--to", other.wire.url, "--api-key", "wrong", status=1)
     assert "401" in refused
@@ -475,7 +475,7 @@ def test_a_key_that_is_named_but_empty(
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.1", "example.com"])
 def test_no_key_for_others(run: Run, host: str) -> None:
-    """Whoever listens beyond this machine needs a key."""
+    """A core that listens beyond this machine needs a key."""
     assert "without an API key everybody" in run("core", "serve", "--host", host, status=1)
 
 

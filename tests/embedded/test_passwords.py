@@ -184,7 +184,7 @@ def test_without_bcrypt(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_no_import_without_bcrypt(make_core: Callable[..., EmbeddedCore], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bcrypt hash is not imported where nobody could sign in with it."""
+    """A bcrypt hash is not imported where it could not be checked."""
     core = make_core()
     monkeypatch.setattr(core.services.passwords, "_bcrypt", None)
     answer = caller(core).post("/recipe/user/passwordhash/import", email=email(), passwordHash=BCRYPT_HASH)
@@ -245,7 +245,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 def test_a_failed_sign_in_always_costs_the_same(app: Caller, work: Counter[str]) -> None:
-    """A wrong password of a user, of an imported one, and of nobody: each computes one hash of each kind there is."""
+    """A wrong password of a user, of an imported one, of an unknown one: each computes one hash of each kind there is."""
     known, imported, older = email(), email(), email()
     app.post("/recipe/signup", email=known, password="secret").has()
     for attempts in ({"argon2 64 1 2": 1}, {"argon2 64 1 2": 1, "bcrypt 05": 1, "argon2 256 2 1": 1}):
@@ -258,7 +258,7 @@ def test_a_failed_sign_in_always_costs_the_same(app: Caller, work: Counter[str])
 
 
 def test_a_failed_sign_in_costs_the_same_whatever_was_imported(app: Caller, work: Counter[str]) -> None:
-    """One hash of each kind that users came with, for a wrong password of each of them and of nobody."""
+    """One hash of each kind that users came with, for a wrong password of each of them and of an unknown user."""
     kinds = Counter({"argon2 64 1 2": 1, "bcrypt 04": 1, "pbkdf2 sha256 1000": 1, "pbkdf2 sha1 1000": 1})
     kinds.update({"pbkdf2 sha512 1000": 1, "scrypt 1024 8 1": 1, "scrypt 32768 8 1": 1})
     kinds.update({"argon2 65536 3 4": 1, "pbkdf2 sha512 25000": 1})

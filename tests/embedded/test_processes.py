@@ -72,7 +72,7 @@ def test_a_fork(scene: str, tmp_path: pathlib.Path) -> None:
     """
     Takes place while no other thread is inside SQLite or hashes a password, and no file is open.
 
-    Otherwise the child may inherit a lock that nobody gives back, and hang; what OpenSSL knows of threads that help it,
+    Otherwise the child may inherit a lock that is never released, and hang; what OpenSSL knows of threads that help it,
     and never hash a password again; or what SQLite knows of the parent's locks on the file, which the child does not
     have, and lose what it writes.
     """

@@ -143,7 +143,7 @@ def test_how_reuse_is_reported(make: Callable[..., Caller], clock: Clock, subtyp
 def test_the_previous_token_survives_a_restart(
     make: Callable[..., Caller], clock: Clock, tmp_path: pathlib.Path
 ) -> None:
-    """The grace period is in the file, so that a restart between two uses signs nobody out and hides no theft."""
+    """The grace period is in the file, so that a restart between two uses signs no user out and hides no theft."""
     before = make(tmp_path / "auth.db")
     parent = create(before, "user")["refreshToken"]["token"]
     refresh(before, parent).has()

@@ -58,7 +58,7 @@ def test_users_outlive_the_process(make_core: Callable[..., EmbeddedCore], tmp_p
 
 
 def test_a_new_file_is_its_owners(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path) -> None:
-    """Nobody else may read the hashes and keys; the log of the writes has the same mode."""
+    """No other account may read the hashes and keys; the log of the writes has the same mode."""
     path = tmp_path / "auth.db"
     core = make_core(path)
     sign_up(caller(core))
@@ -122,7 +122,7 @@ def test_the_first_schema_is_brought_up_to_date(tmp_path: pathlib.Path) -> None:
 
 
 def test_processes_that_start_together_migrate_once(tmp_path: pathlib.Path) -> None:
-    """Whoever opens first makes or migrates the file, the others wait for that and find it done."""
+    """The first process makes or migrates the file, the others wait for that and find it done."""
     path = tmp_path / "auth.db"
     for migrations, saved in ((MIGRATIONS, 0), (NEXT, 1)):
         together, errors = threading.Barrier(6), []
@@ -313,7 +313,7 @@ def test_a_read_only_file(tmp_path: pathlib.Path) -> None:
     Store(path).close()
     for found in (path, tmp_path):
         found.chmod(0o444 if found is path else 0o555)
-    # For root nothing is read-only: the program then becomes nobody, who must be able to reach the file.
+    # For root nothing is read-only: the program then becomes the account `nobody`, which must reach the file.
     for folder in [*tmp_path.parents][:3] if os.geteuid() == 0 else []:
         folder.chmod(folder.stat().st_mode | 0o055)
     program = subprocess.run(

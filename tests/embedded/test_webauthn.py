@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 from embedded.conftest import HOUR, Clock, caller
 from st_wsgi.embedded import EmbeddedCore
-from st_wsgi.embedded.authenticators import AuthenticatorData, Options, Refused, read_cbor, registered, signed
+from st_wsgi.embedded.authenticators import AuthenticatorData, CeremonyRefused, Options, read_cbor, registered, signed
 from st_wsgi.embedded.cleanup import clean
 
 
@@ -145,17 +145,17 @@ def test_cbor(data: str, value: object) -> None:
 )
 def test_what_is_no_cbor(data: str) -> None:
     """Values that end too early, indefinite lengths, tags, fractions and texts that are not UTF-8."""
-    with pytest.raises(Refused):
+    with pytest.raises(CeremonyRefused):
         read_cbor(bytes.fromhex(data))
 
 
 def test_cbor_that_asks_for_much() -> None:
     """Deep nesting, long lists that are not there and keys that come twice or are none."""
     for data in (b"\x81" * 100_000, b"\x9b" + b"\xff" * 8, b"\xbb" + b"\xff" * 8, b"\x5b" + b"\xff" * 8):
-        with pytest.raises(Refused):
+        with pytest.raises(CeremonyRefused):
             read_cbor(data)
     for keys in ("0101", "8001", "a001", "f601"):
-        with pytest.raises(Refused):
+        with pytest.raises(CeremonyRefused):
             read_cbor(bytes.fromhex(f"a2{keys}{keys}"))
 
 
@@ -179,5 +179,5 @@ def test_any_bytes(data: bytes) -> None:
     ):
         try:
             read()
-        except Refused as refused:
+        except CeremonyRefused as refused:
             assert refused.answer["status"] in ("INVALID_CREDENTIALS_ERROR", "INVALID_AUTHENTICATOR_ERROR")

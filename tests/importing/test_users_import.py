@@ -283,7 +283,7 @@ def test_csv(run: Run, app: Caller, tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
 def test_a_killed_command_is_started_again(run: Run, tmp_path: pathlib.Path) -> None:
-    """Nobody is lost, nobody is there twice, and the second command says who was there already."""
+    """No user is lost or there twice, and the second command says who was there already."""
     rows = "".join(f"{number},u{number}@example.com,{BCRYPT_HASH}\n" for number in range(3000))
     file = write(tmp_path / "users.csv", f"id,email,password_hash\n{rows}")
     where = ["--db", str(tmp_path / "auth.db")]

@@ -119,7 +119,7 @@ def test_limits_are_on_unless_they_are_switched_off(core: Borrowed) -> None:
 def test_a_proxy_that_nobody_named_is_in_the_log(
     core: Borrowed, proxies: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Otherwise the limits of one visitor would be those of the whole site, and nobody would know why."""
+    """Otherwise the limits of one visitor would be those of the whole site, and the log would not say why."""
     shop = Shop(core, rate_limit=AttemptLimits(per_address=1), trusted_proxies=proxies)
     for _ in range(2):
         answer = shop.visitor().sign_in(headers={"X-Forwarded-For": "198.51.100.7"})

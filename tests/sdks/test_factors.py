@@ -64,7 +64,7 @@ def test_totp(factors: Peer) -> None:
 
 
 def test_passkeys(factors: Peer) -> None:
-    """Somebody signs up and in, adds a passkey, recovers the account, changes the address and loses a passkey."""
+    """A user signs up and in, adds a passkey, recovers the account, changes the address and loses a passkey."""
     address, own, second = f"{uuid.uuid4()}@example.com", credential(), credential()
     options = asked(factors, "webauthn.registerOptions", email=address)
     up = call(factors, "webauthn.signUp", answered(options, created(options, own)))

@@ -1,4 +1,4 @@
-"""Tokens as a core writes them, and as nobody should; keys, clocks and verifiers to judge them with."""
+"""Tokens as a core writes them, and as none should; keys, clocks and verifiers to judge them with."""
 
 from __future__ import annotations
 

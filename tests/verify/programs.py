@@ -72,7 +72,7 @@ def exit_while_fetching() -> None:
 
 
 def fork_while_fetching() -> None:
-    """The child has the keys, no lock that somebody holds, and can fetch; the parent's fetch ends undisturbed."""
+    """The child has the keys, no lock that is held, and can fetch; the parent's fetch ends undisturbed."""
     from st_verify import RemoteKeys, SessionVerifier
     from verify.minting import ISSUER, NOW, FakeClock, header, jwk, jwks, token
 

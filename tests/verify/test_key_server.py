@@ -113,7 +113,7 @@ def test_every_exchange_ends_in_time_with_one_request(replies: Any, reason: str)
 
 
 def test_the_request_is_plain() -> None:
-    """V-183, V-186: nothing but the document is asked for, and nobody is identified."""
+    """V-183, V-186: nothing but the document is asked for, and no client is identified."""
     with hostile_server(reply(GOOD)) as server:
         assert fetch(server.url + "?a=b") == ""
         lines = server.requests[0].split("\r\n")
@@ -131,7 +131,7 @@ def test_nothing_listens() -> None:
 
 
 def test_a_connection_that_is_never_accepted_ends_in_time() -> None:
-    """V-182: nobody takes connections from the queue, and nobody answers."""
+    """V-182: no connection is taken from the queue, and no answer comes."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         assert fetch(f"http://127.0.0.1:{listener.getsockname()[1]}/") == "timeout"
 

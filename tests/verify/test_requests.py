@@ -238,7 +238,7 @@ def test_which_methods_are_exempt() -> None:
 
 
 def test_a_handler_that_needs_a_session_runs_on_no_method_without_one() -> None:
-    """V-140: OPTIONS and TRACE do no session work, so whoever demands a session there is refused."""
+    """V-140: OPTIONS and TRACE do no session work, so a view that demands a session there is refused."""
     site = Site()
     assert site.ask(environ_of("TRACE", bearer=GOOD)) == "401U"
     for method in ("OPTIONS", "TRACE"):

@@ -273,7 +273,7 @@ def test_events_reach_the_operator_whose_errors_cost_nothing(caplog: pytest.LogC
 
 
 def test_a_kid_in_the_log_is_escaped_and_cut() -> None:
-    """V-226: nobody writes lines of his own into our log."""
+    """V-226: a server cannot write lines into our log."""
     bench = Bench(jwk(), jwk("other", kid="d-1\r\nERROR " + "x" * 200, use="enc"))
     names: list[str] = []
     keys = RemoteKeys(fetch=bench.server, background=False, on_event=lambda event: names.append(event.kid))

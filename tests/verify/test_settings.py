@@ -108,7 +108,7 @@ WRONG: list[tuple[str, Make, str]] = [
     ("TLS without URLs", lambda: RemoteKeys(fetch=bytes, ssl_context=ODD), "fetch: ssl_context and .*leave them out"),
     ("another TLS context", lambda: RemoteKeys(URL, ssl_context=ODD), "ssl_context: pass an ssl.SSLContext"),
     (
-        "a TLS context that trusts anybody",
+        "a TLS context that trusts every server",
         lambda: RemoteKeys(URL, ssl_context=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)),
         "ssl_context: .*verifies certificates",
     ),

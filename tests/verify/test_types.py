@@ -14,7 +14,7 @@ PACKAGE = Path(st_verify.__file__).parent
 
 
 def undeclared(source: str) -> Iterator[str]:
-    """Public names whose type somebody would have to infer from a call; parameters and results without one."""
+    """Public names whose type has to be inferred from a call; parameters and results without one."""
     module = ast.parse(source)
     for node in module.body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):

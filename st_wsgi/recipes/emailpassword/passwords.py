@@ -117,7 +117,7 @@ class PasswordPolicy:
     :param min_length: characters.
     :param max_length: characters. bcrypt, which cores other than the embedded one use, takes 72 bytes at most.
     :param refuse_common: refuse the 5,000 most frequent passwords.
-    :param breached: also asks a service whether a password is in a data breach; None asks nobody.
+    :param breached: also asks a service whether a password is in a data breach; None asks no service.
     :raises ConfigError: a setting is not usable.
     """
 

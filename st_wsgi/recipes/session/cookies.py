@@ -35,7 +35,7 @@ class SessionCookies:
 
     A cookie of a browser is known by its name, domain and path, but a request shows only the name. So another cookie of
     the same name can stand beside the app's own: from an earlier cookie domain, or from a host below the same domain
-    that somebody else runs.
+    that another party runs.
 
     :raises ConfigError: a cookie domain does not fit the API's host.
     """
