@@ -2,8 +2,8 @@
 The queue of a bulk import, and the thread that works it off.
 
 A user is stored and leaves the queue in one transaction. So a process that is killed loses no user and stores none
-twice, and any number of processes may work on one file. Plain passwords are hashed before, outside of a transaction. Meanwhile the
-user is marked ``PROCESSING``, and when that lasts longer than :data:`LEASE`, another process takes over.
+twice, and any number of processes may work on one file. Plain passwords are hashed before, outside of a transaction.
+Meanwhile the user is marked ``PROCESSING``, and when that lasts longer than :data:`LEASE`, another process takes over.
 """
 
 from __future__ import annotations

@@ -245,7 +245,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 def test_a_failed_sign_in_always_costs_the_same(app: Caller, work: Counter[str]) -> None:
-    """A wrong password of a user, of an imported one, of an unknown one: each computes one hash of each kind there is."""
+    """A wrong password of a user, of an imported one, of an unknown one: each computes one hash of each kind."""
     known, imported, older = email(), email(), email()
     app.post("/recipe/signup", email=known, password="secret").has()
     for attempts in ({"argon2 64 1 2": 1}, {"argon2 64 1 2": 1, "bcrypt 05": 1, "argon2 256 2 1": 1}):
