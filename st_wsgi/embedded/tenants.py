@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import attrs
@@ -157,28 +158,22 @@ def _changed(config: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, 
     return merged | {name: value for name, value in change.items() if value is not None or name not in config}
 
 
-def put_tenant_v2(call: Call) -> dict[str, Any]:
-    """``PUT /recipe/multitenancy/tenant/v2``."""
-    return _put(call, call.app_id, _optional_id(call, "tenantId"), v2=True)
+def put_tenant(call: Call, *, v2: bool) -> dict[str, Any]:
+    """``PUT /recipe/multitenancy/tenant``."""
+    return _put(call, call.app_id, _optional_id(call, "tenantId"), v2=v2)
 
 
-def put_tenant(call: Call) -> dict[str, Any]:
-    """``PUT /recipe/multitenancy/tenant`` (deprecated)."""
-    return _put(call, call.app_id, _optional_id(call, "tenantId"), v2=False)
+def put_app(call: Call, *, v2: bool) -> dict[str, Any]:
+    """``PUT /recipe/multitenancy/app``."""
+    return _put(call, _optional_id(call, "appId"), "public", v2=v2)
 
 
-def put_app_v2(call: Call) -> dict[str, Any]:
-    """``PUT /recipe/multitenancy/app/v2``."""
-    return _put(call, _optional_id(call, "appId"), "public", v2=True)
+def put_domain(call: Call, *, v2: bool) -> dict[str, Any]:
+    """
+    ``PUT /recipe/multitenancy/connectionuridomain``.
 
-
-def put_app(call: Call) -> dict[str, Any]:
-    """``PUT /recipe/multitenancy/app`` (deprecated)."""
-    return _put(call, _optional_id(call, "appId"), "public", v2=False)
-
-
-def _put_domain(call: Call, *, v2: bool) -> dict[str, Any]:
-    """A connection URI domain needs a database of its own, which one SQLite file cannot give: only the base one is."""
+    A connection URI domain needs a database of its own, which one SQLite file cannot give: only the base one is.
+    """
     domain = call.body.text_or_none("connectionUriDomain")
     if domain is None:
         return _put(call, "public", "public", v2=v2)
@@ -191,17 +186,8 @@ def _put_domain(call: Call, *, v2: bool) -> dict[str, Any]:
     raise bad(f"Invalid core config: ConnectionUriDomain:  cannot be mapped to the same user pool as {domain}")
 
 
-def put_domain_v2(call: Call) -> dict[str, Any]:
-    """``PUT /recipe/multitenancy/connectionuridomain/v2``."""
-    return _put_domain(call, v2=True)
-
-
-def put_domain(call: Call) -> dict[str, Any]:
-    """``PUT /recipe/multitenancy/connectionuridomain`` (deprecated)."""
-    return _put_domain(call, v2=False)
-
-
-def _get(call: Call, *, v2: bool) -> dict[str, Any]:
+def get_tenant(call: Call, *, v2: bool) -> dict[str, Any]:
+    """``GET /recipe/multitenancy/tenant``."""
     if call.tenant is None:
         return {"status": "TENANT_NOT_FOUND_ERROR"}
     with call.read() as db:
@@ -215,32 +201,13 @@ def _shown(tenant: TenantRow, *, v2: bool) -> dict[str, Any]:
     return tenant.json_v2() if v2 else tenant.json_v1()
 
 
-def get_tenant_v2(call: Call) -> dict[str, Any]:
-    """``GET /recipe/multitenancy/tenant/v2``."""
-    return _get(call, v2=True)
-
-
-def get_tenant(call: Call) -> dict[str, Any]:
-    """``GET /recipe/multitenancy/tenant`` (deprecated)."""
-    return _get(call, v2=False)
-
-
-def _list_tenants(call: Call, *, v2: bool) -> dict[str, Any]:
+def list_tenants(call: Call, *, v2: bool) -> dict[str, Any]:
+    """``GET /recipe/multitenancy/tenant/list``."""
     if call.here.tenant_id != "public":
         raise CallRefused(403, "Only the public tenantId is allowed to list all tenants associated with this app")
     with call.read() as db:
         found = tenantrows.load_all(db, call.app)
     return {"status": "OK", "tenants": [_shown(tenant, v2=v2) for tenant in found]}
-
-
-def list_tenants_v2(call: Call) -> dict[str, Any]:
-    """``GET /recipe/multitenancy/tenant/list/v2``."""
-    return _list_tenants(call, v2=True)
-
-
-def list_tenants(call: Call) -> dict[str, Any]:
-    """``GET /recipe/multitenancy/tenant/list`` (deprecated)."""
-    return _list_tenants(call, v2=False)
 
 
 def _apps(call: Call, *, v2: bool) -> list[dict[str, Any]]:
@@ -256,7 +223,8 @@ def _base_only(call: Call, refusal: str) -> None:
         raise CallRefused(403, refusal)
 
 
-def _list_apps(call: Call, *, v2: bool) -> dict[str, Any]:
+def list_apps(call: Call, *, v2: bool) -> dict[str, Any]:
+    """``GET /recipe/multitenancy/app/list``."""
     _base_only(
         call,
         "Only the public tenantId and public appId is allowed to list all apps associated with this connection uri "
@@ -265,33 +233,14 @@ def _list_apps(call: Call, *, v2: bool) -> dict[str, Any]:
     return {"status": "OK", "apps": _apps(call, v2=v2)}
 
 
-def list_apps_v2(call: Call) -> dict[str, Any]:
-    """``GET /recipe/multitenancy/app/list/v2``."""
-    return _list_apps(call, v2=True)
-
-
-def list_apps(call: Call) -> dict[str, Any]:
-    """``GET /recipe/multitenancy/app/list`` (deprecated)."""
-    return _list_apps(call, v2=False)
-
-
-def _list_domains(call: Call, *, v2: bool) -> dict[str, Any]:
+def list_domains(call: Call, *, v2: bool) -> dict[str, Any]:
+    """``GET /recipe/multitenancy/connectionuridomain/list``."""
     _base_only(
         call,
         "Only the public tenantId, public appId and default connectionUriDomain is allowed to list all "
         "connectionUriDomains and appIds associated with this core",
     )
     return {"status": "OK", "connectionUriDomains": [{"connectionUriDomain": "", "apps": _apps(call, v2=v2)}]}
-
-
-def list_domains_v2(call: Call) -> dict[str, Any]:
-    """``GET /recipe/multitenancy/connectionuridomain/list/v2``."""
-    return _list_domains(call, v2=True)
-
-
-def list_domains(call: Call) -> dict[str, Any]:
-    """``GET /recipe/multitenancy/connectionuridomain/list`` (deprecated)."""
-    return _list_domains(call, v2=False)
 
 
 def remove_domain(call: Call) -> dict[str, Any]:
@@ -383,23 +332,28 @@ _VALUE_TYPES: Mapping[str, str] = {"text": "string", "bool": "boolean"}
 
 _BASE = "/recipe/multitenancy"
 
+_BOTH_FORMS = (
+    ("PUT", "/tenant", put_tenant),
+    ("GET", "/tenant", get_tenant),
+    ("GET", "/tenant/list", list_tenants),
+    ("PUT", "/app", put_app),
+    ("GET", "/app/list", list_apps),
+    ("PUT", "/connectionuridomain", put_domain),
+    ("GET", "/connectionuridomain/list", list_domains),
+)
+"""Served by their path in the older form, which is deprecated, and with ``/v2`` behind it in the newer one."""
+
 ENDPOINTS = (
-    Endpoint("PUT", f"{_BASE}/tenant/v2", "tenant", put_tenant_v2),
-    Endpoint("GET", f"{_BASE}/tenant/v2", "tenant", get_tenant_v2),
-    Endpoint("GET", f"{_BASE}/tenant/list/v2", "tenant", list_tenants_v2),
+    *(
+        Endpoint(method, f"{_BASE}{path}/v2", "tenant", partial(handler, v2=True))
+        for method, path, handler in _BOTH_FORMS
+    ),
+    *(
+        Endpoint(method, f"{_BASE}{path}", "tenant", partial(handler, v2=False))
+        for method, path, handler in _BOTH_FORMS
+    ),
     Endpoint("POST", f"{_BASE}/tenant/remove", "tenant", remove_tenant),
-    Endpoint("PUT", f"{_BASE}/app/v2", "tenant", put_app_v2),
-    Endpoint("GET", f"{_BASE}/app/list/v2", "tenant", list_apps_v2),
     Endpoint("POST", f"{_BASE}/app/remove", "tenant", remove_app),
-    Endpoint("PUT", f"{_BASE}/connectionuridomain/v2", "tenant", put_domain_v2),
-    Endpoint("GET", f"{_BASE}/connectionuridomain/list/v2", "tenant", list_domains_v2),
     Endpoint("POST", f"{_BASE}/connectionuridomain/remove", "tenant", remove_domain),
-    Endpoint("PUT", f"{_BASE}/tenant", "tenant", put_tenant),
-    Endpoint("GET", f"{_BASE}/tenant", "tenant", get_tenant),
-    Endpoint("GET", f"{_BASE}/tenant/list", "tenant", list_tenants),
-    Endpoint("PUT", f"{_BASE}/app", "tenant", put_app),
-    Endpoint("GET", f"{_BASE}/app/list", "tenant", list_apps),
-    Endpoint("PUT", f"{_BASE}/connectionuridomain", "tenant", put_domain),
-    Endpoint("GET", f"{_BASE}/connectionuridomain/list", "tenant", list_domains),
     Endpoint("GET", "/recipe/dashboard/tenant/core-config", "tenant", core_config),
 )
