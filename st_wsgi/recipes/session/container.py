@@ -219,6 +219,14 @@ class SessionContainer:
         """
         return self._information().time_created
 
+    def get_stored_claims(self) -> dict[str, Any]:
+        """
+        Return the app's claims as the core has them. They may be newer than those in the access token.
+
+        :raises Unauthorised: the session has ended.
+        """
+        return self._information().custom_claims_in_access_token_payload
+
     def get_expiry(self) -> int:
         """
         Return when the refresh token expires, in milliseconds since 1970.

@@ -49,7 +49,18 @@ def limit_lifetime(session: SessionContainer, recipe: SessionSettings) -> None:
     if recorded is None or (idle is not None and now >= seen + idle / _STEPS):
         # While the core cannot be reached the session goes on, until its idle time since the last record is over.
         with contextlib.suppress(CoreUnavailable):
-            session.merge_into_access_token_payload({LIFETIME_CLAIM: {"c": created, "s": int(now)}})
+            _record(session, {LIFETIME_CLAIM: {"c": created, "s": int(now)}})
+
+
+def _record(session: SessionContainer, claim: dict[str, Any]) -> None:
+    """
+    Store the claim beside those that the core has.
+
+    A role, for one, may have been taken from the session since its access token was made. With the claims of this token
+    it would be back, in all tokens to come.
+    """
+    outdated = dict.fromkeys(session.get_access_token_payload())
+    session.merge_into_access_token_payload(outdated | session.get_stored_claims() | claim)
 
 
 def _recorded(session: SessionContainer) -> tuple[int, int] | None:

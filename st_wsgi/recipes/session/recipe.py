@@ -65,7 +65,7 @@ class Session(SessionSettings, Recipe[SessionFunctions, SessionAPIs]):
         refused at once.
     :param absolute_timeout_sec: seconds after the sign-in at which a session ends, however often it is refreshed.
     :param idle_timeout_sec: seconds without a request after which a session ends. The last use is recorded in steps of
-        a tenth of it, each with one call to the core.
+        a tenth of it, each with two calls to the core.
     :param max_sessions_per_user: a new session ends the user's oldest ones beyond this number.
     :param record_sign_in: keep the address and the user agent of the sign-in with the session data in the database.
     :param override: changes of the functions and APIs.

@@ -108,7 +108,29 @@ class TestIdleTimeout:
         for _ in range(30):
             clock.wait(10)
             assert visitor.visit().status_code == 200
-        assert timed_core.calls == ["POST /recipe/session/regenerate"]
+        assert timed_core.calls == ["GET /recipe/session", "POST /recipe/session/regenerate"]
+
+    def test_what_changed_in_the_core_meanwhile_stays_changed(
+        self, timed_core: Borrowed, clock: Clock, mode: str
+    ) -> None:
+        """The access token is older than the change, and must not undo it."""
+        shop = shop_with(timed_core, clock, idle_timeout_sec=30 * MINUTE)
+        visitor = shop.signed_in(mode, access_token_payload={"role": "admin", "badge": 7, "team": "a"})
+        [handle] = session.get_all_session_handles_for_user(user_id=visitor.user_id)
+        session.merge_into_access_token_payload(
+            session_handle=handle, access_token_payload_update={"role": "guest", "badge": None, "desk": 1}
+        )
+        clock.wait(10 * MINUTE)
+        assert visitor.visit().status_code == 200  # records the use
+        information = session.get_session_information(session_handle=handle)
+        assert information is not None
+        for claims in (information.custom_claims_in_access_token_payload, payload_of(str(visitor.access_token))):
+            assert (claims.get("role"), claims.get("badge"), claims.get("desk"), claims.get("team")) == (
+                "guest",
+                None,
+                1,
+                "a",
+            )
 
     def test_a_session_in_use_outlives_an_outage_of_the_core_that_is_shorter(
         self, timed_core: Borrowed, clock: Clock, mode: str
