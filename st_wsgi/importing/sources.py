@@ -224,10 +224,19 @@ def _text(row: Row, name: str) -> str:
     return "" if value is None else str(value).strip()
 
 
+_TRUE, _FALSE = ("true", "t", "1", "yes", "y"), ("false", "f", "0", "no", "n")
+
+
 def _flag(row: Row, name: str, default: bool) -> bool:
-    """Return what a flag says in JSON or CSV."""
-    value = row.get(name)
-    return default if value in (None, "") else str(value).lower() not in ("false", "f", "0", "no")
+    """
+    Return what a flag says in JSON or CSV.
+
+    :raises ValueError: it is another text, such as ``NULL``, which must not count as a confirmed address.
+    """
+    text = _text(row, name).lower()
+    if text not in ("", *_TRUE, *_FALSE):
+        raise ValueError(f"{name} must be true or false, not {text[:20]!r}")
+    return text in _TRUE if text else default
 
 
 def read_django(file: TextIO, options: Options) -> Iterator[Entry]:
@@ -279,7 +288,7 @@ def read_flask_security(file: TextIO, options: Options) -> Iterator[Entry]:
                 )
             stored = f"hmac_sha512${base64.b64encode(salt.encode()).decode()}${stored}"
         if email:
-            draft.password(email, stored, verified=bool(row.get("confirmed_at")))
+            draft.password(email, stored, verified=bool(milliseconds(row.get("confirmed_at"))))
         if _text(row, "us_phone_number"):
             draft.method("passwordless", phoneNumber=_text(row, "us_phone_number"))
         if row.get("tf_totp_secret"):
@@ -340,7 +349,8 @@ def read_firebase(file: TextIO, options: Options) -> Iterator[Entry]:
                 draft.notes.append(f"taken without the account of {provider}, which has no email")
                 continue
             party = {"thirdPartyId": _PROVIDERS.get(provider, provider), "thirdPartyUserId": account["rawId"]}
-            draft.method("thirdparty", verified=verified, email=address, **party)
+            # What Firebase says is about the address of the user, not about those of providers.
+            draft.method("thirdparty", verified=verified and address == email, email=address, **party)
         if row.get("phoneNumber"):
             draft.method("passwordless", verified=True, phoneNumber=row["phoneNumber"])
         if email and not draft.methods:

@@ -179,6 +179,46 @@ def test_flask_security_as_csv(run: Run, app: Caller, tmp_path: pathlib.Path) ->
     app.get("/recipe/user/roles", userId="7").has(roles=["admin", "editor"])
 
 
+@pytest.mark.parametrize(
+    ("source", "rows", "verified"),
+    [
+        ("flask-security", "email,password,confirmed_at\na@example.com,,2024-01-02 03:04:05", True),
+        ("flask-security", "email,password,confirmed_at\na@example.com,,", False),
+        ("flask-security", "email,password,confirmed_at\na@example.com,,NULL", False),
+        ("flask-security", "email,password,confirmed_at\na@example.com,,\\N", False),
+        ("csv", "email,email_verified\na@example.com,Y", True),
+        ("csv", "email,email_verified\na@example.com,N", False),
+    ],
+)
+def test_only_what_says_so_is_a_verified_address(
+    tmp_path: pathlib.Path, source: str, rows: str, verified: bool
+) -> None:
+    """Databases write NULL and \\N where a value is missing."""
+    [entry] = read(source, write(tmp_path / "users.csv", rows), Options(single_hash=True))
+    assert entry.user is not None
+    assert [method["isVerified"] for method in entry.user["loginMethods"]] == [verified]
+
+
+def test_a_flag_that_says_neither_yes_nor_no_is_refused(run: Run, tmp_path: pathlib.Path) -> None:
+    file = write(tmp_path / "users.csv", "email,email_verified\na@example.com,NULL")
+    assert "email_verified must be true or false, not 'null'" in run("csv", file, "--dry-run", status=1)
+
+
+def test_firebase_says_nothing_about_the_addresses_of_providers(tmp_path: pathlib.Path) -> None:
+    """Otherwise the address of somebody else would be verified as this user's."""
+    accounts = [
+        {"providerId": "google.com", "rawId": "g", "email": "ann@example.com"},
+        {"providerId": "facebook.com", "rawId": "f", "email": "victim@example.com"},
+    ]
+    users = [{"localId": "u", "email": "ann@example.com", "emailVerified": True, "providerUserInfo": accounts}]
+    [entry] = read("firebase", write(tmp_path / "users.json", {"users": users}), Options())
+    assert entry.user is not None
+    assert [(one["email"], one["isVerified"]) for one in entry.user["loginMethods"]] == [
+        ("ann@example.com", True),
+        ("victim@example.com", False),
+    ]
+
+
 PARAMETERS = """hash_config {
   algorithm: SCRYPT,
   base64_signer_key: %s,
