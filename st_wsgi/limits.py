@@ -98,7 +98,10 @@ class AttemptLimits:
         default=None,
         validator=Check(
             "an object with add() and clear()",
-            lambda value: value is None or (hasattr(value, "add") and hasattr(value, "clear")),
+            lambda value: (
+                value is None
+                or (not isinstance(value, type) and all(hasattr(value, name) for name in ("add", "clear")))
+            ),
         ),
     )
     _memory: MemoryAttempts = attrs.field(init=False, repr=False, factory=MemoryAttempts)

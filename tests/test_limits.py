@@ -378,6 +378,7 @@ def test_mails_have_limits_of_their_own() -> None:
         ({"per_account": 0}, "per_account must be a number of attempts"),
         ({"mail_period": 1.5}, "mail_period must be a number of seconds"),
         ({"store": "redis://localhost"}, r"store must be an object with add\(\) and clear\(\)"),
+        ({"store": MemoryAttempts}, r"store must be an object with add\(\) and clear\(\)"),  # the class itself
     ],
 )
 def test_a_wrong_limit_is_named(settings: dict[str, Any], text: str) -> None:

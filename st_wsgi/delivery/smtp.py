@@ -18,7 +18,7 @@ from typing import Literal
 
 import attrs
 
-from ..checks import Check, a, a_function, a_number, above_zero, one_of
+from ..checks import Check, a, a_flag, a_function, a_number, above_zero, one_of
 from ..errors import ConfigError, MessageNotSent
 from .message import Message
 from .templates import MailContent, mail_content
@@ -59,6 +59,9 @@ def _is_sender(value: object) -> bool:
         return isinstance(value, str) and value.isprintable() and bool(_address(parseaddr(value)[1]))
     except ValueError:
         return False
+
+
+_text_or_none = Check("a text or None", lambda value: value is None or isinstance(value, str))
 
 
 @attrs.frozen(kw_only=True)
@@ -102,12 +105,12 @@ class SMTP:
     security: Literal["starttls", "tls", "none"] = attrs.field(
         default="starttls", validator=one_of("starttls", "tls", "none")
     )
-    user: str | None = attrs.field(default=None)
-    password: str | None = attrs.field(default=None, repr=False)
+    user: str | None = attrs.field(default=None, validator=_text_or_none)
+    password: str | None = attrs.field(default=None, repr=False, validator=_text_or_none)
     connect_timeout: float = attrs.field(default=5, validator=above_zero())
     timeout: float = attrs.field(default=15, validator=above_zero())
     tls_context: ssl.SSLContext | None = attrs.field(default=None, validator=a(ssl.SSLContext, or_none=True))
-    allow_unencrypted: bool = attrs.field(default=False)
+    allow_unencrypted: bool = attrs.field(default=False, validator=a_flag())
     content: Callable[[Message], MailContent] = attrs.field(
         default=mail_content, validator=a_function("a message", or_none=False)
     )
