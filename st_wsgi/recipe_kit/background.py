@@ -57,11 +57,16 @@ class Background:
             if self._waiting >= self._limit:
                 _log.error("work was refused: %s things wait already", self._limit)
                 return False
-            self._waiting += 1
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="st_wsgi-background")
             not_before = time.monotonic() + _HEAD_START
-            self._executor.submit(self._do, work, None if in_flight is None else _copied(in_flight), not_before)
+            context = None if in_flight is None else _copied(in_flight)
+            try:
+                self._executor.submit(self._do, work, context, not_before)
+            except RuntimeError as error:  # the process ends, or cannot have another thread
+                _log.error("work was refused: %s", error)
+                return False
+            self._waiting += 1
         return True
 
     def close(self) -> None:
