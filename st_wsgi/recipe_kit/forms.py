@@ -90,6 +90,16 @@ def email_in_query(context: RequestContext) -> str:
     return normalise_email(emails[0])
 
 
+def email_entered(body: Mapping[str, Any], fields: tuple[FormField, ...]) -> str:
+    """
+    Return the e-mail address in ``formFields`` in its normal form, before any rule is applied; empty without one.
+
+    :raises BadInput: the body has no form, an unknown field, or a field twice.
+    """
+    email: str = _values(body.get("formFields"), fields).get(EMAIL, "")
+    return email
+
+
 def read_form(body: dict[str, Any], fields: tuple[FormField, ...], *, tenant_id: str) -> tuple[FieldValue, ...]:
     """
     Return the validated values of ``formFields`` in a request's body, the e-mail in its normal form.

@@ -58,6 +58,11 @@ def test_sign_ups_are_limited_too(shop: Shop) -> None:
     assert [answer.status_code for answer in answers] == [200, 200, 200, 200, 429]
 
 
+def test_sign_ups_that_the_form_refuses_count_too(shop: Shop) -> None:
+    answers = [ask(shop.visitor(), "sign up", "ada@example.com", f"192.0.2.{number}") for number in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+
+
 def test_both_names_of_a_route_are_counted_together(shop: Shop) -> None:
     visitor = shop.visitor()
     routes = ("exists", "older exists", "exists")

@@ -126,6 +126,8 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         outcome = self.functions.update_email_or_password(
             recipe_user_id=recipe_user_id,
             password=text_of(form_fields, PASSWORD),
+            # The form was held to it. A list of breaches that replies only now would refuse after the token is used up.
+            apply_password_policy=False,
             tenant_id_for_password_policy=tenant_id,
         )
         if isinstance(outcome, PasswordPolicyViolated):

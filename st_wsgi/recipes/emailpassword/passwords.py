@@ -24,13 +24,14 @@ from ...recipe_kit.forms import Validate
 
 _log = logging.getLogger("st_wsgi.emailpassword")
 
+_LONGEST = 4096  # characters; composing takes time that grows with the square of the number of accents in a row
 _BODY_LIMIT = 200_000  # bytes; a reply has about 40 kB
 _CHECKS_AT_ONCE = 8
 
 
 def normalised(password: str) -> str:
-    """Return a password in its composed form (Unicode Standard Annex 15, NFC)."""
-    return unicodedata.normalize("NFC", password)
+    """Return a password in its composed form (Unicode Standard Annex 15, NFC); one of excessive length as it is."""
+    return password if len(password) > _LONGEST else unicodedata.normalize("NFC", password)
 
 
 @attrs.define(kw_only=True, eq=False, slots=False)
@@ -52,7 +53,9 @@ class BreachedPasswords:
         validator=Check(
             "an address that ends with a slash",
             lambda value: (
-                isinstance(value, str) and value.startswith(("https://", "http://127.0.0.1")) and value[-1] == "/"
+                isinstance(value, str)
+                and value.startswith(("https://", "http://127.0.0.1:", "http://127.0.0.1/"))
+                and value[-1] == "/"
             ),
         ),
     )
@@ -77,7 +80,12 @@ class BreachedPasswords:
         if not self._free.acquire(blocking=False):
             _log.warning("a password was not looked up in data breaches: %s look-ups wait already", _CHECKS_AT_ONCE)
             return False
-        threading.Thread(target=self._look_up, args=(digest, replies), daemon=True).start()
+        try:
+            threading.Thread(target=self._look_up, args=(digest, replies), daemon=True).start()
+        except RuntimeError:  # the process cannot have another thread
+            self._free.release()
+            _log.warning("a password was not looked up in data breaches: there is no thread for it")
+            return False
         try:
             return replies.get(timeout=self.timeout) >= self.least
         except queue.Empty:

@@ -6,7 +6,7 @@ import hashlib
 
 from werkzeug.wrappers import Response
 
-from ...recipe_kit.forms import EMAIL, PASSWORD, email_in_query, read_form, text_in, text_of
+from ...recipe_kit.forms import EMAIL, PASSWORD, email_entered, email_in_query, read_form, text_in, text_of
 from ...request.context import RequestContext
 from ...request.respond import json_response
 from ...request.routing import Route
@@ -17,8 +17,9 @@ from .apis import EmailPasswordAPIs
 def sign_up(apis: EmailPasswordAPIs, context: RequestContext) -> Response:
     body = context.read_json()
     session = session_to_link(context, body)
+    # Before the rules of the form: one of them may ask a service about the password.
+    context.count_attempt(account=email_entered(body, apis.recipe.sign_up_fields))
     fields = read_form(body, apis.recipe.sign_up_fields, tenant_id=context.tenant_id)
-    context.count_attempt(account=text_of(fields, EMAIL))
     result = apis.sign_up_post(form_fields=fields, tenant_id=context.tenant_id, session=session, context=context)
     return signing_in_response(context, result)
 
@@ -49,10 +50,10 @@ def send_reset_mail(apis: EmailPasswordAPIs, context: RequestContext) -> Respons
 
 def reset_password(apis: EmailPasswordAPIs, context: RequestContext) -> Response:
     body = context.read_json()
-    fields = read_form(body, apis.recipe.fields_named(PASSWORD), tenant_id=context.tenant_id)
     token = text_in(body, "token")
     # The limiter may be the app's own store, which must not get a token that is still good.
     context.count_attempt(account=hashlib.sha256(token.encode("utf-8", "replace")).hexdigest())
+    fields = read_form(body, apis.recipe.fields_named(PASSWORD), tenant_id=context.tenant_id)
     outcome = apis.password_reset_post(form_fields=fields, token=token, tenant_id=context.tenant_id, context=context)
     return json_response(outcome)
 

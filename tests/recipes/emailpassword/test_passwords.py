@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 import unicodedata
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from recipes.shop import PASSWORD, Borrowed, Shop, Visitor, form
-from st_wsgi import Override, replace
+from st_wsgi import AttemptLimits, Override, replace
 from st_wsgi.delivery import Message
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipes import emailpassword, session
@@ -146,6 +147,24 @@ def test_a_hash_of_the_other_form_goes_on_working(core: Borrowed, mails: list[Me
     assert core.calls == ["POST /public/recipe/signin"]
 
 
+def test_a_password_of_excessive_length_costs_no_time(core: Borrowed, mails: list[Message]) -> None:
+    """The accents of a composed form are sorted, in a time that grows with the square of their number."""
+    accents = "\u0301" * 24_000 + "\u0316" * 24_000  # as many as a body can have; some seconds of work in composed form
+    visitor = shop_with(core, mails, password_policy=PasswordPolicy()).visitor()
+
+    def status(route: str, body: dict[str, Any]) -> str:
+        data = json.dumps(body, ensure_ascii=False).encode()
+        answer = visitor.call("POST", f"/auth{route}", data=data, content_type="application/json")
+        return str(answer.get_json()["status"])
+
+    both = form(email=visitor.email, password=accents)
+    start = time.process_time()
+    assert status("/signin", both) == "WRONG_CREDENTIALS_ERROR"
+    assert status("/signup", both) == "FIELD_ERROR"
+    assert status("/user/password/reset", form(password=accents) | {"token": "invented"}) == "FIELD_ERROR"
+    assert time.process_time() - start < 2
+
+
 @contextmanager
 def service(breached: str, *, status: int = 200, drips: bool = False) -> Iterator[tuple[str, list[str]]]:
     """Serve the protocol of the breach service: the rests of all hashes that begin with the five digits."""
@@ -215,6 +234,35 @@ def test_a_slow_service_lets_nobody_wait_longer_than_the_time_out(
         assert problem(breach_shop(core, mails, url, timeout=0.2), "a phrase that leaked") is None
         assert time.monotonic() - start < 5
     assert "no reply in 0.2 seconds" in caplog.text
+
+
+def test_a_reset_asks_the_service_once_before_the_token_is_used_up(core: Borrowed, mails: list[Message]) -> None:
+    """A second look-up could refuse the password when the link is good for nothing any more."""
+    with service("a phrase that leaked") as (url, asked):
+        shop = breach_shop(core, mails, url, timeout=20)
+        visitor = shop.visitor()
+        user = user_of(visitor)
+        token = emailpassword.create_reset_password_token(user_id=user.value, email=visitor.email)
+        asked.clear()
+        body = form(password=NEW_PASSWORD) | {"token": token.token, "method": "token"}  # type: ignore[union-attr]
+        assert visitor.call("POST", "/auth/user/password/reset", body).get_json() == {"status": "OK"}
+        assert len(asked) == 1
+
+
+def test_the_limits_come_before_the_service(core: Borrowed, mails: list[Message]) -> None:
+    """Otherwise anybody could keep its eight look-ups busy, and passwords of others would count as good."""
+    with service("a phrase that leaked") as (url, asked):
+        policy = PasswordPolicy(breached=BreachedPasswords(url=url, timeout=20))
+        recipe = EmailPassword(email_delivery=mails.append, password_policy=policy)
+        visitor = Shop(core, recipes=[recipe], rate_limit=AttemptLimits(per_account=2)).visitor()
+        reset = form(password="a phrase that leaked") | {"token": "invented", "method": "token"}
+        for call in (
+            lambda: visitor.sign_up("a phrase that leaked"),
+            lambda: visitor.call("POST", "/auth/user/password/reset", reset),
+        ):
+            asked.clear()
+            assert [call().status_code for _ in range(4)] == [200, 200, 429, 429]
+            assert len(asked) == 2
 
 
 def sessions_of(user: RecipeUserId) -> int:
@@ -288,6 +336,7 @@ def test_an_override_of_the_mail_changes_the_notice(core: Borrowed, mails: list[
         (lambda: PasswordPolicy(max_length=5000), "max_length must be a number of characters from 64 to 1024"),
         (lambda: PasswordPolicy(breached=True), r"breached must be BreachedPasswords\(...\) or None"),  # type: ignore[arg-type]
         (lambda: BreachedPasswords(url="http://pwned.example/range/"), "url must be an address"),
+        (lambda: BreachedPasswords(url="http://127.0.0.1.pwned.example/range/"), "url must be an address"),
         (lambda: BreachedPasswords(timeout=0), "timeout must be a number above zero"),
         (lambda: EmailPassword(password_policy=8), r"password_policy must be PasswordPolicy\(...\)"),  # type: ignore[arg-type]
     ],
