@@ -153,7 +153,10 @@ def milliseconds(value: object) -> int | None:
     if found is None:
         return None
     day, clock, fraction, zone = found.groups()
-    moment = datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=timezone.utc)
+    try:
+        moment = datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=timezone.utc)
+    except ValueError:  # such as the 0000-00-00 of MySQL
+        return None
     if zone and zone != "Z":
         digits = zone[1:].replace(":", "").ljust(4, "0")
         offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))

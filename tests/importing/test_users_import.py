@@ -185,6 +185,7 @@ def test_flask_security_as_csv(run: Run, app: Caller, tmp_path: pathlib.Path) ->
         ("flask-security", "email,password,confirmed_at\na@example.com,,2024-01-02 03:04:05", True),
         ("flask-security", "email,password,confirmed_at\na@example.com,,", False),
         ("flask-security", "email,password,confirmed_at\na@example.com,,NULL", False),
+        ("flask-security", "email,password,confirmed_at\na@example.com,,0000-00-00 00:00:00", False),
         ("flask-security", "email,password,confirmed_at\na@example.com,,\\N", False),
         ("csv", "email,email_verified\na@example.com,Y", True),
         ("csv", "email,email_verified\na@example.com,N", False),
