@@ -77,9 +77,10 @@ def delivery_of(setting: Delivery | Service | None, *, name: str, app_info: AppI
     :raises ConfigError: it is something else, or the console on an https API without ``allow_https=True``.
     """
     if setting is not None and not callable(setting) and not isinstance(setting, Delivery):
-        # Not the value: it may be a dictionary with the password of a mail server.
-        kind = type(setting).__name__
-        raise ConfigError(f"{name} must be Delivery(...) or a function that sends a message, not a {kind}")
+        raise ConfigError(
+            # Not the value: it may be a dictionary with the password of a mail server.
+            f"{name} must be Delivery(...) or a function that sends a message, not a {type(setting).__name__}"
+        )
     delivery = setting if isinstance(setting, Delivery) else Delivery(Console() if setting is None else setting)
     service = delivery.service
     if isinstance(service, Console) and not service.allow_https and scheme_of(app_info.api_domain) == "https":
