@@ -61,8 +61,14 @@ def base64_url(value: object) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-def read_cbor(data: bytes, depth: int = 0) -> tuple[Any, bytes]:
+def read_cbor(data: bytes) -> tuple[Any, bytes]:
     """Return the first value of CBOR and what follows it. :raises CeremonyRefused: when there is none."""
+    value, rest = _read_cbor(memoryview(data), 0)
+    return value, bytes(rest)
+
+
+def _read_cbor(data: memoryview, depth: int) -> tuple[Any, memoryview]:
+    # Of a memoryview a slice is no copy, so that the time of a long list grows with its length and not its square.
     if not data or depth > _DEEPEST:
         raise unreadable()
     major, short, data = data[0] >> 5, data[0] & 31, data[1:]
@@ -75,14 +81,15 @@ def read_cbor(data: bytes, depth: int = 0) -> tuple[Any, bytes]:
     if major in (2, 3):
         if number > len(data):
             raise unreadable()
+        content = bytes(data[:number])
         try:
-            return (data[:number] if major == 2 else data[:number].decode()), data[number:]
+            return (content if major == 2 else content.decode()), data[number:]
         except UnicodeDecodeError:
             raise unreadable() from None
     if major in (4, 5):
         items = []
         for _ in range(number * (major - 3)):
-            item, data = read_cbor(data, depth + 1)
+            item, data = _read_cbor(data, depth + 1)
             items.append(item)
         return (items if major == 4 else _map(items)), data
     if major == 7 and short in (20, 21, 22):

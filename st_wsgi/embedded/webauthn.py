@@ -190,7 +190,10 @@ def _find(db: sqlite3.Connection, call: Call, options_id: str, *, anywhere: bool
 
 
 def _forget(db: sqlite3.Connection, call: Call, options: Options) -> None:
-    db.execute("DELETE FROM webauthn_options WHERE app = ? AND options_id = ?", (call.app, options.options_id))
+    """Remove options. :raises CeremonyRefused: when another call was quicker."""
+    query = "DELETE FROM webauthn_options WHERE app = ? AND options_id = ?"
+    if not db.execute(query, (call.app, options.options_id)).rowcount:
+        raise CeremonyRefused("OPTIONS_NOT_FOUND_ERROR")
 
 
 @_answering
@@ -258,11 +261,13 @@ def sign_up(call: Call) -> dict[str, Any]:
     """``POST /recipe/webauthn/signup``: a new user with a credential."""
     options_id = call.body.text("webauthnGeneratedOptionsId")
     call.body.object("credential")
-    with call.write() as db:
+    with call.read() as db:
         options = _find(db, call, options_id, anywhere=True)
-        new = _registered(call, options)
-        if options.email is None:
-            raise _invalid("The options are for signing in")
+    # Checked before the transaction: strangers send credentials, and all other writes would wait.
+    new = _registered(call, options)
+    if options.email is None:
+        raise _invalid("The options are for signing in")
+    with call.write() as db:
         user_id = methods.insert(db, call.here, RECIPE, new[-1], Identity(options.email))
         if user_id is None:
             raise CeremonyRefused("EMAIL_ALREADY_EXISTS_ERROR")
@@ -278,9 +283,10 @@ def register(call: Call) -> dict[str, Any]:
     """``POST /recipe/webauthn/user/credential/register``: one more credential of a user."""
     name, options_id = call.body.text("recipeUserId"), call.body.text("webauthnGeneratedOptionsId")
     call.body.object("credential")
-    with call.write() as db:
+    with call.read() as db:
         options = _find(db, call, options_id)
-        new = _registered(call, options)
+    new = _registered(call, options)
+    with call.write() as db:
         user_id = internal_id(db, call.app, name)
         if methods.find(db, call.app, user_id, RECIPE) is None:
             raise CeremonyRefused("UNKNOWN_USER_ID_ERROR")
@@ -294,18 +300,22 @@ def register(call: Call) -> dict[str, Any]:
 def sign_in(call: Call) -> dict[str, Any]:
     """``POST /recipe/webauthn/signin``: whose credential it is, in whatever tenant they are."""
     options_id, credential = call.body.text("webauthnGeneratedOptionsId"), call.body.object("credential")
-    with call.write() as db:
+    place = "WHERE app = ? AND credential_id = ? AND rp_id = ?"
+    with call.read() as db:
         options = _find(db, call, options_id, anywhere=True)
-        place = "WHERE app = ? AND credential_id = ? AND rp_id = ?"
         values = call.app, _credential_id(credential), options.rp_id
         row = db.execute(f"SELECT user_id, public_key, counter FROM webauthn_credentials {place}", values).fetchone()
-        if row is None:
-            raise CeremonyRefused("CREDENTIAL_NOT_FOUND_ERROR")
-        _check_expiry(options, call.now)
-        user_id, key, before = row
-        counter = authenticators.signed(credential, options, key, before)
+    if row is None:
+        raise CeremonyRefused("CREDENTIAL_NOT_FOUND_ERROR")
+    _check_expiry(options, call.now)
+    user_id, key, before = row
+    counter = authenticators.signed(credential, options, key, before)
+    with call.write() as db:
+        # The credential may have been removed meanwhile, or have signed in with a higher counter.
         changes = "UPDATE webauthn_credentials SET counter = ?, updated_at = ?"
-        db.execute(f"{changes} {place}", (counter, call.now, *values))
+        changed = db.execute(f"{changes} {place} AND counter = ?", (counter, call.now, *values, before))
+        if not changed.rowcount:
+            raise CeremonyRefused("CREDENTIAL_NOT_FOUND_ERROR")
         if call.version >= SINGLE_USE:
             _forget(db, call, options)
         touch(db, call.app, primary_id(db, call.app, user_id), call.now)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from contract.authenticator import (
@@ -24,7 +27,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedded.conftest import HOUR, Clock, caller
-from st_wsgi.embedded import EmbeddedCore
+from st_wsgi.embedded import EmbeddedCore, authenticators
 from st_wsgi.embedded.authenticators import AuthenticatorData, CeremonyRefused, Options, read_cbor, registered, signed
 from st_wsgi.embedded.cleanup import clean
 
@@ -73,6 +76,52 @@ def test_options_are_good_once_from_cdi_5_5_on(make_core: Callable[..., Embedded
     send(app, "signin", options, asserted(options, own)).has()
     again = send(app, "signin", options, asserted(options, own)).body["status"]
     assert again == ("OK" if version == "5.4" else "OPTIONS_NOT_FOUND_ERROR")
+
+
+def test_other_writes_do_not_wait_for_a_check(app: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A credential is checked before the transaction, since strangers send it."""
+    checks = []
+
+    def writing_meanwhile(name: str) -> Callable[..., Any]:
+        real = getattr(authenticators, name)
+
+        def check(*given: Any) -> Any:
+            other = threading.Thread(target=lambda: app.put("/recipe/role", role=name).has(), daemon=True)
+            other.start()
+            other.join(10)
+            checks.append((name, other.is_alive()))
+            return real(*given)
+
+        return check
+
+    for name in ("registered", "signed"):
+        monkeypatch.setattr(authenticators, name, writing_meanwhile(name))
+    _, own = sign_up(app)
+    sign_in(app, own).has()
+    assert checks == [("registered", False), ("signed", False)]
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_two_sign_ins_with_the_same_options(
+    make_core: Callable[..., EmbeddedCore], monkeypatch: pytest.MonkeyPatch, *, counts: bool
+) -> None:
+    """Of two at the same time one is refused, whether or not the authenticator counts."""
+    app = caller(make_core(supertokens_max_cdi_version="5.6"))
+    app.headers["cdi-version"] = "5.6"
+    _, own = sign_up(app)
+    options = to_sign_in(app)
+    first, second = (asserted(options, own, counter=None if counts else 0) for _ in range(2))
+    real, answers = authenticators.signed, []
+
+    def signed_meanwhile(*given: Any) -> int:
+        monkeypatch.setattr(authenticators, "signed", real)
+        answers.append(send(app, "signin", options, first).body["status"])
+        return real(*given)
+
+    monkeypatch.setattr(authenticators, "signed", signed_meanwhile)
+    answers.append(send(app, "signin", options, second).body["status"])
+    refused = "CREDENTIAL_NOT_FOUND_ERROR" if counts else "OPTIONS_NOT_FOUND_ERROR"
+    assert answers == ["OK", refused]
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -157,6 +206,20 @@ def test_cbor_that_asks_for_much() -> None:
     for keys in ("0101", "8001", "a001", "f601"):
         with pytest.raises(CeremonyRefused):
             read_cbor(bytes.fromhex(f"a2{keys}{keys}"))
+
+
+def test_a_long_list_takes_time_by_its_length() -> None:
+    """Sixteen times as many values take some sixteen times as long, and not the square of that."""
+
+    def seconds(length: int) -> float:
+        data, times = b"\x9a" + length.to_bytes(4, "big") + bytes(length), []
+        for _ in range(3):
+            start = time.process_time()
+            assert read_cbor(data) == ([0] * length, b"")
+            times.append(time.process_time() - start)
+        return min(times)
+
+    assert seconds(320_000) < 40 * seconds(20_000)
 
 
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)
