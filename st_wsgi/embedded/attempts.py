@@ -11,8 +11,8 @@ from .call import CoreServices
 _ADD = """INSERT INTO attempts (app, name, number, expires_at) VALUES (?, ?, 1, ?)
     ON CONFLICT (app, name) DO UPDATE SET
         number = CASE WHEN attempts.expires_at <= ? THEN 1 ELSE attempts.number + 1 END,
-        expires_at = CASE WHEN attempts.expires_at <= ? THEN excluded.expires_at ELSE attempts.expires_at END
-    RETURNING number, expires_at"""
+        expires_at = CASE WHEN attempts.expires_at <= ? THEN excluded.expires_at ELSE attempts.expires_at END"""
+_COUNTED = "SELECT number, expires_at FROM attempts WHERE app = ? AND name = ?"
 
 
 class Attempts:
@@ -23,9 +23,11 @@ class Attempts:
 
     def add(self, key: str, seconds: int, /) -> tuple[int, float]:
         """Count one attempt; return how many there were in the period, and the seconds until that ends."""
-        now = self._services.clock()
+        app, now = self._app, self._services.clock()
         with self._services.store.write() as db:
-            [(number, end)] = db.execute(_ADD, (self._app, key, now + seconds * 1000, now, now)).fetchall()
+            # In two steps: RETURNING came with SQLite 3.35, which is newer than that of some systems.
+            db.execute(_ADD, (app, key, now + seconds * 1000, now, now))
+            number, end = db.execute(_COUNTED, (app, key)).fetchone()
             self._services.cleaner.a_little(db, now)
         return number, (end - now) / 1000
 
