@@ -234,6 +234,8 @@ class BulkReader:
             errors.append("TOTP secretKey is too long. Max length is 256.")
         if period is not None and period < 1:
             errors.append("period should be > 0 for a totp device.")
+        if period is not None and period > totp.MOST_PERIOD:
+            errors.append(f"period should be <= {totp.MOST_PERIOD} for a totp device.")
         if skew is not None and skew < 0:
             errors.append("skew should be >= 0 for a totp device.")
         if skew is not None and skew > totp.MOST_SKEW:

@@ -25,7 +25,7 @@ from .fields import bad, dump
 
 _LONGEST_CODE = 8
 MOST_SKEW = 1000
-_MOST_PERIOD = 2**31 - 1
+MOST_PERIOD = 2**31 - 1
 
 
 @attrs.frozen
@@ -102,8 +102,8 @@ def create_device(call: Call, *, imported: bool) -> dict[str, Any]:
     _refuse_empty(userId=user_id, deviceName=name, secretKey=secret)
     if not 0 <= skew <= MOST_SKEW:
         raise bad("skew must be >= 0" if skew < 0 else f"skew must be <= {MOST_SKEW}")
-    if not 0 < period <= _MOST_PERIOD:
-        raise bad("period must be > 0" if period <= 0 else f"period must be <= {_MOST_PERIOD}")
+    if not 0 < period <= MOST_PERIOD:
+        raise bad("period must be > 0" if period <= 0 else f"period must be <= {MOST_PERIOD}")
     device = name, secret, period, skew
     with call.write() as db:
         name = store_device(db, call.app, user_id, device, verified=imported)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from contract.client import Caller
+from contract.test_bulkimport import plain
 from contract.test_totp import SECRET, bring, code, invalid, verify, wrong
 
 from embedded.conftest import HOUR, MINUTE, SECOND, START, Clock, caller
@@ -89,3 +90,10 @@ def test_codes_stay_as_long_as_they_count(make_core: Callable[..., EmbeddedCore]
     clock.move(100 * HOUR)
     with core.services.store.write() as db:
         assert clean(db, clock.now) == 3
+
+
+def test_a_period_that_no_time_has(app: Caller) -> None:
+    """The queue takes no device whose codes would last beyond what can be stored."""
+    device = {"secretKey": SECRET, "period": 2**31}
+    answer = app.post("/bulk-import/import", loginMethods=[plain()], totpDevices=[device])
+    assert (answer.status, "period should be <= 2147483647" in str(answer.body)) == (400, True)
