@@ -310,6 +310,8 @@ class BulkReader:
             return ["'firebase_password_hashing_signer_key' cannot be null"]
         if parsed is None or parsed.format is not format_:
             return [f"Password hash is in invalid {format_.title} format"]
+        if parsed.is_too_costly:
+            return [hashes.TOO_COSTLY]
         problem = self._passwords.problem_with(algorithm)
         return [] if problem is None else [f"Password hash is in {format_.title} format, but {problem}"]
 

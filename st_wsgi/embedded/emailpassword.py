@@ -250,6 +250,8 @@ def import_hash(call: Call) -> dict[str, Any]:
         raise bad(f"Password hash is in invalid {title}format")
     if parsed.format is hashes.FIREBASE_SCRYPT and call.settings.text("firebase_password_hashing_signer_key") is None:
         raise bad("'firebase_password_hashing_signer_key' cannot be null")
+    if parsed.is_too_costly:
+        raise bad(hashes.TOO_COSTLY)
     problem = call.services.passwords.problem_with(parsed.format.algorithm)
     if problem is not None:
         raise bad(f"Password hash is in {parsed.format.title} format, but {problem}")

@@ -32,12 +32,18 @@ from cryptography.hazmat.primitives.kdf import argon2
 Algorithm = Literal["ARGON2", "BCRYPT", "FIREBASE_SCRYPT", "PBKDF2", "SCRYPT"]
 
 MOST_MEMORY_KB = 4 * 1024 * 1024
-"""KiB that an imported Argon2 hash may need: 4 GiB, many times what is recommended."""
+"""KiB that an Argon2 hash may write, in all passes: 4 GiB, many times what is recommended."""
+
+TOO_COSTLY = "Password hash takes too long to check: its cost parameters are far above what any system recommends"
+
+_MOST_ROUNDS, _MOST_BLOCKS = 1 << 16, 1 << 23
+"""Of bcrypt, and of scrypt (n times r times p): some seconds, and for scrypt 1 GiB."""
 
 BCRYPT_BYTES = 72
 """The bytes of a password that bcrypt looks at."""
 
 _KIND = "password hash kind "
+_COSTS = ("m", "t", "cost", "n", "r", "p")
 
 
 class HashUnusable(Exception):
@@ -130,6 +136,22 @@ class StoredHash:
     def kind(self) -> str:
         """The format with the cost parameters, as a hash that belongs to no password."""
         return self.format.kind.format(**self.parts.groupdict())
+
+    @property
+    def is_too_costly(self) -> bool:
+        """
+        Whether checking it takes more than some seconds. It may not be imported.
+
+        Every failed sign-in checks one hash of each kind, so a single one would keep everybody from signing in.
+        """
+        cost = {name: int(value) for name, value in self.parts.groupdict().items() if name in _COSTS}
+        if self.format.algorithm == "ARGON2":
+            return cost["m"] * cost["t"] > MOST_MEMORY_KB
+        if self.format.algorithm == "BCRYPT":
+            return 1 << cost["cost"] > _MOST_ROUNDS
+        if self.format.algorithm == "FIREBASE_SCRYPT":
+            return (1 << cost["m"]) * cost["r"] > _MOST_BLOCKS
+        return self.format.algorithm == "SCRYPT" and cost["n"] * cost["r"] * cost["p"] > _MOST_BLOCKS
 
     @property
     def lanes(self) -> int:

@@ -29,7 +29,7 @@ from embedded.conftest import caller
 from st_wsgi import AppInfo, SuperTokens
 from st_wsgi.delivery import Console
 from st_wsgi.embedded import EmbeddedCore
-from st_wsgi.embedded.hashes import parse
+from st_wsgi.embedded.hashes import kinds_of, parse
 from st_wsgi.embedded.passwords import Check, Passwords
 from st_wsgi.embedded.settings import CoreSettings
 from st_wsgi.errors import ConfigError
@@ -170,6 +170,33 @@ def test_firebase(caplog: pytest.LogCaptureFixture) -> None:
 def test_odd_hashes_match_nothing(stored: str) -> None:
     """A hash that nothing can make sense of is a wrong password."""
     assert Passwords(QUICK).check("plain", stored, firebase_key=FIREBASE_KEY).right is False
+
+
+@pytest.mark.parametrize(
+    ("stored", "algorithm"),
+    [
+        ("$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHQ$AAAA", "ARGON2"),
+        ("$argon2id$v=19$m=65536,t=999,p=1$c29tZXNhbHQ$AAAA", "ARGON2"),
+        ("$2b$17$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "BCRYPT"),
+        ("$f_scrypt$AAAA$AAAA$m=21$r=8$s=AAAA", "FIREBASE_SCRYPT"),
+        ("scrypt:32768:8:99$salt$00", "SCRYPT"),
+        ("bcrypt_sha256$$2b$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "BCRYPT"),
+    ],
+)
+def test_hashes_that_cost_too_much_are_not_imported(
+    make_core: Callable[..., EmbeddedCore], stored: str, algorithm: str
+) -> None:
+    """Each failed sign-in of anybody would take minutes, since it checks one hash of each kind that the app has."""
+    core = make_core(firebase_password_hashing_signer_key=FIREBASE_KEY)
+    app, method = caller(core), {"email": email(), "passwordHash": stored, "hashingAlgorithm": algorithm}
+    for answer in (
+        app.post("/recipe/user/passwordhash/import", **method),
+        app.post("/bulk-import/import", loginMethods=[{"recipeId": "emailpassword", **method}]),
+    ):
+        assert answer.status == 400
+        assert "takes too long to check" in str(answer.body)
+    with core.services.store.read() as db:
+        assert kinds_of(db, 1) == []
 
 
 def test_without_bcrypt(caplog: pytest.LogCaptureFixture) -> None:
