@@ -18,6 +18,7 @@ from ..errors import SuperTokensError
 from ..forks import renew_after_fork
 from .bulkusers import BulkReader, BulkUser, UserRefused
 from .fields import CallRefused
+from .hashes import HashUnusable
 from .offload import HashingBusy
 from .passwords import Passwords
 from .store import Store, explain
@@ -60,6 +61,7 @@ class BulkQueue:
         self._closed = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._ending = False
         self._looked = False
 
     def look(self) -> None:
@@ -71,8 +73,10 @@ class BulkQueue:
     def wake(self) -> None:
         """Start the thread if users are waiting and it is not at work."""
         with self._starting:
-            if self._closed.is_set() or (self._thread is not None and self._thread.is_alive()) or not self._waiting():
+            at_work = self._thread is not None and self._thread.is_alive() and not self._ending
+            if at_work or self._closed.is_set() or not self._waiting():
                 return
+            self._ending = False
             self._thread = threading.Thread(target=self._work, name="st_wsgi bulk import", daemon=True)
             self._thread.start()
 
@@ -89,13 +93,22 @@ class BulkQueue:
 
     def _work(self) -> None:
         try:
-            self.run()
+            while not self._done():
+                self.run()
         except (SuperTokensError, sqlite3.Error) as error:
             text = explain(error, self._store.name) if isinstance(error, sqlite3.Error) else error
             _log.error("bulk import: %s", text)
         except Exception:
             # The boundary of the thread. The users of the round stay in the queue.
             _log.exception("bulk import failed")
+
+    def _done(self) -> bool:
+        """Return whether the thread may end. From then on :meth:`wake` starts another one."""
+        with self._starting:
+            if not self._closed.is_set() and self._waiting():
+                return False
+            self._ending = True
+            return True
 
     def _waiting(self) -> bool:
         with self._store.read() as db:
@@ -142,6 +155,10 @@ class BulkQueue:
                 hashed = reader.hash_passwords(row[2])
             except HashingBusy:
                 self._closed.wait(_PATIENCE)
+            except HashUnusable as error:
+                with self._store.write() as db:
+                    self._mark(db, row, "FAILED", str(error))
+                return True
         with self._store.write() as db:
             self._store_one(db, row, None, hashed)
         return True
@@ -164,6 +181,13 @@ class BulkQueue:
             db.execute("ROLLBACK TO one_user")
             problem = "an id of the user is in use" if isinstance(error, sqlite3.IntegrityError) else error.text
             self._mark(db, row, "FAILED", problem)
+        except (SuperTokensError, sqlite3.Error):
+            raise  # of the database, and not of this user
+        except Exception:
+            # It would be raised again in every round, and nobody behind this user would have their turn.
+            _log.exception("bulk import: user %s failed", row[1])
+            db.execute("ROLLBACK TO one_user")
+            self._mark(db, row, "FAILED", "internal error, see the log of the core")
         finally:
             db.execute("RELEASE one_user")
 

@@ -53,6 +53,7 @@ from .call import Call, Clock, CoreServices, Endpoint
 from .cleanup import Cleaner
 from .fields import Body, CallRefused, Query
 from .general import TEXT
+from .hashes import HashUnusable
 from .keys import Keys
 from .offload import HashingBusy
 from .passwords import Passwords
@@ -325,6 +326,9 @@ class EmbeddedCore:
             made = reply()
         except CallRefused as error:
             return CoreReply(error.status, error.text, TEXT)
+        except HashUnusable as error:
+            _log.error("%s %s: %s", request.method, request.path, error)
+            return CoreReply(500, str(error), TEXT)
         except HashingBusy:
             return CoreReply(503, "too many passwords are being hashed: try again", {**TEXT, "retry-after": "1"})
         except sqlite3.Error as error:

@@ -185,6 +185,64 @@ def test_every_app_has_its_own_settings(core: EmbeddedCore) -> None:
     below.post("/recipe/signin", email=method["email"], password=PASSWORD).has()
 
 
+def test_a_user_who_cannot_be_read_keeps_nobody_from_their_turn(
+    core: EmbeddedCore, caplog: pytest.LogCaptureFixture, waiting: Callable[[], None]
+) -> None:
+    """What nobody foresaw is noted in the row, and in the log of the core; the users behind it are stored."""
+    app = caller(core)
+    first, second = add(app, [{"loginMethods": [account()]}]) + add(app, [{"loginMethods": [account()]}])
+    with core.services.store.write() as db:
+        db.execute(
+            "UPDATE bulk_import_users SET content = replace(content, 'superTokensUserId', 'other') WHERE id = ?",
+            (first,),
+        )
+    waiting()
+    queue_of(core).run()
+    with core.services.store.read() as db:
+        rows = db.execute("SELECT id, status, error_message FROM bulk_import_users").fetchall()
+    assert rows == [(first, "FAILED", "internal error, see the log of the core")]
+    assert user(app, second)["id"] == second
+    assert f"user {first} failed" in caplog.text
+
+
+def test_passwords_that_cannot_be_hashed(
+    core: EmbeddedCore, monkeypatch: pytest.MonkeyPatch, waiting: Callable[[], None]
+) -> None:
+    """An app wants bcrypt, which is not installed here: its users fail with the remedy, and others are stored."""
+    app = caller(core)
+    app.put("/recipe/multitenancy/app/v2", appId="b", coreConfig={"password_hashing_alg": "BCRYPT"}).has()
+    add(app.below("appid-b"), [{"loginMethods": [plain()]}])
+    [other] = add(app, [{"loginMethods": [plain()]}])
+    monkeypatch.setattr(core.services.passwords, "_bcrypt", None)
+    waiting()
+    queue_of(core).run()
+    [left] = failed(app.below("appid-b"))
+    assert "pip install 'st-wsgi[bcrypt]'" in left["errorMessage"]
+    assert user(app, other)["id"] == other
+
+
+def test_users_who_come_while_the_thread_ends(core: EmbeddedCore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They wait for no further call: either the thread still sees them, or another one is started."""
+    app, queue, added = caller(core), queue_of(core), []
+    real = BulkQueue.run
+
+    def run(self: BulkQueue) -> None:
+        real(self)
+        if not added:  # the thread has just seen an empty queue
+            added.extend(add(app, [{"loginMethods": [account()]}]))
+
+    monkeypatch.setattr(BulkQueue, "run", run)
+    add(app, [{"loginMethods": [account()]}])
+    thread = queue._thread
+    assert thread is not None
+    thread.join(60)
+    assert queue._thread is not None
+    queue._thread.join(60)
+    with core.services.store.read() as db:
+        assert db.execute("SELECT count(*) FROM bulk_import_users").fetchone()[0] == 0
+    assert user(app, added[0])["id"] == added[0]
+
+
 def test_thousands_in_little_memory(tmp_path: pathlib.Path) -> None:
     """The queue is worked off in rounds: what a process needs does not grow with it."""
     program = """

@@ -219,6 +219,19 @@ def test_no_import_without_bcrypt(make_core: Callable[..., EmbeddedCore], monkey
     assert "pip install 'st-wsgi[bcrypt]'" in str(answer.body)
 
 
+def test_an_app_that_chose_bcrypt_elsewhere(
+    make_core: Callable[..., EmbeddedCore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where bcrypt is missing, a sign-up in an app that wants it has a reply that says what to do."""
+    core = make_core()
+    app = caller(core)
+    app.put("/recipe/multitenancy/app/v2", appId="b", coreConfig={"password_hashing_alg": "BCRYPT"}).has()
+    monkeypatch.setattr(core.services.passwords, "_bcrypt", None)
+    answer = app.below("appid-b").post("/recipe/signup", email=email(), password="secret")
+    assert answer.status == 500
+    assert "pip install 'st-wsgi[bcrypt]'" in str(answer.body)
+
+
 def test_an_app_chooses_its_algorithm(make_core: Callable[..., EmbeddedCore]) -> None:
     """An app may want bcrypt; its old hashes go on working."""
     core = make_core(bcrypt_log_rounds=4)
