@@ -12,6 +12,7 @@ import json
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 from ..errors import SuperTokensError
@@ -29,7 +30,7 @@ LEASE = 60_000
 
 _ROUND = 50
 _PAUSE = 0.002
-"""Seconds between two rounds, in which other writers have their turn."""
+"""Seconds at least between two rounds, in which other writers have their turn."""
 
 _PATIENCE = 2.0
 """Seconds until the next look at users that another process has, or the next try to get a password hashed."""
@@ -89,7 +90,7 @@ class BulkQueue:
     def run(self) -> None:
         """Work the queue off, also what another process is at or has left behind; return when it is empty."""
         while not self._closed.is_set() and self._waiting():
-            self._closed.wait(_PAUSE if self._round() else _PATIENCE)
+            self._closed.wait(self._round() or _PATIENCE)
 
     def _work(self) -> None:
         try:
@@ -115,12 +116,17 @@ class BulkQueue:
             query = "SELECT 1 FROM bulk_import_users WHERE status = ? LIMIT 1"
             return any(db.execute(query, (status,)).fetchone() is not None for status in ("NEW", "PROCESSING"))
 
-    def _round(self) -> bool:
-        """Store some users, hash the passwords of some; return whether there were any."""
+    def _round(self) -> float | None:
+        """
+        Store some users, hash the passwords of some; return None when there were none, else the seconds to pause.
+
+        They are as long as the transaction. Other processes look only now and then whether it is over.
+        """
         now = self._clock()
         to_hash: list[_Row] = []
         query = "SELECT app, id, content FROM bulk_import_users WHERE status ="
         with self._store.write() as db:
+            started = time.monotonic()
             rows = db.execute(f"{query} 'NEW' ORDER BY created_at, id LIMIT ?", (_ROUND,)).fetchall()
             left_behind = (now - LEASE, _ROUND)
             rows += db.execute(f"{query} 'PROCESSING' AND updated_at < ? LIMIT ?", left_behind).fetchall()
@@ -132,12 +138,13 @@ class BulkQueue:
                     self._mark(db, row, "PROCESSING")
                 else:
                     self._store_one(db, row, readers[app], {})
+            pause = max(_PAUSE, time.monotonic() - started)
         left = [row for row in to_hash if not self._hash_one(row, readers[row[0]], now + LEASE // 2)]
         if left:
             with self._store.write() as db:
                 for row in left:
                     self._mark(db, row, "NEW")
-        return bool(rows)
+        return pause if rows else None
 
     def _reader(self, db: sqlite3.Connection, app: int) -> BulkReader:
         app_id = db.execute("SELECT app_id FROM apps WHERE app = ?", (app,)).fetchone()[0]
