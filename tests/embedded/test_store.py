@@ -36,7 +36,7 @@ from contract.test_webauthn import sign_up as passkey
 from contract.test_webauthn import to_register
 
 from embedded.conftest import QUICK, Clock, caller
-from st_wsgi.embedded import EmbeddedCore
+from st_wsgi.embedded import EmbeddedCore, maintenance
 from st_wsgi.embedded.cleanup import clean
 from st_wsgi.embedded.schema import APP_TABLES, MIGRATIONS
 from st_wsgi.embedded.store import Migrations, Store, inspect
@@ -119,6 +119,16 @@ def test_the_first_schema_is_brought_up_to_date(tmp_path: pathlib.Path) -> None:
         linked(app, "u", passkey_id)
         assert sign_in_with(app, own).has()["user"]["id"] == "u"
     assert (tmp_path / "auth.db.v1.bak").exists()
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_a_file_of_an_older_version_is_checked(version: int, tmp_path: pathlib.Path) -> None:
+    """It is sound, and stays as it is; tables that came later are not counted."""
+    path = tmp_path / "auth.db"
+    Store(path, migrations=MIGRATIONS[:version]).close()
+    report = maintenance.check(path)
+    assert (report.schema, report.problems, report.rows["apps"]) == (version, (), 1)
+    assert inspect(path) == version
 
 
 def test_processes_that_start_together_migrate_once(tmp_path: pathlib.Path) -> None:
