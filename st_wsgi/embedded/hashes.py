@@ -21,7 +21,7 @@ import hashlib
 import hmac
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import attrs
@@ -154,9 +154,40 @@ class StoredHash:
         return self.format.algorithm == "SCRYPT" and cost["n"] * cost["r"] * cost["p"] > _MOST_BLOCKS
 
     @property
+    def rounds(self) -> int:
+        """The iterations of PBKDF2, 0 for the others."""
+        return int(self.parts["rounds"]) if self.format.algorithm == "PBKDF2" else 0
+
+    @property
     def lanes(self) -> int:
         """How many threads compute it."""
         return int(self.parts["p"]) if self.format.algorithm == "ARGON2" else 1
+
+
+def decoys(kinds: Iterable[str]) -> list[StoredHash]:
+    """
+    Return what a failed check computes: a hash of each kind, but of PBKDF2 only the ones with the most rounds.
+
+    Django raises its rounds with every release, so the users of an old site have hashes of twenty kinds.
+    """
+    found: dict[str, StoredHash] = {}
+    for kind in kinds:
+        parsed = parse(kind)
+        if parsed is not None:
+            name = parsed.parts["digest"] if parsed.format is PBKDF2 else kind
+            if name not in found or parsed.rounds > found[name].rounds:
+                found[name] = parsed
+    return [found[name] for name in sorted(found)]
+
+
+def after(decoy: StoredHash, own: StoredHash | None) -> StoredHash | None:
+    """Return what is left of a decoy's work when a user's own hash was computed before, None when nothing is."""
+    if own is None or own.format is not decoy.format:
+        return decoy
+    if own.format is PBKDF2 and own.parts["digest"] == decoy.parts["digest"]:
+        rounds = decoy.rounds - own.rounds
+        return parse(PBKDF2.kind.format(digest=own.parts["digest"], rounds=rounds)) if rounds > 0 else None
+    return None if own.kind == decoy.kind else decoy
 
 
 def parse(stored: str) -> StoredHash | None:

@@ -3,7 +3,8 @@ Making and checking password hashes: Argon2 by default or bcrypt, and those of o
 
 Three rules hold. Hashing never runs inside a transaction, and under gevent it runs in the hub's pool of threads. It
 waits in a short queue (:class:`~st_wsgi.embedded.offload.HashQueue`). And the time of a failed check shows neither
-whether there is such a user nor what kind of hash the user has: one hash of each kind that the app has is computed.
+whether there is such a user nor what kind of hash the user has: one hash of each kind that the app has is computed, of
+PBKDF2 as many rounds as the longest takes.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ class Passwords:
         """
         current = self._current_kind(algorithm)
         own = None if stored is None else hashes.parse(stored)
-        decoys = [parsed for kind in sorted({current, *kinds}) if (parsed := hashes.parse(kind)) is not None]
+        decoys = hashes.decoys({current, *kinds})
 
         def work() -> Check:
             if own is not None and self._matches(password, own, firebase_key):
@@ -141,8 +142,9 @@ class Passwords:
                 )
                 return Check(True, self._new_hash(password, algorithm) if renew else None)
             for decoy in decoys:
-                if own is None or decoy.kind != own.kind:
-                    self._matches(password, decoy, firebase_key)
+                rest = hashes.after(decoy, own)
+                if rest is not None:
+                    self._matches(password, rest, firebase_key)
             return Check(False)
 
         return self._run(work, lanes=max(decoy.lanes for decoy in (*decoys, own) if decoy is not None))
