@@ -223,8 +223,8 @@ def test_passwords_that_cannot_be_hashed(
 
 def test_users_who_come_while_the_thread_ends(core: EmbeddedCore, monkeypatch: pytest.MonkeyPatch) -> None:
     """They wait for no further call: either the thread still sees them, or another one is started."""
-    app, queue, added = caller(core), queue_of(core), []
-    real = BulkQueue.run
+    app, queue, real = caller(core), queue_of(core), BulkQueue.run
+    added: list[str] = []
 
     def run(self: BulkQueue) -> None:
         real(self)

@@ -80,7 +80,7 @@ def test_options_are_good_once_from_cdi_5_5_on(make_core: Callable[..., Embedded
 
 def test_other_writes_do_not_wait_for_a_check(app: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     """A credential is checked before the transaction, since strangers send it."""
-    checks = []
+    checks: list[tuple[str, bool]] = []
 
     def writing_meanwhile(name: str) -> Callable[..., Any]:
         real = getattr(authenticators, name)
@@ -111,7 +111,8 @@ def test_two_sign_ins_with_the_same_options(
     _, own = sign_up(app)
     options = to_sign_in(app)
     first, second = (asserted(options, own, counter=None if counts else 0) for _ in range(2))
-    real, answers = authenticators.signed, []
+    answers: list[str] = []
+    real = authenticators.signed
 
     def signed_meanwhile(*given: Any) -> int:
         monkeypatch.setattr(authenticators, "signed", real)
@@ -212,7 +213,8 @@ def test_a_long_list_takes_time_by_its_length() -> None:
     """Sixteen times as many values take some sixteen times as long, and not the square of that."""
 
     def seconds(length: int) -> float:
-        data, times = b"\x9a" + length.to_bytes(4, "big") + bytes(length), []
+        data = b"\x9a" + length.to_bytes(4, "big") + bytes(length)
+        times: list[float] = []
         for _ in range(3):
             start = time.process_time()
             assert read_cbor(data) == ([0] * length, b"")
