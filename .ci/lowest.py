@@ -1,7 +1,7 @@
 """
 The lowest versions that the metadata of both distributions allows, as constraints for pip: ``name==version`` lines.
 
-A floor that nobody tries is a guess. Try them with::
+An untested lower bound is only a guess. Run the tests with these versions::
 
     python3.10 .ci/lowest.py > .venv-lowest.txt
     make unit PYTHON=python3.10 VENV=.venv-lowest CONSTRAINTS=.venv-lowest.txt

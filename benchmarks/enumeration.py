@@ -55,7 +55,7 @@ def measure(quick: bool) -> list[Row]:
             }
             figures: dict[str, list[float]] = {one: [] for one in who}
             for number in range(rounds):
-                # Whoever comes first in a round has the caches cold: the order goes round.
+                # The first case of a round finds cold caches, so each case is first in turn.
                 for one in itertools.islice(itertools.cycle(who), number % len(who), number % len(who) + len(who)):
                     figures[one].append(who[one]())
             first = figures["an account"]

@@ -98,7 +98,7 @@ def mail_content(message: Message, /) -> MailContent:
 
 
 def mail_kinds() -> list[str]:
-    """Return the kinds of the messages that there are mails for."""
+    """Return the kinds of messages that have a template."""
     files = importlib.resources.files(__package__).joinpath("mails").iterdir()
     return sorted(file.name.removesuffix(".txt").upper() for file in files if file.name.endswith(".txt"))
 

@@ -191,7 +191,7 @@ class BulkQueue:
         except (SuperTokensError, sqlite3.Error):
             raise  # of the database, and not of this user
         except Exception:
-            # It would be raised again in every round, and nobody behind this user would have their turn.
+            # Otherwise every round would raise it again, and the users behind this one would wait for ever.
             _log.exception("bulk import: user %s failed", row[1])
             db.execute("ROLLBACK TO one_user")
             self._mark(db, row, "FAILED", "internal error, see the log of the core")

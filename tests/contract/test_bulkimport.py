@@ -410,7 +410,7 @@ def test_users_that_are_wrong(app: Caller, wrong: dict[str, Any], expected: list
 
 @covers("POST /bulk-import/users", "POST /bulk-import/import")
 def test_wrong_tenants(app: Caller, tenant: Caller, request: pytest.FixtureRequest) -> None:
-    """A login method is in a tenant that there is, and a role where one of the login methods is."""
+    """A login method names an existing tenant, and a role a tenant of one of the login methods."""
     here = tenant.prefix.rsplit("/", 1)[1]
     role = fresh("role")
     app.put("/recipe/role", role=role).has()
