@@ -18,7 +18,7 @@ from .core_client.transport import HTTPTransport, Transport
 from .errors import Answerable, BadInput, ConfigError, CoreError, InternalError, SessionError, TenantUnknown
 from .events import OnSecurityEvent
 from .grammar import CDI_VERSIONS
-from .limits import AttemptLimits, RateLimit
+from .limits import AttemptLimits, Limiter, RateLimit
 from .recipe_kit.recipe import Recipe
 from .request import cors as cross_origin
 from .request import current
@@ -68,7 +68,8 @@ class SuperTokens:
     :param rate_limit: limits attempts to sign up or in and mails. By default ``AttemptLimits()``; None leaves that to
         the server in front of the app.
     :param trusted_proxies: the number of your own proxies in front of the app, whose entries at the end of
-        ``X-Forwarded-For`` can be believed.
+        ``X-Forwarded-For`` can be believed; 0 if there is none. With None, a request that a proxy of your own network
+        passes on is not limited by its address, which is that of the proxy, and one warning says so.
     :param on_security_event: gets a :class:`SecurityEvent` for each sign-up, sign-in, change of a password and so on.
     :param allow_in_memory_core: accept an in-memory core together with an https ``api_domain``, although every restart
         loses all users.
@@ -102,7 +103,9 @@ class SuperTokens:
     disable_core_call_cache: bool = attrs.field(default=False, validator=a_flag())
     cors: Cors | None = attrs.field(default=None, validator=a(Cors, or_none=True))
     rate_limit: RateLimit | None = attrs.field(factory=AttemptLimits, validator=a_function("key and route"))
-    trusted_proxies: int = attrs.field(default=0, validator=a_number("proxies", least=0, most=100))
+    trusted_proxies: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(a_number("proxies", least=0, most=100))
+    )
     on_security_event: OnSecurityEvent | None = attrs.field(default=None, validator=a_function("a SecurityEvent"))
     allow_in_memory_core: bool = attrs.field(default=False, validator=a_flag())
 
@@ -138,8 +141,7 @@ class SuperTokens:
                 app_info=self.app_info,
                 core=querier,
                 transport=transport,
-                rate_limit=self.rate_limit,
-                trusted_proxies=self.trusted_proxies,
+                limiter=Limiter(self.rate_limit, trusted_proxies=self.trusted_proxies),
                 on_security_event=self.on_security_event,
             )
             for recipe in self.recipes:
@@ -178,11 +180,13 @@ class SuperTokens:
         return self._respond(match, context)
 
     def close(self) -> None:
-        """Close the connections to the core. The instance cannot be used afterwards."""
+        """
+        Send the mails that wait, for about 20 seconds at most, and close the connections to the core.
+
+        The instance cannot be used afterwards.
+        """
         current.forget_default(self.services)
-        for recipe in self.recipes:
-            recipe.close()
-        self.services.transport.close()
+        self.services.close()
 
     def _respond(self, match: Match, context: RequestContext) -> Response:
         try:

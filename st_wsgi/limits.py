@@ -1,9 +1,10 @@
 """
 Limits of attempts: sign-up, sign-in, the question whether an e-mail is known, and mails.
 
-Every attempt is counted twice: for the address that it comes from and for the account that it names. So neither many
-addresses against one account nor one address against many accounts get far. Beyond a limit the response is 429 with
-``Retry-After``, and the core is not asked.
+Every attempt is counted for the address that it comes from, for the account that it names, and for both together. So
+neither many addresses against one account nor one address against many accounts get far, and who guesses from one
+address does not lock the account's owner out. Beyond a limit the response is 429 with ``Retry-After``, and the core is
+not asked.
 
 Clients choose much of what is counted: the port of a connection, the last half of an IPv6 address, the length of an
 e-mail. Keys leave that out, so that changing it gives no further attempts.
@@ -19,13 +20,16 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 from .attempts import AttemptStore, MemoryAttempts
 from .checks import Check, a_number
 from .forks import renew_after_fork
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _log = logging.getLogger("st_wsgi.limits")
 
@@ -40,6 +44,16 @@ _MAIL_ROUTES = frozenset(
 )
 _ACCOUNT_LIMIT = 256  # characters, as many as an e-mail address may have
 _ENTRY_LIMIT = 100  # characters of an entry of X-Forwarded-For: an IPv6 address with zone and port has fewer
+_FORWARDING = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_X_FORWARDED_PROTO", "HTTP_VIA")
+# Not is_global of ipaddress: that also holds addresses of the internet for private, such as those of 6to4.
+_LOCAL_NETWORKS = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        *("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10"),
+        *("::1/128", "fc00::/7", "fe80::/10"),
+    )
+)
+_MOST_REFUSED = 10_000  # keys that a process remembers
 _IN_BRACKETS_OR_WITH_PORT = re.compile(r"\[([^\[\]]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 
 
@@ -51,10 +65,16 @@ class RateLimit(Protocol):
 
     - ``address:`` and the client's IPv4 address, or the network of its IPv6 address (``address:2001:db8:1:2::/64``),
       or ``address:unknown`` for clients that come from no IP address;
+    - ``both:``, the address as above, a space, and the account as below
+      (``both:192.0.2.1 public:a@example.com``);
     - ``account:``, tenant and e-mail (``account:public:a@example.com``); a hash stands in for a very long e-mail.
+      Where no e-mail is named, a user id or the hash of a token takes its place.
 
     *route* is the path below the base path, such as ``/signin``. The result is the number of seconds to wait, or None
-    to let the attempt pass.
+    to let the attempt pass. Until the wait is over, each process refuses the key without asking again.
+
+    An object that also has a method ``clear(key, route)`` is told when a sign-in has succeeded, and then forgets the
+    attempts of the key.
     """
 
     def __call__(self, key: str, route: str, /) -> float | None: ...
@@ -65,9 +85,9 @@ class AttemptLimits:
     """
     The limits that every app has unless it sets others.
 
-    Attempts are counted by address and by account, on each route for itself. They are counted in the database of an
-    embedded core, so that all workers share them; with another core, each process counts for itself unless *store* is
-    set. A sign-in that succeeds forgets the attempts at its account.
+    Attempts are counted by address, by account, and by both together, on each route for itself. They are counted in the
+    database of an embedded core, so that all workers share them; with another core, each process counts for itself
+    unless *store* is set. A sign-in that succeeds forgets the attempts at its account.
 
     ::
 
@@ -75,11 +95,13 @@ class AttemptLimits:
             app_info=app_info,
             core="sqlite://",
             recipes=[EmailPassword(), Session()],
-            rate_limit=AttemptLimits(per_account=5),
+            rate_limit=AttemptLimits(per_account_and_address=5),
         )
 
     :param per_address: attempts from one address in a period.
-    :param per_account: attempts at one account in a period.
+    :param per_account_and_address: attempts at one account from one address in a period.
+    :param per_account: attempts at one account from all addresses in a period. When they are used up, its owner has to
+        wait, too.
     :param period: seconds.
     :param mails_per_address: mails and text messages that one address may ask for in *mail_period*.
     :param mails_per_account: mails and text messages to one account in *mail_period*.
@@ -89,7 +111,8 @@ class AttemptLimits:
     """
 
     per_address: int = attrs.field(default=600, validator=a_number("attempts", least=1, most=10**9))
-    per_account: int = attrs.field(default=10, validator=a_number("attempts", least=1, most=10**9))
+    per_account_and_address: int = attrs.field(default=10, validator=a_number("attempts", least=1, most=10**9))
+    per_account: int = attrs.field(default=100, validator=a_number("attempts", least=1, most=10**9))
     period: int = attrs.field(default=300, validator=a_number("seconds", least=1, most=86_400))
     mails_per_address: int = attrs.field(default=100, validator=a_number("mails", least=1, most=10**9))
     mails_per_account: int = attrs.field(default=10, validator=a_number("mails", least=1, most=10**9))
@@ -108,11 +131,15 @@ class AttemptLimits:
 
     def __call__(self, key: str, route: str, /) -> float | None:
         """Count one attempt; see :class:`RateLimit`."""
-        is_mail, is_account = route in _MAIL_ROUTES, key.startswith("account:")
-        if is_mail:
-            limit, period = self.mails_per_account if is_account else self.mails_per_address, self.mail_period
+        kind = key.partition(":")[0]
+        if route in _MAIL_ROUTES:
+            limits, period = {"address": self.mails_per_address, "account": self.mails_per_account}, self.mail_period
         else:
-            limit, period = self.per_account if is_account else self.per_address, self.period
+            limits, period = {"address": self.per_address, "account": self.per_account}, self.period
+            limits["both"] = self.per_account_and_address
+        limit = limits.get(kind)
+        if limit is None:  # mails have one limit for each account, wherever they are asked for
+            return None
         name = _name(key, route)
         try:
             number, left = (self.store or self._memory).add(name, period)
@@ -150,7 +177,8 @@ class InMemoryRateLimit:
         rate_limit("account:public:ada@example.com", "/signin")  # None, or the seconds to wait
 
     :param per_address: attempts a minute from one address on one route. That many may also come at once.
-    :param per_account: attempts a minute at one account on one route. That many may also come at once.
+    :param per_account_and_address: likewise at one account from one address.
+    :param per_account: likewise at one account from all addresses.
     :param size: how many counters are kept in memory. The least recently used are forgotten first.
     :param clock: returns seconds that only go forward.
     :raises ConfigError: a limit is not a whole number above zero.
@@ -160,13 +188,19 @@ class InMemoryRateLimit:
         self,
         *,
         per_address: int = 120,
-        per_account: int = 10,
+        per_account_and_address: int = 10,
+        per_account: int = 100,
         size: int = 100_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        for name, value in (("per_address", per_address), ("per_account", per_account), ("size", size)):
+        for name, value in (
+            ("per_address", per_address),
+            ("per_account_and_address", per_account_and_address),
+            ("per_account", per_account),
+            ("size", size),
+        ):
             a_number("attempts" if name != "size" else "counters", least=1, most=10**9).argument(name, value)
-        self._limits = {"address": per_address, "account": per_account}
+        self._limits = {"address": per_address, "both": per_account_and_address, "account": per_account}
         self._size = size
         self._clock = clock
         self._buckets: OrderedDict[tuple[str, str], _Bucket] = OrderedDict()
@@ -188,9 +222,100 @@ class InMemoryRateLimit:
             bucket.tokens -= 1
             return None
 
+    def clear(self, key: str, route: str, /) -> None:
+        """Forget the attempts of a key on a route."""
+        with self._lock:
+            self._buckets.pop((key, route), None)
+
     def after_fork(self) -> None:
         """Take a lock of its own in a child: the parent's may have been held by another thread."""
         self._lock = threading.Lock()
+
+
+class Limiter:
+    """
+    The limits of an instance: from a request to the keys that are counted, and what is refused at the moment.
+
+    A key that was refused is remembered until its wait is over. Its attempts are then refused without being counted
+    again, so that a flood of them costs no transactions, and one event tells of all.
+
+    :param rate_limit: decides about attempts; None lets all pass.
+    :param trusted_proxies: how many of the app's own proxies stand in front, None if nobody has said so.
+    """
+
+    def __init__(self, rate_limit: RateLimit | None, *, trusted_proxies: int | None = None) -> None:
+        self.rate_limit = rate_limit
+        self.trusted_proxies = trusted_proxies
+        self._refused: dict[tuple[str, str], float] = {}
+        self._has_warned = False
+
+    def address_of(self, environ: WSGIEnvironment) -> str:
+        """Return the IP address that a request came from; see :func:`client_address`."""
+        remote, forwarded = environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR")
+        return client_address(remote, forwarded, trusted_proxies=self.trusted_proxies or 0)
+
+    def keys(self, environ: WSGIEnvironment, *, tenant_id: str, account: str) -> list[str]:
+        """
+        Return the keys that count an attempt.
+
+        A request that came through a proxy which nobody named has no key for its address: that is the proxy's, and all
+        visitors share it. Only a peer of the own network counts for such a proxy. Everybody can send its headers.
+        """
+        address = self.address_of(environ)
+        from_address, at_account = address_key(address), account_key(tenant_id, account)
+        both = f"both:{from_address.partition(':')[2]} {at_account.partition(':')[2]}"
+        if self.trusted_proxies is None and _is_local(address) and any(name in environ for name in _FORWARDING):
+            self._warn("requests come through a proxy, so attempts are not limited by address")
+            return [both, at_account]
+        return [from_address, both, at_account]
+
+    def refusal(self, keys: list[str], route: str) -> tuple[float, str | None] | None:
+        """
+        Count an attempt, and return None if it may pass.
+
+        :returns: the seconds to wait, and the kind of the key whose limit was reached just now: ``address``, ``both``
+            or ``account``; None if it was reached before.
+        """
+        if self.rate_limit is None:
+            return None
+        now = time.monotonic()
+        for key in keys:
+            end = self._refused.get((key, route), 0.0)
+            if end > now:
+                return end - now, None
+        for key in keys:
+            wait = self.rate_limit(key, route)
+            if wait is not None:
+                if len(self._refused) >= _MOST_REFUSED:
+                    self._refused.clear()  # the limits are asked again, which is all that this memory saves
+                self._refused[key, route] = now + wait
+                kind, _, address = key.partition(":")
+                if kind == "address" and self.trusted_proxies is None:
+                    self._warn(f"the limit of the address {address} was reached")
+                return wait, kind
+        return None
+
+    def forget(self, keys: list[str], route: str) -> None:
+        """Forget the attempts at an account, after one that succeeded."""
+        clear: Any = getattr(self.rate_limit, "clear", None)
+        for key in keys:
+            if clear is not None and not key.startswith("address:"):
+                self._refused.pop((key, route), None)
+                clear(key, route)
+
+    def _warn(self, what: str) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            _log.warning(
+                "%s, and nobody has said whether there is a proxy of yours in front: set trusted_proxies to the number "
+                "of your proxies that append to X-Forwarded-For, or to 0",
+                what,
+            )
+
+
+def _is_local(address: str) -> bool:
+    """Return whether an address is one of the own machine or network. That of a Unix socket is empty."""
+    return not address or any(ipaddress.ip_address(address) in network for network in _LOCAL_NETWORKS)
 
 
 def client_address(remote_address: str, forwarded_for: str | None, *, trusted_proxies: int) -> str:

@@ -11,7 +11,7 @@ from .core_client.querier import Querier
 from .core_client.transport import Transport
 from .errors import Answerable, ConfigError
 from .events import OnSecurityEvent
-from .limits import RateLimit
+from .limits import Limiter
 
 R = TypeVar("R")
 
@@ -24,20 +24,19 @@ class Services:
     :param app_info: the app's name and addresses.
     :param core: the client of the core.
     :param transport: what the client of the core sends its calls with.
-    :param rate_limit: limits attempts; None for no limit.
-    :param trusted_proxies: the number of the app's own proxies in front of it.
+    :param limiter: limits attempts, and knows where requests come from.
     :param on_security_event: gets security events.
     """
 
     app_info: AppInfo
     core: Querier
     transport: Transport
-    rate_limit: RateLimit | None
-    trusted_proxies: int
+    limiter: Limiter
     on_security_event: OnSecurityEvent | None
     _recipes: dict[type[Any], Any] = attrs.field(init=False, factory=dict)
     _functions: dict[type[Any], Any] = attrs.field(init=False, factory=dict)
     _answerers: dict[type[Answerable], Any] = attrs.field(init=False, factory=dict)
+    _shared: dict[type[Any], Any] = attrs.field(init=False, factory=dict)
 
     def add(self, recipe: Any) -> None:
         """Register a recipe under its class and the bases of that, and for the errors that it answers."""
@@ -78,6 +77,19 @@ class Services:
             name = kind.__name__.removesuffix("Functions")
             raise ConfigError(f"the recipe {name} is not initialised; add {name}() to recipes")
         return functions
+
+    def shared(self, kind: type[R]) -> R:
+        """Return the object of this class that all recipes share. It is closed with the instance."""
+        if kind not in self._shared:
+            self._shared[kind] = kind()
+        shared: R = self._shared[kind]
+        return shared
+
+    def close(self) -> None:
+        """Close what recipes share, and then the connections to the core."""
+        for shared in self._shared.values():
+            shared.close()
+        self.transport.close()
 
     def has(self, recipe_id: str) -> bool:
         """Return whether the app has the recipe of this name, such as ``emailpassword``."""

@@ -357,7 +357,7 @@ class Redis:
 @PROGRAMS.of(page("security"))
 def test_security(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     limits = names["limits"](Redis())
-    key = "account:public:ada@example.com"
+    key = "both:192.0.2.1 public:ada@example.com"
     assert [limits(key, "/signin") is None for _ in range(6)] == [True] * 5 + [False]
     limits.clear(key, "/signin")
     assert limits(key, "/signin") is None

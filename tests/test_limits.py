@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from werkzeug.test import Client, TestResponse
 
-from st_wsgi import AppInfo, AttemptLimits, InMemoryRateLimit, SuperTokens
+from st_wsgi import AppInfo, AttemptLimits, InMemoryRateLimit, SecurityEvent, SuperTokens
 from st_wsgi.attempts import AttemptStore, MemoryAttempts
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.errors import ConfigError
-from st_wsgi.limits import RateLimit, account_key, address_key, client_address
+from st_wsgi.limits import Limiter, RateLimit, account_key, address_key, client_address
 from st_wsgi.recipes.emailpassword import EmailPassword
 
 
@@ -42,13 +42,14 @@ def test_as_many_tries_as_the_limit_pass_at_once_and_the_next_has_to_wait_for_on
 
 
 def test_accounts_addresses_and_routes_are_counted_apart() -> None:
-    limit = InMemoryRateLimit(per_account=1, per_address=1, clock=Clock())
+    limit = InMemoryRateLimit(per_account=1, per_address=1, per_account_and_address=1, clock=Clock())
     keys = [
         ("account:public:a@b.co", "/signin"),
         ("account:public:a@b.co", "/signup"),
         ("account:t1:a@b.co", "/signin"),
     ]
     keys += [("account:public:b@b.co", "/signin"), ("address:10.0.0.1", "/signin"), ("address:10.0.0.2", "/signin")]
+    keys += [("both:10.0.0.1 public:a@b.co", "/signin"), ("both:10.0.0.2 public:a@b.co", "/signin")]
     assert [limit(*key) for key in keys] == [None] * len(keys)
     assert all(limit(*key) is not None for key in keys)
 
@@ -62,7 +63,15 @@ def test_the_longest_unused_are_forgotten_when_there_are_too_many() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("per_address", 0), ("per_account", -1), ("size", 0), ("per_address", 1.5), ("size", "9")]
+    ("name", "value"),
+    [
+        ("per_address", 0),
+        ("per_account", -1),
+        ("per_account_and_address", 0),
+        ("size", 0),
+        ("size", 1.5),
+        ("size", "9"),
+    ],
 )
 def test_a_limit_of_nothing_is_refused(name: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"{name} must be a number"):
@@ -149,21 +158,23 @@ def nothing(environ: Any, start_response: Any) -> list[bytes]:
 class App:
     """An app with a rate limit, and a client of it."""
 
-    def __init__(self, rate_limit: RateLimit, trusted_proxies: int = 0) -> None:
+    def __init__(self, rate_limit: RateLimit, trusted_proxies: int | None = 0, **settings: Any) -> None:
         self.supertokens = SuperTokens(
             app_info=AppInfo(app_name="Shop", api_domain="http://localhost", website_domain="http://localhost"),
             core="sqlite://?argon2_memory_kb=64",
             recipes=[EmailPassword()],
             rate_limit=rate_limit,
             trusted_proxies=trusted_proxies,
+            **settings,
         )
         self.client = Client(self.supertokens.wrap(nothing))
 
-    def try_to(self, route: str, email: str, **headers: str) -> TestResponse:
+    def try_to(self, route: str, email: str, *, sender: str = "10.0.0.1", **headers: str) -> TestResponse:
         fields = [{"id": "email", "value": email}, {"id": "password", "value": "secret123"}]
         names = {name.replace("_", "-"): value for name, value in headers.items()}
-        sender = {"REMOTE_ADDR": "10.0.0.1"}
-        return self.client.post(f"/auth{route}", json={"formFields": fields}, headers=names, environ_base=sender)
+        return self.client.post(
+            f"/auth{route}", json={"formFields": fields}, headers=names, environ_base={"REMOTE_ADDR": sender}
+        )
 
 
 @pytest.fixture
@@ -242,9 +253,154 @@ def test_a_function_of_the_app_decides_with_the_key_and_the_route() -> None:
     app = App(decide)
     answer = app.try_to("/t1/signin", "a@b.co", x_forwarded_for="6.6.6.6")
     app.supertokens.close()
-    assert asked == [("address:10.0.0.1", "/signin"), ("account:t1:a@b.co", "/signin")]
+    assert asked == [
+        ("address:10.0.0.1", "/signin"),
+        ("both:10.0.0.1 t1:a@b.co", "/signin"),
+        ("account:t1:a@b.co", "/signin"),
+    ]
     assert answer.status_code == 429
     assert answer.headers["Retry-After"] == "8"
+
+
+@pytest.mark.parametrize(
+    ("peer", "header"),
+    [
+        ("127.0.0.1", "x_forwarded_for"),
+        ("::1", "forwarded"),
+        ("10.1.2.3", "x_real_ip"),
+        ("172.31.0.1", "via"),
+        ("100.64.0.9", "x_forwarded_proto"),
+        ("fd00::1", "x_forwarded_for"),
+        ("", "x_forwarded_for"),
+    ],
+)
+def test_visitors_of_a_proxy_that_nobody_named_do_not_share_the_limit_of_its_address(
+    peer: str, header: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App(InMemoryRateLimit(per_address=2, clock=Clock()), trusted_proxies=None)
+    tries = [app.try_to("/signup", f"{n}@b.co", sender=peer, **{header: f"6.6.6.{n}"}) for n in range(4)]
+    app.supertokens.close()
+    assert [answer.status_code for answer in tries] == [200] * 4
+    [record] = [record for record in caplog.records if record.name == "st_wsgi.limits"]
+    assert record.levelname == "WARNING"
+    assert "not limited by address" in record.getMessage()
+    assert "set trusted_proxies" in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("peer", "header"),
+    [
+        pytest.param("8.8.8.8", "6.6.6.{}", id="a client of the internet made the header up"),
+        pytest.param("2606:4700::1", "6.6.6.{}", id="likewise by IPv6"),
+        pytest.param("2002:808:808::1", "10.0.0.{}", id="6to4, which is of the internet"),
+        pytest.param("2001:0:808:808::1", "10.0.0.{}", id="Teredo, likewise"),
+        pytest.param("172.32.0.1", "6.6.6.{}", id="next to a private network"),
+        pytest.param("10.0.0.1", None, id="a private network without a proxy"),
+        pytest.param("127.0.0.1", None, id="the own machine without a proxy"),
+    ],
+)
+def test_nobody_escapes_the_limit_of_their_address_by_a_header(
+    peer: str, header: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App(InMemoryRateLimit(per_address=2, clock=Clock()), trusted_proxies=None)
+    tries = [
+        app.try_to("/signup", f"{n}@b.co", sender=peer, **({"x_forwarded_for": header.format(n)} if header else {}))
+        for n in range(4)
+    ]
+    app.supertokens.close()
+    assert [answer.status_code for answer in tries] == [200, 200, 429, 429]
+    # It may still be a proxy: of a service in front of the app, or one that says nothing.
+    assert len([record for record in caplog.records if "set trusted_proxies" in record.getMessage()]) == 1
+
+
+def test_behind_a_proxy_that_nobody_named_accounts_keep_both_their_limits() -> None:
+    rate_limit = InMemoryRateLimit(per_account_and_address=2, per_account=3, clock=Clock())
+    app = App(rate_limit, trusted_proxies=None)
+    senders = ("127.0.0.1", "127.0.0.1", "127.0.0.1", "10.0.0.1", "10.0.0.2")
+    answers = [app.try_to("/signin", "a@b.co", sender=sender, x_forwarded_for="6.6.6.6") for sender in senders]
+    app.supertokens.close()
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 200, 429]
+
+
+def test_no_proxy_in_words_counts_the_proxys_address_and_warns_of_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    app = App(InMemoryRateLimit(per_address=2, clock=Clock()), trusted_proxies=0)
+    answers = [app.try_to("/signup", f"{n}@b.co", sender="127.0.0.1", x_forwarded_for="6.6.6.6") for n in range(3)]
+    app.supertokens.close()
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert "trusted_proxies" not in caplog.text
+
+
+def test_who_guesses_from_one_address_does_not_lock_the_owner_out() -> None:
+    app = App(AttemptLimits())
+    guesses = [app.try_to("/signin", "a@b.co", sender="6.6.6.6").status_code for _ in range(150)]
+    assert guesses == [200] * 10 + [429] * 140
+    assert app.try_to("/signin", "a@b.co", sender="7.7.7.7").status_code == 200
+    others = [app.try_to("/signin", "a@b.co", sender=f"9.9.9.{n}").status_code for n in range(100)]
+    app.supertokens.close()
+    assert others == [200] * 89 + [429] * 11  # ten, one and 89 are a hundred
+
+
+def test_refused_attempts_are_not_counted_and_make_one_event() -> None:
+    store, events = Store(), list[SecurityEvent]()
+    limits = AttemptLimits(store=store, per_account=2, per_account_and_address=2, per_address=3)
+    app = App(limits, on_security_event=events.append)
+    assert [app.try_to("/signin", "a@b.co").status_code for _ in range(3)] == [200, 200, 429]
+    store.keys.clear()
+    for _ in range(5):  # from one address, then from others
+        assert app.try_to("/signin", "a@b.co").status_code == 429
+    assert store.keys == []
+    assert [event.reason for event in events if event.name == "limited"] == ["both"]
+    assert app.try_to("/signup", "a@b.co").status_code == 200  # each route has limits of its own
+    app.supertokens.close()
+
+
+class Waits:
+    """A limit of the app's own that refuses everything for as long as it is told."""
+
+    def __init__(self, *waits: float) -> None:
+        self.waits = list(waits)
+        self.cleared: list[tuple[str, str]] = []
+
+    def __call__(self, key: str, route: str, /) -> float | None:
+        return self.waits.pop(0) if self.waits else None
+
+    def clear(self, key: str, route: str, /) -> None:
+        self.cleared.append((key, route))
+
+
+def test_a_key_is_asked_for_again_when_its_wait_is_over() -> None:
+    limiter = Limiter(Waits(1000, 0, 2000))
+    assert limiter.refusal(["account:a"], "/signin") == (1000, "account")
+    wait, kind = limiter.refusal(["account:a"], "/signin") or (0, "")
+    assert (0 < wait < 1000, kind) == (True, None)
+    assert limiter.refusal(["account:b"], "/signin") == (0, "account")
+    assert limiter.refusal(["account:b"], "/signin") == (2000, "account")
+
+
+def test_a_process_remembers_a_bounded_number_of_refused_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("st_wsgi.limits._MOST_REFUSED", 2)
+    limiter = Limiter(Waits(1000, 1001, 1002, 1003))
+    keys = ("account:a", "account:b", "account:c", "account:a", "account:c")
+    kinds = [(limiter.refusal([key], "/signin") or (0, ""))[1] for key in keys]
+    assert kinds == ["account"] * 4 + [None]  # the third one made room, so the first one is asked for again
+
+
+@pytest.mark.parametrize("rate_limit", [InMemoryRateLimit(per_account=1), AttemptLimits(per_account=1)])
+def test_what_is_forgotten_may_be_tried_again(rate_limit: RateLimit) -> None:
+    limiter = Limiter(rate_limit)
+    for _ in range(2):
+        assert limiter.refusal(["account:a"], "/signin") is None
+        assert limiter.refusal(["account:a"], "/signin") is not None
+        limiter.forget(["account:a"], "/signin")
+
+
+def test_a_limit_of_the_apps_own_is_told_of_a_sign_in_that_succeeded() -> None:
+    waits = Waits()
+    app = App(waits)
+    app.try_to("/signup", "a@b.co")
+    app.try_to("/signin", "a@b.co")
+    app.supertokens.close()
+    assert waits.cleared == [("both:10.0.0.1 public:a@b.co", "/signin"), ("account:public:a@b.co", "/signin")]
 
 
 def test_a_child_process_does_not_wait_for_a_lock_that_a_thread_of_its_parent_holds() -> None:
@@ -365,8 +521,9 @@ def test_while_a_store_is_down_each_process_counts_for_itself(caplog: pytest.Log
 
 
 def test_mails_have_limits_of_their_own() -> None:
-    limits = AttemptLimits(per_account=1, mails_per_account=3, mail_period=3600)
+    limits = AttemptLimits(per_account=1, per_account_and_address=1, mails_per_account=3, mail_period=3600)
     route = "/user/password/reset/token"
+    assert [limits("both:6.6.6.6 public:a@b.co", route) for _ in range(4)] == [None] * 4
     assert [limits("account:public:a@b.co", route) is None for _ in range(4)] == [True, True, True, False]
     wait = limits("account:public:a@b.co", route)
     assert wait == pytest.approx(3600, abs=60)

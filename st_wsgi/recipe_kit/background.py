@@ -9,14 +9,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from ..forks import renew_after_fork
 from ..request import current
 from ..request.context import RequestContext
 
 _HEAD_START = 0.05  # seconds
+_PATIENCE = 20.0  # seconds: gunicorn and Kubernetes kill a worker 30 seconds after they have asked it to end
 
 _log = logging.getLogger("st_wsgi.delivery")
 
@@ -28,16 +29,19 @@ class Background:
     They begin when the response has had the time to leave. Threads of one process slow each other, so that its time
     would show how much there is to do.
 
-    Threads start with the first work, and again in a child process after a fork. At the end of the process, and in
-    :meth:`close`, what waits is worked off first.
+    Threads start with work, also in a child process after a fork, and end when there is none. At the end of the
+    process, and in :meth:`close`, what waits is worked off first. A service that does not reply must not delay that for
+    long: after about 20 seconds, what still waits is dropped, and the log says how much.
 
     :param threads: how many work at once.
     :param limit: how many may wait. Beyond that, work is refused, so that a flood of requests does not fill the memory.
+    :param patience: seconds until what still waits is dropped.
     """
 
-    def __init__(self, *, threads: int = 2, limit: int = 1000) -> None:
+    def __init__(self, *, threads: int = 2, limit: int = 1000, patience: float = _PATIENCE) -> None:
         self._threads = threads
         self._limit = limit
+        self._patience = patience
         self.after_fork()
         renew_after_fork(self)
 
@@ -46,48 +50,65 @@ class Background:
 
     def after_fork(self) -> None:
         """Begin anew in a child process, which has none of the threads."""
-        self._lock = threading.Lock()
-        self._executor: ThreadPoolExecutor | None = None
-        self._waiting = 0
+        self._changed = threading.Condition()
+        self._queue: deque[tuple[Callable[[], object], RequestContext | None, float]] = deque()
+        self._running = 0
+        self._end: float | None = None
 
     def run(self, work: Callable[[], object]) -> bool:
         """Have *work* done soon, and return whether it was accepted. Errors that it raises are logged by their type."""
         in_flight = current.context()
-        with self._lock:
-            if self._waiting >= self._limit:
+        with self._changed:
+            if len(self._queue) >= self._limit:
                 _log.error("work was refused: %s things wait already", self._limit)
                 return False
-            if self._executor is None:
-                self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="st_wsgi-background")
-            not_before = time.monotonic() + _HEAD_START
+            if self._running < self._threads:
+                try:
+                    threading.Thread(target=self._work_off, name="st_wsgi-background").start()
+                    self._running += 1
+                except RuntimeError as error:  # the process ends, or cannot have another thread
+                    if self._running == 0:
+                        _log.error("work was refused: %s", error)
+                        return False
             context = None if in_flight is None else _copied(in_flight)
-            try:
-                self._executor.submit(self._do, work, context, not_before)
-            except RuntimeError as error:  # the process ends, or cannot have another thread
-                _log.error("work was refused: %s", error)
-                return False
-            self._waiting += 1
+            self._queue.append((work, context, time.monotonic() + _HEAD_START))
         return True
 
     def close(self) -> None:
-        """Wait until all that was accepted is done. More work starts the threads again."""
-        with self._lock:
-            executor, self._executor = self._executor, None
-        if executor is not None:
-            executor.shutdown()
+        """Wait until all that was accepted is done, or the patience ends. More work starts the threads again."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._running == 0, self._patience):
+                self._drop()
+
+    def _work_off(self) -> None:
+        while True:
+            with self._changed:
+                if not threading.main_thread().is_alive():  # the process ends, and waits for this thread
+                    self._end = self._end or time.monotonic() + self._patience
+                    if time.monotonic() >= self._end:
+                        self._drop()
+                if not self._queue:
+                    self._running -= 1
+                    self._changed.notify_all()
+                    return
+                work, context, not_before = self._queue.popleft()
+            self._do(work, context, not_before)
+
+    def _drop(self) -> None:
+        if self._queue:
+            _log.error("%s things still waited after %g seconds and are dropped", len(self._queue), self._patience)
+            self._queue.clear()
 
     def _do(self, work: Callable[[], object], context: RequestContext | None, not_before: float) -> None:
         token = None if context is None else current.enter(context)
         try:
             time.sleep(max(0.0, not_before - time.monotonic()))
             work()
-        except Exception as error:  # the boundary: no caller waits for the outcome
+        except (Exception, SystemExit) as error:  # the boundary: no caller waits for the outcome
             _log.error("work in the background failed: %s", type(error).__name__)
         finally:
             if token is not None:
                 current.leave(token)
-            with self._lock:
-                self._waiting -= 1
 
 
 def _copied(context: RequestContext) -> RequestContext:

@@ -23,15 +23,12 @@ class MailSettings(Settings):
 
     email_delivery: Delivery | Service | None = attrs.field(default=None)
     mail: Delivery = attrs.field(init=False, repr=False)
-    background: Background = attrs.field(init=False, repr=False, factory=Background)
+    background: Background = attrs.field(init=False, repr=False)
 
     def bind(self, services: Services) -> None:
         super().bind(services)
+        self.background = services.shared(Background)
         self.mail = delivery_of(self.email_delivery, name="email_delivery", app_info=services.app_info)
-
-    def close(self) -> None:
-        """Send the mails that wait."""
-        self.background.close()
 
 
 S = TypeVar("S", bound=MailSettings)

@@ -216,9 +216,6 @@ class Recipe(Settings, Generic[F, A]):
         """Return the response to one of the errors named in ``answers``."""
         return error.plain_response()
 
-    def close(self) -> None:
-        """Release resources. Called once, when the instance is closed."""
-
 
 def user_facing(kind: type[Recipe[F, Any]], function: Callable[Concatenate[F, P], R]) -> Callable[P, R]:
     """

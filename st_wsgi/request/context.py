@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
+import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from werkzeug.wrappers import Request, Response
 
-from .. import limits
 from ..errors import Answerable, ConfigError, TooManyRequests
 from ..events import EventName, SecurityEvent, publish
 from ..services import Services
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 NEWEST_FDI_VERSION = (4, 2)
 
 _AGENT_LIMIT = 256  # characters
-_log = logging.getLogger("st_wsgi.limits")
 
 _FDI_VERSION = re.compile(r"\s*([0-9]{1,3})\.([0-9]{1,3})\s*\Z")
 
@@ -140,12 +138,7 @@ class RequestContext:
     @property
     def client_address(self) -> str:
         """The IP address that the request came from, without a port; empty if it is not known."""
-        environ = self.environ or {}
-        return limits.client_address(
-            environ.get("REMOTE_ADDR", ""),
-            environ.get("HTTP_X_FORWARDED_FOR"),
-            trusted_proxies=self.services.trusted_proxies,
-        )
+        return self.services.limiter.address_of(self.environ or {})
 
     def record(self, name: EventName, *, tenant_id: str | None = None, **members: str | None) -> None:
         """
@@ -162,33 +155,35 @@ class RequestContext:
         event = SecurityEvent(name=name, tenant_id=tenant_id or self.tenant_id, **known | members)
         publish(event, self.services.on_security_event)
 
-    def count_attempt(self, *, account: str) -> None:
+    def count_attempt(
+        self, *, account: str | None = None, user_id: str | None = None, token: str | None = None
+    ) -> None:
         """
-        Count an attempt of the client on an account of the tenant, on this route.
+        Count an attempt of the client on this route, at an account of the tenant. One of the arguments says which.
 
-        :raises TooManyRequests: too many attempts of this client, or on this account.
+        :param account: the e-mail address that was entered.
+        :param token: a secret that stands for an account. The limits, which may be the app's own, get only its hash.
+        :raises TooManyRequests: too many attempts of this client, or at this account.
         """
-        rate_limit = self.services.rate_limit
-        if rate_limit is None:
-            return
-        path = "" if self.route is None else self.route.alias_of or self.route.path
-        for key in (limits.address_key(self.client_address), limits.account_key(self.tenant_id, account)):
-            retry_after = rate_limit(key, path)
-            if retry_after is not None:
-                self.record("limited", reason=key.partition(":")[0], account=account)
-                if key.startswith("address:") and self.header("x-forwarded-for") and not self.services.trusted_proxies:
-                    _log.warning(
-                        "the limit of %s was reached, and the request came through a proxy: if that is your own, set "
-                        "trusted_proxies, or all its visitors count as one",
-                        key,
-                    )
-                raise TooManyRequests(retry_after=retry_after)
+        name = account or user_id or hashlib.sha256((token or "").encode("utf-8", "replace")).hexdigest()
+        limiter, keys = self.services.limiter, self._limit_keys(name)
+        refusal = limiter.refusal(keys, self._counted_route)
+        if refusal is not None:
+            retry_after, kind = refusal
+            if kind is not None:
+                self.record("limited", reason=kind, account=account, user_id=user_id)
+            raise TooManyRequests(retry_after=retry_after)
 
     def forget_attempts(self, *, account: str) -> None:
         """Forget the attempts on an account on this route, after one that succeeded."""
-        if isinstance(self.services.rate_limit, limits.AttemptLimits):
-            path = "" if self.route is None else self.route.alias_of or self.route.path
-            self.services.rate_limit.clear(limits.account_key(self.tenant_id, account), path)
+        self.services.limiter.forget(self._limit_keys(account), self._counted_route)
+
+    def _limit_keys(self, account: str) -> list[str]:
+        return self.services.limiter.keys(self.environ or {}, tenant_id=self.tenant_id, account=account)
+
+    @property
+    def _counted_route(self) -> str:
+        return "" if self.route is None else self.route.alias_of or self.route.path
 
     def query_values(self, name: str) -> list[str]:
         """Return the values of a query parameter; bytes that are not UTF-8 are replaced."""

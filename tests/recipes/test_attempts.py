@@ -8,7 +8,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from recipes.shop import PASSWORD, WEBSITE, Borrowed, Shop, Visitor, form, no_mail
-from st_wsgi import AttemptLimits, Cors
+from st_wsgi import AttemptLimits, Cors, SecurityEvent
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
 
@@ -120,13 +120,31 @@ def test_limits_are_on_unless_they_are_switched_off(core: Borrowed) -> None:
     assert {off.sign_in("wrong horse 1").status_code for _ in range(11)} == {200}
 
 
-@pytest.mark.parametrize("proxies", [0, 1])
+@pytest.mark.parametrize(("proxies", "status"), [(None, 200), (0, 429), (1, 429)])
 def test_a_proxy_that_nobody_named_is_in_the_log(
-    core: Borrowed, proxies: int, caplog: pytest.LogCaptureFixture
+    core: Borrowed, proxies: int | None, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Otherwise the limits of one visitor would be those of the whole site, and the log would not say why."""
     shop = Shop(core, rate_limit=AttemptLimits(per_address=1), trusted_proxies=proxies)
     for _ in range(2):
         answer = shop.visitor().sign_in(headers={"X-Forwarded-For": "198.51.100.7"})
-    assert answer.status_code == 429
-    assert ("set trusted_proxies" in caplog.text) == (proxies == 0)
+    assert answer.status_code == status
+    assert ("set trusted_proxies" in caplog.text) == (proxies is None)
+
+
+def test_an_event_names_the_account_only_as_what_it_is(core: Borrowed) -> None:
+    """An e-mail address is the account, a user has an id, and a token is a secret."""
+    events: list[SecurityEvent] = []
+    recipes: list[Any] = [
+        EmailPassword(email_delivery=no_mail),
+        EmailVerification(mode="OPTIONAL", email_delivery=no_mail),
+    ]
+    limits = AttemptLimits(per_account=1, mails_per_account=1)
+    visitor = Shop(core, recipes=recipes, rate_limit=limits, on_security_event=events.append).visitor()
+    user_id = visitor.sign_up().get_json()["user"]["id"]
+    for _ in range(2):
+        visitor.call("POST", "/auth/user/email/verify/token")
+        ask(visitor, "reset", "a token", "192.0.2.1")
+        ask(visitor, "exists", visitor.email, "192.0.2.1")
+    named = [(event.account, event.user_id) for event in events if event.name == "limited"]
+    assert named == [(None, user_id), (None, None), (visitor.email, None)]

@@ -116,20 +116,20 @@ def test_what_an_administrator_does_names_them(shop: Shop, events: list[Security
 
 
 def test_a_limited_attempt_and_a_stolen_token(core: Borrowed, events: list[SecurityEvent]) -> None:
-    limit = InMemoryRateLimit(per_account=1)
+    limit = InMemoryRateLimit(per_account_and_address=1)
     shop = Shop(core, on_security_event=events.append, rate_limit=limit)
     visitor, user_id = signed_up(shop)
     thief = visitor.snapshot()
     visitor.refresh()
     visitor.visit()
     thief.refresh()
-    visitor.sign_in()
+    visitor.sign_in("wrong horse 1")
     visitor.sign_in()
     stolen, limited = (
         next(event for event in events if event.name == name) for name in ("refresh_token_reused", "limited")
     )
     assert (stolen.user_id, stolen.session_handle) == (user_id, events[0].session_handle)
-    assert (limited.reason, limited.account) == ("account", visitor.email)
+    assert (limited.reason, limited.account) == ("both", visitor.email)
 
 
 def test_the_log_has_every_event_as_json_and_no_secret(

@@ -17,7 +17,7 @@ _VERIFY = "/user/email/verify"
 
 def send_mail(apis: EmailVerificationAPIs, context: RequestContext) -> Response:
     session = session_of_route(context)
-    context.count_attempt(account=session.get_recipe_user_id().value)
+    context.count_attempt(user_id=session.get_recipe_user_id().value)
     return json_response(apis.generate_email_verify_token_post(session=session, context=context))
 
 

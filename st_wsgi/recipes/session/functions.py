@@ -6,6 +6,7 @@ CDI 5.0 to 5.6, ``/recipe/session`` and below. Every method can be overridden.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from st_verify.errors import Refused
 from st_verify.token import AccessToken
 
 from ...core_client.querier import present
-from ...errors import TokenTheftDetected, TryRefreshToken, Unauthorised
+from ...errors import CoreError, TokenTheftDetected, TryRefreshToken, Unauthorised
 from ...recipe_kit.recipe import Functions
 from ...users import PUBLIC_TENANT, RecipeUserId
 from .claim_types import SessionClaim, SessionClaimValidator, failures, wants_refetch
@@ -36,6 +37,8 @@ from .types import (
     StolenSession,
 )
 from .verification import session_error
+
+_log = logging.getLogger("st_wsgi.session")
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -338,17 +341,21 @@ class SessionFunctions(Functions[SessionSettings]):
 
     def _end_oldest_sessions(self, new: SessionContainer, *, most: int) -> None:
         """End the sessions of a user that were created first, so that *most* are left with the new one."""
-        handles = self.functions.get_all_session_handles_for_user(user_id=new.get_user_id())
-        surplus = len(handles) - most
-        if surplus <= 0:
-            return
-        others = [
-            self.functions.get_session_information(session_handle=handle)
-            for handle in handles
-            if handle != new.get_handle()
-        ]
-        by_age = sorted((one for one in others if one is not None), key=lambda one: one.time_created)
-        self.functions.revoke_multiple_sessions(session_handles=[one.session_handle for one in by_age[:surplus]])
+        functions = self.functions
+        try:
+            handles = functions.get_all_session_handles_for_user(user_id=new.get_user_id())
+            surplus = len(handles) - most
+            if surplus <= 0:
+                return
+            others = [
+                functions.get_session_information(session_handle=handle)
+                for handle in handles
+                if handle != new.get_handle()
+            ]
+            by_age = sorted((one for one in others if one is not None), key=lambda one: one.time_created)
+            functions.revoke_multiple_sessions(session_handles=[one.session_handle for one in by_age[:surplus]])
+        except CoreError as error:  # the new session exists: without its tokens, nobody could end it either
+            _log.error("older sessions of a user were not ended, the next sign-in tries again: %s", error)
 
     def _issued(self, issued: IssuedSession) -> SessionContainer:
         return SessionContainer(

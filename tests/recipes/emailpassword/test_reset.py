@@ -103,7 +103,7 @@ def test_an_unknown_address_gets_the_same_response_and_no_mail(
 ) -> None:
     visitor = shop.visitor()
     assert ask_for_mail(visitor, "nobody@example.com").get_json() == {"status": "OK"}
-    recipe.close()
+    recipe.background.close()
     assert mailbox.mails.empty()
 
 
@@ -127,7 +127,7 @@ def test_the_response_waits_neither_for_the_token_nor_for_the_mail(core: Borrowe
     assert ask_for_mail(signed_up(shop)).get_json() == {"status": "OK"}
     assert steps == []
     may_go_on.set()
-    recipe.close()
+    recipe.background.close()
     assert steps == ["mail"]
 
 
@@ -140,7 +140,7 @@ def test_a_known_and_an_unknown_address_cost_the_same_core_calls_before_the_resp
         core.calls.clear()
         ask_for_mail(visitor, email)
         before_the_response = [call for call in core.calls if "password/reset" not in call]
-        recipe.close()
+        recipe.background.close()
         return before_the_response
 
     assert calls(visitor.email) == calls("nobody@example.com") == ["GET /public/users/by-accountinfo"]
@@ -155,7 +155,7 @@ def test_a_mail_that_fails_reaches_the_hook_and_not_the_response(core: Borrowed)
     hook = Delivery(broken, lambda message, error: failures.append((message.kind, type(error).__name__)))
     recipe = EmailPassword(email_delivery=hook)
     assert ask_for_mail(signed_up(Shop(core, recipes=[recipe]))).get_json() == {"status": "OK"}
-    recipe.close()
+    recipe.background.close()
     assert failures == [("PASSWORD_RESET", "TimeoutError")]
 
 
@@ -194,7 +194,7 @@ def test_a_limiter_does_not_get_the_token(core: Borrowed, recipe: EmailPassword)
         return None
 
     reset(Shop(core, recipes=[recipe], rate_limit=limiter).visitor(), "a-token-that-is-good")
-    assert [key.partition(":")[0] for key in keys] == ["address", "account"]
+    assert [key.partition(":")[0] for key in keys] == ["address", "both", "account"]
     assert "a-token-that-is-good" not in "".join(keys)
 
 

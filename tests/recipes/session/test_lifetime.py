@@ -198,6 +198,32 @@ class TestNumberOfSessions:
         made = session.create_new_session_without_request_response(recipe_user_id=RecipeUserId(visitor.user_id))
         assert session.get_all_session_handles_for_user(user_id=visitor.user_id) == [made.get_handle()]
 
+    @pytest.mark.parametrize(
+        "fails", ["GET /recipe/session/user", "GET /recipe/session", "POST /recipe/session/remove"]
+    )
+    def test_a_core_that_fails_meanwhile_fails_no_sign_in(
+        self, timed_core: Borrowed, clock: Clock, fails: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The session was created: the next sign-in ends the surplus."""
+        shop = shop_with(timed_core, clock, max_sessions_per_user=1)
+        visitor = shop.signed_in()
+        failed: list[str] = []
+
+        def answer(request: CoreRequest) -> CoreReply | None:
+            called = f"{request.method} {request.path}".replace("/public", "")
+            if called != fails:
+                return None
+            failed.append(called)
+            return CoreReply(500, "down")
+
+        timed_core.answer = answer
+        assert visitor.start_session().status_code == 200
+        assert visitor.visit().status_code == 200
+        assert failed == [fails]
+        [record] = [record for record in caplog.records if record.name == "st_wsgi.session"]
+        assert record.levelname == "ERROR"
+        assert "older sessions" in record.getMessage()
+
 
 class TestCheckDatabase:
     def test_a_revoked_session_is_refused_at_once(self, timed_core: Borrowed, clock: Clock, mode: str) -> None:
