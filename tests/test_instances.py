@@ -64,6 +64,15 @@ def test_an_instance_knows_its_recipes_by_name() -> None:
     assert convert_to_recipe_user_id("ada").get_as_string() == "ada"
 
 
+class Threads:
+    """Something that the recipes of an instance share."""
+
+    closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class TestTwoInstances:
     def test_each_serves_its_own_routes_with_its_own_overrides(self) -> None:
         first, second = (supertokens(Toy(override=saying(word))) for word in ("one", "two"))
@@ -105,11 +114,12 @@ class TestTwoInstances:
             st_wsgi.init(app_info=app_info, core=NoCore(), recipes=[Toy(override=saying(word))])
             assert said_by("hello") == f"{word} hello"
 
-    def test_closing_an_instance_closes_its_recipes_and_no_others(self) -> None:
-        toys = [Toy(), Toy()]
-        instances = [supertokens(toy) for toy in toys]
+    def test_closing_an_instance_closes_what_its_recipes_share_and_nothing_of_others(self) -> None:
+        instances = [supertokens(Toy()) for _ in range(2)]
+        threads = [instance.services.shared(Threads) for instance in instances]
+        assert instances[0].services.shared(Threads) is threads[0]
         instances[0].close()
-        assert [toy.closed for toy in toys] == [True, False]
+        assert [one.closed for one in threads] == [True, False]
 
 
 class TestConstruction:

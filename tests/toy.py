@@ -47,7 +47,6 @@ class ToySettings(Settings):
     act: Callable[[RequestContext], Response] = _ok
     word: str = "toy"
     answered: int = attrs.field(init=False, default=0)
-    closed: bool = attrs.field(init=False, default=False)
 
 
 class ToyFunctions(Functions[ToySettings]):
@@ -99,9 +98,6 @@ class Toy(ToySettings, Recipe[ToyFunctions, ToyAPIs]):
         self.answered += 1
         context.changes.set_header("X-Answered-By", self.word)
         return error.plain_response()
-
-    def close(self) -> None:
-        self.closed = True
 
 
 def said_by(word: str) -> str:
