@@ -18,3 +18,6 @@ HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]
 
 TENANT_ID = re.compile(r"(?!appid-)[a-z0-9-]{1,64}")
 """One spelling per tenant; a segment of a path that starts with ``appid-`` names an app of the core."""
+
+FAKE_EMAIL_DOMAINS = ("@stfakeemail.supertokens.com", ".fakeemail.com")
+"""How addresses end that stand for an account without one. The core takes them for verified."""

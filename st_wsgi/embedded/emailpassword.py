@@ -8,6 +8,7 @@ import secrets
 import sqlite3
 from typing import Any
 
+from ..grammar import FAKE_EMAIL_DOMAINS
 from . import hashes, methods, signin, tenants_v1
 from .call import Call, Endpoint
 from .fields import bad
@@ -15,8 +16,6 @@ from .methods import Identity
 from .users import external_id, internal_id, normal_email, set_verified, user_exists, user_json
 
 RECIPE = "emailpassword"
-
-_FAKE_DOMAINS = ("@stfakeemail.supertokens.com", ".fakeemail.com")
 
 
 def one_time_token() -> str:
@@ -66,7 +65,7 @@ def _insert(db: sqlite3.Connection, call: Call, email: str, stored: str) -> str 
     """Store a new user; return the id, or None when the tenant has the email already."""
     identity = Identity(email)
     user_id = methods.insert(db, call.here, RECIPE, call.now, identity, password_hash=stored)
-    if user_id is not None and email.endswith(_FAKE_DOMAINS):
+    if user_id is not None and email.endswith(FAKE_EMAIL_DOMAINS):
         set_verified(db, call.app, user_id, email)
     return user_id
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...accounts import AccountInfo, user_by_id, users_by_account_info
 from ...errors import FieldErrors
+from ...grammar import FAKE_EMAIL_DOMAINS
 from ...recipe_kit.forms import EMAIL, PASSWORD, FieldValue, text_of
 from ...recipe_kit.recipe import APIs
 from ...recipe_kit.results import Exists, GeneralError, Ok, SignInNotAllowed, SignUpNotAllowed, UnknownUserId
@@ -51,7 +52,11 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         if session is not None:
             return SignUpNotAllowed(NO_LINKING)
         email, password = text_of(form_fields, EMAIL), text_of(form_fields, PASSWORD)
-        result = self.functions.sign_up(email=email, password=password, tenant_id=tenant_id)
+        result = (
+            EmailAlreadyExists()
+            if _is_fake(email)
+            else self.functions.sign_up(email=email, password=password, tenant_id=tenant_id)
+        )
         if isinstance(result, EmailAlreadyExists):
             raise FieldErrors([(EMAIL, "This email already exists. Please sign in instead.")])
         return signed_in(
@@ -74,7 +79,11 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         if session is not None:
             return SignInNotAllowed(NO_LINKING)
         email, password = text_of(form_fields, EMAIL), text_of(form_fields, PASSWORD)
-        result = self.functions.sign_in(email=email, password=password, tenant_id=tenant_id)
+        result = (
+            WrongCredentials()
+            if _is_fake(email)
+            else self.functions.sign_in(email=email, password=password, tenant_id=tenant_id)
+        )
         if isinstance(result, WrongCredentials):
             context.record(
                 "sign_in_failed", tenant_id=tenant_id, reason=result.status, recipe_id="emailpassword", account=email
@@ -161,6 +170,15 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         )
         if isinstance(outcome, VerificationToken):
             verification.functions.verify_email_using_token(token=outcome.token, tenant_id=tenant_id)
+
+
+def _is_fake(email: str) -> bool:
+    """
+    Return whether an address stands for an account without one.
+
+    Those count as verified from the start, so that nobody may sign up or in with one.
+    """
+    return email.endswith(FAKE_EMAIL_DOMAINS)
 
 
 def _method_of(user: User, email: str, tenant_id: str) -> LoginMethod | None:
