@@ -112,6 +112,16 @@ def test_the_response_is_one_that_a_page_of_another_origin_can_read(core: Borrow
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+def test_who_is_signed_in_is_never_limited(core: Borrowed) -> None:
+    """Frontends take a refresh that fails for the end of the session, or try again and again."""
+    shop = Shop(core, recipes=[EmailVerification(mode="OPTIONAL", email_delivery=no_mail)], rate_limit=lambda *_: 60.0)
+    visitor = shop.signed_in()
+    assert visitor.call("POST", "/auth/user/email/verify/token").status_code == 429
+    assert visitor.refresh().status_code == 200
+    assert visitor.visit().status_code == 200
+    assert visitor.sign_out().status_code == 200
+
+
 def test_limits_are_on_unless_they_are_switched_off(core: Borrowed) -> None:
     visitor = Shop(core).visitor()
     statuses = [visitor.sign_in("wrong horse 1").status_code for _ in range(11)]

@@ -1,0 +1,135 @@
+"""Every function of every recipe: an app's override takes its place, for the app's own code and for the recipes."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from recipes.shop import PASSWORD, Borrowed, Shop, no_mail
+from st_wsgi import Override, RecipeUserId, recipes, replace
+from st_wsgi.delivery import Message
+from st_wsgi.recipe_kit.recipe import Functions, Recipe
+from st_wsgi.recipes import emailpassword, session
+from st_wsgi.recipes.emailpassword import EmailPassword
+from st_wsgi.recipes.emailverification import EmailVerification
+from st_wsgi.recipes.jwt import Jwt
+from st_wsgi.recipes.openid import OpenId
+from st_wsgi.recipes.session import BooleanClaim, Session
+from st_wsgi.recipes.usermetadata import UserMetadata
+from st_wsgi.recipes.userroles import UserRoles
+
+#: Every recipe with the settings that it needs.
+SETTINGS: dict[type[Recipe[Any, Any]], dict[str, Any]] = {
+    EmailPassword: {"email_delivery": no_mail},
+    EmailVerification: {"mode": "OPTIONAL", "email_delivery": no_mail},
+    Jwt: {},
+    OpenId: {},
+    Session: {},
+    UserMetadata: {},
+    UserRoles: {},
+}
+
+#: A value for each parameter that a function needs.
+VALUES: dict[str, Any] = {
+    "access_token_payload_update": {"plan": "free"},
+    "claim": BooleanClaim("adult"),
+    "email": "ada@example.com",
+    "message": Message(kind="PASSWORD_RESET", to="ada@example.com", tenant_id="public", link="https://shop.example/x"),
+    "metadata_update": {"plan": "free"},
+    "new_session_data": {"plan": "free"},
+    "password": PASSWORD,
+    "payload": {"plan": "free"},
+    "permission": "read",
+    "permissions": ["read"],
+    "recipe_user_id": RecipeUserId("ada"),
+    "refresh_token": "none",
+    "role": "editor",
+    "session_handle": "none",
+    "session_handles": ["none"],
+    "token": "none",
+    "user_id": "ada",
+    "value": True,
+}
+
+
+def new_session() -> session.SessionContainer:
+    return session.create_new_session_without_request_response(recipe_user_id=RecipeUserId("ada"))
+
+
+def show_session() -> None:
+    token = new_session().get_access_token()
+    session.get_session_without_request_response(access_token=token, override_global_claim_validators=adults)
+
+
+def adults(validators: list[Any], _session: session.SessionContainer) -> list[Any]:
+    return [*validators, BooleanClaim("adult").is_true()]
+
+
+#: The functions that are for overrides only, and what the app's code calls that comes to them.
+UNDER_ANOTHER_NAME: dict[str, Callable[[], Any]] = {
+    "emailpassword.create_new_recipe_user": lambda: emailpassword.sign_up(email="new@example.com", password=PASSWORD),
+    "session.create_new_session": new_session,
+    "session.get_session": show_session,
+    "session.refresh_session": lambda: session.refresh_session_without_request_response(refresh_token="none"),
+    "session.get_global_claim_validators": show_session,
+    "session.validate_claims": show_session,
+    "session.regenerate_access_token": lambda: new_session().merge_into_access_token_payload({"plan": "free"}),
+}
+
+
+def functions_of(kind: type[Recipe[Any, Any]]) -> list[str]:
+    names = set(dir(kind.functions_class)) - set(dir(Functions))
+    return sorted(name for name in names if not name.startswith("_"))
+
+
+ALL = {f"{kind.id}.{name}": (kind, name) for kind in SETTINGS for name in functions_of(kind)}
+
+
+def with_values(function: Callable[..., Any]) -> Callable[[], Any]:
+    """Return the call of a function with a value for everything that it needs. An address is always given."""
+    parameters = inspect.signature(function).parameters.values()
+    needed = [one.name for one in parameters if one.default is one.empty or one.name == "email"]
+    return lambda: function(**{name: VALUES[name] for name in needed})
+
+
+class Reached(Exception):
+    """Raised by an override."""
+
+
+def test_no_recipe_is_left_out() -> None:
+    modules = [
+        importlib.import_module(f"{recipes.__name__}.{one.name}") for one in pkgutil.iter_modules(recipes.__path__)
+    ]
+    found = {value for module in modules for value in vars(module).values() if inspect.isclass(value)}
+    assert {one for one in found if issubclass(one, Recipe) and "functions_class" in vars(one)} == SETTINGS.keys()
+    assert UNDER_ANOTHER_NAME.keys() <= ALL.keys()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_an_override_takes_the_place_of_a_function(core: Borrowed, name: str) -> None:
+    kind, method = ALL[name]
+    is_open = False
+
+    def override(original: Any) -> Any:
+        def reached(**given: Any) -> Any:
+            if is_open:
+                raise Reached
+            return getattr(original, method)(**given)  # the instance asks for the issuer at its start
+
+        return replace(original, **{method: reached})
+
+    listed = [
+        one(**given, override=Override(functions=override if one is kind else ())) for one, given in SETTINGS.items()
+    ]
+    sessions = next(one for one in listed if isinstance(one, Session))
+    Shop(core, recipes=[one for one in listed if one is not sessions], sessions=sessions)
+    is_open = True
+    module = importlib.import_module(f"{recipes.__name__}.{kind.id}")
+    call = UNDER_ANOTHER_NAME.get(name) or with_values(getattr(module, method))
+    with pytest.raises(Reached):
+        call()
