@@ -1,17 +1,22 @@
 // What a website does with the official web SDK, as functions that the tests call: window.frontend.
 // The address of the page says how: ?api=<origin of the API>&mode=cookie|header, and for shared cookie domains
-// &frontendDomain=...&backendDomain=... .
+// &frontendDomain=...&backendDomain=... . The links of mails lead to the page too, without that: what was said last holds.
 import SuperTokens from "supertokens-web-js";
 import EmailPassword from "supertokens-web-js/recipe/emailpassword";
+import EmailVerification, { EmailVerificationClaim } from "supertokens-web-js/recipe/emailverification";
 import Session from "supertokens-web-js/recipe/session";
+import { UserRoleClaim } from "supertokens-web-js/recipe/userroles";
 
-const settings = Object.fromEntries(new URLSearchParams(location.search));
+const query = new URLSearchParams(location.search);
+if (query.has("api")) localStorage.setItem("settings", location.search);
+const settings = Object.fromEntries(new URLSearchParams(localStorage.getItem("settings")));
 const events = [];
 
 SuperTokens.init({
     appInfo: { appName: "page", apiDomain: settings.api, apiBasePath: "/auth" },
     recipeList: [
         EmailPassword.init(),
+        EmailVerification.init(),
         Session.init({
             tokenTransferMethod: settings.mode,
             sessionTokenFrontendDomain: settings.frontendDomain,
@@ -31,12 +36,37 @@ window.frontend = {
     signUp: async (fields) => plain(await EmailPassword.signUp(form(fields))),
     signIn: async (fields) => plain(await EmailPassword.signIn(form(fields))),
     emailExists: async (email) => plain(await EmailPassword.doesEmailExist({ email })),
+    sendReset: async (email) => plain(await EmailPassword.sendPasswordResetEmail(form({ email }))),
+    setPassword: async (password) => plain(await EmailPassword.submitNewPassword(form({ password }))),
+    sendVerification: async () => plain(await EmailVerification.sendVerificationEmail()),
+    verifyEmail: async () => plain(await EmailVerification.verifyEmail()),
+    invalidClaims: async () => (await Session.validateClaims()).map(({ id }) => id),
+    roles: () => Session.getClaimValue({ claim: UserRoleClaim }),
     signOut: () => Session.signOut(),
     sessionExists: () => Session.doesSessionExist(),
     userId: () => Session.getUserId(),
     payload: () => Session.getAccessTokenPayloadSecurely(),
     accessToken: () => Session.getAccessToken(),
     refresh: () => Session.attemptRefreshingSession(),
+
+    // What a website shows of a call that fails: the SDK throws the response.
+    failure: async (name, ...given) => {
+        try {
+            return { result: await window.frontend[name](...given) };
+        } catch (error) {
+            if (!(error instanceof Response)) throw error;
+            return { status: error.status, retryAfter: error.headers.get("Retry-After"), body: await error.json() };
+        }
+    },
+
+    // A view that needs more than a session. Who lacks a verified address is sent the mail that they need.
+    openView: async (path) => {
+        const response = await fetch(settings.api + path);
+        if (response.status !== 403) return { status: response.status, body: await response.json() };
+        const claims = (await Session.getInvalidClaimsFromResponse({ response })).map(({ id }) => id);
+        const mail = claims.includes(EmailVerificationClaim.id) ? await window.frontend.sendVerification() : null;
+        return { status: 403, claims, mail: mail && mail.status };
+    },
 
     // The website's own calls, as its author writes them.
     call: async (path, options) => {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import shutil
 import ssl
 import subprocess
@@ -23,6 +24,9 @@ from cryptography.x509.oid import NameOID
 from sdks.installs import node_packages
 from sdks.processes import ROOT, free_port, serving
 
+from st_wsgi.core_client.transport import CoreRequest
+from st_wsgi.embedded import EmbeddedCore
+
 HERE = Path(__file__).parent
 
 #: The core setting that lets passwords be hashed with little work.
@@ -33,15 +37,42 @@ EXAMPLE = ROOT / "examples" / "flask_app.py"
 
 @frozen
 class Site:
-    """An API and the page of the website that uses it. Both are origins, such as ``http://127.0.0.1:3000``."""
+    """An API and the page of the website that uses it. Both are origins, such as ``http://127.0.0.1:3000``.
+
+    ``folder`` is where the Flask example keeps ``auth.db`` and prints to ``server.log``.
+    """
 
     api: str
     website: str
     page: str
+    folder: Path = Path()
 
     def address(self, mode: str, **more: str) -> str:
         """The page's address for a token transfer ``mode``, ``cookie`` or ``header``."""
         return f"{self.website}{self.page}?{urlencode({'api': self.api, 'mode': mode, **more})}"
+
+    def link_in_mail(self, email: str, path: str) -> str:
+        """See :func:`link_in_mail`."""
+        return link_in_mail(self.folder / "server.log", email, path)
+
+    def add_role(self, user_id: str, role: str) -> None:
+        """Create a role and give it to a user."""
+        with EmbeddedCore.open(f"sqlite:///{self.folder}/auth.db") as core:
+            core.send(CoreRequest("PUT", "/recipe/role", body={"role": role, "permissions": []}))
+            core.send(CoreRequest("PUT", "/public/recipe/user/role", body={"userId": user_id, "role": role}))
+
+
+def link_in_mail(log: Path, email: str, path: str) -> str:
+    """The newest link to ``path`` that the console shows for an address, as a developer copies it."""
+    links: list[str] = []
+    for _ in range(200):
+        links = re.findall(
+            rf"^\[st_wsgi\] \w+ for {re.escape(email)}:\n(http\S+{path}\S+)$", log.read_text(), re.MULTILINE
+        )
+        if links:
+            break
+        threading.Event().wait(0.05)  # mails are sent in the background
+    return links[-1]
 
 
 def built_page(folder: Path) -> Path:
@@ -170,9 +201,9 @@ def site(*, origins: str, core: str, page: Path, log: Path) -> Iterator[Site]:
     """The example and the page: ``origins`` is ``one origin`` or ``two origins``."""
     if origins == "one origin":
         with example_beside_page(core=core, page=page, log=log) as api:
-            yield Site(api=api, website=api, page="/testpage/page.html")
+            yield Site(api=api, website=api, page="/testpage/page.html", folder=log.parent)
         return
     with page_server(page) as port:
         website = f"http://127.0.0.1:{port}"
         with example_alone(core=core, port=free_port(), website=website, log=log) as api:
-            yield Site(api=api, website=website, page="/page.html")
+            yield Site(api=api, website=website, page="/page.html", folder=log.parent)

@@ -7,13 +7,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event
 
 import pytest
 from playwright.sync_api import Page, expect
 from sdks.processes import free_port
 
-from browser.sites import CHEAP_HASHES, example_alone
+from browser.sites import CHEAP_HASHES, example_alone, link_in_mail
 from browser.visitor import PASSWORD, Visitor
 
 
@@ -137,17 +136,6 @@ def test_sign_up_who_am_i_sign_out_restart_sign_in(visitor: Visitor, tmp_path: P
         expect(status).to_contain_text("sessionHandle")
 
 
-def link_in(log: Path, path: str) -> str:
-    """Return the newest link that the console shows, as a developer copies it."""
-    links: list[str] = []
-    for _ in range(200):
-        links = re.findall(rf"^http\S+{path}\S+$", log.read_text(), re.MULTILINE)
-        if links:
-            break
-        Event().wait(0.05)  # mails are sent in the background
-    return links[-1]
-
-
 def test_verification_the_page_for_administrators_and_a_forgotten_password(visitor: Visitor, tmp_path: Path) -> None:
     port, log = free_port(), tmp_path / "server.log"
     origin, core = f"http://127.0.0.1:{port}", f"sqlite:///{tmp_path}/auth.db?{CHEAP_HASHES}"
@@ -164,7 +152,7 @@ def test_verification_the_page_for_administrators_and_a_forgotten_password(visit
         expect(status).to_have_text("Confirm your e-mail address first.")
         page.locator("#verify").click()
         expect(status).to_contain_text("A mail is on its way.")
-        page.goto(link_in(log, "/auth/verify-email"))
+        page.goto(link_in_mail(log, visitor.email, "/auth/verify-email"))
         expect(status).to_have_text("Your e-mail address is confirmed.")
         page.locator("#verify").click()
         expect(status).to_have_text("Your e-mail address is confirmed already.")
@@ -184,7 +172,7 @@ def test_verification_the_page_for_administrators_and_a_forgotten_password(visit
         page.locator("#email").fill(visitor.email)
         page.locator("#forgot").click()
         expect(status).to_contain_text("a mail is on its way")
-        page.goto(link_in(log, "/auth/reset-password"))
+        page.goto(link_in_mail(log, visitor.email, "/auth/reset-password"))
         expect(page.locator("h1")).to_have_text("Set a new password")
         expect(page.locator("#email")).to_be_hidden()
         for width in (320, 768):
