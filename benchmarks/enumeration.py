@@ -23,7 +23,7 @@ from st_wsgi import AppInfo, SuperTokens
 from st_wsgi.recipes.emailpassword import EmailPassword
 
 CALLS = {"/auth/signin": 5, "/auth/user/password/reset/token": 40}
-GOAL = Goal(of="ratio", at_most=1.15)
+GOAL = Goal(of="ratio", at_least=0.87, at_most=1.15)  # a quicker response tells as much as a slower one
 SIGN_IN, RESET = "/auth/signin", "/auth/user/password/reset/token"
 
 

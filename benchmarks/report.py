@@ -17,10 +17,11 @@ import attrs
 @attrs.frozen
 class Goal:
     """
-    A bound that is aimed at.
+    A bound that is aimed at, or two.
 
     :param of: ``value`` for the row's figure, ``ratio`` for its ratio to the peer.
-    :param at_most: the figure may not be above it; None where it may not be below *at_least*.
+    :param at_most: the figure may not be above it.
+    :param at_least: the figure may not be below it.
     """
 
     of: str
@@ -31,11 +32,13 @@ class Goal:
         figure = row.value if self.of == "value" else row.ratio
         if figure is None:
             return False
-        return figure <= self.at_most if self.at_most is not None else figure >= (self.at_least or 0.0)
+        return (self.at_most is None or figure <= self.at_most) and (self.at_least is None or figure >= self.at_least)
 
     def __str__(self) -> str:
-        bound = f"<= {self.at_most:g}" if self.at_most is not None else f">= {self.at_least:g}"
-        return bound if self.of == "value" else bound + " times"
+        bounds = [
+            f"{sign} {bound:g}" for sign, bound in ((">=", self.at_least), ("<=", self.at_most)) if bound is not None
+        ]
+        return ", ".join(bounds) + ("" if self.of == "value" else " times")
 
 
 @attrs.frozen

@@ -36,6 +36,13 @@ def test_the_table_has_medians_quartiles_ratios_and_which_goals_are_missed() -> 
     assert third.split() == ["sizes", "ours", "14"]
 
 
+@pytest.mark.parametrize(("ratio", "is_met"), [(0.8, False), (0.87, True), (1.0, True), (1.15, True), (1.2, False)])
+def test_a_goal_may_have_two_bounds(ratio: float, is_met: bool) -> None:
+    goal = Goal(of="ratio", at_least=0.87, at_most=1.15)
+    assert goal.met_by(Row("a response", "ours", 1.0, "ms", ratio=ratio)) is is_met
+    assert str(goal) == ">= 0.87, <= 1.15 times"
+
+
 def test_a_row_tells_the_median_of_the_rounds_and_of_their_ratios() -> None:
     told = row("a", "b", [1.0, 2.0, 9.0], "us", ratios=quotients([1.0, 2.0, 9.0], [2.0, 2.0, 2.0]))
     assert (told.value, told.ratio) == (2.0, 1.0)
