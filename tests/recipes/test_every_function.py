@@ -133,3 +133,17 @@ def test_an_override_takes_the_place_of_a_function(core: Borrowed, name: str) ->
     call = UNDER_ANOTHER_NAME.get(name) or with_values(getattr(module, method))
     with pytest.raises(Reached):
         call()
+
+
+@pytest.mark.parametrize("kind", [EmailPassword, EmailVerification])
+def test_the_apps_own_mails_go_to_the_same_service(
+    core: Borrowed, kind: type[EmailPassword | EmailVerification]
+) -> None:
+    mails: list[Message] = []
+    settings = {**SETTINGS[kind], "email_delivery": mails.append}
+    Shop(core, recipes=[kind(**settings)])
+    module = importlib.import_module(f"{recipes.__name__}.{kind.id}")
+    assert module.send_email(message=VALUES["message"]) is True
+    assert [(mail.kind, mail.to, mail.link) for mail in mails] == [
+        ("PASSWORD_RESET", "ada@example.com", "https://shop.example/x")
+    ]
