@@ -18,6 +18,7 @@ from frameworks.sites import Site, serving
 from st_wsgi import AppInfo, GeneralError, Override, SuperTokens, replace
 from st_wsgi.delivery import Message
 from st_wsgi.embedded import EmbeddedCore
+from st_wsgi.recipe_kit.recipe import Recipe
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
 from st_wsgi.recipes.session import Session
@@ -57,11 +58,9 @@ class Backend:
         self.is_down = False
         info = AppInfo(app_name="Shop", api_domain=ORIGIN, website_domain=ORIGIN)
         apis: Any = Override(apis=self._guarded)
-        self.mailing = [
-            EmailPassword(email_delivery=self.mails.append, override=apis),
-            EmailVerification(mode="OPTIONAL", email_delivery=self.mails.append, override=apis),
-        ]
-        recipes = [*self.mailing, Session(override=apis)]
+        self.password = EmailPassword(email_delivery=self.mails.append, override=apis)
+        self.verification = EmailVerification(mode="OPTIONAL", email_delivery=self.mails.append, override=apis)
+        recipes: list[Recipe[Any, Any]] = [self.password, self.verification, Session(override=apis)]
         self.st = SuperTokens(app_info=info, core=core, recipes=recipes, rate_limit=None)
 
     def _guarded(self, original: Any) -> Any:
@@ -73,8 +72,8 @@ class Backend:
 
     def token(self) -> str:
         """Return the token in the newest mail."""
-        for recipe in self.mailing:
-            recipe.background.close()  # the mail is sent
+        self.password.background.close()  # the mail is sent
+        self.verification.background.close()
         return parse_qs(urlsplit(str(self.mails[-1].link)).query)["token"][0]
 
     def link_accounts(self, primary: str, other: str) -> None:
