@@ -12,7 +12,7 @@ from browser.visitor import PASSWORD, Tab, Visitor
 
 NEW_PASSWORD = "another horse 2"
 ATTEMPTS = 10
-"""What the default limits leave to an account, of sign-ins as of mails."""
+"""What the default limits leave to one account from one address, of sign-ins as of mails."""
 
 
 @pytest.mark.parametrize("mode", ["cookie", "header"])
