@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from . import methods, usage
 from .call import Call, Endpoint
+from .database import Database
 from .fields import bad
 from .methods import Kind, Method
 from .tenancy import Tenant
@@ -46,7 +46,7 @@ def add(call: Call) -> dict[str, Any]:
     return {"status": "OK", "wasAlreadyAssociated": False} if taken is None else {"status": _TAKEN[taken]}
 
 
-def _primary_problem(db: sqlite3.Connection, here: Tenant, method: Method) -> dict[str, Any] | None:
+def _primary_problem(db: Database, here: Tenant, method: Method) -> dict[str, Any] | None:
     """Return why a login method of a primary user may not join: another user in the tenant has the user's identity."""
     if not method.linked:
         return None

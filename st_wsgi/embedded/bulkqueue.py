@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from ..errors import SuperTokensError
 from ..forks import renew_after_fork
 from .bulkusers import BulkReader, BulkUser, UserRefused
+from .database import Database
 from .fields import CallRefused
 from .hashes import HashUnusable
 from .offload import HashingBusy
@@ -146,7 +147,7 @@ class BulkQueue:
                     self._mark(db, row, "NEW")
         return pause if rows else None
 
-    def _reader(self, db: sqlite3.Connection, app: int) -> BulkReader:
+    def _reader(self, db: Database, app: int) -> BulkReader:
         app_id = db.execute("SELECT app_id FROM apps WHERE app = ?", (app,)).fetchone()[0]
         tenant = self._tenancy.find(app_id, "public")
         assert tenant is not None, "the users of an app go with it"
@@ -170,9 +171,7 @@ class BulkQueue:
             self._store_one(db, row, None, hashed)
         return True
 
-    def _store_one(
-        self, db: sqlite3.Connection, row: _Row, reader: BulkReader | None, hashed: Mapping[str, str]
-    ) -> None:
+    def _store_one(self, db: Database, row: _Row, reader: BulkReader | None, hashed: Mapping[str, str]) -> None:
         """
         Store a user instead of their row in the queue, or note in it why not.
 
@@ -198,7 +197,7 @@ class BulkQueue:
         finally:
             db.execute("RELEASE one_user")
 
-    def _mark(self, db: sqlite3.Connection, row: _Row, status: str, problem: str | None = None) -> None:
+    def _mark(self, db: Database, row: _Row, status: str, problem: str | None = None) -> None:
         db.execute(
             "UPDATE bulk_import_users SET status = ?, error_message = ?, updated_at = ? WHERE app = ? AND id = ?",
             (status, problem, self._clock(), *row[:2]),

@@ -8,7 +8,6 @@ in the shape in which the core shows it again: normalised, and every login metho
 
 from __future__ import annotations
 
-import sqlite3
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import attrs
 
 from . import emailpassword, hashes, metadata, methods, passwordless, thirdparty, totp
+from .database import Database
 from .fields import dump, sound
 from .methods import Identity, Kind
 from .passwords import Passwords
@@ -102,9 +102,7 @@ class BulkReader:
     :param stored: they were checked before, and keep the ids that their login methods got then.
     """
 
-    def __init__(
-        self, db: sqlite3.Connection, app: Tenant, passwords: Passwords, now: int, *, stored: bool = False
-    ) -> None:
+    def __init__(self, db: Database, app: Tenant, passwords: Passwords, now: int, *, stored: bool = False) -> None:
         self._app = app
         self._passwords = passwords
         self._now = now
@@ -160,7 +158,7 @@ class BulkReader:
         }
         return {name: value for name, value in user.items() if value is not None}
 
-    def store(self, db: sqlite3.Connection, user: BulkUser, new_hashes: Mapping[str, str]) -> None:
+    def store(self, db: Database, user: BulkUser, new_hashes: Mapping[str, str]) -> None:
         """
         Store a checked user with everything that came along.
 
@@ -360,7 +358,7 @@ def _taken(method: Mapping[str, Any], kind: Kind) -> UserRefused:
 
 
 def _store_method(
-    db: sqlite3.Connection, tenants: Sequence[Tenant], method: Mapping[str, Any], new_hashes: Mapping[str, str]
+    db: Database, tenants: Sequence[Tenant], method: Mapping[str, Any], new_hashes: Mapping[str, str]
 ) -> None:
     user_id, recipe, joined = method["superTokensUserId"], method["recipeId"], method["timeJoinedInMSSinceEpoch"]
     identity = _identity(method)
@@ -376,7 +374,7 @@ def _store_method(
                 raise _taken(method, kind)
 
 
-def _map_id(db: sqlite3.Connection, app: int, user_id: str, external_id: str) -> None:
+def _map_id(db: Database, app: int, user_id: str, external_id: str) -> None:
     if user_exists(db, app, external_id):
         raise UserRefused("E030: Cannot create a userId mapping where the externalId is also a SuperTokens userID")
     added = db.execute(

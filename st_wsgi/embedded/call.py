@@ -7,7 +7,6 @@ exists and that the path may name one (``webserver/WebserverAPI.java`` of the of
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
@@ -16,6 +15,7 @@ import attrs
 
 from ..core_client.transport import CoreReply
 from .cleanup import Cleaner
+from .database import Database
 from .fields import Body, CallRefused, Query
 from .keys import Keys
 from .passwords import Passwords
@@ -127,12 +127,12 @@ class Call:
             f"combination not found: (, {self.app_id}, {tenant_id})",
         )
 
-    def read(self) -> AbstractContextManager[sqlite3.Connection]:
+    def read(self) -> AbstractContextManager[Database]:
         """Open the database for reading."""
         self.admit()
         return self.services.store.read()
 
-    def write(self) -> AbstractContextManager[sqlite3.Connection]:
+    def write(self) -> AbstractContextManager[Database]:
         """Open a write transaction."""
         self.admit()
         return self.services.store.write()

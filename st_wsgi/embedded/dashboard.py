@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 import uuid
 from typing import Any
 
@@ -11,6 +10,7 @@ import attrs
 
 from . import hashes
 from .call import Call, Endpoint
+from .database import Database
 from .fields import Body, Query, bad
 from .passwords import Check
 from .users import normal_email
@@ -45,7 +45,7 @@ class _User:
 _USERS = "SELECT user_id, email, time_joined, password_hash FROM dashboard_users"
 
 
-def _find(db: sqlite3.Connection, call: Call, user_id: str | None, email: str | None) -> _User | None:
+def _find(db: Database, call: Call, user_id: str | None, email: str | None) -> _User | None:
     """Return a user by id, or by email."""
     column, value = ("user_id", user_id) if user_id is not None else ("email", email)
     row = db.execute(f"{_USERS} WHERE app = ? AND {column} = ?", (call.app, value)).fetchone()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-import sqlite3
 from typing import Any
 
 from ..grammar import FAKE_EMAIL_DOMAINS
 from . import hashes, methods, signin, tenants_v1
 from .call import Call, Endpoint
+from .database import Database
 from .fields import bad
 from .methods import Identity
 from .users import external_id, internal_id, normal_email, set_verified, user_exists, user_json
@@ -28,7 +28,7 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _by_email(db: sqlite3.Connection, app: int, tenant_id: str, email: str) -> tuple[str, str] | None:
+def _by_email(db: Database, app: int, tenant_id: str, email: str) -> tuple[str, str] | None:
     row = db.execute(
         "SELECT m.user_id, m.password_hash FROM method_tenants t JOIN login_methods m USING (app, user_id)"
         " WHERE t.app = ? AND t.tenant_id = ? AND t.email = ? AND t.recipe_id = ?",
@@ -61,7 +61,7 @@ def sign_up(call: Call) -> dict[str, Any]:
     return {"status": "EMAIL_ALREADY_EXISTS_ERROR"}
 
 
-def _insert(db: sqlite3.Connection, call: Call, email: str, stored: str) -> str | None:
+def _insert(db: Database, call: Call, email: str, stored: str) -> str | None:
     """Store a new user; return the id, or None when the tenant has the email already."""
     identity = Identity(email)
     user_id = methods.insert(db, call.here, RECIPE, call.now, identity, password_hash=stored)
@@ -153,7 +153,7 @@ def put_user(call: Call) -> dict[str, Any]:
     return {"status": "OK"}
 
 
-def _set_hash(db: sqlite3.Connection, app: int, user_id: str, stored: str, *, before: str | None = None) -> None:
+def _set_hash(db: Database, app: int, user_id: str, stored: str, *, before: str | None = None) -> None:
     """Store a hash; with *before*, only in its place, so that a password that was changed meanwhile stays."""
     db.execute(
         "UPDATE login_methods SET password_hash = :stored WHERE app = :app AND user_id = :user_id"
@@ -182,7 +182,7 @@ def create_reset_token(call: Call) -> dict[str, Any]:
     return {"status": "OK", "token": token}
 
 
-def _consume(call: Call, db: sqlite3.Connection, token: str) -> tuple[str, str] | None:
+def _consume(call: Call, db: Database, token: str) -> tuple[str, str] | None:
     """Return the user id and email of a valid reset token; whatever it was, all tokens of its user are gone after."""
     row = db.execute(
         "SELECT user_id, email, expires_at FROM password_reset_tokens WHERE app = ? AND token_hash = ?",

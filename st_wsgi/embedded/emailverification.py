@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from .call import Call, Endpoint
+from .database import Database
 from .emailpassword import one_time_token, token_hash
 from .fields import bad
 from .users import normal_email
 
 
-def _is_verified(db: sqlite3.Connection, app: int, user_id: str, email: str) -> bool:
+def _is_verified(db: Database, app: int, user_id: str, email: str) -> bool:
     row = db.execute(
         "SELECT 1 FROM verified_emails WHERE app = ? AND user_id = ? AND email = ?", (app, user_id, email)
     ).fetchone()
     return row is not None
 
 
-def _remove_tokens(db: sqlite3.Connection, app: int, tenant_id: str, user_id: str, email: str) -> None:
+def _remove_tokens(db: Database, app: int, tenant_id: str, user_id: str, email: str) -> None:
     db.execute(
         "DELETE FROM email_verification_tokens WHERE app = ? AND tenant_id = ? AND user_id = ? AND email = ?",
         (app, tenant_id, user_id, email),

@@ -20,7 +20,6 @@ import binascii
 import hashlib
 import hmac
 import re
-import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -28,6 +27,8 @@ import attrs
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf import argon2
+
+from .database import Database
 
 Algorithm = Literal["ARGON2", "BCRYPT", "FIREBASE_SCRYPT", "PBKDF2", "SCRYPT"]
 
@@ -282,14 +283,14 @@ def _from_base64(text: str) -> bytes:
         raise ValueError("not base64") from error
 
 
-def remember_kind(db: sqlite3.Connection, app: int, stored: str) -> None:
+def remember_kind(db: Database, app: int, stored: str) -> None:
     """Note the kind of a hash that is stored for a user of *app*: every failed sign-in checks one of each kind."""
     parsed = parse(stored)
     if parsed is not None:
         db.execute("INSERT INTO key_values VALUES (?, ?, '') ON CONFLICT DO NOTHING", (app, _KIND + parsed.kind))
 
 
-def kinds_of(db: sqlite3.Connection, app: int) -> list[str]:
+def kinds_of(db: Database, app: int) -> list[str]:
     """Return the kinds of hashes that were ever stored for users of *app*."""
     rows = db.execute(
         "SELECT name FROM key_values WHERE app = ? AND name >= ? AND name < ?", (app, _KIND, _KIND + "~")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 import attrs
 
 from . import usage
 from .call import Call, Endpoint
+from .database import Database
 from .fields import bad
 from .users import user_exists
 
@@ -24,7 +24,7 @@ class IdMapping:
     info: str | None
 
 
-def _find(db: sqlite3.Connection, app: int, user_id: str, kind: str) -> IdMapping | None:
+def _find(db: Database, app: int, user_id: str, kind: str) -> IdMapping | None:
     """Return the mapping of an id; of any kind, the one that it is the SuperTokens id of goes first."""
     columns = {"SUPERTOKENS": ["user_id"], "EXTERNAL": ["external_user_id"]}.get(kind, ["user_id", "external_user_id"])
     for column in columns:
@@ -37,7 +37,7 @@ def _find(db: sqlite3.Connection, app: int, user_id: str, kind: str) -> IdMappin
     return None
 
 
-def _column(db: sqlite3.Connection, app: int, user_id: str, kind: str) -> str:
+def _column(db: Database, app: int, user_id: str, kind: str) -> str:
     """Return the column by which a mapping is changed; an id of any kind is a SuperTokens id when a user has it."""
     internal = kind == "SUPERTOKENS" or (kind == "ANY" and user_exists(db, app, user_id))
     return "user_id" if internal else "external_user_id"
@@ -87,7 +87,7 @@ def _exists(*, internal: bool, external: bool) -> dict[str, Any]:
     }
 
 
-def _check_unused(db: sqlite3.Connection, app: int, user_id: str, external_id: str) -> None:
+def _check_unused(db: Database, app: int, user_id: str, external_id: str) -> None:
     """Refuse a mapping that would hide what is kept under the SuperTokens id; verified emails move along instead."""
     if user_exists(db, app, external_id):
         raise bad("Cannot create a userId mapping where the externalId is also a SuperTokens userID")

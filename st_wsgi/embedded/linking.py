@@ -7,13 +7,13 @@ same email, phone number or third party identity.
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 import attrs
 
 from . import methods, removal, sessionrows, usage
 from .call import Call, Endpoint
+from .database import Database
 from .fields import bad
 from .methods import Kind, Method
 from .users import external_id, internal_id, touch, user_exists, user_json
@@ -42,7 +42,7 @@ class Group:
         return self.methods[0].linked
 
 
-def find_group(db: sqlite3.Connection, app: int, user_id: str) -> Group | None:
+def find_group(db: Database, app: int, user_id: str) -> Group | None:
     """Return the group of a user by the SuperTokens id of the user or one of its login methods, None if unknown."""
     method = methods.find(db, app, user_id)
     group_id = user_id if method is None else method.primary_user_id
@@ -50,14 +50,14 @@ def find_group(db: sqlite3.Connection, app: int, user_id: str) -> Group | None:
     return Group(group_id, found) if found else None
 
 
-def _group(db: sqlite3.Connection, app: int, user_id: str) -> Group:
+def _group(db: Database, app: int, user_id: str) -> Group:
     group = find_group(db, app, user_id)
     if group is None:
         raise bad("Unknown user ID provided")
     return group
 
 
-def _known_id(db: sqlite3.Connection, app: int, user_id: str) -> str:
+def _known_id(db: Database, app: int, user_id: str) -> str:
     """Return the SuperTokens id of *user_id*. :raises CallRefused: when no user has it and nothing is kept about it."""
     internal = internal_id(db, app, user_id)
     if internal == user_id and not user_exists(db, app, user_id) and not usage.recipes_using(db, app, user_id):
@@ -66,7 +66,7 @@ def _known_id(db: sqlite3.Connection, app: int, user_id: str) -> str:
 
 
 def _conflict(
-    db: sqlite3.Connection, app: int, tenant_ids: list[str], found: list[Method], but_not: str
+    db: Database, app: int, tenant_ids: list[str], found: list[Method], but_not: str
 ) -> dict[str, Any] | None:
     """Return the answer when another primary user of the tenants has an identity of the login methods, else None."""
     owner = methods.owner_of(db, app, tenant_ids, found, but_not=but_not)
@@ -79,7 +79,7 @@ def _conflict(
     }
 
 
-def _primary_problem(db: sqlite3.Connection, app: int, user_id: str, group: Group) -> dict[str, Any] | None:
+def _primary_problem(db: Database, app: int, user_id: str, group: Group) -> dict[str, Any] | None:
     """Return the answer when the login method *user_id* cannot be a primary user, None when it can or is one."""
     if group.is_primary:
         if group.user_id == user_id:
@@ -118,7 +118,7 @@ def make_primary(call: Call) -> dict[str, Any]:
     return {"status": "OK", "wasAlreadyAPrimaryUser": group.is_primary, "user": user}
 
 
-def _link_problem(db: sqlite3.Connection, call: Call, recipe: Group, primary: Group) -> dict[str, Any] | None:
+def _link_problem(db: Database, call: Call, recipe: Group, primary: Group) -> dict[str, Any] | None:
     """Return the answer when a login method cannot be linked to a user, None when it can or is."""
     app = call.app
     if recipe.is_primary:
@@ -134,7 +134,7 @@ def _link_problem(db: sqlite3.Connection, call: Call, recipe: Group, primary: Gr
     return _conflict(db, app, tenants, [*recipe.methods, *primary.methods], primary.user_id)
 
 
-def _groups(db: sqlite3.Connection, app: int, recipe_user_id: str, primary_user_id: str) -> tuple[Group, Group] | None:
+def _groups(db: Database, app: int, recipe_user_id: str, primary_user_id: str) -> tuple[Group, Group] | None:
     """Return both groups, None when the second is not a primary user. :raises CallRefused: when an id is unknown."""
     primary = _group(db, app, primary_user_id)
     return (_group(db, app, recipe_user_id), primary) if primary.is_primary else None
@@ -177,7 +177,7 @@ def link(call: Call) -> dict[str, Any]:
     return {"status": "OK", "accountsAlreadyLinked": linked, "user": user}
 
 
-def _end_sessions(db: sqlite3.Connection, call: Call, user_id: str) -> None:
+def _end_sessions(db: Database, call: Call, user_id: str) -> None:
     name = external_id(db, call.app, user_id)
     handles = sessionrows.handles_of_user(db, call.app, name, None, linked=False, expiring_after=call.now)
     sessionrows.remove_handles(db, call.app, handles)

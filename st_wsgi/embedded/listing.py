@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import sqlite3
 from typing import Any
 
 from . import methods, signin
 from .call import Call, Endpoint
+from .database import Database
 from .fields import bad, dump
 from .methods import Identity
 from .phones import normal_phone_or_none
@@ -102,7 +102,7 @@ def _start(token: str) -> tuple[int, str]:
 
 def _page(
     call: Call,
-    db: sqlite3.Connection,
+    db: Database,
     start: tuple[int, str] | None,
     size: int,
     recipes: list[str],
@@ -128,7 +128,7 @@ def _tags(call: Call, name: str) -> list[str]:
     return [tag.lower() for tag in call.query.listed(name, ";") or []]
 
 
-def _search(call: Call, db: sqlite3.Connection, tags: dict[str, list[str]], *, newest_first: bool) -> list[str]:
+def _search(call: Call, db: Database, tags: dict[str, list[str]], *, newest_first: bool) -> list[str]:
     """Return the group ids of the users that the tags find; in a tag ``%`` and ``_`` stand for any letters or one."""
     conditions = ["app = ?", "tenant_id = ?", "recipe_id = ?"]
     values: list[Any] = []
@@ -178,7 +178,7 @@ def count_users(call: Call) -> dict[str, Any]:
     return answer
 
 
-def _count_groups(db: sqlite3.Connection, place: str, values: list[Any], *, several_tenants: bool) -> int:
+def _count_groups(db: Database, place: str, values: list[Any], *, several_tenants: bool) -> int:
     """
     Count the groups that have a login method in a place.
 

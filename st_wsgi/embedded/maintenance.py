@@ -11,7 +11,7 @@ import attrs
 
 from ..errors import ConfigError
 from . import population
-from .schema import APP_TABLES, MIGRATIONS
+from .schema import MIGRATIONS, TABLES
 from .store import Store, backup, explain, inspect, read_only
 
 
@@ -46,7 +46,7 @@ def check(path: pathlib.Path) -> Report:
             problems = [] if found == ["ok"] else found
             there = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             # A file of an older version does not have all tables yet.
-            tables = [one for one in ("apps", *APP_TABLES) if one in there or version == len(MIGRATIONS)]
+            tables = ["apps", *(table.name for table in TABLES if table.name in there or version == len(MIGRATIONS))]
             rows = {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
         if not problems and version == len(MIGRATIONS):
             with closing(Store(path)) as store:

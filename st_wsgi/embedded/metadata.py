@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
 from .call import Call, Endpoint
+from .database import Database
 from .fields import dump
 
 
-def _find(db: sqlite3.Connection, app: int, user_id: str) -> dict[str, Any] | None:
+def _find(db: Database, app: int, user_id: str) -> dict[str, Any] | None:
     row = db.execute("SELECT metadata FROM user_metadata WHERE app = ? AND user_id = ?", (app, user_id)).fetchone()
     if row is None:
         return None
@@ -35,7 +35,7 @@ def put(call: Call) -> dict[str, Any]:
     return {"status": "OK", "metadata": json.loads(stored)}
 
 
-def merge(db: sqlite3.Connection, app: int, user_id: str, update: Mapping[str, Any]) -> str:
+def merge(db: Database, app: int, user_id: str, update: Mapping[str, Any]) -> str:
     """Merge *update* into a user's metadata; return what is stored then, as JSON."""
     merged = _find(db, app, user_id) or {}
     for key, value in update.items():

@@ -15,6 +15,7 @@ from typing import Literal
 import attrs
 
 from . import hashes
+from .database import Database
 from .tenancy import Tenant
 
 
@@ -95,7 +96,7 @@ def parts(identity: Identity) -> list[Part]:
 
 
 def insert(
-    db: sqlite3.Connection,
+    db: Database,
     here: Tenant,
     recipe_id: str,
     now: int,
@@ -128,7 +129,7 @@ def insert(
     return user_id
 
 
-def find(db: sqlite3.Connection, app: int, user_id: str, recipe_id: str | None = None) -> Method | None:
+def find(db: Database, app: int, user_id: str, recipe_id: str | None = None) -> Method | None:
     """Return the login method with the SuperTokens id *user_id*, None when there is none (of that recipe)."""
     row = db.execute(
         f"SELECT {_COLUMNS} FROM login_methods AS m WHERE m.app = ? AND m.user_id = ?", (app, user_id)
@@ -136,7 +137,7 @@ def find(db: sqlite3.Connection, app: int, user_id: str, recipe_id: str | None =
     return None if row is None or recipe_id not in (None, row[1]) else _method(row)
 
 
-def find_in_tenant(db: sqlite3.Connection, here: Tenant, recipe_id: str, identity: Identity) -> Method | None:
+def find_in_tenant(db: Database, here: Tenant, recipe_id: str, identity: Identity) -> Method | None:
     """Return the login method of a recipe that a tenant knows by *identity* (one part of one), None if unknown."""
     [(_, condition, values)] = parts(identity)
     row = db.execute(
@@ -147,7 +148,7 @@ def find_in_tenant(db: sqlite3.Connection, here: Tenant, recipe_id: str, identit
     return None if row is None else _method(row)
 
 
-def groups_in_tenant(db: sqlite3.Connection, here: Tenant, identity: Identity) -> list[str]:
+def groups_in_tenant(db: Database, here: Tenant, identity: Identity) -> list[str]:
     """Return the primary ids of a tenant's users who have *identity* (one part of one), in any recipe."""
     [(_, condition, values)] = parts(identity)
     rows = db.execute(
@@ -158,7 +159,7 @@ def groups_in_tenant(db: sqlite3.Connection, here: Tenant, identity: Identity) -
     return [row[0] for row in rows]
 
 
-def groups_by_credential(db: sqlite3.Connection, app: int, credential_id: str) -> list[str]:
+def groups_by_credential(db: Database, app: int, credential_id: str) -> list[str]:
     """Return the primary ids of the users of an app who have a WebAuthn credential, in whatever tenant."""
     rows = db.execute(
         "SELECT DISTINCT m.primary_user_id FROM webauthn_credentials AS c"
@@ -168,7 +169,7 @@ def groups_by_credential(db: sqlite3.Connection, app: int, credential_id: str) -
     return [row[0] for row in rows]
 
 
-def has_in_tenant(db: sqlite3.Connection, here: Tenant, primary_user_id: str, recipe_id: str, part: Part) -> bool:
+def has_in_tenant(db: Database, here: Tenant, primary_user_id: str, recipe_id: str, part: Part) -> bool:
     """Return whether a user has a part of an identity in a tenant by a login method of a recipe."""
     _, condition, values = part
     row = db.execute(
@@ -179,7 +180,7 @@ def has_in_tenant(db: sqlite3.Connection, here: Tenant, primary_user_id: str, re
     return row is not None
 
 
-def of_group(db: sqlite3.Connection, app: int, primary_user_id: str) -> list[Method]:
+def of_group(db: Database, app: int, primary_user_id: str) -> list[Method]:
     """Return the login methods of a group, the oldest first."""
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM login_methods AS m WHERE m.app = ? AND m.primary_user_id = ?", (app, primary_user_id)
@@ -187,13 +188,13 @@ def of_group(db: sqlite3.Connection, app: int, primary_user_id: str) -> list[Met
     return sorted(map(_method, rows), key=lambda method: (method.time_joined, method.user_id))
 
 
-def tenants_of(db: sqlite3.Connection, app: int, user_id: str) -> list[str]:
+def tenants_of(db: Database, app: int, user_id: str) -> list[str]:
     """Return the tenants that a login method belongs to."""
     rows = db.execute("SELECT tenant_id FROM method_tenants WHERE app = ? AND user_id = ?", (app, user_id)).fetchall()
     return [row[0] for row in rows]
 
 
-def tenants_of_groups(db: sqlite3.Connection, app: int, *primary_user_ids: str) -> list[str]:
+def tenants_of_groups(db: Database, app: int, *primary_user_ids: str) -> list[str]:
     """Return the tenants that one of some users is in, sorted."""
     tenants: set[str] = set()
     for primary_user_id in primary_user_ids:
@@ -208,7 +209,7 @@ Contact = Literal["email", "phone_number"]
 """A column that a user can change."""
 
 
-def change(db: sqlite3.Connection, app: int, user_id: str, column: Contact, value: str | None) -> bool:
+def change(db: Database, app: int, user_id: str, column: Contact, value: str | None) -> bool:
     """Change a part of an identity in all tenants; return False, with nothing changed, when one of them has it."""
     db.execute("SAVEPOINT identity")
     try:
@@ -222,7 +223,7 @@ def change(db: sqlite3.Connection, app: int, user_id: str, column: Contact, valu
     return True
 
 
-def is_taken(db: sqlite3.Connection, app: int, method: Method, identity: Identity) -> bool:
+def is_taken(db: Database, app: int, method: Method, identity: Identity) -> bool:
     """Return whether a login method may not have a new identity, since another primary user has it (CDI 3.6)."""
     if not method.linked:
         return False
@@ -231,7 +232,7 @@ def is_taken(db: sqlite3.Connection, app: int, method: Method, identity: Identit
 
 
 def owner_of(
-    db: sqlite3.Connection,
+    db: Database,
     app: int,
     tenant_ids: Sequence[str],
     identities: Iterable[Identity],
@@ -262,7 +263,7 @@ def owner_of(
 
 
 def _owners(
-    db: sqlite3.Connection, app: int, condition: str, values: tuple[str, ...], *, everywhere: bool, primary: bool
+    db: Database, app: int, condition: str, values: tuple[str, ...], *, everywhere: bool, primary: bool
 ) -> dict[str, set[str]]:
     """
     Return the users who have a part of an identity with the tenants that they are in, the oldest user first.
@@ -286,12 +287,12 @@ def _owners(
     return owners
 
 
-def make_primary(db: sqlite3.Connection, app: int, user_id: str) -> None:
+def make_primary(db: Database, app: int, user_id: str) -> None:
     """Make a login method that is alone a primary user, so that others can be linked to it."""
     db.execute("UPDATE login_methods SET linked = 1 WHERE app = ? AND user_id = ?", (app, user_id))
 
 
-def move(db: sqlite3.Connection, app: int, method: Method, primary_user_id: str, *, linked: bool) -> None:
+def move(db: Database, app: int, method: Method, primary_user_id: str, *, linked: bool) -> None:
     """Move a login method into another group: that of a primary user, or, not *linked* any more, its own."""
     db.execute(
         "UPDATE login_methods SET primary_user_id = ?, linked = ? WHERE app = ? AND user_id = ?",
@@ -305,7 +306,7 @@ def move(db: sqlite3.Connection, app: int, method: Method, primary_user_id: str,
         update_group_time(db, app, group)
 
 
-def update_group_time(db: sqlite3.Connection, app: int, primary_user_id: str) -> None:
+def update_group_time(db: Database, app: int, primary_user_id: str) -> None:
     """Set the time joined of a group, by which users are listed, to the earliest of its login methods in any tenant."""
     db.execute(
         "UPDATE method_tenants SET group_time_joined = (SELECT min(m.time_joined) FROM method_tenants AS t"
@@ -315,7 +316,7 @@ def update_group_time(db: sqlite3.Connection, app: int, primary_user_id: str) ->
     )
 
 
-def add_to_tenant(db: sqlite3.Connection, here: Tenant, method: Method) -> Kind | None:
+def add_to_tenant(db: Database, here: Tenant, method: Method) -> Kind | None:
     """Add a login method to a tenant; return None, or which part of its identity is taken there."""
     added = db.execute(
         "INSERT INTO method_tenants (app, tenant_id, user_id, recipe_id, primary_user_id, group_time_joined,"
@@ -331,7 +332,7 @@ def add_to_tenant(db: sqlite3.Connection, here: Tenant, method: Method) -> Kind 
     return taken_part(db, here, method.recipe_id, method)
 
 
-def taken_part(db: sqlite3.Connection, here: Tenant, recipe_id: str, identity: Identity) -> Kind:
+def taken_part(db: Database, here: Tenant, recipe_id: str, identity: Identity) -> Kind:
     """Return which part of an identity, that a tenant's index refused, another login method of the recipe has."""
     if identity.third_party_id is not None:
         return "third party"
@@ -340,7 +341,7 @@ def taken_part(db: sqlite3.Connection, here: Tenant, recipe_id: str, identity: I
     return "phone number"
 
 
-def remove_from_tenant(db: sqlite3.Connection, here: Tenant, user_id: str) -> bool:
+def remove_from_tenant(db: Database, here: Tenant, user_id: str) -> bool:
     """Remove a login method from a tenant, its last one too; return whether it was in it."""
     gone = db.execute(
         "DELETE FROM method_tenants WHERE app = ? AND tenant_id = ? AND user_id = ?",
@@ -349,7 +350,7 @@ def remove_from_tenant(db: sqlite3.Connection, here: Tenant, user_id: str) -> bo
     return gone > 0
 
 
-def delete(db: sqlite3.Connection, app: int, user_id: str) -> None:
+def delete(db: Database, app: int, user_id: str) -> None:
     """Delete a login method with what only it has."""
     for table in OF_METHOD:
         db.execute(f"DELETE FROM {table} WHERE app = ? AND user_id = ?", (app, user_id))

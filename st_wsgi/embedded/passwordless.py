@@ -12,7 +12,6 @@ import hashlib
 import hmac
 import re
 import secrets
-import sqlite3
 import uuid
 from typing import Any
 
@@ -20,6 +19,7 @@ import attrs
 
 from . import methods, signin, tenants_v1
 from .call import Call, Endpoint
+from .database import Database
 from .fields import Body, bad
 from .methods import Contact, Identity, Method
 from .phones import normal_phone_or_none
@@ -76,7 +76,7 @@ def _link_code(device_id: bytes, salt: str, user_input_code: str) -> bytes:
     return hmac.digest(device_id + base64.b64decode(salt), user_input_code.encode(), "sha256")
 
 
-def _find(db: sqlite3.Connection, call: Call, device_hash: str) -> _Device | None:
+def _find(db: Database, call: Call, device_hash: str) -> _Device | None:
     row = db.execute(
         f"{_DEVICE} WHERE app = ? AND tenant_id = ? AND device_id_hash = ?",
         (call.app, call.here.tenant_id, device_hash),
@@ -135,7 +135,7 @@ def create_code(call: Call) -> dict[str, Any]:
 
 
 def _add_code(
-    db: sqlite3.Connection, call: Call, device: _Device, user_input_code: str, link_code: bytes
+    db: Database, call: Call, device: _Device, user_input_code: str, link_code: bytes
 ) -> dict[str, Any] | None:
     """Store a code and return it as answers show it, None when the device has it already."""
     code_id, now = str(uuid.uuid4()), call.now
@@ -156,20 +156,20 @@ def _add_code(
     }
 
 
-def _for_device(db: sqlite3.Connection, call: Call, statement: str, device_hash: str, *values: object) -> None:
+def _for_device(db: Database, call: Call, statement: str, device_hash: str, *values: object) -> None:
     db.execute(
         f"{statement} WHERE app = ? AND tenant_id = ? AND device_id_hash = ?",
         (*values, call.app, call.here.tenant_id, device_hash),
     )
 
 
-def _delete_device(db: sqlite3.Connection, call: Call, device_hash: str) -> None:
+def _delete_device(db: Database, call: Call, device_hash: str) -> None:
     for table in ("passwordless_codes", "passwordless_devices"):
         _for_device(db, call, f"DELETE FROM {table}", device_hash)
 
 
 def _delete_devices(
-    db: sqlite3.Connection, app: int, tenant_id: str, *, email: str | None = None, phone_number: str | None = None
+    db: Database, app: int, tenant_id: str, *, email: str | None = None, phone_number: str | None = None
 ) -> None:
     """Delete the devices of a tenant that are for an email or a phone number, with their codes."""
     for column, value in (("email", email), ("phone_number", phone_number)):
@@ -204,7 +204,7 @@ class _Attempt:
         raise bad("Please provide exactly one of linkCode or deviceId+userInputCode")
 
 
-def _created_at(db: sqlite3.Connection, call: Call, link_code_hash: str) -> tuple[int, str] | None:
+def _created_at(db: Database, call: Call, link_code_hash: str) -> tuple[int, str] | None:
     """Return when a code was made and the hash of its device, None when there is no such code."""
     row: tuple[int, str] | None = db.execute(
         "SELECT created_at, device_id_hash FROM passwordless_codes"
@@ -214,7 +214,7 @@ def _created_at(db: sqlite3.Connection, call: Call, link_code_hash: str) -> tupl
     return row
 
 
-def _attempt(call: Call, db: sqlite3.Connection, attempt: _Attempt) -> _Device | dict[str, Any]:
+def _attempt(call: Call, db: Database, attempt: _Attempt) -> _Device | dict[str, Any]:
     """Return the device that an attempt is right for; for a wrong one the answer, after it was counted."""
     oldest = call.now - call.settings.whole("passwordless_code_lifetime")
     most = call.settings.whole("passwordless_max_code_input_attempts")
@@ -304,7 +304,7 @@ def remove_code(call: Call) -> dict[str, Any]:
     return {"status": "OK"}
 
 
-def _codes(db: sqlite3.Connection, call: Call, device_hash: str) -> list[tuple[str, int]]:
+def _codes(db: Database, call: Call, device_hash: str) -> list[tuple[str, int]]:
     return db.execute(
         "SELECT code_id, created_at FROM passwordless_codes WHERE app = ? AND tenant_id = ? AND device_id_hash = ?",
         (call.app, call.here.tenant_id, device_hash),
@@ -412,7 +412,7 @@ def _contacts(method: Method) -> dict[Contact, str | None]:
     return {"email": method.email, "phone_number": method.phone_number}
 
 
-def _change(db: sqlite3.Connection, app: int, method: Method, column: Contact, value: str | None) -> None:
+def _change(db: Database, app: int, method: Method, column: Contact, value: str | None) -> None:
     """Change the email or phone number of a login method. :raises _Clash: when another user has it."""
     name = column.upper()
     if methods.is_taken(db, app, method, Identity(**{column: value})):

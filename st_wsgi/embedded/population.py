@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
 
 from . import tenantrows
+from .database import Database
 from .fields import dump
 from .knownsettings import setting_of
 from .store import Store
@@ -90,7 +90,7 @@ def people(store: Store, app: int, *, after: str = "") -> Iterator[Person]:
         after = ids[-1]
 
 
-def _people(db: sqlite3.Connection, app: int, ids: Sequence[str]) -> list[Person]:
+def _people(db: Database, app: int, ids: Sequence[str]) -> list[Person]:
     """Return users by the ids of their groups, in that order."""
     users = users_json(db, app, ids)
     hashes: dict[str, dict[str, str]] = {user_id: {} for user_id in ids}
@@ -142,7 +142,7 @@ def _people(db: sqlite3.Connection, app: int, ids: Sequence[str]) -> list[Person
     return people
 
 
-def _kept(db: sqlite3.Connection, app: int, columns: str, table: str, user_ids: Iterable[str]) -> list[tuple[Any, ...]]:
+def _kept(db: Database, app: int, columns: str, table: str, user_ids: Iterable[str]) -> list[tuple[Any, ...]]:
     """Return rows of a table by their ``user_id``."""
     return db.execute(
         f"SELECT {columns} FROM json_each(?) AS wanted CROSS JOIN {table} ON app = ? AND user_id = wanted.value",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import tenantrows
 from .call import Call, Endpoint
+from .database import Database
 from .fields import Body, bad, dump
 
 _MAPS = (
@@ -75,7 +75,7 @@ def _normal(config: Mapping[str, Any]) -> dict[str, Any]:
     return provider
 
 
-def refuse_unsound(db: sqlite3.Connection, app: int, tenant_id: str) -> None:
+def refuse_unsound(db: Database, app: int, tenant_id: str) -> None:
     """Refuse to change a tenant with a provider that cannot work, which was stored without validation."""
     _refuse(tenantrows.providers(db, app, tenant_id))
 

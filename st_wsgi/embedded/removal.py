@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from . import methods, usage
 from .call import Call, Endpoint
+from .database import Database
 from .users import external_id, internal_id, primary_id, user_exists
 
 
@@ -25,7 +25,7 @@ def remove(call: Call) -> dict[str, Any]:
     return {"status": "OK"}
 
 
-def delete_method(db: sqlite3.Connection, app: int, user_id: str) -> None:
+def delete_method(db: Database, app: int, user_id: str) -> None:
     """
     Delete one login method, and what is kept about its id.
 
@@ -49,7 +49,7 @@ def delete_method(db: sqlite3.Connection, app: int, user_id: str) -> None:
         db.execute("INSERT INTO retired_ids VALUES (?, ?) ON CONFLICT DO NOTHING", (app, user_id))
 
 
-def _forget(db: sqlite3.Connection, app: int, user_id: str) -> None:
+def _forget(db: Database, app: int, user_id: str) -> None:
     """Remove an id that is no user any more, with its mapping."""
     for table in ("retired_ids", "user_id_mappings"):
         db.execute(f"DELETE FROM {table} WHERE app = ? AND user_id = ?", (app, user_id))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from .call import Call, Endpoint
+from .database import Database
 
 _UNKNOWN = {"status": "UNKNOWN_ROLE_ERROR"}
 
 
-def _exists(db: sqlite3.Connection, app: int, role: str) -> bool:
+def _exists(db: Database, app: int, role: str) -> bool:
     return db.execute("SELECT 1 FROM roles WHERE app = ? AND role = ?", (app, role)).fetchone() is not None
 
 
-def _column(db: sqlite3.Connection, query: str, values: tuple[Any, ...]) -> list[str]:
+def _column(db: Database, query: str, values: tuple[Any, ...]) -> list[str]:
     return [row[0] for row in db.execute(query, values)]
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
 import attrs
 
 from .call import Call, Endpoint
+from .database import Database
 from .fields import bad, dump
 from .tokens import PROTECTED, tenant_of_handle
 from .users import internal_id, primary_id, touch
@@ -46,18 +46,18 @@ COLUMNS = (
 """The columns of :class:`SessionRow`, in its order."""
 
 
-def find(db: sqlite3.Connection, app: int, handle: str) -> SessionRow | None:
+def find(db: Database, app: int, handle: str) -> SessionRow | None:
     """Return a session, expired or not; None when there is none."""
     row = db.execute(f"SELECT {COLUMNS} FROM sessions WHERE app = ? AND handle = ?", (app, handle)).fetchone()
     return None if row is None else SessionRow(*row)
 
 
-def add(db: sqlite3.Connection, app: int, row: SessionRow) -> None:
+def add(db: Database, app: int, row: SessionRow) -> None:
     """Store a new session."""
     db.execute(f"INSERT INTO sessions (app, {COLUMNS}) VALUES (?{', ?' * 11})", (app, *attrs.astuple(row)))
 
 
-def replace(db: sqlite3.Connection, app: int, row: SessionRow) -> None:
+def replace(db: Database, app: int, row: SessionRow) -> None:
     """Store which refresh tokens a session has now, how long it lives, and with which kind of key it signs."""
     db.execute(
         "UPDATE sessions SET refresh_token_hash_2 = ?, prev_refresh_token_hash_2 = ?, rotated_at = ?, expires_at = ?,"
@@ -194,7 +194,7 @@ def _one_tenant(call: Call, everywhere: bool, *, by_handle: bool = False) -> str
     return call.here.tenant_id
 
 
-def remove_handles(db: sqlite3.Connection, app: int, handles: Iterable[str]) -> list[str]:
+def remove_handles(db: Database, app: int, handles: Iterable[str]) -> list[str]:
     """Delete sessions; return the handles of those that were there."""
     revoked = []
     for handle in dict.fromkeys(handles):
@@ -204,7 +204,7 @@ def remove_handles(db: sqlite3.Connection, app: int, handles: Iterable[str]) -> 
 
 
 def handles_of_user(
-    db: sqlite3.Connection, app: int, user_id: str, tenant_id: str | None, *, linked: bool, expiring_after: int
+    db: Database, app: int, user_id: str, tenant_id: str | None, *, linked: bool, expiring_after: int
 ) -> list[str]:
     """
     Return the handles of a user's sessions.

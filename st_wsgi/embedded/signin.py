@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
 from . import methods
 from .call import Call
+from .database import Database
 from .methods import Identity
 from .users import external_id, internal_id, method_json, primary_id, touch, users_json
 
@@ -24,7 +24,7 @@ def has(method: Mapping[str, Any], identity: Identity) -> bool:
 
 
 def signed_in(
-    db: sqlite3.Connection,
+    db: Database,
     call: Call,
     recipe_id: str,
     user_id: str,
@@ -55,13 +55,13 @@ def _matching(user: Mapping[str, Any], recipe_id: str, identity: Identity) -> li
     return [one for one in user["loginMethods"] if one["recipeId"] == recipe_id and has(one, identity)]
 
 
-def by_id(db: sqlite3.Connection, call: Call, recipe_id: str, user_id: str) -> dict[str, Any] | None:
+def by_id(db: Database, call: Call, recipe_id: str, user_id: str) -> dict[str, Any] | None:
     """Return a login method of a recipe as a user of its own, by any id of it; None when there is none."""
     method = methods.find(db, call.app, internal_id(db, call.app, user_id), recipe_id)
     return None if method is None else method_json(db, call.app, method.user_id, call.version)
 
 
-def by_identity(db: sqlite3.Connection, call: Call, recipe_id: str, identity: Identity) -> list[dict[str, Any]]:
+def by_identity(db: Database, call: Call, recipe_id: str, identity: Identity) -> list[dict[str, Any]]:
     """
     Return the users of the tenant who have a part of an identity, and have it in a recipe, the oldest first.
 

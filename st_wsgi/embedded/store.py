@@ -34,6 +34,7 @@ from functools import partial
 
 from ..errors import ConfigError, CoreUnavailable, SuperTokensError
 from ..forks import part_before_fork, renew_after_fork, turns
+from .database import Database
 from .schema import APPLICATION_ID, MIGRATIONS
 
 Migrations = Sequence[Sequence[str]]
@@ -45,7 +46,7 @@ BUSY_TIMEOUT = 60.0
 _OTHERS = 0o077
 _log = logging.getLogger("st_wsgi.core")
 
-_ABANDONED: list[deque[sqlite3.Connection]] = []
+_ABANDONED: list[deque[Database]] = []
 """Connections that came through a fork after all: kept, because closing them here would disturb the parent's locks."""
 
 
@@ -64,7 +65,7 @@ class Store:
     def __init__(self, path: str | os.PathLike[str] | None, *, migrations: Migrations = MIGRATIONS) -> None:
         self._migrations = migrations
         self.path: pathlib.Path | None = None if path is None else pathlib.Path(path)
-        self._idle: deque[sqlite3.Connection] = deque()
+        self._idle: deque[Database] = deque()
         self._writing = threading.RLock()
         self._unusable: Callable[[], SuperTokensError] | None = None
         self._reported = False
@@ -109,7 +110,7 @@ class Store:
             )
 
     @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
+    def read(self) -> Iterator[Database]:
         """Hand out a connection for reading: every statement sees the newest commit."""
         if self.path is not None:
             with self._lent() as db:
@@ -120,7 +121,7 @@ class Store:
                 yield self._idle[0]
 
     @contextmanager
-    def snapshot(self) -> Iterator[sqlite3.Connection]:
+    def snapshot(self) -> Iterator[Database]:
         """Hand out a connection for reading on which all statements see the same state of the database."""
         with self.read() as db:
             db.execute("BEGIN")
@@ -130,7 +131,7 @@ class Store:
                 db.execute("ROLLBACK")
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self) -> Iterator[Database]:
         """Hand out a connection inside a write transaction: committed at the end, rolled back by an exception."""
         # Writers of this process queue here, where waiting is cheap; SQLite's own waiting is for other processes.
         with self._writing, self.read() as db:
@@ -149,7 +150,7 @@ class Store:
                 raise
 
     @contextmanager
-    def _lent(self) -> Iterator[sqlite3.Connection]:
+    def _lent(self) -> Iterator[Database]:
         self._check_usable()
         with turns.taken():
             idle = self._idle
@@ -178,7 +179,7 @@ class Store:
                 _log.warning("%s: %s", self.name, error)
             raise error
 
-    def _connect(self, uri: str) -> sqlite3.Connection:
+    def _connect(self, uri: str) -> Database:
         db = sqlite3.connect(
             uri,
             uri=True,
@@ -186,6 +187,7 @@ class Store:
             isolation_level=None,
             check_same_thread=False,
             cached_statements=512,
+            factory=Database,
         )
         for pragma in ("synchronous=NORMAL", "temp_store=MEMORY", "foreign_keys=OFF"):
             db.execute(f"PRAGMA {pragma}")
@@ -237,7 +239,7 @@ def _uri(path: pathlib.Path, mode: str) -> str:
     return f"{path.absolute().as_uri()}?mode={mode}"
 
 
-def _use_wal(db: sqlite3.Connection, path: pathlib.Path) -> None:
+def _use_wal(db: Database, path: pathlib.Path) -> None:
     """Switch a new file to its write-ahead log; processes that start together wait for each other."""
     deadline = time.monotonic() + BUSY_TIMEOUT
     while True:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 
+from .database import Database
 from .fields import dump
-from .schema import APP_TABLES
+from .schema import TABLES, tables_with
 
 RECIPE_FACTORS: Mapping[str, tuple[str, ...]] = {
     "emailPassword": ("emailpassword",),
@@ -21,20 +21,6 @@ RECIPE_FACTORS: Mapping[str, tuple[str, ...]] = {
 
 ALL_ON: Mapping[str, bool] = dict.fromkeys(RECIPE_FACTORS, True)
 ALL_OFF: Mapping[str, bool] = dict.fromkeys(RECIPE_FACTORS, False)
-
-_TENANT_TABLES = (
-    "tenants",
-    "tenant_providers",
-    "sessions",
-    "method_tenants",
-    "email_verification_tokens",
-    "user_roles",
-    "passwordless_devices",
-    "passwordless_codes",
-    "totp_codes",
-    "webauthn_options",
-    "webauthn_recovery_tokens",
-)
 
 
 @attrs.frozen
@@ -92,7 +78,7 @@ _COLUMNS = (
 )
 
 
-def providers(db: sqlite3.Connection, app: int, tenant_id: str) -> list[dict[str, Any]]:
+def providers(db: Database, app: int, tenant_id: str) -> list[dict[str, Any]]:
     """Return the third party providers of a tenant, in the order in which the official core shows them."""
     rows = db.execute(
         "SELECT third_party_id, config FROM tenant_providers WHERE app = ? AND tenant_id = ?", (app, tenant_id)
@@ -117,7 +103,7 @@ def _java_hash(text: str) -> int:
     return number ^ number >> 16
 
 
-def _load(db: sqlite3.Connection, condition: str, values: tuple[object, ...]) -> dict[int, list[TenantRow]]:
+def _load(db: Database, condition: str, values: tuple[object, ...]) -> dict[int, list[TenantRow]]:
     """Return the tenants that a condition is true for, by the number of their app, in the order they were made in."""
     kept: dict[tuple[int, str], list[tuple[str, str]]] = {}
     for app, tenant_id, third_party_id, config in db.execute(
@@ -142,25 +128,25 @@ def _load(db: sqlite3.Connection, condition: str, values: tuple[object, ...]) ->
     return tenants
 
 
-def load(db: sqlite3.Connection, app: int, tenant_id: str) -> TenantRow | None:
+def load(db: Database, app: int, tenant_id: str) -> TenantRow | None:
     """Return a tenant of an app, None when there is none of that id."""
     tenants = _load(db, "app = ? AND tenant_id = ?", (app, tenant_id)).get(app)
     return tenants[0] if tenants else None
 
 
-def load_all(db: sqlite3.Connection, app: int) -> list[TenantRow]:
+def load_all(db: Database, app: int) -> list[TenantRow]:
     """Return an app's tenants in the order in which they were made."""
     return _load(db, "app = ?", (app,)).get(app, [])
 
 
-def load_apps(db: sqlite3.Connection) -> dict[str, list[TenantRow]]:
+def load_apps(db: Database) -> dict[str, list[TenantRow]]:
     """Return the tenants of every app by the app's id, in the order in which they were made."""
     tenants = _load(db, "true", ())
     apps = db.execute("SELECT app, app_id FROM apps ORDER BY app").fetchall()
     return {app_id: tenants.get(app, []) for app, app_id in apps}
 
 
-def save(db: sqlite3.Connection, app: int, tenant: TenantRow, now: int) -> None:
+def save(db: Database, app: int, tenant: TenantRow, now: int) -> None:
     """Store a tenant, new or changed; its providers are stored by :func:`save_provider`."""
     values = (
         tenant.tenant_id,
@@ -178,7 +164,7 @@ def save(db: sqlite3.Connection, app: int, tenant: TenantRow, now: int) -> None:
     )
 
 
-def save_provider(db: sqlite3.Connection, app: int, tenant_id: str, provider: Mapping[str, Any]) -> bool:
+def save_provider(db: Database, app: int, tenant_id: str, provider: Mapping[str, Any]) -> bool:
     """Store a provider of a tenant; tell whether it is new."""
     key = (app, tenant_id, provider["thirdPartyId"])
     new = not remove_provider(db, *key)
@@ -186,7 +172,7 @@ def save_provider(db: sqlite3.Connection, app: int, tenant_id: str, provider: Ma
     return new
 
 
-def remove_provider(db: sqlite3.Connection, app: int, tenant_id: str, third_party_id: str) -> bool:
+def remove_provider(db: Database, app: int, tenant_id: str, third_party_id: str) -> bool:
     """Remove a provider of a tenant; tell whether it was there."""
     gone = db.execute(
         "DELETE FROM tenant_providers WHERE app = ? AND tenant_id = ? AND third_party_id = ?",
@@ -195,26 +181,26 @@ def remove_provider(db: sqlite3.Connection, app: int, tenant_id: str, third_part
     return gone > 0
 
 
-def create_app(db: sqlite3.Connection, app_id: str, now: int) -> int:
+def create_app(db: Database, app_id: str, now: int) -> int:
     """Store a new app without any tenant yet; return its number."""
     number = db.execute("INSERT INTO apps (app_id, created_at) VALUES (?, ?)", (app_id, now)).lastrowid
     assert number is not None
     return number
 
 
-def app_number(db: sqlite3.Connection, app_id: str) -> int | None:
+def app_number(db: Database, app_id: str) -> int | None:
     """Return the number of an app, None when there is none of that id."""
     row = db.execute("SELECT app FROM apps WHERE app_id = ?", (app_id,)).fetchone()
     return None if row is None else int(row[0])
 
 
-def remove_app(db: sqlite3.Connection, app: int) -> None:
+def remove_app(db: Database, app: int) -> None:
     """Remove an app with everything in it."""
-    for table in (*APP_TABLES, "apps"):
-        db.execute(f"DELETE FROM {table} WHERE app = ?", (app,))
+    for table in ("apps", *(table.name for table in TABLES)):
+        db.change(f"DELETE FROM {table} WHERE app = ?", app)
 
 
-def remove_tenant(db: sqlite3.Connection, app: int, tenant_id: str) -> None:
+def remove_tenant(db: Database, app: int, tenant_id: str) -> None:
     """Remove a tenant with what is its own; its users stay in the app."""
-    for table in _TENANT_TABLES:
-        db.execute(f"DELETE FROM {table} WHERE app = ? AND tenant_id = ?", (app, tenant_id))
+    for table in tables_with("tenant_id"):
+        db.change(f"DELETE FROM {table.name} WHERE app = ? AND tenant_id = ?", app, tenant_id)

@@ -7,7 +7,6 @@ Creating one costs a row or two: signing keys are made when something is signed.
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -16,6 +15,7 @@ import attrs
 
 from . import providers, tenantrows, tenants_v1
 from .call import Call, Endpoint
+from .database import Database
 from .fields import CallRefused, bad
 from .knownsettings import SETTINGS, SettingRefused, setting_of
 from .settings import CoreSettings
@@ -118,7 +118,7 @@ def _check_permission(source: tuple[str, str], target: tuple[str, str]) -> None:
         raise CallRefused(403, "You must use the public or same app to add/update an app")
 
 
-def _check_core_config(call: Call, db: sqlite3.Connection, app: int | None, app_id: str, tenant: TenantRow) -> None:
+def _check_core_config(call: Call, db: Database, app: int | None, app_id: str, tenant: TenantRow) -> None:
     """Refuse settings that do not exist, do not belong here, contradict the app's, or are not valid together."""
     if not tenant.core_config:
         return

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 import attrs
 
 from . import methods, signin, tenants_v1
 from .call import Call, Endpoint
+from .database import Database
 from .fields import Body, bad
 from .methods import Identity, Method
 from .tenancy import Tenant
@@ -44,7 +44,7 @@ def sign_in_up(call: Call) -> dict[str, Any]:
     return {**answer, "createdNewUser": created}
 
 
-def _known(db: sqlite3.Connection, here: Tenant, account: Identity) -> Method:
+def _known(db: Database, here: Tenant, account: Identity) -> Method:
     """Return the oldest login method with a provider's account of the tenant's user who has that account."""
     found = methods.find_in_tenant(db, here, RECIPE, account)
     assert found is not None, "the index refused the insert because of it"
@@ -56,7 +56,7 @@ def _known(db: sqlite3.Connection, here: Tenant, account: Identity) -> Method:
     )
 
 
-def _change_email(db: sqlite3.Connection, app: int, method: Method, email: str) -> bool:
+def _change_email(db: Database, app: int, method: Method, email: str) -> bool:
     """Take the email that the provider reports now; return False when another primary user has it."""
     if methods.is_taken(db, app, method, Identity(email)):
         return False

@@ -13,7 +13,6 @@ import hmac
 import itertools
 import re
 import secrets
-import sqlite3
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -21,6 +20,7 @@ from typing import Any
 import attrs
 
 from .call import Call, Endpoint
+from .database import Database
 from .fields import bad, dump
 
 _LONGEST_CODE = 8
@@ -74,7 +74,7 @@ def _code(key: bytes, counter: int) -> str:
     return f"{number % 1_000_000:06}"
 
 
-def _devices(db: sqlite3.Connection, app: int, user_id: str) -> list[_Device]:
+def _devices(db: Database, app: int, user_id: str) -> list[_Device]:
     """Return the devices of a user by name."""
     rows = db.execute(
         "SELECT device_name, secret, period, skew, verified FROM totp_devices WHERE app = ? AND user_id = ?",
@@ -113,7 +113,7 @@ def create_device(call: Call, *, imported: bool) -> dict[str, Any]:
 
 
 def store_device(
-    db: sqlite3.Connection, app: int, user_id: str, device: tuple[str | None, str, int, int], *, verified: bool
+    db: Database, app: int, user_id: str, device: tuple[str | None, str, int, int], *, verified: bool
 ) -> str | None:
     """
     Store a device of a user, by the id that apps use; return its name, or None when a verified one has that name.
@@ -187,7 +187,7 @@ def bulk_status(call: Call) -> dict[str, Any]:
     return {"status": "OK", "users": users}
 
 
-def _try(db: sqlite3.Connection, call: Call, user_id: str, devices: Sequence[_Device], code: str) -> dict[str, Any]:
+def _try(db: Database, call: Call, user_id: str, devices: Sequence[_Device], code: str) -> dict[str, Any]:
     """Check a code with some devices, and remember it; return the answer."""
     here, now = call.here, call.now
     most = call.settings.whole("totp_max_attempts")

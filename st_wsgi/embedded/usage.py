@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import attrs
+
+from .database import Database
 
 
 @attrs.frozen
@@ -34,7 +34,7 @@ _KEEPERS = (
 """In the order in which the official core looks (``useridmapping/UserIdMapping.java``)."""
 
 
-def recipes_using(db: sqlite3.Connection, app: int, user_id: str) -> list[str]:
+def recipes_using(db: Database, app: int, user_id: str) -> list[str]:
     """Return the names of the recipes that keep something under *user_id*."""
     names = []
     for keeper in _KEEPERS:
@@ -45,13 +45,13 @@ def recipes_using(db: sqlite3.Connection, app: int, user_id: str) -> list[str]:
     return names
 
 
-def wipe(db: sqlite3.Connection, app: int, user_id: str) -> None:
+def wipe(db: Database, app: int, user_id: str) -> None:
     """Remove everything that is kept under *user_id*."""
     for keeper in _KEEPERS:
         db.execute(f"DELETE FROM {keeper.table} WHERE app = ? AND user_id = ?", (app, user_id))
 
 
-def wipe_in_tenant(db: sqlite3.Connection, app: int, tenant_id: str, user_id: str) -> bool:
+def wipe_in_tenant(db: Database, app: int, tenant_id: str, user_id: str) -> bool:
     """Remove what is kept under *user_id* in one tenant; return whether there was anything."""
     gone = 0
     for keeper in _KEEPERS:

@@ -7,12 +7,12 @@ are external ids where a mapping exists.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
 
+from .database import Database
 from .fields import dump
 from .versions import NEWEST, WEBAUTHN, Version
 
@@ -22,7 +22,7 @@ def normal_email(email: str) -> str:
     return email.strip().lower()
 
 
-def internal_id(db: sqlite3.Connection, app: int, user_id: str) -> str:
+def internal_id(db: Database, app: int, user_id: str) -> str:
     """
     Return the SuperTokens id that *user_id* stands for: itself when it is mapped, else the one mapped to it.
 
@@ -36,7 +36,7 @@ def internal_id(db: sqlite3.Connection, app: int, user_id: str) -> str:
     return user_id if not rows or (user_id,) in rows else str(rows[0][0])
 
 
-def user_exists(db: sqlite3.Connection, app: int, user_id: str) -> bool:
+def user_exists(db: Database, app: int, user_id: str) -> bool:
     """Return whether *user_id* is a SuperTokens id: of a login method, or of a group whose first method is gone."""
     row = db.execute(
         "SELECT 1 FROM login_methods WHERE app = ? AND user_id = ?"
@@ -46,7 +46,7 @@ def user_exists(db: sqlite3.Connection, app: int, user_id: str) -> bool:
     return row is not None
 
 
-def external_id(db: sqlite3.Connection, app: int, user_id: str) -> str:
+def external_id(db: Database, app: int, user_id: str) -> str:
     """Return the id under which *user_id* leaves the core."""
     row = db.execute(
         "SELECT external_user_id FROM user_id_mappings WHERE app = ? AND user_id = ?", (app, user_id)
@@ -54,7 +54,7 @@ def external_id(db: sqlite3.Connection, app: int, user_id: str) -> str:
     return user_id if row is None else str(row[0])
 
 
-def primary_id(db: sqlite3.Connection, app: int, user_id: str) -> str:
+def primary_id(db: Database, app: int, user_id: str) -> str:
     """Return the id of the group that the login method *user_id* belongs to; *user_id* itself when there is none."""
     row = db.execute(
         "SELECT primary_user_id FROM login_methods WHERE app = ? AND user_id = ?", (app, user_id)
@@ -77,7 +77,7 @@ class SessionUser:
     internal_id: str
 
 
-def session_user(db: sqlite3.Connection, app: int, user_id: str) -> SessionUser:
+def session_user(db: Database, app: int, user_id: str) -> SessionUser:
     """Return whose session one of *user_id* is; any id will do, also one that no user has."""
     row = db.execute(
         "SELECT COALESCE(t.primary_user_id, one.id), p.external_user_id, COALESCE(o.external_user_id, one.id)"
@@ -92,7 +92,7 @@ def session_user(db: sqlite3.Connection, app: int, user_id: str) -> SessionUser:
     return SessionUser(group if external is None else external, recipe_user_id, group)
 
 
-def touch(db: sqlite3.Connection, app: int, user_id: str, now: int) -> None:
+def touch(db: Database, app: int, user_id: str, now: int) -> None:
     """Note that a user (SuperTokens id) was active."""
     db.execute(
         "INSERT INTO last_active VALUES (?, ?, ?) ON CONFLICT (app, user_id) DO UPDATE"
@@ -101,18 +101,18 @@ def touch(db: sqlite3.Connection, app: int, user_id: str, now: int) -> None:
     )
 
 
-def set_verified(db: sqlite3.Connection, app: int, user_id: str, email: str) -> None:
+def set_verified(db: Database, app: int, user_id: str, email: str) -> None:
     """Note that an email of a user is verified."""
     db.execute("INSERT INTO verified_emails VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (app, user_id, email))
 
 
-def user_json(db: sqlite3.Connection, app: int, user_id: str, version: Version = NEWEST) -> dict[str, Any] | None:
+def user_json(db: Database, app: int, user_id: str, version: Version = NEWEST) -> dict[str, Any] | None:
     """Return the user that *user_id* (SuperTokens id of a method or group) belongs to, None when there is none."""
     users = users_json(db, app, [primary_id(db, app, user_id)], version)
     return users[0] if users else None
 
 
-def method_json(db: sqlite3.Connection, app: int, user_id: str, version: Version) -> dict[str, Any] | None:
+def method_json(db: Database, app: int, user_id: str, version: Version) -> dict[str, Any] | None:
     """Return a login method (SuperTokens id) as a user of its own, whatever it is linked to; None if there is none."""
     user = user_json(db, app, user_id, version)
     if user is None:
@@ -122,9 +122,7 @@ def method_json(db: sqlite3.Connection, app: int, user_id: str, version: Version
     return _user(name, user["isPrimaryUser"], own, version) if own else None
 
 
-def users_json(
-    db: sqlite3.Connection, app: int, primary_ids: Sequence[str], version: Version = NEWEST
-) -> list[dict[str, Any]]:
+def users_json(db: Database, app: int, primary_ids: Sequence[str], version: Version = NEWEST) -> list[dict[str, Any]]:
     """
     Return users by the ids of their groups, in that order; ids without a user are left out.
 
@@ -209,7 +207,7 @@ def _distinct(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def external_ids(db: sqlite3.Connection, app: int, user_ids: Iterable[str]) -> dict[str, str]:
+def external_ids(db: Database, app: int, user_ids: Iterable[str]) -> dict[str, str]:
     """Return the external ids of those of *user_ids* that have one."""
     rows = db.execute(
         "SELECT user_id, external_user_id FROM json_each(?) AS wanted"

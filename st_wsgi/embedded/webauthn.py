@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import re
 import secrets
-import sqlite3
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +19,7 @@ import attrs
 from . import authenticators, methods
 from .authenticators import CeremonyRefused, Options, unreadable, unverified, url_text
 from .call import Call, Endpoint
+from .database import Database
 from .emailpassword import token_hash
 from .fields import Body, bad
 from .methods import Identity
@@ -110,7 +110,7 @@ def _options(call: Call, email: str | None) -> Options:
     return Options(options_id, challenge, origin, rp_id, rp_name, email, presence, verification, now, now + timeout)
 
 
-def _store(db: sqlite3.Connection, call: Call, options: Options) -> None:
+def _store(db: Database, call: Call, options: Options) -> None:
     db.execute(
         f"INSERT INTO webauthn_options (app, tenant_id, {_OPTIONS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (call.app, call.here.tenant_id, *attrs.astuple(options)),
@@ -179,7 +179,7 @@ def _shown(options: Options, *names: str) -> dict[str, Any]:
     return {"status": "OK", **{name: shown[name] for name in names or shown}}
 
 
-def _find(db: sqlite3.Connection, call: Call, options_id: str, *, anywhere: bool = False) -> Options:
+def _find(db: Database, call: Call, options_id: str, *, anywhere: bool = False) -> Options:
     """Return options of the tenant, or of *anywhere* in the app. :raises CeremonyRefused: when there are none."""
     row = db.execute(
         f"SELECT {_OPTIONS}, tenant_id FROM webauthn_options WHERE app = ? AND options_id = ?", (call.app, options_id)
@@ -189,7 +189,7 @@ def _find(db: sqlite3.Connection, call: Call, options_id: str, *, anywhere: bool
     return Options(*row[:-1])
 
 
-def _forget(db: sqlite3.Connection, call: Call, options: Options) -> None:
+def _forget(db: Database, call: Call, options: Options) -> None:
     """Remove options. :raises CeremonyRefused: when another call was quicker."""
     query = "DELETE FROM webauthn_options WHERE app = ? AND options_id = ?"
     if not db.execute(query, (call.app, options.options_id)).rowcount:
@@ -245,7 +245,7 @@ def _registered(call: Call, options: Options) -> _New:
     return credential_id, *authenticators.registered(credential, options), now
 
 
-def _add(db: sqlite3.Connection, call: Call, options: Options, user_id: str, new: _New) -> dict[str, Any] | None:
+def _add(db: Database, call: Call, options: Options, user_id: str, new: _New) -> dict[str, Any] | None:
     """Store a credential and return what answers say about it, None when the relying party has one of that id."""
     added = db.execute(
         "INSERT INTO webauthn_credentials (app, user_id, rp_id, updated_at, credential_id, public_key, counter,"
@@ -323,7 +323,7 @@ def sign_in(call: Call) -> dict[str, Any]:
         return {"status": "OK", "user": user, "recipeUserId": external_id(db, call.app, user_id)}
 
 
-def _credentials(db: sqlite3.Connection, call: Call, name: str) -> list[dict[str, Any]]:
+def _credentials(db: Database, call: Call, name: str) -> list[dict[str, Any]]:
     """Return the credentials of a user, the oldest first, under the id by which they were asked for."""
     rows = db.execute(
         "SELECT credential_id, rp_id, created_at, updated_at FROM webauthn_credentials WHERE app = ? AND user_id = ?",
@@ -386,7 +386,7 @@ def create_token(call: Call) -> dict[str, Any]:
     return {"status": "OK", "token": token}
 
 
-def _token(db: sqlite3.Connection, call: Call, token: str) -> tuple[str, str]:
+def _token(db: Database, call: Call, token: str) -> tuple[str, str]:
     """Return whose token it is and for which email. :raises CeremonyRefused: when it is not good."""
     row = db.execute(
         "SELECT user_id, email, expires_at FROM webauthn_recovery_tokens"

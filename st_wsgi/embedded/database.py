@@ -1,0 +1,41 @@
+"""A connection to the database, with the few ways in which the areas ask it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+
+class Database(sqlite3.Connection):
+    """A connection. In every text of SQL a ``?`` stands for a value; the values follow the text."""
+
+    def rows(self, query: str, *values: object) -> list[Any]:
+        """Return the rows that a query finds."""
+        return self.execute(query, values).fetchall()
+
+    def row(self, query: str, *values: object) -> Any:
+        """Return the first row, None when there is none."""
+        return self.execute(query, values).fetchone()
+
+    def column(self, query: str, *values: object) -> list[Any]:
+        """Return the first value of each row."""
+        return [row[0] for row in self.rows(query, *values)]
+
+    def value(self, query: str, *values: object) -> Any:
+        """Return the first value of the first row, None when there is no row."""
+        row = self.row(query, *values)
+        return None if row is None else row[0]
+
+    def change(self, statement: str, *values: object) -> int:
+        """Insert, update or delete rows; return how many."""
+        return self.execute(statement, values).rowcount
+
+    def of_many(self, columns: str, table: str, app: int, user_ids: Iterable[str], *, by: str = "user_id") -> list[Any]:
+        """Return the rows of a table that have one of many ids in the column *by*, with one statement."""
+        return self.rows(
+            f"SELECT {columns} FROM json_each(?) AS wanted CROSS JOIN {table} ON app = ? AND {by} = wanted.value",
+            json.dumps(list(user_ids)),
+            app,
+        )
