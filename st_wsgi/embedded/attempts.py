@@ -26,15 +26,15 @@ class Attempts:
         app, now = self._app, self._services.clock()
         with self._services.store.write() as db:
             # In two steps: RETURNING came with SQLite 3.35, which is newer than that of some systems.
-            db.execute(_ADD, (app, key, now + seconds * 1000, now, now))
-            number, end = db.execute(_COUNTED, (app, key)).fetchone()
+            db.change(_ADD, app, key, now + seconds * 1000, now, now)
+            number, end = db.row(_COUNTED, app, key)
             self._services.cleaner.a_little(db, now)
         return number, (end - now) / 1000
 
     def clear(self, key: str, /) -> None:
         """Forget the attempts of a key."""
         with self._services.store.write() as db:
-            db.execute("DELETE FROM attempts WHERE app = ? AND name = ?", (self._app, key))
+            db.change("DELETE FROM attempts WHERE app = ? AND name = ?", self._app, key)
 
     @property
     def _app(self) -> int:

@@ -28,10 +28,8 @@ def _find(db: Database, app: int, user_id: str, kind: str) -> IdMapping | None:
     """Return the mapping of an id; of any kind, the one that it is the SuperTokens id of goes first."""
     columns = {"SUPERTOKENS": ["user_id"], "EXTERNAL": ["external_user_id"]}.get(kind, ["user_id", "external_user_id"])
     for column in columns:
-        row = db.execute(
-            f"SELECT user_id, external_user_id, info FROM user_id_mappings WHERE app = ? AND {column} = ?",
-            (app, user_id),
-        ).fetchone()
+        query = f"SELECT user_id, external_user_id, info FROM user_id_mappings WHERE app = ? AND {column} = ?"
+        row = db.row(query, app, user_id)
         if row is not None:
             return IdMapping(*row)
     return None
@@ -71,11 +69,8 @@ def create(call: Call) -> dict[str, Any]:
             return {"status": "UNKNOWN_SUPERTOKENS_USER_ID_ERROR"}
         if not force:
             _check_unused(db, call.app, user_id, external_id)
-        added = db.execute(
-            "INSERT INTO user_id_mappings (app, user_id, external_user_id, info) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT DO NOTHING",
-            (call.app, user_id, external_id, info),
-        ).rowcount
+        query = "INSERT INTO user_id_mappings VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        added = db.change(query, call.app, user_id, external_id, info)
     return {"status": "OK"} if added else _exists(internal=True, external=False)
 
 
@@ -93,16 +88,14 @@ def _check_unused(db: Database, app: int, user_id: str, external_id: str) -> Non
         raise bad("Cannot create a userId mapping where the externalId is also a SuperTokens userID")
     used = usage.recipes_using(db, app, user_id)
     if used == ["EmailVerification"]:
-        db.execute(
+        db.change(
             "INSERT INTO verified_emails SELECT app, ?, email FROM verified_emails WHERE app = ? AND user_id = ?"
             " ON CONFLICT DO NOTHING",
-            (external_id, app, user_id),
+            *(external_id, app, user_id),
         )
-        db.execute("DELETE FROM verified_emails WHERE app = ? AND user_id = ?", (app, user_id))
-        db.execute(
-            "UPDATE email_verification_tokens SET user_id = ? WHERE app = ? AND user_id = ?",
-            (external_id, app, user_id),
-        )
+        db.change("DELETE FROM verified_emails WHERE app = ? AND user_id = ?", app, user_id)
+        query = "UPDATE email_verification_tokens SET user_id = ? WHERE app = ? AND user_id = ?"
+        db.change(query, external_id, app, user_id)
     elif used:
         raise bad(f"UserId is already in use in {used[0]} recipe")
 
@@ -139,7 +132,7 @@ def remove(call: Call) -> dict[str, Any]:
             used = usage.recipes_using(db, call.app, mapping.external_id)
             if used:
                 raise bad(f"UserId is already in use in {used[0]} recipe")
-        gone = db.execute(f"DELETE FROM user_id_mappings WHERE app = ? AND {column} = ?", (call.app, user_id)).rowcount
+        gone = db.change(f"DELETE FROM user_id_mappings WHERE app = ? AND {column} = ?", call.app, user_id)
     return {"status": "OK", "didMappingExist": gone > 0}
 
 
@@ -152,9 +145,8 @@ def put_info(call: Call) -> dict[str, Any]:
     info = _info(call)
     with call.write() as db:
         column = _column(db, call.app, user_id, kind)
-        changed = db.execute(
-            f"UPDATE user_id_mappings SET info = ? WHERE app = ? AND {column} = ?", (info, call.app, user_id)
-        ).rowcount
+        query = f"UPDATE user_id_mappings SET info = ? WHERE app = ? AND {column} = ?"
+        changed = db.change(query, info, call.app, user_id)
     return {"status": "OK" if changed else "UNKNOWN_MAPPING_ERROR"}
 
 

@@ -156,9 +156,8 @@ class Keys:
         seal = self._loaded(tenant).seal
         if seal is None:
             with self._store.write() as db:
-                db.execute(
-                    "INSERT INTO key_values VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (tenant.app, _SEAL, _new_seal())
-                )
+                new = base64.b64encode(secrets.token_bytes(32)).decode()
+                db.change("INSERT INTO key_values VALUES (?, ?, ?) ON CONFLICT DO NOTHING", tenant.app, _SEAL, new)
             seal = self._load(tenant).seal
         assert seal is not None, "it was just made"
         return seal
@@ -171,19 +170,16 @@ class Keys:
         """
         dynamic, static = _new_pem(), _new_pem()
         with self._store.write() as db:
-            old = db.execute("SELECT key_id, dynamic, created_at FROM signing_keys WHERE app = ?", (tenant.app,))
-            rows = old.fetchall()
+            rows = db.rows("SELECT key_id, dynamic, created_at FROM signing_keys WHERE app = ?", tenant.app)
             newest = max((row[2] for row in rows if row[1]), default=0)
             created_at = max(now, newest + 1)  # the time is in the id, which must be a new one
             made = [(f"d-{created_at}", 1, dynamic), (f"s-{uuid.uuid4()}", 0, static)]
-            db.execute("DELETE FROM signing_keys WHERE app = ?", (tenant.app,))
-            db.executemany(
-                "INSERT INTO signing_keys (app, key_id, dynamic, private_key, created_at) VALUES (?, ?, ?, ?, ?)",
-                [(tenant.app, *key, created_at) for key in made],
-            )
-            db.execute("UPDATE apps SET key_version = key_version + 1 WHERE app = ?", (tenant.app,))
+            db.change("DELETE FROM signing_keys WHERE app = ?", tenant.app)
+            for key in made:
+                db.change("INSERT INTO signing_keys VALUES (?, ?, ?, ?, ?)", tenant.app, *key, created_at)
+            db.change("UPDATE apps SET key_version = key_version + 1 WHERE app = ?", tenant.app)
             if end_sessions:
-                db.execute("DELETE FROM key_values WHERE app = ? AND name = ?", (tenant.app, _SEAL))
+                db.change("DELETE FROM key_values WHERE app = ? AND name = ?", tenant.app, _SEAL)
         settings = tenant.settings
         return Replacement(
             old_key_ids=tuple(sorted(row[0] for row in rows)),
@@ -196,17 +192,17 @@ class Keys:
 
     def _load(self, tenant: Tenant) -> _AppKeys:
         with self._store.read() as db:
-            rows = db.execute(
-                "SELECT key_id, dynamic, created_at, private_key FROM signing_keys WHERE app = ?", (tenant.app,)
-            ).fetchall()
-            seal = db.execute("SELECT value FROM key_values WHERE app = ? AND name = ?", (tenant.app, _SEAL)).fetchone()
+            rows = db.rows(
+                "SELECT key_id, dynamic, created_at, private_key FROM signing_keys WHERE app = ?", tenant.app
+            )
+            seal = db.value("SELECT value FROM key_values WHERE app = ? AND name = ?", tenant.app, _SEAL)
         place = (tenant.app, tenant.key_version)
         known = self._apps.get(place)
         keys = []
         for key_id, dynamic, created_at, pem in rows:
             key = known.by_id.get(key_id) if known is not None else None
             keys.append(key or _key_pair(key_id, bool(dynamic), created_at, pem))
-        loaded = _AppKeys(keys, None if seal is None else AESGCM(base64.b64decode(seal[0])))
+        loaded = _AppKeys(keys, None if seal is None else AESGCM(base64.b64decode(seal)))
         self._apps.put(place, loaded)
         return loaded
 
@@ -220,14 +216,13 @@ class Keys:
         pem = _new_pem()
         oldest = now - settings.signing_key_interval - 2 * settings.access_token_validity
         with self._store.write() as db:
-            newest = db.execute(
-                "SELECT max(created_at) FROM signing_keys WHERE app = ? AND dynamic = ?", (app, int(dynamic))
-            ).fetchone()[0]
+            query = "SELECT max(created_at) FROM signing_keys WHERE app = ? AND dynamic = ?"
+            newest = db.value(query, app, int(dynamic))
             if newest is None or (dynamic and newest + settings.signing_key_interval - _overlap(settings) < now):
                 key_id = f"d-{now}" if dynamic else f"s-{uuid.uuid4()}"
-                db.execute("INSERT INTO signing_keys VALUES (?, ?, ?, ?, ?)", (app, key_id, int(dynamic), pem, now))
+                db.change("INSERT INTO signing_keys VALUES (?, ?, ?, ?, ?)", app, key_id, int(dynamic), pem, now)
             if dynamic:
-                db.execute("DELETE FROM signing_keys WHERE app = ? AND dynamic = 1 AND created_at < ?", (app, oldest))
+                db.change("DELETE FROM signing_keys WHERE app = ? AND dynamic = 1 AND created_at < ?", app, oldest)
         return self._load(tenant)
 
 
@@ -236,10 +231,6 @@ def _new_pem() -> str:
     return private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
-
-
-def _new_seal() -> str:
-    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def _overlap(settings: CoreSettings) -> int:

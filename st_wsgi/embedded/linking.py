@@ -171,7 +171,7 @@ def link(call: Call) -> dict[str, Any]:
         if not linked:
             methods.move(db, app, recipe.methods[0], primary.user_id, linked=True)
             _end_sessions(db, call, recipe_user_id)
-            db.execute("DELETE FROM last_active WHERE app = ? AND user_id = ?", (app, recipe_user_id))
+            db.change("DELETE FROM last_active WHERE app = ? AND user_id = ?", app, recipe_user_id)
             touch(db, app, primary_user_id, call.now)
         user = user_json(db, app, primary.user_id, call.version)
     return {"status": "OK", "accountsAlreadyLinked": linked, "user": user}

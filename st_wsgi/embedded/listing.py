@@ -9,7 +9,7 @@ from typing import Any
 from . import methods, signin
 from .call import Call, Endpoint
 from .database import Database
-from .fields import bad, dump
+from .fields import bad
 from .methods import Identity
 from .phones import normal_phone_or_none
 from .users import external_id, internal_id, normal_email, user_exists, user_json, users_json
@@ -19,23 +19,9 @@ PAGE_LIMIT = 500
 _SEARCH_LIMIT = 1000
 
 _RECIPES = (
-    "emailpassword",
-    "thirdparty",
-    "session",
-    "emailverification",
-    "jwt",
-    "passwordless",
-    "usermetadata",
-    "userroles",
-    "useridmapping",
-    "dashboard",
-    "totp",
-    "multitenancy",
-    "accountlinking",
-    "mfa",
-    "oauth",
-    "webauthn",
-    "saml",
+    *("emailpassword", "thirdparty", "session", "emailverification", "jwt", "passwordless", "usermetadata"),
+    *("userroles", "useridmapping", "dashboard", "totp", "multitenancy", "accountlinking", "mfa", "oauth"),
+    *("webauthn", "saml"),
 )
 """Every name that ``includeRecipeIds`` takes (``RECIPE_ID`` of the official plugin interface)."""
 
@@ -117,11 +103,11 @@ def _page(
         query += f" AND group_time_joined {joined} ? AND (group_time_joined {later} ? OR primary_user_id <= ?)"
         values += [start[0], start[0], start[1]]
     if recipes:
-        query += " AND recipe_id IN (SELECT value FROM json_each(?))"
-        values.append(dump(recipes))
+        query += f" AND recipe_id IN ({', '.join('?' * len(recipes))})"
+        values += recipes
     direction = "DESC" if newest_first else "ASC"
     query += f" ORDER BY group_time_joined {direction}, primary_user_id DESC LIMIT ?"
-    return db.execute(query, (*values, size)).fetchall()
+    return db.rows(query, *values, size)
 
 
 def _tags(call: Call, name: str) -> list[str]:
@@ -141,13 +127,11 @@ def _search(call: Call, db: Database, tags: dict[str, list[str]], *, newest_firs
             values += wanted
     found: set[tuple[int, str]] = set()
     for recipe in _SEARCHED.get(tuple(name for name, given in tags.items() if given), ()):
-        found.update(
-            db.execute(
-                "SELECT DISTINCT group_time_joined, primary_user_id FROM method_tenants"
-                f" WHERE {' AND '.join(conditions)} LIMIT {_SEARCH_LIMIT}",
-                (call.app, call.here.tenant_id, recipe, *values),
-            )
+        query = (
+            "SELECT DISTINCT group_time_joined, primary_user_id FROM method_tenants"
+            f" WHERE {' AND '.join(conditions)} LIMIT {_SEARCH_LIMIT}"
         )
+        found.update(db.rows(query, call.app, call.here.tenant_id, recipe, *values))
     ordered = sorted(found, key=lambda row: row[1], reverse=True)
     ordered.sort(key=lambda row: row[0], reverse=newest_first)
     return [row[1] for row in ordered]
@@ -164,12 +148,11 @@ def count_users(call: Call) -> dict[str, Any]:
     whole_app = call.query.flag("includeAllTenants", False)
     if whole_app:
         call.public_only()
-    place, values = "app = ? AND tenant_id = ?", [call.app, call.here.tenant_id]
-    if whole_app:
-        place, values = "app = ?", [call.app]
+    values: list[Any] = [call.app] if whole_app else [call.app, call.here.tenant_id]
+    place = "app = ?" if whole_app else "app = ? AND tenant_id = ?"
     if recipes:
-        place += " AND recipe_id IN (SELECT value FROM json_each(?))"
-        values.append(dump(recipes))
+        place += f" AND recipe_id IN ({', '.join('?' * len(recipes))})"
+        values += recipes
     with call.read() as db:
         found = _count_groups(db, place, values, several_tenants=whole_app)
     answer = {"status": "OK", "count": found}
@@ -185,17 +168,15 @@ def _count_groups(db: Database, place: str, values: list[Any], *, several_tenant
     In one tenant nearly every group is alone and counts by its one row; only of linked login methods (an index has
     those) it is asked whether their group was counted already. Counting distinct ids would take longer.
     """
+    if several_tenants:
+        return int(db.value(f"SELECT count(DISTINCT primary_user_id) FROM method_tenants WHERE {place}", *values))
     query = (
         f"SELECT (SELECT count(*) FROM method_tenants WHERE {place} AND user_id = primary_user_id)"
         f" + (SELECT count(DISTINCT linked.primary_user_id) FROM"
         f" (SELECT primary_user_id FROM method_tenants WHERE {place} AND user_id <> primary_user_id) AS linked"
         f" WHERE NOT EXISTS (SELECT 1 FROM method_tenants WHERE {place} AND user_id = linked.primary_user_id))"
     )
-    if several_tenants:
-        query, values = f"SELECT count(DISTINCT primary_user_id) FROM method_tenants WHERE {place}", values[:]
-    else:
-        values = values * 3
-    return int(db.execute(query, values).fetchone()[0])
+    return int(db.value(query, *values, *values, *values))
 
 
 def count_active(call: Call) -> dict[str, Any]:
@@ -204,10 +185,8 @@ def count_active(call: Call) -> dict[str, Any]:
     if since < 0:
         raise bad("'since' query parameter must be >= 0")
     with call.read() as db:
-        row = db.execute(
-            "SELECT count(*) FROM last_active WHERE app = ? AND last_active >= ?", (call.app, since)
-        ).fetchone()
-    return {"status": "OK", "count": row[0]}
+        query = "SELECT count(*) FROM last_active WHERE app = ? AND last_active >= ?"
+        return {"status": "OK", "count": db.value(query, call.app, since)}
 
 
 def by_id(call: Call) -> dict[str, Any]:

@@ -11,19 +11,17 @@ from .database import Database
 from .fields import dump
 
 
-def _find(db: Database, app: int, user_id: str) -> dict[str, Any] | None:
-    row = db.execute("SELECT metadata FROM user_metadata WHERE app = ? AND user_id = ?", (app, user_id)).fetchone()
-    if row is None:
-        return None
-    stored: dict[str, Any] = json.loads(row[0])
-    return stored
+def _find(db: Database, app: int, user_id: str) -> dict[str, Any]:
+    text = db.value("SELECT metadata FROM user_metadata WHERE app = ? AND user_id = ?", app, user_id)
+    found: dict[str, Any] = {} if text is None else json.loads(text)
+    return found
 
 
 def get(call: Call) -> dict[str, Any]:
     """``GET /recipe/user/metadata``: ``{}`` for a user without any."""
     user_id = call.query.text("userId")
     with call.read() as db:
-        return {"status": "OK", "metadata": _find(db, call.app, user_id) or {}}
+        return {"status": "OK", "metadata": _find(db, call.app, user_id)}
 
 
 def put(call: Call) -> dict[str, Any]:
@@ -37,16 +35,16 @@ def put(call: Call) -> dict[str, Any]:
 
 def merge(db: Database, app: int, user_id: str, update: Mapping[str, Any]) -> str:
     """Merge *update* into a user's metadata; return what is stored then, as JSON."""
-    merged = _find(db, app, user_id) or {}
+    merged = _find(db, app, user_id)
     for key, value in update.items():
         merged.pop(key, None)
         if value is not None:
             merged[key] = value
     stored = dump(merged)
-    db.execute(
+    db.change(
         "INSERT INTO user_metadata VALUES (?, ?, ?)"
         " ON CONFLICT (app, user_id) DO UPDATE SET metadata = excluded.metadata",
-        (app, user_id, stored),
+        *(app, user_id, stored),
     )
     return stored
 
@@ -55,7 +53,7 @@ def remove(call: Call) -> dict[str, Any]:
     """``POST /recipe/user/metadata/remove``."""
     user_id = call.body.text("userId")
     with call.write() as db:
-        db.execute("DELETE FROM user_metadata WHERE app = ? AND user_id = ?", (call.app, user_id))
+        db.change("DELETE FROM user_metadata WHERE app = ? AND user_id = ?", call.app, user_id)
     return {"status": "OK"}
 
 
@@ -63,12 +61,7 @@ def bulk(call: Call) -> dict[str, Any]:
     """``POST /recipe/user/metadata/bulk``: of up to 500 users, null for those without any."""
     user_ids = call.body.user_ids()
     with call.read() as db:
-        rows = db.execute(
-            "SELECT user_id, metadata FROM json_each(?) AS wanted"
-            " CROSS JOIN user_metadata ON app = ? AND user_id = wanted.value",
-            (dump(user_ids), call.app),
-        ).fetchall()
-    found = dict(rows)
+        found = dict(db.of_many("user_id, metadata", "user_metadata", call.app, user_ids))
     users = [
         {"userId": user_id, "metadata": json.loads(found[user_id]) if user_id in found else None}
         for user_id in user_ids

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -65,8 +65,7 @@ class Person:
 def count(store: Store, app: int) -> int:
     """Return how many users an app has."""
     with store.read() as db:
-        row = db.execute("SELECT count(DISTINCT primary_user_id) FROM login_methods WHERE app = ?", (app,)).fetchone()
-    return int(row[0])
+        return int(db.value("SELECT count(DISTINCT primary_user_id) FROM login_methods WHERE app = ?", app))
 
 
 def people(store: Store, app: int, *, after: str = "") -> Iterator[Person]:
@@ -77,12 +76,11 @@ def people(store: Store, app: int, *, after: str = "") -> Iterator[Person]:
     """
     while True:
         with store.snapshot() as db:
-            rows = db.execute(
+            ids = db.column(
                 "SELECT DISTINCT primary_user_id FROM login_methods WHERE app = ? AND primary_user_id > ?"
                 " ORDER BY primary_user_id LIMIT ?",
-                (app, after, _BATCH),
-            ).fetchall()
-            ids = [row[0] for row in rows]
+                *(app, after, _BATCH),
+            )
             batch = _people(db, app, ids)
         yield from batch
         if len(ids) < _BATCH:
@@ -95,28 +93,25 @@ def _people(db: Database, app: int, ids: Sequence[str]) -> list[Person]:
     users = users_json(db, app, ids)
     hashes: dict[str, dict[str, str]] = {user_id: {} for user_id in ids}
     methods: dict[str, list[str]] = {user_id: [] for user_id in ids}
-    for group, user_id, stored in db.execute(
-        "SELECT m.primary_user_id, m.user_id, m.password_hash FROM json_each(?) AS wanted"
-        " CROSS JOIN login_methods AS m ON m.app = ? AND m.primary_user_id = wanted.value",
-        (dump(ids), app),
-    ):
+    columns = "primary_user_id, user_id, password_hash"
+    for group, user_id, stored in db.of_many(columns, "login_methods", app, ids, by="primary_user_id"):
         methods[group].append(user_id)
         if stored is not None:
             hashes[group][user_id] = stored
     internal = {user_id for group, own in methods.items() for user_id in (group, *own)}
     external = external_ids(db, app, internal)
-    notes = dict(_kept(db, app, "user_id, info", "user_id_mappings", internal))
+    notes = dict(db.of_many("user_id, info", "user_id_mappings", app, internal))
     names = {external.get(user_id, user_id) for user_id in internal}
     verified: dict[str, list[str]] = {}
-    for name, email in sorted(_kept(db, app, "user_id, email", "verified_emails", names)):
+    for name, email in sorted(db.of_many("user_id, email", "verified_emails", app, names)):
         verified.setdefault(name, []).append(email)
     roles: dict[str, dict[str, list[str]]] = {}
-    for name, tenant_id, role in sorted(_kept(db, app, "user_id, tenant_id, role", "user_roles", names)):
+    for name, tenant_id, role in sorted(db.of_many("user_id, tenant_id, role", "user_roles", app, names)):
         roles.setdefault(name, {}).setdefault(tenant_id, []).append(role)
-    metadata = dict(_kept(db, app, "user_id, metadata", "user_metadata", names))
+    metadata = dict(db.of_many("user_id, metadata", "user_metadata", app, names))
     devices: dict[str, list[dict[str, Any]]] = {}
     columns = "user_id, device_name, secret, period, skew, verified"
-    for name, device, secret, period, skew, done in _kept(db, app, columns, "totp_devices", names):
+    for name, device, secret, period, skew, done in db.of_many(columns, "totp_devices", app, names):
         stored_device = {"deviceName": device, "secretKey": secret, "period": period, "skew": skew}
         devices.setdefault(name, []).append({**stored_device, "verified": done == 1})
     people = []
@@ -142,19 +137,11 @@ def _people(db: Database, app: int, ids: Sequence[str]) -> list[Person]:
     return people
 
 
-def _kept(db: Database, app: int, columns: str, table: str, user_ids: Iterable[str]) -> list[tuple[Any, ...]]:
-    """Return rows of a table by their ``user_id``."""
-    return db.execute(
-        f"SELECT {columns} FROM json_each(?) AS wanted CROSS JOIN {table} ON app = ? AND user_id = wanted.value",
-        (dump(list(user_ids)), app),
-    ).fetchall()
-
-
 def roles(store: Store, app: int) -> dict[str, list[str]]:
     """Return the permissions of every role of an app."""
     with store.read() as db:
-        found: dict[str, list[str]] = {row[0]: [] for row in db.execute("SELECT role FROM roles WHERE app = ?", (app,))}
-        for role, permission in db.execute("SELECT role, permission FROM role_permissions WHERE app = ?", (app,)):
+        found: dict[str, list[str]] = {role: [] for role in db.column("SELECT role FROM roles WHERE app = ?", app)}
+        for role, permission in db.rows("SELECT role, permission FROM role_permissions WHERE app = ?", app):
             found[role].append(permission)
     return found
 
@@ -212,5 +199,5 @@ def orphans(store: Store) -> dict[str, int]:
         " (SELECT 1 FROM apps a WHERE a.app = t.app)",
     }
     with store.snapshot() as db:
-        found = {name: db.execute(query).fetchone()[0] for name, query in checks.items()}
+        found = {name: db.value(query) for name, query in checks.items()}
     return {name: number for name, number in found.items() if number}

@@ -11,11 +11,7 @@ _UNKNOWN = {"status": "UNKNOWN_ROLE_ERROR"}
 
 
 def _exists(db: Database, app: int, role: str) -> bool:
-    return db.execute("SELECT 1 FROM roles WHERE app = ? AND role = ?", (app, role)).fetchone() is not None
-
-
-def _column(db: Database, query: str, values: tuple[Any, ...]) -> list[str]:
-    return [row[0] for row in db.execute(query, values)]
+    return db.row("SELECT 1 FROM roles WHERE app = ? AND role = ?", app, role) is not None
 
 
 def create(call: Call) -> dict[str, Any]:
@@ -23,11 +19,10 @@ def create(call: Call) -> dict[str, Any]:
     role = call.body.filled("role")
     permissions = call.body.filled_texts_or_none("permissions") or []
     with call.write() as db:
-        created = db.execute("INSERT INTO roles VALUES (?, ?) ON CONFLICT DO NOTHING", (call.app, role)).rowcount
-        db.executemany(
-            "INSERT INTO role_permissions VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            [(call.app, role, permission) for permission in permissions],
-        )
+        created = db.change("INSERT INTO roles VALUES (?, ?) ON CONFLICT DO NOTHING", call.app, role)
+        for permission in permissions:
+            query = "INSERT INTO role_permissions VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+            db.change(query, call.app, role, permission)
     return {"status": "OK", "createdNewRole": created == 1}
 
 
@@ -37,14 +32,14 @@ def remove(call: Call) -> dict[str, Any]:
     with call.write() as db:
         existed = _exists(db, call.app, role)
         for table in ("roles", "role_permissions", "user_roles"):
-            db.execute(f"DELETE FROM {table} WHERE app = ? AND role = ?", (call.app, role))
+            db.change(f"DELETE FROM {table} WHERE app = ? AND role = ?", call.app, role)
     return {"status": "OK", "didRoleExist": existed}
 
 
 def all_roles(call: Call) -> dict[str, Any]:
     """``GET /recipe/roles``."""
     with call.read() as db:
-        return {"status": "OK", "roles": _column(db, "SELECT role FROM roles WHERE app = ?", (call.app,))}
+        return {"status": "OK", "roles": db.column("SELECT role FROM roles WHERE app = ?", call.app)}
 
 
 def permissions_of(call: Call) -> dict[str, Any]:
@@ -54,7 +49,7 @@ def permissions_of(call: Call) -> dict[str, Any]:
         if not _exists(db, call.app, role):
             return dict(_UNKNOWN)
         query = "SELECT permission FROM role_permissions WHERE app = ? AND role = ?"
-        return {"status": "OK", "permissions": _column(db, query, (call.app, role))}
+        return {"status": "OK", "permissions": db.column(query, call.app, role)}
 
 
 def remove_permissions(call: Call) -> dict[str, Any]:
@@ -64,13 +59,11 @@ def remove_permissions(call: Call) -> dict[str, Any]:
     with call.write() as db:
         if not _exists(db, call.app, role):
             return dict(_UNKNOWN)
+        query = "DELETE FROM role_permissions WHERE app = ? AND role = ?"
         if permissions is None:
-            db.execute("DELETE FROM role_permissions WHERE app = ? AND role = ?", (call.app, role))
-        else:
-            db.executemany(
-                "DELETE FROM role_permissions WHERE app = ? AND role = ? AND permission = ?",
-                [(call.app, role, permission) for permission in permissions],
-            )
+            db.change(query, call.app, role)
+        for permission in permissions or ():
+            db.change(f"{query} AND permission = ?", call.app, role, permission)
     return {"status": "OK"}
 
 
@@ -79,7 +72,7 @@ def with_permission(call: Call) -> dict[str, Any]:
     permission = call.query.filled("permission")
     with call.read() as db:
         query = "SELECT role FROM role_permissions WHERE app = ? AND permission = ?"
-        return {"status": "OK", "roles": _column(db, query, (call.app, permission))}
+        return {"status": "OK", "roles": db.column(query, call.app, permission)}
 
 
 def give(call: Call) -> dict[str, Any]:
@@ -90,10 +83,8 @@ def give(call: Call) -> dict[str, Any]:
     with call.write() as db:
         if not _exists(db, here.app, role):
             return dict(_UNKNOWN)
-        added = db.execute(
-            "INSERT INTO user_roles VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (here.app, here.tenant_id, user_id, role),
-        ).rowcount
+        query = "INSERT INTO user_roles VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        added = db.change(query, here.app, here.tenant_id, user_id, role)
     return {"status": "OK", "didUserAlreadyHaveRole": added == 0}
 
 
@@ -105,10 +96,8 @@ def take(call: Call) -> dict[str, Any]:
     with call.write() as db:
         if not _exists(db, here.app, role):
             return dict(_UNKNOWN)
-        removed = db.execute(
-            "DELETE FROM user_roles WHERE app = ? AND tenant_id = ? AND user_id = ? AND role = ?",
-            (here.app, here.tenant_id, user_id, role),
-        ).rowcount
+        query = "DELETE FROM user_roles WHERE app = ? AND tenant_id = ? AND user_id = ? AND role = ?"
+        removed = db.change(query, here.app, here.tenant_id, user_id, role)
     return {"status": "OK", "didUserHaveRole": removed == 1}
 
 
@@ -118,7 +107,7 @@ def of_user(call: Call) -> dict[str, Any]:
     here = call.here
     with call.read() as db:
         query = "SELECT role FROM user_roles WHERE app = ? AND tenant_id = ? AND user_id = ?"
-        return {"status": "OK", "roles": _column(db, query, (here.app, here.tenant_id, user_id))}
+        return {"status": "OK", "roles": db.column(query, here.app, here.tenant_id, user_id)}
 
 
 def users_with(call: Call) -> dict[str, Any]:
@@ -129,7 +118,7 @@ def users_with(call: Call) -> dict[str, Any]:
         if not _exists(db, here.app, role):
             return dict(_UNKNOWN)
         query = "SELECT user_id FROM user_roles WHERE app = ? AND role = ? AND tenant_id = ?"
-        return {"status": "OK", "users": _column(db, query, (here.app, role, here.tenant_id))}
+        return {"status": "OK", "users": db.column(query, here.app, role, here.tenant_id)}
 
 
 ENDPOINTS = (

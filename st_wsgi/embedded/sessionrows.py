@@ -48,21 +48,21 @@ COLUMNS = (
 
 def find(db: Database, app: int, handle: str) -> SessionRow | None:
     """Return a session, expired or not; None when there is none."""
-    row = db.execute(f"SELECT {COLUMNS} FROM sessions WHERE app = ? AND handle = ?", (app, handle)).fetchone()
+    row = db.row(f"SELECT {COLUMNS} FROM sessions WHERE app = ? AND handle = ?", app, handle)
     return None if row is None else SessionRow(*row)
 
 
 def add(db: Database, app: int, row: SessionRow) -> None:
     """Store a new session."""
-    db.execute(f"INSERT INTO sessions (app, {COLUMNS}) VALUES (?{', ?' * 11})", (app, *attrs.astuple(row)))
+    db.change(f"INSERT INTO sessions (app, {COLUMNS}) VALUES (?{', ?' * 11})", app, *attrs.astuple(row))
 
 
 def replace(db: Database, app: int, row: SessionRow) -> None:
     """Store which refresh tokens a session has now, how long it lives, and with which kind of key it signs."""
-    db.execute(
+    db.change(
         "UPDATE sessions SET refresh_token_hash_2 = ?, prev_refresh_token_hash_2 = ?, rotated_at = ?, expires_at = ?,"
         " use_static_key = ? WHERE app = ? AND handle = ?",
-        (row.refresh_hash2, row.previous_hash2, row.rotated_at, row.expires_at, row.static_key, app, row.handle),
+        *(row.refresh_hash2, row.previous_hash2, row.rotated_at, row.expires_at, row.static_key, app, row.handle),
     )
 
 
@@ -114,19 +114,15 @@ def get(call: Call) -> dict[str, Any]:
 def _stored_object(call: Call, column: str, name: str) -> dict[str, Any]:
     handle = call.query.text("sessionHandle")
     with call.read() as db:
-        found = db.execute(
-            f"SELECT {column} FROM sessions WHERE app = ? AND handle = ? AND expires_at >= ?",
-            (call.app, handle, call.now),
-        ).fetchone()
-    return _no_session(call, handle) if found is None else {"status": "OK", name: json.loads(found[0])}
+        query = f"SELECT {column} FROM sessions WHERE app = ? AND handle = ? AND expires_at >= ?"
+        found = db.value(query, call.app, handle, call.now)
+    return _no_session(call, handle) if found is None else {"status": "OK", name: json.loads(found)}
 
 
 def _replace_object(call: Call, column: str, handle: str, value: str) -> dict[str, Any]:
     with call.write() as db:
-        changed = db.execute(
-            f"UPDATE sessions SET {column} = ? WHERE app = ? AND handle = ? AND expires_at >= ?",
-            (value, call.app, handle, call.now),
-        ).rowcount
+        query = f"UPDATE sessions SET {column} = ? WHERE app = ? AND handle = ? AND expires_at >= ?"
+        changed = db.change(query, value, call.app, handle, call.now)
     return {"status": "OK"} if changed else _no_session(call, handle)
 
 
@@ -196,11 +192,8 @@ def _one_tenant(call: Call, everywhere: bool, *, by_handle: bool = False) -> str
 
 def remove_handles(db: Database, app: int, handles: Iterable[str]) -> list[str]:
     """Delete sessions; return the handles of those that were there."""
-    revoked = []
-    for handle in dict.fromkeys(handles):
-        if db.execute("DELETE FROM sessions WHERE app = ? AND handle = ?", (app, handle)).rowcount:
-            revoked.append(handle)
-    return revoked
+    query = "DELETE FROM sessions WHERE app = ? AND handle = ?"
+    return [handle for handle in dict.fromkeys(handles) if db.change(query, app, handle)]
 
 
 def handles_of_user(
@@ -217,19 +210,13 @@ def handles_of_user(
     """
     names = [user_id]
     if linked:
-        rows = db.execute(
-            "SELECT user_id FROM login_methods WHERE app = ? AND primary_user_id = ?",
-            (app, primary_id(db, app, user_id)),
-        ).fetchall()
-        names.extend(row[0] for row in rows if row[0] != user_id)
-    handles: list[str] = []
-    for name in names:
-        query = "SELECT handle FROM sessions WHERE app = ? AND user_id = ? AND expires_at >= ?"
-        values: tuple[Any, ...] = (app, name, expiring_after)
-        if tenant_id is not None:
-            query, values = f"{query} AND tenant_id = ?", (*values, tenant_id)
-        handles.extend(row[0] for row in db.execute(query, values).fetchall())
-    return handles
+        query = "SELECT user_id FROM login_methods WHERE app = ? AND primary_user_id = ?"
+        others = db.column(query, app, primary_id(db, app, user_id))
+        names.extend(name for name in others if name != user_id)
+    within = [] if tenant_id is None else [tenant_id]
+    query = "SELECT handle FROM sessions WHERE app = ? AND user_id = ? AND expires_at >= ?"
+    query += " AND tenant_id = ?" * len(within)
+    return [handle for name in names for handle in db.column(query, app, name, expiring_after, *within)]
 
 
 def of_user(call: Call) -> dict[str, Any]:

@@ -47,11 +47,11 @@ class Tenancy:
     def find(self, app_id: str, tenant_id: str) -> Tenant | None:
         """Return a tenant, None when it or its app does not exist."""
         with self._store.read() as db:
-            rows = db.execute(
+            rows = db.rows(
                 "SELECT app, tenant_id, core_config, key_version FROM apps JOIN tenants USING (app)"
                 " WHERE app_id = ? AND tenant_id IN ('public', ?)",
-                (app_id, tenant_id),
-            ).fetchall()
+                *(app_id, tenant_id),
+            )
         configs = {row[1]: row[2] for row in rows}
         if tenant_id not in configs:
             return None

@@ -80,10 +80,8 @@ _COLUMNS = (
 
 def providers(db: Database, app: int, tenant_id: str) -> list[dict[str, Any]]:
     """Return the third party providers of a tenant, in the order in which the official core shows them."""
-    rows = db.execute(
-        "SELECT third_party_id, config FROM tenant_providers WHERE app = ? AND tenant_id = ?", (app, tenant_id)
-    ).fetchall()
-    return _in_order(rows)
+    query = "SELECT third_party_id, config FROM tenant_providers WHERE app = ? AND tenant_id = ?"
+    return _in_order(db.rows(query, app, tenant_id))
 
 
 def _in_order(rows: list[tuple[str, str]]) -> list[dict[str, Any]]:
@@ -103,18 +101,17 @@ def _java_hash(text: str) -> int:
     return number ^ number >> 16
 
 
-def _load(db: Database, condition: str, values: tuple[object, ...]) -> dict[int, list[TenantRow]]:
+def _load(db: Database, condition: str, *values: object) -> dict[int, list[TenantRow]]:
     """Return the tenants that a condition is true for, by the number of their app, in the order they were made in."""
     kept: dict[tuple[int, str], list[tuple[str, str]]] = {}
-    for app, tenant_id, third_party_id, config in db.execute(
-        f"SELECT app, tenant_id, third_party_id, config FROM tenant_providers WHERE {condition}", values
+    for app, tenant_id, third_party_id, config in db.rows(
+        f"SELECT app, tenant_id, third_party_id, config FROM tenant_providers WHERE {condition}", *values
     ):
         kept.setdefault((app, tenant_id), []).append((third_party_id, config))
     tenants: dict[int, list[TenantRow]] = {}
-    for app, tenant_id, core_config, first, secondary, *enabled in db.execute(
-        f"SELECT app, {_COLUMNS} FROM tenants WHERE {condition}"
-        " ORDER BY app, tenant_id <> 'public', created_at, tenant_id",
-        values,
+    order = "app, tenant_id <> 'public', created_at, tenant_id"
+    for app, tenant_id, core_config, first, secondary, *enabled in db.rows(
+        f"SELECT app, {_COLUMNS} FROM tenants WHERE {condition} ORDER BY {order}", *values
     ):
         tenant = TenantRow(
             tenant_id=tenant_id,
@@ -130,20 +127,19 @@ def _load(db: Database, condition: str, values: tuple[object, ...]) -> dict[int,
 
 def load(db: Database, app: int, tenant_id: str) -> TenantRow | None:
     """Return a tenant of an app, None when there is none of that id."""
-    tenants = _load(db, "app = ? AND tenant_id = ?", (app, tenant_id)).get(app)
+    tenants = _load(db, "app = ? AND tenant_id = ?", app, tenant_id).get(app)
     return tenants[0] if tenants else None
 
 
 def load_all(db: Database, app: int) -> list[TenantRow]:
     """Return an app's tenants in the order in which they were made."""
-    return _load(db, "app = ?", (app,)).get(app, [])
+    return _load(db, "app = ?", app).get(app, [])
 
 
 def load_apps(db: Database) -> dict[str, list[TenantRow]]:
     """Return the tenants of every app by the app's id, in the order in which they were made."""
-    tenants = _load(db, "true", ())
-    apps = db.execute("SELECT app, app_id FROM apps ORDER BY app").fetchall()
-    return {app_id: tenants.get(app, []) for app, app_id in apps}
+    tenants = _load(db, "true")
+    return {app_id: tenants.get(app, []) for app, app_id in db.rows("SELECT app, app_id FROM apps ORDER BY app")}
 
 
 def save(db: Database, app: int, tenant: TenantRow, now: int) -> None:
@@ -157,10 +153,10 @@ def save(db: Database, app: int, tenant: TenantRow, now: int) -> None:
         *(tenant.enabled[recipe] for recipe in RECIPE_FACTORS),
     )
     changes = ", ".join(f"{name.strip()} = excluded.{name.strip()}" for name in _COLUMNS.split(",")[1:])
-    db.execute(
+    db.change(
         f"INSERT INTO tenants (app, created_at, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
         f" ON CONFLICT (app, tenant_id) DO UPDATE SET {changes}",
-        (app, now, *values),
+        *(app, now, *values),
     )
 
 
@@ -168,30 +164,26 @@ def save_provider(db: Database, app: int, tenant_id: str, provider: Mapping[str,
     """Store a provider of a tenant; tell whether it is new."""
     key = (app, tenant_id, provider["thirdPartyId"])
     new = not remove_provider(db, *key)
-    db.execute("INSERT INTO tenant_providers VALUES (?, ?, ?, ?)", (*key, dump(dict(provider))))
+    db.change("INSERT INTO tenant_providers VALUES (?, ?, ?, ?)", *key, dump(dict(provider)))
     return new
 
 
 def remove_provider(db: Database, app: int, tenant_id: str, third_party_id: str) -> bool:
     """Remove a provider of a tenant; tell whether it was there."""
-    gone = db.execute(
-        "DELETE FROM tenant_providers WHERE app = ? AND tenant_id = ? AND third_party_id = ?",
-        (app, tenant_id, third_party_id),
-    ).rowcount
-    return gone > 0
+    query = "DELETE FROM tenant_providers WHERE app = ? AND tenant_id = ? AND third_party_id = ?"
+    return db.change(query, app, tenant_id, third_party_id) > 0
 
 
 def create_app(db: Database, app_id: str, now: int) -> int:
     """Store a new app without any tenant yet; return its number."""
-    number = db.execute("INSERT INTO apps (app_id, created_at) VALUES (?, ?)", (app_id, now)).lastrowid
-    assert number is not None
-    return number
+    db.change("INSERT INTO apps (app_id, created_at) VALUES (?, ?)", app_id, now)
+    return int(db.value("SELECT app FROM apps WHERE app_id = ?", app_id))
 
 
 def app_number(db: Database, app_id: str) -> int | None:
     """Return the number of an app, None when there is none of that id."""
-    row = db.execute("SELECT app FROM apps WHERE app_id = ?", (app_id,)).fetchone()
-    return None if row is None else int(row[0])
+    number: int | None = db.value("SELECT app FROM apps WHERE app_id = ?", app_id)
+    return number
 
 
 def remove_app(db: Database, app: int) -> None:

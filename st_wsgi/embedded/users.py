@@ -7,13 +7,12 @@ are external ids where a mapping exists.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
 
 from .database import Database
-from .fields import dump
 from .versions import NEWEST, WEBAUTHN, Version
 
 
@@ -28,38 +27,33 @@ def internal_id(db: Database, app: int, user_id: str) -> str:
 
     A SuperTokens id without a mapping may be the external id of another user. It then means that user.
     """
-    rows = db.execute(
+    found = db.column(
         "SELECT user_id FROM user_id_mappings WHERE app = ? AND user_id = ?"
         " UNION ALL SELECT user_id FROM user_id_mappings WHERE app = ? AND external_user_id = ?",
-        (app, user_id, app, user_id),
-    ).fetchall()
-    return user_id if not rows or (user_id,) in rows else str(rows[0][0])
+        *(app, user_id, app, user_id),
+    )
+    return user_id if not found or user_id in found else str(found[0])
 
 
 def user_exists(db: Database, app: int, user_id: str) -> bool:
     """Return whether *user_id* is a SuperTokens id: of a login method, or of a group whose first method is gone."""
-    row = db.execute(
+    query = (
         "SELECT 1 FROM login_methods WHERE app = ? AND user_id = ?"
-        " UNION ALL SELECT 1 FROM retired_ids WHERE app = ? AND user_id = ? LIMIT 1",
-        (app, user_id, app, user_id),
-    ).fetchone()
-    return row is not None
+        " UNION ALL SELECT 1 FROM retired_ids WHERE app = ? AND user_id = ? LIMIT 1"
+    )
+    return db.row(query, app, user_id, app, user_id) is not None
 
 
 def external_id(db: Database, app: int, user_id: str) -> str:
     """Return the id under which *user_id* leaves the core."""
-    row = db.execute(
-        "SELECT external_user_id FROM user_id_mappings WHERE app = ? AND user_id = ?", (app, user_id)
-    ).fetchone()
-    return user_id if row is None else str(row[0])
+    found = db.value("SELECT external_user_id FROM user_id_mappings WHERE app = ? AND user_id = ?", app, user_id)
+    return user_id if found is None else str(found)
 
 
 def primary_id(db: Database, app: int, user_id: str) -> str:
     """Return the id of the group that the login method *user_id* belongs to; *user_id* itself when there is none."""
-    row = db.execute(
-        "SELECT primary_user_id FROM login_methods WHERE app = ? AND user_id = ?", (app, user_id)
-    ).fetchone()
-    return user_id if row is None else str(row[0])
+    found = db.value("SELECT primary_user_id FROM login_methods WHERE app = ? AND user_id = ?", app, user_id)
+    return user_id if found is None else str(found)
 
 
 @attrs.frozen
@@ -79,31 +73,30 @@ class SessionUser:
 
 def session_user(db: Database, app: int, user_id: str) -> SessionUser:
     """Return whose session one of *user_id* is; any id will do, also one that no user has."""
-    row = db.execute(
+    group, external, recipe_user_id = db.row(
         "SELECT COALESCE(t.primary_user_id, one.id), p.external_user_id, COALESCE(o.external_user_id, one.id)"
         " FROM (SELECT COALESCE((SELECT user_id FROM user_id_mappings WHERE app = ? AND external_user_id = ?), ?)"
         " AS id) AS one"
         " LEFT JOIN method_tenants AS t ON t.app = ? AND t.user_id = one.id"
         " LEFT JOIN user_id_mappings AS o ON o.app = ? AND o.user_id = one.id"
         " LEFT JOIN user_id_mappings AS p ON p.app = ? AND p.user_id = COALESCE(t.primary_user_id, one.id) LIMIT 1",
-        (app, user_id, user_id, app, app, app),
-    ).fetchone()
-    group, external, recipe_user_id = row
+        *(app, user_id, user_id, app, app, app),
+    )
     return SessionUser(group if external is None else external, recipe_user_id, group)
 
 
 def touch(db: Database, app: int, user_id: str, now: int) -> None:
     """Note that a user (SuperTokens id) was active."""
-    db.execute(
+    db.change(
         "INSERT INTO last_active VALUES (?, ?, ?) ON CONFLICT (app, user_id) DO UPDATE"
         " SET last_active = excluded.last_active",
-        (app, user_id, now),
+        *(app, user_id, now),
     )
 
 
 def set_verified(db: Database, app: int, user_id: str, email: str) -> None:
     """Note that an email of a user is verified."""
-    db.execute("INSERT INTO verified_emails VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (app, user_id, email))
+    db.change("INSERT INTO verified_emails VALUES (?, ?, ?) ON CONFLICT DO NOTHING", app, user_id, email)
 
 
 def user_json(db: Database, app: int, user_id: str, version: Version = NEWEST) -> dict[str, Any] | None:
@@ -128,36 +121,28 @@ def users_json(db: Database, app: int, primary_ids: Sequence[str], version: Vers
 
     The number of statements does not depend on how many users there are, nor on their login methods.
     """
-    wanted = dump(primary_ids)
     # Verified is what was verified under the id that apps use: the external one, when mapped.
-    methods = db.execute(
-        "SELECT m.time_joined, m.user_id, m.primary_user_id, m.recipe_id, m.linked, m.email, m.phone_number,"
-        " m.third_party_id, m.third_party_user_id, o.external_user_id, p.external_user_id, v.email IS NOT NULL"
-        " FROM json_each(?) AS wanted"
-        " CROSS JOIN login_methods AS m ON m.app = ? AND m.primary_user_id = wanted.value"
-        " LEFT JOIN user_id_mappings AS o ON o.app = m.app AND o.user_id = m.user_id"
-        " LEFT JOIN user_id_mappings AS p ON p.app = m.app AND p.user_id = m.primary_user_id"
-        " LEFT JOIN verified_emails AS v ON v.app = m.app AND v.user_id = COALESCE(o.external_user_id, m.user_id)"
-        " AND v.email = m.email",
-        (wanted, app),
-    ).fetchall()
+    methods = db.of_many(
+        "t.time_joined, t.user_id, t.primary_user_id, t.recipe_id, t.linked, t.email, t.phone_number, t.third_party_id,"
+        " t.third_party_user_id, o.external_user_id, p.external_user_id, v.email IS NOT NULL",
+        *("login_methods", app, primary_ids),
+        by="primary_user_id",
+        joined="LEFT JOIN user_id_mappings AS o ON o.app = t.app AND o.user_id = t.user_id"
+        " LEFT JOIN user_id_mappings AS p ON p.app = t.app AND p.user_id = t.primary_user_id"
+        " LEFT JOIN verified_emails AS v ON v.app = t.app AND v.user_id = COALESCE(o.external_user_id, t.user_id)"
+        " AND v.email = t.email",
+    )
     if not methods:
         return []
-    tenants: dict[str, list[str]] = {}
-    for user_id, tenant_id in db.execute(
-        "SELECT t.user_id, t.tenant_id FROM json_each(?) AS wanted"
-        " CROSS JOIN method_tenants AS t ON t.app = ? AND t.primary_user_id = wanted.value",
-        (wanted, app),
-    ):
-        tenants.setdefault(user_id, []).append(tenant_id)
     methods.sort()
+    tenants: dict[str, list[str]] = {}
+    places = db.of_many("user_id, tenant_id", "method_tenants", app, primary_ids, by="primary_user_id")
+    for user_id, tenant_id in places:
+        tenants.setdefault(user_id, []).append(tenant_id)
     passkeys: dict[str, list[str]] = {}
-    if version >= WEBAUTHN and any(row[3] == "webauthn" for row in methods):
-        for user_id, credential_id in db.execute(
-            "SELECT c.user_id, c.credential_id FROM json_each(?) AS wanted"
-            " CROSS JOIN webauthn_credentials AS c ON c.app = ? AND c.user_id = wanted.value",
-            (dump([row[1] for row in methods if row[3] == "webauthn"]), app),
-        ):
+    if version >= WEBAUTHN:
+        owners = [row[1] for row in methods if row[3] == "webauthn"]
+        for user_id, credential_id in db.of_many("user_id, credential_id", "webauthn_credentials", app, owners):
             passkeys.setdefault(user_id, []).append(credential_id)
     groups: dict[str, tuple[str, bool, list[dict[str, Any]]]] = {}
     for joined, user_id, group, recipe, linked, email, phone, party, party_user, own_name, name, verified in methods:
@@ -207,11 +192,6 @@ def _distinct(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def external_ids(db: Database, app: int, user_ids: Iterable[str]) -> dict[str, str]:
+def external_ids(db: Database, app: int, user_ids: Collection[str]) -> dict[str, str]:
     """Return the external ids of those of *user_ids* that have one."""
-    rows = db.execute(
-        "SELECT user_id, external_user_id FROM json_each(?) AS wanted"
-        " CROSS JOIN user_id_mappings ON app = ? AND user_id = wanted.value",
-        (dump(list(user_ids)), app),
-    ).fetchall()
-    return dict(rows)
+    return dict(db.of_many("user_id, external_user_id", "user_id_mappings", app, user_ids))
