@@ -60,39 +60,20 @@ from .passwords import Passwords
 from .settings import CoreSettings
 from .stats import RequestStats
 from .store import Store, explain
-from .tenancy import Tenancy, Tenant
+from .tenancy import NEVER_TENANTS, Tenancy, Tenant
 from .versions import Version
 
-ENDPOINTS: tuple[Endpoint, ...] = (
-    *general.ENDPOINTS,
-    *listing.ENDPOINTS,
-    *removal.ENDPOINTS,
-    *sessions.ENDPOINTS,
-    *sessionrows.ENDPOINTS,
-    *jwt.ENDPOINTS,
-    *emailpassword.ENDPOINTS,
-    *emailverification.ENDPOINTS,
-    *thirdparty.ENDPOINTS,
-    *passwordless.ENDPOINTS,
-    *webauthn.ENDPOINTS,
-    *totp.ENDPOINTS,
-    *linking.ENDPOINTS,
-    *dashboard.ENDPOINTS,
-    *idmapping.ENDPOINTS,
-    *roles.ENDPOINTS,
-    *metadata.ENDPOINTS,
-    *tenants.ENDPOINTS,
-    *providers.ENDPOINTS,
-    *associations.ENDPOINTS,
-    *bulkimport.ENDPOINTS,
-    *absent.ENDPOINTS,
+_USERS = (listing, removal, idmapping, roles, metadata, sessions, sessionrows, linking, associations, bulkimport)
+_WAYS_IN = (emailpassword, emailverification, thirdparty, passwordless, webauthn, totp)
+ENDPOINTS: tuple[Endpoint, ...] = tuple(
+    endpoint
+    for area in (*_USERS, *_WAYS_IN, general, jwt, dashboard, tenants, providers, absent)
+    for endpoint in area.ENDPOINTS
 )
-"""Every endpoint, in the order of the core driver interface's tables."""
+"""Every endpoint."""
 
-_DEFAULT_RID = emailpassword.RECIPE
-_NEVER_TENANTS = ("recipe", "config", "users", "hello")
-_ID = re.compile(r"[a-z0-9-]+")
-_APP_ID = re.compile(r"appid-([a-z0-9-]*)")
+_APP = re.compile(r"/appid-([a-z0-9-]*)(?![^/])")
+_TENANT = re.compile(r"/([a-z0-9-]+)(?![^/])")
 _log = logging.getLogger("st_wsgi.core")
 
 
@@ -100,52 +81,41 @@ def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
-class EndpointTable:
-    """Finds the row for a method and a path, once built from :data:`ENDPOINTS`."""
+_Rows = Mapping[tuple[str, "str | None"], Endpoint]
+"""The endpoints of one path, by method and recipe."""
 
-    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
-        self._by_path: dict[str, dict[tuple[str, str | None], Endpoint]] = {}
-        for endpoint in endpoints:
-            rows = self._by_path.setdefault(endpoint.path.rstrip("/").lower(), {})
-            key = (endpoint.method, endpoint.rid)
-            if key in rows:
-                raise ValueError(f"two endpoints for {endpoint.method} {endpoint.path}")
-            rows[key] = endpoint
 
-    def split(self, path: str) -> tuple[str, str, dict[tuple[str, str | None], Endpoint] | None]:
-        """Return app id, tenant id and the rows of a path: ``[/appid-<app>][/<tenant>]<path>``, in any case."""
-        rest = path.lower().rstrip("/")
-        rows = self._by_path.get(rest)
-        if rows is not None:
-            return "public", "public", rows
-        app_id = "public"
-        segments = rest.split("/")[1:]
-        app_match = _APP_ID.fullmatch(segments[0]) if segments else None
-        if app_match is not None:
-            app_id = app_match[1] or "public"
-            segments = segments[1:]
-            rows = self._by_path.get(_joined(segments))
-            if rows is not None:
-                return app_id, "public", rows
-        if segments and segments[0] not in _NEVER_TENANTS and _ID.fullmatch(segments[0]):
-            rows = self._by_path.get(_joined(segments[1:]))
-            if rows is not None:
-                return app_id, segments[0], rows
+def _table(endpoints: Iterable[Endpoint]) -> Mapping[str, _Rows]:
+    table: dict[str, dict[tuple[str, str | None], Endpoint]] = {}
+    for endpoint in endpoints:
+        rows = table.setdefault(endpoint.path.rstrip("/").lower(), {})
+        if rows.setdefault((endpoint.method, endpoint.rid), endpoint) is not endpoint:
+            raise ValueError(f"two endpoints for {endpoint.method} {endpoint.path}")
+    return table
+
+
+_TABLE = _table(ENDPOINTS)
+
+
+def _split(path: str) -> tuple[str, str, _Rows | None]:
+    """Return app id, tenant id and the endpoints of a path: ``[/appid-<app>][/<tenant>]<path>``, in any case."""
+    rest, app_id = path.lower().rstrip("/"), "public"
+    app = _APP.match(rest)
+    if app is not None:
+        app_id, rest = app[1] or "public", rest[app.end() :]
+    if rest in _TABLE:
+        return app_id, "public", _TABLE[rest]
+    tenant = _TENANT.match(rest)
+    if tenant is None or tenant[1] in NEVER_TENANTS or rest[tenant.end() :] not in _TABLE:
         return "public", "public", None
-
-    @staticmethod
-    def choose(rows: Mapping[tuple[str, str | None], Endpoint], method: str, rid: str | None) -> Endpoint | None:
-        """Return the row for a method; where recipes share a path, of the recipe that ``rid`` names."""
-        if all(recipe != rid for _, recipe in rows):
-            rid = _DEFAULT_RID
-        return rows.get((method, None)) or rows.get((method, rid))
+    return app_id, tenant[1], _TABLE[rest[tenant.end() :]]
 
 
-def _joined(segments: Iterable[str]) -> str:
-    return "".join(f"/{segment}" for segment in segments)
-
-
-_TABLE = EndpointTable(ENDPOINTS)
+def _choose(rows: _Rows, method: str, rid: str | None) -> Endpoint | None:
+    """Return the endpoint for a method; where recipes share a path, of the recipe that ``rid`` names."""
+    if all(recipe != rid for _, recipe in rows):
+        rid = emailpassword.RECIPE
+    return rows.get((method, None)) or rows.get((method, rid))
 
 
 @attrs.frozen
@@ -153,13 +123,13 @@ class _Place:
     """
     What a path names.
 
-    :param rows: its endpoints by method and recipe, None when there is nothing.
+    :param rows: None when there is nothing.
     :param public: the public tenant of the app, None when there is no such app.
     """
 
     app_id: str
     tenant_id: str
-    rows: Mapping[tuple[str, str | None], Endpoint] | None
+    rows: _Rows | None
     tenant: Tenant | None
     public: Tenant | None
 
@@ -349,7 +319,7 @@ class EmbeddedCore:
             admission.refuse_browsers(headers)
         if keys and place.public is not None and not place.keyless:
             admission.check_key(keys, headers)
-        endpoint = None if place.rows is None else _TABLE.choose(place.rows, request.method, headers.get("rid"))
+        endpoint = None if place.rows is None else _choose(place.rows, request.method, headers.get("rid"))
         version = admission.cdi_version(headers.get("cdi-version"), settings)
         if place.rows is None:
             raise CallRefused(404, "Not found")
@@ -358,7 +328,7 @@ class EmbeddedCore:
         return endpoint, version
 
     def _place(self, request: CoreRequest) -> _Place:
-        app_id, tenant_id, rows = _TABLE.split(unquote(request.path))
+        app_id, tenant_id, rows = _split(unquote(request.path))
         tenant = public = self._services.tenancy.find(app_id, tenant_id)
         if tenant_id != "public":
             public = self._services.tenancy.find(app_id, "public")

@@ -149,7 +149,7 @@ def roles(store: Store, app: int) -> dict[str, list[str]]:
 def tenants(store: Store, app: int) -> list[dict[str, Any]]:
     """Return the tenants of an app as CDI 5.1 shows them."""
     with store.read() as db:
-        return [tenant.json_v2() for tenant in tenantrows.load_all(db, app)]
+        return [tenant.json() for tenant in tenantrows.load_all(db, app)]
 
 
 def lines(store: Store, app: int, *, secrets: bool) -> Iterator[str]:

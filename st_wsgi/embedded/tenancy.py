@@ -12,6 +12,9 @@ from .knownsettings import SettingRefused, setting_of
 from .settings import CoreSettings
 from .store import Store
 
+NEVER_TENANTS = ("recipe", "config", "users", "hello")
+"""What is no tenant id, since paths begin with it."""
+
 _CACHED = 4096
 
 

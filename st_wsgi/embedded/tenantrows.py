@@ -49,8 +49,12 @@ class TenantRow:
         """Return the older endpoints' switch of a recipe; without any first factor everything is off (CDI 5.0)."""
         return self.enabled[recipe] and (self.first_factors is None or len(self.first_factors) > 0)
 
-    def json_v2(self) -> dict[str, Any]:
-        """Return the tenant as the endpoints of CDI 5.1 show it: what is null is left out."""
+    def json(self, *, v2: bool = True) -> dict[str, Any]:
+        """
+        Return the tenant as CDI 5.1 and later show it: what is null is left out.
+
+        :param v2: False for the deprecated endpoints, as they show it to CDI 5.0 and later.
+        """
         answer: dict[str, Any] = {
             "tenantId": self.tenant_id,
             "thirdParty": {"providers": json.loads(dump(list(self.providers)))},
@@ -60,16 +64,22 @@ class TenantRow:
             answer["firstFactors"] = list(self.switched_factors if self.first_factors is None else self.first_factors)
         if self.required_secondary_factors is not None:
             answer["requiredSecondaryFactors"] = list(self.required_secondary_factors)
+        if not v2:
+            for recipe in RECIPE_FACTORS:
+                answer.setdefault(recipe, {})["enabled"] = self.shown_as_enabled(recipe)
+            if not self.first_factors:
+                answer.pop("firstFactors", None)
         return answer
 
-    def json_v1(self) -> dict[str, Any]:
-        """Return the tenant as the deprecated endpoints show it to CDI 5.0 and later."""
-        answer = self.json_v2()
-        for recipe in RECIPE_FACTORS:
-            answer.setdefault(recipe, {})["enabled"] = self.shown_as_enabled(recipe)
-        if not self.first_factors:
-            answer.pop("firstFactors", None)
-        return answer
+
+def new_v2(tenant_id: str) -> TenantRow:
+    """Return a new tenant: the public one allows everything, another nothing."""
+    return TenantRow(tenant_id, first_factors=None if tenant_id == "public" else [])
+
+
+def new_v1(tenant_id: str) -> TenantRow:
+    """Return the same, as the deprecated endpoints say it."""
+    return TenantRow(tenant_id, enabled=ALL_ON if tenant_id == "public" else ALL_OFF)
 
 
 _COLUMNS = (

@@ -19,12 +19,12 @@ from .database import Database
 from .fields import CallRefused, bad
 from .knownsettings import SETTINGS, SettingRefused, setting_of
 from .settings import CoreSettings
+from .tenancy import NEVER_TENANTS
 from .tenantrows import TenantRow
 
 _ID = re.compile(r"[a-z0-9-]+")
 _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]+)?")
 _FACTOR = re.compile(r"[0-9a-zA-Z_(.)-]+")
-_NEVER_TENANTS = ("recipe", "config", "users", "hello")
 _NOT_V2 = {
     "emailPasswordEnabled": "emailPasswordEnabled",
     "thirdPartyEnabled": "thirdParty",
@@ -37,7 +37,7 @@ def _id(value: str, name: str) -> str:
     value = value.strip().lower()
     if not value:
         raise bad(f"{name} should not be an empty String")
-    if name == "tenantId" and value in _NEVER_TENANTS:
+    if name == "tenantId" and value in NEVER_TENANTS:
         raise bad(f"Cannot use '{value}' as a tenantId")
     if value.startswith("appid-"):
         raise bad(f"{name} must not start with 'appid-'")
@@ -58,7 +58,7 @@ def _put(call: Call, app_id: str, tenant_id: str, *, v2: bool) -> dict[str, Any]
     with call.write() as db:
         app = tenantrows.app_number(db, app_id)
         before = None if app is None else tenantrows.load(db, app, tenant_id)
-        tenant = before or (_new_v2(tenant_id) if v2 else tenants_v1.new(tenant_id))
+        tenant = before or (tenantrows.new_v2(tenant_id) if v2 else tenantrows.new_v1(tenant_id))
         if change is not None:
             tenant = attrs.evolve(tenant, core_config=_changed(tenant.core_config, change))
         tenant = _factors_v2(call, tenant) if v2 else tenants_v1.update(call.body, tenant)
@@ -70,10 +70,6 @@ def _put(call: Call, app_id: str, tenant_id: str, *, v2: bool) -> dict[str, Any]
         providers.refuse_unsound(db, app, tenant_id)
         tenantrows.save(db, app, tenant, call.now)
     return {"status": "OK", "createdNew": before is None}
-
-
-def _new_v2(tenant_id: str) -> TenantRow:
-    return TenantRow(tenant_id, first_factors=None if tenant_id == "public" else [])
 
 
 def _factors_v2(call: Call, tenant: TenantRow) -> TenantRow:
@@ -188,17 +184,11 @@ def put_domain(call: Call, *, v2: bool) -> dict[str, Any]:
 
 def get_tenant(call: Call, *, v2: bool) -> dict[str, Any]:
     """``GET /recipe/multitenancy/tenant``."""
-    if call.tenant is None:
-        return {"status": "TENANT_NOT_FOUND_ERROR"}
-    with call.read() as db:
-        tenant = tenantrows.load(db, call.app, call.here.tenant_id)
-    if tenant is None:
-        return {"status": "TENANT_NOT_FOUND_ERROR"}
-    return {"status": "OK", **_shown(tenant, v2=v2)}
-
-
-def _shown(tenant: TenantRow, *, v2: bool) -> dict[str, Any]:
-    return tenant.json_v2() if v2 else tenant.json_v1()
+    tenant = None
+    if call.tenant is not None:
+        with call.read() as db:
+            tenant = tenantrows.load(db, call.app, call.here.tenant_id)
+    return {"status": "TENANT_NOT_FOUND_ERROR"} if tenant is None else {"status": "OK", **tenant.json(v2=v2)}
 
 
 def list_tenants(call: Call, *, v2: bool) -> dict[str, Any]:
@@ -207,13 +197,13 @@ def list_tenants(call: Call, *, v2: bool) -> dict[str, Any]:
         raise CallRefused(403, "Only the public tenantId is allowed to list all tenants associated with this app")
     with call.read() as db:
         found = tenantrows.load_all(db, call.app)
-    return {"status": "OK", "tenants": [_shown(tenant, v2=v2) for tenant in found]}
+    return {"status": "OK", "tenants": [tenant.json(v2=v2) for tenant in found]}
 
 
 def _apps(call: Call, *, v2: bool) -> list[dict[str, Any]]:
     with call.read() as db:
         return [
-            {"appId": app_id, "tenants": [_shown(tenant, v2=v2) for tenant in tenants]}
+            {"appId": app_id, "tenants": [tenant.json(v2=v2) for tenant in tenants]}
             for app_id, tenants in tenantrows.load_apps(db).items()
         ]
 
@@ -288,19 +278,11 @@ def remove_app(call: Call) -> dict[str, Any]:
 
 
 _HIDDEN = (
-    "access_token_blacklisting",
-    "access_token_signing_key_dynamic",
-    "access_token_validity_jitter",
-    "api_keys",
-    "bulk_migration_sleep_between_rounds_in_batch_ms",
-    "oauth_provider_admin_service_url",
-    "oauth_provider_consent_login_base_url",
-    "oauth_provider_public_service_url",
-    "oauth_provider_url_configured_in_oauth_provider",
-    "refresh_token_rotation_grace_period",
-    "saml_legacy_acs_url",
-    "supertokens_max_cdi_version",
-    "supertokens_min_cdi_version",
+    *("access_token_blacklisting", "access_token_signing_key_dynamic", "access_token_validity_jitter", "api_keys"),
+    *("bulk_migration_sleep_between_rounds_in_batch_ms", "refresh_token_rotation_grace_period"),
+    *("oauth_provider_admin_service_url", "oauth_provider_consent_login_base_url", "oauth_provider_public_service_url"),
+    *("oauth_provider_url_configured_in_oauth_provider", "saml_legacy_acs_url"),
+    *("supertokens_max_cdi_version", "supertokens_min_cdi_version"),
 )
 """Settings that no dashboard may change."""
 

@@ -19,11 +19,6 @@ _SINCE_FACTORS = (5, 1)
 _LOGIN_NAMES = {"emailPassword": "Email password", "thirdParty": "ThirdParty", "passwordless": "Passwordless"}
 
 
-def new(tenant_id: str) -> TenantRow:
-    """Return what the deprecated endpoints make: everything on in a public tenant, off in another."""
-    return TenantRow(tenant_id, enabled=tenantrows.ALL_ON if tenant_id == "public" else tenantrows.ALL_OFF)
-
-
 def factors(body: Body, name: str) -> list[str] | None:
     """Return the factors that a body names; None when it does not, or says null."""
     if body.values.get(name) is None:
