@@ -8,6 +8,7 @@ whole numbers may be quoted, and an explicit null for an optional string or bool
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -44,13 +45,26 @@ def sound(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-class Body:
-    """The JSON object of a POST or PUT."""
-
-    __slots__ = ("values",)
+class _Fields(ABC):
+    """The named values of a request."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.values: Mapping[str, Any] = values
+
+    @abstractmethod
+    def text(self, name: str) -> str:
+        """Return a string that must be there."""
+
+    def filled(self, name: str) -> str:
+        """Return a string that must be there and not blank, trimmed."""
+        value = self.text(name).strip()
+        if not value:
+            raise bad(f"Field name '{name}' cannot be an empty String")
+        return value
+
+
+class Body(_Fields):
+    """The JSON object of a POST or PUT."""
 
     def __contains__(self, name: str) -> bool:
         return name in self.values
@@ -72,13 +86,6 @@ class Body:
     def text_or_null(self, name: str) -> str | None:
         """Return a string that may be absent or null."""
         return None if self.values.get(name) is None else self.text(name)
-
-    def filled(self, name: str) -> str:
-        """Return a string that must be there and not blank, trimmed."""
-        value = self.text(name).strip()
-        if not value:
-            raise bad(f"Field name '{name}' cannot be an empty String")
-        return value
 
     def flag(self, name: str) -> bool:
         """Return a boolean that must be there."""
@@ -155,17 +162,12 @@ class Body:
         return self.whole(name) if name in self.values else None
 
 
-class Query:
-    """The query parameters of a GET or DELETE."""
-
-    __slots__ = ("values",)
-
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self.values: Mapping[str, str] = values
+class Query(_Fields):
+    """The query parameters of a GET or DELETE: all are strings."""
 
     def text_or_none(self, name: str) -> str | None:
         """Return a parameter that may be absent."""
-        value = self.values.get(name)
+        value: str | None = self.values.get(name)
         if value is not None and not sound(value):
             raise bad(f"Field name '{name}' is invalid in GET request")
         return value
@@ -175,13 +177,6 @@ class Query:
         value = self.text_or_none(name)
         if value is None:
             raise bad(f"Field name '{name}' is missing in GET request")
-        return value
-
-    def filled(self, name: str) -> str:
-        """Return a parameter that must be there and not blank, trimmed."""
-        value = self.text(name).strip()
-        if not value:
-            raise bad(f"Field name '{name}' cannot be an empty String")
         return value
 
     def flag(self, name: str, default: bool) -> bool:

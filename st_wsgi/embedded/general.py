@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from copy import deepcopy
 from typing import Any
 
 from ..core_client.transport import CoreReply
-from .call import Call, Endpoint
+from .call import Call, Endpoint, Handler
 from .fields import CallRefused, bad
 from .versions import VERSIONS, numbers
 
@@ -53,22 +54,10 @@ def config(call: Call) -> dict[str, Any]:
     return {"status": "OK", "path": call.services.store.name}
 
 
-def telemetry(call: Call) -> dict[str, Any]:
-    """``GET /telemetry``: the embedded core has none."""
-    call.admit()
-    return {"exists": False}
-
-
 def request_stats(call: Call) -> dict[str, Any]:
     """``GET /requests/stats``: requests a second, of the last day's minutes, counted in this process."""
     call.admit()
     return {"status": "OK", **call.services.stats.report(call.app_id, call.now)}
-
-
-def feature_flag(call: Call) -> dict[str, Any]:
-    """``GET /ee/featureflag``: everything is on."""
-    call.admit()
-    return {"status": "OK", "features": list(FEATURES), "usageStats": {}}
 
 
 def put_license(call: Call) -> dict[str, Any]:
@@ -80,16 +69,14 @@ def put_license(call: Call) -> dict[str, Any]:
     return {"status": "OK"}
 
 
-def get_license(call: Call) -> dict[str, Any]:
-    """``GET /ee/license``."""
-    call.admit()
-    return {"status": "NO_LICENSE_KEY_FOUND_ERROR"}
+def _always(answer: dict[str, Any]) -> Handler:
+    """Return a handler that answers the same for every app."""
 
+    def handler(call: Call) -> dict[str, Any]:
+        call.admit()
+        return deepcopy(answer)
 
-def delete_license(call: Call) -> dict[str, Any]:
-    """``DELETE /ee/license``."""
-    call.admit()
-    return {"status": "OK"}
+    return handler
 
 
 ENDPOINTS = (
@@ -97,10 +84,10 @@ ENDPOINTS = (
     *(Endpoint(method, "/hello", "app-tolerant", hello, keyless=True) for method in ("GET", "POST", "PUT", "DELETE")),
     Endpoint("GET", "/apiversion", "app", api_version),
     Endpoint("GET", "/config", "special", config, keyless=True),
-    Endpoint("GET", "/telemetry", "app", telemetry),
+    Endpoint("GET", "/telemetry", "app", _always({"exists": False})),
     Endpoint("GET", "/requests/stats", "app", request_stats),
-    Endpoint("GET", "/ee/featureflag", "app", feature_flag),
+    Endpoint("GET", "/ee/featureflag", "app", _always({"status": "OK", "features": list(FEATURES), "usageStats": {}})),
     Endpoint("PUT", "/ee/license", "app", put_license),
-    Endpoint("GET", "/ee/license", "app", get_license),
-    Endpoint("DELETE", "/ee/license", "app", delete_license),
+    Endpoint("GET", "/ee/license", "app", _always({"status": "NO_LICENSE_KEY_FOUND_ERROR"})),
+    Endpoint("DELETE", "/ee/license", "app", _always({"status": "OK"})),
 )

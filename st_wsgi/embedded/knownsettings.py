@@ -107,11 +107,11 @@ def _between(low: float, high: float) -> Check:
     return lambda value: None if low <= value <= high else f"'{{}}' must be between {low} and {high}, inclusive"
 
 
-def _at_least(low: float, text: str | None = None) -> Check:
-    return lambda value: None if value >= low else text or f"'{{}}' must be >= {low}"
+def _at_least(low: float, text: str = "'{{}}' must be >= {}") -> Check:
+    return lambda value: None if value >= low else text.format(low)
 
 
-def _above_zero(text: str) -> Check:
+def _above_zero(text: str = "'{}' must be > 0") -> Check:
     return lambda value: None if value > 0 else text
 
 
@@ -159,7 +159,6 @@ def split_keys(api_keys: str) -> tuple[str, ...]:
 _WORDS = {"true": True, "false": False}
 _TYPES = {"bool": "boolean", "text": "string"}
 _API_KEY = re.compile(r"[A-Za-z0-9=-]+")
-_POSITIVE = _above_zero("'{}' must be > 0")
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "password_hashing_alg": ("ARGON2", "BCRYPT"),
     "recent_token_reuse_behaviour": ("TOKEN_THEFT", "UNAUTHORISED"),
@@ -167,46 +166,37 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
 }
 _OPTION_TEXTS = {"log_level": '\'log_level\' config must be one of "NONE","DEBUG", "INFO", "WARN" or "ERROR".'}
 _SECRETS = (
-    "api_keys",
-    "supertokens_saas_secret",
-    "firebase_password_hashing_signer_key",
-    "oauth_client_secret_encryption_key",
+    *("api_keys", "supertokens_saas_secret"),
+    *("firebase_password_hashing_signer_key", "oauth_client_secret_encryption_key"),
 )
+
+
+def _same(check: Check, *names: str) -> Mapping[str, Check]:
+    return dict.fromkeys(names, check)
+
+
 _CHECKS: Mapping[str, Check] = {
-    "max_server_pool_size": _at_least(1),
     "base_path": _base_path,
-    "api_keys": _api_keys,
     "access_token_validity": _between(1, 86400000),
     "access_token_dynamic_signing_key_update_interval": _above_zero("'{}' must be greater than, equal to 1 hour."),
     "refresh_token_rotation_grace_period": _between(0, 300),
     "access_token_validity_jitter": _between(0, 0.25),
-    "password_reset_token_lifetime": _above_zero("'{}' must be >= 0"),
-    "email_verification_token_lifetime": _above_zero("'{}' must be >= 0"),
-    "passwordless_max_code_input_attempts": _POSITIVE,
-    "passwordless_code_lifetime": _POSITIVE,
-    "totp_max_attempts": _POSITIVE,
-    "totp_rate_limit_cooldown_sec": _POSITIVE,
-    "webauthn_recover_account_token_lifetime": _above_zero("Provided {} must be > 0"),
     "bcrypt_log_rounds": _between(4, 31),
-    "argon2_iterations": _at_least(1),
     "argon2_memory_kb": _at_least(16),
-    "argon2_parallelism": _at_least(1),
-    "argon2_hashing_pool_size": _at_least(1),
-    "firebase_password_hashing_signer_key": _not_blank,
-    "firebase_password_hashing_pool_size": _at_least(1),
-    "hashing_queue_size": _at_least(0),
-    "hashing_queue_timeout_ms": _at_least(0),
-    "ip_allow_regex": _regex,
-    "ip_deny_regex": _regex,
-    "supertokens_max_cdi_version": _cdi_version,
-    "supertokens_min_cdi_version": _cdi_version,
-    "supertokens_saas_secret": _api_keys,
-    "oauth_client_secret_encryption_key": _not_blank,
-    "bulk_migration_parallelism": _at_least(1, "Provided {} must be >= 1"),
-    "bulk_migration_batch_size": _at_least(1, "Provided {} must be >= 1"),
-    "bulk_migration_sleep_between_rounds_in_batch_ms": _at_least(0),
-    "saml_claims_validity": _at_least(1),
-    "saml_relay_state_validity": _at_least(1),
+    "webauthn_recover_account_token_lifetime": _above_zero("Provided {} must be > 0"),
+    **_same(_above_zero("'{}' must be >= 0"), "password_reset_token_lifetime", "email_verification_token_lifetime"),
+    **_same(_above_zero(), "passwordless_max_code_input_attempts", "passwordless_code_lifetime"),
+    **_same(_above_zero(), "totp_max_attempts", "totp_rate_limit_cooldown_sec"),
+    **_same(_at_least(1), "argon2_iterations", "argon2_parallelism", "argon2_hashing_pool_size"),
+    **_same(_at_least(1), "max_server_pool_size", "firebase_password_hashing_pool_size"),
+    **_same(_at_least(1), "saml_claims_validity", "saml_relay_state_validity"),
+    **_same(_at_least(1, "Provided {{}} must be >= {}"), "bulk_migration_parallelism", "bulk_migration_batch_size"),
+    **_same(_at_least(0), "hashing_queue_size", "hashing_queue_timeout_ms"),
+    **_same(_at_least(0), "bulk_migration_sleep_between_rounds_in_batch_ms"),
+    **_same(_not_blank, "firebase_password_hashing_signer_key", "oauth_client_secret_encryption_key"),
+    **_same(_api_keys, "api_keys", "supertokens_saas_secret"),
+    **_same(_regex, "ip_allow_regex", "ip_deny_regex"),
+    **_same(_cdi_version, "supertokens_max_cdi_version", "supertokens_min_cdi_version"),
 }
 
 # Name, kind, default (- for unset), scope, and what it is; without that the embedded core does not use it.

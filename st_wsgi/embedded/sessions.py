@@ -80,11 +80,9 @@ def create(call: Call) -> dict[str, Any]:
     here, now = call.here, call.now
     lifetime = _lifetime(call, asked_lifetime)
     check_payload(payload)
-    stored_payload = dump(payload)
     handle = str(uuid.uuid4()) if here.tenant_id == "public" else f"{uuid.uuid4()}_{here.tenant_id}"
     anti_csrf = str(uuid.uuid4()) if enable_anti_csrf else None
     seal = call.services.keys.seal(here)
-    refresh_expiry = now + call.settings.refresh_token_validity
     with call.write() as db:
         user = session_user(db, here.app, user_id)
         refresh = RefreshTokenContent(handle, user.recipe_user_id, None, anti_csrf).sealed(seal)
@@ -96,36 +94,48 @@ def create(call: Call) -> dict[str, Any]:
             previous_hash2=None,
             rotated_at=None,
             data=data,
-            payload=stored_payload,
+            payload=dump(payload),
             static_key=static,
             created_at=now,
-            expires_at=refresh_expiry,
+            expires_at=now + call.settings.refresh_token_validity,
         )
         sessionrows.add(db, here.app, row)
         touch(db, here.app, user.internal_id, now)
         call.services.cleaner.a_little(db, now)
+    return _tokens(call, row, user, refresh=refresh, parent_hash1=None, anti_csrf=anti_csrf, lifetime=lifetime, now=now)
+
+
+def _tokens(
+    call: Call,
+    row: SessionRow,
+    user: SessionUser,
+    *,
+    refresh: str,
+    parent_hash1: str | None,
+    anti_csrf: str | None,
+    lifetime: int,
+    now: int,
+) -> dict[str, Any]:
+    """Return the answer with a new refresh token of a session, and an access token that says where it came from."""
     token = AccessTokenContent(
-        handle=handle,
+        handle=row.handle,
         user_id=user.user_id,
         recipe_user_id=user.recipe_user_id,
-        tenant_id=here.tenant_id,
+        tenant_id=row.tenant_id,
         refresh_hash1=hash1(refresh),
-        parent_hash1=None,
+        parent_hash1=parent_hash1,
         anti_csrf=anti_csrf,
         expires_at=_whole_seconds(now + lifetime),
-        payload=json.loads(stored_payload),
+        payload=json.loads(row.payload),
     )
+    expiry = now + call.settings.refresh_token_validity
     return {
         "status": "OK",
         "session": _session_json(token),
-        "accessToken": _signed(call, token, static=static, now=now),
-        "refreshToken": _refresh_json(refresh, refresh_expiry, now),
+        "accessToken": _signed(call, token, static=row.static_key, now=now),
+        "refreshToken": {"token": refresh, "expiry": expiry, "createdTime": now},
         **({} if anti_csrf is None else {"antiCsrfToken": anti_csrf}),
     }
-
-
-def _refresh_json(token: str, expires_at: int, now: int) -> dict[str, Any]:
-    return {"token": token, "expiry": expires_at, "createdTime": now}
 
 
 def refresh(call: Call) -> dict[str, Any]:
@@ -136,7 +146,7 @@ def refresh(call: Call) -> dict[str, Any]:
     static = not call.body.flag("useDynamicSigningKey")
     asked_lifetime = _asked_lifetime(call)
     check_tenant(call, call.tenant_id)
-    app, now, settings = call.app, call.now, call.settings
+    app, now = call.app, call.now
     seal = call.services.keys.seal(call.here)
     try:
         info = RefreshTokenContent.opened(presented, seal)
@@ -164,24 +174,10 @@ def refresh(call: Call) -> dict[str, Any]:
             sessionrows.replace(db, app, after)
         touch(db, app, user.internal_id, now)
         call.services.cleaner.a_little(db, now)
-    token = AccessTokenContent(
-        handle=info.handle,
-        user_id=user.user_id,
-        recipe_user_id=user.recipe_user_id,
-        tenant_id=row.tenant_id,
-        refresh_hash1=hash1(child),
-        parent_hash1=None if call.version >= ROTATING else presented_hash1,
-        anti_csrf=child_anti_csrf,
-        expires_at=_whole_seconds(now + lifetime),
-        payload=json.loads(row.payload),
+    parent = None if call.version >= ROTATING else presented_hash1
+    return _tokens(
+        call, after, user, refresh=child, parent_hash1=parent, anti_csrf=child_anti_csrf, lifetime=lifetime, now=now
     )
-    return {
-        "status": "OK",
-        "session": _session_json(token),
-        "accessToken": _signed(call, token, static=static, now=now),
-        "refreshToken": _refresh_json(child, now + settings.refresh_token_validity, now),
-        **({} if child_anti_csrf is None else {"antiCsrfToken": child_anti_csrf}),
-    }
 
 
 def _after_refresh(
@@ -305,7 +301,7 @@ def regenerate(call: Call) -> dict[str, Any]:
             return unauthorised(MISSING)
         stored = row.payload if payload is None else dump(payload)
         if payload is not None:
-            db.execute("UPDATE sessions SET jwt_payload = ? WHERE app = ? AND handle = ?", (stored, app, token.handle))
+            db.change("UPDATE sessions SET jwt_payload = ? WHERE app = ? AND handle = ?", stored, app, token.handle)
     token = attrs.evolve(token, payload=json.loads(stored))
     answer: dict[str, Any] = {"status": "OK", "session": _session_json(token)}
     if live:

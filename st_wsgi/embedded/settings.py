@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import attrs
-
 from ..errors import ConfigError
 from .knownsettings import ALIASES, SETTINGS, SettingRefused, setting_of, split_keys
 from .versions import DEFAULT_HIGHEST
@@ -17,47 +15,28 @@ _OAUTH = (
 )
 
 
-@attrs.frozen(repr=False)
 class CoreSettings:
     """
-    The settings in force for one tenant: what was set, over the defaults.
+    The settings in force for one tenant: what was set, over the defaults. They never change.
 
-    Only what the embedded core reads has an attribute; :meth:`value` knows every name.
+    Only what the embedded core reads has an attribute; :meth:`value` knows every name. Times are in milliseconds.
+
+    :ivar access_token_jitter: the part of its lifetime by which an access token may be made shorter.
     """
 
-    given: Mapping[str, int | float | str | bool | None] = attrs.field(factory=dict, repr=False)
-
-    access_token_validity: int = attrs.field(init=False)
-    """Milliseconds."""
-    refresh_token_validity: int = attrs.field(init=False)
-    """Milliseconds."""
-    signing_key_interval: int = attrs.field(init=False)
-    """Milliseconds."""
-    rotation_grace_period: int = attrs.field(init=False)
-    """Milliseconds."""
-    access_token_jitter: float = attrs.field(init=False)
-    """The part of its lifetime by which an access token may be made shorter."""
-    api_keys: tuple[bytes, ...] = attrs.field(init=False, repr=False)
-    max_cdi_version: str = attrs.field(init=False)
-    min_cdi_version: str | None = attrs.field(init=False)
-    ip_allow: str | None = attrs.field(init=False)
-    ip_deny: str | None = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        def put(name: str, value: object) -> None:
-            object.__setattr__(self, name, value)
-
-        put("access_token_validity", self.whole("access_token_validity") * 1000)
-        put("refresh_token_validity", int(self.number("refresh_token_validity") * 60_000))
+    def __init__(self, given: Mapping[str, int | float | str | bool | None] | None = None) -> None:
+        self.given: Mapping[str, int | float | str | bool | None] = given or {}
         interval = self.number("access_token_dynamic_signing_key_update_interval") * 3_600_000
-        put("signing_key_interval", max(1, int(interval)))
-        put("rotation_grace_period", self.whole("refresh_token_rotation_grace_period") * 1000)
-        put("access_token_jitter", self.number("access_token_validity_jitter"))
-        put("api_keys", tuple(key.encode() for key in split_keys(self.text("api_keys") or "")))
-        put("max_cdi_version", self.text("supertokens_max_cdi_version") or DEFAULT_HIGHEST)
-        put("min_cdi_version", self.text("supertokens_min_cdi_version"))
-        put("ip_allow", self.text("ip_allow_regex"))
-        put("ip_deny", self.text("ip_deny_regex"))
+        self.signing_key_interval: int = max(1, int(interval))
+        self.access_token_validity: int = self.whole("access_token_validity") * 1000
+        self.refresh_token_validity: int = int(self.number("refresh_token_validity") * 60_000)
+        self.rotation_grace_period: int = self.whole("refresh_token_rotation_grace_period") * 1000
+        self.access_token_jitter: float = self.number("access_token_validity_jitter")
+        self.api_keys: tuple[bytes, ...] = tuple(key.encode() for key in split_keys(self.text("api_keys") or ""))
+        self.max_cdi_version: str = self.text("supertokens_max_cdi_version") or DEFAULT_HIGHEST
+        self.min_cdi_version: str | None = self.text("supertokens_min_cdi_version")
+        self.ip_allow: str | None = self.text("ip_allow_regex")
+        self.ip_deny: str | None = self.text("ip_deny_regex")
         if self.refresh_token_validity <= self.access_token_validity:
             raise SettingRefused(
                 "'refresh_token_validity' must be strictly greater than 'access_token_validity'.",
