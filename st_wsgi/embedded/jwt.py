@@ -27,19 +27,15 @@ def create(call: Call) -> dict[str, Any]:
     return {"status": "OK", "jwt": key.sign({}, claims)}
 
 
-def _keys(call: Call) -> tuple[list[dict[str, str]], int]:
-    return call.services.keys.jwks(call.here, call.now)
-
-
 def well_known(call: Call) -> CoreReply:
     """``GET /.well-known/jwks.json``: the public keys, for everyone."""
-    keys, seconds = _keys(call)
+    keys, seconds = call.services.keys.jwks(call.here, call.now)
     return CoreReply(200, {"keys": keys}, {"cache-control": f"max-age={seconds}, must-revalidate"})
 
 
 def recipe_jwks(call: Call) -> dict[str, Any]:
     """``GET /recipe/jwt/jwks`` (deprecated)."""
-    return {"status": "OK", "keys": _keys(call)[0]}
+    return {"status": "OK", "keys": call.services.keys.jwks(call.here, call.now)[0]}
 
 
 ENDPOINTS = (

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
-
 from . import methods, removal, sessionrows, usage
 from .call import Call, Endpoint
 from .database import Database
 from .fields import bad
 from .methods import Kind, Method
-from .users import external_id, internal_id, touch, user_exists, user_json
+from .users import external_id, internal_id, primary_id, touch, user_exists, user_json
 
+_NOT_PRIMARY = {"status": "INPUT_USER_IS_NOT_A_PRIMARY_USER"}
 _OTHER_OWNER: dict[Kind, str] = {
     "email": "This user's email is already associated with another user ID",
     "phone number": "This user's phone number is already associated with another user ID",
@@ -25,34 +24,10 @@ _OTHER_OWNER: dict[Kind, str] = {
 }
 
 
-@attrs.frozen
-class Group:
-    """
-    A user's login methods, the oldest first.
-
-    :param user_id: the primary id.
-    """
-
-    user_id: str
-    methods: list[Method]
-
-    @property
-    def is_primary(self) -> bool:
-        """Whether login methods can be linked to the user."""
-        return self.methods[0].linked
-
-
-def find_group(db: Database, app: int, user_id: str) -> Group | None:
-    """Return the group of a user by the SuperTokens id of the user or one of its login methods, None if unknown."""
-    method = methods.find(db, app, user_id)
-    group_id = user_id if method is None else method.primary_user_id
-    found = methods.of_group(db, app, group_id)
-    return Group(group_id, found) if found else None
-
-
-def _group(db: Database, app: int, user_id: str) -> Group:
-    group = find_group(db, app, user_id)
-    if group is None:
+def _group(db: Database, app: int, user_id: str) -> list[Method]:
+    """Return the login methods of a user, the oldest first, by the SuperTokens id of the user or of one of them."""
+    group = methods.of_group(db, app, primary_id(db, app, user_id))
+    if not group:
         raise bad("Unknown user ID provided")
     return group
 
@@ -79,18 +54,18 @@ def _conflict(
     }
 
 
-def _primary_problem(db: Database, app: int, user_id: str, group: Group) -> dict[str, Any] | None:
+def _primary_problem(db: Database, app: int, user_id: str, group: list[Method]) -> dict[str, Any] | None:
     """Return the answer when the login method *user_id* cannot be a primary user, None when it can or is one."""
-    if group.is_primary:
-        if group.user_id == user_id:
-            return None
-        return {
-            "status": "RECIPE_USER_ID_ALREADY_LINKED_WITH_PRIMARY_USER_ID_ERROR",
-            "primaryUserId": external_id(db, app, group.user_id),
-            "description": "This user ID is already linked to another user ID",
-        }
-    tenants = methods.tenants_of_groups(db, app, group.user_id)
-    return _conflict(db, app, tenants, group.methods, group.user_id)
+    owner = group[0].primary_user_id
+    if not group[0].linked:
+        return _conflict(db, app, methods.tenants_of_groups(db, app, owner), group, owner)
+    if owner == user_id:
+        return None
+    return {
+        "status": "RECIPE_USER_ID_ALREADY_LINKED_WITH_PRIMARY_USER_ID_ERROR",
+        "primaryUserId": external_id(db, app, owner),
+        "description": "This user ID is already linked to another user ID",
+    }
 
 
 def check_primary(call: Call) -> dict[str, Any]:
@@ -100,7 +75,7 @@ def check_primary(call: Call) -> dict[str, Any]:
         user_id = internal_id(db, call.app, user_id)
         group = _group(db, call.app, user_id)
         problem = _primary_problem(db, call.app, user_id, group)
-    return problem or {"status": "OK", "wasAlreadyAPrimaryUser": group.is_primary}
+    return problem or {"status": "OK", "wasAlreadyAPrimaryUser": group[0].linked}
 
 
 def make_primary(call: Call) -> dict[str, Any]:
@@ -112,44 +87,38 @@ def make_primary(call: Call) -> dict[str, Any]:
         problem = _primary_problem(db, call.app, user_id, group)
         if problem is not None:
             return problem
-        if not group.is_primary:
-            methods.make_primary(db, call.app, user_id)
+        methods.make_primary(db, call.app, user_id)
         user = user_json(db, call.app, user_id, call.version)
-    return {"status": "OK", "wasAlreadyAPrimaryUser": group.is_primary, "user": user}
+    return {"status": "OK", "wasAlreadyAPrimaryUser": group[0].linked, "user": user}
 
 
-def _link_problem(db: Database, call: Call, recipe: Group, primary: Group) -> dict[str, Any] | None:
+def _link_problem(db: Database, app: int, recipe: list[Method], primary: list[Method]) -> dict[str, Any] | None:
     """Return the answer when a login method cannot be linked to a user, None when it can or is."""
-    app = call.app
-    if recipe.is_primary:
-        if recipe.user_id == primary.user_id:
-            return None
-        return {
-            "status": "RECIPE_USER_ID_ALREADY_LINKED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR",
-            "primaryUserId": external_id(db, app, recipe.user_id),
-            "description": "The input recipe user ID is already linked to another user ID",
-        }
-    # Both users' tenants count: a tenant that only one of them is in gets the identities of the other.
-    tenants = methods.tenants_of_groups(db, app, recipe.user_id, primary.user_id)
-    return _conflict(db, app, tenants, [*recipe.methods, *primary.methods], primary.user_id)
-
-
-def _groups(db: Database, app: int, recipe_user_id: str, primary_user_id: str) -> tuple[Group, Group] | None:
-    """Return both groups, None when the second is not a primary user. :raises CallRefused: when an id is unknown."""
-    primary = _group(db, app, primary_user_id)
-    return (_group(db, app, recipe_user_id), primary) if primary.is_primary else None
+    own, other = recipe[0].primary_user_id, primary[0].primary_user_id
+    if not recipe[0].linked:
+        # Both users' tenants count: a tenant that only one of them is in gets the identities of the other.
+        return _conflict(db, app, methods.tenants_of_groups(db, app, own, other), [*recipe, *primary], other)
+    if own == other:
+        return None
+    return {
+        "status": "RECIPE_USER_ID_ALREADY_LINKED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR",
+        "primaryUserId": external_id(db, app, own),
+        "description": "The input recipe user ID is already linked to another user ID",
+    }
 
 
 def check_link(call: Call) -> dict[str, Any]:
     """``GET /recipe/accountlinking/user/link/check``."""
     recipe_user_id, primary_user_id = call.query.text("recipeUserId"), call.query.text("primaryUserId")
     with call.read() as db:
-        ids = _known_id(db, call.app, recipe_user_id), _known_id(db, call.app, primary_user_id)
-        groups = _groups(db, call.app, *ids)
-        if groups is None:
-            return {"status": "INPUT_USER_IS_NOT_A_PRIMARY_USER"}
-        problem = _link_problem(db, call, *groups)
-    return problem or {"status": "OK", "accountsAlreadyLinked": groups[0].user_id == groups[1].user_id}
+        recipe_user_id = _known_id(db, call.app, recipe_user_id)
+        primary = _group(db, call.app, _known_id(db, call.app, primary_user_id))
+        if not primary[0].linked:
+            return dict(_NOT_PRIMARY)
+        recipe = _group(db, call.app, recipe_user_id)
+        problem = _link_problem(db, call.app, recipe, primary)
+    linked = recipe[0].primary_user_id == primary[0].primary_user_id
+    return problem or {"status": "OK", "accountsAlreadyLinked": linked}
 
 
 def link(call: Call) -> dict[str, Any]:
@@ -158,22 +127,23 @@ def link(call: Call) -> dict[str, Any]:
     with call.write() as db:
         app = call.app
         recipe_user_id, primary_user_id = _known_id(db, app, recipe_user_id), _known_id(db, app, primary_user_id)
-        groups = _groups(db, app, recipe_user_id, primary_user_id)
-        if groups is None:
-            return {"status": "INPUT_USER_IS_NOT_A_PRIMARY_USER"}
-        recipe, primary = groups
-        problem = _link_problem(db, call, recipe, primary)
+        primary = _group(db, app, primary_user_id)
+        if not primary[0].linked:
+            return dict(_NOT_PRIMARY)
+        recipe = _group(db, app, recipe_user_id)
+        problem = _link_problem(db, app, recipe, primary)
         if problem is not None:
             if "ALREADY_LINKED" in problem["status"]:
-                problem["user"] = user_json(db, app, recipe.user_id, call.version)
+                problem["user"] = user_json(db, app, recipe_user_id, call.version)
             return problem
-        linked = recipe.user_id == primary.user_id
+        owner = primary[0].primary_user_id
+        linked = recipe[0].primary_user_id == owner
         if not linked:
-            methods.move(db, app, recipe.methods[0], primary.user_id, linked=True)
+            methods.move(db, app, recipe[0], owner, linked=True)
             _end_sessions(db, call, recipe_user_id)
             db.change("DELETE FROM last_active WHERE app = ? AND user_id = ?", app, recipe_user_id)
             touch(db, app, primary_user_id, call.now)
-        user = user_json(db, app, primary.user_id, call.version)
+        user = user_json(db, app, owner, call.version)
     return {"status": "OK", "accountsAlreadyLinked": linked, "user": user}
 
 
@@ -194,15 +164,15 @@ def unlink(call: Call) -> dict[str, Any]:
     with call.write() as db:
         user_id = internal_id(db, call.app, user_id)
         group = _group(db, call.app, user_id)
-        if group.is_primary:
-            own = [method for method in group.methods if method.user_id == user_id]
-            deleted = user_id == group.user_id and len(group.methods) > 1
+        if group[0].linked:
+            own = [method for method in group if method.user_id == user_id]
+            deleted = user_id == group[0].primary_user_id and len(group) > 1
             if deleted:
                 removal.delete_method(db, call.app, user_id)
             elif own:
                 methods.move(db, call.app, own[0], user_id, linked=False)
             _end_sessions(db, call, user_id)
-    return {"status": "OK", "wasRecipeUserDeleted": deleted, "wasLinked": group.is_primary}
+    return {"status": "OK", "wasRecipeUserDeleted": deleted, "wasLinked": group[0].linked}
 
 
 ENDPOINTS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import attrs
@@ -111,7 +112,8 @@ def get(call: Call) -> dict[str, Any]:
     }
 
 
-def _stored_object(call: Call, column: str, name: str) -> dict[str, Any]:
+def get_kept(call: Call, column: str, name: str) -> dict[str, Any]:
+    """``GET /recipe/session/data`` and ``GET /recipe/jwt/data`` (both deprecated)."""
     handle = call.query.text("sessionHandle")
     with call.read() as db:
         query = f"SELECT {column} FROM sessions WHERE app = ? AND handle = ? AND expires_at >= ?"
@@ -119,37 +121,17 @@ def _stored_object(call: Call, column: str, name: str) -> dict[str, Any]:
     return _no_session(call, handle) if found is None else {"status": "OK", name: json.loads(found)}
 
 
-def _replace_object(call: Call, column: str, handle: str, value: str) -> dict[str, Any]:
+def put_kept(call: Call, column: str, name: str) -> dict[str, Any]:
+    """``PUT /recipe/session/data``, and ``PUT /recipe/jwt/data`` for the payload that later access tokens carry."""
+    handle = call.body.text("sessionHandle")
+    value = call.body.object(name)
+    call.admit()
+    if column == "jwt_payload":
+        check_payload(value)
     with call.write() as db:
         query = f"UPDATE sessions SET {column} = ? WHERE app = ? AND handle = ? AND expires_at >= ?"
-        changed = db.change(query, value, call.app, handle, call.now)
+        changed = db.change(query, dump(value), call.app, handle, call.now)
     return {"status": "OK"} if changed else _no_session(call, handle)
-
-
-def get_data(call: Call) -> dict[str, Any]:
-    """``GET /recipe/session/data`` (deprecated)."""
-    return _stored_object(call, "session_data", "userDataInDatabase")
-
-
-def put_data(call: Call) -> dict[str, Any]:
-    """``PUT /recipe/session/data``: replace what the session keeps in the database."""
-    handle = call.body.text("sessionHandle")
-    value = dump(call.body.object("userDataInDatabase"))
-    return _replace_object(call, "session_data", handle, value)
-
-
-def get_payload(call: Call) -> dict[str, Any]:
-    """``GET /recipe/jwt/data`` (deprecated)."""
-    return _stored_object(call, "jwt_payload", "userDataInJWT")
-
-
-def put_payload(call: Call) -> dict[str, Any]:
-    """``PUT /recipe/jwt/data``: replace the payload that later access tokens carry."""
-    handle = call.body.text("sessionHandle")
-    payload = call.body.object("userDataInJWT")
-    call.admit()
-    check_payload(payload)
-    return _replace_object(call, "jwt_payload", handle, dump(payload))
 
 
 def remove(call: Call) -> dict[str, Any]:
@@ -230,12 +212,16 @@ def of_user(call: Call) -> dict[str, Any]:
     return {"status": "OK", "sessionHandles": handles}
 
 
+# What a session keeps: the column, and its name in requests and answers.
+_DATA = {"column": "session_data", "name": "userDataInDatabase"}
+_PAYLOAD = {"column": "jwt_payload", "name": "userDataInJWT"}
+
 ENDPOINTS = (
     Endpoint("GET", "/recipe/session", "app-tolerant", get),
     Endpoint("POST", "/recipe/session/remove", "special", remove),
     Endpoint("GET", "/recipe/session/user", "special", of_user),
-    Endpoint("GET", "/recipe/session/data", "app-tolerant", get_data),
-    Endpoint("PUT", "/recipe/session/data", "app-tolerant", put_data),
-    Endpoint("GET", "/recipe/jwt/data", "app-tolerant", get_payload),
-    Endpoint("PUT", "/recipe/jwt/data", "app-tolerant", put_payload),
+    Endpoint("GET", "/recipe/session/data", "app-tolerant", partial(get_kept, **_DATA)),
+    Endpoint("PUT", "/recipe/session/data", "app-tolerant", partial(put_kept, **_DATA)),
+    Endpoint("GET", "/recipe/jwt/data", "app-tolerant", partial(get_kept, **_PAYLOAD)),
+    Endpoint("PUT", "/recipe/jwt/data", "app-tolerant", partial(put_kept, **_PAYLOAD)),
 )
