@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -31,6 +32,23 @@ class Database(sqlite3.Connection):
     def change(self, statement: str, *values: object) -> int:
         """Insert, update or delete rows; return how many."""
         return self.execute(statement, values).rowcount
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """
+        Commit what happens inside, or nothing of it when it raises.
+
+        ``BEGIN IMMEDIATE`` takes the lock of the writer at once: SQLite would refuse to upgrade a lock later, whatever
+        the time-out.
+        """
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:  # whatever it was, nothing of the transaction stays, and it goes on its way
+            if self.in_transaction:
+                self.execute("ROLLBACK")
+            raise
 
     def of_many(
         self, columns: str, table: str, app: int, ids: Collection[str], *, by: str = "user_id", joined: str = ""

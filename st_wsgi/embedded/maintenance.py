@@ -80,19 +80,20 @@ def update(path: pathlib.Path) -> tuple[int | None, int]:
 
     :raises ConfigError: when the file is not usable.
     """
-    try:
-        before = inspect(path)
-    except sqlite3.Error as error:
-        raise ConfigError(explain(error, str(path))) from error
+    before = _version(path)
     Store(path).close()
     return before, len(MIGRATIONS)
 
 
-def _existing(path: pathlib.Path) -> int:
+def _version(path: pathlib.Path) -> int | None:
     try:
-        version = inspect(path)
+        return inspect(path)
     except sqlite3.Error as error:
         raise ConfigError(explain(error, str(path))) from error
+
+
+def _existing(path: pathlib.Path) -> int:
+    version = _version(path)
     if version is None:
         raise ConfigError(f"{path}: there is no database. Name one with --db")
     return version

@@ -3,8 +3,7 @@ The SQLite file behind an embedded core: connections, transactions, migrations.
 
 Three rules hold everywhere:
 
-* a write happens inside :meth:`Store.write`, which starts with ``BEGIN IMMEDIATE``, so that no transaction ever has to
-  upgrade its lock (SQLite fails such an upgrade at once, whatever the time-out);
+* a write happens inside :meth:`Store.write`, in a transaction that takes its lock at the start;
 * a connection serves one thread at a time and never leaves the process that opened it;
 * nothing inside :meth:`Store.read` or :meth:`Store.write` waits for anything but SQLite. Under gevent another greenlet
   of the process would otherwise wait for a lock that its own process holds, and so would a fork.
@@ -134,20 +133,8 @@ class Store:
     def write(self) -> Iterator[Database]:
         """Hand out a connection inside a write transaction: committed at the end, rolled back by an exception."""
         # Writers of this process queue here, where waiting is cheap; SQLite's own waiting is for other processes.
-        with self._writing, self.read() as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-            except BaseException:  # whatever it was, nothing of the transaction stays, and it goes on its way
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-            try:
-                db.execute("COMMIT")
-            except sqlite3.Error:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
+        with self._writing, self.read() as db, db.transaction():
+            yield db
 
     @contextmanager
     def _lent(self) -> Iterator[Database]:
@@ -244,7 +231,7 @@ def _use_wal(db: Database, path: pathlib.Path) -> None:
     deadline = time.monotonic() + BUSY_TIMEOUT
     while True:
         try:
-            mode = db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+            mode = db.value("PRAGMA journal_mode=WAL")
             break
         except sqlite3.OperationalError as error:
             # SQLite does not wait by itself here, whatever the time-out of the connection.
@@ -332,7 +319,7 @@ def read_only(path: pathlib.Path, options: str = "") -> sqlite3.Connection:
     return sqlite3.connect(_uri(path, "ro") + options, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
 
 
-def migrate(db: sqlite3.Connection, migrations: Migrations = MIGRATIONS, *, path: pathlib.Path | None = None) -> None:
+def migrate(db: Database, migrations: Migrations = MIGRATIONS, *, path: pathlib.Path | None = None) -> None:
     """
     Bring the schema up to date, in one transaction.
 
@@ -340,9 +327,8 @@ def migrate(db: sqlite3.Connection, migrations: Migrations = MIGRATIONS, *, path
         ``<name>.v<version>.bak``.
     """
     # Looked at under the lock: another process may have been quicker.
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        version = db.execute("PRAGMA user_version").fetchone()[0]
+    with db.transaction():
+        version = db.value("PRAGMA user_version")
         if path is not None and 0 < version < len(migrations):
             with closing(read_only(path)) as before:
                 backup(before, path.with_name(f"{path.name}.v{version}.bak"))
@@ -351,11 +337,6 @@ def migrate(db: sqlite3.Connection, migrations: Migrations = MIGRATIONS, *, path
                 db.execute(statement)
         db.execute(f"PRAGMA user_version={max(version, len(migrations))}")
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
 
 
 def backup(db: sqlite3.Connection, target: pathlib.Path) -> None:

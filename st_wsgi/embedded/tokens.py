@@ -23,17 +23,18 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from .keys import KeyPair
 
-PROTECTED = (
-    "sub",
-    "exp",
-    "iat",
-    "sessionHandle",
-    "refreshTokenHash1",
-    "parentRefreshTokenHash1",
-    "antiCsrfToken",
-    "rsub",
-    "tId",
-)
+_CLAIMS: Mapping[str, tuple[str, Any]] = {
+    "user_id": ("sub", str),
+    "recipe_user_id": ("rsub", str),
+    "tenant_id": ("tId", str),
+    "handle": ("sessionHandle", str),
+    "refresh_hash1": ("refreshTokenHash1", str),
+    "parent_hash1": ("parentRefreshTokenHash1", str | None),
+    "anti_csrf": ("antiCsrfToken", str | None),
+}
+"""Attributes of :class:`AccessTokenContent`, the claims that they are, and the types of these."""
+
+PROTECTED = ("exp", "iat", *(claim for claim, _ in _CLAIMS.values()))
 """The claims that belong to the core; a user's payload may not have them."""
 
 _VERSION = "5"
@@ -113,43 +114,19 @@ class AccessTokenContent:
 
     def signed(self, key: KeyPair, now: int) -> str:
         """Return the token's text."""
-        claims = {
-            **self.payload,
-            "sub": self.user_id,
-            "exp": self.expires_at // 1000,
-            "iat": now // 1000,
-            "sessionHandle": self.handle,
-            "refreshTokenHash1": self.refresh_hash1,
-            "parentRefreshTokenHash1": self.parent_hash1,
-            "antiCsrfToken": self.anti_csrf,
-            "tId": self.tenant_id,
-            "rsub": self.recipe_user_id,
-        }
-        return key.sign({"version": _VERSION}, claims)
+        own = {claim: getattr(self, name) for name, (claim, _) in _CLAIMS.items()}
+        times = {"exp": self.expires_at // 1000, "iat": now // 1000}
+        return key.sign({"version": _VERSION}, {**self.payload, **own, **times})
 
     @classmethod
     def of(cls, header: Mapping[str, Any], claims: Mapping[str, Any]) -> AccessTokenContent | None:
         """Return what the parts of a JWT say; None when it is not an access token of this core."""
-        texts = ("sub", "sessionHandle", "refreshTokenHash1", "tId", "rsub")
-        if header.get("version", _VERSION) != _VERSION or not all(isinstance(claims.get(name), str) for name in texts):
-            return None
-        parent, anti_csrf, expiry = (
-            claims.get("parentRefreshTokenHash1"),
-            claims.get("antiCsrfToken"),
-            claims.get("exp"),
-        )
-        if not isinstance(parent, (str, type(None))) or not isinstance(anti_csrf, (str, type(None))):
-            return None
-        if not isinstance(expiry, int):
+        expiry = claims.get("exp")
+        sound = all(isinstance(claims.get(claim), kind) for claim, kind in _CLAIMS.values())
+        if header.get("version", _VERSION) != _VERSION or not sound or not isinstance(expiry, int):
             return None
         return cls(
-            handle=claims["sessionHandle"],
-            user_id=claims["sub"],
-            recipe_user_id=claims["rsub"],
-            tenant_id=claims["tId"],
-            refresh_hash1=claims["refreshTokenHash1"],
-            parent_hash1=parent,
-            anti_csrf=anti_csrf,
+            **{name: claims.get(claim) for name, (claim, _) in _CLAIMS.items()},
             expires_at=expiry * 1000,
             payload={name: value for name, value in claims.items() if name not in PROTECTED},
         )
