@@ -25,6 +25,8 @@ from .tenantrows import TenantRow
 _ID = re.compile(r"[a-z0-9-]+")
 _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]+)?")
 _FACTOR = re.compile(r"[0-9a-zA-Z_(.)-]+")
+_BASE_APP = "Only the public tenantId and public appId"
+_BASE_PLACE = "Only the public tenantId, public appId"
 _NOT_V2 = {
     "emailPasswordEnabled": "emailPasswordEnabled",
     "thirdPartyEnabled": "thirdParty",
@@ -96,11 +98,8 @@ def _factors_v2(call: Call, tenant: TenantRow) -> TenantRow:
 
 
 def _check_names(tenant: TenantRow) -> None:
-    named = {
-        "firstFactors": tenant.first_factors,
-        "requiredSecondaryFactors": tenant.required_secondary_factors,
-    }
-    for name, factors in named.items():
+    secondary = tenant.required_secondary_factors
+    for name, factors in (("firstFactors", tenant.first_factors), ("requiredSecondaryFactors", secondary)):
         if not all(_FACTOR.fullmatch(factor) for factor in factors or ()):
             raise bad(f"{name} should contain only 0-9,a-z,A-Z,_,.,- characters")
 
@@ -215,34 +214,22 @@ def _base_only(call: Call, refusal: str) -> None:
 
 def list_apps(call: Call, *, v2: bool) -> dict[str, Any]:
     """``GET /recipe/multitenancy/app/list``."""
-    _base_only(
-        call,
-        "Only the public tenantId and public appId is allowed to list all apps associated with this connection uri "
-        "domain",
-    )
+    _base_only(call, f"{_BASE_APP} is allowed to list all apps associated with this connection uri domain")
     return {"status": "OK", "apps": _apps(call, v2=v2)}
 
 
 def list_domains(call: Call, *, v2: bool) -> dict[str, Any]:
     """``GET /recipe/multitenancy/connectionuridomain/list``."""
-    _base_only(
-        call,
-        "Only the public tenantId, public appId and default connectionUriDomain is allowed to list all "
-        "connectionUriDomains and appIds associated with this core",
-    )
+    what = "all connectionUriDomains and appIds associated with this core"
+    _base_only(call, f"{_BASE_PLACE} and default connectionUriDomain is allowed to list {what}")
     return {"status": "OK", "connectionUriDomains": [{"connectionUriDomain": "", "apps": _apps(call, v2=v2)}]}
 
 
 def remove_domain(call: Call) -> dict[str, Any]:
     """``POST /recipe/multitenancy/connectionuridomain/remove``: there is none but the base one."""
-    domain = call.body.text("connectionUriDomain").strip()
-    if not domain:
+    if not call.body.text("connectionUriDomain").strip():
         raise bad("connectionUriDomain should not be an empty String")
-    _base_only(
-        call,
-        "Only the public tenantId, public appId and default connectionUriDomain is allowed to delete a "
-        "connectionUriDomain",
-    )
+    _base_only(call, f"{_BASE_PLACE} and default connectionUriDomain is allowed to delete a connectionUriDomain")
     return {"status": "OK", "didExist": False}
 
 
@@ -264,7 +251,7 @@ def remove_app(call: Call) -> dict[str, Any]:
     app_id = _id(call.body.text("appId"), "appId")
     if app_id == "public":
         raise CallRefused(403, "Cannot delete the public app, use remove connection uri domain API instead")
-    _base_only(call, "Only the public tenantId and public appId is allowed to delete an app")
+    _base_only(call, f"{_BASE_APP} is allowed to delete an app")
     with call.write() as db:
         app = tenantrows.app_number(db, app_id)
         if app is not None:
@@ -327,12 +314,9 @@ _BOTH_FORMS = (
 
 ENDPOINTS = (
     *(
-        Endpoint(method, f"{_BASE}{path}/v2", "tenant", partial(handler, v2=True))
+        Endpoint(method, f"{_BASE}{path}{'/v2' if v2 else ''}", "tenant", partial(handler, v2=v2))
         for method, path, handler in _BOTH_FORMS
-    ),
-    *(
-        Endpoint(method, f"{_BASE}{path}", "tenant", partial(handler, v2=False))
-        for method, path, handler in _BOTH_FORMS
+        for v2 in (True, False)
     ),
     Endpoint("POST", f"{_BASE}/tenant/remove", "tenant", remove_tenant),
     Endpoint("POST", f"{_BASE}/app/remove", "tenant", remove_app),
