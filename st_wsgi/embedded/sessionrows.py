@@ -112,8 +112,9 @@ def get(call: Call) -> dict[str, Any]:
     }
 
 
-def get_kept(call: Call, column: str, name: str) -> dict[str, Any]:
+def get_kept(kept: tuple[str, str], call: Call) -> dict[str, Any]:
     """``GET /recipe/session/data`` and ``GET /recipe/jwt/data`` (both deprecated)."""
+    column, name = kept
     handle = call.query.text("sessionHandle")
     with call.read() as db:
         query = f"SELECT {column} FROM sessions WHERE app = ? AND handle = ? AND expires_at >= ?"
@@ -121,8 +122,9 @@ def get_kept(call: Call, column: str, name: str) -> dict[str, Any]:
     return _no_session(call, handle) if found is None else {"status": "OK", name: json.loads(found)}
 
 
-def put_kept(call: Call, column: str, name: str) -> dict[str, Any]:
+def put_kept(kept: tuple[str, str], call: Call) -> dict[str, Any]:
     """``PUT /recipe/session/data``, and ``PUT /recipe/jwt/data`` for the payload that later access tokens carry."""
+    column, name = kept
     handle = call.body.text("sessionHandle")
     value = call.body.object(name)
     call.admit()
@@ -213,15 +215,15 @@ def of_user(call: Call) -> dict[str, Any]:
 
 
 # What a session keeps: the column, and its name in requests and answers.
-_DATA = {"column": "session_data", "name": "userDataInDatabase"}
-_PAYLOAD = {"column": "jwt_payload", "name": "userDataInJWT"}
+_DATA = ("session_data", "userDataInDatabase")
+_PAYLOAD = ("jwt_payload", "userDataInJWT")
 
 ENDPOINTS = (
     Endpoint("GET", "/recipe/session", "app-tolerant", get),
     Endpoint("POST", "/recipe/session/remove", "special", remove),
     Endpoint("GET", "/recipe/session/user", "special", of_user),
-    Endpoint("GET", "/recipe/session/data", "app-tolerant", partial(get_kept, **_DATA)),
-    Endpoint("PUT", "/recipe/session/data", "app-tolerant", partial(put_kept, **_DATA)),
-    Endpoint("GET", "/recipe/jwt/data", "app-tolerant", partial(get_kept, **_PAYLOAD)),
-    Endpoint("PUT", "/recipe/jwt/data", "app-tolerant", partial(put_kept, **_PAYLOAD)),
+    Endpoint("GET", "/recipe/session/data", "app-tolerant", partial(get_kept, _DATA)),
+    Endpoint("PUT", "/recipe/session/data", "app-tolerant", partial(put_kept, _DATA)),
+    Endpoint("GET", "/recipe/jwt/data", "app-tolerant", partial(get_kept, _PAYLOAD)),
+    Endpoint("PUT", "/recipe/jwt/data", "app-tolerant", partial(put_kept, _PAYLOAD)),
 )

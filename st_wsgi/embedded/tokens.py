@@ -122,8 +122,9 @@ class AccessTokenContent:
         sound = all(isinstance(claims.get(claim), kind) for claim, kind in _CLAIMS.values())
         if header.get("version", _VERSION) != _VERSION or not sound or not isinstance(expiry, int):
             return None
+        own: dict[str, Any] = {name: claims.get(claim) for name, (claim, _) in _CLAIMS.items()}
         return cls(
-            **{name: claims.get(claim) for name, (claim, _) in _CLAIMS.items()},
+            **own,
             expires_at=expiry * 1000,
             payload={name: value for name, value in claims.items() if name not in PROTECTED},
         )
