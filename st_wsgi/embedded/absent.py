@@ -11,9 +11,10 @@ import base64
 import binascii
 from typing import Any
 
-from .call import Call, Endpoint, Handler, Scope
-from .fields import Body, CallRefused, bad
+from .call import Call, Endpoint, Scope
+from .fields import Body, CallRefused, Query, bad
 
+_NONE = "The embedded core has no OAuth 2 provider and no SAML"
 _NO_CLIENT = {"status": "CLIENT_NOT_FOUND_ERROR"}
 _OK = {"status": "OK"}
 _NOTHING_TO_REMOVE = {"status": "OK", "didExist": False}
@@ -25,87 +26,74 @@ _NO_LOGOUT = {
 }
 _CONSENT = "iss tId rsub sessionHandle initialAccessTokenPayload:object initialIdTokenPayload:object"
 
-# Method, path, the fields that are required (texts, unless their kind is named), and the reply: None is a refusal.
-_OAUTH: tuple[tuple[str, str, str, dict[str, Any] | None], ...] = (
-    ("POST", "/clients", "", None),
-    ("GET", "/clients", "clientId", None),
+# Method, path, the fields (required texts, unless it says how they are read), and the reply, or why it is refused.
+_OAUTH: tuple[tuple[str, str, str, dict[str, Any] | str], ...] = (
+    ("POST", "/clients", "", _NONE),
+    ("GET", "/clients", "clientId", _NONE),
     ("PUT", "/clients", "clientId", _NO_CLIENT),
-    ("GET", "/clients/list", "", None),
+    ("GET", "/clients/list", "", _NONE),
     ("POST", "/clients/remove", "clientId", _NOTHING_TO_REMOVE),
     ("POST", "/auth", "params:object", _NO_CLIENT),
     ("POST", "/token", "iss inputBody:object access_token:object id_token:object inputBody.grant_type", _NO_CLIENT),
-    ("GET", "/auth/requests/login", "", None),
-    ("PUT", "/auth/requests/login/accept", "", None),
-    ("PUT", "/auth/requests/login/reject", "", None),
-    ("GET", "/auth/requests/consent", "", None),
-    ("PUT", "/auth/requests/consent/accept", _CONSENT, None),
-    ("PUT", "/auth/requests/consent/reject", "", None),
+    ("GET", "/auth/requests/login", "", _NONE),
+    ("PUT", "/auth/requests/login/accept", "", _NONE),
+    ("PUT", "/auth/requests/login/reject", "", _NONE),
+    ("GET", "/auth/requests/consent", "", _NONE),
+    ("PUT", "/auth/requests/consent/accept", _CONSENT, _NONE),
+    ("PUT", "/auth/requests/consent/reject", "", _NONE),
     ("PUT", "/auth/requests/logout/accept", "challenge", _NO_LOGOUT),
     ("PUT", "/auth/requests/logout/reject", "challenge", _OK),
     ("POST", "/introspect", "token", {"status": "OK", "active": False}),
     ("POST", "/token/revoke", "token", _OK),
-    ("POST", "/tokens/revoke", "client_id", None),
+    ("POST", "/tokens/revoke", "client_id", _NONE),
     ("POST", "/session/revoke", "sessionHandle", _OK),
-    ("GET", "/sessions/logout", "", None),
+    ("GET", "/sessions/logout", "", _NONE),
 )
-_SAML: tuple[tuple[str, str, str, dict[str, Any] | None], ...] = (
+_SAML: tuple[tuple[str, str, str, dict[str, Any] | str], ...] = (
     ("GET", "/clients/list", "", {"status": "OK", "clients": []}),
     ("POST", "/clients/remove", "clientId", _NOTHING_TO_REMOVE),
-    ("POST", "/login", "clientId redirectURI acsURL", None),
-    ("POST", "/callback", "samlResponse relayState:optional", None),
+    ("POST", "/login", "clientId redirectURI acsURL", _NONE),
+    ("POST", "/callback", "samlResponse relayState:text_or_none", _NONE),
     ("POST", "/user", "accessToken clientId", {"status": "INVALID_TOKEN_ERROR"}),
-    ("GET", "/legacy/authorize", "client_id redirect_uri", None),
+    ("GET", "/legacy/authorize", "client_id redirect_uri", _NONE),
 )
 
 
-def _endpoint(method: str, path: str, scope: Scope, fields: str, reply: dict[str, Any] | None) -> Endpoint:
+def _endpoint(
+    method: str, path: str, scope: Scope, fields: str, reply: dict[str, Any] | str, *, keyless: bool = False
+) -> Endpoint:
     def handler(call: Call) -> dict[str, Any]:
-        for field in fields.split():
-            if method == "GET":
-                call.query.text(field)
-            else:
-                _check(call.body, *field.partition(":")[::2])
+        _check(call.query if method == "GET" else call.body, fields)
         call.admit()
-        if reply is None:
-            raise bad("The embedded core has no OAuth 2 provider and no SAML")
+        if isinstance(reply, str):
+            raise bad(reply)
         return dict(reply)
 
-    return Endpoint(method, path, scope, handler)
+    return Endpoint(method, path, scope, handler, keyless=keyless)
 
 
-def _check(body: Body, name: str, kind: str) -> None:
-    outer, _, inner = name.partition(".")
-    if inner:
-        Body(body.object(outer)).text(inner)
-    elif kind == "object":
-        body.object(name)
-    elif kind != "optional" or name in body:
-        body.text(name)
+def _check(given: Body | Query, fields: str) -> None:
+    for field in fields.split():
+        name, _, kind = field.partition(":")
+        outer, _, inner = name.partition(".")
+        if inner and isinstance(given, Body):
+            Body(given.object(outer)).text(inner)
+        else:
+            getattr(given, kind or "text")(name)
 
 
 def put_saml_client(call: Call) -> dict[str, Any]:
     """``PUT /recipe/saml/clients``: its fields are checked, and then it is refused."""
-    body = call.body
-    body.text("defaultRedirectURI")
-    if not body.array("redirectURIs"):
+    _check(call.body, "defaultRedirectURI redirectURIs:array")
+    if not call.body.array("redirectURIs"):
         raise bad("redirectURIs is required in the input")
-    metadata = body.text("metadataXML")
-    for name in ("allowIDPInitiatedLogin", "enableRequestSigning"):
-        body.flag_or_none(name)
+    _check(call.body, "metadataXML allowIDPInitiatedLogin:flag_or_none enableRequestSigning:flag_or_none")
     try:
-        base64.b64decode(metadata, validate=True)
+        base64.b64decode(call.body.text("metadataXML"), validate=True)
     except (binascii.Error, ValueError):
         raise bad("metadataXML does not have a valid SAML metadata") from None
     call.admit()
-    raise bad("The embedded core has no OAuth 2 provider and no SAML")
-
-
-def _refusing(text: str) -> Handler:
-    def handler(call: Call) -> dict[str, Any]:
-        call.admit()
-        raise bad(text)
-
-    return handler
+    raise bad(_NONE)
 
 
 def saml_user(call: Call) -> dict[str, Any]:
@@ -123,10 +111,10 @@ ENDPOINTS = (
     *(_endpoint(method, f"/recipe/oauth{path}", "app", fields, reply) for method, path, fields, reply in _OAUTH),
     *(_endpoint(method, f"/recipe/saml{path}", "tenant", fields, reply) for method, path, fields, reply in _SAML),
     Endpoint("PUT", "/recipe/saml/clients", "tenant", put_saml_client),
-    Endpoint(
-        "POST", "/recipe/saml/legacy/callback", "tenant", _refusing("Missing form field: SAMLResponse"), keyless=True
+    *(
+        _endpoint("POST", f"/recipe/saml/legacy/{name}", "tenant", "", f"Missing form field: {field}", keyless=True)
+        for name, field in (("callback", "SAMLResponse"), ("token", "client_id"))
     ),
-    Endpoint("POST", "/recipe/saml/legacy/token", "tenant", _refusing("Missing form field: client_id"), keyless=True),
     Endpoint("GET", "/recipe/saml/legacy/userinfo", "tenant", saml_user, keyless=True),
     Endpoint("POST", "/recipe/handshake", "app", handshake, keyless=True),
 )

@@ -23,6 +23,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 
+from .fields import Answered
+
 _PRESENT, _VERIFIED, _BACKUP_ELIGIBLE, _BACKED_UP, _HAS_CREDENTIAL, _HAS_EXTENSIONS = 1, 4, 8, 16, 64, 128
 """Flags of authenticator data (WebAuthn Level 3, section 6.1)."""
 
@@ -30,22 +32,14 @@ _DEEPEST = 8
 _BASE64_URL = re.compile(r"[A-Za-z0-9_-]*={0,2}")
 
 
-class CeremonyRefused(Exception):
-    """What came is not what was asked for: the answer's status, and the reason, if it tells one."""
-
-    def __init__(self, status: str, reason: str | None = None) -> None:
-        self.answer: dict[str, str] = {"status": status, **({} if reason is None else {"reason": reason})}
-        super().__init__(reason or status)
-
-
-def unreadable(reason: str = "Input data does not match expected form") -> CeremonyRefused:
+def unreadable(reason: str = "Input data does not match expected form") -> Answered:
     """Return the refusal of what is not the JSON, CBOR or key that it should be."""
-    return CeremonyRefused("INVALID_CREDENTIALS_ERROR", reason)
+    return Answered("INVALID_CREDENTIALS_ERROR", reason=reason)
 
 
-def unverified(reason: str) -> CeremonyRefused:
+def unverified(reason: str) -> Answered:
     """Return the refusal of what can be read, but is not what was asked for, or not signed by the credential."""
-    return CeremonyRefused("INVALID_AUTHENTICATOR_ERROR", reason)
+    return Answered("INVALID_AUTHENTICATOR_ERROR", reason=reason)
 
 
 def url_text(value: bytes) -> str:
@@ -54,7 +48,7 @@ def url_text(value: bytes) -> str:
 
 
 def base64_url(value: object) -> bytes:
-    """Return the bytes of Base64url, padded or not. :raises CeremonyRefused: when it is none."""
+    """Return the bytes of Base64url, padded or not. :raises Answered: when it is none."""
     if not isinstance(value, str) or not _BASE64_URL.fullmatch(value) or len(value.rstrip("=")) % 4 == 1:
         raise unreadable()
     text = value.rstrip("=")
@@ -62,7 +56,7 @@ def base64_url(value: object) -> bytes:
 
 
 def read_cbor(data: bytes) -> tuple[Any, bytes]:
-    """Return the first value of CBOR and what follows it. :raises CeremonyRefused: when there is none."""
+    """Return the first value of CBOR and what follows it. :raises Answered: when there is none."""
     value, rest = _read_cbor(memoryview(data), 0)
     return value, bytes(rest)
 
@@ -119,7 +113,7 @@ def verifier(cose: bytes) -> Verify:
     """
     Return how to verify with a COSE key: ES256, ES384, ES512, EdDSA with Ed25519, RS256, RS384 or RS512.
 
-    :raises CeremonyRefused: when it is none of those.
+    :raises Answered: when it is none of those.
     """
     key, rest = read_cbor(cose)
     if rest or not isinstance(key, dict):
@@ -160,7 +154,7 @@ class AuthenticatorData:
 
     @classmethod
     def of(cls, raw: object) -> AuthenticatorData:
-        """Return what bytes say. :raises CeremonyRefused: when they are not authenticator data."""
+        """Return what bytes say. :raises Answered: when they are not authenticator data."""
         if not isinstance(raw, bytes) or len(raw) < 37:
             raise unreadable()
         flags, rest, key = raw[32], raw[37:], None
@@ -203,17 +197,16 @@ def registered(credential: Mapping[str, Any], options: Options) -> tuple[bytes, 
     Check a new credential (WebAuthn Level 3, section 7.1); return its COSE key and its counter.
 
     :param credential: the JSON that a browser sends.
-    :raises CeremonyRefused: when it is no credential, or not the one that was asked for.
+    :raises Answered: when it is no credential, or not the one that was asked for.
     """
-    response = _response(credential)
+    response, client, _ = _read(credential)
     attestation, rest = read_cbor(base64_url(response.get("attestationObject")))
-    client, _ = _client_data(response)
     if rest or not isinstance(attestation, dict):
         raise unreadable()
     data = AuthenticatorData.of(attestation.get("authData"))
     if data.key is None:
         raise unverified("attestedCredentialData must not be null on registration")
-    _check(client, "webauthn.create", "ClientData.type must be 'create' on registration, but it isn't.", data, options)
+    _check(client, "create", data, options)
     return data.key, data.counter
 
 
@@ -224,15 +217,14 @@ def signed(credential: Mapping[str, Any], options: Options, key: bytes, counter:
     :param credential: the JSON that a browser sends.
     :param key: the COSE key of the credential.
     :param counter: the last counter that was seen.
-    :raises CeremonyRefused: when it is no signature, not what was asked for, or by a copy of the authenticator.
+    :raises Answered: when it is no signature, not what was asked for, or by a copy of the authenticator.
     """
-    response = _response(credential)
-    client, raw = _client_data(response)
+    response, client, raw = _read(credential)
     data = AuthenticatorData.of(base64_url(response.get("authenticatorData")))
     signature = base64_url(response.get("signature"))
     if data.key is not None:
         raise unverified("attestedCredentialData must be null on authentication")
-    _check(client, "webauthn.get", "ClientData.type must be 'get' on authentication, but it isn't.", data, options)
+    _check(client, "get", data, options)
     try:
         verifier(key)(signature, data.raw + hashlib.sha256(raw).digest())
     except InvalidSignature:
@@ -242,15 +234,11 @@ def signed(credential: Mapping[str, Any], options: Options, key: bytes, counter:
     return data.counter
 
 
-def _response(credential: Mapping[str, Any]) -> Mapping[str, Any]:
+def _read(credential: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], bytes]:
+    """Return a credential's response, what the browser says about the ceremony in it, and the bytes of that."""
     response = credential.get("response")
     if not isinstance(response, dict):
         raise unreadable()
-    return response
-
-
-def _client_data(response: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """Return what the browser says about the ceremony, and its bytes."""
     raw = base64_url(response.get("clientDataJSON"))
     try:
         client = json.loads(raw.decode())
@@ -258,14 +246,15 @@ def _client_data(response: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
         raise unreadable() from None
     if not isinstance(client, dict) or not all(isinstance(client.get(name), str) for name in ("type", "origin")):
         raise unreadable()
-    return client, raw
+    return response, client, raw
 
 
-def _check(client: Mapping[str, Any], kind: str, other_kind: str, data: AuthenticatorData, options: Options) -> None:
-    """Check what registration and signing in have in common, in the official core's order."""
+def _check(client: Mapping[str, Any], kind: str, data: AuthenticatorData, options: Options) -> None:
+    """Check what registration and signing have in common, in the official core's order."""
     challenge, origin, top = base64_url(client.get("challenge")), client["origin"], client.get("topOrigin")
-    if client["type"] != kind:
-        raise unverified(other_kind)
+    if client["type"] != f"webauthn.{kind}":
+        ceremony = {"create": "registration", "get": "authentication"}[kind]
+        raise unverified(f"ClientData.type must be '{kind}' on {ceremony}, but it isn't.")
     if not hmac.compare_digest(challenge, base64_url(options.challenge)):
         raise unverified("The actual challenge does not match the expected challenge")
     unknown = "doesn't match any of the preconfigured server"

@@ -7,14 +7,12 @@ there, with the reason. A plain password is kept, and shown, until then.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from typing import Any
 
 from .bulkusers import BulkReader, UserRefused, primary_method
 from .call import Call, Endpoint
-from .fields import bad, dump
+from .fields import bad, dump, page_start, page_token
 from .users import user_json
 
 _MOST_ADDED = 10_000
@@ -54,13 +52,11 @@ def add(call: Call) -> dict[str, Any]:
     if refused:
         problem = "Data has missing or invalid fields. Please check the users field for more details."
         raise bad(dump({"error": problem, "users": refused}))
-    rows = [(call.app, primary_method(user)["superTokensUserId"], dump(user), "NEW", None, now, now) for user in users]
+    ids = [primary_method(user)["superTokensUserId"] for user in users]
+    rows = [{"id": user_id, "content": dump(user)} for user_id, user in zip(ids, users, strict=True)]
     with call.write() as db:
-        db.executemany(
-            "INSERT INTO bulk_import_users (app, id, content, status, error_message, created_at, updated_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            rows,
-        )
+        for row in rows:
+            db.insert("bulk_import_users", app=call.app, **row, status="NEW", created_at=now, updated_at=now)
     call.services.imports.wake()
     return {"status": "OK", "users": list(map(_added, users))}
 
@@ -95,29 +91,17 @@ def listed(call: Call) -> dict[str, Any]:
     if status is not None:
         query, values = f"{query} AND status = ?", [*values, status]
     if token is not None:
-        user_id, created_at = _start(token)
+        user_id, created_at = page_start(token)
         query = f"{query} AND created_at <= ? AND (created_at < ? OR id <= ?)"
         values += [created_at, created_at, user_id]
     with call.read() as db:
-        rows = db.execute(f"{query} ORDER BY created_at DESC, id DESC LIMIT ?", (*values, size + 1)).fetchall()
+        rows = db.rows(f"{query} ORDER BY created_at DESC, id DESC LIMIT ?", *values, size + 1)
     call.services.imports.wake()
     answer: dict[str, Any] = {"status": "OK", "users": [_shown(row) for row in rows[:size]]}
     if len(rows) > size:
         user_id, *_, created_at, _ = rows[size]
-        answer["nextPaginationToken"] = base64.b64encode(f"{user_id};{created_at}".encode()).decode()
+        answer["nextPaginationToken"] = page_token(user_id, created_at)
     return answer
-
-
-def _start(token: str) -> tuple[str, int]:
-    """Return the id and the time that a page starts with."""
-    try:
-        user_id, created_at = base64.b64decode(token, validate=True).decode().split(";")
-        start = user_id, int(created_at)
-    except (binascii.Error, ValueError):
-        raise bad("invalid pagination token") from None
-    if not -(2**63) <= start[1] < 2**63:
-        raise bad("invalid pagination token")
-    return start
 
 
 def _shown(row: tuple[Any, ...]) -> dict[str, Any]:
@@ -132,10 +116,9 @@ def count(call: Call) -> dict[str, Any]:
     call.admit()
     statuses = _STATUSES if status is None else (status,)
     with call.read() as db:
-        query = "SELECT count(*) FROM bulk_import_users WHERE app = ? AND status = ?"
-        number = sum(db.execute(query, (call.app, one)).fetchone()[0] for one in statuses)
+        counts = [db.first("bulk_import_users", "count(*)", app=call.app, status=one) for one in statuses]
     call.services.imports.wake()
-    return {"status": "OK", "count": number}
+    return {"status": "OK", "count": sum(number for (number,) in counts)}
 
 
 def remove(call: Call) -> dict[str, Any]:
@@ -151,8 +134,7 @@ def remove(call: Call) -> dict[str, Any]:
     found: dict[bool, list[str]] = {True: [], False: []}
     with call.write() as db:
         for one in ids:
-            query = "DELETE FROM bulk_import_users WHERE app = ? AND id = ?"
-            found[db.execute(query, (call.app, one)).rowcount > 0].append(one)
+            found[db.delete("bulk_import_users", app=call.app, id=one) > 0].append(one)
     return {"deletedIds": found[True], "invalidIds": found[False]}
 
 

@@ -95,7 +95,7 @@ class _Fields:
 
 class BulkReader:
     """
-    Checks users of an app and stores them; no two that it checks may have the same external id.
+    Checks users of an app and stores them; no two that come together may have the same external id.
 
     :param app: the app's public tenant.
     :param now: milliseconds since 1970.
@@ -108,9 +108,9 @@ class BulkReader:
         self._now = now
         self._stored = stored
         self._external: set[str] = set()
-        self._roles = {row[0] for row in db.execute("SELECT role FROM roles WHERE app = ?", (app.app,))}
-        rows = db.execute("SELECT tenant_id FROM tenants WHERE app = ?", (app.app,)).fetchall()
-        self._tenants = {name: attrs.evolve(app, tenant_id=name) for (name,) in rows}
+        self._roles = {role for (role,) in db.select("roles", "role", app=app.app)}
+        tenants = db.select("tenants", "tenant_id", app=app.app)
+        self._tenants = {name: attrs.evolve(app, tenant_id=name) for (name,) in tenants}
 
     def hash_passwords(self, user: BulkUser) -> dict[str, str]:
         """
@@ -136,7 +136,7 @@ class BulkReader:
         own = self._methods(fields, errors)
         if external is not None:
             fields.limit(external, "externalUserId", 128)
-            if external in self._external:
+            if external in self._external and not self._stored:
                 errors.append(f"externalUserId {external} is not unique. It is already used by another user.")
             self._external.add(external)
         for role in roles:
@@ -198,10 +198,9 @@ class BulkReader:
                 raise UserRefused(f"E036: Two totp devices of the user have the name {device['deviceName']}")
         if "userMetadata" in user:
             metadata.merge(db, app, name, user["userMetadata"])
-        db.executemany(
-            "INSERT INTO user_roles VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            [(app, tenant, name, role["role"]) for role in user.get("userRoles", ()) for tenant in role["tenantIds"]],
-        )
+        for role in user.get("userRoles", ()):
+            for tenant_id in role["tenantIds"]:
+                db.insert_new("user_roles", app=app, tenant_id=tenant_id, user_id=name, role=role["role"])
 
     def _role(self, given: Mapping[str, Any], errors: list[str]) -> dict[str, Any]:
         fields = _Fields(given, " for a user role.", errors)
@@ -230,14 +229,10 @@ class BulkReader:
         period, skew, name = fields.get("period", "integer"), fields.get("skew", "integer"), fields.get("deviceName")
         if secret is not None and len(secret) > 256:
             errors.append("TOTP secretKey is too long. Max length is 256.")
-        if period is not None and period < 1:
-            errors.append("period should be > 0 for a totp device.")
-        if period is not None and period > totp.MOST_PERIOD:
-            errors.append(f"period should be <= {totp.MOST_PERIOD} for a totp device.")
-        if skew is not None and skew < 0:
-            errors.append("skew should be >= 0 for a totp device.")
-        if skew is not None and skew > totp.MOST_SKEW:
-            errors.append(f"skew should be <= {totp.MOST_SKEW} for a totp device.")
+        if period is not None and not 1 <= period <= totp.MOST_PERIOD:
+            errors.append(f"period should be {'> 0' if period < 1 else f'<= {totp.MOST_PERIOD}'} for a totp device.")
+        if skew is not None and not 0 <= skew <= totp.MOST_SKEW:
+            errors.append(f"skew should be {'>= 0' if skew < 0 else f'<= {totp.MOST_SKEW}'} for a totp device.")
         fields.limit(name, "TOTP deviceName", 256)
         numbers = {"period": 30 if period is None else int(period), "skew": 1 if skew is None else int(skew)}
         return {"secretKey": secret, **numbers, **({} if name is None else {"deviceName": name.strip()})}
@@ -267,10 +262,8 @@ class BulkReader:
             "timeJoinedInMSSinceEpoch": self._now if joined is None else int(joined),
             "recipeId": recipe,
         }
-        if joined is not None and joined > self._now:
-            errors.append("timeJoined cannot be in future for a loginMethod.")
-        if joined is not None and joined < 0:
-            errors.append("timeJoined cannot be < 0 for a loginMethod.")
+        if joined is not None and not 0 <= joined <= self._now:
+            errors.append(f"timeJoined cannot be {'< 0' if joined < 0 else 'in future'} for a loginMethod.")
         if recipe not in _RECIPES:
             return None
         fields.where = f" for {'an' if recipe[0] == 'e' else 'a'} {recipe} recipe."
@@ -308,10 +301,8 @@ class BulkReader:
             return ["'firebase_password_hashing_signer_key' cannot be null"]
         if parsed is None or parsed.format is not format_:
             return [f"Password hash is in invalid {format_.title} format"]
-        if parsed.is_too_costly:
-            return [hashes.TOO_COSTLY]
-        problem = self._passwords.problem_with(algorithm)
-        return [] if problem is None else [f"Password hash is in {format_.title} format, but {problem}"]
+        problem = self._passwords.problem_with_hash(parsed)
+        return [] if problem is None else [problem]
 
 
 def _account(fields: _Fields) -> dict[str, str | None]:
@@ -377,9 +368,5 @@ def _store_method(
 def _map_id(db: Database, app: int, user_id: str, external_id: str) -> None:
     if user_exists(db, app, external_id):
         raise UserRefused("E030: Cannot create a userId mapping where the externalId is also a SuperTokens userID")
-    added = db.execute(
-        "INSERT INTO user_id_mappings (app, user_id, external_user_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        (app, user_id, external_id),
-    ).rowcount
-    if not added:
+    if not db.insert_new("user_id_mappings", app=app, user_id=user_id, external_user_id=external_id):
         raise UserRefused(f"E031: A user with externalId {external_id} already exists")

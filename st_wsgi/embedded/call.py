@@ -149,6 +149,7 @@ class Endpoint:
 
     :param rid: for ``/recipe/user``, the recipe that the ``rid`` header names.
     :param keyless: served without an API key.
+    :param early: the tenant is checked before the fields.
     """
 
     method: str
@@ -157,3 +158,4 @@ class Endpoint:
     handler: Handler
     rid: str | None = None
     keyless: bool = False
+    early: bool = False

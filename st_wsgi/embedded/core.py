@@ -51,7 +51,7 @@ from .attempts import Attempts
 from .bulkqueue import BulkQueue
 from .call import Call, Clock, CoreServices, Endpoint
 from .cleanup import Cleaner
-from .fields import Body, CallRefused, Query
+from .fields import Answered, Body, CallRefused, Query
 from .general import TEXT
 from .hashes import HashUnusable
 from .keys import Keys
@@ -262,19 +262,20 @@ class EmbeddedCore:
             body = read_body() if request.method in ("POST", "PUT") and not place.keyless else {}
             if body is None:
                 raise CallRefused(400, "Invalid Json Input")
-            return endpoint.handler(
-                Call(
-                    services=self._services,
-                    scope=endpoint.scope,
-                    app_id=place.app_id,
-                    tenant_id=place.tenant_id,
-                    tenant=place.tenant,
-                    version=version,
-                    body=Body(body),
-                    query=Query(request.params),
-                    headers=request.headers,
-                )
+            call = Call(
+                services=self._services,
+                scope=endpoint.scope,
+                app_id=place.app_id,
+                tenant_id=place.tenant_id,
+                tenant=place.tenant,
+                version=version,
+                body=Body(body),
+                query=Query(request.params),
+                headers=request.headers,
             )
+            if endpoint.early:
+                call.admit()
+            return endpoint.handler(call)
 
         return self._guarded(request, reply)
 
@@ -296,6 +297,8 @@ class EmbeddedCore:
             made = reply()
         except CallRefused as error:
             return CoreReply(error.status, error.text, TEXT)
+        except Answered as error:
+            return CoreReply(200, error.answer)
         except HashUnusable as error:
             _log.error("%s %s: %s", request.method, request.path, error)
             return CoreReply(500, str(error), TEXT)

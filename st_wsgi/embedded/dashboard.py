@@ -8,11 +8,10 @@ from typing import Any
 
 import attrs
 
-from . import hashes
+from . import hashes, signin
 from .call import Call, Endpoint
 from .database import Database
-from .fields import Body, Query, bad
-from .passwords import Check
+from .fields import Answered, Body, Query, bad
 from .users import normal_email
 
 LIFETIME = 30 * 24 * 3_600_000
@@ -24,8 +23,6 @@ _ANY, _WORD, _OTHER = r"[^\n\r\u0085\u2028\u2029]", "[a-zA-Z0-9-]", r"[^a-zA-Z0-
 _EMAIL = re.compile(
     f"{_ANY}+@(?:[0-9{{}},.]|(?:{_WORD}+{_OTHER})+[a-zA-Z]{{2,}}|(?:{_WORD}+{_OTHER})*{_WORD}{{2,}}[a-zA-Z]{{2,}})"
 )
-_UNKNOWN = {"status": "UNKNOWN_USER_ERROR"}
-_TAKEN = {"status": "EMAIL_ALREADY_EXISTS_ERROR"}
 
 
 @attrs.frozen
@@ -42,118 +39,93 @@ class _User:
         return {"userId": self.user_id, "email": self.email, "timeJoined": self.time_joined}
 
 
-_USERS = "SELECT user_id, email, time_joined, password_hash FROM dashboard_users"
+def _users(db: Database, call: Call, **known_by: str) -> list[_User]:
+    columns = "user_id, email, time_joined, password_hash"
+    return [_User(*row) for row in db.select("dashboard_users", columns, app=call.app, **known_by)]
 
 
-def _find(db: Database, call: Call, user_id: str | None, email: str | None) -> _User | None:
-    """Return a user by id, or by email."""
-    column, value = ("user_id", user_id) if user_id is not None else ("email", email)
-    row = db.execute(f"{_USERS} WHERE app = ? AND {column} = ?", (call.app, value)).fetchone()
-    return None if row is None else _User(*row)
+def _find(db: Database, call: Call, **known_by: str) -> _User | None:
+    return next(iter(_users(db, call, **known_by)), None)
 
 
-def _problem(email: str | None, password: str | None) -> dict[str, Any] | None:
-    """Return the answer to an email or password that is not good enough, None for good ones and for None."""
-    if email is not None and not (len(email) <= _LONGEST_EMAIL and _EMAIL.fullmatch(email)):
-        return {"status": "INVALID_EMAIL_ERROR"}
+def _email(given: str) -> str:
+    """Return the normal form of an email. :raises Answered: when it is none."""
+    email = normal_email(given)
+    if len(email) > _LONGEST_EMAIL or not _EMAIL.fullmatch(email):
+        raise Answered("INVALID_EMAIL_ERROR")
+    return email
+
+
+def _good(password: str) -> str:
+    """Return a password. :raises Answered: when it is not good enough."""
     weak = None
-    if password is not None:
-        if len(password) < 8:
-            weak = "Password must contain at least 8 characters, including a number"
-        elif len(password) >= 100:
-            weak = "Password's length must be lesser than 100 characters"
-        elif not re.search("[A-Za-z]", password):
-            weak = "Password must contain at least one alphabet"
-        elif not re.search("[0-9]", password):
-            weak = "Password must contain at least one number"
-    return None if weak is None else {"status": "PASSWORD_WEAK_ERROR", "message": weak}
+    if len(password) < 8:
+        weak = "Password must contain at least 8 characters, including a number"
+    elif len(password) >= 100:
+        weak = "Password's length must be lesser than 100 characters"
+    elif not re.search("[A-Za-z]", password):
+        weak = "Password must contain at least one alphabet"
+    elif not re.search("[0-9]", password):
+        weak = "Password must contain at least one number"
+    if weak is not None:
+        raise Answered("PASSWORD_WEAK_ERROR", message=weak)
+    return password
 
 
-def _filled(fields: Body | Query, name: str) -> str | None:
-    """Return a text that may be absent, but not blank."""
-    return fields.filled(name) if name in fields.values else None
-
-
-def _email(fields: Body | Query, name: str = "email") -> str | None:
-    found = _filled(fields, name)
-    return None if found is None else normal_email(found)
-
-
-def _named(fields: Body | Query) -> tuple[str | None, str | None]:
+def _named(fields: Body | Query) -> dict[str, str]:
     """Return the id, or else the email, that names a user."""
-    user_id = _filled(fields, "userId")
-    email = _email(fields) if user_id is None else None
-    if user_id is None and email is None:
-        raise bad("Either field 'email' or 'userId' must be present")
-    return user_id, email
-
-
-def _hash(call: Call, password: str) -> str:
-    return call.services.passwords.hash(password, call.settings.text("password_hashing_alg"))
+    if "userId" in fields.values:
+        return {"user_id": fields.filled("userId")}
+    if "email" in fields.values:
+        return {"email": normal_email(fields.filled("email"))}
+    raise bad("Either field 'email' or 'userId' must be present")
 
 
 def list_users(call: Call) -> dict[str, Any]:
     """``GET /recipe/dashboard/users``, the oldest first."""
     with call.read() as db:
-        users = [_User(*row) for row in db.execute(f"{_USERS} WHERE app = ?", (call.app,))]
+        users = _users(db, call)
     return {"status": "OK", "users": [one.json() for one in sorted(users, key=lambda one: one.time_joined)]}
 
 
 def create_user(call: Call) -> dict[str, Any]:
     """``POST /recipe/dashboard/user``."""
-    email = normal_email(call.body.filled("email"))
-    problem = _problem(email, None)
-    if problem is not None:
-        return problem
-    password = call.body.filled("password")
-    problem = _problem(None, password)
-    if problem is not None:
-        return problem
+    email, password = _email(call.body.filled("email")), _good(call.body.filled("password"))
     with call.read() as db:
-        if _find(db, call, None, email) is not None:
-            return dict(_TAKEN)
-    user = _User(str(uuid.uuid4()), email, call.now, _hash(call, password))
+        if _find(db, call, email=email) is not None:
+            raise Answered("EMAIL_ALREADY_EXISTS_ERROR")
+    user = _User(str(uuid.uuid4()), email, call.now, signin.new_hash(call, password))
     with call.write() as db:
-        added = db.execute(
-            "INSERT INTO dashboard_users (app, user_id, email, time_joined, password_hash) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT DO NOTHING",
-            (call.app, *attrs.astuple(user)),
-        ).rowcount
+        if not db.insert_new("dashboard_users", app=call.app, **attrs.asdict(user)):
+            raise Answered("EMAIL_ALREADY_EXISTS_ERROR")
         hashes.remember_kind(db, call.app, user.password_hash)
-    return {"status": "OK", "user": user.json()} if added else dict(_TAKEN)
+    return {"status": "OK", "user": user.json()}
 
 
 def put_user(call: Call) -> dict[str, Any]:
     """``PUT /recipe/dashboard/user``: another email or password; all sessions of the user end."""
-    email = _email(call.body, "newEmail")
-    problem = _problem(email, None)
-    if problem is not None:
-        return problem
-    password = _filled(call.body, "newPassword")
-    problem = _problem(None, password)
-    if problem is not None:
-        return problem
+    body = call.body
+    email = _email(body.filled("newEmail")) if "newEmail" in body else None
+    password = _good(body.filled("newPassword")) if "newPassword" in body else None
     call.admit()
-    named = _named(call.body)
+    named = _named(body)
     with call.read() as db:
-        user = _find(db, call, *named)
+        user = _find(db, call, **named)
     if user is None:
-        return dict(_UNKNOWN)
-    stored = None if password is None else _hash(call, password)
+        raise Answered("UNKNOWN_USER_ERROR")
+    stored = None if password is None else signin.new_hash(call, password)
     with call.write() as db:
-        user = _find(db, call, user.user_id, None)
+        user = _find(db, call, user_id=user.user_id)
         if user is None:
-            return dict(_UNKNOWN)
+            raise Answered("UNKNOWN_USER_ERROR")
         changed = attrs.evolve(user, email=email or user.email, password_hash=stored or user.password_hash)
-        other = _find(db, call, None, changed.email)
-        if other is not None and other.user_id != user.user_id:
-            return dict(_TAKEN)
-        db.execute(
-            "UPDATE dashboard_users SET email = ?, password_hash = ? WHERE app = ? AND user_id = ?",
-            (changed.email, changed.password_hash, call.app, user.user_id),
-        )
+        if any(other.user_id != user.user_id for other in _users(db, call, email=changed.email)):
+            raise Answered("EMAIL_ALREADY_EXISTS_ERROR")
+        key = {"app": call.app, "user_id": user.user_id}
+        changes = {"email": changed.email, "password_hash": changed.password_hash}
+        db.update("dashboard_users", changes, **key)
         hashes.remember_kind(db, call.app, changed.password_hash)
-        db.execute("DELETE FROM dashboard_sessions WHERE app = ? AND user_id = ?", (call.app, user.user_id))
+        db.delete("dashboard_sessions", **key)
     return {"status": "OK", "user": changed.json()}
 
 
@@ -161,10 +133,10 @@ def remove_user(call: Call) -> dict[str, Any]:
     """``DELETE /recipe/dashboard/user``, with the user's sessions."""
     named = _named(call.query)
     with call.write() as db:
-        user = _find(db, call, *named)
+        user = _find(db, call, **named)
         if user is not None:
             for table in ("dashboard_sessions", "dashboard_users"):
-                db.execute(f"DELETE FROM {table} WHERE app = ? AND user_id = ?", (call.app, user.user_id))
+                db.delete(table, app=call.app, user_id=user.user_id)
     return {"status": "OK", "didUserExist": user is not None}
 
 
@@ -172,24 +144,16 @@ def sign_in(call: Call) -> dict[str, Any]:
     """``POST /recipe/dashboard/signin``. An unknown email costs as much as a wrong password."""
     email, password = normal_email(call.body.filled("email")), call.body.filled("password")
     with call.read() as db:
-        user = _find(db, call, None, email)
+        user = _find(db, call, email=email)
         kinds = hashes.kinds_of(db, call.app)
-    check: Check = call.services.passwords.check(
-        password,
-        None if user is None else user.password_hash,
-        algorithm=call.settings.text("password_hashing_alg"),
-        kinds=kinds,
-        firebase_key=call.settings.text("firebase_password_hashing_signer_key"),
-    )
+    check = signin.check_password(call, password, None if user is None else user.password_hash, kinds)
     with call.write() as db:
         # The password may have been changed meanwhile.
-        if not check.right or user is None or _find(db, call, user.user_id, None) != user:
+        if not check.right or user is None or _find(db, call, user_id=user.user_id) != user:
             return {"status": "INVALID_CREDENTIALS_ERROR"}
         session_id, now = str(uuid.uuid4()), call.now
-        db.execute(
-            "INSERT INTO dashboard_sessions (app, session_id, user_id, created_at, expires_at) VALUES (?, ?, ?, ?, ?)",
-            (call.app, session_id, user.user_id, now, now + LIFETIME),
-        )
+        row = {"session_id": session_id, "user_id": user.user_id, "created_at": now, "expires_at": now + LIFETIME}
+        db.insert("dashboard_sessions", app=call.app, **row)
         call.services.cleaner.a_little(db, now)
     return {"status": "OK", "sessionId": session_id}
 
@@ -198,26 +162,24 @@ def verify_session(call: Call) -> dict[str, Any]:
     """``POST /recipe/dashboard/session/verify``: whose session it is."""
     session_id = call.body.filled("sessionId")
     with call.read() as db:
-        row = db.execute(
+        email = db.value(
             "SELECT u.email FROM dashboard_sessions AS s JOIN dashboard_users AS u ON u.app = s.app"
             " AND u.user_id = s.user_id WHERE s.app = ? AND s.session_id = ? AND s.expires_at >= ?",
-            (call.app, session_id, call.now),
-        ).fetchone()
-    return {"status": "INVALID_SESSION_ERROR"} if row is None else {"status": "OK", "email": row[0]}
+            *(call.app, session_id, call.now),
+        )
+    return {"status": "INVALID_SESSION_ERROR"} if email is None else {"status": "OK", "email": email}
 
 
 def list_sessions(call: Call) -> dict[str, Any]:
     """``GET /recipe/dashboard/user/sessions``."""
     user_id = call.query.filled("userId")
     with call.read() as db:
-        rows = db.execute(
-            "SELECT created_at, session_id, expires_at FROM dashboard_sessions"
-            " WHERE app = ? AND user_id = ? AND expires_at >= ?",
-            (call.app, user_id, call.now),
-        ).fetchall()
+        columns = "created_at, session_id, expires_at"
+        rows = db.select("dashboard_sessions", columns, app=call.app, user_id=user_id)
     sessions = [
         {"sessionId": session_id, "userId": user_id, "timeCreated": created_at, "expiry": expires_at}
         for created_at, session_id, expires_at in sorted(rows)
+        if expires_at >= call.now
     ]
     return {"status": "OK", "sessions": sessions}
 
@@ -226,17 +188,20 @@ def remove_session(call: Call) -> dict[str, Any]:
     """``DELETE /recipe/dashboard/session``. Unknown ids are fine."""
     session_id = call.query.filled("sessionId")
     with call.write() as db:
-        db.execute("DELETE FROM dashboard_sessions WHERE app = ? AND session_id = ?", (call.app, session_id))
+        db.delete("dashboard_sessions", app=call.app, session_id=session_id)
     return {"status": "OK"}
 
 
-ENDPOINTS = (
-    Endpoint("GET", "/recipe/dashboard/users", "app", list_users),
-    Endpoint("POST", "/recipe/dashboard/user", "app", create_user),
-    Endpoint("PUT", "/recipe/dashboard/user", "app", put_user),
-    Endpoint("DELETE", "/recipe/dashboard/user", "app", remove_user),
-    Endpoint("POST", "/recipe/dashboard/signin", "app", sign_in),
-    Endpoint("POST", "/recipe/dashboard/session/verify", "app", verify_session),
-    Endpoint("DELETE", "/recipe/dashboard/session", "app", remove_session),
-    Endpoint("GET", "/recipe/dashboard/user/sessions", "app", list_sessions),
+ENDPOINTS = tuple(
+    Endpoint(method, f"/recipe/dashboard{path}", "app", handler)
+    for method, path, handler in (
+        ("GET", "/users", list_users),
+        ("POST", "/user", create_user),
+        ("PUT", "/user", put_user),
+        ("DELETE", "/user", remove_user),
+        ("POST", "/signin", sign_in),
+        ("POST", "/session/verify", verify_session),
+        ("DELETE", "/session", remove_session),
+        ("GET", "/user/sessions", list_sessions),
+    )
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -50,6 +50,40 @@ class Database(sqlite3.Connection):
                 self.execute("ROLLBACK")
             raise
 
+    def select(self, table: str, columns: str, **where: object) -> list[Any]:
+        """Return columns of the rows that have these values; None is no value that a row could have."""
+        return self.rows(f"SELECT {columns} FROM {table} WHERE {_equal(where)}", *where.values())
+
+    def first(self, table: str, columns: str, **where: object) -> Any:
+        """Return columns of a row that has these values, None when there is none."""
+        found = self.select(table, columns, **where)
+        return found[0] if found else None
+
+    def exists(self, table: str, **where: object) -> bool:
+        """Return whether a row has these values."""
+        return self.first(table, "1", **where) is not None
+
+    def insert(self, table: str, **values: object) -> None:
+        """Store a row."""
+        self._insert(table, values, "")
+
+    def insert_new(self, table: str, **values: object) -> bool:
+        """Store a row, unless a unique index refuses it; return whether it was stored."""
+        return self._insert(table, values, " ON CONFLICT DO NOTHING") > 0
+
+    def _insert(self, table: str, values: Mapping[str, object], conflict: str) -> int:
+        marks = ", ".join("?" * len(values))
+        return self.change(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks}){conflict}", *values.values())
+
+    def update(self, table: str, changes: Mapping[str, object], **where: object) -> int:
+        """Change the rows that have these values; return how many there are."""
+        columns = ", ".join(f"{name} = ?" for name in changes)
+        return self.change(f"UPDATE {table} SET {columns} WHERE {_equal(where)}", *changes.values(), *where.values())
+
+    def delete(self, table: str, **where: object) -> int:
+        """Delete the rows that have these values; return how many there were."""
+        return self.change(f"DELETE FROM {table} WHERE {_equal(where)}", *where.values())
+
     def of_many(
         self, columns: str, table: str, app: int, ids: Collection[str], *, by: str = "user_id", joined: str = ""
     ) -> list[Any]:
@@ -63,3 +97,7 @@ class Database(sqlite3.Connection):
         # A join in this order, so that the planner looks each id up in the index.
         source = f"json_each(?) AS wanted CROSS JOIN {table} AS t ON t.app = ? AND t.{by} = wanted.value"
         return self.rows(f"SELECT {columns} FROM {source} {joined}", json.dumps(list(ids)), app)
+
+
+def _equal(where: Mapping[str, object]) -> str:
+    return " AND ".join(f"{name} = ?" for name in where)

@@ -29,16 +29,12 @@ def token_hash(token: str) -> str:
 
 
 def _by_email(db: Database, app: int, tenant_id: str, email: str) -> tuple[str, str] | None:
-    row = db.execute(
+    query = (
         "SELECT m.user_id, m.password_hash FROM method_tenants t JOIN login_methods m USING (app, user_id)"
-        " WHERE t.app = ? AND t.tenant_id = ? AND t.email = ? AND t.recipe_id = ?",
-        (app, tenant_id, email, RECIPE),
-    ).fetchone()
-    return None if row is None else (str(row[0]), str(row[1]))
-
-
-def _algorithm(call: Call) -> str | None:
-    return call.settings.text("password_hashing_alg")
+        " WHERE t.app = ? AND t.tenant_id = ? AND t.email = ? AND t.recipe_id = ?"
+    )
+    found: tuple[str, str] | None = db.row(query, app, tenant_id, email, RECIPE)
+    return found
 
 
 def sign_up(call: Call) -> dict[str, Any]:
@@ -53,7 +49,7 @@ def sign_up(call: Call) -> dict[str, Any]:
         # Looked up before hashing, so that the loser does not cost a hash; the index has the last word.
         taken = _by_email(db, here.app, here.tenant_id, email) is not None
     if not taken:
-        stored = call.services.passwords.hash(password, _algorithm(call))
+        stored = signin.new_hash(call, password)
         with call.write() as db:
             user_id = _insert(db, call, email, stored)
             if user_id is not None:
@@ -84,13 +80,7 @@ def sign_in(call: Call) -> dict[str, Any]:
         found = _by_email(db, here.app, here.tenant_id, email)
         kinds = hashes.kinds_of(db, here.app)
     user_id, stored = found if found is not None else ("", None)
-    check = call.services.passwords.check(
-        password,
-        stored,
-        algorithm=_algorithm(call),
-        kinds=kinds,
-        firebase_key=call.settings.text("firebase_password_hashing_signer_key"),
-    )
+    check = signin.check_password(call, password, stored, kinds)
     if not check.right:
         return {"status": "WRONG_CREDENTIALS_ERROR"}
     with call.write() as db:
@@ -108,18 +98,9 @@ def get_user(call: Call) -> dict[str, Any]:
     email = call.query.text_or_none("email")
     if user_id is not None and email is not None:
         raise bad("Please provide only one of userId or email")
-    if user_id is not None:
-        call.public_only()
-    elif email is None:
+    if user_id is None and email is None:
         raise bad("Please provide one of userId or email")
-    with call.read() as db:
-        if user_id is not None:
-            user = signin.by_id(db, call, RECIPE, user_id)
-        else:
-            user = next(iter(signin.by_identity(db, call, RECIPE, Identity(normal_email(email or "")))), None)
-    if user is None:
-        return {"status": "UNKNOWN_USER_ID_ERROR" if user_id is not None else "UNKNOWN_EMAIL_ERROR"}
-    return {"status": "OK", "user": user}
+    return signin.one_user(call, RECIPE, user_id, Identity(normal_email(email or "")), "EMAIL")
 
 
 def put_user(call: Call) -> dict[str, Any]:
@@ -129,69 +110,49 @@ def put_user(call: Call) -> dict[str, Any]:
     password = call.body.text_or_none("password")
     if email is None and password is None:
         raise bad("You have to provide either email or password.")
-    app = call.app
     with call.read() as db:
-        user_id = internal_id(db, app, user_id)
-        if methods.find(db, app, user_id, RECIPE) is None:
-            return {"status": "UNKNOWN_USER_ID_ERROR"}
-    stored = None if password is None else call.services.passwords.hash(password, _algorithm(call))
+        signin.method_of(db, call, RECIPE, user_id)
+    stored = None if password is None else signin.new_hash(call, password)
     with call.write() as db:
-        method = methods.find(db, app, user_id, RECIPE)
-        if method is None:
-            return {"status": "UNKNOWN_USER_ID_ERROR"}
+        method = signin.method_of(db, call, RECIPE, user_id)
         if email is not None:
-            email = normal_email(email)
-            if methods.is_taken(db, app, method, Identity(email)):
-                return {
-                    "status": "EMAIL_CHANGE_NOT_ALLOWED_ERROR",
-                    "reason": "New email is associated with another primary user ID",
-                }
-            if not methods.change(db, app, user_id, "email", email):
-                return {"status": "EMAIL_ALREADY_EXISTS_ERROR"}
+            signin.change(db, call.app, method, "email", normal_email(email))
         if stored is not None:
-            _set_hash(db, app, user_id, stored)
+            _set_hash(db, call.app, method.user_id, stored)
     return {"status": "OK"}
 
 
 def _set_hash(db: Database, app: int, user_id: str, stored: str, *, before: str | None = None) -> None:
     """Store a hash; with *before*, only in its place, so that a password that was changed meanwhile stays."""
-    db.execute(
-        "UPDATE login_methods SET password_hash = :stored WHERE app = :app AND user_id = :user_id"
-        " AND (:before IS NULL OR password_hash = :before)",
-        {"stored": stored, "app": app, "user_id": user_id, "before": before},
-    )
+    place = {} if before is None else {"password_hash": before}
+    db.update("login_methods", {"password_hash": stored}, app=app, user_id=user_id, **place)
     hashes.remember_kind(db, app, stored)
 
 
 def create_reset_token(call: Call) -> dict[str, Any]:
     """``POST /recipe/user/password/reset/token``: for any user id that exists, with an email to give back later."""
     user_id = call.body.text("userId")
-    here = call.here
-    email = call.body.text("email")
-    token = one_time_token()
+    call.admit()
+    email, token = call.body.text("email"), one_time_token()
     with call.write() as db:
-        user_id = internal_id(db, here.app, user_id)
-        if not user_exists(db, here.app, user_id):
+        user_id = internal_id(db, call.app, user_id)
+        if not user_exists(db, call.app, user_id):
             return {"status": "UNKNOWN_USER_ID_ERROR"}
-        lifetime = call.settings.whole("password_reset_token_lifetime")
-        db.execute(
-            "INSERT INTO password_reset_tokens VALUES (?, ?, ?, ?, ?)",
-            (here.app, token_hash(token), user_id, email, call.now + lifetime),
-        )
+        expires_at = call.now + call.settings.whole("password_reset_token_lifetime")
+        row = {"token_hash": token_hash(token), "user_id": user_id, "email": email, "expires_at": expires_at}
+        db.insert("password_reset_tokens", app=call.app, **row)
         call.services.cleaner.a_little(db, call.now)
     return {"status": "OK", "token": token}
 
 
 def _consume(call: Call, db: Database, token: str) -> tuple[str, str] | None:
     """Return the user id and email of a valid reset token; whatever it was, all tokens of its user are gone after."""
-    row = db.execute(
-        "SELECT user_id, email, expires_at FROM password_reset_tokens WHERE app = ? AND token_hash = ?",
-        (call.app, token_hash(token)),
-    ).fetchone()
+    key = {"app": call.app, "token_hash": token_hash(token)}
+    row = db.first("password_reset_tokens", "user_id, email, expires_at", **key)
     if row is None:
         return None
     user_id, email, expires_at = row
-    db.execute("DELETE FROM password_reset_tokens WHERE app = ? AND user_id = ?", (call.app, user_id))
+    db.delete("password_reset_tokens", app=call.app, user_id=user_id)
     return None if expires_at < call.now else (user_id, email)
 
 
@@ -216,12 +177,10 @@ def reset_password(call: Call) -> dict[str, Any]:
         raise bad("Password cannot be an empty string")
     call.admit()
     with call.read() as db:
-        known = db.execute(
-            "SELECT 1 FROM password_reset_tokens WHERE app = ? AND token_hash = ?", (call.app, token_hash(token))
-        ).fetchone()
-    if known is None:
+        known = db.exists("password_reset_tokens", app=call.app, token_hash=token_hash(token))
+    if not known:
         return {"status": "RESET_PASSWORD_INVALID_TOKEN_ERROR"}
-    stored = call.services.passwords.hash(password, _algorithm(call))
+    stored = signin.new_hash(call, password)
     with call.write() as db:
         found = _consume(call, db, token)
         if found is None:
@@ -249,11 +208,9 @@ def import_hash(call: Call) -> dict[str, Any]:
         raise bad(f"Password hash is in invalid {title}format")
     if parsed.format is hashes.FIREBASE_SCRYPT and call.settings.text("firebase_password_hashing_signer_key") is None:
         raise bad("'firebase_password_hashing_signer_key' cannot be null")
-    if parsed.is_too_costly:
-        raise bad(hashes.TOO_COSTLY)
-    problem = call.services.passwords.problem_with(parsed.format.algorithm)
+    problem = call.services.passwords.problem_with_hash(parsed)
     if problem is not None:
-        raise bad(f"Password hash is in {parsed.format.title} format, but {problem}")
+        raise bad(problem)
     with call.write() as db:
         user_id = _insert(db, call, email, stored)
         existed = user_id is None

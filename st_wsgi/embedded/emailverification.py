@@ -5,24 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .call import Call, Endpoint
-from .database import Database
 from .emailpassword import one_time_token, token_hash
 from .fields import bad
-from .users import normal_email
-
-
-def _is_verified(db: Database, app: int, user_id: str, email: str) -> bool:
-    row = db.execute(
-        "SELECT 1 FROM verified_emails WHERE app = ? AND user_id = ? AND email = ?", (app, user_id, email)
-    ).fetchone()
-    return row is not None
-
-
-def _remove_tokens(db: Database, app: int, tenant_id: str, user_id: str, email: str) -> None:
-    db.execute(
-        "DELETE FROM email_verification_tokens WHERE app = ? AND tenant_id = ? AND user_id = ? AND email = ?",
-        (app, tenant_id, user_id, email),
-    )
+from .users import normal_email, set_verified
 
 
 def create_token(call: Call) -> dict[str, Any]:
@@ -31,13 +16,11 @@ def create_token(call: Call) -> dict[str, Any]:
     email = normal_email(call.body.text("email"))
     here, token = call.here, one_time_token()
     with call.write() as db:
-        if _is_verified(db, here.app, user_id, email):
+        if db.exists("verified_emails", app=here.app, user_id=user_id, email=email):
             return {"status": "EMAIL_ALREADY_VERIFIED_ERROR"}
         expires_at = call.now + call.settings.whole("email_verification_token_lifetime")
-        db.execute(
-            "INSERT INTO email_verification_tokens VALUES (?, ?, ?, ?, ?, ?)",
-            (here.app, here.tenant_id, user_id, email, token_hash(token), expires_at),
-        )
+        row = {"user_id": user_id, "email": email, "token_hash": token_hash(token), "expires_at": expires_at}
+        db.insert("email_verification_tokens", **here.place, **row)
         call.services.cleaner.a_little(db, call.now)
     return {"status": "OK", "token": token}
 
@@ -50,16 +33,13 @@ def verify(call: Call) -> dict[str, Any]:
         raise bad("Unsupported method for email verification")
     here = call.here
     with call.write() as db:
-        row = db.execute(
-            "SELECT user_id, email, expires_at FROM email_verification_tokens"
-            " WHERE app = ? AND tenant_id = ? AND token_hash = ?",
-            (here.app, here.tenant_id, token_hash(token)),
-        ).fetchone()
+        key = {**here.place, "token_hash": token_hash(token)}
+        row = db.first("email_verification_tokens", "user_id, email, expires_at", **key)
         if row is not None:
-            _remove_tokens(db, here.app, here.tenant_id, row[0], row[1])
+            db.delete("email_verification_tokens", **here.place, user_id=row[0], email=row[1])
         if row is None or row[2] < call.now:
             return {"status": "EMAIL_VERIFICATION_INVALID_TOKEN_ERROR"}
-        db.execute("INSERT INTO verified_emails VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (here.app, row[0], row[1]))
+        set_verified(db, here.app, row[0], row[1])
     return {"status": "OK", "userId": row[0], "email": row[1]}
 
 
@@ -68,7 +48,8 @@ def is_verified(call: Call) -> dict[str, Any]:
     user_id = call.query.text("userId")
     email = call.query.text("email")
     with call.read() as db:
-        return {"status": "OK", "isVerified": _is_verified(db, call.app, user_id, email)}
+        verified = db.exists("verified_emails", app=call.app, user_id=user_id, email=email)
+    return {"status": "OK", "isVerified": verified}
 
 
 def unverify(call: Call) -> dict[str, Any]:
@@ -76,9 +57,7 @@ def unverify(call: Call) -> dict[str, Any]:
     user_id = call.body.text("userId")
     email = normal_email(call.body.text("email"))
     with call.write() as db:
-        db.execute(
-            "DELETE FROM verified_emails WHERE app = ? AND user_id = ? AND email = ?", (call.app, user_id, email)
-        )
+        db.delete("verified_emails", app=call.app, user_id=user_id, email=email)
     return {"status": "OK"}
 
 
@@ -86,9 +65,8 @@ def remove_tokens(call: Call) -> dict[str, Any]:
     """``POST /recipe/user/email/verify/token/remove``."""
     user_id = call.body.text("userId")
     email = normal_email(call.body.text("email"))
-    here = call.here
     with call.write() as db:
-        _remove_tokens(db, here.app, here.tenant_id, user_id, email)
+        db.delete("email_verification_tokens", **call.here.place, user_id=user_id, email=email)
     return {"status": "OK"}
 
 

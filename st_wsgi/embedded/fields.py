@@ -7,6 +7,8 @@ whole numbers may be quoted, and an explicit null for an optional string or bool
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -27,6 +29,14 @@ class CallRefused(Exception):
         super().__init__(f"{status} {text}")
 
 
+class Answered(Exception):
+    """The call ends with a 200 whose *status* says why nothing was done: what it wrote is taken back."""
+
+    def __init__(self, status: str, **more: object) -> None:
+        self.answer: dict[str, Any] = {"status": status, **more}
+        super().__init__(status)
+
+
 def bad(text: str) -> CallRefused:
     """Return the refusal of a request that is not as the protocol wants it."""
     return CallRefused(400, text)
@@ -38,6 +48,22 @@ def dump(value: Any) -> str:
         return json.dumps(value, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         raise bad("Invalid Json Input") from None
+
+
+def page_token(user_id: str, time: int) -> str:
+    """Return what asks for the page that starts with a user of that time."""
+    return base64.b64encode(f"{user_id};{time}".encode()).decode()
+
+
+def page_start(token: str) -> tuple[str, int]:
+    """Return the user id and the time that a page starts with. :raises CallRefused: for a text that is no token."""
+    try:
+        user_id, time = base64.b64decode(token, validate=True).decode().split(";")
+        if int(time) in _LONG:
+            return user_id, int(time)
+    except (binascii.Error, ValueError):
+        pass
+    raise bad("invalid pagination token")
 
 
 def sound(text: str) -> bool:

@@ -202,14 +202,28 @@ def parse(stored: str) -> StoredHash | None:
     return None
 
 
-def matches_argon2(password: str, stored: StoredHash) -> bool:
+def matches(password: str, stored: StoredHash, signer_key: str | None) -> bool:
     """
-    Return whether *password* is the one that an Argon2 hash was made of.
+    Return whether *password* is the one that a hash was made of, of any format but bcrypt.
 
+    :param signer_key: the key in base64 of the Firebase project whose hashes there are.
     :raises ValueError: for parameters that no library takes.
-    :raises HashUnusable: when the installed cryptography does not have this variant.
+    :raises HashUnusable: when it needs something that is not installed or configured.
     """
-    parts = stored.parts
+    parts, text = stored.parts, password.encode()
+    if stored.format is ARGON2:
+        return _matches_argon2(text, parts)
+    if stored.format is FIREBASE_SCRYPT:
+        return hmac.compare_digest(_firebase(text, parts, signer_key), _from_base64(parts["hash"]))
+    if stored.format is SCRYPT:
+        made = _scrypt(text, parts["salt"].encode(), int(parts["n"]), int(parts["r"]), int(parts["p"]))
+        return hmac.compare_digest(made, bytes.fromhex(parts["hash"]))
+    salt = _from_base64(parts["salt"]) if parts["style"] == "-" else parts["salt"].encode()
+    expected = bytes.fromhex(parts["hash"]) if parts["style"] == ":" else _from_base64(parts["hash"])
+    return hmac.compare_digest(hashlib.pbkdf2_hmac(parts["digest"], text, salt, int(parts["rounds"])), expected)
+
+
+def _matches_argon2(password: bytes, parts: re.Match[str]) -> bool:
     name = {"id": "Argon2id", "i": "Argon2i", "d": "Argon2d"}[parts["type"]]
     derivation = getattr(argon2, name, None)
     if derivation is None:
@@ -217,62 +231,25 @@ def matches_argon2(password: str, stored: StoredHash) -> bool:
     if int(parts["m"]) > MOST_MEMORY_KB:
         raise ValueError("no system makes a hash that needs so much memory")
     expected = _from_base64(parts["hash"])
+    cost = {"iterations": int(parts["t"]), "lanes": int(parts["p"]), "memory_cost": int(parts["m"])}
     try:
-        derivation(
-            salt=_from_base64(parts["salt"]),
-            length=len(expected),
-            iterations=int(parts["t"]),
-            lanes=int(parts["p"]),
-            memory_cost=int(parts["m"]),
-        ).verify(password.encode(), expected)
+        derivation(salt=_from_base64(parts["salt"]), length=len(expected), **cost).verify(password, expected)
     except InvalidKey:
         return False
     return True
 
 
-def matches_firebase(password: str, stored: StoredHash, signer_key: str | None) -> bool:
-    """
-    Return whether *password* is the one that Firebase made a hash of.
-
-    :param signer_key: the project's key in base64.
-    :raises ValueError: for parameters that no library takes.
-    :raises HashUnusable: without *signer_key*.
-    """
+def _firebase(password: bytes, parts: re.Match[str], signer_key: str | None) -> bytes:
     if signer_key is None:
         raise HashUnusable("'firebase_password_hashing_signer_key' cannot be null: the password hash is Firebase's")
-    parts = stored.parts
-    cost, rounds = 1 << int(parts["m"]), int(parts["r"])
-    derived = hashlib.scrypt(
-        password.encode(),
-        salt=_from_base64(parts["salt"]) + _from_base64(parts["separator"]),
-        n=cost,
-        r=rounds,
-        p=1,
-        maxmem=256 * cost * rounds,
-        dklen=64,
-    )
-    cipher = Cipher(algorithms.AES(derived[:32]), modes.CTR(bytes(16))).encryptor()
-    made = cipher.update(_from_base64(signer_key)) + cipher.finalize()
-    return hmac.compare_digest(made, _from_base64(parts["hash"]))
+    salt = _from_base64(parts["salt"]) + _from_base64(parts["separator"])
+    key = _scrypt(password, salt, 1 << int(parts["m"]), int(parts["r"]), 1)[:32]
+    cipher = Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor()
+    return cipher.update(_from_base64(signer_key)) + cipher.finalize()
 
 
-def matches_pbkdf2(password: str, stored: StoredHash) -> bool:
-    """Return whether *password* is the one that a PBKDF2 hash was made of. :raises ValueError: for odd parameters."""
-    parts = stored.parts
-    salt = _from_base64(parts["salt"]) if parts["style"] == "-" else parts["salt"].encode()
-    made = hashlib.pbkdf2_hmac(parts["digest"], password.encode(), salt, int(parts["rounds"]))
-    expected = bytes.fromhex(parts["hash"]) if parts["style"] == ":" else _from_base64(parts["hash"])
-    return hmac.compare_digest(made, expected)
-
-
-def matches_scrypt(password: str, stored: StoredHash) -> bool:
-    """Return whether *password* is the one that Werkzeug made a hash of. :raises ValueError: for odd parameters."""
-    parts = stored.parts
-    cost, size, lanes = int(parts["n"]), int(parts["r"]), int(parts["p"])
-    made = hashlib.scrypt(
-        password.encode(), salt=parts["salt"].encode(), n=cost, r=size, p=lanes, maxmem=256 * size * (cost + lanes)
-    )
-    return hmac.compare_digest(made, bytes.fromhex(parts["hash"]))
+def _scrypt(password: bytes, salt: bytes, cost: int, size: int, lanes: int) -> bytes:
+    return hashlib.scrypt(password, salt=salt, n=cost, r=size, p=lanes, maxmem=256 * size * (cost + lanes))
 
 
 def _from_base64(text: str) -> bytes:
@@ -287,12 +264,10 @@ def remember_kind(db: Database, app: int, stored: str) -> None:
     """Note the kind of a hash that is stored for a user of *app*: every failed sign-in checks one of each kind."""
     parsed = parse(stored)
     if parsed is not None:
-        db.execute("INSERT INTO key_values VALUES (?, ?, '') ON CONFLICT DO NOTHING", (app, _KIND + parsed.kind))
+        db.insert_new("key_values", app=app, name=_KIND + parsed.kind, value="")
 
 
 def kinds_of(db: Database, app: int) -> list[str]:
     """Return the kinds of hashes that were ever stored for users of *app*."""
-    rows = db.execute(
-        "SELECT name FROM key_values WHERE app = ? AND name >= ? AND name < ?", (app, _KIND, _KIND + "~")
-    ).fetchall()
-    return [row[0].removeprefix(_KIND) for row in rows]
+    query = "SELECT name FROM key_values WHERE app = ? AND name >= ? AND name < ?"
+    return [name.removeprefix(_KIND) for name in db.column(query, app, _KIND, _KIND + "~")]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any
 
 from . import methods, signin
 from .call import Call, Endpoint
 from .database import Database
-from .fields import bad
+from .fields import bad, page_start, page_token
 from .methods import Identity
 from .phones import normal_phone_or_none
 from .users import external_id, internal_id, normal_email, user_exists, user_json, users_json
@@ -60,7 +58,7 @@ def list_users(call: Call) -> dict[str, Any]:
         raise bad("limit must a positive integer with min value 1")
     newest_first = order == "DESC"
     size = limit or 100
-    start = None if token is None else _start(token)
+    start = None if token is None else page_start(token)
     if searching:
         with call.read() as db:
             ids = _search(call, db, tags, newest_first=newest_first)
@@ -71,25 +69,14 @@ def list_users(call: Call) -> dict[str, Any]:
     answer: dict[str, Any] = {"status": "OK", "users": users}
     if len(page) > size:
         joined, user_id = page[size]
-        answer["nextPaginationToken"] = base64.b64encode(f"{user_id};{joined}".encode()).decode()
+        answer["nextPaginationToken"] = page_token(user_id, joined)
     return answer
-
-
-def _start(token: str) -> tuple[int, str]:
-    try:
-        user_id, joined = base64.b64decode(token, validate=True).decode().split(";")
-        start = int(joined), user_id
-    except (binascii.Error, ValueError):
-        raise bad("invalid pagination token") from None
-    if not -(2**63) <= start[0] < 2**63:
-        raise bad("invalid pagination token")
-    return start
 
 
 def _page(
     call: Call,
     db: Database,
-    start: tuple[int, str] | None,
+    start: tuple[str, int] | None,
     size: int,
     recipes: list[str],
     *,
@@ -101,7 +88,7 @@ def _page(
     if start is not None:
         later, joined = ("<", "<=") if newest_first else (">", ">=")
         query += f" AND group_time_joined {joined} ? AND (group_time_joined {later} ? OR primary_user_id <= ?)"
-        values += [start[0], start[0], start[1]]
+        values += [start[1], start[1], start[0]]
     if recipes:
         query += f" AND recipe_id IN ({', '.join('?' * len(recipes))})"
         values += recipes

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import attrs
@@ -42,19 +42,19 @@ class Method(Identity):
     user_id: str = attrs.field(kw_only=True)
     recipe_id: str = attrs.field(kw_only=True)
     primary_user_id: str = attrs.field(kw_only=True)
-    linked: bool = attrs.field(kw_only=True)
+    linked: bool = attrs.field(kw_only=True, converter=bool)
     time_joined: int = attrs.field(kw_only=True)
 
 
 Kind = Literal["email", "phone number", "third party"]
 """A part of an identity, as texts call it."""
 
-_IDENTITY = "email, phone_number, third_party_id, third_party_user_id"
-_COLUMNS = (
-    "m.user_id, m.recipe_id, m.primary_user_id, m.linked, m.time_joined,"
-    " m.email, m.phone_number, m.third_party_id, m.third_party_user_id"
-)
-_Row = tuple[str, str, str, int, int, "str | None", "str | None", "str | None", "str | None"]
+_NAMES = [attribute.name for attribute in attrs.fields(Method)]
+_PARTS: Mapping[Kind, tuple[str, ...]] = {
+    "email": ("email",),
+    "phone number": ("phone_number",),
+    "third party": ("third_party_id", "third_party_user_id"),
+}
 
 OF_METHOD = (
     "login_methods",
@@ -66,33 +66,14 @@ OF_METHOD = (
 """The tables whose rows go with a login method; each has ``app`` and ``user_id``."""
 
 
-def _method(row: _Row) -> Method:
-    user_id, recipe_id, primary_user_id, linked, time_joined, *identity = row
-    return Method(
-        *identity,
-        user_id=user_id,
-        recipe_id=recipe_id,
-        primary_user_id=primary_user_id,
-        linked=bool(linked),
-        time_joined=time_joined,
-    )
-
-
-Part = tuple[Kind, str, tuple[str, ...]]
-"""A part of an identity: its kind, the SQL condition on a table ``m``, and the values of that."""
+Part = tuple[Kind, Mapping[str, str]]
+"""A part of an identity: its kind, and the columns of the tables that hold it."""
 
 
 def parts(identity: Identity) -> list[Part]:
     """Return the parts that an identity has."""
-    found: list[Part] = []
-    if identity.email is not None:
-        found.append(("email", "m.email = ?", (identity.email,)))
-    if identity.phone_number is not None:
-        found.append(("phone number", "m.phone_number = ?", (identity.phone_number,)))
-    if identity.third_party_id is not None and identity.third_party_user_id is not None:
-        pair = identity.third_party_id, identity.third_party_user_id
-        found.append(("third party", "m.third_party_id = ? AND m.third_party_user_id = ?", pair))
-    return found
+    found = [(kind, {name: getattr(identity, name) for name in names}) for kind, names in _PARTS.items()]
+    return [(kind, columns) for kind, columns in found if None not in columns.values()]
 
 
 def insert(
@@ -111,98 +92,71 @@ def insert(
     :param user_id: the id; None for a new one.
     """
     user_id = user_id or str(uuid.uuid4())
-    values = attrs.astuple(identity)
-    added = db.execute(
-        "INSERT INTO method_tenants (app, tenant_id, user_id, recipe_id, primary_user_id, group_time_joined,"
-        f" {_IDENTITY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (here.app, here.tenant_id, user_id, recipe_id, user_id, now, *values),
-    ).rowcount
-    if not added:
+    row = {"user_id": user_id, "recipe_id": recipe_id, "primary_user_id": user_id, **attrs.asdict(identity)}
+    if not db.insert_new("method_tenants", **here.place, **row, group_time_joined=now):
         return None
-    db.execute(
-        "INSERT INTO login_methods (app, user_id, recipe_id, primary_user_id, linked, time_joined,"
-        f" {_IDENTITY}, password_hash) VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)",
-        (here.app, user_id, recipe_id, user_id, now, *values, password_hash),
-    )
+    db.insert("login_methods", app=here.app, **row, time_joined=now, password_hash=password_hash)
     if password_hash is not None:
         hashes.remember_kind(db, here.app, password_hash)
     return user_id
 
 
+def _found(db: Database, **where: object) -> list[Method]:
+    """Return the login methods that have these values, the oldest first."""
+    rows = db.select("login_methods", ", ".join(_NAMES), **where)
+    found = [Method(**dict(zip(_NAMES, row, strict=True))) for row in rows]
+    return sorted(found, key=lambda method: (method.time_joined, method.user_id))
+
+
 def find(db: Database, app: int, user_id: str, recipe_id: str | None = None) -> Method | None:
     """Return the login method with the SuperTokens id *user_id*, None when there is none (of that recipe)."""
-    row = db.execute(
-        f"SELECT {_COLUMNS} FROM login_methods AS m WHERE m.app = ? AND m.user_id = ?", (app, user_id)
-    ).fetchone()
-    return None if row is None or recipe_id not in (None, row[1]) else _method(row)
+    found = [one for one in _found(db, app=app, user_id=user_id) if recipe_id in (None, one.recipe_id)]
+    return found[0] if found else None
 
 
 def find_in_tenant(db: Database, here: Tenant, recipe_id: str, identity: Identity) -> Method | None:
     """Return the login method of a recipe that a tenant knows by *identity* (one part of one), None if unknown."""
-    [(_, condition, values)] = parts(identity)
-    row = db.execute(
-        f"SELECT {_COLUMNS} FROM method_tenants AS t JOIN login_methods AS m ON m.app = t.app AND m.user_id = t.user_id"
-        f" WHERE t.app = ? AND t.tenant_id = ? AND t.recipe_id = ? AND {condition.replace('m.', 't.')}",
-        (here.app, here.tenant_id, recipe_id, *values),
-    ).fetchone()
-    return None if row is None else _method(row)
+    [(_, columns)] = parts(identity)
+    row = db.first("method_tenants", "user_id", **here.place, recipe_id=recipe_id, **columns)
+    return None if row is None else find(db, here.app, row[0])
 
 
 def groups_in_tenant(db: Database, here: Tenant, identity: Identity) -> list[str]:
     """Return the primary ids of a tenant's users who have *identity* (one part of one), in any recipe."""
-    [(_, condition, values)] = parts(identity)
-    rows = db.execute(
-        "SELECT DISTINCT m.primary_user_id FROM method_tenants AS m"
-        f" WHERE m.app = ? AND m.tenant_id = ? AND {condition}",
-        (here.app, here.tenant_id, *values),
-    ).fetchall()
-    return [row[0] for row in rows]
+    [(_, columns)] = parts(identity)
+    rows = db.select("method_tenants", "DISTINCT primary_user_id", **here.place, **columns)
+    return [primary_user_id for (primary_user_id,) in rows]
 
 
 def groups_by_credential(db: Database, app: int, credential_id: str) -> list[str]:
     """Return the primary ids of the users of an app who have a WebAuthn credential, in whatever tenant."""
-    rows = db.execute(
+    query = (
         "SELECT DISTINCT m.primary_user_id FROM webauthn_credentials AS c"
-        " JOIN login_methods AS m ON m.app = c.app AND m.user_id = c.user_id WHERE c.app = ? AND c.credential_id = ?",
-        (app, credential_id),
-    ).fetchall()
-    return [row[0] for row in rows]
+        " JOIN login_methods AS m ON m.app = c.app AND m.user_id = c.user_id WHERE c.app = ? AND c.credential_id = ?"
+    )
+    return db.column(query, app, credential_id)
 
 
 def has_in_tenant(db: Database, here: Tenant, primary_user_id: str, recipe_id: str, part: Part) -> bool:
     """Return whether a user has a part of an identity in a tenant by a login method of a recipe."""
-    _, condition, values = part
-    row = db.execute(
-        "SELECT 1 FROM method_tenants AS m WHERE m.app = ? AND m.tenant_id = ? AND m.primary_user_id = ?"
-        f" AND m.recipe_id = ? AND {condition}",
-        (here.app, here.tenant_id, primary_user_id, recipe_id, *values),
-    ).fetchone()
-    return row is not None
+    user = {"primary_user_id": primary_user_id, "recipe_id": recipe_id}
+    return db.exists("method_tenants", **here.place, **user, **part[1])
 
 
 def of_group(db: Database, app: int, primary_user_id: str) -> list[Method]:
     """Return the login methods of a group, the oldest first."""
-    rows = db.execute(
-        f"SELECT {_COLUMNS} FROM login_methods AS m WHERE m.app = ? AND m.primary_user_id = ?", (app, primary_user_id)
-    ).fetchall()
-    return sorted(map(_method, rows), key=lambda method: (method.time_joined, method.user_id))
+    return _found(db, app=app, primary_user_id=primary_user_id)
 
 
 def tenants_of(db: Database, app: int, user_id: str) -> list[str]:
     """Return the tenants that a login method belongs to."""
-    rows = db.execute("SELECT tenant_id FROM method_tenants WHERE app = ? AND user_id = ?", (app, user_id)).fetchall()
-    return [row[0] for row in rows]
+    return db.column("SELECT tenant_id FROM method_tenants WHERE app = ? AND user_id = ?", app, user_id)
 
 
 def tenants_of_groups(db: Database, app: int, *primary_user_ids: str) -> list[str]:
     """Return the tenants that one of some users is in, sorted."""
-    tenants: set[str] = set()
-    for primary_user_id in primary_user_ids:
-        rows = db.execute(
-            "SELECT tenant_id FROM method_tenants WHERE app = ? AND primary_user_id = ?", (app, primary_user_id)
-        )
-        tenants.update(row[0] for row in rows)
-    return sorted(tenants)
+    rows = db.of_many("t.tenant_id", "method_tenants", app, primary_user_ids, by="primary_user_id")
+    return sorted({tenant_id for (tenant_id,) in rows})
 
 
 Contact = Literal["email", "phone_number"]
@@ -213,13 +167,13 @@ def change(db: Database, app: int, user_id: str, column: Contact, value: str | N
     """Change a part of an identity in all tenants; return False, with nothing changed, when one of them has it."""
     db.execute("SAVEPOINT identity")
     try:
-        db.execute(f"UPDATE method_tenants SET {column} = ? WHERE app = ? AND user_id = ?", (value, app, user_id))
+        db.update("method_tenants", {column: value}, app=app, user_id=user_id)
     except sqlite3.IntegrityError:
         db.execute("ROLLBACK TO identity")
         return False
     finally:
         db.execute("RELEASE identity")
-    db.execute(f"UPDATE login_methods SET {column} = ? WHERE app = ? AND user_id = ?", (value, app, user_id))
+    db.update("login_methods", {column: value}, app=app, user_id=user_id)
     return True
 
 
@@ -251,8 +205,8 @@ def owner_of(
     """
     for identity in identities:
         owners = [
-            (kind, _owners(db, app, condition, values, everywhere=kind == "email", primary=kind in primary))
-            for kind, condition, values in parts(identity)
+            (kind, _owners(db, app, columns, everywhere=kind == "email", primary=kind in primary))
+            for kind, columns in parts(identity)
         ]
         for tenant_id in tenant_ids:
             for kind, users in owners:
@@ -263,7 +217,7 @@ def owner_of(
 
 
 def _owners(
-    db: Database, app: int, condition: str, values: tuple[str, ...], *, everywhere: bool, primary: bool
+    db: Database, app: int, columns: Mapping[str, str], *, everywhere: bool, primary: bool
 ) -> dict[str, set[str]]:
     """
     Return the users who have a part of an identity with the tenants that they are in, the oldest user first.
@@ -274,14 +228,14 @@ def _owners(
         "SELECT m.primary_user_id, t.tenant_id, (SELECT min(g.time_joined) FROM login_methods AS g"
         " WHERE g.app = m.app AND g.primary_user_id = m.primary_user_id) FROM login_methods AS m"
         " JOIN method_tenants AS t ON t.app = m.app AND t.primary_user_id = m.primary_user_id"
-        f" WHERE m.app = ? AND {condition}"
+        f" WHERE m.app = ? AND {' AND '.join(f'm.{name} = ?' for name in columns)}"
     )
     if primary:
         query += " AND m.linked = 1"
     if not everywhere:
         query += " AND EXISTS (SELECT 1 FROM method_tenants AS o WHERE o.app = m.app AND o.user_id = m.user_id)"
     owners: dict[str, set[str]] = {}
-    rows = db.execute(query, (app, *values)).fetchall()
+    rows = db.rows(query, app, *columns.values())
     for user_id, tenant_id, _ in sorted(rows, key=lambda row: int(row[2])):
         owners.setdefault(user_id, set()).add(tenant_id)
     return owners
@@ -289,44 +243,33 @@ def _owners(
 
 def make_primary(db: Database, app: int, user_id: str) -> None:
     """Make a login method that is alone a primary user, so that others can be linked to it."""
-    db.execute("UPDATE login_methods SET linked = 1 WHERE app = ? AND user_id = ?", (app, user_id))
+    db.update("login_methods", {"linked": 1}, app=app, user_id=user_id)
 
 
 def move(db: Database, app: int, method: Method, primary_user_id: str, *, linked: bool) -> None:
     """Move a login method into another group: that of a primary user, or, not *linked* any more, its own."""
-    db.execute(
-        "UPDATE login_methods SET primary_user_id = ?, linked = ? WHERE app = ? AND user_id = ?",
-        (primary_user_id, int(linked), app, method.user_id),
-    )
-    db.execute(
-        "UPDATE method_tenants SET primary_user_id = ?, group_time_joined = ? WHERE app = ? AND user_id = ?",
-        (primary_user_id, method.time_joined, app, method.user_id),
-    )
+    change = {"primary_user_id": primary_user_id}
+    db.update("login_methods", {**change, "linked": int(linked)}, app=app, user_id=method.user_id)
+    change_here = {**change, "group_time_joined": method.time_joined}
+    db.update("method_tenants", change_here, app=app, user_id=method.user_id)
     for group in {primary_user_id, method.primary_user_id}:
         update_group_time(db, app, group)
 
 
 def update_group_time(db: Database, app: int, primary_user_id: str) -> None:
     """Set the time joined of a group, by which users are listed, to the earliest of its login methods in any tenant."""
-    db.execute(
+    db.change(
         "UPDATE method_tenants SET group_time_joined = (SELECT min(m.time_joined) FROM method_tenants AS t"
         " JOIN login_methods AS m ON m.app = t.app AND m.user_id = t.user_id"
         " WHERE t.app = ? AND t.primary_user_id = ?) WHERE app = ? AND primary_user_id = ?",
-        (app, primary_user_id, app, primary_user_id),
+        *(app, primary_user_id, app, primary_user_id),
     )
 
 
 def add_to_tenant(db: Database, here: Tenant, method: Method) -> Kind | None:
     """Add a login method to a tenant; return None, or which part of its identity is taken there."""
-    added = db.execute(
-        "INSERT INTO method_tenants (app, tenant_id, user_id, recipe_id, primary_user_id, group_time_joined,"
-        f" {_IDENTITY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (
-            *(here.app, here.tenant_id, method.user_id, method.recipe_id, method.primary_user_id, method.time_joined),
-            *(method.email, method.phone_number, method.third_party_id, method.third_party_user_id),
-        ),
-    ).rowcount
-    if added:
+    row = {name: value for name, value in attrs.asdict(method).items() if name not in ("linked", "time_joined")}
+    if db.insert_new("method_tenants", **here.place, **row, group_time_joined=method.time_joined):
         update_group_time(db, here.app, method.primary_user_id)
         return None
     return taken_part(db, here, method.recipe_id, method)
@@ -343,14 +286,10 @@ def taken_part(db: Database, here: Tenant, recipe_id: str, identity: Identity) -
 
 def remove_from_tenant(db: Database, here: Tenant, user_id: str) -> bool:
     """Remove a login method from a tenant, its last one too; return whether it was in it."""
-    gone = db.execute(
-        "DELETE FROM method_tenants WHERE app = ? AND tenant_id = ? AND user_id = ?",
-        (here.app, here.tenant_id, user_id),
-    ).rowcount
-    return gone > 0
+    return db.delete("method_tenants", **here.place, user_id=user_id) > 0
 
 
 def delete(db: Database, app: int, user_id: str) -> None:
     """Delete a login method with what only it has."""
     for table in OF_METHOD:
-        db.execute(f"DELETE FROM {table} WHERE app = ? AND user_id = ?", (app, user_id))
+        db.delete(table, app=app, user_id=user_id)

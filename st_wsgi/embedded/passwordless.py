@@ -18,16 +18,16 @@ from typing import Any
 import attrs
 
 from . import methods, signin, tenants_v1
+from .authenticators import url_text
 from .call import Call, Endpoint
 from .database import Database
-from .fields import Body, bad
-from .methods import Contact, Identity, Method
+from .fields import Answered, Body, bad
+from .methods import Contact, Identity
 from .phones import normal_phone_or_none
-from .users import internal_id, normal_email, set_verified
+from .users import normal_email, set_verified
 
 RECIPE = "passwordless"
 
-_RESTART = {"status": "RESTART_FLOW_ERROR"}
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?")
 
 
@@ -43,18 +43,11 @@ class _Device:
 
     def json(self) -> dict[str, Any]:
         """Return the device as answers show it."""
-        shown: dict[str, Any] = {
-            "preAuthSessionId": self.hash,
-            "failedCodeInputAttemptCount": self.failed_attempts,
-        }
-        if self.email is not None:
-            shown["email"] = self.email
-        if self.phone_number is not None:
-            shown["phoneNumber"] = self.phone_number
-        return shown
+        contact = {"email": self.email} if self.email is not None else {"phoneNumber": self.phone_number}
+        return {"preAuthSessionId": self.hash, "failedCodeInputAttemptCount": self.failed_attempts, **contact}
 
 
-_DEVICE = "SELECT device_id_hash, email, phone_number, link_code_salt, failed_attempts FROM passwordless_devices"
+_DEVICE = "device_id_hash, email, phone_number, link_code_salt, failed_attempts"
 
 
 def _decoded(text: str, name: str) -> bytes:
@@ -64,24 +57,20 @@ def _decoded(text: str, name: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4))
 
 
-def _url_text(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).decode().rstrip("=")
-
-
 def _digest(value: bytes) -> str:
-    return _url_text(hashlib.sha256(value).digest())
+    return url_text(hashlib.sha256(value).digest())
 
 
 def _link_code(device_id: bytes, salt: str, user_input_code: str) -> bytes:
     return hmac.digest(device_id + base64.b64decode(salt), user_input_code.encode(), "sha256")
 
 
-def _find(db: Database, call: Call, device_hash: str) -> _Device | None:
-    row = db.execute(
-        f"{_DEVICE} WHERE app = ? AND tenant_id = ? AND device_id_hash = ?",
-        (call.app, call.here.tenant_id, device_hash),
-    ).fetchone()
-    return None if row is None else _Device(*row)
+def _find(db: Database, call: Call, device_hash: str) -> _Device:
+    """Return a device. :raises Answered: when there is none: start again."""
+    row = db.first("passwordless_devices", _DEVICE, **call.here.place, device_id_hash=device_hash)
+    if row is None:
+        raise Answered("RESTART_FLOW_ERROR")
+    return _Device(*row)
 
 
 def _contact(body: Body) -> tuple[str | None, str | None]:
@@ -107,165 +96,116 @@ def create_code(call: Call) -> dict[str, Any]:
         if given_id is None:
             salt = base64.b64encode(secrets.token_bytes(32)).decode()
             device = _Device(_digest(device_id), email, phone_number, salt, 0)
-            db.execute(
-                "INSERT INTO passwordless_devices (app, tenant_id, device_id_hash, email, phone_number,"
-                " link_code_salt, failed_attempts, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (here.app, here.tenant_id, *attrs.astuple(device), now + lifetime),
-            )
+            columns = dict(zip(_DEVICE.split(", "), attrs.astuple(device), strict=True))
+            db.insert("passwordless_devices", **here.place, **columns, expires_at=now + lifetime)
         else:
-            known = _find(db, call, _digest(device_id))
-            if known is None:
-                return dict(_RESTART)
-            device = known
-            _for_device(db, call, "UPDATE passwordless_devices SET expires_at = ?", device.hash, now + lifetime)
-        made = None
-        while made is None:
+            device = _find(db, call, _digest(device_id))
+            _change_device(db, call, device, expires_at=now + lifetime)
+        stored = False
+        while not stored:
             # A code that exists already is no accident when the caller chose it.
             code = given_code or f"{secrets.randbelow(1_000_000):06}"
-            made = _add_code(db, call, device, code, _link_code(device_id, device.salt, code))
-            if made is None and given_code is not None:
+            link_code, code_id = _link_code(device_id, device.salt, code), str(uuid.uuid4())
+            row = {"code_id": code_id, "device_id_hash": device.hash, "link_code_hash": _digest(link_code)}
+            times = {"created_at": now, "expires_at": now + lifetime}
+            stored = db.insert_new("passwordless_codes", **here.place, **row, **times)
+            if not stored and given_code is not None:
                 return {"status": "USER_INPUT_CODE_ALREADY_USED_ERROR"}
         call.services.cleaner.a_little(db, now)
     return {
         "status": "OK",
         "preAuthSessionId": device.hash,
         "deviceId": base64.b64encode(device_id).decode(),
-        **made,
-    }
-
-
-def _add_code(
-    db: Database, call: Call, device: _Device, user_input_code: str, link_code: bytes
-) -> dict[str, Any] | None:
-    """Store a code and return it as answers show it, None when the device has it already."""
-    code_id, now = str(uuid.uuid4()), call.now
-    lifetime = call.settings.whole("passwordless_code_lifetime")
-    added = db.execute(
-        "INSERT INTO passwordless_codes (app, tenant_id, code_id, device_id_hash, link_code_hash, created_at,"
-        " expires_at) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (call.app, call.here.tenant_id, code_id, device.hash, _digest(link_code), now, now + lifetime),
-    ).rowcount
-    if not added:
-        return None
-    return {
         "codeId": code_id,
-        "userInputCode": user_input_code,
-        "linkCode": _url_text(link_code),
+        "userInputCode": code,
+        "linkCode": url_text(link_code),
         "timeCreated": now,
         "codeLifetime": lifetime,
     }
 
 
-def _for_device(db: Database, call: Call, statement: str, device_hash: str, *values: object) -> None:
-    db.execute(
-        f"{statement} WHERE app = ? AND tenant_id = ? AND device_id_hash = ?",
-        (*values, call.app, call.here.tenant_id, device_hash),
-    )
+def _change_device(db: Database, call: Call, device: _Device, **changes: int) -> None:
+    db.update("passwordless_devices", dict(changes), **call.here.place, device_id_hash=device.hash)
 
 
 def _delete_device(db: Database, call: Call, device_hash: str) -> None:
     for table in ("passwordless_codes", "passwordless_devices"):
-        _for_device(db, call, f"DELETE FROM {table}", device_hash)
+        db.delete(table, **call.here.place, device_id_hash=device_hash)
 
 
 def _delete_devices(
     db: Database, app: int, tenant_id: str, *, email: str | None = None, phone_number: str | None = None
 ) -> None:
     """Delete the devices of a tenant that are for an email or a phone number, with their codes."""
+    place = {"app": app, "tenant_id": tenant_id}
     for column, value in (("email", email), ("phone_number", phone_number)):
         if value is not None:
-            place = (app, tenant_id, value)
-            db.execute(
-                "DELETE FROM passwordless_codes WHERE app = ? AND tenant_id = ? AND device_id_hash IN (SELECT"
-                f" device_id_hash FROM passwordless_devices WHERE app = ? AND tenant_id = ? AND {column} = ?)",
-                (app, tenant_id, *place),
-            )
-            db.execute(f"DELETE FROM passwordless_devices WHERE app = ? AND tenant_id = ? AND {column} = ?", place)
+            for (device_hash,) in db.select("passwordless_devices", "device_id_hash", **place, **{column: value}):
+                db.delete("passwordless_codes", **place, device_id_hash=device_hash)
+            db.delete("passwordless_devices", **place, **{column: value})
 
 
-@attrs.frozen
-class _Attempt:
-    """What a client signs in with: a link code, or the id of a device and a code that was typed in."""
+_Attempt = dict[str, str]
+"""What a client signs in with: the id of a device's session, and a link code or a device id with a typed code."""
 
-    device_hash: str
-    link_code: str | None
-    device_id: str | None
-    user_input_code: str | None
 
-    @classmethod
-    def of(cls, body: Body) -> _Attempt:
-        """Return what a body says."""
-        device_hash = body.text("preAuthSessionId")
-        if "linkCode" in body:
-            if "userInputCode" not in body and "deviceId" not in body:
-                return cls(device_hash, body.text("linkCode"), None, None)
-        elif "userInputCode" in body and "deviceId" in body:
-            return cls(device_hash, None, body.text("deviceId"), body.text("userInputCode"))
+def _attempt_of(body: Body) -> _Attempt:
+    attempt = {"preAuthSessionId": body.text("preAuthSessionId")}
+    names = [name for name in ("linkCode", "deviceId", "userInputCode") if name in body]
+    if names not in (["linkCode"], ["deviceId", "userInputCode"]):
         raise bad("Please provide exactly one of linkCode or deviceId+userInputCode")
+    return {**attempt, **{name: body.text(name) for name in names}}
 
 
-def _created_at(db: Database, call: Call, link_code_hash: str) -> tuple[int, str] | None:
-    """Return when a code was made and the hash of its device, None when there is no such code."""
-    row: tuple[int, str] | None = db.execute(
-        "SELECT created_at, device_id_hash FROM passwordless_codes"
-        " WHERE app = ? AND tenant_id = ? AND link_code_hash = ?",
-        (call.app, call.here.tenant_id, link_code_hash),
-    ).fetchone()
-    return row
-
-
-def _attempt(call: Call, db: Database, attempt: _Attempt) -> _Device | dict[str, Any]:
+def _try(call: Call, db: Database, attempt: _Attempt) -> _Device | dict[str, Any]:
     """Return the device that an attempt is right for; for a wrong one the answer, after it was counted."""
     oldest = call.now - call.settings.whole("passwordless_code_lifetime")
     most = call.settings.whole("passwordless_max_code_input_attempts")
-    if attempt.link_code is not None:
-        link_code = _decoded(attempt.link_code.replace("-", "+").replace("_", "/"), "linkCode")
-        code = _created_at(db, call, _digest(link_code))
-        if code is None or code[0] < oldest:
-            return dict(_RESTART)
-        device = _find(db, call, code[1])
+    device = None
+    if "linkCode" in attempt:
+        link_code = _decoded(attempt["linkCode"].replace("-", "+").replace("_", "/"), "linkCode")
     else:
-        device_id = _decoded(attempt.device_id or "", "deviceId")
+        device_id = _decoded(attempt["deviceId"], "deviceId")
         device = _find(db, call, _digest(device_id))
-        if device is None:
-            return dict(_RESTART)
-        code = _created_at(db, call, _digest(_link_code(device_id, device.salt, attempt.user_input_code or "")))
-    assert device is not None, "a code goes with its device"
-    if device.hash != attempt.device_hash.replace("=", ""):
+        link_code = _link_code(device_id, device.salt, attempt["userInputCode"])
+    columns, place = "created_at, device_id_hash", {**call.here.place, "link_code_hash": _digest(link_code)}
+    code = db.first("passwordless_codes", columns, **place)
+    if device is None:
+        if code is None or code[0] < oldest:
+            raise Answered("RESTART_FLOW_ERROR")
+        device = _find(db, call, code[1])
+    if device.hash != attempt["preAuthSessionId"].replace("=", ""):
         raise bad("preAuthSessionId and deviceId doesn't match")
     expired = code is not None and code[0] < oldest
     failed = device.failed_attempts + (code is None or expired)
     if failed >= most:
         # Also a right code: the setting may have been lowered meanwhile.
         _delete_device(db, call, device.hash)
-        return dict(_RESTART)
+        return {"status": "RESTART_FLOW_ERROR"}
     if failed == device.failed_attempts:
         return device
-    _for_device(db, call, "UPDATE passwordless_devices SET failed_attempts = ?", device.hash, failed)
-    return {
-        "status": "EXPIRED_USER_INPUT_CODE_ERROR" if expired else "INCORRECT_USER_INPUT_CODE_ERROR",
-        "failedCodeInputAttemptCount": failed,
-        "maximumCodeInputAttempts": most,
-    }
+    _change_device(db, call, device, failed_attempts=failed)
+    status = "EXPIRED_USER_INPUT_CODE_ERROR" if expired else "INCORRECT_USER_INPUT_CODE_ERROR"
+    return {"status": status, "failedCodeInputAttemptCount": failed, "maximumCodeInputAttempts": most}
 
 
 def check_code(call: Call) -> dict[str, Any]:
     """``POST /recipe/signinup/code/check``: like consuming a code, but it stays and does not sign in."""
-    attempt = _Attempt.of(call.body)
+    attempt = _attempt_of(call.body)
     call.admit()
     tenants_v1.refuse_if_disabled(call, "passwordless")
     with call.write() as db:
-        device = _attempt(call, db, attempt)
+        device = _try(call, db, attempt)
     return {"status": "OK", "consumedDevice": device.json()} if isinstance(device, _Device) else device
 
 
 def consume_code(call: Call) -> dict[str, Any]:
     """``POST /recipe/signinup/code/consume``: sign in or up, and remove every device of that email or phone number."""
-    attempt = _Attempt.of(call.body)
+    attempt = _attempt_of(call.body)
     here = call.here
     tenants_v1.refuse_if_disabled(call, "passwordless")
     with call.write() as db:
-        device = _attempt(call, db, attempt)
+        device = _try(call, db, attempt)
         if not isinstance(device, _Device):
             return device
         _delete_devices(db, here.app, here.tenant_id, email=device.email, phone_number=device.phone_number)
@@ -294,21 +234,23 @@ def remove_code(call: Call) -> dict[str, Any]:
         raise bad("Please provide only one of 'codeId' or 'preAuthSessionId'")
     with call.write() as db:
         if code_id is not None:
-            place = "FROM passwordless_codes WHERE app = ? AND tenant_id = ? AND code_id = ?"
-            values = call.app, call.here.tenant_id, code_id
-            row = db.execute(f"SELECT device_id_hash {place}", values).fetchone()
-            db.execute(f"DELETE {place}", values)
+            place = {**call.here.place, "code_id": code_id}
+            row = db.first("passwordless_codes", "device_id_hash", **place)
+            db.delete("passwordless_codes", **place)
             device_hash = None if row is None or _codes(db, call, row[0]) else row[0]
         if device_hash is not None:
             _delete_device(db, call, device_hash)
     return {"status": "OK"}
 
 
-def _codes(db: Database, call: Call, device_hash: str) -> list[tuple[str, int]]:
-    return db.execute(
-        "SELECT code_id, created_at FROM passwordless_codes WHERE app = ? AND tenant_id = ? AND device_id_hash = ?",
-        (call.app, call.here.tenant_id, device_hash),
-    ).fetchall()
+def _codes(db: Database, call: Call, device_hash: str) -> list[dict[str, Any]]:
+    """Return the codes of a device as answers show them."""
+    lifetime = call.settings.whole("passwordless_code_lifetime")
+    place = {**call.here.place, "device_id_hash": device_hash}
+    return [
+        {"codeId": code_id, "timeCreated": created_at, "codeLifetime": lifetime}
+        for code_id, created_at in db.select("passwordless_codes", "code_id, created_at", **place)
+    ]
 
 
 def codes(call: Call) -> dict[str, Any]:
@@ -321,26 +263,12 @@ def codes(call: Call) -> dict[str, Any]:
     call.admit()
     if device_id is not None:
         device_hash = _digest(_decoded(device_id, "deviceId"))
-    column, value = "device_id_hash", device_hash
-    if email is not None:
-        column, value = "email", normal_email(email)
-    elif phone_number is not None:
-        column, value = "phone_number", phone_number
-    lifetime = call.settings.whole("passwordless_code_lifetime")
+    email = None if email is None else normal_email(email)
+    known_by = {"device_id_hash": device_hash, "email": email, "phone_number": phone_number}
+    place = {**call.here.place, **{column: value for column, value in known_by.items() if value is not None}}
     with call.read() as db:
-        rows = db.execute(
-            f"{_DEVICE} WHERE app = ? AND tenant_id = ? AND {column} = ?", (call.app, call.here.tenant_id, value)
-        ).fetchall()
-        devices = [
-            {
-                **device.json(),
-                "codes": [
-                    {"codeId": code_id, "timeCreated": created_at, "codeLifetime": lifetime}
-                    for code_id, created_at in _codes(db, call, device.hash)
-                ],
-            }
-            for device in (_Device(*row) for row in rows)
-        ]
+        found = [_Device(*row) for row in db.select("passwordless_devices", _DEVICE, **place)]
+        devices = [{**device.json(), "codes": _codes(db, call, device.hash)} for device in found]
     return {"status": "OK", "devices": devices}
 
 
@@ -362,26 +290,8 @@ def get_user(call: Call) -> dict[str, Any]:
     phone_number = normal_phone_or_none(call.query.text_or_none("phoneNumber"))
     if [user_id, email, phone_number].count(None) != 2:
         raise bad("Please provide exactly one of userId, email or phoneNumber")
-    if user_id is not None:
-        call.public_only()
-    with call.read() as db:
-        if user_id is not None:
-            user = signin.by_id(db, call, RECIPE, user_id)
-        else:
-            identity = Identity(None if email is None else normal_email(email), phone_number)
-            user = next(iter(signin.by_identity(db, call, RECIPE, identity)), None)
-    if user is not None:
-        return {"status": "OK", "user": user}
-    what = "USER_ID" if user_id is not None else "EMAIL" if email is not None else "PHONE_NUMBER"
-    return {"status": f"UNKNOWN_{what}_ERROR"}
-
-
-class _Clash(Exception):
-    """Another user has the new email or phone number: nothing is changed, and this is the answer."""
-
-    def __init__(self, status: str, reason: str | None = None) -> None:
-        self.answer = {"status": status, **({} if reason is None else {"reason": reason})}
-        super().__init__(status)
+    identity = Identity(None if email is None else normal_email(email), phone_number)
+    return signin.one_user(call, RECIPE, user_id, identity, "PHONE_NUMBER" if email is None else "EMAIL")
 
 
 def put_user(call: Call) -> dict[str, Any]:
@@ -393,36 +303,18 @@ def put_user(call: Call) -> dict[str, Any]:
         changes["email"] = None if email is None else normal_email(email)
     if "phoneNumber" in call.body:
         changes["phone_number"] = normal_phone_or_none(call.body.text_or_null("phoneNumber"))
-    try:
-        with call.write() as db:
-            method = methods.find(db, call.app, internal_id(db, call.app, user_id), RECIPE)
-            if method is None:
-                return {"status": "UNKNOWN_USER_ID_ERROR"}
-            if not any(value is not None for value in {**_contacts(method), **changes}.values()):
-                raise bad("You cannot clear both email and phone number of a user")
-            for column, value in changes.items():
-                if value != _contacts(method)[column]:
-                    _change(db, call.app, method, column, value)
-    except _Clash as clash:
-        return clash.answer
+    with call.write() as db:
+        method = signin.method_of(db, call, RECIPE, user_id)
+        before: dict[Contact, str | None] = {"email": method.email, "phone_number": method.phone_number}
+        if not any(value is not None for value in {**before, **changes}.values()):
+            raise bad("You cannot clear both email and phone number of a user")
+        for column, value in changes.items():
+            if value != before[column]:
+                signin.change(db, call.app, method, column, value)
+                for tenant_id in methods.tenants_of(db, call.app, method.user_id):
+                    for contact in (before[column], value):
+                        _delete_devices(db, call.app, tenant_id, **{column: contact})
     return {"status": "OK"}
-
-
-def _contacts(method: Method) -> dict[Contact, str | None]:
-    return {"email": method.email, "phone_number": method.phone_number}
-
-
-def _change(db: Database, app: int, method: Method, column: Contact, value: str | None) -> None:
-    """Change the email or phone number of a login method. :raises _Clash: when another user has it."""
-    name = column.upper()
-    if methods.is_taken(db, app, method, Identity(**{column: value})):
-        words = column.replace("_", " ")
-        raise _Clash(f"{name}_CHANGE_NOT_ALLOWED_ERROR", f"New {words} is associated with another primary user ID")
-    if not methods.change(db, app, method.user_id, column, value):
-        raise _Clash(f"{name}_ALREADY_EXISTS_ERROR")
-    for tenant_id in methods.tenants_of(db, app, method.user_id):
-        for contact in (_contacts(method)[column], value):
-            _delete_devices(db, app, tenant_id, **{column: contact})
 
 
 ENDPOINTS = (

@@ -103,6 +103,13 @@ class Passwords:
             )
         return None
 
+    def problem_with_hash(self, stored: StoredHash) -> str | None:
+        """Return why a hash of another system may not be imported here; None when it may."""
+        if stored.is_too_costly:
+            return hashes.TOO_COSTLY
+        problem = self.problem_with(stored.format.algorithm)
+        return problem and f"Password hash is in {stored.format.title} format, but {problem}"
+
     def hash(self, password: str, algorithm: str | None = None) -> str:
         """
         Return a new hash of *password*.
@@ -150,18 +157,11 @@ class Passwords:
         return self._run(work, lanes=max(decoy.lanes for decoy in (*decoys, own) if decoy is not None))
 
     def _matches(self, password: str, stored: StoredHash, firebase_key: str | None) -> bool:
-        algorithm = stored.format.algorithm
         try:
             password = stored.hashed(password)
-            if algorithm == "ARGON2":
-                return hashes.matches_argon2(password, stored)
-            if algorithm == "BCRYPT":
+            if stored.format is hashes.BCRYPT:
                 return self._matches_bcrypt(password, stored)
-            if algorithm == "PBKDF2":
-                return hashes.matches_pbkdf2(password, stored)
-            if algorithm == "SCRYPT":
-                return hashes.matches_scrypt(password, stored)
-            return hashes.matches_firebase(password, stored, firebase_key)
+            return hashes.matches(password, stored, firebase_key)
         except (ValueError, OverflowError):
             # Parameters that no library takes: the hash was imported and never right. A lack of memory is no answer.
             return False
@@ -202,11 +202,7 @@ class Passwords:
             made: bytes = bcrypt.hashpw(_bcrypt_input(password), bcrypt.gensalt(self._bcrypt_rounds, prefix=b"2a"))
             return made.decode()
         derivation = argon2.Argon2id(
-            salt=os.urandom(16),
-            length=32,
-            iterations=self._iterations,
-            lanes=self._lanes,
-            memory_cost=self._memory_kb,
+            salt=os.urandom(16), length=32, iterations=self._iterations, lanes=self._lanes, memory_cost=self._memory_kb
         )
         return derivation.derive_phc_encoded(password.encode())
 

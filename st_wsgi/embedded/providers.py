@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from . import tenantrows
 from .call import Call, Endpoint
 from .database import Database
-from .fields import Body, bad, dump
+from .fields import Body, CallRefused, bad
 
 _MAPS = (
     "authorizationEndpointQueryParams",
@@ -45,10 +45,11 @@ def put(call: Call) -> dict[str, Any]:
     here = call.here
     provider = _normal({**config.values, "thirdPartyId": third_party_id})
     with call.write() as db:
-        kept = tenantrows.providers(db, here.app, here.tenant_id)
-        others = {one["thirdPartyId"]: one for one in kept}
-        _refuse({**others, third_party_id: provider}.values() if not skip else [])
-        _refuse_unusable(provider)
+        kept = {one["thirdPartyId"]: one for one in tenantrows.providers(db, here.app, here.tenant_id)}
+        # What the tables of the official core have no place for is refused in any case.
+        unusable = {**provider, "thirdPartyId": "any"}
+        for one in [unusable] if skip else {**kept, third_party_id: provider}.values():
+            _check(one)
         created = tenantrows.save_provider(db, here.app, here.tenant_id, provider)
     return {"status": "OK", "createdNew": created}
 
@@ -77,53 +78,42 @@ def _normal(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def refuse_unsound(db: Database, app: int, tenant_id: str) -> None:
     """Refuse to change a tenant with a provider that cannot work, which was stored without validation."""
-    _refuse(tenantrows.providers(db, app, tenant_id))
+    for provider in tenantrows.providers(db, app, tenant_id):
+        _check(provider)
 
 
-def _refuse(providers: Iterable[Mapping[str, Any]]) -> None:
-    for provider in providers:
-        problem = _problem(provider)
-        if problem is not None:
-            raise bad(f"Invalid third party config: {problem}")
+def _invalid(problem: str) -> CallRefused:
+    return bad(f"Invalid third party config: {problem}")
 
 
-def _refuse_unusable(provider: Mapping[str, Any]) -> None:
-    """Refuse what the tables of the official core have no place for, whether validation is skipped or not."""
-    types = [client.get("clientType") for client in provider["clients"]]
-    if len(set(types)) < len(types):
-        raise bad("Invalid third party config: Duplicate clientType was specified in the clients list.")
+def _check(provider: Mapping[str, Any]) -> None:
+    if not provider["thirdPartyId"]:
+        raise _invalid("thirdPartyId cannot be null or empty")
+    types = set()
     for client in provider["clients"]:
-        _refuse([{"thirdPartyId": "any", "clients": [client]}])
+        if client.get("clientType") in types:
+            raise _invalid("Duplicate clientType was specified in the clients list.")
+        types.add(client.get("clientType"))
+        _check_client(provider["thirdPartyId"], client)
 
 
-def _problem(provider: Mapping[str, Any]) -> str | None:
-    third_party_id: str = provider["thirdPartyId"]
-    if not third_party_id:
-        return "thirdPartyId cannot be null or empty"
-    types: set[str] = set()
-    for client in provider["clients"]:
-        client_type = dump(client.get("clientType"))
-        if client_type in types:
-            return "Duplicate clientType was specified in the clients list."
-        types.add(client_type)
-        if client.get("clientId") is None:
-            return "clientId cannot be null"
-        scope = client.get("scope")
-        if isinstance(scope, list) and None in scope:
-            return "scope array cannot contain a null"
-        more = client.get("additionalConfig") or {}
-        if third_party_id.startswith("apple") and not all(_filled(more, key) for key in _APPLE_KEYS):
-            return (
-                "a non empty string value must be specified for keyId, teamId and privateKey in the additionalConfig "
-                "for Apple provider"
-            )
-        if third_party_id.startswith("google-workspaces") and "hd" in more and not _filled(more, "hd"):
-            return "hd in additionalConfig must be a non empty string value"
-        if third_party_id.startswith("boxy-saml") and "boxyURL" in more and not _filled(more, "boxyURL"):
-            return (
-                "a non empty string value must be specified for boxyURL in the additionalConfig for Boxy SAML provider"
-            )
-    return None
+def _check_client(third_party_id: str, client: Mapping[str, Any]) -> None:
+    if client.get("clientId") is None:
+        raise _invalid("clientId cannot be null")
+    if None in (client.get("scope") or ()):
+        raise _invalid("scope array cannot contain a null")
+    more = client.get("additionalConfig") or {}
+    if third_party_id.startswith("apple") and not all(_filled(more, key) for key in _APPLE_KEYS):
+        raise _invalid(
+            "a non empty string value must be specified for keyId, teamId and privateKey in the additionalConfig "
+            "for Apple provider"
+        )
+    if third_party_id.startswith("google-workspaces") and "hd" in more and not _filled(more, "hd"):
+        raise _invalid("hd in additionalConfig must be a non empty string value")
+    if third_party_id.startswith("boxy-saml") and "boxyURL" in more and not _filled(more, "boxyURL"):
+        raise _invalid(
+            "a non empty string value must be specified for boxyURL in the additionalConfig for Boxy SAML provider"
+        )
 
 
 def _filled(values: Mapping[str, Any], key: str) -> bool:

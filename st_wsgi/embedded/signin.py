@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import methods
 from .call import Call
 from .database import Database
-from .methods import Identity
+from .fields import Answered
+from .methods import Contact, Identity, Method
+from .passwords import Check
 from .users import external_id, internal_id, method_json, primary_id, touch, users_json
 
 
@@ -55,10 +57,41 @@ def _matching(user: Mapping[str, Any], recipe_id: str, identity: Identity) -> li
     return [one for one in user["loginMethods"] if one["recipeId"] == recipe_id and has(one, identity)]
 
 
-def by_id(db: Database, call: Call, recipe_id: str, user_id: str) -> dict[str, Any] | None:
-    """Return a login method of a recipe as a user of its own, by any id of it; None when there is none."""
+def method_of(db: Database, call: Call, recipe_id: str, user_id: str) -> Method:
+    """Return a login method of a recipe, by any id of it. :raises Answered: when there is none."""
     method = methods.find(db, call.app, internal_id(db, call.app, user_id), recipe_id)
-    return None if method is None else method_json(db, call.app, method.user_id, call.version)
+    if method is None:
+        raise Answered("UNKNOWN_USER_ID_ERROR")
+    return method
+
+
+def one_user(call: Call, recipe_id: str, user_id: str | None, identity: Identity, what: str) -> dict[str, Any]:
+    """
+    Answer ``GET /recipe/user`` (deprecated), with a user of a recipe.
+
+    :param user_id: any id of a login method, which is shown as a user of its own; None for a user of the tenant.
+    :param identity: the part of one that this user has; *what* it is called.
+    """
+    if user_id is not None:
+        call.public_only()
+    with call.read() as db:
+        if user_id is None:
+            user = next(iter(by_identity(db, call, recipe_id, identity)), None)
+        else:
+            user = method_json(db, call.app, method_of(db, call, recipe_id, user_id).user_id, call.version)
+    if user is None:
+        return {"status": f"UNKNOWN_{what}_ERROR"}
+    return {"status": "OK", "user": user}
+
+
+def change(db: Database, app: int, method: Method, column: Contact, value: str | None) -> None:
+    """Change the email or phone number of a login method. :raises Answered: when another user has it."""
+    name = column.upper()
+    if methods.is_taken(db, app, method, Identity(**{column: value})):
+        reason = f"New {column.replace('_', ' ')} is associated with another primary user ID"
+        raise Answered(f"{name}_CHANGE_NOT_ALLOWED_ERROR", reason=reason)
+    if not methods.change(db, app, method.user_id, column, value):
+        raise Answered(f"{name}_ALREADY_EXISTS_ERROR")
 
 
 def by_identity(db: Database, call: Call, recipe_id: str, identity: Identity) -> list[dict[str, Any]]:
@@ -70,3 +103,14 @@ def by_identity(db: Database, call: Call, recipe_id: str, identity: Identity) ->
     groups = methods.groups_in_tenant(db, call.here, identity)
     users = sorted(users_json(db, call.app, groups, call.version), key=lambda user: int(user["timeJoined"]))
     return [user for user in users for _ in _matching(user, recipe_id, identity)]
+
+
+def new_hash(call: Call, password: str) -> str:
+    """Return a hash of a password by the app's settings. :raises HashingBusy: when too many others are computed."""
+    return call.services.passwords.hash(password, call.settings.text("password_hashing_alg"))
+
+
+def check_password(call: Call, password: str, stored: str | None, kinds: Iterable[str]) -> Check:
+    """Check a password by the app's settings, as :meth:`~st_wsgi.embedded.passwords.Passwords.check` does."""
+    algorithm, key = map(call.settings.text, ("password_hashing_alg", "firebase_password_hashing_signer_key"))
+    return call.services.passwords.check(password, stored, algorithm=algorithm, kinds=kinds, firebase_key=key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import attrs
 
@@ -33,6 +34,11 @@ class Tenant:
     tenant_id: str
     key_version: int
     settings: CoreSettings
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """The columns that say of a row to which tenant it belongs."""
+        return {"app": self.app, "tenant_id": self.tenant_id}
 
 
 class Tenancy:

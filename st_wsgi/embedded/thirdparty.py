@@ -9,7 +9,7 @@ import attrs
 from . import methods, signin, tenants_v1
 from .call import Call, Endpoint
 from .database import Database
-from .fields import Body, bad
+from .fields import Answered, Body, bad
 from .methods import Identity, Method
 from .tenancy import Tenant
 from .users import normal_email, set_verified
@@ -32,11 +32,8 @@ def sign_in_up(call: Call) -> dict[str, Any]:
         created = user_id is not None
         if user_id is None:
             method = _known(db, here, account)
-            if method.email != email and not _change_email(db, here.app, method, email):
-                return {
-                    "status": "EMAIL_CHANGE_NOT_ALLOWED_ERROR",
-                    "reason": "Email already associated with another primary user.",
-                }
+            if method.email != email:
+                _change_email(db, here.app, method, email)
             user_id = method.user_id
         if verified:
             set_verified(db, here.app, user_id, email)
@@ -56,17 +53,15 @@ def _known(db: Database, here: Tenant, account: Identity) -> Method:
     )
 
 
-def _change_email(db: Database, app: int, method: Method, email: str) -> bool:
-    """Take the email that the provider reports now; return False when another primary user has it."""
+def _change_email(db: Database, app: int, method: Method, email: str) -> None:
+    """Take the email that the provider reports now. :raises Answered: when another primary user has it."""
     if methods.is_taken(db, app, method, Identity(email)):
-        return False
+        reason = "Email already associated with another primary user."
+        raise Answered("EMAIL_CHANGE_NOT_ALLOWED_ERROR", reason=reason)
     # The provider's account has one email, in every tenant that knows the account.
+    account = {"third_party_id": method.third_party_id, "third_party_user_id": method.third_party_user_id}
     for table in ("login_methods", "method_tenants"):
-        db.execute(
-            f"UPDATE {table} SET email = ? WHERE app = ? AND third_party_id = ? AND third_party_user_id = ?",
-            (email, app, method.third_party_id, method.third_party_user_id),
-        )
-    return True
+        db.update(table, {"email": email}, app=app, **account)
 
 
 def get_user(call: Call) -> dict[str, Any]:
@@ -77,16 +72,7 @@ def get_user(call: Call) -> dict[str, Any]:
         raise bad("Please provide only one of userId or (thirdPartyId & thirdPartyUserId)")
     if user_id is None and not methods.parts(account):
         raise bad("Please provide one of userId or (thirdPartyId & thirdPartyUserId)")
-    if user_id is not None:
-        call.public_only()
-    with call.read() as db:
-        if user_id is not None:
-            user = signin.by_id(db, call, RECIPE, user_id)
-        else:
-            user = next(iter(signin.by_identity(db, call, RECIPE, account)), None)
-    if user is None:
-        return {"status": "UNKNOWN_THIRD_PARTY_USER_ERROR" if user_id is None else "UNKNOWN_USER_ID_ERROR"}
-    return {"status": "OK", "user": user}
+    return signin.one_user(call, RECIPE, user_id, account, "THIRD_PARTY_USER")
 
 
 def users_by_email(call: Call) -> dict[str, Any]:

@@ -6,22 +6,20 @@ Passkeys (CDI 1.9, semantics 3.16; ``webauthn/WebAuthN.java`` of the official co
 
 from __future__ import annotations
 
-import functools
 import re
 import secrets
 import uuid
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
 
-from . import authenticators, methods
-from .authenticators import CeremonyRefused, Options, unreadable, unverified, url_text
+from . import authenticators, methods, signin
+from .authenticators import Options, unreadable, unverified, url_text
 from .call import Call, Endpoint
 from .database import Database
 from .emailpassword import token_hash
-from .fields import Body, bad
+from .fields import Answered, Body, bad
 from .methods import Identity
 from .users import external_id, internal_id, normal_email, primary_id, touch, user_exists, user_json, users_json
 
@@ -39,22 +37,8 @@ _ANDROID = "android:apk-key-hash:"
 _OPTIONS = ", ".join(attribute.name for attribute in attrs.fields(Options))
 
 
-def _answering(handler: Callable[[Call], dict[str, Any]]) -> Callable[[Call], dict[str, Any]]:
-    """Let a handler of a tenant answer with what it was refused for; nothing is stored then."""
-
-    @functools.wraps(handler)
-    def handle(call: Call) -> dict[str, Any]:
-        call.admit()
-        try:
-            return handler(call)
-        except CeremonyRefused as refused:
-            return refused.answer
-
-    return handle
-
-
-def _invalid(reason: str) -> CeremonyRefused:
-    return CeremonyRefused("INVALID_OPTIONS_ERROR", reason)
+def _invalid(reason: str) -> Answered:
+    return Answered("INVALID_OPTIONS_ERROR", reason=reason)
 
 
 def _check_origin(origin: str, rp_id: str) -> None:
@@ -95,7 +79,7 @@ def _algorithms(body: Body) -> list[int]:
 
 
 def _options(call: Call, email: str | None) -> Options:
-    """Return new options. :raises CeremonyRefused: when they make no sense."""
+    """Return new options. :raises Answered: when they make no sense."""
     body, now = call.body, call.now
     rp_name, rp_id, origin = map(body.text, ("relyingPartyName", "relyingPartyId", "origin"))
     timeout = body.whole_or_none("timeout")
@@ -111,14 +95,10 @@ def _options(call: Call, email: str | None) -> Options:
 
 
 def _store(db: Database, call: Call, options: Options) -> None:
-    db.execute(
-        f"INSERT INTO webauthn_options (app, tenant_id, {_OPTIONS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (call.app, call.here.tenant_id, *attrs.astuple(options)),
-    )
+    db.insert("webauthn_options", **call.here.place, **attrs.asdict(options))
     call.services.cleaner.a_little(db, call.now)
 
 
-@_answering
 def register_options(call: Call) -> dict[str, Any]:
     """``POST /recipe/webauthn/options/register``: to make a credential, for a new user or one who is there."""
     body = call.body
@@ -151,7 +131,6 @@ def register_options(call: Call) -> dict[str, Any]:
     }
 
 
-@_answering
 def sign_in_options(call: Call) -> dict[str, Any]:
     """``POST /recipe/webauthn/options/signin``: to sign in with any credential of the relying party."""
     options = _options(call, None)
@@ -180,23 +159,19 @@ def _shown(options: Options, *names: str) -> dict[str, Any]:
 
 
 def _find(db: Database, call: Call, options_id: str, *, anywhere: bool = False) -> Options:
-    """Return options of the tenant, or of *anywhere* in the app. :raises CeremonyRefused: when there are none."""
-    row = db.execute(
-        f"SELECT {_OPTIONS}, tenant_id FROM webauthn_options WHERE app = ? AND options_id = ?", (call.app, options_id)
-    ).fetchone()
+    """Return options of the tenant, or of *anywhere* in the app. :raises Answered: when there are none."""
+    row = db.first("webauthn_options", f"{_OPTIONS}, tenant_id", app=call.app, options_id=options_id)
     if row is None or not (anywhere or row[-1] == call.here.tenant_id):
-        raise CeremonyRefused("OPTIONS_NOT_FOUND_ERROR")
+        raise Answered("OPTIONS_NOT_FOUND_ERROR")
     return Options(*row[:-1])
 
 
 def _forget(db: Database, call: Call, options: Options) -> None:
-    """Remove options. :raises CeremonyRefused: when another call was quicker."""
-    query = "DELETE FROM webauthn_options WHERE app = ? AND options_id = ?"
-    if not db.execute(query, (call.app, options.options_id)).rowcount:
-        raise CeremonyRefused("OPTIONS_NOT_FOUND_ERROR")
+    """Remove options. :raises Answered: when another call was quicker."""
+    if not db.delete("webauthn_options", app=call.app, options_id=options.options_id):
+        raise Answered("OPTIONS_NOT_FOUND_ERROR")
 
 
-@_answering
 def get_options(call: Call) -> dict[str, Any]:
     """``GET /recipe/webauthn/options``."""
     options_id = call.query.text("webauthnGeneratedOptionsId")
@@ -204,7 +179,6 @@ def get_options(call: Call) -> dict[str, Any]:
         return _shown(_find(db, call, options_id))
 
 
-@_answering
 def remove_options(call: Call) -> dict[str, Any]:
     """``DELETE /recipe/webauthn/options/remove``."""
     options_id = call.query.text("webauthnGeneratedOptionsId")
@@ -214,7 +188,11 @@ def remove_options(call: Call) -> dict[str, Any]:
 
 
 def _credential_id(credential: dict[str, Any]) -> str:
-    """Return the id of a credential, whatever else is in it. :raises CeremonyRefused: when it is not one."""
+    """
+    Return the id of a credential, whatever else is in it, and also when the attested one is another (as officially).
+
+    :raises Answered: when it is not one.
+    """
     for name in ("id", "type"):
         value = credential.get(name)
         if value is None or value == "":
@@ -233,30 +211,28 @@ def _check_expiry(options: Options, now: int) -> None:
         raise _invalid("Options expired")
 
 
-_New = tuple[str, bytes, int, int]
-"""Id, key, counter and time of a new credential."""
-
-
-def _registered(call: Call, options: Options) -> _New:
-    """Return the credential of a call. :raises CeremonyRefused: when it is not what was asked for."""
+def _registered(call: Call, options: Options) -> dict[str, Any]:
+    """Return the row of the credential of a call. :raises Answered: when it is not what was asked for."""
     credential, now = call.body.object("credential"), call.now
     credential_id = _credential_id(credential)
     _check_expiry(options, now)
-    return credential_id, *authenticators.registered(credential, options), now
+    key, counter = authenticators.registered(credential, options)
+    if options.email is None:
+        raise _invalid("The options are for signing in")
+    row = {"credential_id": credential_id, "public_key": key, "counter": counter, "rp_id": options.rp_id}
+    return {**row, "created_at": now, "updated_at": now}
 
 
-def _add(db: Database, call: Call, options: Options, user_id: str, new: _New) -> dict[str, Any] | None:
-    """Store a credential and return what answers say about it, None when the relying party has one of that id."""
-    added = db.execute(
-        "INSERT INTO webauthn_credentials (app, user_id, rp_id, updated_at, credential_id, public_key, counter,"
-        " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (call.app, user_id, options.rp_id, new[-1], *new),
-    ).rowcount
+def _add(
+    db: Database, call: Call, options: Options, user_id: str, row: dict[str, Any], *, taken: Answered
+) -> dict[str, Any]:
+    """Store a credential and return what answers say about it. :raises Answered: *taken*, if there is one of its id."""
+    if not db.insert_new("webauthn_credentials", app=call.app, user_id=user_id, **row):
+        raise taken
     about = {"relyingPartyId": options.rp_id, "relyingPartyName": options.rp_name}
-    return {"status": "OK", "webauthnCredentialId": new[0], **about} if added else None
+    return {"status": "OK", "webauthnCredentialId": row["credential_id"], **about}
 
 
-@_answering
 def sign_up(call: Call) -> dict[str, Any]:
     """``POST /recipe/webauthn/signup``: a new user with a credential."""
     options_id = call.body.text("webauthnGeneratedOptionsId")
@@ -264,58 +240,45 @@ def sign_up(call: Call) -> dict[str, Any]:
     with call.read() as db:
         options = _find(db, call, options_id, anywhere=True)
     # Checked before the transaction: strangers send credentials, and all other writes would wait.
-    new = _registered(call, options)
-    if options.email is None:
-        raise _invalid("The options are for signing in")
+    row = _registered(call, options)
     with call.write() as db:
-        user_id = methods.insert(db, call.here, RECIPE, new[-1], Identity(options.email))
+        user_id = methods.insert(db, call.here, RECIPE, row["created_at"], Identity(options.email))
         if user_id is None:
-            raise CeremonyRefused("EMAIL_ALREADY_EXISTS_ERROR")
-        answer = _add(db, call, options, user_id, new)
-        if answer is None:
-            raise unreadable("The credential is registered already")
-        touch(db, call.app, user_id, new[-1])
+            raise Answered("EMAIL_ALREADY_EXISTS_ERROR")
+        answer = _add(db, call, options, user_id, row, taken=unreadable("The credential is registered already"))
+        touch(db, call.app, user_id, row["created_at"])
         return {**answer, "user": user_json(db, call.app, user_id, call.version), "recipeUserId": user_id}
 
 
-@_answering
 def register(call: Call) -> dict[str, Any]:
     """``POST /recipe/webauthn/user/credential/register``: one more credential of a user."""
     name, options_id = call.body.text("recipeUserId"), call.body.text("webauthnGeneratedOptionsId")
     call.body.object("credential")
     with call.read() as db:
         options = _find(db, call, options_id)
-    new = _registered(call, options)
+    row = _registered(call, options)
     with call.write() as db:
-        user_id = internal_id(db, call.app, name)
-        if methods.find(db, call.app, user_id, RECIPE) is None:
-            raise CeremonyRefused("UNKNOWN_USER_ID_ERROR")
-        answer = _add(db, call, options, user_id, new)
-    if answer is None:
-        raise CeremonyRefused("CREDENTIAL_ALREADY_EXISTS_ERROR")
+        user_id = signin.method_of(db, call, RECIPE, name).user_id
+        answer = _add(db, call, options, user_id, row, taken=Answered("CREDENTIAL_ALREADY_EXISTS_ERROR"))
     return {**answer, "recipeUserId": name, "email": options.email}
 
 
-@_answering
 def sign_in(call: Call) -> dict[str, Any]:
     """``POST /recipe/webauthn/signin``: whose credential it is, in whatever tenant they are."""
     options_id, credential = call.body.text("webauthnGeneratedOptionsId"), call.body.object("credential")
-    place = "WHERE app = ? AND credential_id = ? AND rp_id = ?"
     with call.read() as db:
         options = _find(db, call, options_id, anywhere=True)
-        values = call.app, _credential_id(credential), options.rp_id
-        row = db.execute(f"SELECT user_id, public_key, counter FROM webauthn_credentials {place}", values).fetchone()
+        key = {"app": call.app, "credential_id": _credential_id(credential), "rp_id": options.rp_id}
+        row = db.first("webauthn_credentials", "user_id, public_key, counter", **key)
     if row is None:
-        raise CeremonyRefused("CREDENTIAL_NOT_FOUND_ERROR")
+        raise Answered("CREDENTIAL_NOT_FOUND_ERROR")
     _check_expiry(options, call.now)
-    user_id, key, before = row
-    counter = authenticators.signed(credential, options, key, before)
+    user_id, public_key, before = row
+    changes = {"counter": authenticators.signed(credential, options, public_key, before), "updated_at": call.now}
     with call.write() as db:
         # The credential may have been removed meanwhile, or have signed in with a higher counter.
-        changes = "UPDATE webauthn_credentials SET counter = ?, updated_at = ?"
-        changed = db.execute(f"{changes} {place} AND counter = ?", (counter, call.now, *values, before))
-        if not changed.rowcount:
-            raise CeremonyRefused("CREDENTIAL_NOT_FOUND_ERROR")
+        if not db.update("webauthn_credentials", changes, **key, counter=before):
+            raise Answered("CREDENTIAL_NOT_FOUND_ERROR")
         if call.version >= SINGLE_USE:
             _forget(db, call, options)
         touch(db, call.app, primary_id(db, call.app, user_id), call.now)
@@ -325,15 +288,12 @@ def sign_in(call: Call) -> dict[str, Any]:
 
 def _credentials(db: Database, call: Call, name: str) -> list[dict[str, Any]]:
     """Return the credentials of a user, the oldest first, under the id by which they were asked for."""
-    rows = db.execute(
-        "SELECT credential_id, rp_id, created_at, updated_at FROM webauthn_credentials WHERE app = ? AND user_id = ?",
-        (call.app, internal_id(db, call.app, name)),
-    ).fetchall()
+    user_id, columns = internal_id(db, call.app, name), "credential_id, rp_id, created_at, updated_at"
+    rows = db.select("webauthn_credentials", columns, app=call.app, user_id=user_id)
     names = ("webauthnCredentialId", "relyingPartyId", "createdAt", "updatedAt")
     return [{"recipeUserId": name, **dict(zip(names, row, strict=True))} for row in rows]
 
 
-@_answering
 def list_credentials(call: Call) -> dict[str, Any]:
     """``GET /recipe/webauthn/user/credential/list``."""
     name = call.query.text("recipeUserId")
@@ -344,7 +304,6 @@ def list_credentials(call: Call) -> dict[str, Any]:
     return {"status": "OK", "credentials": credentials}
 
 
-@_answering
 def get_credential(call: Call) -> dict[str, Any]:
     """``GET /recipe/webauthn/user/credential``."""
     name, credential_id = call.query.text("recipeUserId"), call.query.text("webauthnCredentialId")
@@ -352,22 +311,18 @@ def get_credential(call: Call) -> dict[str, Any]:
         for credential in _credentials(db, call, name):
             if credential["webauthnCredentialId"] == credential_id:
                 return {"status": "OK", **credential}
-    raise CeremonyRefused("CREDENTIAL_NOT_FOUND_ERROR")
+    raise Answered("CREDENTIAL_NOT_FOUND_ERROR")
 
 
-@_answering
 def remove_credential(call: Call) -> dict[str, Any]:
     """``DELETE /recipe/webauthn/user/credential/remove``."""
     name, credential_id = call.query.text("recipeUserId"), call.query.text("webauthnCredentialId")
     with call.write() as db:
-        gone = db.execute(
-            "DELETE FROM webauthn_credentials WHERE app = ? AND user_id = ? AND credential_id = ?",
-            (call.app, internal_id(db, call.app, name), credential_id),
-        ).rowcount
+        user_id = internal_id(db, call.app, name)
+        gone = db.delete("webauthn_credentials", app=call.app, user_id=user_id, credential_id=credential_id)
     return {"status": "OK" if gone else "CREDENTIAL_NOT_FOUND_ERROR"}
 
 
-@_answering
 def create_token(call: Call) -> dict[str, Any]:
     """``POST /recipe/webauthn/user/recover/token``: for any user and any address."""
     email, user_id = normal_email(call.body.text("email")), call.body.text("userId")
@@ -375,83 +330,71 @@ def create_token(call: Call) -> dict[str, Any]:
     with call.write() as db:
         user_id = internal_id(db, here.app, user_id)
         if not user_exists(db, here.app, user_id):
-            raise CeremonyRefused("UNKNOWN_USER_ID_ERROR")
+            raise Answered("UNKNOWN_USER_ID_ERROR")
         expires_at = call.now + call.settings.whole("webauthn_recover_account_token_lifetime")
-        db.execute(
-            "INSERT INTO webauthn_recovery_tokens (app, tenant_id, token_hash, user_id, email, expires_at)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (here.app, here.tenant_id, token_hash(token), user_id, email, expires_at),
-        )
+        row = {"token_hash": token_hash(token), "user_id": user_id, "email": email, "expires_at": expires_at}
+        db.insert("webauthn_recovery_tokens", **here.place, **row)
         call.services.cleaner.a_little(db, call.now)
     return {"status": "OK", "token": token}
 
 
 def _token(db: Database, call: Call, token: str) -> tuple[str, str]:
-    """Return whose token it is and for which email. :raises CeremonyRefused: when it is not good."""
-    row = db.execute(
-        "SELECT user_id, email, expires_at FROM webauthn_recovery_tokens"
-        " WHERE app = ? AND tenant_id = ? AND token_hash = ?",
-        (call.app, call.here.tenant_id, token_hash(token)),
-    ).fetchone()
+    """Return whose token it is and for which email. :raises Answered: when it is not good."""
+    place = {**call.here.place, "token_hash": token_hash(token)}
+    row = db.first("webauthn_recovery_tokens", "user_id, email, expires_at", **place)
     if row is None or row[2] < call.now:
-        raise CeremonyRefused("RECOVER_ACCOUNT_TOKEN_INVALID_ERROR")
+        raise Answered("RECOVER_ACCOUNT_TOKEN_INVALID_ERROR")
     return row[0], row[1]
 
 
-@_answering
 def consume_token(call: Call) -> dict[str, Any]:
     """``POST /recipe/webauthn/user/recover/token/consume``: all tokens for that address are used up."""
     token = call.body.text("token")
     with call.write() as db:
         user_id, email = _token(db, call, token)
-        db.execute(
-            "DELETE FROM webauthn_recovery_tokens WHERE app = ? AND tenant_id = ? AND email = ?",
-            (call.app, call.here.tenant_id, email),
-        )
+        db.delete("webauthn_recovery_tokens", **call.here.place, email=email)
         return {"status": "OK", "userId": external_id(db, call.app, user_id), "email": email}
 
 
-@_answering
 def token_user(call: Call) -> dict[str, Any]:
     """``GET /recipe/webauthn/user/recover``: whose token it is, and their login method of the tenant, if any."""
     token, here = call.query.text("token"), call.here.tenant_id
     with call.read() as db:
         user = user_json(db, call.app, _token(db, call, token)[0], call.version)
     if user is None:
-        raise CeremonyRefused("RECOVER_ACCOUNT_TOKEN_INVALID_ERROR")
+        raise Answered("RECOVER_ACCOUNT_TOKEN_INVALID_ERROR")
     own = [one for one in user["loginMethods"] if one["recipeId"] == RECIPE and here in one["tenantIds"]]
     return {"status": "OK", "user": user, "recipeUserId": own[-1]["recipeUserId"] if own else None}
 
 
-@_answering
 def put_email(call: Call) -> dict[str, Any]:
     """``PUT /recipe/webauthn/user/email``. The email is taken as it is, not normalised."""
     user_id, email = call.body.text("recipeUserId"), call.body.text("email")
     with call.write() as db:
-        method = methods.find(db, call.app, internal_id(db, call.app, user_id), RECIPE)
-        if method is None:
-            raise CeremonyRefused("UNKNOWN_USER_ID_ERROR")
+        method = signin.method_of(db, call, RECIPE, user_id)
         if methods.is_taken(db, call.app, method, Identity(email)):
-            raise CeremonyRefused("USER_WITH_EMAIL_ALREADY_EXISTS_ERROR")
+            raise Answered("USER_WITH_EMAIL_ALREADY_EXISTS_ERROR")
         if not methods.change(db, call.app, method.user_id, "email", email):
-            raise CeremonyRefused("EMAIL_ALREADY_EXISTS_ERROR")
+            raise Answered("EMAIL_ALREADY_EXISTS_ERROR")
     return {"status": "OK"}
 
 
-_BASE = "/recipe/webauthn"
-ENDPOINTS = (
-    Endpoint("POST", f"{_BASE}/options/register", "tenant", register_options),
-    Endpoint("POST", f"{_BASE}/options/signin", "tenant", sign_in_options),
-    Endpoint("GET", f"{_BASE}/options", "tenant", get_options),
-    Endpoint("DELETE", f"{_BASE}/options/remove", "tenant", remove_options),
-    Endpoint("POST", f"{_BASE}/signup", "tenant", sign_up),
-    Endpoint("POST", f"{_BASE}/signin", "tenant", sign_in),
-    Endpoint("POST", f"{_BASE}/user/credential/register", "tenant", register),
-    Endpoint("GET", f"{_BASE}/user/credential/", "tenant", get_credential),
-    Endpoint("GET", f"{_BASE}/user/credential/list", "tenant", list_credentials),
-    Endpoint("DELETE", f"{_BASE}/user/credential/remove", "tenant", remove_credential),
-    Endpoint("POST", f"{_BASE}/user/recover/token", "tenant", create_token),
-    Endpoint("POST", f"{_BASE}/user/recover/token/consume", "tenant", consume_token),
-    Endpoint("GET", f"{_BASE}/user/recover", "tenant", token_user),
-    Endpoint("PUT", f"{_BASE}/user/email", "tenant", put_email),
+ENDPOINTS = tuple(
+    Endpoint(method, f"/recipe/webauthn{path}", "tenant", handler, early=True)
+    for method, path, handler in (
+        ("POST", "/options/register", register_options),
+        ("POST", "/options/signin", sign_in_options),
+        ("GET", "/options", get_options),
+        ("DELETE", "/options/remove", remove_options),
+        ("POST", "/signup", sign_up),
+        ("POST", "/signin", sign_in),
+        ("POST", "/user/credential/register", register),
+        ("GET", "/user/credential/", get_credential),
+        ("GET", "/user/credential/list", list_credentials),
+        ("DELETE", "/user/credential/remove", remove_credential),
+        ("POST", "/user/recover/token", create_token),
+        ("POST", "/user/recover/token/consume", consume_token),
+        ("GET", "/user/recover", token_user),
+        ("PUT", "/user/email", put_email),
+    )
 )
