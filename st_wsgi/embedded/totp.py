@@ -13,7 +13,7 @@ import hmac
 import itertools
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ import attrs
 
 from .call import Call, Endpoint
 from .database import Database
-from .fields import bad, dump
+from .fields import Answered, bad
 
 _LONGEST_CODE = 8
 MOST_SKEW = 1000
@@ -41,7 +41,7 @@ class _Device:
     secret: str = attrs.field(repr=False)
     period: int
     skew: int
-    verified: bool
+    verified: bool = attrs.field(converter=bool)
 
     def json(self) -> dict[str, Any]:
         """Return the device as answers show it."""
@@ -76,11 +76,8 @@ def _code(key: bytes, counter: int) -> str:
 
 def _devices(db: Database, app: int, user_id: str) -> list[_Device]:
     """Return the devices of a user by name."""
-    rows = db.execute(
-        "SELECT device_name, secret, period, skew, verified FROM totp_devices WHERE app = ? AND user_id = ?",
-        (app, user_id),
-    ).fetchall()
-    return [_Device(name, secret, period, skew, bool(done)) for name, secret, period, skew, done in rows]
+    columns = "device_name, secret, period, skew, verified"
+    return [_Device(*row) for row in db.select("totp_devices", columns, app=app, user_id=user_id)]
 
 
 def _refuse_empty(**texts: str | None) -> None:
@@ -127,11 +124,10 @@ def store_device(
         name = next(name for name in names if name not in taken)
     if name in taken:
         return None
-    db.execute(
-        "INSERT OR REPLACE INTO totp_devices (app, user_id, device_name, secret, period, skew, verified)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (app, user_id, name, *others, int(verified)),
-    )
+    key = {"app": app, "user_id": user_id, "device_name": name}
+    db.delete("totp_devices", **key)
+    row = zip(("secret", "period", "skew"), others, strict=True)
+    db.insert("totp_devices", **key, **dict(row), verified=int(verified))
     return name
 
 
@@ -145,10 +141,7 @@ def rename_device(call: Call) -> dict[str, Any]:
             return {"status": "UNKNOWN_DEVICE_ERROR"}
         if new != old and new in names:
             return {"status": "DEVICE_ALREADY_EXISTS_ERROR"}
-        db.execute(
-            "UPDATE totp_devices SET device_name = ? WHERE app = ? AND user_id = ? AND device_name = ?",
-            (new, call.app, user_id, old),
-        )
+        db.update("totp_devices", {"device_name": new}, app=call.app, user_id=user_id, device_name=old)
     return {"status": "OK"}
 
 
@@ -165,11 +158,9 @@ def remove_device(call: Call) -> dict[str, Any]:
     user_id, name = call.body.text("userId"), call.body.text("deviceName")
     _refuse_empty(userId=user_id, deviceName=name)
     with call.write() as db:
-        gone = db.execute(
-            "DELETE FROM totp_devices WHERE app = ? AND user_id = ? AND device_name = ?", (call.app, user_id, name)
-        ).rowcount
+        gone = db.delete("totp_devices", app=call.app, user_id=user_id, device_name=name)
         if not _devices(db, call.app, user_id):
-            db.execute("DELETE FROM totp_codes WHERE app = ? AND user_id = ?", (call.app, user_id))
+            db.delete("totp_codes", app=call.app, user_id=user_id)
     return {"status": "OK", "didDeviceExist": gone > 0}
 
 
@@ -177,88 +168,102 @@ def bulk_status(call: Call) -> dict[str, Any]:
     """``POST /recipe/totp/device/status/bulk``: has a user verified a device? Null for users without any."""
     user_ids = call.body.user_ids()
     with call.read() as db:
-        rows = db.execute(
-            "SELECT user_id, verified FROM json_each(?) AS wanted"
-            " CROSS JOIN totp_devices ON app = ? AND user_id = wanted.value",
-            (dump(user_ids), call.app),
-        ).fetchall()
+        rows = db.of_many("t.user_id, t.verified", "totp_devices", call.app, user_ids)
     found = {user_id: (user_id, 1) in rows for user_id, _ in rows}
     users = [{"userId": user_id, "hasVerifiedDevice": found.get(user_id)} for user_id in user_ids]
     return {"status": "OK", "users": users}
 
 
-def _try(db: Database, call: Call, user_id: str, devices: Sequence[_Device], code: str) -> dict[str, Any]:
-    """Check a code with some devices, and remember it; return the answer."""
-    here, now = call.here, call.now
-    most = call.settings.whole("totp_max_attempts")
-    pause = call.settings.whole("totp_rate_limit_cooldown_sec") * 1000
-    latest = db.execute(
+def _failed(db: Database, call: Call, user_id: str) -> tuple[int, int]:
+    """
+    Return how many wrong codes there were in a row, and the time that the next one may have.
+
+    :raises Answered: when they were too many and the pause is not over.
+    """
+    here, most, pause = call.here, call.settings.whole("totp_max_attempts"), _pause(call)
+    latest = db.rows(
         "SELECT created_at, good_until FROM totp_codes WHERE app = ? AND tenant_id = ? AND user_id = ?"
         " ORDER BY created_at DESC LIMIT ?",
-        (here.app, here.tenant_id, user_id, most),
-    ).fetchall()
-    failed = 0
-    for created_at, good_until in latest:
-        if good_until is not None or created_at <= latest[0][0] - pause:
-            break
-        failed += 1
-    if failed == most:
-        left = latest[0][0] + pause - now
-        if left > 0:
-            return _failure("LIMIT_REACHED_ERROR", failed, most, retryAfterMs=min(left, pause))
-        failed = 0
-    if len(code) > _LONGEST_CODE:
-        return _failure("INVALID_TOTP_ERROR", failed + 1, most)
-    device = next((device for device in devices if device.takes(code, now)), None)
-    used = db.execute(
-        "SELECT 1 FROM totp_codes WHERE app = ? AND tenant_id = ? AND user_id = ? AND code = ? AND good_until > ?",
-        (here.app, here.tenant_id, user_id, code, now),
-    ).fetchone()
-    good_until = None if device is None or used is not None else now + 1000 * device.period * (2 * device.skew + 1)
-    # Two codes of one millisecond are two codes.
-    created_at = max([now, *(row[0] + 1 for row in latest[:1])])
-    db.execute(
-        "INSERT INTO totp_codes (app, tenant_id, user_id, created_at, code, good_until, expires_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (here.app, here.tenant_id, user_id, created_at, code, good_until, max(good_until or 0, created_at + pause)),
+        *(here.app, here.tenant_id, user_id, most),
     )
+    wrong = itertools.takewhile(lambda row: row[1] is None and row[0] > latest[0][0] - pause, latest)
+    failed = sum(1 for _ in wrong)
+    if failed == most:
+        left = latest[0][0] + pause - call.now
+        if left > 0:
+            raise _failure(call, "LIMIT_REACHED_ERROR", failed, retryAfterMs=min(left, pause))
+        failed = 0
+    # Two codes of one millisecond are two codes.
+    return failed, max([call.now, *(row[0] + 1 for row in latest[:1])])
+
+
+def _pause(call: Call) -> int:
+    return call.settings.whole("totp_rate_limit_cooldown_sec") * 1000
+
+
+def _failure(call: Call, status: str, failed: int, **more: int) -> Answered:
+    most = call.settings.whole("totp_max_attempts")
+    return Answered(status, **more, currentNumberOfFailedAttempts=failed, maxNumberOfFailedAttempts=most)
+
+
+def _taking(call: Call, user_id: str, code: str, devices: Iterable[_Device]) -> _Device | None:
+    """Return the first of some devices that takes a code; outside of a transaction, since 2001 codes are computed."""
+    with call.read() as db:
+        failed, _ = _failed(db, call, user_id)
+    if len(code) > _LONGEST_CODE:
+        raise _failure(call, "INVALID_TOTP_ERROR", failed + 1)
+    return next((device for device in devices if device.takes(code, call.now)), None)
+
+
+def _remember(db: Database, call: Call, user_id: str, code: str, device: _Device | None) -> Answered | None:
+    """Remember a code; return the refusal of one that no device takes, or that was used."""
+    now, place = call.now, {**call.here.place, "user_id": user_id, "code": code}
+    failed, created_at = _failed(db, call, user_id)
+    used = any(good_until > now for (good_until,) in db.select("totp_codes", "COALESCE(good_until, 0)", **place))
+    good_until = None if device is None or used else now + 1000 * device.period * (2 * device.skew + 1)
+    expires_at = max(good_until or 0, created_at + _pause(call))
+    db.insert("totp_codes", **place, created_at=created_at, good_until=good_until, expires_at=expires_at)
     call.services.cleaner.a_little(db, now)
-    return {"status": "OK"} if good_until is not None else _failure("INVALID_TOTP_ERROR", failed + 1, most)
-
-
-def _failure(status: str, failed: int, most: int, **more: int) -> dict[str, Any]:
-    return {"status": status, **more, "currentNumberOfFailedAttempts": failed, "maxNumberOfFailedAttempts": most}
+    return None if good_until is not None else _failure(call, "INVALID_TOTP_ERROR", failed + 1)
 
 
 def verify_code(call: Call) -> dict[str, Any]:
     """``POST /recipe/totp/verify``: a code of any verified device."""
     user_id, code = call.body.text("userId"), call.body.text("totp")
     _refuse_empty(userId=user_id)
-    with call.write() as db:
+    with call.read() as db:
         devices = _devices(db, call.app, user_id)
-        if not devices:
-            return {"status": "UNKNOWN_USER_ID_ERROR"}
-        return _try(db, call, user_id, [device for device in devices if device.verified], code)
+    if not devices:
+        return {"status": "UNKNOWN_USER_ID_ERROR"}
+    device = _taking(call, user_id, code, (device for device in devices if device.verified))
+    with call.write() as db:
+        # The device may have been removed meanwhile.
+        refused = _remember(db, call, user_id, code, device if device in _devices(db, call.app, user_id) else None)
+    return {"status": "OK"} if refused is None else refused.answer
+
+
+def _unverified(db: Database, call: Call, user_id: str, name: str) -> _Device:
+    for device in _devices(db, call.app, user_id):
+        if device.name == name and not device.verified:
+            return device
+        if device.name == name:
+            raise Answered("OK", wasAlreadyVerified=True)
+    raise Answered("UNKNOWN_DEVICE_ERROR")
 
 
 def verify_device(call: Call) -> dict[str, Any]:
     """``POST /recipe/totp/device/verify``: the first code of a device, for which it counts as verified from then on."""
     user_id, name, code = map(call.body.text, ("userId", "deviceName", "totp"))
     _refuse_empty(userId=user_id, deviceName=name)
+    with call.read() as db:
+        device = _unverified(db, call, user_id, name)
+    taking = _taking(call, user_id, code, [device])
     with call.write() as db:
-        device = next((device for device in _devices(db, call.app, user_id) if device.name == name), None)
-        if device is None:
-            return {"status": "UNKNOWN_DEVICE_ERROR"}
-        if device.verified:
-            return {"status": "OK", "wasAlreadyVerified": True}
-        answer = _try(db, call, user_id, [device], code)
-        if answer["status"] != "OK":
-            return answer
-        db.execute(
-            "UPDATE totp_devices SET verified = 1 WHERE app = ? AND user_id = ? AND device_name = ?",
-            (call.app, user_id, name),
-        )
-    return {"status": "OK", "wasAlreadyVerified": False}
+        # Another one may have taken its name meanwhile.
+        refused = _remember(db, call, user_id, code, taking if _unverified(db, call, user_id, name) == taking else None)
+        if refused is None:
+            db.update("totp_devices", {"verified": 1}, app=call.app, user_id=user_id, device_name=name)
+    return {"status": "OK", "wasAlreadyVerified": False} if refused is None else refused.answer
 
 
 ENDPOINTS = (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from contract.client import Caller
@@ -11,7 +13,7 @@ from contract.test_bulkimport import plain
 from contract.test_totp import SECRET, bring, code, invalid, verify, wrong
 
 from embedded.conftest import HOUR, MINUTE, SECOND, START, Clock, caller
-from st_wsgi.embedded import EmbeddedCore
+from st_wsgi.embedded import EmbeddedCore, totp
 from st_wsgi.embedded.cleanup import clean
 
 RFC_SECRET = base64.b32encode(b"12345678901234567890").decode()
@@ -97,3 +99,49 @@ def test_a_period_that_no_time_has(app: Caller) -> None:
     device = {"secretKey": SECRET, "period": 2**31}
     answer = app.post("/bulk-import/import", loginMethods=[plain()], totpDevices=[device])
     assert (answer.status, "period should be <= 2147483647" in str(answer.body)) == (400, True)
+
+
+def test_other_writes_do_not_wait_for_codes(
+    core: EmbeddedCore, app: Caller, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A code is compared before the transaction: a skew of 1000 means two thousand codes for each device."""
+    real, waited = totp._Device.takes, []
+
+    def writing_meanwhile(device: Any, *given: Any) -> bool:
+        other = threading.Thread(target=lambda: app.put("/recipe/role", role="any").has(), daemon=True)
+        other.start()
+        other.join(10)
+        waited.append(other.is_alive())
+        return real(device, *given)
+
+    monkeypatch.setattr(totp._Device, "takes", writing_meanwhile)
+    bring(app, "user", "phone", period=30).has()
+    made = app.post("/recipe/totp/device", userId="user", deviceName="tablet", skew=0, period=30).has()
+    verify(app, "user", code(SECRET, period=30, now=clock.now / 1000)).says("OK")
+    digits = code(made["secret"], period=30, now=clock.now / 1000)
+    answer = app.post("/recipe/totp/device/verify", userId="user", deviceName="tablet", totp=digits)
+    answer.says("OK", wasAlreadyVerified=False)
+    assert waited == [False, False]
+
+
+@pytest.mark.parametrize("path", ["/recipe/totp/verify", "/recipe/totp/device/verify"])
+def test_a_device_that_goes_while_its_code_is_compared(
+    app: Caller, clock: Clock, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Its code is not good any more, and stands in for no other device of the name."""
+    made = app.post("/recipe/totp/device", userId="user", deviceName="phone", skew=0, period=30).has()
+    digits = code(made["secret"], period=30, now=clock.now / 1000)
+    bring(app, "user", "tablet", "GEZDGNBVGY3TQOJQ", period=30).has()
+    if path == "/recipe/totp/verify":
+        digits = code("GEZDGNBVGY3TQOJQ", period=30, now=clock.now / 1000)
+    real = totp._Device.takes
+
+    def replaced_meanwhile(device: Any, *given: Any) -> bool:
+        monkeypatch.setattr(totp._Device, "takes", real)
+        for name in ("phone", "tablet"):
+            app.post("/recipe/totp/device/remove", userId="user", deviceName=name).has()
+            app.post("/recipe/totp/device", userId="user", deviceName=name, skew=0, period=30).has()
+        return real(device, *given)
+
+    monkeypatch.setattr(totp._Device, "takes", replaced_meanwhile)
+    assert app.post(path, userId="user", deviceName="phone", totp=digits).body["status"] == "INVALID_TOTP_ERROR"
