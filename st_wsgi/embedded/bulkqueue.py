@@ -115,7 +115,7 @@ class BulkQueue:
     def _waiting(self) -> bool:
         with self._store.read() as db:
             query = "SELECT 1 FROM bulk_import_users WHERE status = ? LIMIT 1"
-            return any(db.execute(query, (status,)).fetchone() is not None for status in ("NEW", "PROCESSING"))
+            return any(db.row(query, status) for status in ("NEW", "PROCESSING"))
 
     def _round(self) -> float | None:
         """
@@ -128,13 +128,14 @@ class BulkQueue:
         query = "SELECT app, id, content FROM bulk_import_users WHERE status ="
         with self._store.write() as db:
             started = time.monotonic()
-            rows = db.execute(f"{query} 'NEW' ORDER BY created_at, id LIMIT ?", (_ROUND,)).fetchall()
-            left_behind = (now - LEASE, _ROUND)
-            rows += db.execute(f"{query} 'PROCESSING' AND updated_at < ? LIMIT ?", left_behind).fetchall()
-            readers = {app: self._reader(db, app) for app in {row[0] for row in rows}}
+            rows = db.rows(f"{query} 'NEW' ORDER BY created_at, id LIMIT ?", _ROUND)
+            rows += db.rows(f"{query} 'PROCESSING' AND updated_at < ? LIMIT ?", now - LEASE, _ROUND)
+            readers, refused = self._readers(db, {row[0] for row in rows})
             for app, user_id, text in rows:
                 row = app, user_id, json.loads(text)
-                if any("plainTextPassword" in method for method in row[2]["loginMethods"]):
+                if app in refused:
+                    self._mark(db, row, "FAILED", refused[app])
+                elif any("plainTextPassword" in method for method in row[2]["loginMethods"]):
                     to_hash.append(row)
                     self._mark(db, row, "PROCESSING")
                 else:
@@ -147,8 +148,19 @@ class BulkQueue:
                     self._mark(db, row, "NEW")
         return pause if rows else None
 
+    def _readers(self, db: Database, apps: set[int]) -> tuple[dict[int, BulkReader], dict[int, str]]:
+        """Return what reads the users of some apps, and why those of others cannot be read."""
+        readers, refused = {}, {}
+        for app in apps:
+            try:
+                readers[app] = self._reader(db, app)
+            except CallRefused as error:
+                refused[app] = error.text
+        return readers, refused
+
     def _reader(self, db: Database, app: int) -> BulkReader:
-        app_id = db.execute("SELECT app_id FROM apps WHERE app = ?", (app,)).fetchone()[0]
+        """Return what reads the users of an app. :raises CallRefused: when its settings cannot be used any more."""
+        [(app_id,)] = db.select("apps", "app_id", app=app)
         tenant = self._tenancy.find(app_id, "public")
         assert tenant is not None, "the users of an app go with it"
         return BulkReader(db, tenant, self._passwords, self._clock(), stored=True)
@@ -180,7 +192,7 @@ class BulkQueue:
         db.execute("SAVEPOINT one_user")
         try:
             query = "DELETE FROM bulk_import_users WHERE app = ? AND id = ? AND status <> 'FAILED'"
-            if db.execute(query, row[:2]).rowcount:  # else a call removed it, or another process was quicker
+            if db.change(query, *row[:2]):  # else a call removed it, or another process was quicker
                 reader = reader or self._reader(db, row[0])
                 reader.store(db, reader.read(row[2]), hashed)
         except (UserRefused, CallRefused, sqlite3.IntegrityError) as error:
@@ -198,7 +210,5 @@ class BulkQueue:
             db.execute("RELEASE one_user")
 
     def _mark(self, db: Database, row: _Row, status: str, problem: str | None = None) -> None:
-        db.execute(
-            "UPDATE bulk_import_users SET status = ?, error_message = ?, updated_at = ? WHERE app = ? AND id = ?",
-            (status, problem, self._clock(), *row[:2]),
-        )
+        changes = {"status": status, "error_message": problem, "updated_at": self._clock()}
+        db.update("bulk_import_users", changes, app=row[0], id=row[1])

@@ -221,6 +221,26 @@ def test_passwords_that_cannot_be_hashed(
     assert user(app, other)["id"] == other
 
 
+def test_an_app_whose_settings_do_not_fit_any_more(
+    make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path, waiting: Callable[[], None]
+) -> None:
+    """Its users fail with the reason; those of other apps, who came later, are stored."""
+    path = tmp_path / "auth.db"
+    app = caller(make_core(path))
+    app.put("/recipe/multitenancy/app/v2", appId="b", coreConfig={"refresh_token_validity": 100}).has()
+    ids = add(app.below("appid-b"), [{"loginMethods": [account()]}, {"loginMethods": [plain()]}])
+    others = add(app, [{"loginMethods": [account()]}, {"loginMethods": [plain()]}])
+    core = make_core(path, access_token_validity=7000)
+    waiting()
+    queue_of(core).run()
+    with core.services.store.read() as db:
+        rows = db.execute("SELECT id, status, error_message FROM bulk_import_users ORDER BY created_at").fetchall()
+    assert sorted(row[0] for row in rows) == sorted(ids)
+    assert {row[1] for row in rows} == {"FAILED"}
+    assert all("'refresh_token_validity' must be strictly greater" in row[2] for row in rows)
+    assert [user(caller(core), user_id)["id"] for user_id in others] == others
+
+
 def test_users_who_come_while_the_thread_ends(core: EmbeddedCore, monkeypatch: pytest.MonkeyPatch) -> None:
     """They wait for no further call: either the thread still sees them, or another one is started."""
     app, queue, real = caller(core), queue_of(core), BulkQueue.run
