@@ -21,7 +21,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 from .core_client.hosts import readable_hosts
 from .core_client.querier import Querier
@@ -190,6 +190,13 @@ It may be repeated: who is in the core already stays as they are."""
     importing.add_argument("--model", default="auth.user", help="Django's model of users (default: %(default)s)")
     importing.add_argument("--verified", action="store_true", help="take all emails as verified")
     importing.add_argument("--dry-run", action="store_true", help="only read the file and say what could not be taken")
+    importing.add_argument(
+        "--patience",
+        type=float,
+        default=900.0,
+        metavar="SECONDS",
+        help="give up when the core looks at no user for so long (default: %(default)g)",
+    )
     importing.add_argument("--report", type=pathlib.Path, metavar="FILE", help="a new file for all who are not taken")
     _add_other_core(importing, required=False)
 
@@ -489,6 +496,11 @@ def _public(core: EmbeddedCore, arguments: argparse.Namespace) -> Tenant:
     return tenant
 
 
+def _new_file(path: pathlib.Path) -> TextIO:
+    """Make a file that only its owner can read: it may hold password hashes or names."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
+
+
 def _export(arguments: argparse.Namespace) -> int:
     with _open(arguments) as core:
         lines = population.lines(core.services.store, _public(core, arguments).app, secrets=arguments.secrets)
@@ -496,8 +508,7 @@ def _export(arguments: argparse.Namespace) -> int:
             for line in lines:
                 print(line)
             return 0
-        # A new file that only its owner can read: it may hold password hashes.
-        with os.fdopen(os.open(arguments.out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with _new_file(arguments.out) as file:
             number = sum(1 for line in lines if file.write(f"{line}\n"))
     _show(arguments, {"lines": number, "file": str(arguments.out)}, f"{number} lines written to {arguments.out}")
     return 0
@@ -557,7 +568,7 @@ def _users_import(arguments: argparse.Namespace) -> int:
     with ExitStack() as stack:
         report = sending.Report()
         if arguments.report is not None:
-            file = stack.enter_context(arguments.report.open("x", encoding="utf-8"))
+            file = stack.enter_context(_new_file(arguments.report))
             report.tell = lambda label, reason: print(json.dumps({"user": label, "reason": reason}), file=file)
         if arguments.dry_run:
             report.taken = sum(1 for _ in report.readable(entries))
@@ -572,7 +583,8 @@ def _users_import(arguments: argparse.Namespace) -> int:
             def progress(done: int) -> None:
                 print(f"{done} of {report.read} users", file=sys.stderr)
 
-            sending.Sender(core, report, pause=0.2 if arguments.to is None else 2.0, progress=progress).send(entries)
+            pause, patience = 0.2 if arguments.to is None else 2.0, arguments.patience
+            sending.Sender(core, report, pause=pause, patience=patience, progress=progress).send(entries)
     verb = "could be taken (dry run)" if arguments.dry_run else "taken"
     text = [f"{report.read} users read: {report.taken} {verb}, {report.known} known already, {report.lost} not taken"]
     text += [f"  {label}: {reason}" for label, reason in report.refused.items()]

@@ -36,6 +36,10 @@ class NoBulkImport(SuperTokensError):
     """The core has no bulk import."""
 
 
+class QueueStuck(SuperTokensError):
+    """The core does not work its queue off."""
+
+
 @attrs.define
 class Report:
     """
@@ -87,13 +91,17 @@ class Sender:
     Sends users to an app of a core, and waits until it has stored them.
 
     :param pause: seconds between two looks at the queue.
+    :param patience: seconds without any progress of the core after which waiting ends.
     :param progress: is called with how many the core has looked at.
     """
 
-    def __init__(self, core: Querier, report: Report, *, pause: float, progress: Callable[[int], None]) -> None:
+    def __init__(
+        self, core: Querier, report: Report, *, pause: float, patience: float, progress: Callable[[int], None]
+    ) -> None:
         self._core = core
         self._report = report
         self._pause = pause
+        self._patience = patience
         self._progress = progress
         self._roles: set[str] = set()
         self._sent: dict[str, str] = {}
@@ -104,6 +112,7 @@ class Sender:
         Send users, a list at a time.
 
         :raises NoBulkImport: when the core does not have it.
+        :raises QueueStuck: when users wait in its queue and their number does not change.
         """
         batch: list[Entry] = []
         for entry in self._report.readable(entries):
@@ -141,7 +150,17 @@ class Sender:
 
     def _finish(self) -> None:
         """Wait until the core has looked at all, and note who is left in the queue."""
+        before, since = 0, time.monotonic()
         while waiting := self._count("NEW") + self._count("PROCESSING"):
+            if waiting < before:
+                since = time.monotonic()
+            before = waiting
+            if time.monotonic() - since > self._patience:
+                raise QueueStuck(
+                    f"{waiting} users wait in the core's queue, and for {self._patience:g} seconds none was looked at. "
+                    "See the log of the core, and run the command again when it works: who is in the core stays. "
+                    "If the core only needs longer, say so with --patience"
+                )
             self._progress(self._done + max(0, len(self._sent) - waiting))
             time.sleep(self._pause)
         self._done += len(self._sent)

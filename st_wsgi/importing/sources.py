@@ -21,7 +21,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -153,69 +153,39 @@ def milliseconds(value: object) -> int | None:
     if found is None:
         return None
     day, clock, fraction, zone = found.groups()
+    digits = "+0000" if zone in (None, "Z") else zone.replace(":", "").ljust(5, "0")
     try:
-        moment = datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=timezone.utc)
+        moment = datetime.fromisoformat(f"{day}T{clock}{digits[:3]}:{digits[3:]}")
     except ValueError:  # such as the 0000-00-00 of MySQL
         return None
-    if zone and zone != "Z":
-        digits = zone[1:].replace(":", "").ljust(4, "0")
-        offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-        moment += offset if zone[0] == "-" else -offset
     return int(moment.timestamp()) * 1000 + int((fraction or "0").ljust(3, "0")[:3])
 
 
-class _Values:
-    """The JSON values in a file, one after the other."""
+_CHUNK = 1 << 16
+_BETWEEN = (" ", "\t", "\r", "\n", ",")
 
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-        self._text = ""
-        self._at = 0
 
-    def items(self, key: str | None = None) -> Iterator[Any]:
-        """Yield the items of an array, or of the one that an object has under *key*."""
-        if key is not None and self._next() == "{":
-            self._take("{")
-            while self._value() != key:
-                self._take(":")
-                self._value()
-                self._take(",")
-            self._take(":")
-        self._take("[")
-        while self._next() != "]":
-            yield self._value()
-            if self._next() != "]":
-                self._take(",")
-
-    def _next(self) -> str:
-        while True:
-            while self._at < len(self._text):
-                if not self._text[self._at].isspace():
-                    return self._text[self._at]
-                self._at += 1
-            if not self._more():
-                return ""
-
-    def _more(self) -> bool:
-        chunk = self._file.read(1 << 16)
-        self._text, self._at = self._text[self._at :] + chunk, 0
-        return bool(chunk)
-
-    def _take(self, letter: str) -> None:
-        if self._next() != letter:
-            raise ValueError(f"expected {letter!r}")
-        self._at += 1
-
-    def _value(self) -> Any:
-        self._next()
-        while True:
-            try:
-                value, self._at = json.JSONDecoder().raw_decode(self._text, self._at)
-            except ValueError:
-                if self._more():
-                    continue
+def _items(file: TextIO, before: str = "") -> Iterator[Any]:
+    """Yield the items of the JSON array in a file, which stands behind the pattern *before*, one after the other."""
+    text, decode = file.read(_CHUNK), json.JSONDecoder().raw_decode
+    start = re.match(rf"\s*{before}\[", text, re.DOTALL)
+    if start is None:
+        raise ValueError("expected '['")
+    at = start.end()
+    while True:
+        while text[at : at + 1] in _BETWEEN:
+            at += 1
+        if text[at : at + 1] == "]":
+            return
+        try:
+            item, at = decode(text, at)
+        except ValueError:
+            more = file.read(_CHUNK)
+            if not more:
                 raise
-            return value
+            text, at = text[at:] + more, 0
+        else:
+            yield item
 
 
 def _lines(file: TextIO) -> Iterator[Any]:
@@ -247,7 +217,7 @@ def read_django(file: TextIO, options: Options) -> Iterator[Entry]:
     groups: dict[str, str] = {}
     others: set[str] = set()
     found = False
-    for item in _Values(file).items():
+    for item in _items(file):
         fields, model = item["fields"], str(item["model"]).lower()
         if model == "auth.group":
             groups[str(item.get("pk"))] = fields["name"]
@@ -278,7 +248,7 @@ def read_flask_security(file: TextIO, options: Options) -> Iterator[Entry]:
     """Yield the rows of the table of users, as a JSON array or as CSV with a header."""
     start = file.read(1)
     file.seek(0)
-    rows = _Values(file).items() if start == "[" else csv.DictReader(file)
+    rows = _items(file) if start == "[" else csv.DictReader(file)
     salt = None if options.hashes is None else options.hashes.read_text().strip()
     for row in rows:
         email, stored = _text(row, "email"), _text(row, "password")
@@ -333,7 +303,7 @@ def _firebase_hash(options: Options) -> Callable[[Row], str]:
 def read_firebase(file: TextIO, options: Options) -> Iterator[Entry]:
     """Yield the users of ``firebase auth:export --format=json``."""
     stored = _firebase_hash(options)
-    for row in _Values(file).items("users"):
+    for row in _items(file, r'\{.*?"users"\s*:\s*'):
         email, verified = _text(row, "email"), row.get("emailVerified") is True
         draft = _Draft(email or _text(row, "localId"), options, milliseconds(row.get("createdAt")))
         if row.get("passwordHash") and email:

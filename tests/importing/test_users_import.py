@@ -26,6 +26,7 @@ from werkzeug.security import generate_password_hash
 
 from st_wsgi.cli import main
 from st_wsgi.embedded import EmbeddedCore
+from st_wsgi.embedded.bulkqueue import BulkQueue
 from st_wsgi.importing.sources import Options, milliseconds, read, usable_hash
 
 HERE = pathlib.Path(__file__).parent
@@ -364,13 +365,40 @@ def test_many_are_named_in_the_report_only(run: Run, app: Caller, tmp_path: path
     assert len((tmp_path / "report").read_text().splitlines()) == 30
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions of files")
+def test_a_report_is_for_its_owner_only(run: Run, app: Caller, tmp_path: pathlib.Path) -> None:
+    """It holds addresses. A file that is there is not overwritten."""
+    file, report = write(tmp_path / "users.csv", "id,email\n1,\n"), tmp_path / "report"
+    before = os.umask(0)
+    try:
+        run("csv", file, "--report", report, status=1)
+    finally:
+        os.umask(before)
+    assert report.stat().st_mode & 0o777 == 0o600
+    assert f"{report} exists already" in run("csv", file, "--report", report, status=1)
+
+
+def test_a_queue_that_does_not_move(
+    run: Run, app: Caller, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command does not wait for ever; who was sent stays in the queue and is stored when the core works again."""
+    file = write(tmp_path / "users.csv", "id,email\n1,a@example.com\n2,b@example.com\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(BulkQueue, "wake", lambda self: None)
+        error = run("csv", file, "--patience", "0.1", status=1)
+        assert "2 users wait in the core's queue, and for 0.1 seconds none was looked at. See the log" in error
+        app.get("/bulk-import/users/count").has(count=2)
+    assert run("csv", file)["known"] == 2
+    app.get("/users/count").has(count=2)
+
+
 @pytest.mark.parametrize(
     ("source", "content", "problem"),
     [
         ("django", "{}", "expected '['"),
         ("django", "[{\"pk\": 1}]", "'fields' is missing"),
         ("django", "[{\"fields\": ", "Expecting value"),
-        ("firebase", "{\"kind\": 1}", "expected ','"),
+        ("firebase", "{\"kind\": 1}", "expected '['"),
         ("auth0", "not json", "Expecting value"),
         ("csv", "email,metadata\na@example.com,{", "Expecting property name"),
     ],
