@@ -8,7 +8,7 @@ from . import methods, usage
 from .call import Call, Endpoint
 from .database import Database
 from .fields import bad
-from .methods import Kind, Method
+from .methods import Kind
 from .tenancy import Tenant
 from .users import external_id, internal_id, user_exists
 
@@ -33,12 +33,14 @@ def add(call: Call) -> dict[str, Any]:
     user_id = _user_id(call)
     here = call.here
     with call.write() as db:
-        method = methods.find(db, here.app, internal_id(db, here.app, user_id))
-        if method is None:
-            return {"status": "UNKNOWN_USER_ID_ERROR"}
-        problem = _primary_problem(db, here, method)
+        internal = internal_id(db, here.app, user_id)
+        method = methods.find(db, here.app, internal)
+        # A primary user whose own login method was removed keeps its id, and is looked at before the method is missed.
+        problem = _primary_problem(db, here, internal if method is None else method.primary_user_id)
         if problem is not None:
             return problem
+        if method is None:
+            return {"status": "UNKNOWN_USER_ID_ERROR"}
         if here.tenant_id in methods.tenants_of(db, here.app, method.user_id):
             methods.update_group_time(db, here.app, method.primary_user_id)
             return {"status": "OK", "wasAlreadyAssociated": True}
@@ -46,12 +48,10 @@ def add(call: Call) -> dict[str, Any]:
     return {"status": "OK", "wasAlreadyAssociated": False} if taken is None else {"status": _TAKEN[taken]}
 
 
-def _primary_problem(db: Database, here: Tenant, method: Method) -> dict[str, Any] | None:
+def _primary_problem(db: Database, here: Tenant, user_id: str) -> dict[str, Any] | None:
     """Return why a login method of a primary user may not join: another user in the tenant has the user's identity."""
-    if not method.linked:
-        return None
-    group = methods.of_group(db, here.app, method.primary_user_id)
-    owner = methods.owner_of(db, here.app, [here.tenant_id], group, but_not=method.primary_user_id, primary=["email"])
+    group = [method for method in methods.of_group(db, here.app, user_id) if method.linked]
+    owner = methods.owner_of(db, here.app, [here.tenant_id], group, but_not=user_id, primary=["email"])
     if owner is None:
         return None
     kind, other = owner

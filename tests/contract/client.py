@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import requests
 
 from contract.expectations import differences
+from contract.official_types import Types, unlike_the_types
 from st_wsgi.core_client.transport import CoreRequest, Transport
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.embedded.server import CoreServer
@@ -116,13 +117,15 @@ class Caller:
     """
     Calls a core, below a prefix such as ``/appid-x/t1``.
 
+    :param types: what the answers to calls of CDI 5.4 have to fit.
     :param made: every call that was made, as (method, path without prefix).
     """
 
-    def __init__(self, wire: Wire, *, headers: Mapping[str, str], prefix: str = "") -> None:
+    def __init__(self, wire: Wire, *, headers: Mapping[str, str], prefix: str = "", types: Types | None = None) -> None:
         self.wire = wire
         self.headers = dict(headers)
         self.prefix = prefix
+        self.types = types
         self.made: list[tuple[str, str]] = []
 
     def call(
@@ -141,6 +144,10 @@ class Caller:
         status, answer, answer_headers = self.wire.send(
             method, self.prefix + path, body=body, params=params or {}, headers=sent
         )
+        if self.types and status == 200 and sent.get("cdi-version") == "5.4":
+            misfits = unlike_the_types(self.types, method, path, answer)
+            if misfits:
+                raise AssertionError("\n".join(["not as the official types say:", *misfits]))
         return Answer(f"{method} {self.prefix}{path} {body or params or ''}", status, answer, answer_headers)
 
     def get(self, path: str, **params: str) -> Answer:
@@ -161,7 +168,7 @@ class Caller:
 
     def below(self, segment: str) -> Caller:
         """Return a caller for a tenant or app of this one; its calls count as this one's."""
-        caller = Caller(self.wire, headers=self.headers, prefix=f"{self.prefix}/{segment}")
+        caller = Caller(self.wire, headers=self.headers, prefix=f"{self.prefix}/{segment}", types=self.types)
         caller.made = self.made
         return caller
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
 from contract.client import Caller, InProcess, OverHTTP, Wire, fresh, serving
+from contract.official_types import official_types
 from st_wsgi.embedded import EmbeddedCore
 
 QUICK = {"argon2_memory_kb": 64}
@@ -43,9 +45,14 @@ def wire(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def base(wire: Wire, request: pytest.FixtureRequest) -> Caller:
     """The core's public app."""
     headers = {"cdi-version": "5.4"}
+    types = None
+    if isinstance(wire, InProcess):
+        # Without Node.js there are no types: test_types.py then says so.
+        with suppress(pytest.skip.Exception):
+            types = official_types()
     if isinstance(wire, OverHTTP) and "ST_CORE_API_KEY" in os.environ:
         headers["api-key"] = os.environ["ST_CORE_API_KEY"]
-    return Caller(wire, headers=headers)
+    return Caller(wire, headers=headers, types=types)
 
 
 @pytest.fixture(scope="session")

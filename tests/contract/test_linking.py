@@ -346,6 +346,21 @@ def test_joining_as_another_primary_user_with_the_email(app: Caller, tenant: Cal
     tenant.post(join, recipeUserId=owner).says("OK", wasAlreadyAssociated=False)
 
 
+def test_joining_by_the_id_of_a_user_whose_own_login_method_is_gone(app: Caller, tenant: Caller) -> None:
+    """The user's other login methods are compared first; then the login method of that id is missed."""
+    address = email()
+    first, second = social(app), social(app, address)
+    linked(app, first, second)
+    app.post(UNLINK, recipeUserId=first).says("OK", wasLinked=True, wasRecipeUserDeleted=True)
+    join = "/recipe/multitenancy/tenant/user"
+    tenant.post(join, recipeUserId=first).says("UNKNOWN_USER_ID_ERROR")
+    other = sign_up(tenant, address)["id"]
+    make_primary(app, other).has()
+    tenant.post(join, recipeUserId=first).says(
+        "ASSOCIATION_NOT_ALLOWED_ERROR", reason=f"Another primary user with email already exists: {other}"
+    )
+
+
 def test_external_ids_of_linked_accounts(app: Caller) -> None:
     """Users and login methods are named by their external ids, each by its own."""
     address = email()
