@@ -1,0 +1,145 @@
+"""
+The same random calls to two forms of the core get the same answers, ids, tokens and times masked.
+
+Everybody collides with everybody in a small world: few addresses, ids, tenants and roles. A walk depends on its seed
+and on what earlier calls made; ``ST_WALK_SEEDS=20`` walks with twenty seeds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.client import Answer, Caller, InProcess, OverHTTP, serving
+from st_wsgi.embedded import EmbeddedCore
+
+CALLS = 150
+SEEDS = range(1, int(os.environ.get("ST_WALK_SEEDS", "2")) + 1)
+
+MAILS = ["ann@example.com", "bob@example.com", "Cat@Example.com ", "dan@example.org"]
+PLACES = ["", "", "t1", "t2"]
+EXTERNAL = ["ext-1", "ext-2"]
+# Ids, times in seconds and milliseconds, and what is long and random: tokens, codes, secrets.
+RANDOM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b1[0-9]{12}\b|\b1[0-9]{9}\b|[\w+/=.%-]{22,}")
+CODE = re.compile(r'("userInputCode": )"[^"]*"')
+LIFETIME = re.compile(r'("(?:expiry|createdTime|timeJoined|timeCreated|paginationToken)": )(?:\d+|"[^"]*")')
+
+
+class Walk:
+    """Calls one core and keeps what it answered."""
+
+    def __init__(self, app: Caller, seed: int) -> None:
+        self.app = app
+        self.random = random.Random(seed)
+        self.names: dict[str, str] = {}
+        self.people = ["nobody", *EXTERNAL]
+        self.tokens: list[str] = []
+        self.seen: list[str] = []
+
+    def masked(self, answer: Answer) -> str:
+        text = LIFETIME.sub(r'\1"..."', CODE.sub(r'\1"..."', json.dumps(answer.body, sort_keys=True)))
+        text = RANDOM.sub(lambda found: self.names.setdefault(found[0], f"<{len(self.names)}>"), text)
+        return f"{answer.status} {text}"
+
+    def call(self, verb: str, path: str, *, place: str = "", **fields: Any) -> Answer:
+        app = self.app.below(place) if place else self.app
+        if verb == "GET":
+            answer = app.call(verb, path, params={key: str(value) for key, value in fields.items()})
+        else:
+            answer = app.call(verb, path, fields)
+        self.seen.append(f"{verb} {place}{path} -> {self.masked(answer)}")
+        if isinstance(answer.body, dict):
+            self.people += [answer.body["recipeUserId"]] if "recipeUserId" in answer.body else []
+            self.tokens += [answer.body["token"]] if "token" in answer.body else []
+        return answer
+
+    def step(self) -> None:
+        pick = self.random.choice
+        who, other, mail, place, role = pick(self.people), pick(self.people), pick(MAILS), pick(PLACES), pick("xyz")
+        linking, account = "/recipe/accountlinking/user/", {"id": mail, "isVerified": pick([True, False])}
+        address, both = mail.strip().lower(), pick(["true", "false"])
+        everywhere = pick([True, False])
+        steps: list[Callable[[], Answer]] = [
+            lambda: self.call("POST", "/recipe/signup", place=place, email=mail, password="secret 1"),
+            lambda: self.call("POST", "/recipe/signin", place=place, email=mail, password="secret 1"),
+            lambda: self.call(
+                "POST", "/recipe/signinup", place=place, thirdPartyId="google", thirdPartyUserId=role, email=account
+            ),
+            lambda: self.by_code(place, mail),
+            lambda: self.call("POST", f"{linking}primary", recipeUserId=who),
+            lambda: self.call("POST", f"{linking}link", recipeUserId=who, primaryUserId=other),
+            lambda: self.call("POST", f"{linking}unlink", recipeUserId=who),
+            lambda: self.call("POST", "/recipe/multitenancy/tenant/user", place=place, recipeUserId=who),
+            lambda: self.call("POST", "/recipe/multitenancy/tenant/user/remove", place=place, recipeUserId=who),
+            lambda: self.call(
+                "POST", "/recipe/userid/map", superTokensUserId=who, externalUserId=pick(EXTERNAL), force=everywhere
+            ),
+            lambda: self.call("POST", "/recipe/userid/map/remove", userId=who, userIdType="ANY"),
+            lambda: self.call("PUT", "/recipe/user/role", place=place, userId=who, role=role),
+            lambda: self.call("GET", "/recipe/user/roles", place=place, userId=who),
+            lambda: self.call("PUT", "/recipe/user/metadata", userId=who, metadataUpdate={role: everywhere}),
+            lambda: self.call("POST", "/recipe/user/email/verify/token", userId=who, email=address),
+            lambda: self.call("POST", "/recipe/user/email/verify", method="token", token=pick(["?", *self.tokens])),
+            lambda: self.call("GET", "/recipe/user/email/verify", userId=who, email=address),
+            lambda: self.call("PUT", "/recipe/user", place=place, recipeUserId=who, email=address),
+            lambda: self.call("GET", "/recipe/session/user", place=place, userId=who, fetchAcrossAllTenants=both),
+            lambda: self.call("POST", "/recipe/totp/device", userId=who, deviceName=role, skew=1, period=30),
+            lambda: self.call("GET", "/recipe/totp/device/list", userId=who),
+            lambda: self.call("GET", "/users", place=place, limit=pick([2, 100])),
+            lambda: self.call("GET", "/users", place=place, email=pick(["ann", "bob;cat"])),
+            lambda: self.call("GET", "/users/count", place=place, includeAllTenants=both),
+            lambda: self.call("GET", "/users/count/active", since=0),
+            lambda: self.call("GET", "/users/by-accountinfo", place=place, email=address, doUnionOfAccountInfo=both),
+            lambda: self.call("GET", "/user/id", userId=who),
+            lambda: self.call("POST", "/user/remove", userId=who, removeAllLinkedAccounts=everywhere),
+        ]
+        pick(steps)()
+
+    def by_code(self, place: str, mail: str) -> Answer:
+        made = self.call("POST", "/recipe/signinup/code", place=place, email=mail).body
+        fields = {name: made[name] for name in ("preAuthSessionId", "linkCode")}
+        return self.call("POST", "/recipe/signinup/code/consume", place=place, **fields)
+
+
+def walked(core: EmbeddedCore | None, url: str | None, seed: int) -> list[str]:
+    """Return what a core answers to a walk."""
+    wire = OverHTTP(url) if url is not None else InProcess(core)  # type: ignore[arg-type]  # one of the two is given
+    app = Caller(wire, headers={"cdi-version": "5.4"})
+    walk = Walk(app, seed)
+    for tenant in ("t1", "t2"):
+        walk.call("PUT", "/recipe/multitenancy/tenant/v2", tenantId=tenant)
+    for role in "xy":
+        walk.call("PUT", "/recipe/role", role=role, permissions=[role])
+    while len(walk.seen) < CALLS:
+        walk.step()
+    if isinstance(wire, OverHTTP):
+        wire.close()
+    return walk.seen
+
+
+@pytest.fixture(params=["file", "served"])
+def form(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[int], list[str]]]:
+    """A form of the core that is compared with one in memory."""
+    with EmbeddedCore(tmp_path / "auth.db", settings={"argon2_memory_kb": 64}) as core:
+        if request.param == "file":
+            yield lambda seed: walked(core, None, seed)
+            return
+        with serving(core) as server:
+            yield lambda seed: walked(core, server.address, seed)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_forms_of_the_core_answer_alike(form: Callable[[int], list[str]], seed: int) -> None:
+    """Whether it is in memory, in a file or at an address does not show in any answer."""
+    with EmbeddedCore(None, settings={"argon2_memory_kb": 64}) as core:
+        expected = walked(core, None, seed)
+    assert form(seed) == expected
+    assert len(expected) >= CALLS
+    assert sum(line.count("-> 200") for line in expected) > CALLS // 2
