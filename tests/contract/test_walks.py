@@ -7,10 +7,12 @@ and on what earlier calls made; ``ST_WALK_SEEDS=20`` walks with twenty seeds.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -124,10 +126,16 @@ def walked(core: EmbeddedCore | None, url: str | None, seed: int) -> list[str]:
     return walk.seen
 
 
+def core_at(path: Path | None) -> EmbeddedCore:
+    """Return a core whose clock goes on with every look at it: users who join at one moment have no order."""
+    ticks = itertools.count(time.time_ns() // 1_000_000, 7)
+    return EmbeddedCore(path, settings={"argon2_memory_kb": 64}, clock=ticks.__next__)
+
+
 @pytest.fixture(params=["file", "served"])
 def form(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[int], list[str]]]:
     """A form of the core that is compared with one in memory."""
-    with EmbeddedCore(tmp_path / "auth.db", settings={"argon2_memory_kb": 64}) as core:
+    with core_at(tmp_path / "auth.db") as core:
         if request.param == "file":
             yield lambda seed: walked(core, None, seed)
             return
@@ -138,7 +146,7 @@ def form(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[i
 @pytest.mark.parametrize("seed", SEEDS)
 def test_forms_of_the_core_answer_alike(form: Callable[[int], list[str]], seed: int) -> None:
     """Whether it is in memory, in a file or at an address does not show in any answer."""
-    with EmbeddedCore(None, settings={"argon2_memory_kb": 64}) as core:
+    with core_at(None) as core:
         expected = walked(core, None, seed)
     assert form(seed) == expected
     assert len(expected) >= CALLS
