@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from . import methods, signin
@@ -10,6 +11,7 @@ from .database import Database
 from .fields import bad, page_start, page_token
 from .methods import Identity
 from .phones import normal_phone_or_none
+from .schema import DOMAIN, SEVERAL_ATS
 from .users import external_id, internal_id, normal_email, user_exists, user_json, users_json
 from .versions import ROTATING
 
@@ -103,25 +105,59 @@ def _tags(call: Call, name: str) -> list[str]:
 
 def _search(call: Call, db: Database, tags: dict[str, list[str]], *, newest_first: bool) -> list[str]:
     """Return the group ids of the users that the tags find; in a tag ``%`` and ``_`` stand for any letters or one."""
-    conditions = ["app = ?", "tenant_id = ?", "recipe_id = ?"]
-    values: list[Any] = []
-    # A tag of an address matches from its start, or from the start of its domain.
-    forms = {"email": ("{}%", "%@{}%"), "phone_number": ("{}%",), "third_party_id": ("{}%",)}
-    for (column, patterns), given in zip(forms.items(), tags.values(), strict=True):
-        wanted = [pattern.format(tag) for tag in given for pattern in patterns]
-        if wanted:
-            conditions.append("(" + " OR ".join([f"{column} LIKE ?"] * len(wanted)) + ")")
-            values += wanted
+    given = [name for name, values in tags.items() if values]
+    place = [call.app, call.here.tenant_id]
+    ways = [way for tag in tags[given[0]] for way in _ways(given[0], tag, place)]
+    rest, values = "", []
+    if len(given) > 1:
+        likes = [f"{_COLUMNS[given[1]]} LIKE ?"] * len(tags[given[1]])
+        rest, values = f" AND ({' OR '.join(likes)})", [f"{tag}%" for tag in tags[given[1]]]
     found: set[tuple[int, str]] = set()
-    for recipe in _SEARCHED.get(tuple(name for name, given in tags.items() if given), ()):
-        query = (
-            "SELECT DISTINCT group_time_joined, primary_user_id FROM method_tenants"
-            f" WHERE {' AND '.join(conditions)} LIMIT {_SEARCH_LIMIT}"
-        )
-        found.update(db.rows(query, call.app, call.here.tenant_id, recipe, *values))
+    for recipe in _SEARCHED.get(tuple(given), ()):
+        # The conditions of the indexes, in their words.
+        kind = "recipe_id = 'thirdparty'" if recipe == "thirdparty" else f"recipe_id = '{recipe}' AND {_NOT_PROVIDERS}"
+        own: set[tuple[int, str]] = set()
+        for condition, wanted in ways:
+            query = (
+                "SELECT DISTINCT group_time_joined, primary_user_id FROM method_tenants"
+                f" WHERE app = ? AND tenant_id = ? AND {kind} AND {condition}{rest} LIMIT ?"
+            )
+            own.update(db.rows(query, *place, *wanted, *values, _SEARCH_LIMIT - len(own)))
+        found |= own
     ordered = sorted(found, key=lambda row: row[1], reverse=True)
     ordered.sort(key=lambda row: row[0], reverse=newest_first)
     return [row[1] for row in ordered]
+
+
+_NOT_PROVIDERS = "recipe_id <> 'thirdparty'"
+_COLUMNS = {"email": "email", "phone": "phone_number", "provider": "third_party_id"}
+_ACCOUNTS = """third_party_id IS NOT NULL AND third_party_id IN (WITH RECURSIVE names (name) AS (
+    SELECT min(third_party_id) FROM method_tenants WHERE app = ? AND tenant_id = ? AND third_party_id IS NOT NULL
+    UNION ALL SELECT (SELECT min(third_party_id) FROM method_tenants WHERE app = ? AND tenant_id = ?
+    AND third_party_id > names.name) FROM names WHERE names.name IS NOT NULL)
+    SELECT name FROM names WHERE name LIKE ?)"""
+"""The accounts of providers whose names are like something. The names are few, and found one by one in an index."""
+
+
+def _ways(name: str, tag: str, place: list[Any]) -> list[tuple[str, list[Any]]]:
+    """
+    Return the SQL conditions, each for another index, one of which holds for what a tag finds, and their values.
+
+    A tag of an address matches from the start of the address, or from the start of its domain: behind any ``@``.
+    """
+    if name == "provider":
+        return [(_ACCOUNTS, [*place, *place, f"{tag}%"])]
+    # Until the first letter that LIKE reads in its own way, an index has the matches side by side.
+    start = re.split("[%_]" if name == "email" else "[%_a-z]", tag)[0]
+    side_by_side = "{0} >= ? AND {0} < ?".format
+    limits = [start, start + chr(0x10FFFF)]
+    if name == "phone":
+        return [(f"{side_by_side('phone_number')} AND phone_number LIKE ?", [*limits, f"{tag}%"])]
+    return [
+        (f"{side_by_side('email')} AND email LIKE ?", [*limits, f"{tag}%"]),
+        (f"{side_by_side(DOMAIN)} AND email LIKE ? AND email IS NOT NULL", [*limits, f"%@{tag}%"]),
+        (f"{SEVERAL_ATS} AND email LIKE ?", [f"%@{tag}%"]),
+    ]
 
 
 def search_tags(call: Call) -> dict[str, Any]:

@@ -42,6 +42,9 @@ Migrations = Sequence[Sequence[str]]
 BUSY_TIMEOUT = 60.0
 """Seconds to wait for another process that writes."""
 
+CACHE_KIB = 8_000
+"""KiB of the file that each connection keeps in memory."""
+
 _OTHERS = 0o077
 _log = logging.getLogger("st_wsgi.core")
 
@@ -176,7 +179,7 @@ class Store:
             cached_statements=512,
             factory=Database,
         )
-        for pragma in ("synchronous=NORMAL", "temp_store=MEMORY", "foreign_keys=OFF"):
+        for pragma in ("synchronous=NORMAL", "temp_store=MEMORY", "foreign_keys=OFF", f"cache_size=-{CACHE_KIB}"):
             db.execute(f"PRAGMA {pragma}")
         return db
 

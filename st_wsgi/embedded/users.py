@@ -121,16 +121,22 @@ def users_json(db: Database, app: int, primary_ids: Sequence[str], version: Vers
 
     The number of statements does not depend on how many users there are, nor on their login methods.
     """
-    # Verified is what was verified under the id that apps use: the external one, when mapped.
-    methods = db.of_many(
+    columns = (
         "t.time_joined, t.user_id, t.primary_user_id, t.recipe_id, t.linked, t.email, t.phone_number, t.third_party_id,"
-        " t.third_party_user_id, o.external_user_id, p.external_user_id, v.email IS NOT NULL",
-        *("login_methods", app, primary_ids),
-        by="primary_user_id",
-        joined="LEFT JOIN user_id_mappings AS o ON o.app = t.app AND o.user_id = t.user_id"
-        " LEFT JOIN user_id_mappings AS p ON p.app = t.app AND p.user_id = t.primary_user_id"
+        " t.third_party_user_id, o.external_user_id,"
+        " iif(t.user_id = t.primary_user_id, o.external_user_id, p.external_user_id), v.email IS NOT NULL"
+    )
+    # Verified is what was verified under the id that apps use: the external one, when mapped.
+    joined = (
+        "LEFT JOIN user_id_mappings AS o ON o.app = t.app AND o.user_id = t.user_id LEFT JOIN user_id_mappings AS p"
+        " ON t.user_id <> t.primary_user_id AND p.app = t.app AND p.user_id = t.primary_user_id"
         " LEFT JOIN verified_emails AS v ON v.app = t.app AND v.user_id = COALESCE(o.external_user_id, t.user_id)"
-        " AND v.email = t.email",
+        " AND v.email = t.email WHERE t.user_id"
+    )
+    # The first login method of a group has its id. So most users are found without the index of groups.
+    methods = db.of_many(columns, "login_methods", app, primary_ids, joined=f"{joined} = t.primary_user_id")
+    methods += db.of_many(
+        columns, "login_methods", app, primary_ids, by="primary_user_id", joined=f"{joined} <> t.primary_user_id"
     )
     if not methods:
         return []

@@ -12,7 +12,7 @@ import requests
 
 from contract.expectations import differences
 from contract.official_types import Types, unlike_the_types
-from st_wsgi.core_client.transport import CoreRequest, Transport
+from st_wsgi.core_client.transport import CoreRequest
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.embedded.server import CoreServer
 from st_wsgi.embedded.wsgi import CoreApp
@@ -66,13 +66,13 @@ class Wire(Protocol):
 class InProcess:
     """A core in this process, through the seam that the SDK uses."""
 
-    def __init__(self, core: Transport) -> None:
-        self._core = core
+    def __init__(self, core: EmbeddedCore) -> None:
+        self.core = core
 
     def send(
         self, method: str, path: str, *, body: Any, params: Mapping[str, str], headers: Mapping[str, str]
     ) -> tuple[int, Any, Mapping[str, str]]:
-        answer = self._core.send(
+        answer = self.core.send(
             CoreRequest(method, path, params=params, body=body, headers=headers)  # type: ignore[arg-type]  # any method is to be answered
         )
         return answer.status, answer.body, answer.headers

@@ -15,6 +15,7 @@ import pytest
 
 from contract.client import Caller, InProcess, OverHTTP, Wire, fresh, serving
 from contract.official_types import official_types
+from contract.plans import watched
 from st_wsgi.embedded import EmbeddedCore
 
 QUICK = {"argon2_memory_kb": 64}
@@ -39,6 +40,17 @@ def wire(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             over_http = OverHTTP(server.address)
             yield over_http
             over_http.close()
+
+
+@pytest.fixture(autouse=True)
+def flat(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Hold the statements that a test makes the core in memory issue to what its planner says of them."""
+    wire = request.getfixturevalue("wire") if "wire" in request.fixturenames else None
+    if not isinstance(wire, InProcess) or wire.core.services.store.path is not None:
+        yield
+        return
+    with watched(wire.core):
+        yield
 
 
 @pytest.fixture(scope="session")

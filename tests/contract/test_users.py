@@ -11,6 +11,7 @@ import pytest
 from contract.client import Caller, email, fresh
 from contract.covered import covers
 from contract.expectations import TEXT, Some
+from contract.logins import by_code, social
 from contract.test_emailpassword import sign_up
 from contract.test_sessions import create
 
@@ -104,6 +105,16 @@ def test_search(app: Caller, tenant: Caller) -> None:
     assert found(provider="google") == set()
     assert found(email="al", provider="google") == set()
     assert found(email=" ; ") == {first, second, third}
+    assert found(email="al%b") == found(email="alan_") == {third}
+    assert found(email="%lice") == found(email="_lice") == {first}
+    odd = sign_up(tenant, '"ann@home"@three.example')["id"]
+    assert found(email='"ann@') == found(email="home") == found(email="three") == {odd}
+    account = social(tenant, "cleo@one.example", provider="Google")
+    number = by_code(tenant, phoneNumber="+491701234567")
+    assert found(provider="goo") == found(email="one", provider="goo") == {account}
+    assert found(provider="x") == found(email="two", provider="goo") == set()
+    assert found(email="one") == {first, account}
+    assert found(phone="+4917") == {number}
 
 
 @covers("GET /users/count")
