@@ -7,12 +7,20 @@ PORT ?= 3000
 # A file of constraints for pip, such as the lowest versions that the metadata allows (.ci/lowest.py).
 CONSTRAINTS ?=
 
+# Python compiles a module when it is first imported. Compiling all files of all packages takes longer than the rest of
+# an installation, and most of them are never imported.
+export PIP_COMPILE := 0
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # What the installed packages depend on: when one of these changes, they are installed again.
 METADATA := setup.cfg pyproject.toml st_verify/pyproject.toml
 
-.PHONY: help demo test lint unit bench suffixes build clean
+# Two targets at a time, the output of each in one piece where make can do that (4.0 and newer).
+BESIDE := $(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
+.PHONY: help demo test lint ruff layers mypy public-types unit bench suffixes build clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -29,16 +37,27 @@ demo: $(VENV)/.demo ## set everything up and serve the Flask example on http://1
 	@echo
 	@exec env PORT=$(PORT) $(BIN)/python examples/flask_app.py
 
-test: lint unit ## linters, types, import layers, then all tests
+test: $(VENV)/.test ruff layers ## linters, types, import layers, and all tests beside what takes longest of these
+	+@$(BESIDE) unit mypy public-types
 
-lint: $(VENV)/.test ## ruff, mypy --strict, types of public names, import layers
+lint: $(VENV)/.test ruff layers ## ruff, mypy --strict, types of public names, import layers
+	+@$(BESIDE) mypy public-types
+
+ruff: $(VENV)/.test
 	@echo "== ruff" && $(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@echo "== mypy" && $(BIN)/mypy
-	@echo "== types of public names" && .ci/public-types $(BIN)
+
+layers: $(VENV)/.test
 	@echo "== import layers" && $(BIN)/lint-imports --no-cache
 
+mypy: $(VENV)/.test
+	@echo "== mypy" && $(BIN)/mypy
+
+public-types: $(VENV)/.test
+	@echo "== types of public names" && .ci/public-types $(BIN)
+
+# The plus sign makes the progress of the tests appear at once, and not in one piece.
 unit: $(VENV)/.test ## the tests alone, in parallel; PYTEST_ADDOPTS is handed on
-	@echo "== pytest" && $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
+	+@echo "== pytest" && $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
 
 bench: ## the benchmarks, beside what one would take instead; BENCH="--quick" and more is handed on
 	@$(MAKE) --no-print-directory VENV=$(VENV)-bench $(VENV)-bench/.bench

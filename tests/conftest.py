@@ -11,6 +11,7 @@ import os
 import sys
 import time
 import uuid
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -74,10 +75,16 @@ RUN = "ST_TEST_RUN"
 PATIENCE = 5.0
 
 
+@cache
+def names_of(path: Path) -> frozenset[str]:
+    """Return the names by which a table can mean the file *path*: its own, and those of the folders above it."""
+    inside = path.relative_to(HERE)
+    return frozenset({inside.as_posix(), *(folder.as_posix() for folder in inside.parents)})
+
+
 def entry(path: Path, table: dict[str, str]) -> str | None:
     """Return the first entry of *table* that is the file *path* or a folder above it."""
-    inside = path.relative_to(HERE)
-    names = {inside.as_posix(), *(folder.as_posix() for folder in inside.parents)}
+    names = names_of(path)
     return next((name for name in table if name in names), None)
 
 

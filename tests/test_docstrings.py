@@ -41,7 +41,8 @@ _EXAMPLE = re.compile(r"::\n\n((?:(?: {4}.*)?\n)+)")
 def examples() -> Iterator[tuple[str, str]]:
     """Pairs of the place of an example and its code."""
     for path in sorted((ROOT / "st_wsgi").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)) if "::\n\n" in text else ():
             if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
                 continue
             name = getattr(node, "name", "module")

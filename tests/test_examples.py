@@ -35,7 +35,7 @@ def visit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     opened = []
 
     def run(website: str = API) -> ClosingClient:
-        monkeypatch.setenv("ST_CORE", "sqlite://")
+        monkeypatch.setenv("ST_CORE", "sqlite://?argon2_memory_kb=64")
         monkeypatch.setenv("ST_API_DOMAIN", API)
         monkeypatch.setenv("ST_WEBSITE_DOMAIN", website)
         names = runpy.run_path(str(EXAMPLES / f"{request.param}.py"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import os
 import pkgutil
 import re
 import subprocess
@@ -17,13 +18,16 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("st_wsgi", "st_verify")
-LEFT_OUT = re.compile(r"(^|/)(\.|node_modules/|build/)")
+LEFT_OUT = re.compile(r"\.|node_modules/|build/")
 
 
 def python_files(*folders: str) -> list[Path]:
     """The files below these folders, apart from what was built or installed there."""
-    found = (path for folder in folders for path in (ROOT / folder).rglob("*.py"))
-    return sorted(path for path in found if not LEFT_OUT.search(path.relative_to(ROOT).as_posix()))
+    found = []
+    for top, inner, names in (step for folder in folders for step in os.walk(ROOT / folder)):
+        inner[:] = [name for name in inner if not LEFT_OUT.match(f"{name}/")]
+        found += [Path(top, name) for name in names if name.endswith(".py") and not LEFT_OUT.match(name)]
+    return sorted(found)
 
 
 SOURCES = python_files(*PACKAGES)

@@ -50,7 +50,7 @@ class Watched(Transport):
 
     def __init__(self) -> None:
         self.calls: list[str] = []
-        self._core = EmbeddedCore.open("sqlite://")
+        self._core = EmbeddedCore.open("sqlite://?argon2_memory_kb=64")
 
     def send(self, request: CoreRequest, /) -> CoreReply:
         self.calls.append(request.path)
@@ -167,9 +167,9 @@ def test_a_block_inside_a_request_is_one_of_its_own(st: SuperTokens) -> None:
 def core(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of a core: a file, and a server on one."""
     if request.param == "file":
-        yield f"sqlite:///{tmp_path}/auth.db"
+        yield f"sqlite:///{tmp_path}/auth.db?argon2_memory_kb=64"
         return
-    with EmbeddedCore.open(f"sqlite:///{tmp_path}/auth.db") as core:
+    with EmbeddedCore.open(f"sqlite:///{tmp_path}/auth.db?argon2_memory_kb=64") as core:
         server = CoreServer(CoreApp(core), host="127.0.0.1", port=0)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

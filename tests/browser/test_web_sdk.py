@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -19,16 +20,9 @@ MODES = ("cookie", "header")
 ORIGINS = ("one origin", "two origins")
 
 
-@pytest.fixture(params=MODES)
-def mode(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
-@pytest.fixture(params=ORIGINS)
-def origins(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
+#: For what depends on both, and for what has to be seen once with each.
+EACH_PAIR = pytest.mark.parametrize(("mode", "origins"), list(itertools.product(MODES, ORIGINS)))
+EACH_ONCE = pytest.mark.parametrize(("mode", "origins"), [("header", "one origin"), ("cookie", "two origins")])
 
 
 @pytest.fixture
@@ -37,23 +31,32 @@ def tab(visitor: Visitor, sites: Sites, mode: str, origins: str) -> Tab:
     return visitor.open(sites(origins).address(mode))
 
 
-@pytest.fixture
-def expired(chromium: Browser, sites: Sites) -> Iterator[dict[str, tuple[Visitor, Tab]]]:
-    """Visitors by mode and arrangement, all signed in, whose access tokens of three seconds ran out."""
+@pytest.fixture(scope="module")
+def signed_up(chromium: Browser, sites: Sites) -> Iterator[dict[str, tuple[Visitor, Tab]]]:
+    """Users by mode and arrangement, whose access tokens last for three seconds."""
     with ExitStack() as stack:
-        signed_up = {}
-        for origins in ORIGINS:
-            for mode in MODES:
-                visitor = stack.enter_context(visiting(stack.enter_context(chromium.new_context())))
-                tab = visitor.open(sites(origins, token_seconds=3).address(mode))
-                assert tab.sign_up(visitor.email)["status"] == "OK"
-                signed_up[f"{mode}, {origins}"] = (visitor, tab)
-        for visitor, tab in signed_up.values():
-            tab.wait_for_expiry()
-            visitor.requests.clear()
-        yield signed_up
+        users = {}
+        for mode, origins in itertools.product(MODES, ORIGINS):
+            visitor = stack.enter_context(visiting(stack.enter_context(chromium.new_context())))
+            tab = visitor.open(sites(origins, token_seconds=3).address(mode))
+            assert tab.sign_up(visitor.email)["status"] == "OK"
+            users[f"{mode}, {origins}"] = (visitor, tab)
+        yield users
 
 
+@pytest.fixture
+def expired(signed_up: dict[str, tuple[Visitor, Tab]]) -> dict[str, tuple[Visitor, Tab]]:
+    """The same users, all signed in, with access tokens that ran out."""
+    for visitor, tab in signed_up.values():
+        if tab.page.evaluate("!document.cookie.includes('sFrontToken=')"):  # another test signed them out
+            assert tab.sign_in(visitor.email)["status"] == "OK"
+    for visitor, tab in signed_up.values():
+        tab.wait_for_expiry()
+        visitor.requests.clear()
+    return signed_up
+
+
+@EACH_PAIR
 def test_sign_up_makes_a_session_that_the_protected_route_accepts(visitor: Visitor, tab: Tab, mode: str) -> None:
     assert tab.run("sessionExists") is False
     answer = tab.sign_up(visitor.email)
@@ -72,6 +75,7 @@ def test_sign_up_makes_a_session_that_the_protected_route_accepts(visitor: Visit
     assert (tab.run("accessToken") is not None) is (mode == "header")
 
 
+@EACH_ONCE
 def test_a_first_visit_asks_for_a_session_once(visitor: Visitor, tab: Tab) -> None:
     """The SDK cannot know whether a session exists until a refresh call without a token is answered by 401."""
     assert tab.run("sessionExists") is False
@@ -80,6 +84,7 @@ def test_a_first_visit_asks_for_a_session_once(visitor: Visitor, tab: Tab) -> No
     assert visitor.refreshes() == [401]
 
 
+@EACH_PAIR
 def test_sign_out_leaves_no_token_and_sign_in_brings_the_user_back(visitor: Visitor, tab: Tab) -> None:
     user_id = tab.sign_up(visitor.email)["user"]["id"]
     tab.run("signOut")
@@ -93,6 +98,7 @@ def test_sign_out_leaves_no_token_and_sign_in_brings_the_user_back(visitor: Visi
     assert tab.session_info()["body"]["userId"] == user_id
 
 
+@EACH_ONCE
 def test_wrong_credentials_and_a_taken_address_are_answers_the_page_can_show(visitor: Visitor, tab: Tab) -> None:
     assert tab.run("emailExists", visitor.email)["doesExist"] is False
     tab.sign_up(visitor.email)
@@ -106,6 +112,7 @@ def test_wrong_credentials_and_a_taken_address_are_answers_the_page_can_show(vis
     assert tab.run("sessionExists") is False
 
 
+@EACH_ONCE
 def test_fields_that_break_the_rules_are_named(tab: Tab) -> None:
     for fields, wrong in (
         ({"email": "not an address", "password": PASSWORD}, ["email"]),
@@ -118,6 +125,7 @@ def test_fields_that_break_the_rules_are_named(tab: Tab) -> None:
         assert all(field["error"] for field in answer["formFields"])
 
 
+@EACH_ONCE
 def test_a_reload_keeps_the_session(visitor: Visitor, tab: Tab) -> None:
     user_id = tab.sign_up(visitor.email)["user"]["id"]
     tab.page.reload()

@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from recipes.shop import QUICK
 from sdks.processes import free_port
 
 from frameworks import bottle_site, cherrypy_site, django_site, falcon_site, flask_site, pyramid_site, webpy_site
@@ -90,7 +91,7 @@ class SharedCore(Transport):
 
 @pytest.fixture(scope="session")
 def core(clock: Clock) -> Iterator[SharedCore]:
-    with EmbeddedCore.open("sqlite://", clock=clock) as core:
+    with EmbeddedCore(settings=QUICK, clock=clock) as core:
         yield SharedCore(core)
 
 

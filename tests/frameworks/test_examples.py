@@ -38,7 +38,7 @@ def test_behind_a_gateway_the_browser_sends_the_refresh_token_where_it_is_needed
     env = {
         "PORT": str(port),
         "APP_PORT": str(app_port),
-        "ST_CORE": f"sqlite:///{tmp_path}/auth.db",
+        "ST_CORE": f"sqlite:///{tmp_path}/auth.db?argon2_memory_kb=64",
         "PYTHONPATH": os.pathsep.join([str(EXAMPLES.parent), os.environ.get("PYTHONPATH", "")]),
     }
     form = {"formFields": [{"id": "email", "value": "a@example.com"}, {"id": "password", "value": "correct horse 1"}]}

@@ -56,8 +56,9 @@ def python_environment(folder: Path) -> Path:
         stamp = environment / ".complete"
         wanted = _digest(folder / "requirements.txt")
         if not interpreter.exists() or not stamp.is_file() or stamp.read_text() != wanted:
-            _run([sys.executable, "-m", "venv", "--clear", str(environment)], folder)
-            _run([str(interpreter), "-m", "pip", "install", "--quiet", "-r", "requirements.txt"], folder)
+            _run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(environment)], folder)
+            pip = [sys.executable, "-m", "pip", "--python", str(interpreter), "install"]
+            _run([*pip, "--quiet", "--no-compile", "-r", "requirements.txt"], folder)
             stamp.write_text(wanted)
     return interpreter
 

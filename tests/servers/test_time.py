@@ -18,6 +18,7 @@ def test_an_expired_access_token_is_refreshed_and_the_call_repeated(mode: str, t
         Visitor(site.origin, mode) as visitor,
     ):
         user = visitor.sign_up()["user"]
+        visitor.wait_for_expiry()
         limit = time.monotonic() + 20
         while (answer := visitor.session_info()).status_code == 200 and time.monotonic() < limit:
             pass

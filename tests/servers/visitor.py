@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -89,6 +93,13 @@ class Visitor:
                 answer.headers.get("st-refresh-token", self._tokens.refresh) or None,
             )
         return answer
+
+    def wait_for_expiry(self) -> None:
+        """Return when the access token has expired by the clock of this machine, which is the server's too."""
+        claims = (self.tokens.access or "").split(".")[1]
+        expiry = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["exp"]
+        while (left := expiry - time.time()) > 0:
+            threading.Event().wait(left)
 
     def sign_up(self, password: str = PASSWORD) -> dict[str, Any]:
         return self._send_form("/auth/signup", password)
