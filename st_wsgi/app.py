@@ -20,6 +20,7 @@ from .events import OnSecurityEvent
 from .grammar import CDI_VERSIONS
 from .limits import AttemptLimits, Limiter, RateLimit
 from .recipe_kit.recipe import Recipe
+from .recipes.multitenancy import Multitenancy
 from .request import cors as cross_origin
 from .request import current
 from .request.context import RequestContext
@@ -191,6 +192,9 @@ class SuperTokens:
     def _respond(self, match: Match, context: RequestContext) -> Response:
         try:
             try:
+                multitenancy = self.services.find(Multitenancy)
+                if multitenancy is not None:
+                    context.tenant_id = multitenancy.tenant_of(context)
                 response: Response = match.route.handler(match.recipe.apis, context)
                 return response
             except Answerable as error:

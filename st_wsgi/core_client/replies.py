@@ -17,6 +17,7 @@ T2 = TypeVar("T2")
 T3 = TypeVar("T3")
 T4 = TypeVar("T4")
 T5 = TypeVar("T5")
+T6 = TypeVar("T6")
 
 _NO_CORE = "Set core to the address of a SuperTokens core, with the base path if it has one"
 
@@ -65,6 +66,10 @@ class Reply:
     def into(
         self, one: type[T1], two: type[T2], three: type[T3], four: type[T4], five: type[T5], /
     ) -> T1 | T2 | T3 | T4 | T5: ...
+    @overload
+    def into(
+        self, one: type[T1], two: type[T2], three: type[T3], four: type[T4], five: type[T5], six: type[T6], /
+    ) -> T1 | T2 | T3 | T4 | T5 | T6: ...
     def into(self, *results: type[Any]) -> Any:
         """Return the reply as the result class (an attrs class with a ``status``) whose status it has."""
         status = self.body.get("status")

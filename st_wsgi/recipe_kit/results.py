@@ -71,6 +71,20 @@ class UnknownUserId:
 
 
 @attrs.frozen
+class EmailAlreadyExists:
+    """Another user of the tenant has this e-mail address."""
+
+    status: ClassVar[Literal["EMAIL_ALREADY_EXISTS_ERROR"]] = "EMAIL_ALREADY_EXISTS_ERROR"
+
+
+@attrs.frozen
+class PhoneNumberAlreadyExists:
+    """Another user of the tenant has this phone number."""
+
+    status: ClassVar[Literal["PHONE_NUMBER_ALREADY_EXISTS_ERROR"]] = "PHONE_NUMBER_ALREADY_EXISTS_ERROR"
+
+
+@attrs.frozen
 class Exists:
     """
     Whether a user with an e-mail or a phone number exists.

@@ -4,20 +4,31 @@ Signing a user in, as all recipes with a login method do: the session, the respo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 import attrs
 from werkzeug.wrappers import Response
 
 from ..codec import present, to_json
-from ..errors import BadInput
+from ..errors import BadInput, Unauthorised
 from ..request.context import RequestContext
 from ..request.respond import json_response
 from ..users import RecipeUserId, User
+from .multitenancy import Multitenancy
+from .multitenancy.types import EMAIL_PASSWORD
 from .session import SessionContainer
 from .session.in_request import create_new_session, session_of_route
 
-__all__ = ["NO_LINKING", "SignedIn", "session_to_link", "signed_in", "signing_in_response"]
+__all__ = [
+    "EMAIL_PASSWORD",
+    "NO_LINKING",
+    "SignedIn",
+    "first_factors_allowed",
+    "session_to_link",
+    "signed_in",
+    "signing_in_response",
+]
 
 NO_LINKING = "Accounts cannot be linked here. Please sign out first, or contact support."
 
@@ -35,6 +46,26 @@ class SignedIn:
     session: SessionContainer
     created: bool | None = None
     status: ClassVar[Literal["OK"]] = "OK"
+
+
+def first_factors_allowed(context: RequestContext, factors: Iterable[str], *, tenant_id: str) -> tuple[str, ...]:
+    """
+    Return those of *factors* with which a user of the tenant may begin to sign in.
+
+    This is asked before the credentials are looked at, so that the response does not tell which users exist.
+
+    :raises BadInput: the tenant does not exist.
+    :raises Unauthorised: none of them is allowed.
+    """
+    multitenancy = context.services.get(Multitenancy)
+    tenant = multitenancy.functions.get_tenant(tenant_id=tenant_id)
+    if tenant is None:
+        raise BadInput("this tenant does not exist")
+    allowed = multitenancy.first_factors_of(tenant)
+    usable = tuple(factor for factor in factors if factor in allowed)
+    if not usable:
+        raise Unauthorised("the tenant does not allow this first factor")
+    return usable
 
 
 def signed_in(

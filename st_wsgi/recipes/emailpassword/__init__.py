@@ -22,7 +22,15 @@ from ...arguments import checked
 from ...delivery import Message
 from ...recipe_kit.forms import FieldValue, FormField
 from ...recipe_kit.recipe import user_facing
-from ...recipe_kit.results import Exists, GeneralError, Ok, SignInNotAllowed, SignUpNotAllowed, UnknownUserId
+from ...recipe_kit.results import (
+    EmailAlreadyExists,
+    Exists,
+    GeneralError,
+    Ok,
+    SignInNotAllowed,
+    SignUpNotAllowed,
+    UnknownUserId,
+)
 from ...request import current
 from ...users import PUBLIC_TENANT, RecipeUserId
 from ..signing_in import SignedIn
@@ -32,7 +40,6 @@ from .functions import EmailPasswordFunctions
 from .passwords import BreachedPasswords, PasswordPolicy
 from .recipe import EmailPassword
 from .types import (
-    EmailAlreadyExists,
     EmailChangeNotAllowed,
     InvalidResetToken,
     PasswordPolicyViolated,

@@ -7,17 +7,24 @@ from ...errors import FieldErrors
 from ...grammar import FAKE_EMAIL_DOMAINS
 from ...recipe_kit.forms import EMAIL, PASSWORD, FieldValue, text_of
 from ...recipe_kit.recipe import APIs
-from ...recipe_kit.results import Exists, GeneralError, Ok, SignInNotAllowed, SignUpNotAllowed, UnknownUserId
+from ...recipe_kit.results import (
+    EmailAlreadyExists,
+    Exists,
+    GeneralError,
+    Ok,
+    SignInNotAllowed,
+    SignUpNotAllowed,
+    UnknownUserId,
+)
 from ...request.context import RequestContext
 from ...users import LoginMethod, RecipeUserId, User
 from ..emailverification import EmailVerification, VerificationToken
 from ..session import SessionContainer
-from ..signing_in import NO_LINKING, SignedIn, signed_in
+from ..signing_in import EMAIL_PASSWORD, NO_LINKING, SignedIn, first_factors_allowed, signed_in
 from .functions import EmailPasswordFunctions
 from .links import reset_message
 from .settings import EmailPasswordSettings
 from .types import (
-    EmailAlreadyExists,
     InvalidResetToken,
     PasswordPolicyViolated,
     PasswordResetNotAllowed,
@@ -48,9 +55,11 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
 
         :param session: of the user that the new login method is to be linked to.
         :raises FieldErrors: the e-mail is taken.
+        :raises Unauthorised: the tenant does not allow this first factor.
         """
         if session is not None:
             return SignUpNotAllowed(NO_LINKING)
+        first_factors_allowed(context, [EMAIL_PASSWORD], tenant_id=tenant_id)
         email, password = text_of(form_fields, EMAIL), text_of(form_fields, PASSWORD)
         result = (
             EmailAlreadyExists()
@@ -75,9 +84,11 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         Sign a user in.
 
         :param session: of the user that the login method is to be linked to.
+        :raises Unauthorised: the tenant does not allow this first factor.
         """
         if session is not None:
             return SignInNotAllowed(NO_LINKING)
+        first_factors_allowed(context, [EMAIL_PASSWORD], tenant_id=tenant_id)
         email, password = text_of(form_fields, EMAIL), text_of(form_fields, PASSWORD)
         result = (
             WrongCredentials()

@@ -7,7 +7,10 @@ from typing import ClassVar
 import attrs
 
 from ...recipe_kit.recipe import Recipe, Requires
+from ...services import Services
+from ..multitenancy import Multitenancy
 from ..session import Session
+from ..signing_in import EMAIL_PASSWORD
 from .apis import EmailPasswordAPIs
 from .functions import EmailPasswordFunctions
 from .routes import ROUTES
@@ -36,5 +39,9 @@ class EmailPassword(EmailPasswordSettings, Recipe[EmailPasswordFunctions, EmailP
     """
 
     id = "emailpassword"
-    requires: ClassVar[Requires] = (Session,)
+    requires: ClassVar[Requires] = (Session, Multitenancy)
     routes = ROUTES
+
+    def bind(self, services: Services) -> None:
+        super().bind(services)
+        services.get(Multitenancy).add_first_factors([EMAIL_PASSWORD])

@@ -38,13 +38,6 @@ class SignUpOk:
     status: ClassVar[Literal["OK"]] = "OK"
 
 
-@attrs.frozen
-class EmailAlreadyExists:
-    """Another user of this tenant has signed up with this e-mail."""
-
-    status: ClassVar[Literal["EMAIL_ALREADY_EXISTS_ERROR"]] = "EMAIL_ALREADY_EXISTS_ERROR"
-
-
 @attrs.frozen(kw_only=True)
 class SignInOk:
     """The user with this e-mail and password, and the id of the login method."""

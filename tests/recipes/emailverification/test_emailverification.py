@@ -321,7 +321,7 @@ def test_a_mail_is_printed_in_development_and_refused_for_https(
 def core_with_tenants() -> Iterator[EmbeddedCore]:
     with EmbeddedCore(settings=QUICK) as core:
         for tenant_id in ("t1", "t2"):
-            made = {"tenantId": tenant_id}
+            made = {"tenantId": tenant_id, "firstFactors": ["emailpassword"]}
             core.send(CoreRequest("PUT", "/recipe/multitenancy/tenant/v2", body=made, headers={"cdi-version": "5.4"}))
         yield core
 

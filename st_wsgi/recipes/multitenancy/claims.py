@@ -1,0 +1,23 @@
+"""The domains that the users of a tenant may use, as a claim of their session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...request import current
+from ...users import RecipeUserId
+from ..session import PrimitiveArrayClaim
+from .functions import MultitenancyFunctions
+
+
+def _domains(
+    _user_id: str, _recipe_user_id: RecipeUserId, tenant_id: str, _payload: Mapping[str, Any]
+) -> list[str] | None:
+    domains_of = current.services().functions(MultitenancyFunctions).recipe.get_allowed_domains_for_tenant_id
+    domains = None if domains_of is None else domains_of(tenant_id)
+    return None if domains is None else list(domains)
+
+
+AllowedDomainsClaim: PrimitiveArrayClaim = PrimitiveArrayClaim("st-t-dmns", fetch_value=_domains)
+"""The domains that the tenant of the session may use (``st-t-dmns``)."""

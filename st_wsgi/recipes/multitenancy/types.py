@@ -1,0 +1,252 @@
+"""Results and values of the multitenancy recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Final, Literal, TypeAlias
+
+import attrs
+
+from ...recipe_kit.results import EmailAlreadyExists, PhoneNumberAlreadyExists, Refusal, UnknownUserId
+
+EMAIL_PASSWORD: Final = "emailpassword"
+THIRD_PARTY: Final = "thirdparty"
+OTP_EMAIL: Final = "otp-email"
+OTP_PHONE: Final = "otp-phone"
+LINK_EMAIL: Final = "link-email"
+LINK_PHONE: Final = "link-phone"
+TOTP: Final = "totp"
+WEBAUTHN: Final = "webauthn"
+
+PASSWORDLESS_FACTORS = frozenset({OTP_EMAIL, OTP_PHONE, LINK_EMAIL, LINK_PHONE})
+FACTORS = PASSWORDLESS_FACTORS | {EMAIL_PASSWORD, THIRD_PARTY, TOTP, WEBAUTHN}
+"""The factors that SuperTokens has. An app may name others, which its own code asks for."""
+
+GetAllowedDomainsForTenantId: TypeAlias = Callable[[str], "Iterable[str] | None"]
+"""Takes a tenant and returns the domains that its users may use, or None to leave the claim out."""
+
+
+@attrs.frozen(kw_only=True)
+class UserFields:
+    """The names of the members that say who a user of a provider is."""
+
+    user_id: str | None = None
+    email: str | None = None
+    email_verified: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class UserInfoMap:
+    """Where a provider says who a user is."""
+
+    from_id_token_payload: UserFields = UserFields()
+    from_user_info_api: UserFields = attrs.field(default=UserFields(), metadata={"wire": "fromUserInfoAPI"})
+
+
+@attrs.frozen(kw_only=True)
+class ProviderClientConfig:
+    """
+    An app that is registered at a provider.
+
+    :param client_type: tells several clients of one provider apart, such as ``web`` and ``ios``.
+    :param force_pkce: use PKCE although there is a client secret.
+    :param additional_config: what the provider needs beside, such as Apple's key.
+    """
+
+    client_id: str
+    client_secret: str | None = attrs.field(default=None, repr=False)
+    client_type: str | None = None
+    scope: tuple[str, ...] | None = attrs.field(default=None, converter=attrs.converters.optional(tuple))
+    force_pkce: bool | None = attrs.field(default=None, metadata={"wire": "forcePKCE"})
+    additional_config: dict[str, Any] | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class ProviderConfig:
+    """
+    A provider with which users sign in. What it leaves out is known for the named providers.
+
+    A parameter that is None in one of the dictionaries removes the default of that name.
+    """
+
+    third_party_id: str
+    name: str | None = None
+    clients: tuple[ProviderClientConfig, ...] = attrs.field(default=(), converter=tuple)
+    authorization_endpoint: str | None = None
+    authorization_endpoint_query_params: dict[str, Any] | None = None
+    token_endpoint: str | None = None
+    token_endpoint_body_params: dict[str, Any] | None = attrs.field(default=None, repr=False)
+    user_info_endpoint: str | None = None
+    user_info_endpoint_query_params: dict[str, Any] | None = attrs.field(default=None, repr=False)
+    user_info_endpoint_headers: dict[str, Any] | None = attrs.field(default=None, repr=False)
+    jwks_uri: str | None = attrs.field(default=None, metadata={"wire": "jwksURI"})
+    oidc_discovery_endpoint: str | None = None
+    user_info_map: UserInfoMap | None = None
+    require_email: bool | None = None
+
+
+@attrs.frozen
+class ThirdPartyOfTenant:
+    """The providers of a tenant."""
+
+    providers: tuple[ProviderConfig, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class TenantConfig:
+    """
+    A tenant as the core has it.
+
+    :param first_factors: with which its users may begin to sign in; None for those of the app, empty for none.
+    :param required_secondary_factors: which they need beside, None for those of the app.
+    :param core_config: the core's settings that the tenant has for itself.
+    """
+
+    tenant_id: str
+    first_factors: tuple[str, ...] | None = None
+    required_secondary_factors: tuple[str, ...] | None = None
+    core_config: dict[str, Any] = attrs.field(factory=dict)
+    third_party: ThirdPartyOfTenant = ThirdPartyOfTenant()
+    status: ClassVar[Literal["OK"]] = "OK"
+
+    @property
+    def third_party_providers(self) -> tuple[ProviderConfig, ...]:
+        """The providers that the core has for the tenant."""
+        return self.third_party.providers
+
+
+NO_CHANGE: Final = ("NO_CHANGE",)
+"""Leaves a list of factors as it is."""
+
+
+@attrs.frozen(kw_only=True)
+class TenantConfigCreateOrUpdate:
+    """
+    What is set of a tenant. What is not named stays as it is.
+
+    :param first_factors: None for those of the app.
+    :param required_secondary_factors: None for those of the app.
+    :param core_config: settings of the core. One that is None is reset.
+    """
+
+    first_factors: Iterable[str] | None = NO_CHANGE
+    required_secondary_factors: Iterable[str] | None = NO_CHANGE
+    core_config: dict[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class TenantNotFound:
+    """No tenant has this id."""
+
+    status: ClassVar[Literal["TENANT_NOT_FOUND_ERROR"]] = "TENANT_NOT_FOUND_ERROR"
+
+
+@attrs.frozen
+class TenantSet:
+    """The tenant, or the provider, is set."""
+
+    created_new: bool
+    status: ClassVar[Literal["OK"]] = "OK"
+
+
+@attrs.frozen
+class TenantDeleted:
+    """There is no such tenant any more."""
+
+    did_exist: bool
+    status: ClassVar[Literal["OK"]] = "OK"
+
+
+@attrs.frozen
+class Tenants:
+    """All tenants."""
+
+    tenants: tuple[TenantConfig, ...]
+    status: ClassVar[Literal["OK"]] = "OK"
+
+
+@attrs.frozen
+class ThirdPartyConfigDeleted:
+    """The tenant does not have the provider any more."""
+
+    did_config_exist: bool
+    status: ClassVar[Literal["OK"]] = "OK"
+
+
+@attrs.frozen
+class UserAssociated:
+    """The login method can be used in the tenant."""
+
+    was_already_associated: bool
+    status: ClassVar[Literal["OK"]] = "OK"
+
+
+@attrs.frozen
+class ThirdPartyUserAlreadyExists:
+    """Another user of the tenant has this account of a provider."""
+
+    status: ClassVar[Literal["THIRD_PARTY_USER_ALREADY_EXISTS_ERROR"]] = "THIRD_PARTY_USER_ALREADY_EXISTS_ERROR"
+
+
+@attrs.frozen
+class AssociationNotAllowed(Refusal):
+    """The login method is linked to a user who would collide with another one of the tenant."""
+
+    status: ClassVar[Literal["ASSOCIATION_NOT_ALLOWED_ERROR"]] = "ASSOCIATION_NOT_ALLOWED_ERROR"
+
+
+Association: TypeAlias = (
+    UserAssociated
+    | UnknownUserId
+    | EmailAlreadyExists
+    | PhoneNumberAlreadyExists
+    | ThirdPartyUserAlreadyExists
+    | AssociationNotAllowed
+)
+
+
+@attrs.frozen
+class UserDisassociated:
+    """The login method cannot be used in the tenant."""
+
+    was_associated: bool
+    status: ClassVar[Literal["OK"]] = "OK"
+
+
+@attrs.frozen
+class LoginProvider:
+    """A provider as a sign-in page shows it."""
+
+    id: str
+    name: str | None = None
+
+
+@attrs.frozen
+class LoginMethodEnabled:
+    """Whether a recipe can be used in a tenant."""
+
+    enabled: bool
+
+
+@attrs.frozen
+class ThirdPartyEnabled:
+    """Whether providers can be used in a tenant, and which."""
+
+    enabled: bool
+    providers: tuple[LoginProvider, ...]
+
+
+@attrs.frozen(kw_only=True)
+class LoginMethods:
+    """How the users of a tenant sign in."""
+
+    email_password: LoginMethodEnabled
+    passwordless: LoginMethodEnabled
+    third_party: ThirdPartyEnabled
+    webauthn: LoginMethodEnabled
+    first_factors: tuple[str, ...]
+    status: ClassVar[Literal["OK"]] = "OK"
+
+
+ProvidersOfTenant: TypeAlias = Callable[[TenantConfig, "str | None"], Iterable[LoginProvider]]
+"""Takes a tenant and a client type, and returns the providers for its sign-in page."""
