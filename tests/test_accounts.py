@@ -40,7 +40,11 @@ def core() -> Iterator[Borrowed]:
         Shop(borrowed)
         for email in EMAILS:
             emailpassword.sign_up(email=email, password=PASSWORD, tenant_id="public")
-        made = embedded.send(CoreRequest("PUT", "/recipe/multitenancy/tenant/v2", body={"tenantId": "t1"}))
+        made = embedded.send(
+            CoreRequest(
+                "PUT", "/recipe/multitenancy/tenant/v2", body={"tenantId": "t1", "firstFactors": ["emailpassword"]}
+            )
+        )
         assert made.status == 200, made.body
         emailpassword.sign_up(email=EMAILS[0], password=PASSWORD, tenant_id="t1")
         yield borrowed

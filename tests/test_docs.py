@@ -29,6 +29,7 @@ from werkzeug.test import Client
 import st_wsgi
 from st_wsgi import cli, errors
 from st_wsgi.recipes import emailpassword, session
+from st_wsgi.recipes.multitenancy import Multitenancy
 from st_wsgi.request import current
 from st_wsgi.request.context import RequestContext
 
@@ -500,6 +501,21 @@ def test_each_command_that_starts_a_server(command: str, tmp_path: Path) -> None
             answer = http.get(f"{origin}/hello", headers={"Authorization": f"Bearer {token}"}, timeout=30)
             assert answer.text == "hello " + made.json()["user"]["id"]
         assert http.get(f"{origin}/hello", timeout=30).status_code == 401
+
+
+@PROGRAMS.of(page("tenants"))
+def test_tenants(names: dict[str, Any]) -> None:
+    """The tenant of the page's last override is that of the sub-domain, and that of the path for other hosts."""
+    instance = st_wsgi.SuperTokens(
+        app_info=names["st"].app_info, core="sqlite:///:memory:", recipes=names["recipes"], rate_limit=None
+    )
+    with closing(instance):
+        hosts = ["acme.shop.example", "acme.elsewhere.example", ""]
+        contexts = [RequestContext(instance.services, {"HTTP_HOST": host}) for host in hosts]
+        recipe = instance.services.get(Multitenancy)
+        assert [recipe.tenant_of(context) for context in contexts] == ["acme", "public", "public"]
+    methods = Client(names["st"].wrap(lambda _environ, _start: [])).get("/auth/acme/loginmethods").json or {}
+    assert methods["firstFactors"] == ["emailpassword"]
 
 
 def test_every_page_is_in_the_index_and_every_link_leads_somewhere() -> None:

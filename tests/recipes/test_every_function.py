@@ -18,16 +18,20 @@ from st_wsgi.recipes import emailpassword, session
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
 from st_wsgi.recipes.jwt import Jwt
+from st_wsgi.recipes.multitenancy import Multitenancy, ProviderConfig
 from st_wsgi.recipes.openid import OpenId
 from st_wsgi.recipes.session import BooleanClaim, Session
 from st_wsgi.recipes.usermetadata import UserMetadata
 from st_wsgi.recipes.userroles import UserRoles
+from st_wsgi.request import current
+from st_wsgi.request.context import RequestContext
 
 #: Every recipe with the settings that it needs.
 SETTINGS: dict[type[Recipe[Any, Any]], dict[str, Any]] = {
     EmailPassword: {"email_delivery": no_mail},
     EmailVerification: {"mode": "OPTIONAL", "email_delivery": no_mail},
     Jwt: {},
+    Multitenancy: {},
     OpenId: {},
     Session: {},
     UserMetadata: {},
@@ -38,6 +42,7 @@ SETTINGS: dict[type[Recipe[Any, Any]], dict[str, Any]] = {
 VALUES: dict[str, Any] = {
     "access_token_payload_update": {"plan": "free"},
     "claim": BooleanClaim("adult"),
+    "config": ProviderConfig(third_party_id="google"),
     "email": "ada@example.com",
     "message": Message(kind="PASSWORD_RESET", to="ada@example.com", tenant_id="public", link="https://shop.example/x"),
     "metadata_update": {"plan": "free"},
@@ -51,6 +56,8 @@ VALUES: dict[str, Any] = {
     "role": "editor",
     "session_handle": "none",
     "session_handles": ["none"],
+    "tenant_id": "acme",
+    "third_party_id": "google",
     "token": "none",
     "user_id": "ada",
     "value": True,
@@ -70,9 +77,16 @@ def adults(validators: list[Any], _session: session.SessionContainer) -> list[An
     return [*validators, BooleanClaim("adult").is_true()]
 
 
+def ask_for_login_methods() -> None:
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/auth/loginmethods"}
+    services = current.services()
+    services.get(Multitenancy).tenant_of(RequestContext(services, environ))
+
+
 #: The functions that are for overrides only, and what the app's code calls that comes to them.
 UNDER_ANOTHER_NAME: dict[str, Callable[[], Any]] = {
     "emailpassword.create_new_recipe_user": lambda: emailpassword.sign_up(email="new@example.com", password=PASSWORD),
+    "multitenancy.get_tenant_id": ask_for_login_methods,
     "session.create_new_session": new_session,
     "session.get_session": show_session,
     "session.refresh_session": lambda: session.refresh_session_without_request_response(refresh_token="none"),

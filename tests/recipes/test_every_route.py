@@ -67,6 +67,7 @@ def only_token(_visitor: Visitor, token: str) -> Any:
 
 RESET, VERIFY = "/auth/user/password/reset", "/auth/user/email/verify"
 EXISTS = "/email/exists?email=ada@example.com"
+TENANT = "GET /public/recipe/multitenancy/tenant/v2"
 BY_ADDRESS, USER = "GET /public/users/by-accountinfo", "GET /user/id"
 IS_VERIFIED, RENEWED = "GET /recipe/user/email/verify", "POST /recipe/session/regenerate"
 #: The claims of emailverification and userroles, and the session.
@@ -80,8 +81,8 @@ RESET_CALLS = [
     USER,
 ]
 REQUESTS = {
-    "sign up": Request("POST", "/auth/signup", ["POST /public/recipe/signup", *SESSION], new_account),
-    "sign in": Request("POST", "/auth/signin", ["POST /public/recipe/signin", *SESSION], credentials),
+    "sign up": Request("POST", "/auth/signup", [TENANT, "POST /public/recipe/signup", *SESSION], new_account),
+    "sign in": Request("POST", "/auth/signin", [TENANT, "POST /public/recipe/signin", *SESSION], credentials),
     "exists": Request("GET", f"/auth/emailpassword{EXISTS}", [BY_ADDRESS]),
     "exists, older path": Request("GET", f"/auth/signup{EXISTS}", [BY_ADDRESS]),
     "reset mail": Request(
@@ -100,6 +101,7 @@ REQUESTS = {
     "is verified": Request("GET", VERIFY, [USER, IS_VERIFIED, RENEWED]),
     "refresh": Request("POST", "/auth/session/refresh", ["POST /recipe/session/refresh"]),
     "sign out": Request("POST", "/auth/signout", ["POST /recipe/session/remove"]),
+    "login methods": Request("GET", "/auth/loginmethods", [TENANT]),
     "keys": Request("GET", "/auth/jwt/jwks.json", ["GET /.well-known/jwks.json"]),
     "discovery": Request("GET", "/auth/.well-known/openid-configuration", []),
 }

@@ -43,6 +43,10 @@ class UserInfoMap:
     from_user_info_api: UserFields = attrs.field(default=UserFields(), metadata={"wire": "fromUserInfoAPI"})
 
 
+def _texts(values: Iterable[str] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(values)
+
+
 @attrs.frozen(kw_only=True)
 class ProviderClientConfig:
     """
@@ -56,9 +60,13 @@ class ProviderClientConfig:
     client_id: str
     client_secret: str | None = attrs.field(default=None, repr=False)
     client_type: str | None = None
-    scope: tuple[str, ...] | None = attrs.field(default=None, converter=attrs.converters.optional(tuple))
+    scope: tuple[str, ...] | None = attrs.field(default=None, converter=_texts)
     force_pkce: bool | None = attrs.field(default=None, metadata={"wire": "forcePKCE"})
     additional_config: dict[str, Any] | None = attrs.field(default=None, repr=False)
+
+
+def _clients(values: Iterable[ProviderClientConfig]) -> tuple[ProviderClientConfig, ...]:
+    return tuple(values)
 
 
 @attrs.frozen(kw_only=True)
@@ -71,7 +79,7 @@ class ProviderConfig:
 
     third_party_id: str
     name: str | None = None
-    clients: tuple[ProviderClientConfig, ...] = attrs.field(default=(), converter=tuple)
+    clients: tuple[ProviderClientConfig, ...] = attrs.field(default=(), converter=_clients)
     authorization_endpoint: str | None = None
     authorization_endpoint_query_params: dict[str, Any] | None = None
     token_endpoint: str | None = None

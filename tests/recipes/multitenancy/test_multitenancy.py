@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -41,10 +41,7 @@ from st_wsgi.recipes.multitenancy import (
     get_tenant,
     list_all_tenants,
 )
-from st_wsgi.recipes.session import Session
 from st_wsgi.request.context import RequestContext
-
-GET_TENANT = "GET /public/recipe/multitenancy/tenant/v2"
 
 
 @pytest.fixture
@@ -255,12 +252,6 @@ class TestLoginMethods:
         response = shop.visitor().call("GET", "/auth/nobody/loginmethods")
         assert (response.status_code, response.get_json()) == (400, {"message": "this tenant does not exist"})
 
-    def test_it_costs_one_call_to_the_core(self, shop: Shop) -> None:
-        shop.visitor().call("GET", "/auth/loginmethods")
-        shop.core.calls.clear()
-        shop.visitor().call("GET", "/auth/loginmethods")
-        assert shop.core.calls == [GET_TENANT]
-
     def test_an_override_gets_the_client_type(self, core: Borrowed) -> None:
         types: list[str | None] = []
 
@@ -276,11 +267,6 @@ class TestLoginMethods:
         for query in ("?clientType=ios", ""):
             assert shop.visitor().call("GET", f"/auth/loginmethods{query}").status_code == 200
         assert types == ["ios", None]
-
-    def test_the_route_can_be_switched_off(self, core: Borrowed) -> None:
-        shop = shop_with(core, override=Override(apis=lambda original: replace(original, login_methods_get=None)))
-        page = shop.during(shop.signed_in(), lambda _environ: "the app's own", path="/auth/loginmethods")
-        assert page.get_json() == "the app's own"
 
 
 class TestFirstFactors:
@@ -307,13 +293,6 @@ class TestFirstFactors:
     def test_an_unknown_tenant_is_bad_input(self, shop: Shop) -> None:
         response = enter(shop.visitor(), "signin", "nobody")
         assert (response.status_code, response.get_json()) == (400, {"message": "this tenant does not exist"})
-
-    def test_the_core_is_asked_once_for_the_tenant(self, shop: Shop) -> None:
-        visitor = shop.visitor()
-        visitor.sign_up()
-        shop.core.calls.clear()
-        visitor.sign_in()
-        assert shop.core.calls == [GET_TENANT, "POST /public/recipe/signin", "POST /public/recipe/session"]
 
 
 class TestTenantOfARequest:
@@ -378,27 +357,3 @@ class TestAllowedDomains:
 def test_every_app_with_a_way_to_sign_in_has_tenants(core: Borrowed) -> None:
     assert "multitenancy" in repr(Shop(core).st)
     assert "multitenancy" not in repr(Shop(core, recipes=[]).st)
-
-
-CALLS: list[Callable[[], object]] = [
-    lambda: create_or_update_tenant(tenant_id="t1"),
-    lambda: delete_tenant(tenant_id="t1"),
-    lambda: get_tenant(tenant_id="t1"),
-    lambda: list_all_tenants(),  # noqa: PLW0108  # its own code names it
-    lambda: create_or_update_third_party_config(config=TestProviders.FULL),
-    lambda: delete_third_party_config(third_party_id="google"),
-    lambda: associate_user_to_tenant(recipe_user_id=RecipeUserId("ada")),
-    lambda: disassociate_user_from_tenant(recipe_user_id=RecipeUserId("ada")),
-]
-NAMES = [name for call in CALLS for name in call.__code__.co_names if name.islower()]
-
-
-@pytest.mark.parametrize("call", CALLS, ids=NAMES)
-def test_each_function_can_be_replaced(core: Borrowed, call: Callable[[], object]) -> None:
-    [name] = [name for name in call.__code__.co_names if name.islower()]
-
-    def replaced(original: MultitenancyFunctions) -> MultitenancyFunctions:
-        return replace(original, **{name: lambda **_arguments: f"{name} of the app"})
-
-    Shop(core, recipes=[Multitenancy(override=Override(functions=replaced))], sessions=Session())
-    assert call() == f"{name} of the app"
