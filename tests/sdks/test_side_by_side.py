@@ -55,6 +55,7 @@ def signing_up_and_in(visitor: Visitor, email: str) -> Steps:
     yield "password without digits", visitor.post("/auth/signup", form(email, "only letters"))
     yield "password without letters", visitor.post("/auth/signup", form(email, "12345678"))
     yield "password too long", visitor.post("/auth/signup", form(email, "a1" * 60))
+    yield "ways to sign in", visitor.send("/auth/loginmethods")
     yield "free", visitor.send(f"/auth/emailpassword/email/exists?email={email}")
     yield "sign up", visitor.post("/auth/signup", form(f" {email} "))
     yield "taken", visitor.send(f"/auth/emailpassword/email/exists?email={email}")
