@@ -34,7 +34,7 @@ class Attempts:
     def clear(self, key: str, /) -> None:
         """Forget the attempts of a key."""
         with self._services.store.write() as db:
-            db.change("DELETE FROM attempts WHERE app = ? AND name = ?", self._app, key)
+            db.delete("attempts", app=self._app, name=key)
 
     @property
     def _app(self) -> int:

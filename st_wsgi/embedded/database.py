@@ -56,8 +56,7 @@ class Database(sqlite3.Connection):
 
     def first(self, table: str, columns: str, **where: object) -> Any:
         """Return columns of a row that has these values, None when there is none."""
-        found = self.select(table, columns, **where)
-        return found[0] if found else None
+        return self.row(f"SELECT {columns} FROM {table} WHERE {_equal(where)} LIMIT 1", *where.values())
 
     def exists(self, table: str, **where: object) -> bool:
         """Return whether a row has these values."""
@@ -74,6 +73,11 @@ class Database(sqlite3.Connection):
     def _insert(self, table: str, values: Mapping[str, object], conflict: str) -> int:
         marks = ", ".join("?" * len(values))
         return self.change(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks}){conflict}", *values.values())
+
+    def put(self, table: str, key: Mapping[str, object], **values: object) -> None:
+        """Store a row, in place of the one with this key if there is one."""
+        changes = ", ".join(f"{name} = excluded.{name}" for name in values)
+        self._insert(table, {**key, **values}, f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}")
 
     def update(self, table: str, changes: Mapping[str, object], **where: object) -> int:
         """Change the rows that have these values; return how many there are."""

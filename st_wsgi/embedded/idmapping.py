@@ -9,7 +9,7 @@ import attrs
 from . import usage
 from .call import Call, Endpoint
 from .database import Database
-from .fields import bad
+from .fields import Answered, bad
 from .users import user_exists
 
 _KINDS = ("SUPERTOKENS", "EXTERNAL", "ANY")
@@ -28,8 +28,7 @@ def _find(db: Database, app: int, user_id: str, kind: str) -> IdMapping | None:
     """Return the mapping of an id; of any kind, the one that it is the SuperTokens id of goes first."""
     columns = {"SUPERTOKENS": ["user_id"], "EXTERNAL": ["external_user_id"]}.get(kind, ["user_id", "external_user_id"])
     for column in columns:
-        query = f"SELECT user_id, external_user_id, info FROM user_id_mappings WHERE app = ? AND {column} = ?"
-        row = db.row(query, app, user_id)
+        row = db.first("user_id_mappings", "user_id, external_user_id, info", app=app, **{column: user_id})
         if row is not None:
             return IdMapping(*row)
     return None
@@ -64,22 +63,21 @@ def create(call: Call) -> dict[str, Any]:
     with call.write() as db:
         clash = _find(db, call.app, external_id, "EXTERNAL")
         if clash is not None:
-            return _exists(internal=clash.user_id == user_id, external=True)
+            raise _exists(internal=clash.user_id == user_id, external=True)
         if not user_exists(db, call.app, user_id):
-            return {"status": "UNKNOWN_SUPERTOKENS_USER_ID_ERROR"}
+            raise Answered("UNKNOWN_SUPERTOKENS_USER_ID_ERROR")
         if not force:
             _check_unused(db, call.app, user_id, external_id)
-        query = "INSERT INTO user_id_mappings VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-        added = db.change(query, call.app, user_id, external_id, info)
-    return {"status": "OK"} if added else _exists(internal=True, external=False)
+        if not db.insert_new(
+            "user_id_mappings", app=call.app, user_id=user_id, external_user_id=external_id, info=info
+        ):
+            raise _exists(internal=True, external=False)
+    return {"status": "OK"}
 
 
-def _exists(*, internal: bool, external: bool) -> dict[str, Any]:
-    return {
-        "status": "USER_ID_MAPPING_ALREADY_EXISTS_ERROR",
-        "doesSuperTokensUserIdExist": internal,
-        "doesExternalUserIdExist": external,
-    }
+def _exists(*, internal: bool, external: bool) -> Answered:
+    found = {"doesSuperTokensUserIdExist": internal, "doesExternalUserIdExist": external}
+    return Answered("USER_ID_MAPPING_ALREADY_EXISTS_ERROR", **found)
 
 
 def _check_unused(db: Database, app: int, user_id: str, external_id: str) -> None:
@@ -93,9 +91,8 @@ def _check_unused(db: Database, app: int, user_id: str, external_id: str) -> Non
             " ON CONFLICT DO NOTHING",
             *(external_id, app, user_id),
         )
-        db.change("DELETE FROM verified_emails WHERE app = ? AND user_id = ?", app, user_id)
-        query = "UPDATE email_verification_tokens SET user_id = ? WHERE app = ? AND user_id = ?"
-        db.change(query, external_id, app, user_id)
+        db.delete("verified_emails", app=app, user_id=user_id)
+        db.update("email_verification_tokens", {"user_id": external_id}, app=app, user_id=user_id)
     elif used:
         raise bad(f"UserId is already in use in {used[0]} recipe")
 
@@ -107,7 +104,7 @@ def get(call: Call) -> dict[str, Any]:
     with call.read() as db:
         found = _find(db, call.app, user_id, kind)
     if found is None:
-        return {"status": "UNKNOWN_MAPPING_ERROR"}
+        raise Answered("UNKNOWN_MAPPING_ERROR")
     return {
         "status": "OK",
         "superTokensUserId": found.user_id,
@@ -132,7 +129,7 @@ def remove(call: Call) -> dict[str, Any]:
             used = usage.recipes_using(db, call.app, mapping.external_id)
             if used:
                 raise bad(f"UserId is already in use in {used[0]} recipe")
-        gone = db.change(f"DELETE FROM user_id_mappings WHERE app = ? AND {column} = ?", call.app, user_id)
+        gone = db.delete("user_id_mappings", app=call.app, **{column: user_id})
     return {"status": "OK", "didMappingExist": gone > 0}
 
 
@@ -145,8 +142,7 @@ def put_info(call: Call) -> dict[str, Any]:
     info = _info(call)
     with call.write() as db:
         column = _column(db, call.app, user_id, kind)
-        query = f"UPDATE user_id_mappings SET info = ? WHERE app = ? AND {column} = ?"
-        changed = db.change(query, info, call.app, user_id)
+        changed = db.update("user_id_mappings", {"info": info}, app=call.app, **{column: user_id})
     return {"status": "OK" if changed else "UNKNOWN_MAPPING_ERROR"}
 
 

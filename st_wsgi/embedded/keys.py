@@ -151,7 +151,7 @@ class Keys:
         if seal is None:
             with self._store.write() as db:
                 new = base64.b64encode(secrets.token_bytes(32)).decode()
-                db.change("INSERT INTO key_values VALUES (?, ?, ?) ON CONFLICT DO NOTHING", tenant.app, _SEAL, new)
+                db.insert_new("key_values", app=tenant.app, name=_SEAL, value=new)
             seal = self._load(tenant).seal
         assert seal is not None, "it was just made"
         return seal
@@ -164,16 +164,16 @@ class Keys:
         """
         dynamic, static = _new_pem(), _new_pem()
         with self._store.write() as db:
-            rows = db.rows("SELECT key_id, dynamic, created_at FROM signing_keys WHERE app = ?", tenant.app)
+            rows = db.select("signing_keys", "key_id, dynamic, created_at", app=tenant.app)
             newest = max((row[2] for row in rows if row[1]), default=0)
             created_at = max(now, newest + 1)  # the time is in the id, which must be a new one
             made = [(f"d-{created_at}", 1, dynamic), (f"s-{uuid.uuid4()}", 0, static)]
-            db.change("DELETE FROM signing_keys WHERE app = ?", tenant.app)
+            db.delete("signing_keys", app=tenant.app)
             for key in made:
                 db.change("INSERT INTO signing_keys VALUES (?, ?, ?, ?, ?)", tenant.app, *key, created_at)
             db.change("UPDATE apps SET key_version = key_version + 1 WHERE app = ?", tenant.app)
             if end_sessions:
-                db.change("DELETE FROM key_values WHERE app = ? AND name = ?", tenant.app, _SEAL)
+                db.delete("key_values", app=tenant.app, name=_SEAL)
         settings = tenant.settings
         return Replacement(
             old_key_ids=tuple(sorted(row[0] for row in rows)),
@@ -186,9 +186,7 @@ class Keys:
 
     def _load(self, tenant: Tenant) -> _AppKeys:
         with self._store.read() as db:
-            rows = db.rows(
-                "SELECT key_id, dynamic, created_at, private_key FROM signing_keys WHERE app = ?", tenant.app
-            )
+            rows = db.select("signing_keys", "key_id, dynamic, created_at, private_key", app=tenant.app)
             seal = db.value("SELECT value FROM key_values WHERE app = ? AND name = ?", tenant.app, _SEAL)
         place = (tenant.app, tenant.key_version)
         known = self._apps.get(place)

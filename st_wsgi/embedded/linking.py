@@ -12,11 +12,10 @@ from typing import Any
 from . import methods, removal, sessionrows, usage
 from .call import Call, Endpoint
 from .database import Database
-from .fields import bad
+from .fields import Answered, bad
 from .methods import Kind, Method
 from .users import external_id, internal_id, primary_id, touch, user_exists, user_json
 
-_NOT_PRIMARY = {"status": "INPUT_USER_IS_NOT_A_PRIMARY_USER"}
 _OTHER_OWNER: dict[Kind, str] = {
     "email": "This user's email is already associated with another user ID",
     "phone number": "This user's phone number is already associated with another user ID",
@@ -40,42 +39,39 @@ def _known_id(db: Database, app: int, user_id: str) -> str:
     return internal
 
 
-def _conflict(
-    db: Database, app: int, tenant_ids: list[str], found: list[Method], but_not: str
-) -> dict[str, Any] | None:
-    """Return the answer when another primary user of the tenants has an identity of the login methods, else None."""
-    owner = methods.owner_of(db, app, tenant_ids, found, but_not=but_not)
-    if owner is None:
-        return None
-    return {
-        "status": "ACCOUNT_INFO_ALREADY_ASSOCIATED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR",
-        "primaryUserId": external_id(db, app, owner[1]),
-        "description": _OTHER_OWNER[owner[0]],
-    }
+def _check_identities(db: Database, app: int, found: list[Method], *user_ids: str) -> None:
+    """End the call when a primary user in the users' tenants (not the last user) has one of the identities."""
+    tenants = methods.tenants_of_groups(db, app, *user_ids)
+    owner = methods.owner_of(db, app, tenants, found, but_not=user_ids[-1])
+    if owner is not None:
+        raise Answered(
+            "ACCOUNT_INFO_ALREADY_ASSOCIATED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR",
+            primaryUserId=external_id(db, app, owner[1]),
+            description=_OTHER_OWNER[owner[0]],
+        )
 
 
-def _primary_problem(db: Database, app: int, user_id: str, group: list[Method]) -> dict[str, Any] | None:
-    """Return the answer when the login method *user_id* cannot be a primary user, None when it can or is one."""
+def _check_primary(db: Database, app: int, user_id: str) -> bool:
+    """Return whether a login method is a primary user. :raises Answered: when it cannot be one."""
+    group = _group(db, app, user_id)
     owner = group[0].primary_user_id
     if not group[0].linked:
-        return _conflict(db, app, methods.tenants_of_groups(db, app, owner), group, owner)
-    if owner == user_id:
-        return None
-    return {
-        "status": "RECIPE_USER_ID_ALREADY_LINKED_WITH_PRIMARY_USER_ID_ERROR",
-        "primaryUserId": external_id(db, app, owner),
-        "description": "This user ID is already linked to another user ID",
-    }
+        _check_identities(db, app, group, owner)
+    elif owner != user_id:
+        raise Answered(
+            "RECIPE_USER_ID_ALREADY_LINKED_WITH_PRIMARY_USER_ID_ERROR",
+            primaryUserId=external_id(db, app, owner),
+            description="This user ID is already linked to another user ID",
+        )
+    return group[0].linked
 
 
 def check_primary(call: Call) -> dict[str, Any]:
     """``GET /recipe/accountlinking/user/primary/check``."""
     user_id = call.query.text("recipeUserId")
     with call.read() as db:
-        user_id = internal_id(db, call.app, user_id)
-        group = _group(db, call.app, user_id)
-        problem = _primary_problem(db, call.app, user_id, group)
-    return problem or {"status": "OK", "wasAlreadyAPrimaryUser": group[0].linked}
+        already = _check_primary(db, call.app, internal_id(db, call.app, user_id))
+    return {"status": "OK", "wasAlreadyAPrimaryUser": already}
 
 
 def make_primary(call: Call) -> dict[str, Any]:
@@ -83,65 +79,60 @@ def make_primary(call: Call) -> dict[str, Any]:
     user_id = call.body.text("recipeUserId")
     with call.write() as db:
         user_id = internal_id(db, call.app, user_id)
-        group = _group(db, call.app, user_id)
-        problem = _primary_problem(db, call.app, user_id, group)
-        if problem is not None:
-            return problem
+        already = _check_primary(db, call.app, user_id)
         methods.make_primary(db, call.app, user_id)
         user = user_json(db, call.app, user_id, call.version)
-    return {"status": "OK", "wasAlreadyAPrimaryUser": group[0].linked, "user": user}
+    return {"status": "OK", "wasAlreadyAPrimaryUser": already, "user": user}
 
 
-def _link_problem(db: Database, app: int, recipe: list[Method], primary: list[Method]) -> dict[str, Any] | None:
-    """Return the answer when a login method cannot be linked to a user, None when it can or is."""
-    own, other = recipe[0].primary_user_id, primary[0].primary_user_id
+def _linkable(db: Database, app: int, recipe_user_id: str, primary_user_id: str) -> tuple[Method, str, bool]:
+    """
+    Return the login method to link, the user's id, and whether they are linked already.
+
+    :raises Answered: when they cannot be linked.
+    """
+    group = _group(db, app, primary_user_id)
+    if not group[0].linked:
+        raise Answered("INPUT_USER_IS_NOT_A_PRIMARY_USER")
+    recipe = _group(db, app, recipe_user_id)
+    own, owner = recipe[0].primary_user_id, group[0].primary_user_id
     if not recipe[0].linked:
         # Both users' tenants count: a tenant that only one of them is in gets the identities of the other.
-        return _conflict(db, app, methods.tenants_of_groups(db, app, own, other), [*recipe, *primary], other)
-    if own == other:
-        return None
-    return {
-        "status": "RECIPE_USER_ID_ALREADY_LINKED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR",
-        "primaryUserId": external_id(db, app, own),
-        "description": "The input recipe user ID is already linked to another user ID",
-    }
+        _check_identities(db, app, [*recipe, *group], own, owner)
+    elif own != owner:
+        raise Answered(
+            "RECIPE_USER_ID_ALREADY_LINKED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR",
+            primaryUserId=external_id(db, app, own),
+            description="The input recipe user ID is already linked to another user ID",
+        )
+    return recipe[0], owner, own == owner
 
 
 def check_link(call: Call) -> dict[str, Any]:
     """``GET /recipe/accountlinking/user/link/check``."""
-    recipe_user_id, primary_user_id = call.query.text("recipeUserId"), call.query.text("primaryUserId")
+    ids = call.query.text("recipeUserId"), call.query.text("primaryUserId")
     with call.read() as db:
-        recipe_user_id = _known_id(db, call.app, recipe_user_id)
-        primary = _group(db, call.app, _known_id(db, call.app, primary_user_id))
-        if not primary[0].linked:
-            return dict(_NOT_PRIMARY)
-        recipe = _group(db, call.app, recipe_user_id)
-        problem = _link_problem(db, call.app, recipe, primary)
-    linked = recipe[0].primary_user_id == primary[0].primary_user_id
-    return problem or {"status": "OK", "accountsAlreadyLinked": linked}
+        recipe_user_id, primary_user_id = (_known_id(db, call.app, user_id) for user_id in ids)
+        _, _, linked = _linkable(db, call.app, recipe_user_id, primary_user_id)
+    return {"status": "OK", "accountsAlreadyLinked": linked}
 
 
 def link(call: Call) -> dict[str, Any]:
     """``POST /recipe/accountlinking/user/link``: the sessions of the login method end, since its user id changes."""
-    recipe_user_id, primary_user_id = call.body.text("recipeUserId"), call.body.text("primaryUserId")
+    ids = call.body.text("recipeUserId"), call.body.text("primaryUserId")
     with call.write() as db:
         app = call.app
-        recipe_user_id, primary_user_id = _known_id(db, app, recipe_user_id), _known_id(db, app, primary_user_id)
-        primary = _group(db, app, primary_user_id)
-        if not primary[0].linked:
-            return dict(_NOT_PRIMARY)
-        recipe = _group(db, app, recipe_user_id)
-        problem = _link_problem(db, app, recipe, primary)
-        if problem is not None:
-            if "ALREADY_LINKED" in problem["status"]:
-                problem["user"] = user_json(db, app, recipe_user_id, call.version)
-            return problem
-        owner = primary[0].primary_user_id
-        linked = recipe[0].primary_user_id == owner
+        recipe_user_id, primary_user_id = (_known_id(db, app, user_id) for user_id in ids)
+        try:
+            method, owner, linked = _linkable(db, app, recipe_user_id, primary_user_id)
+        except Answered as answered:
+            if "ALREADY_LINKED" in answered.answer["status"]:
+                answered.answer["user"] = user_json(db, app, recipe_user_id, call.version)
+            raise
         if not linked:
-            methods.move(db, app, recipe[0], owner, linked=True)
+            methods.move(db, app, method, owner, linked=True)
             _end_sessions(db, call, recipe_user_id)
-            db.change("DELETE FROM last_active WHERE app = ? AND user_id = ?", app, recipe_user_id)
+            db.delete("last_active", app=app, user_id=recipe_user_id)
             touch(db, app, primary_user_id, call.now)
         user = user_json(db, app, owner, call.version)
     return {"status": "OK", "accountsAlreadyLinked": linked, "user": user}

@@ -41,11 +41,7 @@ def merge(db: Database, app: int, user_id: str, update: Mapping[str, Any]) -> st
         if value is not None:
             merged[key] = value
     stored = dump(merged)
-    db.change(
-        "INSERT INTO user_metadata VALUES (?, ?, ?)"
-        " ON CONFLICT (app, user_id) DO UPDATE SET metadata = excluded.metadata",
-        *(app, user_id, stored),
-    )
+    db.put("user_metadata", {"app": app, "user_id": user_id}, metadata=stored)
     return stored
 
 
@@ -53,7 +49,7 @@ def remove(call: Call) -> dict[str, Any]:
     """``POST /recipe/user/metadata/remove``."""
     user_id = call.body.text("userId")
     with call.write() as db:
-        db.change("DELETE FROM user_metadata WHERE app = ? AND user_id = ?", call.app, user_id)
+        db.delete("user_metadata", app=call.app, user_id=user_id)
     return {"status": "OK"}
 
 

@@ -46,13 +46,13 @@ def delete_method(db: Database, app: int, user_id: str) -> None:
             usage.wipe(db, app, external_id(db, app, group))
             _forget(db, app, group)
     elif known:
-        db.change("INSERT INTO retired_ids VALUES (?, ?) ON CONFLICT DO NOTHING", app, user_id)
+        db.insert_new("retired_ids", app=app, user_id=user_id)
 
 
 def _forget(db: Database, app: int, user_id: str) -> None:
     """Remove an id that is no user any more, with its mapping."""
     for table in ("retired_ids", "user_id_mappings"):
-        db.change(f"DELETE FROM {table} WHERE app = ? AND user_id = ?", app, user_id)
+        db.delete(table, app=app, user_id=user_id)
 
 
 ENDPOINTS = (Endpoint("POST", "/user/remove", "app-user", remove),)

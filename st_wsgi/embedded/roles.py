@@ -6,12 +6,13 @@ from typing import Any
 
 from .call import Call, Endpoint
 from .database import Database
+from .fields import Answered
 
-_UNKNOWN = {"status": "UNKNOWN_ROLE_ERROR"}
 
-
-def _exists(db: Database, app: int, role: str) -> bool:
-    return db.row("SELECT 1 FROM roles WHERE app = ? AND role = ?", app, role) is not None
+def _check(db: Database, app: int, role: str) -> None:
+    """End the call when there is no such role."""
+    if not db.exists("roles", app=app, role=role):
+        raise Answered("UNKNOWN_ROLE_ERROR")
 
 
 def create(call: Call) -> dict[str, Any]:
@@ -19,20 +20,19 @@ def create(call: Call) -> dict[str, Any]:
     role = call.body.filled("role")
     permissions = call.body.filled_texts_or_none("permissions") or []
     with call.write() as db:
-        created = db.change("INSERT INTO roles VALUES (?, ?) ON CONFLICT DO NOTHING", call.app, role)
+        created = db.insert_new("roles", app=call.app, role=role)
         for permission in permissions:
-            query = "INSERT INTO role_permissions VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-            db.change(query, call.app, role, permission)
-    return {"status": "OK", "createdNewRole": created == 1}
+            db.insert_new("role_permissions", app=call.app, role=role, permission=permission)
+    return {"status": "OK", "createdNewRole": created}
 
 
 def remove(call: Call) -> dict[str, Any]:
     """``POST /recipe/role/remove``: the role, its permissions, and from everyone who has it."""
     role = call.body.filled("role")
     with call.write() as db:
-        existed = _exists(db, call.app, role)
-        for table in ("roles", "role_permissions", "user_roles"):
-            db.change(f"DELETE FROM {table} WHERE app = ? AND role = ?", call.app, role)
+        for table in ("role_permissions", "user_roles"):
+            db.delete(table, app=call.app, role=role)
+        existed = db.delete("roles", app=call.app, role=role) > 0
     return {"status": "OK", "didRoleExist": existed}
 
 
@@ -46,8 +46,7 @@ def permissions_of(call: Call) -> dict[str, Any]:
     """``GET /recipe/role/permissions``."""
     role = call.query.filled("role")
     with call.read() as db:
-        if not _exists(db, call.app, role):
-            return dict(_UNKNOWN)
+        _check(db, call.app, role)
         query = "SELECT permission FROM role_permissions WHERE app = ? AND role = ?"
         return {"status": "OK", "permissions": db.column(query, call.app, role)}
 
@@ -57,13 +56,11 @@ def remove_permissions(call: Call) -> dict[str, Any]:
     role = call.body.filled("role")
     permissions = call.body.filled_texts_or_none("permissions")
     with call.write() as db:
-        if not _exists(db, call.app, role):
-            return dict(_UNKNOWN)
-        query = "DELETE FROM role_permissions WHERE app = ? AND role = ?"
+        _check(db, call.app, role)
         if permissions is None:
-            db.change(query, call.app, role)
+            db.delete("role_permissions", app=call.app, role=role)
         for permission in permissions or ():
-            db.change(f"{query} AND permission = ?", call.app, role, permission)
+            db.delete("role_permissions", app=call.app, role=role, permission=permission)
     return {"status": "OK"}
 
 
@@ -77,48 +74,37 @@ def with_permission(call: Call) -> dict[str, Any]:
 
 def give(call: Call) -> dict[str, Any]:
     """``PUT /recipe/user/role``: any user id will do."""
-    user_id = call.body.text("userId")
-    role = call.body.filled("role")
-    here = call.here
+    user_id, role = call.body.text("userId"), call.body.filled("role")
     with call.write() as db:
-        if not _exists(db, here.app, role):
-            return dict(_UNKNOWN)
-        query = "INSERT INTO user_roles VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-        added = db.change(query, here.app, here.tenant_id, user_id, role)
-    return {"status": "OK", "didUserAlreadyHaveRole": added == 0}
+        _check(db, call.app, role)
+        added = db.insert_new("user_roles", app=call.app, tenant_id=call.here.tenant_id, user_id=user_id, role=role)
+    return {"status": "OK", "didUserAlreadyHaveRole": not added}
 
 
 def take(call: Call) -> dict[str, Any]:
     """``POST /recipe/user/role/remove``."""
-    user_id = call.body.text("userId")
-    role = call.body.filled("role")
-    here = call.here
+    user_id, role = call.body.text("userId"), call.body.filled("role")
     with call.write() as db:
-        if not _exists(db, here.app, role):
-            return dict(_UNKNOWN)
-        query = "DELETE FROM user_roles WHERE app = ? AND tenant_id = ? AND user_id = ? AND role = ?"
-        removed = db.change(query, here.app, here.tenant_id, user_id, role)
+        _check(db, call.app, role)
+        removed = db.delete("user_roles", app=call.app, tenant_id=call.here.tenant_id, user_id=user_id, role=role)
     return {"status": "OK", "didUserHaveRole": removed == 1}
 
 
 def of_user(call: Call) -> dict[str, Any]:
     """``GET /recipe/user/roles``."""
     user_id = call.query.text("userId")
-    here = call.here
     with call.read() as db:
         query = "SELECT role FROM user_roles WHERE app = ? AND tenant_id = ? AND user_id = ?"
-        return {"status": "OK", "roles": db.column(query, here.app, here.tenant_id, user_id)}
+        return {"status": "OK", "roles": db.column(query, call.app, call.here.tenant_id, user_id)}
 
 
 def users_with(call: Call) -> dict[str, Any]:
     """``GET /recipe/role/users``."""
     role = call.query.filled("role")
-    here = call.here
     with call.read() as db:
-        if not _exists(db, here.app, role):
-            return dict(_UNKNOWN)
+        _check(db, call.app, role)
         query = "SELECT user_id FROM user_roles WHERE app = ? AND role = ? AND tenant_id = ?"
-        return {"status": "OK", "users": db.column(query, here.app, role, here.tenant_id)}
+        return {"status": "OK", "users": db.column(query, call.app, role, call.here.tenant_id)}
 
 
 ENDPOINTS = (

@@ -82,16 +82,13 @@ def new_v1(tenant_id: str) -> TenantRow:
     return TenantRow(tenant_id, enabled=ALL_ON if tenant_id == "public" else ALL_OFF)
 
 
-_COLUMNS = (
-    "tenant_id, core_config, first_factors, required_secondary_factors, email_password_enabled, third_party_enabled,"
-    " passwordless_enabled"
-)
+_SWITCHES = ("email_password_enabled", "third_party_enabled", "passwordless_enabled")
+_COLUMNS = f"tenant_id, core_config, first_factors, required_secondary_factors, {', '.join(_SWITCHES)}"
 
 
 def providers(db: Database, app: int, tenant_id: str) -> list[dict[str, Any]]:
     """Return the third party providers of a tenant, in the order in which the official core shows them."""
-    query = "SELECT third_party_id, config FROM tenant_providers WHERE app = ? AND tenant_id = ?"
-    return _in_order(db.rows(query, app, tenant_id))
+    return _in_order(db.select("tenant_providers", "third_party_id, config", app=app, tenant_id=tenant_id))
 
 
 def _in_order(rows: list[tuple[str, str]]) -> list[dict[str, Any]]:
@@ -154,20 +151,16 @@ def load_apps(db: Database) -> dict[str, list[TenantRow]]:
 
 def save(db: Database, app: int, tenant: TenantRow, now: int) -> None:
     """Store a tenant, new or changed; its providers are stored by :func:`save_provider`."""
-    values = (
-        tenant.tenant_id,
-        dump(dict(tenant.core_config)),
-        None if tenant.first_factors is None else dump(list(tenant.first_factors)),
+    secondary = tenant.required_secondary_factors
+    stored = {
+        "core_config": dump(dict(tenant.core_config)),
+        "first_factors": None if tenant.first_factors is None else dump(list(tenant.first_factors)),
         # No required factors and nothing said about them are the same thing.
-        dump(list(tenant.required_secondary_factors)) if tenant.required_secondary_factors else None,
-        *(tenant.enabled[recipe] for recipe in RECIPE_FACTORS),
-    )
-    changes = ", ".join(f"{name.strip()} = excluded.{name.strip()}" for name in _COLUMNS.split(",")[1:])
-    db.change(
-        f"INSERT INTO tenants (app, created_at, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        f" ON CONFLICT (app, tenant_id) DO UPDATE SET {changes}",
-        *(app, now, *values),
-    )
+        "required_secondary_factors": dump(list(secondary)) if secondary else None,
+        **{column: tenant.enabled[recipe] for column, recipe in zip(_SWITCHES, RECIPE_FACTORS, strict=True)},
+    }
+    db.insert_new("tenants", app=app, tenant_id=tenant.tenant_id, created_at=now)
+    db.update("tenants", stored, app=app, tenant_id=tenant.tenant_id)
 
 
 def save_provider(db: Database, app: int, tenant_id: str, provider: Mapping[str, Any]) -> bool:
@@ -180,13 +173,12 @@ def save_provider(db: Database, app: int, tenant_id: str, provider: Mapping[str,
 
 def remove_provider(db: Database, app: int, tenant_id: str, third_party_id: str) -> bool:
     """Remove a provider of a tenant; tell whether it was there."""
-    query = "DELETE FROM tenant_providers WHERE app = ? AND tenant_id = ? AND third_party_id = ?"
-    return db.change(query, app, tenant_id, third_party_id) > 0
+    return db.delete("tenant_providers", app=app, tenant_id=tenant_id, third_party_id=third_party_id) > 0
 
 
 def create_app(db: Database, app_id: str, now: int) -> int:
     """Store a new app without any tenant yet; return its number."""
-    db.change("INSERT INTO apps (app_id, created_at) VALUES (?, ?)", app_id, now)
+    db.insert("apps", app_id=app_id, created_at=now)
     return int(db.value("SELECT app FROM apps WHERE app_id = ?", app_id))
 
 
@@ -199,10 +191,10 @@ def app_number(db: Database, app_id: str) -> int | None:
 def remove_app(db: Database, app: int) -> None:
     """Remove an app with everything in it."""
     for table in ("apps", *(table.name for table in TABLES)):
-        db.change(f"DELETE FROM {table} WHERE app = ?", app)
+        db.delete(table, app=app)
 
 
 def remove_tenant(db: Database, app: int, tenant_id: str) -> None:
     """Remove a tenant with what is its own; its users stay in the app."""
     for table in tables_with("tenant_id"):
-        db.change(f"DELETE FROM {table.name} WHERE app = ? AND tenant_id = ?", app, tenant_id)
+        db.delete(table.name, app=app, tenant_id=tenant_id)

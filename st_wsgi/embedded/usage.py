@@ -28,7 +28,7 @@ def recipes_using(db: Database, app: int, user_id: str) -> list[str]:
     """Return the names of the recipes that keep something under *user_id*."""
     names: dict[str, None] = {}
     for table, recipe in _KEEPERS.items():
-        if recipe and db.row(f"SELECT 1 FROM {table} WHERE app = ? AND user_id = ? LIMIT 1", app, user_id):
+        if recipe and db.exists(table, app=app, user_id=user_id):
             names[recipe] = None
     return list(names)
 
@@ -36,7 +36,7 @@ def recipes_using(db: Database, app: int, user_id: str) -> list[str]:
 def wipe(db: Database, app: int, user_id: str) -> None:
     """Remove everything that is kept under *user_id*."""
     for table in _KEEPERS:
-        db.change(f"DELETE FROM {table} WHERE app = ? AND user_id = ?", app, user_id)
+        db.delete(table, app=app, user_id=user_id)
 
 
 def wipe_in_tenant(db: Database, app: int, tenant_id: str, user_id: str) -> bool:
@@ -44,6 +44,5 @@ def wipe_in_tenant(db: Database, app: int, tenant_id: str, user_id: str) -> bool
     gone = 0
     for table in tables_with("tenant_id"):
         if table.name in _KEEPERS:
-            query = f"DELETE FROM {table.name} WHERE app = ? AND tenant_id = ? AND user_id = ?"
-            gone += db.change(query, app, tenant_id, user_id)
+            gone += db.delete(table.name, app=app, tenant_id=tenant_id, user_id=user_id)
     return gone > 0

@@ -87,16 +87,12 @@ def session_user(db: Database, app: int, user_id: str) -> SessionUser:
 
 def touch(db: Database, app: int, user_id: str, now: int) -> None:
     """Note that a user (SuperTokens id) was active."""
-    db.change(
-        "INSERT INTO last_active VALUES (?, ?, ?) ON CONFLICT (app, user_id) DO UPDATE"
-        " SET last_active = excluded.last_active",
-        *(app, user_id, now),
-    )
+    db.put("last_active", {"app": app, "user_id": user_id}, last_active=now)
 
 
 def set_verified(db: Database, app: int, user_id: str, email: str) -> None:
     """Note that an email of a user is verified."""
-    db.change("INSERT INTO verified_emails VALUES (?, ?, ?) ON CONFLICT DO NOTHING", app, user_id, email)
+    db.insert_new("verified_emails", app=app, user_id=user_id, email=email)
 
 
 def user_json(db: Database, app: int, user_id: str, version: Version = NEWEST) -> dict[str, Any] | None:
