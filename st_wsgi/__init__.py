@@ -14,12 +14,12 @@ from .accounts import (
     list_users_by_account_info,
 )
 from .app import SuperTokens, init
-from .attempts import AttemptStore
+from .attempts import AttemptStore, MemoryAttempts
 from .config import AppInfo, Cors
 from .core_client.replies import Reply
 from .errors import SuperTokensError
 from .events import SecurityEvent
-from .limits import AttemptLimits, InMemoryRateLimit
+from .limits import AttemptLimits
 from .mappings import (
     UnknownMapping,
     UnknownSuperTokensUserId,
@@ -52,8 +52,8 @@ __all__ = [
     "Cors",
     "ErrorHandler",
     "GeneralError",
-    "InMemoryRateLimit",
     "LoginMethod",
+    "MemoryAttempts",
     "Middleware",
     "Ok",
     "Override",

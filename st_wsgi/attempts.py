@@ -33,6 +33,10 @@ class MemoryAttempts:
     """
     Counts in the memory of this process. With several workers, each counts for itself.
 
+    ::
+
+        AttemptLimits(per_account=50, store=MemoryAttempts())
+
     :param size: how many counters are kept. The oldest are forgotten first.
     :param clock: returns seconds that only go forward.
     """

@@ -16,17 +16,13 @@ import hashlib
 import ipaddress
 import logging
 import re
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 from .attempts import AttemptStore, MemoryAttempts
 from .checks import Check, a_number
-from .forks import renew_after_fork
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -107,6 +103,7 @@ class AttemptLimits:
     :param mails_per_account: mails and text messages to one account in *mail_period*.
     :param mail_period: seconds.
     :param store: counts for all processes together. While it fails, each process counts for itself.
+        ``MemoryAttempts()`` has each process count for itself in any case.
     :raises ConfigError: a limit is not a whole number above zero.
     """
 
@@ -159,77 +156,6 @@ class AttemptLimits:
 def _name(key: str, route: str) -> str:
     """Return what a store knows a counter by, which tells it neither address nor account."""
     return hashlib.sha256(f"{route} {key}".encode("utf-8", "surrogatepass")).hexdigest()
-
-
-@attrs.define
-class _Bucket:
-    tokens: float
-    filled_at: float
-
-
-class InMemoryRateLimit:
-    """
-    Limits in the memory of this process. With several workers, each counts for itself.
-
-    ::
-
-        rate_limit = InMemoryRateLimit(per_account=5)
-        rate_limit("account:public:ada@example.com", "/signin")  # None, or the seconds to wait
-
-    :param per_address: attempts a minute from one address on one route. That many may also come at once.
-    :param per_account_and_address: likewise at one account from one address.
-    :param per_account: likewise at one account from all addresses.
-    :param size: how many counters are kept in memory. The least recently used are forgotten first.
-    :param clock: returns seconds that only go forward.
-    :raises ConfigError: a limit is not a whole number above zero.
-    """
-
-    def __init__(
-        self,
-        *,
-        per_address: int = 120,
-        per_account_and_address: int = 10,
-        per_account: int = 100,
-        size: int = 100_000,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        for name, value in (
-            ("per_address", per_address),
-            ("per_account_and_address", per_account_and_address),
-            ("per_account", per_account),
-            ("size", size),
-        ):
-            a_number("attempts" if name != "size" else "counters", least=1, most=10**9).argument(name, value)
-        self._limits = {"address": per_address, "both": per_account_and_address, "account": per_account}
-        self._size = size
-        self._clock = clock
-        self._buckets: OrderedDict[tuple[str, str], _Bucket] = OrderedDict()
-        self._lock = threading.Lock()
-        renew_after_fork(self)
-
-    def __call__(self, key: str, route: str, /) -> float | None:
-        limit = self._limits[key.partition(":")[0]]
-        with self._lock:
-            now = self._clock()
-            bucket = self._buckets.setdefault((key, route), _Bucket(limit, now))
-            self._buckets.move_to_end((key, route))
-            while len(self._buckets) > self._size:
-                self._buckets.popitem(last=False)
-            bucket.tokens = min(limit, bucket.tokens + (now - bucket.filled_at) * limit / 60)
-            bucket.filled_at = now
-            if bucket.tokens < 1:
-                return (1 - bucket.tokens) * 60 / limit
-            bucket.tokens -= 1
-            return None
-
-    def clear(self, key: str, route: str, /) -> None:
-        """Forget the attempts of a key on a route."""
-        with self._lock:
-            self._buckets.pop((key, route), None)
-
-    def after_fork(self) -> None:
-        """Take a lock of its own in a child: the parent's may have been held by another thread."""
-        self._lock = threading.Lock()
 
 
 class Limiter:

@@ -138,7 +138,7 @@ DOORS = {
     "st_wsgi/core_client/querier.py Querier",
     "st_wsgi/core_client/replies.py Reply",
     "st_wsgi/delivery/sending.py Delivery",
-    "st_wsgi/limits.py InMemoryRateLimit",
+    "st_wsgi/limits.py AttemptLimits",
     "st_wsgi/recipe_kit/links.py link",
     "st_wsgi/recipe_kit/override.py Override",
     "st_wsgi/recipe_kit/override.py like",

@@ -25,7 +25,7 @@ import st_wsgi
 import st_wsgi.frameworks.bottle
 import st_wsgi.frameworks.falcon
 import st_wsgi.frameworks.flask
-from st_wsgi import AppInfo, Cors, InMemoryRateLimit, SuperTokens
+from st_wsgi import AppInfo, AttemptLimits, Cors, SuperTokens
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword, SignUpOk, sign_up
@@ -297,7 +297,7 @@ def test_the_settings_for_production_are_taken_and_a_forgetful_core_is_not() -> 
         api_key="...",
         recipes=[EmailPassword(email_delivery=print), Session()],
         cors=cors,
-        rate_limit=InMemoryRateLimit(),
+        rate_limit=AttemptLimits(),
     ).close()
     with pytest.raises(ConfigError, match="in-memory"):
         SuperTokens(app_info=info, core="sqlite://", recipes=[Session()])

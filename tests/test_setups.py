@@ -39,7 +39,7 @@ Cors: Any = st_wsgi.Cors
 EmailPassword: Any = emailpassword.EmailPassword
 FormField: Any = emailpassword.FormField
 HTTPTransport: Any = transport.HTTPTransport
-InMemoryRateLimit: Any = st_wsgi.InMemoryRateLimit
+AttemptLimits: Any = st_wsgi.AttemptLimits
 Override: Any = st_wsgi.Override
 Session: Any = session.Session
 SignUpFeature: Any = emailpassword.SignUpFeature
@@ -360,10 +360,10 @@ OTHERS: dict[str, tuple[Start, str]] = {
         "must be a function of key and route, not 10",
     ),
     "a limit without brackets": (
-        lambda: start(rate_limit=InMemoryRateLimit),
+        lambda: start(rate_limit=AttemptLimits),
         "rate_limit must be a function of key and route, not <class",
     ),
-    "a limit of nothing": (lambda: InMemoryRateLimit(per_account=0), "per_account must be a number of attempts from 1"),
+    "a limit of nothing": (lambda: AttemptLimits(per_account=0), "per_account must be a number of attempts from 1"),
     "proxies that are a text": (
         lambda: start(trusted_proxies="1"),
         "trusted_proxies must be a number of proxies from 0 to 100, not '1'",

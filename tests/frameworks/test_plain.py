@@ -14,7 +14,7 @@ import pytest
 from werkzeug.test import Client, create_environ, run_wsgi_app
 
 from frameworks.conftest import FRAMEWORKS, SharedCore
-from st_wsgi import AppInfo, Cors, InMemoryRateLimit, RecipeUserId, SuperTokens
+from st_wsgi import AppInfo, AttemptLimits, Cors, RecipeUserId, SuperTokens
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.session import Session, current_session, get_session, verify_session
@@ -189,7 +189,7 @@ def test_a_folded_header_reaches_no_response(core: SharedCore, path: str, name: 
         recipes=[EmailPassword(), Session()],
         cors=Cors(origins=["http://localhost"], whole_app=True),
         trusted_proxies=1,
-        rate_limit=InMemoryRateLimit(),
+        rate_limit=AttemptLimits(),
     )
     method = "GET" if path in ("/", "/auth/jwt/jwks.json") else "POST"
     for value in (FOLDED, f"http://localhost{FOLDED}", f"sAccessToken={FOLDED}", f"Bearer {FOLDED}"):

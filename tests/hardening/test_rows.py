@@ -32,7 +32,7 @@ from recipes.shop import (
     payload_of,
 )
 
-from st_wsgi import Cors, InMemoryRateLimit, Override, RecipeUserId, like, replace
+from st_wsgi import AttemptLimits, Cors, Override, RecipeUserId, like, replace
 from st_wsgi.core_client.transport import Attempt, CoreReply, CoreRequest
 from st_wsgi.delivery import Message
 from st_wsgi.embedded import EmbeddedCore
@@ -728,7 +728,7 @@ def telling_which_e_mails_are_known_can_be_switched_off(core: Borrowed) -> None:
 
 @row(83)
 def tries_are_limited_by_address_and_by_account(core: Borrowed) -> None:
-    shop = Shop(core, rate_limit=InMemoryRateLimit(per_account=3, per_address=5))
+    shop = Shop(core, rate_limit=AttemptLimits(per_account=3, per_address=5))
     visitor = shop.visitor()
     statuses = [visitor.sign_in("wrong 12345", environ={"REMOTE_ADDR": f"10.0.0.{n}"}).status_code for n in range(5)]
     assert statuses == [200, 200, 200, 429, 429]

@@ -12,7 +12,7 @@ import pytest
 
 import st_wsgi
 from recipes.shop import Borrowed, Shop, Visitor, form, no_mail
-from st_wsgi import InMemoryRateLimit, SecurityEvent
+from st_wsgi import AttemptLimits, SecurityEvent
 from st_wsgi.delivery import Message
 from st_wsgi.events import EventName
 from st_wsgi.recipes import emailpassword, session, userroles
@@ -116,7 +116,7 @@ def test_what_an_administrator_does_names_them(shop: Shop, events: list[Security
 
 
 def test_a_limited_attempt_and_a_stolen_token(core: Borrowed, events: list[SecurityEvent]) -> None:
-    limit = InMemoryRateLimit(per_account_and_address=1)
+    limit = AttemptLimits(per_account_and_address=1)
     shop = Shop(core, on_security_event=events.append, rate_limit=limit)
     visitor, user_id = signed_up(shop)
     thief = visitor.snapshot()

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from st_wsgi import InMemoryRateLimit
+from st_wsgi import MemoryAttempts
 from st_wsgi.core_client.outages import Outages
 from st_wsgi.core_client.transport import CoreRequest, HTTPTransport
 from st_wsgi.errors import CoreUnavailable
@@ -55,8 +55,8 @@ def outages(hold: Hold) -> Callable[[], object]:
 
 
 def limits(hold: Hold) -> Callable[[], object]:
-    limit = InMemoryRateLimit(clock=hold)
-    return lambda: limit("address:192.0.2.1", "/signin")
+    attempts = MemoryAttempts(clock=hold)
+    return lambda: attempts.add("a", 60)
 
 
 def main(name: str) -> None:

@@ -34,7 +34,6 @@ from ...recipe_kit.results import (
 from ...request import current
 from ...users import PUBLIC_TENANT, RecipeUserId
 from ..signing_in import SignedIn
-from . import links
 from .apis import EmailPasswordAPIs
 from .functions import EmailPasswordFunctions
 from .passwords import BreachedPasswords, PasswordPolicy
@@ -137,7 +136,7 @@ def create_reset_password_link(
     outcome = create_reset_password_token(user_id=user_id, email=email, tenant_id=tenant_id)
     if isinstance(outcome, UnknownUserId):
         return outcome
-    return ResetLink(links.reset_link(current.services(), token=outcome.token, tenant_id=tenant_id))
+    return ResetLink(current.services().get(EmailPassword).link(token=outcome.token, tenant_id=tenant_id))
 
 
 @checked
@@ -151,6 +150,6 @@ def send_reset_password_email(*, user_id: str, email: str, tenant_id: str = PUBL
     outcome = create_reset_password_token(user_id=user_id, email=email, tenant_id=tenant_id)
     if isinstance(outcome, UnknownUserId):
         return outcome
-    services = current.services()
-    message = links.reset_message(services, token=outcome.token, email=email, user_id=user_id, tenant_id=tenant_id)
-    return services.get(EmailPassword).functions.send_email(message=message)
+    recipe = current.services().get(EmailPassword)
+    message = recipe.mail_with_link(token=outcome.token, email=email, user_id=user_id, tenant_id=tenant_id)
+    return recipe.functions.send_email(message=message)

@@ -22,7 +22,6 @@ from ..emailverification import EmailVerification, VerificationToken
 from ..session import SessionContainer
 from ..signing_in import EMAIL_PASSWORD, NO_LINKING, SignedIn, first_factors_allowed, signed_in
 from .functions import EmailPasswordFunctions
-from .links import reset_message
 from .settings import EmailPasswordSettings
 from .types import (
     InvalidResetToken,
@@ -167,9 +166,7 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         self.functions.context.record("password_reset_requested", tenant_id=tenant_id, user_id=user_id)
         outcome = self.functions.create_reset_password_token(user_id=user_id, email=email, tenant_id=tenant_id)
         if isinstance(outcome, ResetToken):
-            message = reset_message(
-                self.recipe.services, token=outcome.token, email=email, user_id=user_id, tenant_id=tenant_id
-            )
+            message = self.recipe.mail_with_link(token=outcome.token, email=email, user_id=user_id, tenant_id=tenant_id)
             self.functions.send_email(message=message)
 
     def _mark_as_verified(self, recipe_user_id: RecipeUserId, email: str, tenant_id: str) -> None:

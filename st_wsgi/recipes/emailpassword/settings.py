@@ -22,6 +22,9 @@ class EmailPasswordSettings(MailSettings):
     :ivar sign_in_fields: likewise.
     """
 
+    page = "/reset-password"
+    mail_kind = "PASSWORD_RESET"
+
     sign_up_feature: SignUpFeature = attrs.field(factory=SignUpFeature, validator=a(SignUpFeature))
     password_policy: PasswordPolicy | None = attrs.field(default=None, validator=a(PasswordPolicy, or_none=True))
     end_sessions_on_change: bool = attrs.field(default=False, validator=a_flag())

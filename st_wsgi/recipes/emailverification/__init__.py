@@ -21,7 +21,6 @@ from ...recipe_kit.recipe import user_facing
 from ...recipe_kit.results import UnknownUserId
 from ...request import current
 from ...users import PUBLIC_TENANT, RecipeUserId
-from . import links
 from .apis import EmailVerificationAPIs
 from .claims import EmailVerificationClaim
 from .functions import EmailVerificationFunctions
@@ -79,11 +78,10 @@ def create_email_verification_token(
     :param email: default: that of the login method. One without an address counts as verified.
     :raises ArgumentError: no login method has this id.
     """
-    recipe = current.services().get(EmailVerification)
-    address = _email(recipe, recipe_user_id, email)
+    address = _address(recipe_user_id, email)
     if address is None:
         return EmailAlreadyVerified()
-    return recipe.functions.create_email_verification_token(
+    return _recipe().functions.create_email_verification_token(
         recipe_user_id=recipe_user_id, email=address, tenant_id=tenant_id
     )
 
@@ -101,7 +99,7 @@ def create_email_verification_link(
     outcome = create_email_verification_token(recipe_user_id=recipe_user_id, email=email, tenant_id=tenant_id)
     if isinstance(outcome, EmailAlreadyVerified):
         return outcome
-    return VerificationLink(links.verification_link(current.services(), token=outcome.token, tenant_id=tenant_id))
+    return VerificationLink(_recipe().link(token=outcome.token, tenant_id=tenant_id))
 
 
 @checked
@@ -114,15 +112,12 @@ def send_email_verification_email(
     :param email: default: that of the login method. One without an address counts as verified.
     :raises ArgumentError: no login method has this id.
     """
-    recipe = current.services().get(EmailVerification)
-    address = _email(recipe, recipe_user_id, email)
+    address = _address(recipe_user_id, email)
     outcome = create_email_verification_token(recipe_user_id=recipe_user_id, email=address, tenant_id=tenant_id)
     if address is None or isinstance(outcome, EmailAlreadyVerified):
         return EmailAlreadyVerified()
-    message = links.verification_message(
-        recipe.services, token=outcome.token, email=address, user_id=user_id, tenant_id=tenant_id
-    )
-    return recipe.functions.send_email(message=message)
+    message = _recipe().mail_with_link(token=outcome.token, email=address, user_id=user_id, tenant_id=tenant_id)
+    return _recipe().functions.send_email(message=message)
 
 
 @checked
@@ -133,9 +128,8 @@ def is_email_verified(*, recipe_user_id: RecipeUserId, email: str | None = None)
     :param email: default: that of the login method. One without an address counts as verified.
     :raises ArgumentError: no login method has this id.
     """
-    recipe = current.services().get(EmailVerification)
-    address = _email(recipe, recipe_user_id, email)
-    return address is None or recipe.functions.is_email_verified(recipe_user_id=recipe_user_id, email=address)
+    address = _address(recipe_user_id, email)
+    return address is None or _recipe().functions.is_email_verified(recipe_user_id=recipe_user_id, email=address)
 
 
 @checked
@@ -148,10 +142,9 @@ def revoke_email_verification_tokens(
     :param email: default: that of the login method.
     :raises ArgumentError: no login method has this id.
     """
-    recipe = current.services().get(EmailVerification)
-    address = _email(recipe, recipe_user_id, email)
+    address = _address(recipe_user_id, email)
     if address is not None:
-        recipe.functions.revoke_email_verification_tokens(
+        _recipe().functions.revoke_email_verification_tokens(
             recipe_user_id=recipe_user_id, email=address, tenant_id=tenant_id
         )
 
@@ -164,16 +157,20 @@ def unverify_email(*, recipe_user_id: RecipeUserId, email: str | None = None) ->
     :param email: default: that of the login method. One without an address cannot be unverified.
     :raises ArgumentError: no login method has this id.
     """
-    recipe = current.services().get(EmailVerification)
-    address = _email(recipe, recipe_user_id, email)
+    address = _address(recipe_user_id, email)
     if address is not None:
-        recipe.functions.unverify_email(recipe_user_id=recipe_user_id, email=address)
+        _recipe().functions.unverify_email(recipe_user_id=recipe_user_id, email=address)
 
 
-def _email(recipe: EmailVerification, recipe_user_id: RecipeUserId, email: str | None) -> str | None:
+def _recipe() -> EmailVerification:
+    return current.services().get(EmailVerification)
+
+
+def _address(recipe_user_id: RecipeUserId, email: str | None) -> str | None:
+    """Return *email*, by default that of the login method; None if it has none."""
     if email is not None:
         return email
-    info = recipe.email_of(recipe_user_id)
+    info = _recipe().email_of(recipe_user_id)
     if isinstance(info, EmailOfUser):
         return info.email
     if isinstance(info, EmailDoesNotExist):

@@ -12,7 +12,6 @@ from ..session import SessionContainer
 from ..session.in_request import create_new_session
 from .claims import EmailVerificationClaim
 from .functions import EmailVerificationFunctions
-from .links import verification_message
 from .settings import EmailVerificationSettings
 from .types import (
     EmailAlreadyVerified,
@@ -49,12 +48,8 @@ class EmailVerificationAPIs(APIs[EmailVerificationSettings, EmailVerificationFun
             return outcome
         if session.get_claim_value(EmailVerificationClaim) is not False:
             session.fetch_and_set_claim(EmailVerificationClaim)  # it was verified once and is not any more
-        message = verification_message(
-            self.recipe.services,
-            token=outcome.token,
-            email=email,
-            user_id=session.get_user_id(),
-            tenant_id=tenant_id,
+        message = self.recipe.mail_with_link(
+            token=outcome.token, email=email, user_id=session.get_user_id(), tenant_id=tenant_id
         )
         self.recipe.background.run(lambda: self.functions.send_email(message=message))
         return Ok()

@@ -16,6 +16,9 @@ from .types import EmailDoesNotExist, EmailInfo, EmailOfUser, GetEmailForRecipeU
 class EmailVerificationSettings(MailSettings):
     """The lower half of the recipe."""
 
+    page = "/verify-email"
+    mail_kind = "EMAIL_VERIFICATION"
+
     mode: Mode = attrs.field(validator=one_of("REQUIRED", "OPTIONAL"))
     get_email_for_recipe_user_id: GetEmailForRecipeUserId | None = attrs.field(
         default=None, validator=a_function("the id of a login method")

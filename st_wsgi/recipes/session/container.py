@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from st_verify.token import SECRET_CLAIMS
+from st_verify.token import SECRET_CLAIMS, AccessToken
 
 from ...core_client.transport import copy_json
 from ...errors import InvalidClaims, Unauthorised
@@ -13,8 +13,8 @@ from ...request import current
 from ...request.context import RequestContext
 from ...users import RecipeUserId
 from .claim_types import SessionClaim, SessionClaimValidator
-from .tokens import build_front_token, claims_of, merged_payload
-from .transfer import TokenTransfer
+from .settings import SessionSettings
+from .tokens import IssuedToken, build_front_token, claims_of, merged_payload
 from .types import (
     PROTECTED_CLAIMS,
     CheckedSession,
@@ -60,13 +60,6 @@ class Operations(Protocol):
     ) -> ClaimsValidationResult: ...
 
 
-class Transfers(Protocol):
-    """The part of the recipe's settings that a session uses."""
-
-    @property
-    def transfer(self) -> TokenTransfer: ...
-
-
 class Owner(Protocol):
     """The functions that a session came from."""
 
@@ -74,30 +67,7 @@ class Owner(Protocol):
     def functions(self) -> Operations: ...
 
     @property
-    def recipe(self) -> Transfers: ...
-
-
-class TokenContent(Protocol):
-    """The content of an access token that was verified, or that the core has just created."""
-
-    @property
-    def user_id(self) -> str: ...
-
-    @property
-    def recipe_user_id(self) -> str: ...
-
-    @property
-    def tenant_id(self) -> str: ...
-
-    @property
-    def session_handle(self) -> str: ...
-
-    @property
-    def expires_at(self) -> int:
-        """Seconds since 1970."""
-
-    def payload(self) -> dict[str, Any]:
-        """All claims."""
+    def recipe(self) -> SessionSettings: ...
 
 
 class SessionContainer:
@@ -114,6 +84,7 @@ class SessionContainer:
 
     When the session came from a request, its changes are sent with the response to that request.
 
+    :param content: of an access token that was verified, or that the core has just created.
     :param issued: the access token, if the frontend does not have it yet.
     """
 
@@ -128,7 +99,7 @@ class SessionContainer:
         self,
         *,
         owner: Owner,
-        content: TokenContent,
+        content: AccessToken | IssuedToken,
         access_token: str,
         issued: TokenInfo | None = None,
         refresh_token: TokenInfo | None = None,

@@ -91,30 +91,23 @@ class Session(SessionSettings, Recipe[SessionFunctions, SessionAPIs]):
         response to a request of another site clears nothing: otherwise every website could sign users out.
         """
         _log.debug("%s: %s", type(error).__name__, error)
-        handlers = self.error_handlers
         if isinstance(error, TokenTheftDetected):
             context.record("refresh_token_reused", session_handle=error.session_handle, user_id=error.user_id)
             self.functions.revoke_session(session_handle=error.session_handle)
+        if isinstance(error, TokenTheftDetected) or (isinstance(error, Unauthorised) and error.clear_tokens):
             self._clear_tokens(context)
-            if handlers.on_token_theft_detected is not None:
-                return handlers.on_token_theft_detected(error, context)
-        elif isinstance(error, Unauthorised):
-            if error.clear_tokens:
-                self._clear_tokens(context)
-            if handlers.on_unauthorised is not None:
-                return handlers.on_unauthorised(error, context)
-        elif isinstance(error, TryRefreshToken):
-            if handlers.on_try_refresh_token is not None:
-                return handlers.on_try_refresh_token(error, context)
-        elif isinstance(error, InvalidClaims):
-            if handlers.on_invalid_claim is not None:
-                return handlers.on_invalid_claim(error, context)
-            return error.plain_response(self.invalid_claim_status_code)
-        elif isinstance(error, DuplicateSessionCookies):
-            if handlers.on_clear_duplicate_session_cookies is not None:
-                return handlers.on_clear_duplicate_session_cookies(error, context)
-            return error.plain_response()
-        return error.plain_response(self.session_expired_status_code)
+        handlers = self.error_handlers
+        table: dict[type[Answerable], tuple[Any, int | None]] = {
+            TokenTheftDetected: (handlers.on_token_theft_detected, self.session_expired_status_code),
+            Unauthorised: (handlers.on_unauthorised, self.session_expired_status_code),
+            TryRefreshToken: (handlers.on_try_refresh_token, self.session_expired_status_code),
+            InvalidClaims: (handlers.on_invalid_claim, self.invalid_claim_status_code),
+            DuplicateSessionCookies: (handlers.on_clear_duplicate_session_cookies, None),
+        }
+        default = None, self.session_expired_status_code
+        handler, status = next((table[kind] for kind in type(error).__mro__ if kind in table), default)
+        response: Response = error.plain_response(status) if handler is None else handler(error, context)
+        return response
 
     def _clear_tokens(self, context: RequestContext) -> None:
         if not self.transfer.is_cross_site(context):
