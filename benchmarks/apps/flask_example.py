@@ -6,4 +6,4 @@ from examples.flask_app import app, st
 
 __all__ = ["app"]
 
-st.services.rate_limit = None
+st.services.limiter.rate_limit = None
