@@ -10,14 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from st_verify.claims import (
-    BooleanClaim,
-    ClaimValidation,
-    ClaimValidator,
-    Payload,
-    PrimitiveArrayClaim,
-    SessionClaim,
-)
+from st_verify.claims import BooleanClaim, ClaimValidation, ClaimValidator, Payload, PrimitiveArrayClaim, SessionClaim
 from st_verify.errors import SettingError
 
 

@@ -24,12 +24,7 @@ class ClaimRules:
     """
 
     def __init__(
-        self,
-        *,
-        audience: str | Collection[str] | AnyType | None,
-        leeway: float,
-        clock_skew: float,
-        max_lifetime: float,
+        self, *, audience: str | Collection[str] | AnyType | None, leeway: float, clock_skew: float, max_lifetime: float
     ) -> None:
         # None refuses every token with an audience, an empty set accepts any.
         self._audiences = None if audience is None else text_set("audience", audience) or frozenset()

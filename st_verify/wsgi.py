@@ -34,17 +34,12 @@ from st_verify.verifier import SessionVerifier
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
+# fmt: off
 __all__ = [
-    "ENVIRON_KEY",
-    "CsrfMode",
-    "Protect",
-    "RefusalResponse",
-    "RevocationCheck",
-    "SessionGuard",
-    "check_cors",
-    "refusal_response",
-    "session_of",
+    "ENVIRON_KEY", "CsrfMode", "Protect", "RefusalResponse", "RevocationCheck", "SessionGuard", "check_cors",
+    "refusal_response", "session_of",
 ]
+# fmt: on
 
 Environ = dict[str, Any]
 P = ParamSpec("P")
