@@ -6,53 +6,28 @@ Verify SuperTokens access tokens: `SessionVerifier(keys=RemoteKeys(url), issuer=
 
 from __future__ import annotations
 
+# fmt: off
+# isort: off
 from st_verify.claims import (
-    BooleanClaim,
-    ClaimValidation,
-    ClaimValidator,
-    PrimitiveArrayClaim,
-    PrimitiveClaim,
-    SessionClaim,
-    failed_claims,
+    BooleanClaim, ClaimValidation, ClaimValidator, PrimitiveArrayClaim, PrimitiveClaim, SessionClaim, failed_claims,
     require_claims,
 )
-from st_verify.clock import Clock
 from st_verify.errors import (
-    ClaimError,
-    FetchFailed,
-    Forbidden,
-    InvalidClaims,
-    KeySetRefused,
-    KeysUnavailable,
-    NoSession,
-    NotStrictJSON,
-    Refused,
-    RevocationUnavailable,
-    Revoked,
-    SettingError,
-    TryRefresh,
-    Unavailable,
-    VerifyError,
+    EVENTS, REASONS, ClaimError, FetchFailed, Forbidden, InvalidClaims, KeySetRefused, KeysUnavailable, NoSession,
+    NotStrictJSON, Refused, RevocationUnavailable, Revoked, SettingError, TryRefresh, Unavailable, VerifyError,
 )
 from st_verify.fetch import FetchedKeys
 from st_verify.jwk import KeySet, VerificationKey
-from st_verify.jwts import JwtVerifier, VerifiedJwt
 from st_verify.keys import KeySource, StaticKeys
 from st_verify.known_claims import (
-    AllowedDomainsClaim,
-    EmailVerificationClaim,
-    MultiFactorAuthClaim,
-    PermissionClaim,
-    UserRoleClaim,
+    AllowedDomainsClaim, EmailVerificationClaim, MultiFactorAuthClaim, PermissionClaim, UserRoleClaim,
 )
-from st_verify.oauth2 import OAuth2AccessToken, OAuth2AccessVerifier
-from st_verify.reasons import EVENTS, REASONS
+from st_verify.other_tokens import JwtVerifier, OAuth2AccessToken, OAuth2AccessVerifier, VerifiedJwt
 from st_verify.remote import KeyEvent, RemoteKeys
-from st_verify.settings import ANY
+from st_verify.settings import ANY, Clock
 from st_verify.token import AccessToken, UnverifiedToken
 from st_verify.verifier import SessionVerifier
 
-# fmt: off
 __all__ = [
     "ANY", "EVENTS", "REASONS", "AccessToken", "AllowedDomainsClaim", "BooleanClaim", "ClaimError", "ClaimValidation",
     "ClaimValidator", "Clock", "EmailVerificationClaim", "FetchFailed", "FetchedKeys", "Forbidden", "InvalidClaims",

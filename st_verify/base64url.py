@@ -11,12 +11,7 @@ _TO_URL = bytes.maketrans(b"+/", b"-_")
 
 #: Allowed last characters of a segment, by its length modulo 4. The last character has 0, 2 or 4 unused bits. They must
 #: be zero, or several texts would decode to the same bytes (and fill a cache that is keyed by text).
-LAST: tuple[frozenset[int], ...] = (
-    frozenset(ALPHABET),
-    frozenset(),
-    frozenset(b"AQgw"),
-    frozenset(b"AEIMQUYcgkosw048"),
-)
+LAST: tuple[frozenset[int], ...] = tuple(frozenset(last) for last in (ALPHABET, b"", b"AQgw", b"AEIMQUYcgkosw048"))
 
 
 def is_canonical(segment: bytes) -> bool:

@@ -2,8 +2,8 @@
 Verified tokens, cached so that a repeated token costs a hash instead of a signature check.
 
 An entry means only that signature and static claims were good. It counts until the token expires (wall clock), for at
-most a minute (monotonic clock), and while the token's key id still stands for the very key that verified it. The text
-of a token is not kept.
+most a minute (monotonic clock), and while the token's key id still stands for the very key that verified it. Its key is
+the SHA-256 of the token, whose text is not kept.
 """
 
 from __future__ import annotations
@@ -11,22 +11,18 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Generic, TypeVar
 
-from st_verify.clock import Clock
 from st_verify.jwk import VerificationKey
 from st_verify.keys import KeySource
+from st_verify.settings import Clock
 from st_verify.token import VerifiedToken
 
 _SECONDS = 60.0
-
-
 T = TypeVar("T", bound=VerifiedToken)
 
 
 class TokenCache(Generic[T]):
     """
     A cache that drops the least recently used token first. Each step is one operation of a dict, so it needs no lock.
-
-    The key of an entry is the SHA-256 of the token.
 
     :param size: number of tokens.
     :param leeway: seconds after its expiry in which a token still counts.
@@ -42,11 +38,7 @@ class TokenCache(Generic[T]):
         self._entries: OrderedDict[bytes, tuple[T, float, VerificationKey, KeySource, float]] = OrderedDict()
 
     def get(self, digest: bytes) -> T | None:
-        """
-        Return the token of this hash, or None.
-
-        :raises KeysUnavailable: the key source has no usable keys any more.
-        """
+        """Return the token of this hash, or None. Raises `KeysUnavailable` if its key source has no usable keys."""
         entry = self._entries.get(digest)
         if entry is None:
             return None
@@ -62,8 +54,7 @@ class TokenCache(Generic[T]):
 
     def put(self, digest: bytes, token: T, key: VerificationKey, keys: KeySource) -> None:
         """Cache a token that `key` of `keys` has just verified."""
-        usable = token.expires_at + self._leeway
-        self._entries[digest] = (token, usable, key, keys, self._monotonic() + _SECONDS)
+        self._entries[digest] = (token, token.expires_at + self._leeway, key, keys, self._monotonic() + _SECONDS)
         if len(self._entries) > self._size:
             try:  # noqa: SIM105  as above
                 self._entries.popitem(last=False)

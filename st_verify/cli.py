@@ -10,9 +10,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from st_verify import base64url, strict_json
-from st_verify.errors import NotStrictJSON, Refused, SettingError
+from st_verify.errors import REASONS, NotStrictJSON, Refused, SettingError
 from st_verify.keys import KeySource, StaticKeys
-from st_verify.reasons import REASONS
 from st_verify.remote import RemoteKeys
 from st_verify.settings import ANY
 from st_verify.token import SECRET_CLAIMS, TokenParser, UnverifiedToken

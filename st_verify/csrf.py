@@ -54,16 +54,11 @@ class CsrfRules:
             self._allowed_origins = text_list("allowed_origins", allowed_origins, form, cure)
 
     def check_headers(self, environ: Mapping[str, Any]) -> None:
-        """
-        Check the request headers, before the token is verified.
-
-        :raises TryRefresh: the request may come from another site.
-        """
+        """Check the headers, before the token is verified. Raises `TryRefresh` if another site may have sent them."""
         if environ["REQUEST_METHOD"] in self._safe_methods:
             return
         if self._allowed_origins is not None:
-            origin = environ.get("HTTP_ORIGIN")
-            site = environ.get("HTTP_SEC_FETCH_SITE")
+            origin, site = environ.get("HTTP_ORIGIN"), environ.get("HTTP_SEC_FETCH_SITE")
             is_foreign = site == "cross-site" or (site is None and origin is not None)
             if is_foreign and origin not in self._allowed_origins:
                 raise TryRefresh("csrf_origin")
@@ -71,11 +66,7 @@ class CsrfRules:
             raise TryRefresh("csrf_header")
 
     def check_token(self, environ: Mapping[str, Any], token: AccessToken) -> None:
-        """
-        Check the anti-CSRF token, after the access token is verified.
-
-        :raises TryRefresh: it is missing or another one.
-        """
+        """Check the anti-CSRF token, after the access token is verified. Raises as `check_anti_csrf_token`."""
         if self._mode is CsrfMode.VIA_TOKEN and environ["REQUEST_METHOD"] not in self._safe_methods:
             check_anti_csrf_token(token, environ.get("HTTP_ANTI_CSRF"))
 

@@ -23,9 +23,7 @@ def bearer_token(authorization: str) -> str | None:
 
     :returns: None for another scheme, for several words, and for several values joined by a comma.
     """
-    if len(authorization) > _MAX_AUTHORIZATION:
-        return None
-    if authorization[:7].lower() not in ("bearer ", "bearer\t"):
+    if len(authorization) > _MAX_AUTHORIZATION or authorization[:7].lower() not in ("bearer ", "bearer\t"):
         return None
     word = authorization[7:].strip(" \t")
     # This runs for every request, so it does not look at each character: the parser of the token does.

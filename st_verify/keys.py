@@ -52,14 +52,10 @@ class StaticKeys:
     """
 
     def __init__(self, keys: Collection[VerificationKey]) -> None:
-        require(
-            isinstance(keys, (list, tuple, set, frozenset)) and all(isinstance(key, VerificationKey) for key in keys),
-            "keys: pass a list of VerificationKey, or use StaticKeys.from_jwks, from_pem or from_file",
-        )
-        require(
-            bool(keys) and len({key.kid for key in keys}) == len(keys),
-            "keys: pass at least one key, and one key for each key id",
-        )
+        is_list = isinstance(keys, Collection) and all(isinstance(key, VerificationKey) for key in keys)
+        require(is_list, "keys: pass a list of VerificationKey, or use StaticKeys.from_jwks, from_pem or from_file")
+        different = {key.kid for key in keys}
+        require(0 < len(different) == len(keys), "keys: pass at least one key, and one key for each key id")
         self._keys = KeySet.of(keys)
 
     def __repr__(self) -> str:

@@ -46,6 +46,8 @@ class AllOfInAnyOrder(TypedDict):
 
 #: One step of a requirement list: a factor id, or a choice.
 Requirement = str | OneOf | AllOfInAnyOrder
+# The kind of a step, and its factors.
+_Step = tuple[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +96,12 @@ class MultiFactorAuthClaimType(SessionClaim[MFAClaimValue]):
         return _FactorValidator(claim_key, self, [_step(requirement) for requirement in requirement_list])
 
 
-@dataclass(eq=False, repr=False)
 class _FactorValidator(ClaimValidator):
     """Checks steps of factors; without steps, whether the sign-in is complete."""
 
-    id_: str | None
-    about: MultiFactorAuthClaimType
-    steps: list[tuple[str, list[str]]] | None
-
-    def __post_init__(self) -> None:
-        super().__init__(self.about.key if self.id_ is None else self.id_, self.about)
+    def __init__(self, id_: str | None, about: MultiFactorAuthClaimType, steps: list[_Step] | None) -> None:
+        super().__init__(about.key if id_ is None else id_, about)
+        self.about, self.steps = about, steps
 
     def validate(self, payload: Payload) -> ClaimValidation:
         value = self.about.get_value_from_payload(payload)
@@ -126,7 +124,7 @@ class _FactorValidator(ClaimValidator):
         return ClaimValidation.passed()
 
 
-def _step(requirement: Requirement) -> tuple[str, list[str]]:
+def _step(requirement: Requirement) -> _Step:
     if isinstance(requirement, str):
         return "factorId", [requirement]
     if isinstance(requirement, Mapping) and len(requirement) == 1:

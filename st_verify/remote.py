@@ -26,13 +26,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from st_verify.clock import Clock
-from st_verify.errors import FetchFailed, KeySetRefused, KeysUnavailable, SettingError
+from st_verify.errors import EVENTS, FetchFailed, KeySetRefused, KeysUnavailable, SettingError
 from st_verify.fetch import FetchedKeys, HttpFetcher
 from st_verify.jwk import KeySet, read_key_set
 from st_verify.keys import THUMBPRINTS
-from st_verify.reasons import EVENTS
-from st_verify.settings import count, flag, function, require, seconds, text_list
+from st_verify.settings import Clock, count, flag, function, require, seconds, text_list
 
 if TYPE_CHECKING:
     import ssl

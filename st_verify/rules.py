@@ -56,31 +56,29 @@ class ClaimRules:
                 raise NoSession("audience")
         elif self._audiences:
             _check_audience(payload.get("aud"), self._audiences)
-        issued, expires, not_before = payload.get("iat"), payload.get("exp"), None
+        issued, expires = payload.get("iat"), payload.get("exp")
         if type(issued) is not int or issued < 0:
             raise NoSession("iat_form")
         if type(expires) is not int:
             raise NoSession("exp_form")
-        if "nbf" in payload:
-            not_before = payload["nbf"]
-            if type(not_before) is not int:
-                raise NoSession("nbf_form")
+        not_before = payload.get("nbf", issued)
+        if type(not_before) is not int:
+            raise NoSession("nbf_form")
         if expires - issued > self._max_lifetime:
             raise NoSession("lifetime")
         if expires <= now - self.leeway:
             raise TryRefresh("expired")
         if issued > now + self._skew or issued > expires:
             raise TryRefresh("issued_in_future")
-        if not_before is not None and not_before > now + self._skew:
+        if not_before > now + self._skew:
             raise TryRefresh("not_yet_valid")
         return issuer, issued, expires
 
 
-def _check_audience(value: object, audiences: frozenset[str]) -> None:
+def _check_audience(value: Any, audiences: frozenset[str]) -> None:
     members = [value] if isinstance(value, str) else value
-    if not isinstance(members, list) or not all(isinstance(member, str) for member in members):
-        raise NoSession("audience")
-    if audiences.isdisjoint(members):
+    is_list = isinstance(members, list) and all(isinstance(member, str) for member in members)
+    if not is_list or audiences.isdisjoint(members):
         raise NoSession("audience")
 
 
@@ -100,11 +98,7 @@ def are_plain_texts(*values: object) -> bool:
 
 
 def text(payload: Mapping[str, Any], name: str) -> str:
-    """
-    Return a claim that is a non-empty string without control characters.
-
-    :raises NoSession: it is something else.
-    """
+    """Return a claim that is a non-empty string without control characters. Raises `NoSession` for anything else."""
     value = payload.get(name)
     if not isinstance(value, str) or not value or len(value) > _MAX_TEXT:
         raise NoSession(f"{name}_form")
@@ -114,9 +108,5 @@ def text(payload: Mapping[str, Any], name: str) -> str:
 
 
 def text_or_null(payload: Mapping[str, Any], name: str) -> str | None:
-    """
-    Return such a claim; None if it is null or absent.
-
-    :raises NoSession: it is something else.
-    """
+    """Return such a claim; None if it is null or absent."""
     return None if payload.get(name) is None else text(payload, name)

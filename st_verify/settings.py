@@ -1,13 +1,15 @@
 """
-Checks of constructor arguments. Most return the argument in the form in which it is stored. All raise `SettingError`
-with the name of the setting and the cure.
+The types of settings, and checks of constructor arguments. Most checks return the argument in the form in which it is
+stored. All raise `SettingError` with the name of the setting and the cure.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal
 
@@ -26,6 +28,27 @@ class AnyValue(Enum):
 #: Switches a check off. A setting that is left out never does.
 ANY: Final = AnyValue.ANY
 AnyType = Literal[AnyValue.ANY]
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """
+    Two functions that return seconds. Tests replace them to move time without waiting.
+
+    >>> Clock(wall=lambda: 1_800_000_000.0).wall()
+    1800000000.0
+
+    :raises SettingError: one of them is no function.
+    """
+
+    #: Seconds since the epoch, for the times in tokens; may jump.
+    wall: Callable[[], float] = time.time
+    #: Seconds that never run backwards, from any origin, for caches.
+    monotonic: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        function("wall", self.wall)
+        function("monotonic", self.monotonic)
 
 
 def require(condition: bool, message: str) -> None:

@@ -75,11 +75,8 @@ def _integer(digits: str) -> int:
 
 
 def _finite(digits: str) -> float:
-    if len(digits) > _MAX_DIGITS:
-        raise NotStrictJSON("number too long")
-    number = float(digits)
-    if not math.isfinite(number):
-        raise NotStrictJSON("number overflows")
+    if len(digits) > _MAX_DIGITS or not math.isfinite(number := float(digits)):
+        raise NotStrictJSON("number too long or too large")
     return number
 
 
@@ -87,9 +84,7 @@ def _no_constants(name: str) -> Any:
     raise NotStrictJSON("NaN or Infinity")
 
 
-_short = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constants)
-_long = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_int=_integer, parse_float=_finite, parse_constant=_no_constants
-)
+_hooks: dict[str, Any] = {"object_pairs_hook": _unique, "parse_float": _finite, "parse_constant": _no_constants}
+_short, _long = json.JSONDecoder(**_hooks), json.JSONDecoder(**_hooks, parse_int=_integer)
 # What their `raw_decode` calls. It raises StopIteration where no value starts.
 _scan_short, _scan_long = _short.scan_once, _long.scan_once  # type: ignore[attr-defined]  # typeshed does not have it

@@ -93,9 +93,8 @@ class TokenParser:
         self, *, versions: Collection[str] | None, legacy_kids: Collection[str] = (), max_token: int = MAX_TOKEN
     ) -> None:
         self.max_token: int = count("max_token", max_token, low=_MIN_TOKEN, high=MAX_TOKEN)
-        self._versions = (
-            None if versions is None else text_list("versions", versions, "[1-9][0-9]?", 'pass versions such as "5"')
-        )
+        cure = 'pass versions such as "5"'
+        self._versions = None if versions is None else text_list("versions", versions, "[1-9][0-9]?", cure)
         self._legacy_kids = text_list("legacy_kids", legacy_kids, "[!-~]{1,256}", "pass key ids of visible ASCII")
         self._members = {"alg", "typ", "kid"} if versions is None else {"alg", "typ", "kid", "version"}
         self._known: dict[bytes, TokenHeader] = {}
@@ -127,11 +126,7 @@ class TokenParser:
         return UnverifiedToken(candidate, self.parts(candidate), self)
 
     def parts(self, candidate: bytes) -> Parts:
-        """
-        Do the same for the result of `candidate`.
-
-        :raises NoSession, TryRefresh: as `parse`.
-        """
+        """Do the same for the result of `candidate`, and raise the same."""
         signing_input, _, signature = candidate.rpartition(b".")
         header_text, _, payload = signing_input.partition(b".")
         if len(payload) < _MIN_PAYLOAD or not _MIN_SIGNATURE <= len(signature) <= _MAX_SIGNATURE:
@@ -263,13 +258,10 @@ class AccessToken(VerifiedToken):
         """One of "3", "4" and "5"."""
         return self._header.version or ""
 
-    # Rarely needed, so these are parsed at each access.
-
     @property
     def refresh_token_hash_1(self) -> str:
         """``refreshTokenHash1``. A secret."""
-        value: str = self.payload()["refreshTokenHash1"]
-        return value
+        return str(self.payload()["refreshTokenHash1"])
 
     @property
     def anti_csrf_token(self) -> str | None:
@@ -283,10 +275,7 @@ class AccessToken(VerifiedToken):
         The claims without the protocol's secrets: read-only, and a fresh copy at every access, so that no change
         reaches another request. Keep it in a local name if you need it twice.
         """
-        claims = self.payload()
-        for name in SECRET_CLAIMS:
-            claims.pop(name, None)
-        return MappingProxyType(claims)
+        return MappingProxyType({name: value for name, value in self.payload().items() if name not in SECRET_CLAIMS})
 
     def payload(self) -> dict[str, Any]:
         """Return the whole payload as a fresh dict, **with** the protocol's secrets (``front-token`` needs them)."""

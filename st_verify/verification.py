@@ -20,12 +20,11 @@ from typing import Any, Generic, TypeVar
 
 from st_verify import base64url, strict_json
 from st_verify.cache import TokenCache
-from st_verify.clock import Clock
 from st_verify.errors import NoSession, NotStrictJSON, TryRefresh
 from st_verify.jwk import KeySet
 from st_verify.keys import KeySource
 from st_verify.rules import MAX_LIFETIME, ClaimRules
-from st_verify.settings import AnyType, count, issuer_set, require
+from st_verify.settings import AnyType, Clock, count, issuer_set, require
 from st_verify.token import MAX_TOKEN, Parts, TokenHeader, TokenParser, UnverifiedToken, VerifiedToken
 
 _logger = logging.getLogger("st_verify")
@@ -37,6 +36,7 @@ _SECONDS_BETWEEN_ISSUER_LOGS = 60.0
 _USUAL_SIGNATURES = frozenset({342, 512, 683, 1366})
 #: A payload as it was signed, and parsed.
 _Parsed = tuple[bytes, dict[str, Any]]
+#: The allowed values of ``iss``; None for any.
 Issuers = frozenset[str] | None
 
 
@@ -77,13 +77,10 @@ class TokenVerifier(ABC, Generic[T]):
         self, header: TokenHeader, payload_json: bytes, payload: dict[str, Any], issuers: Issuers, now: float
     ) -> T:
         """
-        Judge a parsed payload.
+        Return what a parsed payload says, or refuse it: another kind of token, or outside of its time.
 
         :param payload_json: the payload as it was signed.
-        :param issuers: the allowed values of ``iss``; None for any.
         :param now: wall time in seconds.
-        :raises NoSession: the payload is not of this kind of token.
-        :raises TryRefresh: the token is outside of its time.
         """
 
     def _verified(self, token: str | UnverifiedToken) -> T | None:
@@ -181,24 +178,19 @@ class TokenVerifier(ABC, Generic[T]):
 def _key_sources(
     keys: KeySource | Mapping[str, KeySource], issuer: str | Collection[str] | AnyType | None
 ) -> tuple[tuple[Issuers, KeySource], ...]:
-    """Return the key sources, each with the issuers whose tokens it verifies (None for any)."""
+    """Return the key sources, each with the issuers whose tokens it verifies."""
     if isinstance(keys, Mapping):
         require(issuer is None, "issuer: leave it out; the keys of the mapping `keys` are the issuers")
         require(bool(keys), "keys: the mapping is empty; pass {issuer: key source}")
         sources = [(issuer_set(name), source) for name, source in keys.items()]
     else:
-        require(
-            issuer is not None,
-            "issuer: pass the exact iss of the tokens, such as https://api.example.com/auth, a list, or ANY",
-        )
+        cure = "pass the exact iss of the tokens, such as https://api.example.com/auth, a list, or ANY"
+        require(issuer is not None, f"issuer: {cure}")
         sources = [(issuer_set(issuer or ()), keys)]
     for _, source in sources:
         is_source = all(callable(getattr(source, method, None)) for method in ("snapshot", "search"))
-        require(
-            is_source and not isinstance(source, type),
-            "keys: pass a key source such as RemoteKeys(url), StaticKeys.from_jwks(document) or "
-            f"StaticKeys.from_file(path), not a {type(source).__name__}",
-        )
+        cure = "pass a key source such as RemoteKeys(url), StaticKeys.from_jwks(document) or StaticKeys.from_file(path)"
+        require(is_source and not isinstance(source, type), f"keys: {cure}, not a {type(source).__name__}")
     return tuple(sources)
 
 

@@ -57,10 +57,8 @@ class SessionVerifier(TokenVerifier[AccessToken]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(
-            bool(self.versions) and {"1", "2"}.isdisjoint(self.versions),
-            'versions: pass a list such as ["5"]; tokens of versions 1 and 2 are never accepted',
-        )
+        cure = 'versions: pass a list such as ["5"]; tokens of versions 1 and 2 are never accepted'
+        require(bool(self.versions) and {"1", "2"}.isdisjoint(self.versions), cure)
         if self.use_dynamic_signing_key is not None:
             flag("use_dynamic_signing_key", self.use_dynamic_signing_key)
         require(

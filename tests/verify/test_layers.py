@@ -11,9 +11,7 @@ PACKAGE = Path(st_verify.__file__).parent
 
 ORDER = [
     "errors",
-    "reasons",
     "settings",
-    "clock",
     "strict_json",
     "base64url",
     "headers",
@@ -28,8 +26,7 @@ ORDER = [
     "cache",
     "verification",
     "verifier",
-    "oauth2",
-    "jwts",
+    "other_tokens",
     "csrf",
     "revocation",
     "wsgi",

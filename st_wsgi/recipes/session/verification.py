@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from st_verify.clock import Clock
 from st_verify.errors import KeysUnavailable, NoSession, Refused, TryRefresh
 from st_verify.fetch import FetchedKeys
 from st_verify.remote import RemoteKeys
-from st_verify.settings import ANY
+from st_verify.settings import ANY, Clock
 from st_verify.token import AccessToken
 from st_verify.verifier import SessionVerifier
 
