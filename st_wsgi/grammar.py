@@ -21,3 +21,6 @@ TENANT_ID = re.compile(r"(?!appid-)[a-z0-9-]{1,64}")
 
 FAKE_EMAIL_DOMAINS = ("@stfakeemail.supertokens.com", ".fakeemail.com")
 """How addresses end that stand for an account without one. The core takes them for verified."""
+
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+"""A phone number with its country, such as ``+4930123456`` (ITU-T E.164: at most 15 digits)."""

@@ -13,25 +13,31 @@ Any function is a service, too::
         my_mailer.send(to=message.to, subject=message.kind, text=message.link)
 
     email_delivery = Delivery(send, on_failure=lambda message, error: my_alerts.append(error))
+
+Text messages are sent in the same way: by :class:`Twilio`, any function, or the console in development.
 """
 
 from __future__ import annotations
 
 from ..errors import MessageNotSent
 from .console import Console
-from .message import Message
+from .message import Channel, Message
 from .sending import Delivery, Service, delivery_of
 from .smtp import SMTP
-from .templates import MailContent, mail_content
+from .templates import MailContent, mail_content, sms_content
+from .twilio import Twilio
 
 __all__ = [
     "SMTP",
+    "Channel",
     "Console",
     "Delivery",
     "MailContent",
     "Message",
     "MessageNotSent",
     "Service",
+    "Twilio",
     "delivery_of",
     "mail_content",
+    "sms_content",
 ]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 import attrs
+
+Channel: TypeAlias = Literal["email", "sms"]
 
 
 @attrs.frozen(kw_only=True)
@@ -17,9 +21,10 @@ class Message:
     :param tenant_id: of the user.
     :param user_id: of the user, None if none exists yet.
     :param link: to the page of the website where the user goes on.
-    :param code: for the user to type in.
+    :param code: for the user to type in. A message may have both link and code.
     :param lifetime_ms: milliseconds for which link and code are valid, None if the message does not say.
     :param app_name: that of the app, which every recipe fills in.
+    :param channel: whether it is a mail or a text message, which every recipe fills in.
     """
 
     kind: str
@@ -30,3 +35,4 @@ class Message:
     code: str | None = attrs.field(default=None, repr=False)
     lifetime_ms: int | None = None
     app_name: str = attrs.field(default="", repr=False)
+    channel: Channel = "email"

@@ -1,10 +1,13 @@
 """
-The text of mails, from the files in ``mails``.
+The text of mails, from the files in ``mails``, and of text messages, from those in ``texts``.
 
-A file has the subject in its first line and then blocks, with blank lines between them. ``$app``, ``$to`` and
+A mail's file has the subject in its first line and then blocks, with blank lines between them. ``$app``, ``$to`` and
 ``$lifetime`` are replaced in all of them. A block ``[link: Label]`` is the link, with its label on a button in HTML;
 ``[code]`` is the code. They are left out if the message has none. Plain text and HTML are made of
 the same blocks; ``layout.html`` is around the HTML, in which every text is escaped.
+
+A text message's file has the same names and ``$code`` and ``$link``. A line with one of these two is left out if the
+message does not have it.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from ..errors import MessageNotSent
 from .message import Message
 
 _LINK = re.compile(r"\[link: (.+)\]")
+_NAME = re.compile(r"\$([a-z]+)")
 _UNITS = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000))
 _BUTTON = Template(
     '<p style="margin:24px 0"><a href="$link" class="button" style="display:inline-block;padding:13px 24px;'
@@ -67,14 +71,8 @@ def mail_content(message: Message, /) -> MailContent:
 
     :raises MessageNotSent: there is no mail of this kind.
     """
-    if message.kind not in mail_kinds():
-        raise MessageNotSent(f"there is no mail {message.kind!r}: pass content= with a text of your own")
-    values = {
-        "app": " ".join(message.app_name.split()) or "our website",
-        "to": message.to,
-        "lifetime": "a limited time" if message.lifetime_ms is None else _duration(message.lifetime_ms),
-    }
-    subject, *blocks = _file(f"{message.kind.lower()}.txt").strip().split("\n\n")
+    values = _values(message)
+    subject, *blocks = _template("mails", message).strip().split("\n\n")
     subject = Template(subject).substitute(values)
     texts, parts = [], []
     for block in blocks:
@@ -91,21 +89,50 @@ def mail_content(message: Message, /) -> MailContent:
             text = " ".join(Template(block).substitute(values).split())
             texts.append(textwrap.fill(text, 72, break_long_words=False, break_on_hyphens=False))
             parts.append(_PARAGRAPH.substitute(text=escape(text)))
-    html = Template(_file("layout.html")).substitute(
+    html = Template(_file("mails", "layout.html")).substitute(
         app=escape(values["app"]), subject=escape(subject), content="\n".join(parts)
     )
     return MailContent(subject=subject, text="\n\n".join(texts) + "\n", html=html)
 
 
-def mail_kinds() -> list[str]:
-    """Return the kinds of messages that have a template."""
-    files = importlib.resources.files(__package__).joinpath("mails").iterdir()
+def sms_content(message: Message, /) -> str:
+    """
+    Return what a text message says, in English.
+
+    :raises MessageNotSent: there is no text message of this kind.
+    """
+    values = _values(message)
+    for name, value in (("code", message.code), ("link", message.link)):
+        if value is not None:
+            values[name] = value
+    lines = _template("texts", message).strip().split("\n")
+    return "\n".join(Template(line).substitute(values) for line in lines if set(_NAME.findall(line)) <= set(values))
+
+
+def kinds(folder: str) -> list[str]:
+    """Return the kinds of messages that have a template in a folder."""
+    files = importlib.resources.files(__package__).joinpath(folder).iterdir()
     return sorted(file.name.removesuffix(".txt").upper() for file in files if file.name.endswith(".txt"))
 
 
+def _values(message: Message) -> dict[str, str]:
+    return {
+        "app": " ".join(message.app_name.split()) or "our website",
+        "to": message.to,
+        "lifetime": "a limited time" if message.lifetime_ms is None else _duration(message.lifetime_ms),
+    }
+
+
+def _template(folder: str, message: Message) -> str:
+    if message.kind not in kinds(folder):
+        name = {"mails": "mail", "texts": "text message"}[folder]
+        raise MessageNotSent(f"there is no {name} {message.kind!r}: pass content= with a text of your own")
+    return _file(folder, f"{message.kind.lower()}.txt")
+
+
 @functools.cache
-def _file(name: str) -> str:
-    return importlib.resources.files(__package__).joinpath("mails").joinpath(name).read_text("utf-8")
+def _file(folder: str, name: str) -> str:
+    return importlib.resources.files(__package__).joinpath(folder).joinpath(name).read_text("utf-8")
 
 
 def _duration(milliseconds: int) -> str:

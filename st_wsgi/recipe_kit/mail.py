@@ -1,12 +1,13 @@
-"""What recipes that send mails have in common: the setting and the function that sends."""
+"""What recipes that send mails or text messages have in common: the settings and the functions that send."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import ClassVar, TypeVar
 
 import attrs
 
-from ..delivery import Delivery, Message, Service, delivery_of
+from ..delivery import Channel, Delivery, Message, Service, delivery_of
 from ..services import Services
 from .background import Background
 from .links import link
@@ -34,7 +35,7 @@ class MailSettings(Settings):
     def bind(self, services: Services) -> None:
         super().bind(services)
         self.background = services.shared(Background)
-        self.mail = delivery_of(self.email_delivery, name="email_delivery", app_info=services.app_info)
+        self.mail = self._delivery("email", self.email_delivery)
 
     def link(self, *, token: str, tenant_id: str) -> str:
         """Return the address of the page that does something with a token."""
@@ -45,8 +46,36 @@ class MailSettings(Settings):
         address = self.link(token=token, tenant_id=tenant_id)
         return Message(kind=self.mail_kind, to=email, tenant_id=tenant_id, user_id=user_id, link=address)
 
+    def channels(self) -> Collection[Channel]:
+        """Return the ways in which the recipe sends messages. Only for these must the app choose a service."""
+        return ["email"]
+
+    def _delivery(self, channel: Channel, setting: Delivery | Service | None) -> Delivery:
+        needed = channel in self.channels()
+        return delivery_of(setting, name=f"{channel}_delivery", app_info=self.services.app_info, needed=needed)
+
+
+@attrs.define(kw_only=True, eq=False, slots=False)
+class SmsSettings(MailSettings):
+    """
+    Settings with the ways in which mails and text messages are sent.
+
+    :ivar sms: what ``sms_delivery`` says, or the console in development.
+    """
+
+    sms_delivery: Delivery | Service | None = attrs.field(default=None)
+    sms: Delivery = attrs.field(init=False, repr=False)
+
+    def bind(self, services: Services) -> None:
+        super().bind(services)
+        self.sms = self._delivery("sms", self.sms_delivery)
+
+    def channels(self) -> Collection[Channel]:
+        return ["email", "sms"]
+
 
 S = TypeVar("S", bound=MailSettings)
+T = TypeVar("T", bound=SmsSettings)
 
 
 class MailFunctions(Functions[S]):
@@ -58,5 +87,36 @@ class MailFunctions(Functions[S]):
 
         An override may change the message, or send it in another way. A failure is logged and raises nothing.
         """
+        return self.recipe.mail.send(self._complete(message, "email"))
+
+    def _complete(self, message: Message, channel: Channel) -> Message:
         app_name = message.app_name or self.recipe.services.app_info.app_name
-        return self.recipe.mail.send(attrs.evolve(message, app_name=app_name))
+        return attrs.evolve(message, app_name=app_name, channel=channel)
+
+
+class SmsFunctions(MailFunctions[T]):
+    """
+    Functions of a recipe that sends mails and text messages.
+
+    They raise failures: such a recipe sends a code to any address, so that a failure does not tell who has an account.
+    """
+
+    def send_email(self, *, message: Message) -> bool:
+        """
+        Send a mail, and return True.
+
+        An override may change the message, or send it in another way.
+
+        :raises MessageNotSent: the service did not accept it. This is logged, too.
+        """
+        return self.recipe.mail.send(self._complete(message, "email"), raising=True)
+
+    def send_sms(self, *, message: Message) -> bool:
+        """
+        Send a text message, and return True.
+
+        An override may change the message, or send it in another way.
+
+        :raises MessageNotSent: the service did not accept it. This is logged, too.
+        """
+        return self.recipe.sms.send(self._complete(message, "sms"), raising=True)

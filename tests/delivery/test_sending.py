@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from st_wsgi import AppInfo
-from st_wsgi.delivery import Console, Delivery, Message, delivery_of
+from st_wsgi.delivery import Console, Delivery, Message, MessageNotSent, delivery_of
 from st_wsgi.errors import ConfigError
 
 LINK = "https://shop.example/auth/reset-password?token=SECRET-TOKEN"
@@ -37,6 +37,16 @@ def test_a_failure_is_logged_without_address_link_and_code(caplog: pytest.LogCap
         assert secret not in caplog.text
 
 
+def test_a_failure_is_raised_where_that_is_asked_for_without_what_the_service_said() -> None:
+    failures: list[Exception] = []
+    delivery = Delivery(refuse, on_failure=lambda _message, error: failures.append(error))
+    with pytest.raises(MessageNotSent) as raised:
+        delivery.send(RESET, raising=True)
+    assert str(raised.value) == "refuse raised ConnectionRefusedError"
+    assert raised.value.__suppress_context__
+    assert [type(error) for error in failures] == [ConnectionRefusedError]
+
+
 def test_a_failure_is_passed_to_the_hook() -> None:
     failures: list[tuple[Message, Exception]] = []
     assert not Delivery(refuse, on_failure=lambda *failure: failures.append(failure)).send(RESET)
@@ -54,7 +64,10 @@ def test_a_hook_that_fails_raises_nothing(caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_a_message_shows_neither_address_nor_link_nor_code() -> None:
-    assert repr(RESET) == "Message(kind='PASSWORD_RESET', tenant_id='public', user_id='ada', lifetime_ms=None)"
+    assert (
+        repr(RESET)
+        == "Message(kind='PASSWORD_RESET', tenant_id='public', user_id='ada', lifetime_ms=None, channel='email')"
+    )
 
 
 def test_without_a_service_messages_go_to_the_console_in_development(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,3 +88,11 @@ def test_the_console_of_a_public_site_must_be_asked_for(setting: Any) -> None:
 def test_anything_else_is_refused_by_the_name_of_the_setting(setting: Any) -> None:
     with pytest.raises(ConfigError, match=r"sms_delivery must be Delivery\(\.\.\.\) or a function"):
         delivery_of(setting, name="sms_delivery", app_info=LOCAL)
+
+
+def test_a_recipe_that_sends_no_text_messages_needs_no_service_for_them(caplog: pytest.LogCaptureFixture) -> None:
+    delivery = delivery_of(None, name="sms_delivery", app_info=ON_HTTPS, needed=False)
+    assert not delivery.send(RESET)
+    assert "its recipe has no service for it" in caplog.text
+    with pytest.raises(ConfigError, match=r"pass Twilio\(\.\.\.\)"):
+        delivery_of(None, name="sms_delivery", app_info=ON_HTTPS)

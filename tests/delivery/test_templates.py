@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import string
+
 import attrs
 import pytest
 
-from st_wsgi.delivery import Message, MessageNotSent, mail_content
-from st_wsgi.delivery.templates import mail_kinds
+from st_wsgi.delivery import Message, MessageNotSent, mail_content, sms_content
+from st_wsgi.delivery.templates import kinds
 
 LINK = "https://shop.example/auth/verify?a=1&b=2#code"
 MESSAGE = Message(
@@ -20,7 +22,7 @@ MESSAGE = Message(
 )
 
 
-@pytest.mark.parametrize("kind", mail_kinds())
+@pytest.mark.parametrize("kind", kinds("mails"))
 def test_every_mail_is_complete(kind: str) -> None:
     content = mail_content(attrs.evolve(MESSAGE, kind=kind))
     assert content.html is not None
@@ -61,5 +63,29 @@ def test_an_unknown_lifetime_is_no_number() -> None:
 
 @pytest.mark.parametrize("kind", ["NO_SUCH_MAIL", "LAYOUT", "../MAILS/PASSWORD_RESET", ""])
 def test_a_kind_without_a_text_is_named(kind: str) -> None:
-    with pytest.raises(MessageNotSent, match="pass content= with a text of your own"):
-        mail_content(attrs.evolve(MESSAGE, kind=kind))
+    for content in (mail_content, sms_content):
+        with pytest.raises(MessageNotSent, match="pass content= with a text of your own"):
+            content(attrs.evolve(MESSAGE, kind=kind))
+
+
+@pytest.mark.parametrize("kind", kinds("texts"))
+def test_every_text_message_says_from_whom_it_is_and_what_the_message_has(kind: str) -> None:
+    both = sms_content(attrs.evolve(MESSAGE, kind=kind))
+    assert "$" not in both
+    assert all(part in both for part in ("Shop", "123456", LINK, "15 minutes"))
+    code = sms_content(attrs.evolve(MESSAGE, kind=kind, link=None))
+    link = sms_content(attrs.evolve(MESSAGE, kind=kind, code=None))
+    assert ("123456" in code, "http" in code, "Link" in code) == (True, False, False)
+    assert ("123456" in link, LINK in link, "Code" in link) == (False, True, False)
+
+
+def test_a_code_alone_fits_into_one_text_message() -> None:
+    """160 characters of GSM 03.38, which has all of ASCII's letters, digits, spaces, commas, colons and full stops."""
+    text = sms_content(attrs.evolve(MESSAGE, link=None, app_name="A shop with a rather long name"))
+    assert len(text) <= 160
+    assert set(text) <= set(string.ascii_letters + string.digits + " \n,.:")
+
+
+def test_names_in_what_comes_from_users_are_not_filled_in() -> None:
+    text = sms_content(attrs.evolve(MESSAGE, code="$link", app_name="$code\nShop"))
+    assert text.splitlines()[:2] == ["Sign in to $code Shop", "Code: $link"]
