@@ -143,7 +143,7 @@ def test_an_instance_shows_its_app_its_core_and_its_recipes() -> None:
     st.close()
     assert "'Shop'" in repr(st)
     assert "https://core.example.com" in repr(st)
-    assert "jwt, openid, session, emailpassword" in repr(st)
+    assert "jwt, openid, session, multitenancy, emailpassword" in repr(st)
     assert "s3cret-key" not in repr(st) + repr(st.services.core)
     assert "CDI 5.4" in repr(st.services.core)
 
