@@ -15,7 +15,9 @@ def remove(call: Call) -> dict[str, Any]:
     user_id = call.body.text("userId")
     everything = call.body.flag_or_none("removeAllLinkedAccounts") is not False
     with call.write() as db:
-        user_id = internal_id(db, call.app, user_id)
+        # While users move between systems, the id of one may be the external id of another. Here it means its owner.
+        if not user_exists(db, call.app, user_id):
+            user_id = internal_id(db, call.app, user_id)
         group = methods.of_group(db, call.app, primary_id(db, call.app, user_id))
         if everything:
             for method in group:
@@ -34,8 +36,8 @@ def delete_method(db: Database, app: int, user_id: str) -> None:
     group = primary_id(db, app, user_id)
     alone = len(methods.of_group(db, app, group)) == 1
     name = external_id(db, app, user_id)
-    # While users move between systems an external id may be another user of this core, whose data stays.
-    kept_for_other = name != user_id and user_exists(db, app, name)
+    # What is kept under an id that two users have stays with the other one.
+    kept_for_other = internal_id(db, app, user_id) != user_id if name == user_id else user_exists(db, app, name)
     known = user_exists(db, app, user_id)
     methods.delete(db, app, user_id)
     if user_id != group or alone:

@@ -8,7 +8,9 @@ import pytest
 
 from contract.client import Caller, email, fresh
 from contract.covered import covers
+from contract.logins import user
 from contract.test_emailpassword import SECRET, sign_up
+from contract.test_emailverification import VERIFY, token_for
 from contract.test_sessions import create
 
 MAP, INFO = "/recipe/userid/map", "/recipe/userid/external-user-id-info"
@@ -113,6 +115,63 @@ def test_verified_emails_move_along(app: Caller) -> None:
     app.get("/recipe/user/email/verify", userId=external, email=address).says("OK", isVerified=True)
     app.get("/recipe/user/email/verify", userId=user_id, email=address).says("OK", isVerified=False)
     assert app.get("/user/id", userId=external).body["user"]["loginMethods"][0]["verified"] is True
+
+
+def test_verified_emails_stay_behind_when_one_insists(app: Caller) -> None:
+    """A forced mapping moves nothing: what was verified is so under the old id, and the login method is not."""
+    address, external = email(), fresh("external")
+    user_id = sign_up(app, address)["id"]
+
+    def verify(name: str) -> None:
+        token = token_for(app, name, address)
+        app.post(VERIFY, method="token", token=token).says("OK", userId=name, email=address)
+
+    def verified(*, old: bool, new: bool, shown: bool) -> None:
+        app.get(VERIFY, userId=user_id, email=address).says("OK", isVerified=old)
+        app.get(VERIFY, userId=external, email=address).says("OK", isVerified=new)
+        assert user(app, user_id)["loginMethods"][0]["verified"] is shown
+
+    verify(user_id)
+    app.post(MAP, superTokensUserId=user_id, externalUserId=external, force=True).says("OK")
+    verified(old=True, new=False, shown=False)
+    app.post(f"{VERIFY}/token", userId=user_id, email=address).says("EMAIL_ALREADY_VERIFIED_ERROR")
+    verify(external)
+    verified(old=True, new=True, shown=True)
+    app.post(f"{VERIFY}/remove", userId=user_id, email=address).says("OK")
+    verified(old=False, new=True, shown=True)
+    app.post(f"{MAP}/remove", userId=user_id, force=True).says("OK", didMappingExist=True)
+    verified(old=False, new=True, shown=False)
+    verify(user_id)
+    verified(old=True, new=True, shown=True)
+    app.post(MAP, superTokensUserId=user_id, externalUserId=external, force=True).says("OK")
+    app.post("/user/remove", userId=external).says("OK")
+    app.get(VERIFY, userId=user_id, email=address).says("OK", isVerified=True)
+    app.get(VERIFY, userId=external, email=address).says("OK", isVerified=False)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_open_verifications(app: Caller, *, force: bool) -> None:
+    """A token that was not used yet is one of the external id from then on, unless one insists."""
+    user_id, external, address = sign_up(app)["id"], fresh("external"), email()
+    token = token_for(app, user_id, address)
+    app.post(MAP, superTokensUserId=user_id, externalUserId=external, force=force).says("OK")
+    name = user_id if force else external
+    app.post(VERIFY, method="token", token=token).says("OK", userId=name, email=address)
+
+
+def test_removing_an_id_that_two_users_have(app: Caller) -> None:
+    """An id means the user whose own it is; what is kept under it is the other's, who has it as external id."""
+    address, own = email(), email()
+    user_id, shared = sign_up(app, address)["id"], sign_up(app, own)["id"]
+    app.post(MAP, superTokensUserId=user_id, externalUserId=shared, force=True).says("OK")
+    app.put("/recipe/user/metadata", userId=shared, metadataUpdate={"a": 1}).has()
+    app.post("/user/remove", userId=shared).says("OK")
+    app.post("/recipe/signin", email=own, password=SECRET).says("WRONG_CREDENTIALS_ERROR")
+    assert user(app, shared)["emails"] == [address]
+    app.get("/recipe/user/metadata", userId=shared).says("OK", metadata={"a": 1})
+    app.post("/user/remove", userId=shared).says("OK")
+    app.get("/user/id", userId=shared).says("UNKNOWN_USER_ID_ERROR")
+    app.get("/recipe/user/metadata", userId=shared).says("OK", metadata={})
 
 
 @covers("POST /recipe/userid/map/remove")

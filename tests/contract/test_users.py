@@ -11,7 +11,7 @@ import pytest
 from contract.client import Caller, email, fresh
 from contract.covered import covers
 from contract.expectations import TEXT, Some
-from contract.logins import by_code, social
+from contract.logins import by_code, linked, social
 from contract.test_emailpassword import sign_up
 from contract.test_sessions import create
 
@@ -133,6 +133,40 @@ def test_count(make_app: Callable[..., Caller], app: Caller) -> None:
     )
 
 
+def test_count_of_users_without_a_tenant(make_app: Callable[..., Caller]) -> None:
+    """A user who left the last tenant counts nowhere, not even in the whole app, until they join one again."""
+    app = make_app()
+    app.put("/recipe/multitenancy/tenant/v2", tenantId="t1").has(createdNew=True)
+    there = app.below("t1")
+    here, apart = sign_up(app)["id"], sign_up(there)["id"]
+    first, second = sign_up(app)["id"], social(app)
+    linked(app, first, second)
+
+    def count(everywhere: int, public: int, **params: str) -> None:
+        app.get("/users/count", includeAllTenants="true", **params).says("OK", count=everywhere)
+        app.get("/users/count", **params).says("OK", count=public)
+
+    def leave(tenant: Caller, user_id: str) -> None:
+        tenant.post("/recipe/multitenancy/tenant/user/remove", recipeUserId=user_id).says("OK", wasAssociated=True)
+
+    count(3, 2)
+    leave(app, here)
+    count(2, 1)
+    app.get("/user/id", userId=here).has()
+    leave(there, apart)
+    count(1, 1)
+    leave(app, first)
+    count(1, 1)
+    count(0, 0, includeRecipeIds="emailpassword")
+    count(1, 1, includeRecipeIds="thirdparty")
+    leave(app, second)
+    count(0, 0)
+    there.post("/recipe/multitenancy/tenant/user", recipeUserId=here).has(wasAlreadyAssociated=False)
+    count(1, 0)
+    app.post("/recipe/multitenancy/tenant/remove", tenantId="t1").says("OK", didExist=True)
+    count(0, 0)
+
+
 @covers("GET /users/count/active")
 def test_active_users(make_app: Callable[..., Caller], app: Caller) -> None:
     """Signing up, signing in and sessions count as activity, once a user."""
@@ -147,6 +181,24 @@ def test_active_users(make_app: Callable[..., Caller], app: Caller) -> None:
     own.get("/users/count/active", since="0").says("OK", count=2)
     own.get("/users/count/active", since="99999999999999").says("OK", count=0)
     own.get("/users/count/active", since="-1").refused(400, "'since' query parameter must be >= 0")
+
+
+@pytest.mark.parametrize("by_external_id", [False, True])
+def test_activity_of_removed_users(make_app: Callable[..., Caller], *, by_external_id: bool) -> None:
+    """It goes with the user; of a mapped one it is kept, since their data is looked for under the external id."""
+    app = make_app()
+    plain, mapped, unmapped = (sign_up(app)["id"] for _ in range(3))
+    for user_id in (mapped, unmapped):
+        app.post("/recipe/userid/map", superTokensUserId=user_id, externalUserId=f"old-{user_id}").says("OK")
+        create(app, f"old-{user_id}")
+    app.post("/recipe/userid/map/remove", userId=unmapped, force=True).says("OK", didMappingExist=True)
+    app.get("/users/count/active", since="0").says("OK", count=3)
+    for user_id, left in ((plain, 2), (unmapped, 1), (f"old-{mapped}" if by_external_id else mapped, 1)):
+        app.post("/user/remove", userId=user_id).says("OK")
+        app.get("/user/id", userId=user_id).says("UNKNOWN_USER_ID_ERROR")
+        app.get("/users/count/active", since="0").says("OK", count=left)
+    create(app, "stranger")
+    app.get("/users/count/active", since="0").says("OK", count=2)
 
 
 @covers("GET /user/id")
