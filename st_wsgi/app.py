@@ -15,7 +15,16 @@ from .config import AppInfo, Cors
 from .core_client.hosts import readable_hosts
 from .core_client.querier import NetworkInterceptor, Querier
 from .core_client.transport import HTTPTransport, Transport
-from .errors import Answerable, BadInput, ConfigError, CoreError, InternalError, SessionError, TenantUnknown
+from .errors import (
+    NO_SUCH_TENANT,
+    Answerable,
+    BadInput,
+    ConfigError,
+    CoreError,
+    InternalError,
+    SessionError,
+    TenantUnknown,
+)
 from .events import OnSecurityEvent
 from .grammar import CDI_VERSIONS
 from .limits import AttemptLimits, Limiter, RateLimit
@@ -182,7 +191,7 @@ class SuperTokens:
 
     def close(self) -> None:
         """
-        Send the mails that wait, for about 20 seconds at most, and close the connections to the core.
+        Send the mails that wait, for about 10 seconds at most, and close the connections to the core.
 
         The instance cannot be used afterwards.
         """
@@ -203,7 +212,7 @@ class SuperTokens:
                 return context.answer(error)
         except TenantUnknown:
             context.changes.discard()
-            return context.answer(BadInput("this tenant does not exist"))
+            return context.answer(BadInput(NO_SUCH_TENANT))
         except CoreError as error:  # its message says what to do; a traceback would hide it
             what = match.route.method, match.route.path, context.tenant_id, error
             _log.error("%s %s failed, tenant %s: %s", *what, exc_info=_log.isEnabledFor(logging.DEBUG))

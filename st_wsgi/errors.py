@@ -41,7 +41,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
@@ -421,6 +421,9 @@ class CoreRefused(CoreError):
         core = f"the core at {host}" if host else "the core"
         message = f"{core} replied {status} to {method} {path}: {' '.join(self.text.split())}"
         super().__init__(f"{message}. {remedy}" if remedy else message)
+
+
+NO_SUCH_TENANT: Final = "this tenant does not exist"
 
 
 class TenantUnknown(CoreRefused):

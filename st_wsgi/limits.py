@@ -2,9 +2,9 @@
 Limits of attempts: sign-up, sign-in, the question whether an e-mail is known, and mails.
 
 Every attempt is counted for the address that it comes from, for the account that it names, and for both together. So
-neither many addresses against one account nor one address against many accounts get far, and who guesses from one
-address does not lock the account's owner out. Beyond a limit the response is 429 with ``Retry-After``, and the core is
-not asked.
+neither many addresses against one account nor one address against many accounts get far. Where the address of clients
+is known, who guesses from one address does not lock the account's owner out. Beyond a limit the response is 429 with
+``Retry-After``, and the core is not asked.
 
 Clients choose much of what is counted: the port of a connection, the last half of an IPv6 address, the length of an
 e-mail. Keys leave that out, so that changing it gives no further attempts.
@@ -139,16 +139,20 @@ class AttemptLimits:
             return None
         name = _name(key, route)
         try:
-            number, left = (self.store or self._memory).add(name, period)
+            number, left = self._counters.add(name, period)
         except Exception as error:  # a store that is down must neither lock everybody out nor let everybody in
             _log.error("attempts are counted by this process alone: the store raised %s", type(error).__name__)
             number, left = self._memory.add(name, period)
         return left if number > limit else None
 
+    @property
+    def _counters(self) -> AttemptStore:
+        return self._memory if self.store is None else self.store
+
     def clear(self, key: str, route: str, /) -> None:
         """Forget the attempts of a key on a route."""
         try:
-            (self.store or self._memory).clear(_name(key, route))
+            self._counters.clear(_name(key, route))
         except Exception as error:
             _log.error("attempts were not forgotten: the store raised %s", type(error).__name__)
 
@@ -191,7 +195,10 @@ class Limiter:
         from_address, at_account = address_key(address), account_key(tenant_id, account)
         both = f"both:{from_address.partition(':')[2]} {at_account.partition(':')[2]}"
         if self.trusted_proxies is None and _is_local(address) and any(name in environ for name in _FORWARDING):
-            self._warn("requests come through a proxy, so attempts are not limited by address")
+            self._warn(
+                "requests come through a proxy, so attempts are not limited by address, and all visitors share the "
+                "attempts at an account"
+            )
             return [both, at_account]
         return [from_address, both, at_account]
 
@@ -227,7 +234,10 @@ class Limiter:
         for key in keys:
             if clear is not None and not key.startswith("address:"):
                 self._refused.pop((key, route), None)
-                clear(key, route)
+                try:
+                    clear(key, route)
+                except Exception as error:  # the user is signed in, whatever becomes of the counters
+                    _log.error("attempts were not forgotten: rate_limit raised %s", type(error).__name__)
 
     def _warn(self, what: str) -> None:
         if not self._has_warned:

@@ -490,6 +490,34 @@ def test_while_a_store_is_down_each_process_counts_for_itself(caplog: pytest.Log
     assert "no server" not in caplog.text
 
 
+def test_a_store_may_be_an_empty_container() -> None:
+    class Counters(dict[str, int]):
+        def add(self, key: str, seconds: int, /) -> tuple[int, float]:
+            self[key] = self.get(key, 0) + 1
+            return self[key], seconds
+
+        def clear(self, key: str, /) -> None:  # type: ignore[override]  # a store's, not a dictionary's
+            self.pop(key, None)
+
+    store = Counters()
+    limits = AttemptLimits(store=store)
+    limits("account:public:ada@example.com", "/signin")
+    assert list(store.values()) == [1]
+
+
+def test_a_limit_that_cannot_forget_fails_no_sign_in(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        def __call__(self, key: str, route: str, /) -> float | None:
+            return None
+
+        def clear(self, key: str, route: str, /) -> None:
+            raise ConnectionError(f"no server for {key}")
+
+    Limiter(Broken()).forget(["account:public:ada@example.com"], "/signin")
+    assert "attempts were not forgotten: rate_limit raised ConnectionError" in caplog.text
+    assert "ada@example.com" not in caplog.text
+
+
 def test_mails_have_limits_of_their_own() -> None:
     limits = AttemptLimits(per_account=1, per_account_and_address=1, mails_per_account=3, mail_period=3600)
     route = "/user/password/reset/token"

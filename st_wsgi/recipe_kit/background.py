@@ -17,7 +17,7 @@ from ..request import current
 from ..request.context import RequestContext
 
 _HEAD_START = 0.05  # seconds
-_PATIENCE = 20.0  # seconds: gunicorn and Kubernetes kill a worker 30 seconds after they have asked it to end
+_PATIENCE = 10.0  # seconds: with one slow mail after it less than 30, after which gunicorn and Kubernetes kill a worker
 
 _log = logging.getLogger("st_wsgi.delivery")
 
@@ -31,7 +31,7 @@ class Background:
 
     Threads start with work, also in a child process after a fork, and end when there is none. At the end of the
     process, and in :meth:`close`, what waits is worked off first. A service that does not reply must not delay that for
-    long: after about 20 seconds, what still waits is dropped, and the log says how much.
+    long: after about 10 seconds, what still waits is dropped, and the log says how much.
 
     :param threads: how many work at once.
     :param limit: how many may wait. Beyond that, work is refused, so that a flood of requests does not fill the memory.
@@ -64,7 +64,8 @@ class Background:
                 return False
             if self._running < self._threads:
                 try:
-                    threading.Thread(target=self._work_off, name="st_wsgi-background").start()
+                    # The process must wait for it, also where the thread of the request is a daemon, as in waitress.
+                    threading.Thread(target=self._work_off, name="st_wsgi-background", daemon=False).start()
                     self._running += 1
                 except RuntimeError as error:  # the process ends, or cannot have another thread
                     if self._running == 0:
@@ -81,17 +82,21 @@ class Background:
                 self._drop()
 
     def _work_off(self) -> None:
+        begun = time.monotonic()
         while True:
             with self._changed:
                 if not threading.main_thread().is_alive():  # the process ends, and waits for this thread
-                    self._end = self._end or time.monotonic() + self._patience
+                    # It may have begun to end when the work before this did.
+                    self._end = self._end or begun + self._patience
                     if time.monotonic() >= self._end:
                         self._drop()
                 if not self._queue:
                     self._running -= 1
+                    self._end = None  # an app may go on although the main thread has ended
                     self._changed.notify_all()
                     return
                 work, context, not_before = self._queue.popleft()
+            begun = time.monotonic()
             self._do(work, context, not_before)
 
     def _drop(self) -> None:
@@ -104,7 +109,7 @@ class Background:
         try:
             time.sleep(max(0.0, not_before - time.monotonic()))
             work()
-        except (Exception, SystemExit) as error:  # the boundary: no caller waits for the outcome
+        except BaseException as error:  # the boundary: no caller waits for the outcome, and the thread must live on
             _log.error("work in the background failed: %s", type(error).__name__)
         finally:
             if token is not None:

@@ -11,7 +11,7 @@ import attrs
 from werkzeug.wrappers import Response
 
 from ..codec import present, to_json
-from ..errors import BadInput, Unauthorised
+from ..errors import NO_SUCH_TENANT, BadInput, Unauthorised
 from ..request.context import RequestContext
 from ..request.respond import json_response
 from ..users import RecipeUserId, User
@@ -60,10 +60,11 @@ def first_factors_allowed(context: RequestContext, factors: Iterable[str], *, te
     multitenancy = context.services.get(Multitenancy)
     tenant = multitenancy.functions.get_tenant(tenant_id=tenant_id)
     if tenant is None:
-        raise BadInput("this tenant does not exist")
+        raise BadInput(NO_SUCH_TENANT)
     allowed = multitenancy.first_factors_of(tenant)
     usable = tuple(factor for factor in factors if factor in allowed)
     if not usable:
+        context.record("sign_in_failed", tenant_id=tenant_id, reason="FIRST_FACTOR_NOT_ALLOWED")
         raise Unauthorised("the tenant does not allow this first factor")
     return usable
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -62,6 +63,51 @@ def test_close_does_not_wait_for_a_service_that_does_not_reply(dead: Dead, caplo
     assert done == []
 
 
+def run(program: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process of its own until it ends."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def test_a_process_that_ends_waits_for_work_of_daemon_threads() -> None:
+    """The threads in which waitress and others serve requests are daemons, for which no process waits."""
+    done = run("""
+import threading, time
+from st_wsgi.recipe_kit.background import Background
+
+background, main = Background(), threading.main_thread()
+visitor = threading.Thread(target=lambda: background.run(lambda: (main.join(), print("sent"))), daemon=True)
+visitor.start()
+visitor.join()
+""")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "sent\n", "")
+
+
+def test_an_app_may_go_on_after_its_main_thread() -> None:
+    done = run("""
+import threading
+from st_wsgi.recipe_kit.background import Background
+
+def serve():
+    threading.main_thread().join()
+    background = Background(threads=1, patience=0.3)
+    for name in ("first", "second", "third"):
+        sent = threading.Event()
+        background.run(lambda: (print(name), sent.set()))
+        assert sent.wait(60)
+        background.close()
+
+threading.Thread(target=serve).start()
+""")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "first\nsecond\nthird\n", "")
+
+
 def test_the_end_of_a_process_does_not_wait_for_it_either() -> None:
     program = """
 import threading
@@ -73,14 +119,7 @@ for name in ("second", "third"):
     background.run(lambda name=name: print(name))
 begun.wait()
 """
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = run(program)
     assert (done.returncode, done.stdout) == (0, "first\n"), done.stderr
     assert done.stderr == "2 things still waited after 0 seconds and are dropped\n"
 
@@ -128,12 +167,14 @@ def test_what_work_raises_is_logged_by_its_type_and_ends_no_thread(caplog: pytes
     background = Background(threads=1)
     background.run(lambda: fail(ValueError))
     background.run(lambda: fail(SystemExit))
+    background.run(lambda: fail(asyncio.CancelledError))
     background.run(lambda: done.append("next"))
     background.close()
     assert done == ["next"]
     assert [record.getMessage() for record in caplog.records] == [
         "work in the background failed: ValueError",
         "work in the background failed: SystemExit",
+        "work in the background failed: CancelledError",
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import BadInput
+from ...errors import NO_SUCH_TENANT, BadInput
 from ...recipe_kit.recipe import APIs
 from ...recipe_kit.results import GeneralError
 from ...request.context import RequestContext
@@ -33,7 +33,7 @@ class MultitenancyAPIs(APIs[MultitenancySettings, MultitenancyFunctions]):
         """
         tenant = self.functions.get_tenant(tenant_id=tenant_id)
         if tenant is None:
-            raise BadInput("this tenant does not exist")
+            raise BadInput(NO_SUCH_TENANT)
         factors = self.recipe.first_factors_of(tenant)
         providers_of = self.recipe.providers_of_tenant
         providers = () if providers_of is None else tuple(providers_of(tenant, client_type))

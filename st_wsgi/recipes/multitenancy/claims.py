@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...checks import a_list
 from ...request import current
 from ...users import RecipeUserId
 from ..session import PrimitiveArrayClaim
@@ -16,7 +17,10 @@ def _domains(
 ) -> list[str] | None:
     domains_of = current.services().functions(MultitenancyFunctions).recipe.get_allowed_domains_for_tenant_id
     domains = None if domains_of is None else domains_of(tenant_id)
-    return None if domains is None else list(domains)
+    if domains is None:
+        return None
+    a_list("domains", kind=str).argument("the outcome of get_allowed_domains_for_tenant_id", domains)
+    return list(domains)
 
 
 AllowedDomainsClaim: PrimitiveArrayClaim = PrimitiveArrayClaim("st-t-dmns", fetch_value=_domains)

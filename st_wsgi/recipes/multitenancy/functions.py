@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...codec import to_json
+from ...errors import ArgumentError
+from ...grammar import TENANT_ID
 from ...recipe_kit.recipe import Functions
 from ...recipe_kit.results import EmailAlreadyExists, PhoneNumberAlreadyExists, UnknownUserId
 from ...request.context import RequestContext
@@ -49,8 +51,15 @@ class MultitenancyFunctions(Functions[MultitenancySettings]):
 
         A new tenant has no first factors until *config* names some, or None for those of the app.
 
-        :raises CoreRefused: the id or a setting is not usable.
+        :raises ArgumentError: the id is not usable.
+        :raises CoreRefused: a setting is not usable.
         """
+        if not TENANT_ID.fullmatch(tenant_id):
+            raise ArgumentError(
+                f"tenant_id must be 1 to 64 small letters, digits and dashes, and not begin with appid-: {tenant_id!r}"
+            )
+        if not isinstance(config, TenantConfigCreateOrUpdate | None):
+            raise ArgumentError(f"config must be TenantConfigCreateOrUpdate(...), not a {type(config).__name__}")
         body: dict[str, Any] = {"tenantId": tenant_id}
         if config is not None:
             lists = {
@@ -73,6 +82,8 @@ class MultitenancyFunctions(Functions[MultitenancySettings]):
 
     def get_tenant(self, *, tenant_id: str = PUBLIC_TENANT) -> TenantConfig | None:
         """Return a tenant, or None if there is none with this id."""
+        if not TENANT_ID.fullmatch(tenant_id):
+            return None
         tenant = self.core.get(f"{_PATH}/tenant/v2", tenant_id=tenant_id).into(TenantConfig, TenantNotFound)
         return tenant if isinstance(tenant, TenantConfig) else None
 

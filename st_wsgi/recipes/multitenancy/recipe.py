@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import attrs
 
-from ...errors import ConfigError
+from ...errors import NO_SUCH_TENANT, BadInput, ConfigError
 from ...grammar import TENANT_ID
 from ...recipe_kit.recipe import Recipe, Requires
 from ...request.context import RequestContext
@@ -24,7 +24,7 @@ class Multitenancy(MultitenancySettings, Recipe[MultitenancyFunctions, Multitena
     """
     Tenants: groups of users with first factors, providers and settings of the core of their own.
 
-    Every app has it with its defaults.
+    Every app with a way to sign in has it with its defaults.
 
     :param get_allowed_domains_for_tenant_id: returns the domains that the users of a tenant may use, which sessions
         then name in the claim ``st-t-dmns``.
@@ -44,9 +44,12 @@ class Multitenancy(MultitenancySettings, Recipe[MultitenancyFunctions, Multitena
         """
         Return the tenant of a request for one of our routes.
 
-        :raises ConfigError: an override returned something else than a tenant's id.
+        :raises BadInput: it is not the id of a tenant.
+        :raises ConfigError: an override returned no text.
         """
         tenant_id = self.functions.get_tenant_id(tenant_id_from_frontend=context.tenant_id, context=context)
-        if not isinstance(tenant_id, str) or not TENANT_ID.fullmatch(tenant_id):
+        if not isinstance(tenant_id, str):
             raise ConfigError(f"get_tenant_id must return the id of a tenant, not {tenant_id!r}")
+        if not TENANT_ID.fullmatch(tenant_id):  # the client may have chosen the text, such as a sub-domain
+            raise BadInput(NO_SUCH_TENANT)
         return tenant_id

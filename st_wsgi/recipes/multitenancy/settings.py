@@ -17,8 +17,8 @@ class MultitenancySettings(Settings):
     The lower half of the recipe.
 
     :ivar available_first_factors: those of the app's recipes. Each of them adds its own when it is bound.
-    :ivar static_first_factors: those that the app chooses among them; None for all.
-    :ivar providers_of_tenant: of the thirdparty recipe, None without it.
+    :ivar static_first_factors: those that the multifactorauth recipe chooses among them; None for all.
+    :ivar providers_of_tenant: set by the thirdparty recipe, None without it.
     """
 
     get_allowed_domains_for_tenant_id: GetAllowedDomainsForTenantId | None = attrs.field(

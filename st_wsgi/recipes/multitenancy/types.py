@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 import attrs
 
+from ...checks import a_list
 from ...recipe_kit.results import EmailAlreadyExists, PhoneNumberAlreadyExists, Refusal, UnknownUserId
 
 EMAIL_PASSWORD: Final = "emailpassword"
@@ -44,7 +45,10 @@ class UserInfoMap:
 
 
 def _texts(values: Iterable[str] | None) -> tuple[str, ...] | None:
-    return None if values is None else tuple(values)
+    if values is None:
+        return None
+    a_list("texts", kind=str).argument("scope", values)
+    return tuple(values)
 
 
 @attrs.frozen(kw_only=True)
@@ -66,6 +70,7 @@ class ProviderClientConfig:
 
 
 def _clients(values: Iterable[ProviderClientConfig]) -> tuple[ProviderClientConfig, ...]:
+    a_list("ProviderClientConfig(...)", kind=ProviderClientConfig).argument("clients", values, shown=False)
     return tuple(values)
 
 
@@ -127,6 +132,9 @@ NO_CHANGE: Final = ("NO_CHANGE",)
 """Leaves a list of factors as it is."""
 
 
+_FACTORS_OR_NONE: Any = attrs.validators.optional(a_list('factors such as ["emailpassword"]', kind=str))
+
+
 @attrs.frozen(kw_only=True)
 class TenantConfigCreateOrUpdate:
     """
@@ -135,10 +143,11 @@ class TenantConfigCreateOrUpdate:
     :param first_factors: None for those of the app.
     :param required_secondary_factors: None for those of the app.
     :param core_config: settings of the core. One that is None is reset.
+    :raises ConfigError: a list of factors is something else.
     """
 
-    first_factors: Iterable[str] | None = NO_CHANGE
-    required_secondary_factors: Iterable[str] | None = NO_CHANGE
+    first_factors: Iterable[str] | None = attrs.field(default=NO_CHANGE, validator=_FACTORS_OR_NONE)
+    required_secondary_factors: Iterable[str] | None = attrs.field(default=NO_CHANGE, validator=_FACTORS_OR_NONE)
     core_config: dict[str, Any] = attrs.field(factory=dict)
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from recipes.shop import PASSWORD, Borrowed, Shop, Visitor, clears, form, no_mail, payload_of
 from st_wsgi import Override, RecipeUserId, like, replace
-from st_wsgi.errors import ConfigError, CoreRefused
+from st_wsgi.errors import ArgumentError, ConfigError, CoreRefused
+from st_wsgi.events import SecurityEvent
 from st_wsgi.recipes import emailpassword
 from st_wsgi.recipes.emailpassword import EmailPassword, SignUpOk
 from st_wsgi.recipes.multitenancy import (
@@ -104,9 +105,21 @@ class TestTenants:
         with pytest.raises(CoreRefused, match="public"):
             delete_tenant(tenant_id="public")
 
-    def test_an_id_that_is_not_usable_is_refused_with_the_reason(self, shop: Shop) -> None:
-        with pytest.raises(CoreRefused, match="tenantId"):
-            create_or_update_tenant(tenant_id="no tenant")
+    @pytest.mark.parametrize("tenant_id", ["no tenant", "Acme", "a" * 65, "", "appid-x"])
+    def test_an_id_that_no_path_can_name_is_refused(self, shop: Shop, tenant_id: str) -> None:
+        with pytest.raises(ArgumentError, match="tenant_id must be 1 to 64 small letters"):
+            create_or_update_tenant(tenant_id=tenant_id)
+        assert get_tenant(tenant_id=tenant_id) is None
+
+    def test_what_is_no_list_is_refused_where_it_is_written(self, shop: Shop) -> None:
+        with pytest.raises(ConfigError, match="first_factors must be a list of factors"):
+            TenantConfigCreateOrUpdate(first_factors="otp-email")
+        with pytest.raises(ConfigError, match="scope must be a list of texts, not 'email'"):
+            ProviderClientConfig(client_id="c1", scope="email")
+        with pytest.raises(ConfigError, match="clients must be a list"):
+            ProviderConfig(third_party_id="google", clients=["c1"])  # type: ignore[list-item]
+        with pytest.raises(ArgumentError, match="config must be TenantConfigCreateOrUpdate"):
+            create_or_update_tenant(tenant_id="t1", config={"first_factors": None})  # type: ignore[arg-type]
 
 
 class TestProviders:
@@ -272,9 +285,14 @@ class TestLoginMethods:
 class TestFirstFactors:
     @pytest.mark.parametrize("route", ["signup", "signin"])
     def test_a_tenant_without_passwords_refuses_them(self, shop: Shop, route: str) -> None:
-        response = enter(shop.visitor(), route, tenant_with(["otp-email"]))
+        tenant = tenant_with(["otp-email"])
+        events: list[SecurityEvent] = []
+        shop.st.services.on_security_event = events.append
+        response = enter(shop.visitor(), route, tenant)
         assert (response.status_code, response.get_json()) == (401, {"message": "unauthorised"})
         assert clears(response, "cookie")
+        refused = [(event.name, event.tenant_id, event.reason) for event in events]
+        assert refused == [("sign_in_failed", tenant, "FIRST_FACTOR_NOT_ALLOWED")]
 
     def test_the_refusal_does_not_tell_which_users_exist(self, shop: Shop, tenant: str) -> None:
         known, unknown = shop.visitor(), shop.visitor()
@@ -314,8 +332,14 @@ class TestTenantOfARequest:
         assert visitor.access_token is not None
         assert payload_of(visitor.access_token)["tId"] == tenant
 
-    @pytest.mark.parametrize("returned", ["../public", "", "Acme", None, 5])
-    def test_an_override_must_return_the_id_of_a_tenant(
+    @pytest.mark.parametrize("host", ["A_B.shop.example", ".shop.example", ".."])
+    def test_what_a_client_chooses_is_at_most_bad_input(self, core: Borrowed, host: str) -> None:
+        shop = shop_with(core, override=Override(functions=self.of_the_host))
+        response = shop.visitor().call("GET", "/auth/loginmethods", headers={"Host": host})
+        assert (response.status_code, response.get_json()) == (400, {"message": "this tenant does not exist"})
+
+    @pytest.mark.parametrize("returned", [None, 5])
+    def test_an_override_must_return_a_text(
         self, core: Borrowed, caplog: pytest.LogCaptureFixture, returned: Any
     ) -> None:
         def wrong(original: MultitenancyFunctions) -> MultitenancyFunctions:
@@ -348,6 +372,11 @@ class TestAllowedDomains:
         visitor.sign_up()
         assert visitor.access_token is not None
         assert "st-t-dmns" not in payload_of(visitor.access_token)
+
+    def test_a_single_text_is_refused(self, core: Borrowed, caplog: pytest.LogCaptureFixture) -> None:
+        shop = shop_with(core, get_allowed_domains_for_tenant_id=lambda _tenant: "shop.example")
+        assert shop.visitor().sign_up().status_code == 500
+        assert "must be a list of domains, not 'shop.example'" in caplog.text
 
     def test_what_is_no_function_is_refused(self) -> None:
         with pytest.raises(ConfigError, match="get_allowed_domains_for_tenant_id must be a function of a tenant"):
