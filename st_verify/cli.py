@@ -22,11 +22,7 @@ _TIMES = ("iat", "exp", "nbf")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """
-    Run the command.
-
-    :returns: the exit status: 0 accepted, 1 refused, 2 wrong usage.
-    """
+    """Run the command. Return the exit status: 0 accepted, 1 refused, 2 wrong usage."""
     options = _parser().parse_args(arguments)
     text = sys.stdin.read() if options.token == "-" else options.token
     try:
@@ -77,7 +73,8 @@ def _explain(verifier: SessionVerifier, keys: KeySource, text: str, legacy_kids:
             token = TokenParser(versions=versions, legacy_kids=legacy_kids).parse(text)
         except Refused:
             continue
-        report |= {"kind": _kind(token), "kid": token.header.kid, "claims": _claims(token)}
+        payload = _payload(token)
+        report |= {"kind": _kind(token, payload), "kid": token.header.kid, "claims": _claims(payload)}
         is_genuine = _is_signed(token, keys)
         break
     try:
@@ -91,10 +88,10 @@ def _explain(verifier: SessionVerifier, keys: KeySource, text: str, legacy_kids:
     return report
 
 
-def _kind(token: UnverifiedToken) -> str:
+def _kind(token: UnverifiedToken, payload: dict[str, Any]) -> str:
     if token.header.version is not None:
         return f"session access token, version {token.header.version}"
-    kind = _payload(token).get("stt")
+    kind = payload.get("stt")
     if type(kind) is int and kind in (1, 2):
         return f"OAuth2 {'access' if kind == 1 else 'ID'} token, no session token"
     return "token of the jwt recipe or of another issuer, no session token"
@@ -126,8 +123,7 @@ def _payload(token: UnverifiedToken) -> dict[str, Any]:
     return payload if isinstance(payload, dict) else {}
 
 
-def _claims(token: UnverifiedToken) -> dict[str, Any]:
-    payload = _payload(token)
+def _claims(payload: dict[str, Any]) -> dict[str, Any]:
     claims: dict[str, Any] = {name: payload[name] for name in _SHOWN if name in payload}
     for name in _TIMES:
         seconds = payload.get(name)

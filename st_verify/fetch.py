@@ -52,7 +52,6 @@ class HttpFetcher:
     def __init__(
         self,
         urls: str | Sequence[str],
-        *,
         timeout: float = 3.0,
         ssl_context: ssl.SSLContext | None = None,
         insecure_http_hosts: Collection[str] = (),
@@ -61,16 +60,9 @@ class HttpFetcher:
 
         insecure = text_list("insecure_http_hosts", insecure_http_hosts, "[^/:@]+", "pass host names such as 'core'")
         self._timeout = seconds("timeout", timeout, low=0.05, high=60)
-        require(
-            ssl_context is None
-            or (
-                isinstance(ssl_context, ssl.SSLContext)
-                and ssl_context.verify_mode == ssl.CERT_REQUIRED
-                and ssl_context.check_hostname
-            ),
-            "ssl_context: pass an ssl.SSLContext that verifies certificates and host names, such as "
-            "ssl.create_default_context(cafile=...)",
-        )
+        cure = "pass an ssl.SSLContext that verifies certificates and host names; see ssl.create_default_context"
+        verifies = isinstance(ssl_context, ssl.SSLContext) and ssl_context.verify_mode == ssl.CERT_REQUIRED
+        require(ssl_context is None or (verifies and ssl_context.check_hostname), f"ssl_context: {cure}")
         self._ssl_context = ssl_context
         urls = [urls] if isinstance(urls, str) else urls
         require(isinstance(urls, (list, tuple)) and bool(urls), "urls: pass a JWKS URL, or a list of them")
@@ -81,11 +73,7 @@ class HttpFetcher:
         return ", ".join(target.url.partition("?")[0] for target in self._targets)
 
     def __call__(self) -> FetchedKeys:
-        """
-        Fetch once.
-
-        :raises FetchFailed: with the reason of each URL.
-        """
+        """Fetch once. Raises `FetchFailed` with the reason of each URL."""
         deadline = time.monotonic() + self._timeout
         failures: list[FetchFailed] = []
         for position, target in enumerate(self._targets):
@@ -126,13 +114,8 @@ def _exchange(sock: socket.socket, target: _Target, deadline: float) -> FetchedK
 
     connection = http.client.HTTPConnection(target.host, target.port)
     connection.sock = sock
-    headers = {
-        "Host": target.authority,
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-        "Connection": "close",
-        "User-Agent": "st-verify",
-    }
+    # The library adds Accept-Encoding: identity.
+    headers = {"Host": target.authority, "Accept": "application/json", "Connection": "close", "User-Agent": "st-verify"}
     connection.request("GET", target.path, headers=headers)
     response = http.client.HTTPResponse(cast(socket.socket, _DeadlineReader(sock, deadline)), method="GET")
     try:
@@ -227,18 +210,11 @@ class _Target:
         if parts.scheme not in ("https", "http") or not host:
             raise SettingError("urls: a JWKS URL must start with https:// and a host")
         require("@" not in parts.netloc and "#" not in url, "urls: a JWKS URL has no user info and no fragment")
-        require(
-            parts.scheme == "https" or _is_loopback(host) or host in insecure_http_hosts,
-            f"urls: http://{host} is not loopback; use https, or add the host to insecure_http_hosts",
-        )
-        return cls(
-            url=url,
-            https=parts.scheme == "https",
-            host=host,
-            port=port or (443 if parts.scheme == "https" else 80),
-            path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
-            authority=parts.netloc,
-        )
+        https = parts.scheme == "https"
+        is_allowed = https or _is_loopback(host) or host in insecure_http_hosts
+        require(is_allowed, f"urls: http://{host} is not loopback; use https, or add the host to insecure_http_hosts")
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return cls(url, https, host, port or (443 if https else 80), path, parts.netloc)
 
 
 def _is_loopback(host: str) -> bool:

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -98,12 +98,9 @@ class KeySet:
     def of(keys: Collection[VerificationKey], refused: Collection[str] = ()) -> KeySet:
         """Make a set of keys that follow the policy."""
         created = [int(match[1]) for key in keys if (match := _DYNAMIC_KID.fullmatch(key.kid))]
-        return KeySet(
-            keys=MappingProxyType({key.kid: key for key in keys}),
-            refused=frozenset(refused),
-            signature_lengths=frozenset(key.signature_length for key in keys),
-            oldest_ms=min(created, default=None),
-        )
+        by_kid = MappingProxyType({key.kid: key for key in keys})
+        lengths = frozenset(key.signature_length for key in keys)
+        return KeySet(by_kid, frozenset(refused), lengths, oldest_ms=min(created, default=None))
 
     def get(self, kid: str) -> VerificationKey | None:
         """Return the key of this id, or None."""
@@ -214,12 +211,11 @@ def _material(jwk: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _number(value: object) -> int:
-    if not isinstance(value, str) or len(value) > 2048:
+    match = _BASE64URL.fullmatch(value) if isinstance(value, str) and len(value) <= 2048 else None
+    digits = match[1].encode("ascii") if match else b""
+    if not digits or not base64url.is_canonical(digits):
         raise _KeyRefused("malformed_key")
-    match = _BASE64URL.fullmatch(value)
-    if match is None or not base64url.is_canonical(match[1].encode("ascii")):
-        raise _KeyRefused("malformed_key")
-    return int.from_bytes(base64url.decode(match[1].encode("ascii")), "big")
+    return int.from_bytes(base64url.decode(digits), "big")
 
 
 def _to_base64url(number: int) -> str:
@@ -242,14 +238,9 @@ def _make_key(kid: str, n: str, e: str) -> VerificationKey:
     if not isinstance(public_key, RSAPublicKey):
         raise _KeyRefused("malformed_key")
     canonical = json.dumps({"e": e, "kty": "RSA", "n": n}, separators=(",", ":")).encode("ascii")
-    return VerificationKey(
-        kid=kid,
-        thumbprint=base64url.encode(sha256(canonical).digest()),
-        signature_length=-(-((modulus.bit_length() + 7) // 8) * 4 // 3),
-        n=n,
-        e=e,
-        public_key=public_key,
-    )
+    thumbprint = base64url.encode(sha256(canonical).digest())
+    signature_length = -(-((modulus.bit_length() + 7) // 8) * 4 // 3)
+    return VerificationKey(kid, thumbprint, signature_length, n, e, public_key)
 
 
 @lru_cache(maxsize=2 * MAX_KEYS)
@@ -259,11 +250,6 @@ def _is_weak(modulus: int) -> bool:
     return small or _is_roca(modulus) or pow(2, modulus - 1, modulus) == 1
 
 
-@cache
-def _powers_of_65537() -> tuple[tuple[int, frozenset[int]], ...]:
-    return tuple((prime, frozenset(pow(65537, i, prime) for i in range(prime))) for prime in _SMALL_PRIMES)
-
-
 def _is_roca(modulus: int) -> bool:
     """Return whether the modulus is a power of 65537 modulo every small prime (CVE-2017-15361)."""
-    return all(modulus % prime in powers for prime, powers in _powers_of_65537())
+    return all(modulus % prime in {pow(65537, i, prime) for i in range(prime)} for prime in _SMALL_PRIMES)

@@ -23,7 +23,7 @@ import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING
 
 from st_verify.errors import EVENTS, FetchFailed, KeySetRefused, KeysUnavailable, SettingError
@@ -86,6 +86,7 @@ class _Flight:
         self.succeeded = False
 
 
+@dataclass(eq=False, repr=False)
 class RemoteKeys:
     """
     Keys of a key server.
@@ -117,59 +118,55 @@ class RemoteKeys:
     :raises SettingError: a setting is contradictory or out of range. Nothing is fetched here.
     """
 
-    def __init__(
-        self,
-        urls: str | Sequence[str] | None = None,
-        *,
-        fetch: Fetcher | None = None,
-        timeout: float = 3.0,
-        max_stale: float = _DAY,
-        min_refresh: float = 60.0,
-        max_refresh: float = 14_400.0,
-        default_refresh: float = 900.0,
-        background: bool = True,
-        pins: Collection[str] = (),
-        lookup_burst: int = 2,
-        lookup_interval: float = 10.0,
-        ssl_context: ssl.SSLContext | None = None,
-        insecure_http_hosts: Collection[str] = (),
-        name: str | None = None,
-        on_event: Callable[[KeyEvent], None] | None = None,
-        clock: Clock | None = None,
-        jitter: Callable[[], float] = lambda: random.uniform(0, 5),
-    ) -> None:
+    urls: str | Sequence[str] | None = None
+    _: KW_ONLY
+    fetch: Fetcher | None = None
+    timeout: float = 3.0
+    max_stale: float = _DAY
+    min_refresh: float = 60.0
+    max_refresh: float = 14_400.0
+    default_refresh: float = 900.0
+    background: bool = True
+    pins: Collection[str] = ()
+    lookup_burst: int = 2
+    lookup_interval: float = 10.0
+    ssl_context: ssl.SSLContext | None = None
+    insecure_http_hosts: Collection[str] = ()
+    name: str | None = None
+    on_event: Callable[[KeyEvent], None] | None = None
+    clock: Clock | None = None
+    jitter: Callable[[], float] = lambda: random.uniform(0, 5)
+
+    def __post_init__(self) -> None:
         for module in _NEEDED_TO_FETCH:
             importlib.import_module(module)
-        require((urls is None) != (fetch is None), "urls: pass JWKS URLs, or fetch=, and not both")
-        require(
-            fetch is None or (ssl_context is None and not insecure_http_hosts),
-            "fetch: ssl_context and insecure_http_hosts are for URLs; leave them out",
+        require((self.urls is None) != (self.fetch is None), "urls: pass JWKS URLs, or fetch=, and not both")
+        has_no_extras = self.ssl_context is None and not self.insecure_http_hosts
+        cure = "ssl_context and insecure_http_hosts are for URLs; leave them out"
+        require(self.fetch is None or has_no_extras, f"fetch: {cure}")
+        require(self.clock is None or isinstance(self.clock, Clock), "clock: pass a st_verify.Clock")
+        require(self.name is None or isinstance(self.name, str), "name: pass a str")
+        function("jitter", self.jitter)
+        function("on_event", self.on_event, or_none=True)
+        function("fetch", self.fetch, or_none=True)
+        flag("background", self.background)
+        seconds("timeout", self.timeout, low=0.05, high=60)
+        seconds("max_stale", self.max_stale, low=0, high=30 * _DAY)
+        seconds("max_refresh", self.max_refresh, low=0, high=_DAY)
+        seconds("min_refresh", self.min_refresh, low=0, high=self.max_refresh)
+        seconds("default_refresh", self.default_refresh, low=0, high=_DAY)
+        count("lookup_burst", self.lookup_burst, low=0)
+        seconds("lookup_interval", self.lookup_interval, low=0, high=_DAY)
+        self._pins = text_list("pins", self.pins, *THUMBPRINTS)
+        self._fetch: Fetcher = self.fetch or HttpFetcher(
+            self.urls or (), self.timeout, self.ssl_context, self.insecure_http_hosts
         )
-        require(clock is None or isinstance(clock, Clock), "clock: pass a st_verify.Clock")
-        require(name is None or isinstance(name, str), "name: pass a str")
-        function("jitter", jitter)
-        function("on_event", on_event, or_none=True)
-        function("fetch", fetch, or_none=True)
-        self._timeout = seconds("timeout", timeout, low=0.05, high=60)
-        self._fetch: Fetcher = fetch or HttpFetcher(
-            urls or (), timeout=timeout, ssl_context=ssl_context, insecure_http_hosts=insecure_http_hosts
-        )
-        self._max_stale = seconds("max_stale", max_stale, low=0, high=30 * _DAY)
-        self._max_refresh = seconds("max_refresh", max_refresh, low=0, high=_DAY)
-        self._min_refresh = seconds("min_refresh", min_refresh, low=0, high=self._max_refresh)
-        self._default_refresh = seconds("default_refresh", default_refresh, low=0, high=_DAY)
-        self._lookup_burst = count("lookup_burst", lookup_burst, low=0)
-        self._lookup_interval = seconds("lookup_interval", lookup_interval, low=0, high=_DAY)
-        self._background = flag("background", background)
-        self._pins = text_list("pins", pins, *THUMBPRINTS)
-        self._name: str = name or str(getattr(fetch, "__qualname__", self._fetch))
-        self._on_event = on_event
-        self._monotonic = (clock or Clock()).monotonic
-        self._jitter = jitter
+        self._name: str = self.name or str(getattr(self.fetch, "__qualname__", self._fetch))
+        self._monotonic = (self.clock or Clock()).monotonic
         self._state: _State | None = None
         self._failures = 0
         self._retry_at = float("-inf")
-        self._budget = float(self._lookup_burst)
+        self._budget = float(self.lookup_burst)
         self._budget_at = self._monotonic()
         # Key ids that the server does not have, and until when we do not ask for them again.
         self._unknown: OrderedDict[str, float] = OrderedDict()
@@ -181,8 +178,6 @@ class RemoteKeys:
         state = self._state
         keys = "not fetched yet" if state is None else f"{len(state.keys.keys)} keys"
         return f"RemoteKeys({self._name}, {keys})"
-
-    # Reading
 
     def snapshot(self) -> KeySet:
         """
@@ -198,7 +193,7 @@ class RemoteKeys:
         flight = self._flight
         idle = flight is None or now >= flight.lost_at
         if not usable or (idle and now >= self._retry_at):
-            self._refresh(wait=0.0 if usable else self._timeout)
+            self._refresh(wait=0.0 if usable else self.timeout)
             state = self._state
         if state is None or now >= state.usable_until:
             raise self._unavailable("no_keys")
@@ -216,7 +211,7 @@ class RemoteKeys:
         lookups = self._lookups
         if self._monotonic() < self._unknown.get(kid, float("-inf")):
             return self.snapshot()
-        if self._lookup_interval == 0:
+        if self.lookup_interval == 0:
             return self._look_up(kid)
         if not lookups.acquire(blocking=False):
             return self.snapshot()
@@ -226,10 +221,10 @@ class RemoteKeys:
             lookups.release()
 
     def _look_up(self, kid: str) -> KeySet:
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + self.timeout
         running = self._flight
         if running is not None:
-            running.done.wait(self._timeout)
+            running.done.wait(self.timeout)
             if self._state is not None and kid in self._state.keys.keys:
                 return self._state.keys
         now = self._monotonic()
@@ -241,7 +236,10 @@ class RemoteKeys:
             raise self._unavailable("key_server")
         keys = self.snapshot()
         if kid not in keys.keys:
-            self._remember_unknown(kid)
+            with self._lock:
+                self._unknown[kid] = self._monotonic() + _UNKNOWN_KID_SECONDS
+                while len(self._unknown) > _UNKNOWN_KIDS:
+                    self._unknown.popitem(last=False)
         return keys
 
     def preload(self) -> None:
@@ -250,7 +248,7 @@ class RemoteKeys:
 
         :raises KeysUnavailable: the fetch failed; the log says why.
         """
-        if not self._refresh(wait=self._timeout):
+        if not self._refresh(wait=self.timeout):
             raise self._unavailable("no_keys")
 
     def export(self) -> bytes:
@@ -276,17 +274,10 @@ class RemoteKeys:
         except KeySetRefused as refusal:
             raise SettingError(f"document: pass what export() returned; {refusal.reason}") from None
         now = self._monotonic()
-        self._state = _State(keys, due=now, usable_until=now + self._max_stale, second_look=False)
-
-    # Fetching
+        self._state = _State(keys, due=now, usable_until=now + self.max_stale, second_look=False)
 
     def _refresh(self, *, wait: float) -> bool:
-        """
-        Start a fetch, unless one is under way or the back-off forbids it.
-
-        :param wait: seconds to wait for its end.
-        :returns: whether it has succeeded.
-        """
+        """Start a fetch unless one runs or the back-off forbids it. Return whether it succeeds in `wait` seconds."""
         with self._lock:
             now = self._monotonic()
             flight = self._flight
@@ -297,9 +288,9 @@ class RemoteKeys:
                 if now < self._retry_at:
                     return False
                 # A fetch that hangs is given up after ten timeouts, so that another can start.
-                flight = _Flight(lost_at=now + 10 * self._timeout, scheduled=self._state is not None)
+                flight = _Flight(lost_at=now + 10 * self.timeout, scheduled=self._state is not None)
                 self._flight = flight
-        if lead and not self._background:
+        if lead and not self.background:
             self._fly(flight)
         elif lead:
             try:
@@ -335,16 +326,16 @@ class RemoteKeys:
     def _succeeded(self, flight: _Flight, keys: KeySet, max_age: float | None) -> None:
         now = self._monotonic()
         state = self._state
-        wanted = self._default_refresh if max_age is None or math.isnan(max_age) else max_age
-        period = min(max(wanted, self._min_refresh), self._max_refresh)
+        wanted = self.default_refresh if max_age is None or math.isnan(max_age) else max_age
+        period = min(max(wanted, self.min_refresh), self.max_refresh)
         second_look = flight.scheduled and state is not None and not state.second_look and now >= state.due
-        due = now + (min(_SECOND_LOOK, period) if second_look else period + self._jitter())
+        due = now + (min(_SECOND_LOOK, period) if second_look else period + self.jitter())
         if state is not None and state.keys.keys.keys().isdisjoint(keys.keys):
             self._report("all_keys_replaced")
         with self._lock:
             if self._flight is not flight:
                 return  # given up long ago; a later fetch has newer keys
-            self._state = _State(keys, due=due, usable_until=now + self._max_stale, second_look=second_look)
+            self._state = _State(keys, due=due, usable_until=now + self.max_stale, second_look=second_look)
             self._failures = 0
             self._retry_at = float("-inf")
         flight.succeeded = True
@@ -356,20 +347,12 @@ class RemoteKeys:
             self._retry_at = self._monotonic() + max(back_off, min(retry_after, 300.0))
         self._report("fetch_failed", detail=reason)
 
-    # Unknown key ids
-
-    def _remember_unknown(self, kid: str) -> None:
-        with self._lock:
-            self._unknown[kid] = self._monotonic() + _UNKNOWN_KID_SECONDS
-            while len(self._unknown) > _UNKNOWN_KIDS:
-                self._unknown.popitem(last=False)
-
     def _spend_budget(self, now: float) -> bool:
-        if self._lookup_interval == 0:
+        if self.lookup_interval == 0:
             return True
         with self._lock:
-            gained = (now - self._budget_at) / self._lookup_interval
-            self._budget = min(float(self._lookup_burst), self._budget + gained)
+            gained = (now - self._budget_at) / self.lookup_interval
+            self._budget = min(float(self.lookup_burst), self._budget + gained)
             self._budget_at = now
             if self._budget < 1:
                 return False
@@ -379,8 +362,6 @@ class RemoteKeys:
     def _unavailable(self, reason: str) -> KeysUnavailable:
         return KeysUnavailable(reason, retry_after=max(1.0, self._retry_at - self._monotonic()))
 
-    # Events and forks
-
     def _report_key(self, event: str, kid: str) -> None:
         self._report(event, kid=ascii(kid[:64])[1:-1])
 
@@ -388,9 +369,9 @@ class RemoteKeys:
         level = logging.ERROR if name in ("private_key_published", "key_not_pinned") else logging.WARNING
         about = f" kid={kid}" if kid else f" ({detail})" if detail else ""
         _logger.log(level, "keys of %s: %s%s: %s", self._name, name, about, EVENTS[name])
-        if self._on_event is not None:
+        if self.on_event is not None:
             try:
-                self._on_event(KeyEvent(name, kid, detail, self._name))
+                self.on_event(KeyEvent(name, kid, detail, self._name))
             except Exception:  # an error in the callback must not cost us the keys
                 _logger.exception("keys of %s: on_event raised for %s", self._name, name)
 

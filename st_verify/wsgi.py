@@ -18,7 +18,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from wsgiref.util import setup_testing_defaults
 
@@ -34,12 +34,10 @@ from st_verify.verifier import SessionVerifier
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
-# fmt: off
 __all__ = [
     "ENVIRON_KEY", "CsrfMode", "Protect", "RefusalResponse", "RevocationCheck", "SessionGuard", "check_cors",
     "refusal_response", "session_of",
-]
-# fmt: on
+]  # fmt: skip
 
 Environ = dict[str, Any]
 P = ParamSpec("P")
@@ -52,6 +50,7 @@ TRANSPORTS = ("any", "header", "cookie")
 _PHRASES = {401: "Unauthorized", 403: "Forbidden", 503: "Service Unavailable"}
 
 
+@dataclass(eq=False, repr=False)
 class SessionGuard:
     """
     Reads the session of a request. Make one for the app; threads may share it.
@@ -73,38 +72,32 @@ class SessionGuard:
     :raises SettingError: a setting has a wrong type, or contradicts another one.
     """
 
-    def __init__(
-        self,
-        verifier: SessionVerifier,
-        *,
-        csrf: CsrfMode,
-        transport: str,
-        csrf_safe_methods: Collection[str] = SAFE_METHODS,
-        allowed_origins: Collection[str] | None = None,
-        authorization: str = "HTTP_AUTHORIZATION",
-        is_revoked: IsRevoked | RevocationCheck | None = None,
-    ) -> None:
-        require(isinstance(verifier, SessionVerifier), f"verifier: pass a SessionVerifier, not {verifier!r}")
-        require(transport in TRANSPORTS, f"transport: pass one of {', '.join(TRANSPORTS)}, not {transport!r}")
-        self._csrf = CsrfRules(csrf, safe_methods=csrf_safe_methods, allowed_origins=allowed_origins)
-        require(
-            transport != "header" or (csrf is CsrfMode.NONE and allowed_origins is None),
-            "csrf: tokens in headers need no check; with transport='header' pass CsrfMode.NONE and no allowed_origins",
-        )
-        require(
-            isinstance(authorization, str) and authorization.endswith("HTTP_AUTHORIZATION"),
-            f"authorization: pass an environ key such as REDIRECT_HTTP_AUTHORIZATION, not {authorization!r}",
-        )
-        self._verifier = verifier
-        self._transport = transport
-        self._authorization = authorization
-        if is_revoked is not None and not isinstance(is_revoked, RevocationCheck):
-            is_revoked = RevocationCheck(is_revoked)
-        self._revocation = is_revoked
-        self._shown = f"csrf={csrf.name}, transport={transport!r}, is_revoked={is_revoked!r}"
+    verifier: SessionVerifier
+    _: KW_ONLY
+    csrf: CsrfMode
+    transport: str
+    csrf_safe_methods: Collection[str] = SAFE_METHODS
+    allowed_origins: Collection[str] | None = None
+    authorization: str = "HTTP_AUTHORIZATION"
+    is_revoked: IsRevoked | RevocationCheck | None = None
+
+    def __post_init__(self) -> None:
+        require(isinstance(self.verifier, SessionVerifier), f"verifier: pass a SessionVerifier, not {self.verifier!r}")
+        cure = f"pass one of {', '.join(TRANSPORTS)}, not {self.transport!r}"
+        require(self.transport in TRANSPORTS, f"transport: {cure}")
+        self._csrf = CsrfRules(self.csrf, safe_methods=self.csrf_safe_methods, allowed_origins=self.allowed_origins)
+        has_no_rules = self.csrf is CsrfMode.NONE and self.allowed_origins is None
+        cure = "with transport='header' pass CsrfMode.NONE and no allowed_origins"
+        require(self.transport != "header" or has_no_rules, f"csrf: tokens in headers need no check; {cure}")
+        is_key = isinstance(self.authorization, str) and self.authorization.endswith("HTTP_AUTHORIZATION")
+        cure = "pass an environ key such as REDIRECT_HTTP_AUTHORIZATION"
+        require(is_key, f"authorization: {cure}, not {self.authorization!r}")
+        hook = self.is_revoked
+        self._revocation = hook if hook is None or isinstance(hook, RevocationCheck) else RevocationCheck(hook)
 
     def __repr__(self) -> str:
-        return f"SessionGuard({self._verifier!r}, {self._shown})"
+        shown = f"csrf={self.csrf.name}, transport={self.transport!r}, is_revoked={self._revocation!r}"
+        return f"SessionGuard({self.verifier!r}, {shown})"
 
     def session(self, environ: Environ, *validators: ClaimValidator) -> AccessToken:
         """
@@ -130,21 +123,19 @@ class SessionGuard:
         environ[ENVIRON_KEY] = None
         if environ["REQUEST_METHOD"] in ("OPTIONS", "TRACE"):
             return None
-        cookies = environ.get("HTTP_COOKIE", "") if self._transport != "header" else ""
+        cookies = environ.get("HTTP_COOKIE", "") if self.transport != "header" else ""
         if cookie_values(cookies, "sIdRefreshToken"):
             raise TryRefresh("legacy_cookie")
-        unverified = self._from_header(environ)
-        from_cookie = unverified is None
-        if unverified is None:
-            unverified = self._from_cookie(cookies)
+        from_header = self._from_header(environ)
+        unverified = from_header or self._from_cookie(cookies)
         if unverified is None:
             return None
-        if from_cookie:
+        if from_header is None:
             self._csrf.check_headers(environ)
-        token = self._verifier.authenticate(unverified)
-        if from_cookie:
+        token = self.verifier.authenticate(unverified)
+        if from_header is None:
             self._csrf.check_token(environ, token)
-        self._verifier.check_tenant(token)
+        self.verifier.check_tenant(token)
         if self._revocation is not None:
             self._revocation.check(token)
         if validators:
@@ -181,16 +172,16 @@ class SessionGuard:
         return lambda app: Protect(app, self, *validators)
 
     def _from_header(self, environ: Environ) -> UnverifiedToken | None:
-        if self._transport == "cookie":
+        if self.transport == "cookie":
             return None
-        text = bearer_token(environ.get(self._authorization, ""))
-        return None if text is None else self._verifier.parse(text)
+        text = bearer_token(environ.get(self.authorization, ""))
+        return None if text is None else self.verifier.parse(text)
 
     def _from_cookie(self, cookies: str) -> UnverifiedToken | None:
         values = cookie_values(cookies, "sAccessToken")
         if len(values) > 1:
             raise TryRefresh("duplicate_cookie")
-        return self._verifier.parse(values[0]) if values else None
+        return self.verifier.parse(values[0]) if values else None
 
 
 def _require_validators(validators: Collection[ClaimValidator], usage: str) -> None:
@@ -267,9 +258,7 @@ class _Begun:
         return self._parts
 
     def close(self) -> None:
-        close = getattr(self._body, "close", None)
-        if close is not None:
-            close()
+        getattr(self._body, "close", lambda: None)()
 
 
 def session_of(environ: Environ) -> AccessToken | None:
@@ -337,11 +326,8 @@ def check_cors(app: WSGIApplication, *, path: str, origin: str) -> list[str]:
     environ: Environ = {"PATH_INFO": path, "SCRIPT_NAME": "", "QUERY_STRING": "", "HTTP_ORIGIN": origin}
     setup_testing_defaults(environ)
     chunks = app(environ, start_response)
-    for _ in chunks:
-        pass
-    close = getattr(chunks, "close", None)
-    if close is not None:
-        close()
+    list(chunks)
+    getattr(chunks, "close", lambda: None)()
     if not seen["status"].startswith("401"):
         return [f"{path} is not protected: without a token the response is {seen['status']}"]
     problems = []
