@@ -14,7 +14,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
 from st_verify.errors import ClaimError, InvalidClaims
@@ -93,6 +93,7 @@ class ClaimValidator(ABC):
         return self.claim is not None and self.claim.get_value_from_payload(payload) is None
 
 
+@dataclass(eq=False, repr=False)
 class SessionClaim(ABC, Generic[T]):
     """
     A named value in the payload.
@@ -105,28 +106,24 @@ class SessionClaim(ABC, Generic[T]):
     :raises SettingError: one of them has a wrong type.
     """
 
-    def __init__(
-        self,
-        key: str,
-        *,
-        fetch_value: Callable[..., T | None] | None = None,
-        default_max_age_in_sec: float | None = None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        require(isinstance(key, str) and bool(key), f"key: pass the name of the claim, not {key!r}")
-        function("fetch_value", fetch_value, or_none=True)
-        function("clock", clock)
-        self.key: str = key
-        self.fetch_value: Callable[..., T | None] | None = fetch_value
-        self.default_max_age_in_sec: float | None = _max_age("default_max_age_in_sec", default_max_age_in_sec)
-        self._clock = clock
+    key: str
+    _: KW_ONLY
+    fetch_value: Callable[..., T | None] | None = None
+    default_max_age_in_sec: float | None = None
+    clock: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        require(isinstance(self.key, str) and bool(self.key), f"key: pass the name of the claim, not {self.key!r}")
+        function("fetch_value", self.fetch_value, or_none=True)
+        function("clock", self.clock)
+        _max_age("default_max_age_in_sec", self.default_max_age_in_sec)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.key!r})"
 
     def now_ms(self) -> int:
         """Return the wall time in milliseconds."""
-        return int(self._clock() * 1000)
+        return int(self.clock() * 1000)
 
     def fetch(
         self, user_id: str, recipe_user_id: Any, tenant_id: str, current_payload: Payload | None = None
@@ -216,9 +213,7 @@ class _ValueValidator(ClaimValidator, Generic[T]):
         value = self.about.get_value_from_payload(payload)
         if value is None or self.about.is_stale(payload, self.max_age):
             return True
-        if self.refetch_on_failure_after is None or self.accepts(value):
-            return False
-        return self.about.is_stale(payload, self.refetch_on_failure_after)
+        return not self.accepts(value) and self.about.is_stale(payload, self.refetch_on_failure_after)
 
     def validate(self, payload: Payload) -> ClaimValidation:
         value = self.about.get_value_from_payload(payload)
@@ -353,11 +348,7 @@ def _max_age(name: str, value: float | None) -> float | None:
 
 
 def wants_refetch(validator: ClaimValidator, payload: Payload) -> bool | None:
-    """
-    Return whether a host should fetch the validator's claim before it validates.
-
-    :returns: None if the validator raised an exception, which counts as failed: see `failed_claims`.
-    """
+    """Return whether a host should fetch the validator's claim before it validates; None if the validator raised."""
     try:
         return validator.claim is not None and bool(validator.should_refetch(payload))
     except Exception:  # as in failed_claims

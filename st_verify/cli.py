@@ -11,6 +11,7 @@ from typing import Any
 
 from st_verify import base64url, strict_json
 from st_verify.errors import REASONS, NotStrictJSON, Refused, SettingError
+from st_verify.jwk import KeySet
 from st_verify.keys import KeySource, StaticKeys
 from st_verify.remote import RemoteKeys
 from st_verify.settings import ANY
@@ -67,6 +68,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _explain(verifier: SessionVerifier, keys: KeySource, text: str, legacy_kids: list[str]) -> dict[str, Any]:
     report: dict[str, Any] = {"kind": "no access token", "verdict": "refused"}
+    try:
+        known = keys.snapshot()
+    except Refused:
+        known = KeySet({})
     is_genuine = False
     for versions in (("3", "4", "5"), None):
         try:
@@ -75,14 +80,15 @@ def _explain(verifier: SessionVerifier, keys: KeySource, text: str, legacy_kids:
             continue
         payload = _payload(token)
         report |= {"kind": _kind(token, payload), "kid": token.header.kid, "claims": _claims(payload)}
-        is_genuine = _is_signed(token, keys)
+        is_genuine = _is_signed(token, known)
         break
     try:
         verifier.verify(text)
         report["verdict"] = "accepted"
     except Refused as refused:
         report["answer"] = f"{refused.status} {refused.message}"
-        report |= {"reason": refused.reason, "meaning": REASONS[refused.reason], "keys": _known_kids(keys)}
+        report |= {"reason": refused.reason, "meaning": REASONS[refused.reason]}
+        report["keys"] = [ascii(kid[:64])[1:-1] for kid in known.keys]
     if not is_genuine:
         report["note"] = "kind and claims are what the text says; they are not verified"
     return report
@@ -97,21 +103,11 @@ def _kind(token: UnverifiedToken, payload: dict[str, Any]) -> str:
     return "token of the jwt recipe or of another issuer, no session token"
 
 
-def _is_signed(token: UnverifiedToken, keys: KeySource) -> bool:
+def _is_signed(token: UnverifiedToken, known: KeySet) -> bool:
     """Return whether a known key has signed the token, which may be refused for another reason."""
     header, _, signing_input, _, signature = token.parts
-    try:
-        key = keys.snapshot().get(header.kid)
-    except Refused:
-        return False
+    key = known.get(header.kid)
     return key is not None and key.verifies(signing_input, base64url.decode(signature))
-
-
-def _known_kids(keys: KeySource) -> list[str]:
-    try:
-        return [ascii(kid[:64])[1:-1] for kid in keys.snapshot().keys]
-    except Refused:
-        return []
 
 
 def _payload(token: UnverifiedToken) -> dict[str, Any]:

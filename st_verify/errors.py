@@ -38,18 +38,13 @@ class SettingError(VerifyError, ValueError):
 
 
 class FetchFailed(VerifyError):
-    """
-    A key server gave no document. A fetcher of your own may raise it too.
-
-    :param reason: a fixed word such as ``timeout`` or ``status_503``.
-    :param retry_after: seconds for which the server asked not to be called again.
-    """
+    """A key server gave no document. A fetcher of your own may raise it too."""
 
     def __init__(self, reason: str, *, retry_after: float = 0.0) -> None:
         super().__init__(reason)
-        #: A fixed word, never text from the server.
+        #: A fixed word such as ``timeout`` or ``status_503``, never text from the server.
         self.reason: str = reason
-        #: Seconds; 0 if the server named no time.
+        #: Seconds for which the server asked not to be called again; 0 if it named no time.
         self.retry_after: float = retry_after
 
 
@@ -67,11 +62,7 @@ class NotStrictJSON(VerifyError, ValueError):
 
 
 class Refused(VerifyError):
-    """
-    The request gets an error response instead of a session.
-
-    :param reason: one of `st_verify.REASONS`, such as ``expired`` or ``no_token``.
-    """
+    """The request gets an error response instead of a session."""
 
     #: HTTP status of the response.
     status: ClassVar[int] = 401
@@ -82,7 +73,7 @@ class Refused(VerifyError):
 
     @property
     def reason(self) -> str:
-        """A fixed word for logs and metrics; `st_verify.REASONS` explains each."""
+        """A fixed word for logs and metrics, such as ``expired``; `st_verify.REASONS` explains each."""
         return str(self.args[0])
 
     def body(self) -> dict[str, Any]:

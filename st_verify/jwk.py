@@ -39,10 +39,7 @@ _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _DYNAMIC_KID = re.compile(r"d-([0-9]{1,15})")
 # How far the clock of the core may be ahead of ours.
 _KID_SKEW_MS = 5 * 60 * 1000
-_SMALL_PRIMES = (
-    3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109,
-    113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
-)  # fmt: skip
+_SMALL_PRIMES = tuple(n for n in range(3, 168) if all(n % divisor for divisor in range(2, n)))
 
 #: Called with the name of an event (see `KeyEvent`) and the key id that it is about.
 Report = Callable[[str, str], None]
@@ -111,9 +108,8 @@ class KeySet:
         Return whether a fetch could bring a key of this id, which the set does not have.
 
         The id of a dynamic key contains the time of its creation (``d-<ms>``, supertokens-core `VerificationKeys`).
-        Keys that are older than the oldest published one do not come back, and keys of the future do not exist yet.
-
-        :param now: wall time in seconds.
+        Keys that are older than the oldest published one do not come back, and keys of the future do not exist yet:
+        `now` is wall time in seconds.
         """
         if kid in self.refused or not kid.startswith("d-"):
             return kid not in self.refused

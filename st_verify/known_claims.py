@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 
 from st_verify.claims import BooleanClaim, ClaimValidation, ClaimValidator, Payload, PrimitiveArrayClaim, SessionClaim
 from st_verify.errors import SettingError
+from st_verify.settings import require
 
 
 class EmailVerificationClaimType(BooleanClaim):
@@ -91,8 +92,7 @@ class MultiFactorAuthClaimType(SessionClaim[MFAClaimValue]):
 
         :raises SettingError: a step is neither a factor id nor a choice.
         """
-        if isinstance(requirement_list, str):
-            raise SettingError("requirement_list: pass a list, not a single str")
+        require(not isinstance(requirement_list, str), "requirement_list: pass a list, not a single str")
         return _FactorValidator(claim_key, self, [_step(requirement) for requirement in requirement_list])
 
 

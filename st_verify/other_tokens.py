@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from st_verify.errors import Forbidden, NoSession
-from st_verify.rules import text, text_or_null
 from st_verify.settings import ANY, AnyType, AnyValue, require, text_set
+from st_verify.texts import text, text_or_null
 from st_verify.token import SECRET_CLAIMS, TokenHeader, VerifiedClaims
-from st_verify.verification import Issuers, TokenVerifier
+from st_verify.verification import Issuers, Parsed, TokenVerifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +84,8 @@ class OAuth2AccessVerifier(TokenVerifier[OAuth2AccessToken]):
             raise Forbidden("insufficient_scope")
         return verified
 
-    def _judge(
-        self, header: TokenHeader, payload_json: bytes, payload: dict[str, Any], issuers: Issuers, now: float
-    ) -> OAuth2AccessToken:
+    def _judge(self, header: TokenHeader, parsed: Parsed, issuers: Issuers, now: float) -> OAuth2AccessToken:
+        payload_json, payload = parsed
         kind = payload.get("stt")
         if type(kind) is not int or kind != 1:
             raise NoSession("token_kind")
@@ -95,15 +93,10 @@ class OAuth2AccessVerifier(TokenVerifier[OAuth2AccessToken]):
         if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
             raise NoSession("scp_form")
         user_id, client_id = text(payload, "sub"), text(payload, "client_id")
-        issuer, issued, expires = self._rules.check(payload, issuers, now)
-        return OAuth2AccessToken(
-            *(issued, expires, issuer, header.kid, payload_json),
-            user_id=user_id,
-            client_id=client_id,
-            scopes=tuple(scopes),
-            session_handle=text_or_null(payload, "sessionHandle"),
-            tenant_id=text_or_null(payload, "tId"),
-        )
+        issuer, issued, expires = self._registered(payload, issuers, now)
+        claims = (issued, expires, issuer, header.kid, payload_json)
+        session_handle, tenant_id = text_or_null(payload, "sessionHandle"), text_or_null(payload, "tId")
+        return OAuth2AccessToken(*claims, user_id, client_id, tuple(scopes), session_handle, tenant_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +131,8 @@ class JwtVerifier(TokenVerifier[VerifiedJwt]):
     def __post_init__(self) -> None:
         super().__post_init__()
         is_mapping = isinstance(self.required_claims, Mapping) and bool(self.required_claims)
-        require(
-            self.required_claims is ANY or is_mapping,
-            'required_claims: pass a mapping such as {"source": "microservice"}, or ANY',
-        )
+        cure = 'pass a mapping such as {"source": "microservice"}, or ANY'
+        require(self.required_claims is ANY or is_mapping, f"required_claims: {cure}")
         self._required = {} if isinstance(self.required_claims, AnyValue) else dict(self.required_claims)
 
     def verify(self, token: str) -> VerifiedJwt:
@@ -158,9 +149,8 @@ class JwtVerifier(TokenVerifier[VerifiedJwt]):
             raise NoSession("token_form")
         return verified
 
-    def _judge(
-        self, header: TokenHeader, payload_json: bytes, payload: dict[str, Any], issuers: Issuers, now: float
-    ) -> VerifiedJwt:
+    def _judge(self, header: TokenHeader, parsed: Parsed, issuers: Issuers, now: float) -> VerifiedJwt:
+        payload_json, payload = parsed
         # This refuses OAuth2 tokens, and session tokens whose header lost its version.
         if "stt" in payload or not SECRET_CLAIMS.isdisjoint(payload):
             raise NoSession("token_kind")
@@ -168,5 +158,5 @@ class JwtVerifier(TokenVerifier[VerifiedJwt]):
             value = payload.get(name)
             if type(value) is not type(expected) or value != expected:
                 raise NoSession("required_claim")
-        issuer, issued, expires = self._rules.check(payload, issuers, now)
+        issuer, issued, expires = self._registered(payload, issuers, now)
         return VerifiedJwt(issued, expires, issuer, header.kid, payload_json)

@@ -80,10 +80,8 @@ class _Flight:
     """A fetch that is under way."""
 
     def __init__(self, *, lost_at: float, scheduled: bool) -> None:
+        self.lost_at, self.scheduled, self.succeeded = lost_at, scheduled, False
         self.done = threading.Event()
-        self.lost_at = lost_at
-        self.scheduled = scheduled
-        self.succeeded = False
 
 
 @dataclass(eq=False, repr=False)

@@ -27,15 +27,13 @@ _MIN_HEADER, _MAX_HEADER, _MIN_PAYLOAD, _MIN_SIGNATURE, _MAX_SIGNATURE = 20, 136
 _MIN_TOKEN = _MIN_HEADER + 1 + _MIN_PAYLOAD + 1 + _MIN_SIGNATURE
 
 _KID = re.compile(r"[ds]-[A-Za-z0-9-]{1,128}")
+_KNOWN_HEADERS = 64
 
 # Access tokens of versions 1 and 2 have one constant header each, in padded standard base64, and no kid.
 _LEGACY = re.compile(
-    rb"(?:eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsInZlcnNpb24iOiIxIn0=|eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsInZlcnNpb24iOiIyIn0=)"
+    rb"eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsInZlcnNpb24iOiI[xy]In0="
     rb"\.[A-Za-z0-9+/]{2,16384}={0,2}\.[A-Za-z0-9+/]{342,1368}={0,2}"
 )
-_LEGACY_START = b"eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsInZlcnNpb24iOi"
-
-_KNOWN_HEADERS = 64
 
 #: Claims of the protocol that no handler needs and no log may show.
 SECRET_CLAIMS: frozenset[str] = frozenset({"refreshTokenHash1", "parentRefreshTokenHash1", "antiCsrfToken"})
@@ -101,10 +99,9 @@ class TokenParser:
 
     def candidate(self, text: str) -> bytes | None:
         """
-        Return the bytes of a text that may be a token. This is cheap, since strangers can send texts of any length.
+        Return the bytes of a text; None if its length, that of its first segment, or its characters are no token's.
 
-        :returns: None if the text cannot be a token: by its length, the length of its first segment, or its characters.
-        :raises TypeError: it is no str.
+        This is cheap, since strangers can send texts of any length. Raises `TypeError` for anything but a str.
         """
         if not isinstance(text, str):
             raise TypeError(f"token: pass a str, not {type(text).__name__}")
@@ -114,11 +111,8 @@ class TokenParser:
 
     def parse(self, text: str) -> UnverifiedToken:
         """
-        Judge text and header.
-
-        :raises NoSession: it is not a token of this kind.
-        :raises TryRefresh: it is a session token of version 1 or 2, which only a refresh replaces.
-        :raises TypeError: it is no str.
+        Judge text and header. Raises `NoSession` if it is not a token of this kind, `TryRefresh` if it is a session
+        token of version 1 or 2, which only a refresh replaces.
         """
         candidate = self.candidate(text)
         if candidate is None:
@@ -133,7 +127,7 @@ class TokenParser:
             raise NoSession("token_form")
         # Without the alphabet exactly the two dots are left.
         if candidate.translate(None, base64url.ALPHABET) != b"..":
-            if self._versions is not None and candidate.startswith(_LEGACY_START) and _LEGACY.fullmatch(candidate):
+            if self._versions is not None and _LEGACY.fullmatch(candidate):
                 raise TryRefresh("legacy_version")
             raise NoSession("token_form")
         last = base64url.LAST

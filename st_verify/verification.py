@@ -13,31 +13,80 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
 from st_verify import base64url, strict_json
-from st_verify.cache import TokenCache
 from st_verify.errors import NoSession, NotStrictJSON, TryRefresh
-from st_verify.jwk import KeySet
+from st_verify.jwk import KeySet, VerificationKey
 from st_verify.keys import KeySource
-from st_verify.rules import MAX_LIFETIME, ClaimRules
-from st_verify.settings import AnyType, Clock, count, issuer_set, require
-from st_verify.token import MAX_TOKEN, Parts, TokenHeader, TokenParser, UnverifiedToken, VerifiedToken
+from st_verify.settings import AnyType, Clock, count, issuer_set, require, seconds, text_set
+from st_verify.texts import text
+from st_verify.token import MAX_TOKEN, TokenHeader, TokenParser, UnverifiedToken, VerifiedToken
 
 _logger = logging.getLogger("st_verify")
 
 T = TypeVar("T", bound=VerifiedToken)
+#: The core's own maximum for the life of an access token, in seconds.
+MAX_LIFETIME = 86_400_000.0
+_SECONDS_IN_CACHE = 60.0
 _SECONDS_BETWEEN_ISSUER_LOGS = 60.0
 # Base64url lengths of signatures by keys of 2048, 3072, 4096 and 8192 bits. A key that is not known yet has one of
 # these, or a length that the set has already.
 _USUAL_SIGNATURES = frozenset({342, 512, 683, 1366})
 #: A payload as it was signed, and parsed.
-_Parsed = tuple[bytes, dict[str, Any]]
+Parsed = tuple[bytes, dict[str, Any]]
 #: The allowed values of ``iss``; None for any.
 Issuers = frozenset[str] | None
+
+
+class TokenCache(Generic[T]):
+    """
+    Verified tokens, so that a repeated token costs a hash instead of a signature check.
+
+    An entry means only that signature and static claims were good. It counts until the token expires (wall clock), for
+    at most a minute (monotonic clock), and while the token's key id still stands for the very key that verified it. Its
+    key is the SHA-256 of the token, whose text is not kept. The least recently used entry is dropped first. Each step
+    is one operation of a dict, so it needs no lock.
+    """
+
+    def __init__(self, size: int, *, leeway: float, clock: Clock) -> None:
+        self._size, self._leeway = size, leeway
+        self._wall, self._monotonic = clock.wall, clock.monotonic
+        # Token, end of its life (wall clock), the key that verified it, the source of that key, end of the entry's own
+        # life (monotonic clock).
+        self._entries: OrderedDict[bytes, tuple[T, float, VerificationKey, KeySource, float]] = OrderedDict()
+
+    def get(self, digest: bytes) -> T | None:
+        """Return the token of this hash, or None. Raises `KeysUnavailable` if its key source has no usable keys."""
+        entry = self._entries.get(digest)
+        if entry is None:
+            return None
+        token, expires, key, keys, until = entry
+        if self._monotonic() >= until or expires <= self._wall() or keys.snapshot().keys.get(key.kid) is not key:
+            self._entries.pop(digest, None)
+            return None
+        try:  # noqa: SIM105  a context manager would cost a fifth of the look-up
+            self._entries.move_to_end(digest)
+        except KeyError:
+            pass  # another thread has removed it
+        return token
+
+    def put(self, digest: bytes, token: T, key: VerificationKey, keys: KeySource) -> None:
+        """Cache a token that `key` of `keys` has just verified."""
+        until = self._monotonic() + _SECONDS_IN_CACHE
+        self._entries[digest] = (token, token.expires_at + self._leeway, key, keys, until)
+        if len(self._entries) > self._size:
+            try:  # noqa: SIM105  as above
+                self._entries.popitem(last=False)
+            except KeyError:
+                pass  # another thread has emptied the cache
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -58,9 +107,11 @@ class TokenVerifier(ABC, Generic[T]):
         require(isinstance(self.clock, Clock), "clock: pass a st_verify.Clock")
         self._sources = _key_sources(self.keys, self.issuer)
         self._only_source = self._sources[0] if len(self._sources) == 1 else None
-        self._rules = ClaimRules(
-            audience=self.audience, leeway=self.leeway, clock_skew=self.clock_skew, max_lifetime=self.max_lifetime
-        )
+        # None refuses every token with an audience, an empty set accepts any.
+        self._audiences = None if self.audience is None else text_set("audience", self.audience) or frozenset()
+        self._leeway = seconds("leeway", self.leeway, low=0, high=300)
+        self._skew = seconds("clock_skew", self.clock_skew, low=0, high=300)
+        self._max_lifetime = seconds("max_lifetime", self.max_lifetime, low=1, high=MAX_LIFETIME)
         self._parser = self._make_parser()
         size = count("cache_size", self.cache_size, low=0)
         self._cache: TokenCache[T] | None = TokenCache(size, leeway=self.leeway, clock=self.clock) if size else None
@@ -73,15 +124,44 @@ class TokenVerifier(ABC, Generic[T]):
         return TokenParser(versions=None, max_token=self.max_token)
 
     @abstractmethod
-    def _judge(
-        self, header: TokenHeader, payload_json: bytes, payload: dict[str, Any], issuers: Issuers, now: float
-    ) -> T:
-        """
-        Return what a parsed payload says, or refuse it: another kind of token, or outside of its time.
+    def _judge(self, header: TokenHeader, parsed: Parsed, issuers: Issuers, now: float) -> T:
+        """Return the token, or refuse its payload: another kind, or outside of its time (`now`, in seconds)."""
 
-        :param payload_json: the payload as it was signed.
-        :param now: wall time in seconds.
+    def _registered(self, payload: Mapping[str, Any], issuers: Issuers, now: float) -> tuple[str | None, int, int]:
         """
+        Check ``iss`` and ``aud``, then the types of ``iat``, ``exp`` and ``nbf``, then what they say.
+
+        :param now: wall time in seconds. A token whose ``exp`` is `now` is expired.
+        :returns: ``iss``, ``iat`` and ``exp``, the times in whole seconds.
+        """
+        issuer = payload.get("iss")
+        if issuers is None:
+            if issuer is not None or "iss" in payload:
+                text(payload, "iss")
+        elif not isinstance(issuer, str) or issuer not in issuers:
+            raise NoSession("issuer")
+        if self._audiences is None:
+            if "aud" in payload:
+                raise NoSession("audience")
+        elif self._audiences:
+            _check_audience(payload.get("aud"), self._audiences)
+        issued, expires = payload.get("iat"), payload.get("exp")
+        if type(issued) is not int or issued < 0:
+            raise NoSession("iat_form")
+        if type(expires) is not int:
+            raise NoSession("exp_form")
+        not_before = payload.get("nbf", issued)
+        if type(not_before) is not int:
+            raise NoSession("nbf_form")
+        if expires - issued > self._max_lifetime:
+            raise NoSession("lifetime")
+        if expires <= now - self._leeway:
+            raise TryRefresh("expired")
+        if issued > now + self._skew or issued > expires:
+            raise TryRefresh("issued_in_future")
+        if not_before > now + self._skew:
+            raise TryRefresh("not_yet_valid")
+        return issuer, issued, expires
 
     def _verified(self, token: str | UnverifiedToken) -> T | None:
         """
@@ -89,8 +169,6 @@ class TokenVerifier(ABC, Generic[T]):
 
         :returns: None for a text that cannot be a token; the caller raises `NoSession`. This must be cheap, since
             strangers can cause it as often as they like, and an exception costs more with each function that it passes.
-        :raises NoSession, TryRefresh, KeysUnavailable: see `st_verify.errors`.
-        :raises TypeError: `token` is neither a str nor an `UnverifiedToken`.
         """
         parser, cache, parts = self._parser, self._cache, None
         if not isinstance(token, UnverifiedToken):
@@ -113,7 +191,7 @@ class TokenVerifier(ABC, Generic[T]):
         kid = header.kid
         if self._dynamic_kid is not None and kid.startswith("d-") is not self._dynamic_kid:
             raise TryRefresh("kid_type")
-        parsed: _Parsed | None = None
+        parsed: Parsed | None = None
         try:
             source = self._only_source
             if source is None:
@@ -124,9 +202,9 @@ class TokenVerifier(ABC, Generic[T]):
             key_set = keys.snapshot()
             key = key_set.keys.get(kid)
             if key is None:
-                self._refuse_pointless_search(parts, key_set)
+                self._refuse_pointless_search(kid, len(signature_text), key_set)
                 parsed = parsed or _parse(payload_text)
-                self._judge(header, *parsed, issuers, self._wall())
+                self._judge(header, parsed, issuers, self._wall())
                 key = keys.search(kid).get(kid)
             if key is None:
                 raise TryRefresh("unknown_kid")
@@ -134,8 +212,8 @@ class TokenVerifier(ABC, Generic[T]):
                 raise NoSession("signature_length")
             if not key.verifies(signing_input, base64url.decode(signature_text)):
                 raise TryRefresh("bad_signature")
-            payload_json, payload = parsed = parsed or _parse(payload_text)
-            verified = self._judge(header, payload_json, payload, issuers, self._wall())
+            parsed = parsed or _parse(payload_text)
+            verified = self._judge(header, parsed, issuers, self._wall())
         except NoSession as refusal:
             if refusal.reason == "issuer" and parsed is not None:
                 self._log_issuer(parsed[1])
@@ -146,12 +224,11 @@ class TokenVerifier(ABC, Generic[T]):
             cache.put(digest, verified, key, keys)
         return verified
 
-    def _refuse_pointless_search(self, parts: Parts, key_set: KeySet) -> None:
+    def _refuse_pointless_search(self, kid: str, signature_length: int, known: KeySet) -> None:
         """Refuse an unknown key id for which no key server can have a new key."""
-        header, *_, signature_text = parts
-        if len(signature_text) not in _USUAL_SIGNATURES | key_set.signature_lengths:
+        if signature_length not in _USUAL_SIGNATURES | known.signature_lengths:
             raise NoSession("signature_length")
-        if not key_set.may_be_newer(header.kid, self._wall()):
+        if not known.may_be_newer(kid, self._wall()):
             raise TryRefresh("unknown_kid")
 
     def _source_of(self, payload: Mapping[str, Any]) -> tuple[Issuers, KeySource]:
@@ -167,12 +244,9 @@ class TokenVerifier(ABC, Generic[T]):
         if now < self._next_issuer_log:
             return
         self._next_issuer_log = now + _SECONDS_BETWEEN_ISSUER_LOGS
-        _logger.error(
-            "%s refuses a token with iss %s: its setting issuer allows only %s. Add the issuer there to accept it.",
-            type(self).__name__,
-            ascii(payload.get("iss"))[:200],
-            ", ".join(sorted(repr(issuer) for issuers, _ in self._sources for issuer in issuers or ())),
-        )
+        allowed = ", ".join(sorted(repr(issuer) for issuers, _ in self._sources for issuer in issuers or ()))
+        line = "%s refuses a token with iss %s: its setting issuer allows only %s. Add the issuer there to accept it."
+        _logger.error(line, type(self).__name__, ascii(payload.get("iss"))[:200], allowed)
 
 
 def _key_sources(
@@ -194,7 +268,14 @@ def _key_sources(
     return tuple(sources)
 
 
-def _parse(payload_text: bytes) -> _Parsed:
+def _check_audience(value: Any, audiences: frozenset[str]) -> None:
+    members = [value] if isinstance(value, str) else value
+    is_list = isinstance(members, list) and all(isinstance(member, str) for member in members)
+    if not is_list or audiences.isdisjoint(members):
+        raise NoSession("audience")
+
+
+def _parse(payload_text: bytes) -> Parsed:
     payload_json = base64url.decode(payload_text)
     try:
         payload = strict_json.loads(payload_json)

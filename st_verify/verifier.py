@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from st_verify.errors import Forbidden, NoSession
-from st_verify.rules import are_plain_texts, text
 from st_verify.settings import AnyType, flag, require, text_set
+from st_verify.texts import are_plain_texts, text
 from st_verify.token import AccessToken, TokenHeader, TokenParser, UnverifiedToken
-from st_verify.verification import Issuers, TokenVerifier
+from st_verify.verification import Issuers, Parsed, TokenVerifier
 
 
 @dataclass(kw_only=True, eq=False)
@@ -57,14 +57,12 @@ class SessionVerifier(TokenVerifier[AccessToken]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        cure = 'versions: pass a list such as ["5"]; tokens of versions 1 and 2 are never accepted'
-        require(bool(self.versions) and {"1", "2"}.isdisjoint(self.versions), cure)
+        cure = 'pass a list such as ["5"]; tokens of versions 1 and 2 are never accepted'
+        require(bool(self.versions) and {"1", "2"}.isdisjoint(self.versions), f"versions: {cure}")
         if self.use_dynamic_signing_key is not None:
             flag("use_dynamic_signing_key", self.use_dynamic_signing_key)
-        require(
-            not (self.use_dynamic_signing_key and self.legacy_kids),
-            "legacy_kids: use_dynamic_signing_key=True refuses static keys, whose ids these are; pass one of the two",
-        )
+        cure = "use_dynamic_signing_key=True refuses static keys, whose ids these are; pass one of the two"
+        require(not (self.use_dynamic_signing_key and self.legacy_kids), f"legacy_kids: {cure}")
         self._dynamic_kid = self.use_dynamic_signing_key
         self._tenants = text_set("tenants", self.tenants)
 
@@ -113,17 +111,12 @@ class SessionVerifier(TokenVerifier[AccessToken]):
         return verified
 
     def check_tenant(self, token: AccessToken) -> None:
-        """
-        Check the tenant of a token that `authenticate` returned.
-
-        :raises Forbidden: the tenant is not served here.
-        """
+        """Raise `Forbidden` if the tenant of a token that `authenticate` returned is not served here."""
         if self._tenants is not None and token.tenant_id not in self._tenants:
             raise Forbidden("tenant")
 
-    def _judge(
-        self, header: TokenHeader, payload_json: bytes, payload: dict[str, Any], issuers: Issuers, now: float
-    ) -> AccessToken:
+    def _judge(self, header: TokenHeader, parsed: Parsed, issuers: Issuers, now: float) -> AccessToken:
+        payload_json, payload = parsed
         if "stt" in payload and (type(payload["stt"]) is not int or payload["stt"] != 0):
             raise NoSession("token_kind")
         claim, version = payload.get, header.version
@@ -144,7 +137,7 @@ class SessionVerifier(TokenVerifier[AccessToken]):
             text(payload, "parentRefreshTokenHash1")
         if claim("antiCsrfToken") is not None:
             text(payload, "antiCsrfToken")
-        issuer, issued, expires = self._rules.check(payload, issuers, now)
+        issuer, issued, expires = self._registered(payload, issuers, now)
         return AccessToken(
             {
                 "user_id": user_id,

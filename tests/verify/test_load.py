@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from st_verify import FetchedKeys, KeysUnavailable, RemoteKeys, SessionVerifier
-from st_verify.cache import TokenCache
 from st_verify.jwk import VerificationKey
 from st_verify.keys import KeySource, StaticKeys
+from st_verify.verification import TokenCache
 from st_verify.wsgi import CsrfMode, Protect, SessionGuard
 from verify.minting import (
     HASH,
