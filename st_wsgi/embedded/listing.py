@@ -40,7 +40,7 @@ def _recipes(call: Call) -> list[str]:
     for recipe in recipes:
         if recipe.lower() not in _RECIPES:
             raise bad(f"Unknown recipe ID: {recipe}")
-    return [recipe.lower() for recipe in recipes]
+    return sorted({recipe.lower() for recipe in recipes})
 
 
 def list_users(call: Call) -> dict[str, Any]:
@@ -122,8 +122,8 @@ def _search(call: Call, db: Database, tags: dict[str, list[str]], *, newest_firs
                 "SELECT DISTINCT group_time_joined, primary_user_id FROM method_tenants"
                 f" WHERE app = ? AND tenant_id = ? AND {kind} AND {condition}{rest} LIMIT ?"
             )
-            own.update(db.rows(query, *place, *wanted, *values, _SEARCH_LIMIT - len(own)))
-        found |= own
+            own.update(db.rows(query, *place, *wanted, *values, _SEARCH_LIMIT))
+        found.update(sorted(own)[:_SEARCH_LIMIT])
     ordered = sorted(found, key=lambda row: row[1], reverse=True)
     ordered.sort(key=lambda row: row[0], reverse=newest_first)
     return [row[1] for row in ordered]

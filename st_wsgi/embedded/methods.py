@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 
@@ -49,7 +49,8 @@ class Method(Identity):
 Kind = Literal["email", "phone number", "third party"]
 """A part of an identity, as texts call it."""
 
-_NAMES = [attribute.name for attribute in attrs.fields(Method)]
+_COLUMNS = ", ".join(attribute.name for attribute in attrs.fields(Method))
+_COLUMNS_OF_M = ", ".join(f"m.{attribute.name}" for attribute in attrs.fields(Method))
 _PARTS: Mapping[Kind, tuple[str, ...]] = {
     "email": ("email",),
     "phone number": ("phone_number",),
@@ -103,9 +104,20 @@ def insert(
 
 def _found(db: Database, **where: object) -> list[Method]:
     """Return the login methods that have these values, the oldest first."""
-    rows = db.select("login_methods", ", ".join(_NAMES), **where)
-    found = [Method(**dict(zip(_NAMES, row, strict=True))) for row in rows]
+    found = map(_method, db.select("login_methods", _COLUMNS, **where))
     return sorted(found, key=lambda method: (method.time_joined, method.user_id))
+
+
+def _method(row: Sequence[Any]) -> Method:
+    user_id, recipe_id, primary_user_id, linked, time_joined = row[4:]
+    return Method(
+        *row[:4],
+        user_id=user_id,
+        recipe_id=recipe_id,
+        primary_user_id=primary_user_id,
+        linked=linked,
+        time_joined=time_joined,
+    )
 
 
 def find(db: Database, app: int, user_id: str, recipe_id: str | None = None) -> Method | None:
@@ -117,8 +129,13 @@ def find(db: Database, app: int, user_id: str, recipe_id: str | None = None) -> 
 def find_in_tenant(db: Database, here: Tenant, recipe_id: str, identity: Identity) -> Method | None:
     """Return the login method of a recipe that a tenant knows by *identity* (one part of one), None if unknown."""
     [(_, columns)] = parts(identity)
-    row = db.first("method_tenants", "user_id", **here.place, recipe_id=recipe_id, **columns)
-    return None if row is None else find(db, here.app, row[0])
+    query = (
+        f"SELECT {_COLUMNS_OF_M} FROM method_tenants AS t JOIN login_methods AS m ON m.app = t.app"
+        " AND m.user_id = t.user_id WHERE t.app = ? AND t.tenant_id = ? AND t.recipe_id = ? AND "
+    )
+    query += " AND ".join(f"t.{name} = ?" for name in columns)
+    row = db.row(query, here.app, here.tenant_id, recipe_id, *columns.values())
+    return None if row is None else _method(row)
 
 
 def groups_in_tenant(db: Database, here: Tenant, identity: Identity) -> list[str]:

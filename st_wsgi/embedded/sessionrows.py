@@ -130,9 +130,10 @@ def put_kept(kept: tuple[str, str], call: Call) -> dict[str, Any]:
     call.admit()
     if column == "jwt_payload":
         check_payload(value)
+    text = dump(value)  # before the lock: it may be large, or refused
     with call.write() as db:
         query = f"UPDATE sessions SET {column} = ? WHERE app = ? AND handle = ? AND expires_at >= ?"
-        changed = db.change(query, dump(value), call.app, handle, call.now)
+        changed = db.change(query, text, call.app, handle, call.now)
     return {"status": "OK"} if changed else _no_session(call, handle)
 
 

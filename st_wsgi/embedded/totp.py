@@ -47,15 +47,22 @@ class _Device:
         """Return the device as answers show it."""
         return {"name": self.name, "period": self.period, "skew": self.skew, "verified": self.verified}
 
-    def takes(self, code: str, now: int) -> bool:
-        """Return whether *code* is one of the device's at a time (milliseconds)."""
+    def takes(self, code: str, now: int) -> int | None:
+        """Return the newest counter whose code this is, of those that the device takes at a time (milliseconds)."""
         key = _key(self.secret)
         if not key or not re.fullmatch("[0-9]{6}", code):
-            return False
-        counter = now // (1000 * self.period)
+            return None
         # All of them are looked at, so that the time says nothing about the one that fits.
-        around = range(max(0, counter - self.skew), counter + self.skew + 1)
-        return sum(hmac.compare_digest(_code(key, number), code) for number in around) > 0
+        fitting = [number for number in self._around(now) if hmac.compare_digest(_code(key, number), code)]
+        return fitting[-1] if fitting else None
+
+    def still_takes(self, counter: int, now: int) -> bool:
+        """Return whether the code of a counter is good at a time (milliseconds)."""
+        return counter in self._around(now)
+
+    def _around(self, now: int) -> range:
+        counter = now // (1000 * self.period)
+        return range(max(0, counter - self.skew), counter + self.skew + 1)
 
 
 def _key(secret: str) -> bytes:
@@ -206,25 +213,36 @@ def _failure(call: Call, status: str, failed: int, **more: int) -> Answered:
     return Answered(status, **more, currentNumberOfFailedAttempts=failed, maxNumberOfFailedAttempts=most)
 
 
-def _taking(call: Call, user_id: str, code: str, devices: Iterable[_Device]) -> _Device | None:
+_Fit = tuple[_Device, int]
+"""A device that takes a code, and the counter whose code it is."""
+
+
+def _fit(call: Call, user_id: str, code: str, devices: Iterable[_Device]) -> _Fit | None:
     """Return the first of some devices that takes a code; outside of a transaction, since 2001 codes are computed."""
     with call.read() as db:
         failed, _ = _failed(db, call, user_id)
     if len(code) > _LONGEST_CODE:
         raise _failure(call, "INVALID_TOTP_ERROR", failed + 1)
-    return next((device for device in devices if device.takes(code, call.now)), None)
+    found = ((device, device.takes(code, call.now)) for device in devices)
+    return next(((device, counter) for device, counter in found if counter is not None), None)
 
 
-def _remember(db: Database, call: Call, user_id: str, code: str, device: _Device | None) -> Answered | None:
-    """Remember a code; return the refusal of one that no device takes, or that was used."""
+def _remember(db: Database, call: Call, user_id: str, code: str, fit: _Fit | None) -> dict[str, Any] | None:
+    """
+    Remember a code; return the refusal of one that no device takes, or that was used.
+
+    Its time may be over: this transaction may have waited for another one, in which the same code was used.
+    """
     now, place = call.now, {**call.here.place, "user_id": user_id, "code": code}
     failed, created_at = _failed(db, call, user_id)
     used = any(good_until > now for (good_until,) in db.select("totp_codes", "COALESCE(good_until, 0)", **place))
-    good_until = None if device is None or used else now + 1000 * device.period * (2 * device.skew + 1)
+    good_until = None
+    if fit is not None and not used and fit[0].still_takes(fit[1], now):
+        good_until = now + 1000 * fit[0].period * (2 * fit[0].skew + 1)
     expires_at = max(good_until or 0, created_at + _pause(call))
     db.insert("totp_codes", **place, created_at=created_at, good_until=good_until, expires_at=expires_at)
     call.services.cleaner.a_little(db, now)
-    return None if good_until is not None else _failure(call, "INVALID_TOTP_ERROR", failed + 1)
+    return None if good_until is not None else _failure(call, "INVALID_TOTP_ERROR", failed + 1).answer
 
 
 def verify_code(call: Call) -> dict[str, Any]:
@@ -235,11 +253,13 @@ def verify_code(call: Call) -> dict[str, Any]:
         devices = _devices(db, call.app, user_id)
     if not devices:
         return {"status": "UNKNOWN_USER_ID_ERROR"}
-    device = _taking(call, user_id, code, (device for device in devices if device.verified))
+    fit = _fit(call, user_id, code, (device for device in devices if device.verified))
     with call.write() as db:
-        # The device may have been removed meanwhile.
-        refused = _remember(db, call, user_id, code, device if device in _devices(db, call.app, user_id) else None)
-    return {"status": "OK"} if refused is None else refused.answer
+        devices = _devices(db, call.app, user_id)  # they may have been removed meanwhile
+        if not devices:
+            return {"status": "UNKNOWN_USER_ID_ERROR"}
+        refused = _remember(db, call, user_id, code, fit if fit is not None and fit[0] in devices else None)
+    return {"status": "OK"} if refused is None else refused
 
 
 def _unverified(db: Database, call: Call, user_id: str, name: str) -> _Device:
@@ -257,13 +277,14 @@ def verify_device(call: Call) -> dict[str, Any]:
     _refuse_empty(userId=user_id, deviceName=name)
     with call.read() as db:
         device = _unverified(db, call, user_id, name)
-    taking = _taking(call, user_id, code, [device])
+    fit = _fit(call, user_id, code, [device])
     with call.write() as db:
         # Another one may have taken its name meanwhile.
-        refused = _remember(db, call, user_id, code, taking if _unverified(db, call, user_id, name) == taking else None)
+        is_same = _unverified(db, call, user_id, name) == device
+        refused = _remember(db, call, user_id, code, fit if is_same else None)
         if refused is None:
             db.update("totp_devices", {"verified": 1}, app=call.app, user_id=user_id, device_name=name)
-    return {"status": "OK", "wasAlreadyVerified": False} if refused is None else refused.answer
+    return {"status": "OK", "wasAlreadyVerified": False} if refused is None else refused
 
 
 ENDPOINTS = (

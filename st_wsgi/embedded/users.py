@@ -120,7 +120,8 @@ def users_json(db: Database, app: int, primary_ids: Sequence[str], version: Vers
     columns = (
         "t.time_joined, t.user_id, t.primary_user_id, t.recipe_id, t.linked, t.email, t.phone_number, t.third_party_id,"
         " t.third_party_user_id, o.external_user_id,"
-        " iif(t.user_id = t.primary_user_id, o.external_user_id, p.external_user_id), v.email IS NOT NULL"
+        " CASE WHEN t.user_id = t.primary_user_id THEN o.external_user_id ELSE p.external_user_id END,"
+        " v.email IS NOT NULL"
     )
     # Verified is what was verified under the id that apps use: the external one, when mapped.
     joined = (

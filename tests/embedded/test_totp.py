@@ -107,7 +107,7 @@ def test_other_writes_do_not_wait_for_codes(
     """A code is compared before the transaction: a skew of 1000 means two thousand codes for each device."""
     real, waited = totp._Device.takes, []
 
-    def writing_meanwhile(device: Any, *given: Any) -> bool:
+    def writing_meanwhile(device: Any, *given: Any) -> Any:
         other = threading.Thread(target=lambda: app.put("/recipe/role", role="any").has(), daemon=True)
         other.start()
         other.join(10)
@@ -124,6 +124,39 @@ def test_other_writes_do_not_wait_for_codes(
     assert waited == [False, False]
 
 
+def test_a_code_whose_time_is_over_when_it_is_its_turn(
+    app: Caller, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call may wait for another one, in which the code was used: it is not good a second time."""
+    bring(app, "user", "phone", period=30).has()
+    digits = code(SECRET, period=30, now=clock.now / 1000)
+    real = totp._Device.takes
+
+    def used_meanwhile(device: Any, *given: Any) -> Any:
+        monkeypatch.setattr(totp._Device, "takes", real)
+        found = real(device, *given)
+        verify(app, "user", digits).says("OK")
+        clock.now += 31_000
+        return found
+
+    monkeypatch.setattr(totp._Device, "takes", used_meanwhile)
+    assert verify(app, "user", digits).body["status"] == "INVALID_TOTP_ERROR"
+
+
+def test_the_last_device_goes_while_a_code_is_compared(
+    app: Caller, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(app, "user", "phone", period=30).has()
+    real = totp._Device.takes
+
+    def removed_meanwhile(device: Any, *given: Any) -> Any:
+        app.post("/recipe/totp/device/remove", userId="user", deviceName="phone").has()
+        return real(device, *given)
+
+    monkeypatch.setattr(totp._Device, "takes", removed_meanwhile)
+    verify(app, "user", code(SECRET, period=30, now=clock.now / 1000)).says("UNKNOWN_USER_ID_ERROR")
+
+
 @pytest.mark.parametrize("path", ["/recipe/totp/verify", "/recipe/totp/device/verify"])
 def test_a_device_that_goes_while_its_code_is_compared(
     app: Caller, clock: Clock, monkeypatch: pytest.MonkeyPatch, path: str
@@ -136,7 +169,7 @@ def test_a_device_that_goes_while_its_code_is_compared(
         digits = code("GEZDGNBVGY3TQOJQ", period=30, now=clock.now / 1000)
     real = totp._Device.takes
 
-    def replaced_meanwhile(device: Any, *given: Any) -> bool:
+    def replaced_meanwhile(device: Any, *given: Any) -> Any:
         monkeypatch.setattr(totp._Device, "takes", real)
         for name in ("phone", "tablet"):
             app.post("/recipe/totp/device/remove", userId="user", deviceName=name).has()
