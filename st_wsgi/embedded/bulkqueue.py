@@ -13,7 +13,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from ..errors import SuperTokensError
 from ..forks import renew_after_fork
@@ -34,7 +34,7 @@ _PAUSE = 0.002
 """Seconds at least between two rounds, in which other writers have their turn."""
 
 _PATIENCE = 2.0
-"""Seconds until the next look at users that another process has, or the next try to get a password hashed."""
+"""Seconds until the next look at users that another process has, or the next try to do what could not be done."""
 
 _log = logging.getLogger("st_wsgi.core")
 
@@ -65,6 +65,9 @@ class BulkQueue:
         self._thread: threading.Thread | None = None
         self._ending = False
         self._looked = False
+        self._paused: dict[int, float] = {}
+        """The apps whose settings do not fit in this process, and until when they are left to other processes."""
+        self._told: set[tuple[int, str]] = set()
 
     def look(self) -> None:
         """At the first call in a process, start the thread if an earlier process has left users waiting."""
@@ -89,14 +92,16 @@ class BulkQueue:
             self._thread.join()
 
     def run(self) -> None:
-        """Work the queue off, also what another process is at or has left behind; return when it is empty."""
-        while not self._closed.is_set() and self._waiting():
+        """Work the queue off, also what another process is at or has left behind, without apps that are paused."""
+        while not self._closed.is_set() and self._waiting(self._left_out()):
             self._closed.wait(self._round() or _PATIENCE)
 
     def _work(self) -> None:
         try:
             while not self._done():
                 self.run()
+                if self._left_out():
+                    self._closed.wait(_PATIENCE)
         except (SuperTokensError, sqlite3.Error) as error:
             text = explain(error, self._store.name) if isinstance(error, sqlite3.Error) else error
             _log.error("bulk import: %s", text)
@@ -112,10 +117,14 @@ class BulkQueue:
             self._ending = True
             return True
 
-    def _waiting(self) -> bool:
+    def _waiting(self, left_out: Collection[int] = ()) -> bool:
         with self._store.read() as db:
-            query = "SELECT 1 FROM bulk_import_users WHERE status = ? LIMIT 1"
-            return any(db.row(query, status) for status in ("NEW", "PROCESSING"))
+            query = f"SELECT 1 FROM bulk_import_users WHERE status = ? AND {_none_of(left_out)} LIMIT 1"
+            return any(db.row(query, status, *left_out) for status in ("NEW", "PROCESSING"))
+
+    def _left_out(self) -> list[int]:
+        now = time.monotonic()
+        return [app for app, until in self._paused.items() if until > now]
 
     def _round(self) -> float | None:
         """
@@ -124,44 +133,44 @@ class BulkQueue:
         They are as long as the transaction. Other processes look only now and then whether it is over.
         """
         now = self._clock()
-        to_hash: list[_Row] = []
-        query = "SELECT app, id, content FROM bulk_import_users WHERE status ="
+        to_hash: list[tuple[_Row, BulkReader]] = []
+        left_out = self._left_out()
+        query = f"SELECT app, id, content FROM bulk_import_users WHERE {_none_of(left_out)} AND status ="
         with self._store.write() as db:
             started = time.monotonic()
-            rows = db.rows(f"{query} 'NEW' ORDER BY created_at, id LIMIT ?", _ROUND)
-            rows += db.rows(f"{query} 'PROCESSING' AND updated_at < ? LIMIT ?", now - LEASE, _ROUND)
-            readers, refused = self._readers(db, {row[0] for row in rows})
+            rows = db.rows(f"{query} 'NEW' ORDER BY created_at, id LIMIT ?", *left_out, _ROUND)
+            rows += db.rows(f"{query} 'PROCESSING' AND updated_at < ? LIMIT ?", *left_out, now - LEASE, _ROUND)
+            readers = {app: self._reader(db, app) for app in {row[0] for row in rows}}
             for app, user_id, text in rows:
                 row = app, user_id, json.loads(text)
-                if app in refused:
-                    self._mark(db, row, "FAILED", refused[app])
-                elif any("plainTextPassword" in method for method in row[2]["loginMethods"]):
-                    to_hash.append(row)
+                if (reader := readers[app]) is None:
+                    continue  # another process may have the right settings, as in a rolling restart
+                if any("plainTextPassword" in method for method in row[2]["loginMethods"]):
+                    to_hash.append((row, reader))
                     self._mark(db, row, "PROCESSING")
                 else:
-                    self._store_one(db, row, readers[app], {})
+                    self._store_one(db, row, reader, {})
             pause = max(_PAUSE, time.monotonic() - started)
-        left = [row for row in to_hash if not self._hash_one(row, readers[row[0]], now + LEASE // 2)]
+        left = [row for row, reader in to_hash if not self._hash_one(row, reader, now + LEASE // 2)]
         if left:
             with self._store.write() as db:
                 for row in left:
                     self._mark(db, row, "NEW")
         return pause if rows else None
 
-    def _readers(self, db: Database, apps: set[int]) -> tuple[dict[int, BulkReader], dict[int, str]]:
-        """Return what reads the users of some apps, and why those of others cannot be read."""
-        readers, refused = {}, {}
-        for app in apps:
-            try:
-                readers[app] = self._reader(db, app)
-            except CallRefused as error:
-                refused[app] = error.text
-        return readers, refused
-
-    def _reader(self, db: Database, app: int) -> BulkReader:
-        """Return what reads the users of an app. :raises CallRefused: when its settings cannot be used any more."""
+    def _reader(self, db: Database, app: int) -> BulkReader | None:
+        """Return what reads the users of an app; None, and pause the app, when its settings do not fit here."""
         [(app_id,)] = db.select("apps", "app_id", app=app)
-        tenant = self._tenancy.find(app_id, "public")
+        try:
+            tenant = self._tenancy.find(app_id, "public")
+        except CallRefused as error:
+            self._paused[app] = time.monotonic() + _PATIENCE
+            if (app, error.text) not in self._told:
+                self._told.add((app, error.text))
+                _log.error(
+                    "bulk import: users of the app %s wait, since its settings do not fit: %s", app_id, error.text
+                )
+            return None
         assert tenant is not None, "the users of an app go with it"
         return BulkReader(db, tenant, self._passwords, self._clock(), stored=True)
 
@@ -194,7 +203,11 @@ class BulkQueue:
             query = "DELETE FROM bulk_import_users WHERE app = ? AND id = ? AND status <> 'FAILED'"
             if db.change(query, *row[:2]):  # else a call removed it, or another process was quicker
                 reader = reader or self._reader(db, row[0])
-                reader.store(db, reader.read(row[2]), hashed)
+                if reader is None:  # the settings have changed while passwords were hashed
+                    db.execute("ROLLBACK TO one_user")
+                    self._mark(db, row, "NEW")
+                else:
+                    reader.store(db, reader.read(row[2]), hashed)
         except (UserRefused, CallRefused, sqlite3.IntegrityError) as error:
             db.execute("ROLLBACK TO one_user")
             problem = "an id of the user is in use" if isinstance(error, sqlite3.IntegrityError) else error.text
@@ -212,3 +225,7 @@ class BulkQueue:
     def _mark(self, db: Database, row: _Row, status: str, problem: str | None = None) -> None:
         changes = {"status": status, "error_message": problem, "updated_at": self._clock()}
         db.update("bulk_import_users", changes, app=row[0], id=row[1])
+
+
+def _none_of(apps: Collection[int]) -> str:
+    return f"app NOT IN ({', '.join('?' * len(apps))})" if apps else "1 = 1"

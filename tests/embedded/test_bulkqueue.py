@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pathlib
 import signal
@@ -18,7 +19,7 @@ from contract.logins import user
 from contract.test_bulkimport import COUNT, PASSWORD, USERS, account, failed, plain
 
 from embedded.conftest import QUICK, Clock, caller
-from st_wsgi.embedded import EmbeddedCore, maintenance
+from st_wsgi.embedded import EmbeddedCore, bulkqueue, maintenance
 from st_wsgi.embedded.bulkqueue import LEASE, BulkQueue
 from st_wsgi.embedded.passwords import Passwords
 
@@ -221,24 +222,61 @@ def test_passwords_that_cannot_be_hashed(
     assert user(app, other)["id"] == other
 
 
-def test_an_app_whose_settings_do_not_fit_any_more(
-    make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path, waiting: Callable[[], None]
+def test_an_app_whose_settings_do_not_fit_here(
+    make_core: Callable[..., EmbeddedCore],
+    tmp_path: pathlib.Path,
+    caplog: pytest.LogCaptureFixture,
+    waiting: Callable[[], None],
 ) -> None:
-    """Its users fail with the reason; those of other apps, who came later, are stored."""
+    """Its users wait for a process whose settings are right; those of other apps, who came later, are stored."""
     path = tmp_path / "auth.db"
-    app = caller(make_core(path))
+    right = make_core(path)
+    app = caller(right)
     app.put("/recipe/multitenancy/app/v2", appId="b", coreConfig={"refresh_token_validity": 100}).has()
-    ids = add(app.below("appid-b"), [{"loginMethods": [account()]}, {"loginMethods": [plain()]}])
+    ids = add(app.below("appid-b"), [{"loginMethods": [plain() if n else account()]} for n in range(60)])
+    with right.services.store.write() as db:  # another process has taken this one up and has ended
+        db.execute("UPDATE bulk_import_users SET status = 'PROCESSING', updated_at = 0 WHERE id = ?", (ids[0],))
     others = add(app, [{"loginMethods": [account()]}, {"loginMethods": [plain()]}])
-    core = make_core(path, access_token_validity=7000)
+    wrong = make_core(path, access_token_validity=7000)
     waiting()
-    queue_of(core).run()
-    with core.services.store.read() as db:
-        rows = db.execute("SELECT id, status, error_message FROM bulk_import_users ORDER BY created_at").fetchall()
-    assert sorted(row[0] for row in rows) == sorted(ids)
-    assert {row[1] for row in rows} == {"FAILED"}
-    assert all("'refresh_token_validity' must be strictly greater" in row[2] for row in rows)
-    assert [user(caller(core), user_id)["id"] for user_id in others] == others
+    for _ in range(2):
+        queue_of(wrong).run()
+    with right.services.store.read() as db:
+        rows = db.execute("SELECT id, status, error_message FROM bulk_import_users").fetchall()
+    assert sorted(rows) == sorted((one, "NEW" if n else "PROCESSING", None) for n, one in enumerate(ids))
+    told = [record.getMessage() for record in caplog.records if "bulk import" in record.getMessage()]
+    assert len(told) == 1
+    assert "'refresh_token_validity' must be strictly greater" in told[0]
+    assert [user(app, user_id)["id"] for user_id in others] == others
+    queue_of(right).run()
+    below = app.below("appid-b")
+    assert [user(below, user_id)["id"] for user_id in ids] == ids
+
+
+def test_an_app_whose_settings_fit_again(
+    make_core: Callable[..., EmbeddedCore],
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    waiting: Callable[[], None],
+) -> None:
+    """The thread looks at it again after a pause, with no further call."""
+    monkeypatch.setattr(bulkqueue, "_PATIENCE", 0.01)
+    path, found = tmp_path / "auth.db", threading.Event()
+    right = make_core(path)
+    app = caller(right)
+    app.put("/recipe/multitenancy/app/v2", appId="b", coreConfig={"refresh_token_validity": 100}).has()
+    [user_id] = add(app.below("appid-b"), [{"loginMethods": [account()]}])
+    wrong = queue_of(make_core(path, access_token_validity=7000))
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", lambda record: found.set())
+    monkeypatch.setattr(bulkqueue._log, "handlers", [handler])
+    waiting()
+    wrong.wake()
+    assert found.wait(60)
+    app.put("/recipe/multitenancy/app/v2", appId="b", coreConfig={"refresh_token_validity": None}).has()
+    assert wrong._thread is not None
+    wrong._thread.join(60)
+    assert user(app.below("appid-b"), user_id)["id"] == user_id
 
 
 def test_users_who_come_while_the_thread_ends(core: EmbeddedCore, monkeypatch: pytest.MonkeyPatch) -> None:
