@@ -13,7 +13,10 @@ export PIP_COMPILE := 0
 unexport PYTHONDONTWRITEBYTECODE
 
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+# Quiet twice: once leaves the remarks of setuptools about editable installations.
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
+# Our packages are built with the setuptools of the environment. pip would make an environment for each of them.
+INSTALL := $(PIP) install --no-build-isolation
 # What the installed packages depend on: when one of these changes, they are installed again.
 METADATA := setup.cfg pyproject.toml st_verify/pyproject.toml
 
@@ -64,7 +67,7 @@ bench: ## the benchmarks, beside what one would take instead; BENCH="--quick" an
 	@$(VENV)-bench/bin/python -m benchmarks $(BENCH)
 
 suffixes: $(VENV)/.test ## the newest Public Suffix List, which a release needs
-	@$(PIP) install --quiet --upgrade publicsuffixlist
+	@$(PIP) install --upgrade publicsuffixlist
 	@$(BIN)/python .ci/suffix_list.py renew
 
 build: $(VENV)/.test ## both distributions, into dist/
@@ -89,17 +92,22 @@ $(VENV)/.python:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.demo: $(VENV)/.python $(METADATA)
+# The pip that comes with older Pythons takes twice as long to find and install what the tests need.
+$(VENV)/.tools: $(VENV)/.python
+	@$(PIP) install --upgrade pip setuptools
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.tools $(METADATA)
 	@echo "Installing st-verify, st-wsgi and Flask"
-	@$(PIP) install --quiet -e ./st_verify -e . Flask
+	@$(INSTALL) -e ./st_verify -e . Flask
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.python $(METADATA)
+$(VENV)/.test: $(VENV)/.tools $(METADATA)
 	@echo "Installing st-verify, st-wsgi and what the tests need (about a minute the first time)"
-	@$(PIP) install --quiet $(addprefix -c ,$(CONSTRAINTS)) -e ./st_verify -e '.[test]'
+	@$(INSTALL) $(addprefix -c ,$(CONSTRAINTS)) -e ./st_verify -e '.[test]'
 	@touch $@
 
-$(VENV)/.bench: $(VENV)/.python $(METADATA) benchmarks/requirements.txt
+$(VENV)/.bench: $(VENV)/.tools $(METADATA) benchmarks/requirements.txt
 	@echo "Installing st-verify, st-wsgi and what they are measured against"
-	@$(PIP) install --quiet -e ./st_verify -e . -r benchmarks/requirements.txt
+	@$(INSTALL) -e ./st_verify -e . -r benchmarks/requirements.txt
 	@touch $@

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, expect, sync_playwright
 from sdks.installs import missing
 from sdks.processes import last_words
 
@@ -26,6 +26,7 @@ START_LIMIT = 120_000
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--in-process-gpu",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -96,25 +97,57 @@ def sites(page_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield get
 
 
+# A profile with its first tab takes more work than most tests, so the visitors get an emptied one.
+
+
+@pytest.fixture(scope="session")
+def private_profile(chromium: Browser) -> Iterator[BrowserContext]:
+    with chromium.new_context(ignore_https_errors=True) as context:
+        yield context
+
+
+@pytest.fixture(scope="session")
+def private_profile_elsewhere(chromium: Browser) -> Iterator[BrowserContext]:
+    with chromium.new_context() as context:
+        yield context
+
+
 @pytest.fixture
-def visitor(chromium: Browser) -> Iterator[Visitor]:
-    """A person with a fresh browser profile, of the kind that private windows have."""
-    with chromium.new_context() as context, visiting(context) as person:
+def visitor(private_profile: BrowserContext) -> Iterator[Visitor]:
+    """A person with an empty browser profile, of the kind that private windows have."""
+    with visiting(private_profile) as person:
         yield person
 
 
 @pytest.fixture
-def everyday_visitor(playwright: Playwright, executable: str, tmp_path: Path) -> Iterator[Visitor]:
-    """A person with an ordinary profile that takes cookies of other sites too, which private windows refuse."""
-    preferences = tmp_path / "profile" / "Default" / "Preferences"
+def elsewhere(private_profile_elsewhere: BrowserContext) -> Iterator[Visitor]:
+    """The same person on another device, or another person."""
+    with visiting(private_profile_elsewhere) as person:
+        yield person
+
+
+@pytest.fixture(scope="session")
+def everyday_profile(
+    playwright: Playwright, executable: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BrowserContext]:
+    """An ordinary profile that takes cookies of other sites too, which private windows refuse."""
+    folder = tmp_path_factory.mktemp("profile")
+    preferences = folder / "Default" / "Preferences"
     preferences.parent.mkdir(parents=True)
     preferences.write_text(json.dumps({"profile": {"block_third_party_cookies": False, "cookie_controls_mode": 0}}))
     profile = playwright.chromium.launch_persistent_context(
-        tmp_path / "profile",
+        folder,
         executable_path=executable,
         args=CHROMIUM_FLAGS,
         ignore_https_errors=True,
         timeout=START_LIMIT,
     )
-    with profile as context, visiting(context) as person:
+    with profile as context:
+        yield context
+
+
+@pytest.fixture
+def everyday_visitor(everyday_profile: BrowserContext) -> Iterator[Visitor]:
+    """A person with an empty browser profile of the ordinary kind."""
+    with visiting(everyday_profile) as person:
         yield person

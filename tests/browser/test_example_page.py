@@ -35,7 +35,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def page(visitor: Visitor, origin: str) -> Page:
     """The page, after it has looked whether the visitor is signed in."""
-    page = visitor.context.new_page()
+    page = visitor.new_page()
     page.goto(origin)
     expect(page.locator("#status")).to_have_text("You are not signed in.")
     return page
@@ -105,7 +105,7 @@ def test_sign_up_who_am_i_sign_out_restart_sign_in(visitor: Visitor, tmp_path: P
     port = free_port()
     origin = f"http://127.0.0.1:{port}"
     core = f"sqlite:///{tmp_path}/auth.db"
-    page = visitor.context.new_page()
+    page = visitor.new_page()
     status = page.locator("#status")
 
     with example_alone(core=core, port=port, website=origin, log=tmp_path / "server.log"):
@@ -139,7 +139,7 @@ def test_sign_up_who_am_i_sign_out_restart_sign_in(visitor: Visitor, tmp_path: P
 def test_verification_the_page_for_administrators_and_a_forgotten_password(visitor: Visitor, tmp_path: Path) -> None:
     port, log = free_port(), tmp_path / "server.log"
     origin, core = f"http://127.0.0.1:{port}", f"sqlite:///{tmp_path}/auth.db?{CHEAP_HASHES}"
-    page = visitor.context.new_page()
+    page = visitor.new_page()
     status = page.locator("#status")
     with example_alone(core=core, port=port, website=origin, log=log):
         page.goto(origin)

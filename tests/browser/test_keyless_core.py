@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import requests
 from contract.client import serving
-from playwright.sync_api import Browser
 
 from browser.sites import page_server
+from browser.visitor import Visitor
 from st_wsgi.embedded import EmbeddedCore
 
 FORM = """<!doctype html><title>A page that wants a user of its own</title>
@@ -33,10 +33,11 @@ def users(core: str) -> list[str]:
     return [user["emails"][0] for user in found]
 
 
-def test_a_form_of_another_site_creates_no_user(chromium: Browser, core: str, tmp_path: Path) -> None:
+def test_a_form_of_another_site_creates_no_user(visitor: Visitor, core: str, tmp_path: Path) -> None:
     """A form may send any text to any address, and this one sends JSON as text."""
     (tmp_path / "form.html").write_text(FORM.format(core=core))
-    with page_server(tmp_path) as port, chromium.new_page() as page:
+    page = visitor.new_page()
+    with page_server(tmp_path) as port:
         page.goto(f"http://evil.test:{port}/form.html")
         with page.expect_response(f"{core}/recipe/signup") as posted:
             page.evaluate("document.forms[0].submit()")
@@ -45,13 +46,13 @@ def test_a_form_of_another_site_creates_no_user(chromium: Browser, core: str, tm
     assert users(core) == ["ada@example.com"]
 
 
-def test_a_name_that_was_bound_to_this_machine_reads_nothing(chromium: Browser, core: str) -> None:
+def test_a_name_that_was_bound_to_this_machine_reads_nothing(visitor: Visitor, core: str) -> None:
     """After DNS rebinding the core has the page's own origin, so that its scripts may read every reply."""
     address = core.replace("127.0.0.1", "evil.test")
-    with chromium.new_page() as page:
-        opened = page.goto(f"{address}/hello")
-        assert opened is not None
-        assert opened.status == 403
-        status, text = page.evaluate("fetch('/users').then(async (reply) => [reply.status, await reply.text()])")
+    page = visitor.new_page()
+    opened = page.goto(f"{address}/hello")
+    assert opened is not None
+    assert opened.status == 403
+    status, text = page.evaluate("fetch('/users').then(async (reply) => [reply.status, await reply.text()])")
     assert status == 403
     assert "ada@example.com" not in text

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
 from sdks.processes import free_port
 
 from browser.conftest import Sites
 from browser.sites import CHEAP_HASHES, Site, page_server, self_signed, session_app
-from browser.visitor import Tab, Visitor, visiting
+from browser.visitor import Tab, Visitor
 
 SESSION_COOKIES = {"sAccessToken", "sRefreshToken"}
 
@@ -68,13 +67,12 @@ def test_a_website_on_another_site_reads_and_writes(everyday_visitor: Visitor, f
     assert tab.session_info()["status"] == 401
 
 
-def test_a_private_window_keeps_no_cookies_of_another_site_but_headers_work(chromium: Browser, far_apart: Site) -> None:
-    with chromium.new_context(ignore_https_errors=True) as context, visiting(context) as visitor:
-        tab = visitor.open(far_apart.address("header"))
-        tab.sign_up(visitor.email)
-        assert tab.call("/change", "POST")["status"] == 200
-        assert tab.run("refresh") is True
-        assert tab.session_info()["status"] == 200
+def test_a_private_window_keeps_no_cookies_of_another_site_but_headers_work(visitor: Visitor, far_apart: Site) -> None:
+    tab = visitor.open(far_apart.address("header"))
+    tab.sign_up(visitor.email)
+    assert tab.call("/change", "POST")["status"] == 200
+    assert tab.run("refresh") is True
+    assert tab.session_info()["status"] == 200
 
 
 def test_a_foreign_page_cannot_act_for_the_user(everyday_visitor: Visitor, far_apart: Site) -> None:
@@ -85,7 +83,7 @@ def test_a_foreign_page_cannot_act_for_the_user(everyday_visitor: Visitor, far_a
         cookie = everyday_visitor.cookies()[name]
         assert (cookie["sameSite"], cookie["secure"], cookie["httpOnly"]) == ("None", True, True)
     everyday_visitor.requests.clear()
-    foreign = everyday_visitor.context.new_page()
+    foreign = everyday_visitor.new_page()
     foreign.goto(far_apart.website.replace("www.store.test", "www.evil.test") + "/foreign.html")
     blind = "(url) => fetch(url, { method: 'POST', mode: 'no-cors', credentials: 'include' }).then(() => {})"
     foreign.evaluate(blind, f"{far_apart.api}/unprotected")
@@ -136,18 +134,17 @@ def test_a_failed_claim_is_named_and_the_session_recovers(visitor: Visitor, sibl
 
 
 def test_sign_out_everywhere_ends_the_session_on_the_other_device(
-    visitor: Visitor, chromium: Browser, siblings: list[Site], mode: str
+    visitor: Visitor, elsewhere: Visitor, siblings: list[Site], mode: str
 ) -> None:
     here = visitor.open(siblings[0].address(mode))
     here.sign_up(visitor.email)
-    with chromium.new_context() as context, visiting(context) as elsewhere:
-        there = elsewhere.open(siblings[0].address(mode))
-        assert there.sign_in(visitor.email)["status"] == "OK"
-        assert there.call("/checked")["status"] == 200
-        assert here.call("/sign-out-everywhere", "POST")["body"] == {"ended": 2}
-        assert there.call("/checked")["status"] == 401
-        assert there.run("sessionExists") is False
-        assert there.events()[-1] == "UNAUTHORISED"
+    there = elsewhere.open(siblings[0].address(mode))
+    assert there.sign_in(visitor.email)["status"] == "OK"
+    assert there.call("/checked")["status"] == 200
+    assert here.call("/sign-out-everywhere", "POST")["body"] == {"ended": 2}
+    assert there.call("/checked")["status"] == 401
+    assert there.run("sessionExists") is False
+    assert there.events()[-1] == "UNAUTHORISED"
 
 
 def test_two_tabs_that_refresh_at_once_keep_the_session(visitor: Visitor, sites: Sites, mode: str) -> None:
@@ -170,17 +167,21 @@ def test_two_tabs_that_refresh_at_once_keep_the_session(visitor: Visitor, sites:
 
 
 def test_a_thief_with_an_old_refresh_token_ends_the_session_for_both(
-    visitor: Visitor, chromium: Browser, siblings: list[Site], mode: str
+    visitor: Visitor, elsewhere: Visitor, siblings: list[Site], mode: str
 ) -> None:
     address = siblings[0].address(mode)
     owner = visitor.open(address)
     owner.sign_up(visitor.email)
-    loot = visitor.context.storage_state()
-    with chromium.new_context(storage_state=loot) as context, visiting(context) as thief:
-        assert owner.run("refresh") is True
-        assert owner.session_info()["status"] == 200
-        assert refused(thief.open(address))
-        assert thief.refreshes() == [401]
+    elsewhere.context.add_cookies(
+        [
+            {"name": held["name"], "value": held["value"], "domain": held["domain"], "path": held["path"]}
+            for held in visitor.context.cookies()
+        ]
+    )
+    assert owner.run("refresh") is True
+    assert owner.session_info()["status"] == 200
+    assert refused(elsewhere.open(address))
+    assert elsewhere.refreshes() == [401]
     assert refused(owner)
     assert owner.run("sessionExists") is False
     assert visitor.refreshes()[-1] == 401

@@ -27,7 +27,7 @@ def site(page_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def foreign_page(visitor: Visitor, site: Site, host: str) -> Tab:
     """Open a page of another host, which has nothing to do with the website."""
-    page = visitor.context.new_page()
+    page = visitor.new_page()
     page.goto(site.website.replace("www.shop.test", host) + "/foreign.html")
     return Tab(page)
 

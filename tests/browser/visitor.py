@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, Page, Request
+from playwright.sync_api import BrowserContext, Page, Request, ViewportSize, WebError
 
 PASSWORD = "correct horse 1"
 
 #: Milliseconds that anything in the page may take; a sign-up hashes a password.
 LIMIT = 20_000
+
+#: What a page has of the screen, unless a test says otherwise.
+WINDOW: ViewportSize = {"width": 1280, "height": 720}
 
 
 class Tab:
@@ -78,20 +81,49 @@ class Visitor:
 
     def __init__(self, context: BrowserContext) -> None:
         self.context = context
+        self._unused = context.pages[:1]
+        self._origins: set[str] = set()
         self.requests: list[Request] = []
         #: Errors that scripts did not catch: none may ever appear.
         self.page_errors: list[str] = []
         context.set_default_timeout(LIMIT)
         context.on("request", self._record)
-        context.on("weberror", lambda error: self.page_errors.append(str(error.error)))
+        context.on("weberror", self._record_error)
         self.email = f"{uuid.uuid4().hex}@example.com"
 
     def _record(self, request: Request) -> None:
         self.requests.append(request)
+        self._origins.add("{0.scheme}://{0.netloc}".format(urlsplit(request.url)))
+
+    def _record_error(self, error: WebError) -> None:
+        self.page_errors.append(str(error.error))
+
+    def new_page(self) -> Page:
+        """A tab with nothing in it: the one that the browser shows at first, or another one."""
+        return self._unused.pop() if self._unused else self.context.new_page()
+
+    def leave(self) -> None:
+        """Forget everything that the profile has kept, and leave one empty tab for the next visitor."""
+        self.context.remove_listener("request", self._record)
+        self.context.remove_listener("weberror", self._record_error)
+        first, *others = self.context.pages or [self.context.new_page()]
+        for page in others:
+            page.close()
+        if first.url.startswith("http"):
+            first.evaluate("sessionStorage.clear()")
+        first.goto("about:blank")
+        if first.viewport_size != WINDOW:
+            first.set_viewport_size(WINDOW)
+        self.context.clear_cookies()
+        developer = self.context.new_cdp_session(first)
+        for origin in self._origins:
+            developer.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
+        developer.send("Network.clearBrowserCache")
+        developer.detach()
 
     def open(self, address: str) -> Tab:
         """A new tab on the test page."""
-        page = self.context.new_page()
+        page = self.new_page()
         page.goto(address)
         page.wait_for_function("window.frontend !== undefined")
         return Tab(page)
@@ -120,5 +152,8 @@ class Visitor:
 def visiting(context: BrowserContext) -> Iterator[Visitor]:
     """A person who uses a browser profile; scripts of the pages may not have failed when the block ends."""
     person = Visitor(context)
-    yield person
-    assert person.page_errors == []
+    try:
+        yield person
+        assert person.page_errors == []
+    finally:
+        person.leave()
