@@ -7,6 +7,7 @@ How the suite runs: which tests share a worker, which ones one Python is enough 
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -75,23 +76,23 @@ RUN = "ST_TEST_RUN"
 PATIENCE = 5.0
 
 
-@cache
-def names_of(path: Path) -> frozenset[str]:
-    """Return the names by which a table can mean the file *path*: its own, and those of the folders above it."""
-    inside = path.relative_to(HERE)
-    return frozenset({inside.as_posix(), *(folder.as_posix() for folder in inside.parents)})
-
-
 def entry(path: Path, table: dict[str, str]) -> str | None:
     """Return the first entry of *table* that is the file *path* or a folder above it."""
-    names = names_of(path)
+    inside = path.relative_to(HERE)
+    names = {inside.as_posix(), *(folder.as_posix() for folder in inside.parents)}
     return next((name for name in table if name in names), None)
+
+
+@cache
+def division(path: Path) -> tuple[str, str | None, int]:
+    """Return the name of a test file inside this folder, its entry in ``DIVISIONS`` and the place of that."""
+    name = entry(path, DIVISIONS)
+    return path.relative_to(HERE).as_posix(), name, len(DIVISIONS) if name is None else list(DIVISIONS).index(name)
 
 
 def group(item: pytest.Item) -> str | None:
     """Return the name of the group that shares a worker with a test; None for a test that needs no company."""
-    inside = item.path.relative_to(HERE).as_posix()
-    name = entry(item.path, DIVISIONS)
+    inside, name, _ = division(item.path)
     how = "file" if name is None else DIVISIONS[name]
     if how in ("file", "test"):
         return inside if how == "file" else None
@@ -130,17 +131,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Order and divide the tests for workers, before xdist reads their groups."""
     if not config.pluginmanager.hasplugin("xdist"):
         return
-    order = list(DIVISIONS)
     for item in items:
         name = group(item)
         if name is not None and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(name))
-    items.sort(key=lambda item: order.index(found) if (found := entry(item.path, DIVISIONS)) else len(order))
+    items.sort(key=lambda item: division(item.path)[2])
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Each worker collects all tests. They stay to the end, so looking through them for garbage is in vain.
+    gc.disable()
     if not hasattr(config, "workerinput"):
         os.environ[RUN] = uuid.uuid4().hex
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(trylast=True)

@@ -14,7 +14,7 @@ from servers.visitor import Visitor, visit_together
 
 def test_an_expired_access_token_is_refreshed_and_the_call_repeated(mode: str, tmp_path: Path) -> None:
     with (
-        running(APP, "gunicorn-gthread", folder=tmp_path, access_token_validity=2) as site,
+        running(APP, "gunicorn-gthread", folder=tmp_path, access_token_validity=2, argon2_memory_kb=64) as site,
         Visitor(site.origin, mode) as visitor,
     ):
         user = visitor.sign_up()["user"]
