@@ -584,11 +584,20 @@ def _users_import(arguments: argparse.Namespace) -> int:
                 print(f"{done} of {report.read} users", file=sys.stderr)
 
             pause, patience = 0.2 if arguments.to is None else 2.0, arguments.patience
-            sending.Sender(core, report, pause=pause, patience=patience, progress=progress).send(entries)
+            try:
+                sending.Sender(core, report, pause=pause, patience=patience, progress=progress).send(entries)
+            except sending.QueueStuck as error:
+                _show_import(arguments, report)
+                again = "" if arguments.report is None else ", and name another file in --report then"
+                raise sending.QueueStuck(f"{error}{again}") from None
+    _show_import(arguments, report)
+    return 1 if report.lost else 0
+
+
+def _show_import(arguments: argparse.Namespace, report: sending.Report) -> None:
     verb = "could be taken (dry run)" if arguments.dry_run else "taken"
     text = [f"{report.read} users read: {report.taken} {verb}, {report.known} known already, {report.lost} not taken"]
     text += [f"  {label}: {reason}" for label, reason in report.refused.items()]
     text += ["  ..."] if report.lost > len(report.refused) else []
     text += [f"{number} {note}" for note, number in report.notes.items()]
     _show(arguments, report.json(), "\n".join(text))
-    return 1 if report.lost else 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import attrs
@@ -37,7 +37,7 @@ class NoBulkImport(SuperTokensError):
 
 
 class QueueStuck(SuperTokensError):
-    """The core does not work its queue off."""
+    """The core does not empty its queue."""
 
 
 @attrs.define
@@ -149,22 +149,39 @@ class Sender:
             self._sent[shown["loginMethods"][0]["userId"]] = entry.label
 
     def _finish(self) -> None:
-        """Wait until the core has looked at all, and note who is left in the queue."""
+        """
+        Note who failed, and remove them from the queue, when the core has looked at all.
+
+        :raises QueueStuck: after that, when it looks at no one any more.
+        """
+        waiting = self._wait()
+        failed = self._take_failed()
+        self._report.taken += max(0, len(self._sent) - len(failed) - waiting)
+        if waiting:
+            raise QueueStuck(
+                f"the core does not empty its queue: {waiting} users wait in it, and for {self._patience:g} seconds "
+                "none was looked at. See the log of the core, and run the command again when it works: who is in the "
+                "core stays. If the core only needs longer, say so with --patience"
+            )
+        self._done += len(self._sent)
+        self._progress(self._done)
+        self._sent = {}
+
+    def _wait(self) -> int:
+        """Wait until the core has looked at all; return how many are left when it has stopped."""
         before, since = 0, time.monotonic()
         while waiting := self._count("NEW") + self._count("PROCESSING"):
             if waiting < before:
                 since = time.monotonic()
             before = waiting
             if time.monotonic() - since > self._patience:
-                raise QueueStuck(
-                    f"{waiting} users wait in the core's queue, and for {self._patience:g} seconds none was looked at. "
-                    "See the log of the core, and run the command again when it works: who is in the core stays. "
-                    "If the core only needs longer, say so with --patience"
-                )
+                return waiting
             self._progress(self._done + max(0, len(self._sent) - waiting))
             time.sleep(self._pause)
-        self._done += len(self._sent)
-        self._progress(self._done)
+        return 0
+
+    def _take_failed(self) -> Collection[str]:
+        """Report who failed and remove them from the queue, with their passwords and hashes; return their ids."""
         failed: dict[str, str] = {}
         params: dict[str, Any] = {"status": "FAILED", "limit": 500}
         while True:
@@ -182,8 +199,7 @@ class Sender:
         ids = list(failed)
         for start in range(0, len(ids), _BATCH):
             self._core.post(f"{_USERS}/remove", {"ids": ids[start : start + _BATCH]})
-        self._report.taken += len(self._sent) - len(failed)
-        self._sent = {}
+        return failed
 
     def _count(self, status: str) -> int:
         number: int = self._core.get(f"{_USERS}/count", {"status": status}).body["count"]

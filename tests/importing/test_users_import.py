@@ -378,15 +378,47 @@ def test_a_report_is_for_its_owner_only(run: Run, app: Caller, tmp_path: pathlib
     assert f"{report} exists already" in run("csv", file, "--report", report, status=1)
 
 
+def test_a_queue_that_is_stuck_leaves_nobody_who_failed(
+    app: Caller, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who failed until then is reported and removed from the queue, with their hashes; the error comes after it."""
+    file = write(tmp_path / "users.csv", "id,email\n1,a@example.com\n2,b@example.com\n")
+
+    def fail_one(queue: BulkQueue) -> None:
+        with queue._store.write() as db:
+            db.execute(
+                "UPDATE bulk_import_users SET status = 'FAILED', error_message = 'no luck' "
+                "WHERE content LIKE '%a@example.com%'"
+            )
+
+    monkeypatch.setattr(BulkQueue, "wake", fail_one)
+    argv = ["users", "import", "--from", "csv", str(file), "--db", str(tmp_path / "auth.db"), "--patience", "0.1"]
+    report = tmp_path / "left"
+    assert main([*argv, "--json", "--report", str(report)]) == 1
+    out, error = capsys.readouterr()
+    shown = json.loads(out)
+    assert (shown["read"], shown["taken"], shown["reasons"]) == (2, 0, {"a@example.com": "no luck"})
+    assert "does not empty its queue: 1 users wait in it" in error
+    assert "name another file in --report" in error
+    assert json.loads(report.read_text()) == {"user": "a@example.com", "reason": "no luck"}
+    app.get("/bulk-import/users/count", status="FAILED").has(count=0)
+    app.get("/bulk-import/users/count").has(count=1)
+    assert main(argv) == 1
+    assert "--report" not in capsys.readouterr().err
+
+
 def test_a_queue_that_does_not_move(
-    run: Run, app: Caller, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, app: Caller, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The command does not wait for ever; who was sent stays in the queue and is stored when the core works again."""
     file = write(tmp_path / "users.csv", "id,email\n1,a@example.com\n2,b@example.com\n")
     with monkeypatch.context() as patch:
         patch.setattr(BulkQueue, "wake", lambda self: None)
-        error = run("csv", file, "--patience", "0.1", status=1)
-        assert "2 users wait in the core's queue, and for 0.1 seconds none was looked at. See the log" in error
+        argv = ["users", "import", "--from", "csv", str(file), "--db", str(tmp_path / "auth.db"), "--patience", "0.1"]
+        assert main(argv) == 1
+        out, error = capsys.readouterr()
+        assert out == "2 users read: 0 taken, 0 known already, 0 not taken\n"
+        assert "does not empty its queue: 2 users wait in it, and for 0.1 seconds none was looked at. See" in error
         app.get("/bulk-import/users/count").has(count=2)
     assert run("csv", file)["known"] == 2
     app.get("/users/count").has(count=2)
