@@ -6,7 +6,6 @@ Every exception that this package raises.
     SuperTokensError
     ├─ ConfigError (also ValueError)         a setting, or the way something is put together, cannot work
     ├─ ArgumentError (also TypeError)        a function was called with an argument that it does not take
-    ├─ MessageNotSent                        a mail or a text message was not accepted
     ├─ CoreError                             the core did not do what it was asked
     │  ├─ CoreUnavailable (answerable, 503)  no host replied
     │  │  └─ CoreBusy                        the core has too much to do at the moment
@@ -20,6 +19,7 @@ Every exception that this package raises.
        ├─ FieldErrors 200
        ├─ Forbidden 403
        ├─ TooManyRequests 429
+       ├─ MessageNotSent 503                 a mail or a text message was not accepted
        ├─ InternalError 500
        └─ SessionError
           ├─ Unauthorised 401
@@ -75,13 +75,6 @@ class ConfigError(SuperTokensError, ValueError):
 
 class ArgumentError(SuperTokensError, TypeError):
     """A function was called with an argument that it does not take. The message names it and says what to do."""
-
-
-class MessageNotSent(SuperTokensError):
-    """
-    A mail or a text message was not accepted. The message says why, and is logged: it contains neither the receiver,
-    nor the link, nor the code. A service of the app's own may raise it too.
-    """
 
 
 class Answerer(Protocol):
@@ -260,6 +253,17 @@ class TooManyRequests(Answerable):
     def headers(self) -> Mapping[str, str]:
         seconds = str(max(1, math.ceil(self.retry_after)))
         return {"Retry-After": seconds, "Access-Control-Expose-Headers": "Retry-After", "Cache-Control": "no-store"}
+
+
+class MessageNotSent(Answerable):
+    """
+    A mail or a text message was not accepted: 503. A service of the app's own may raise it, too.
+
+    :param detail: why, which is logged: it contains neither the receiver, nor the link, nor the code.
+    """
+
+    code = 503
+    message = "The message could not be sent. Please try again later."
 
 
 class InternalError(Answerable):

@@ -30,6 +30,7 @@ EventName: TypeAlias = Literal[
     "email_changed",
     "email_verified",
     "email_unverified",
+    "phone_number_changed",
     "role_added",
     "role_removed",
     "role_changed",
@@ -63,8 +64,8 @@ class SecurityEvent:
     :param recipe_id: of the recipe that a user signs up or in with.
     :param reason: why, in a word such as ``WRONG_CREDENTIALS_ERROR``.
     :param role: that was given, taken or changed.
-    :param account: the e-mail address that was entered, None where none is. It is not in the log: users type passwords
-        there by mistake.
+    :param account: the e-mail address or phone number that was entered, None where none is. It is not in the log: users
+        type passwords there by mistake.
     :param address: of the client; empty outside a request.
     :param user_agent: as the client says; empty outside a request.
     """

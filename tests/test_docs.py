@@ -305,6 +305,20 @@ def test_production(names: dict[str, Any]) -> None:
     assert not names["refused"](recipes=[session.Session()])
 
 
+@PROGRAMS.of(page("passwordless"))
+def test_passwordless(names: dict[str, Any]) -> None:
+    """A code and the app's own link sign in; the page's override keeps strangers out."""
+    client, sent = Client(names["st"].wrap(lambda _environ, _start: [])), names["sent"]
+    device = client.post("/auth/signinup/code", json={"phoneNumber": "+49 30 901820"}).json or {}
+    typed = {name: device[name] for name in ("deviceId", "preAuthSessionId")} | {"userInputCode": sent[0].code}
+    signed_in = client.post("/auth/signinup/code/consume", json=typed).json or {}
+    assert signed_in["user"]["phoneNumbers"] == ["+4930901820"]
+    assert names["link"].startswith("http://localhost:3000/auth/verify?preAuthSessionId=")
+    refused = client.post("/auth/signinup/code", json={"email": "eve@elsewhere.example"}).json or {}
+    assert refused == {"status": "SIGN_IN_UP_NOT_ALLOWED", "reason": "Please ask us for an invitation."}
+    assert [message.to for message in sent] == ["+4930901820"]
+
+
 @PROGRAMS.of(page("accounts"))
 def test_accounts(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert (names["found"], names["everybody"], names["this_month"]) == ((), 0, 0)
@@ -457,7 +471,7 @@ def test_errors(names: dict[str, Any]) -> None:
     """The table's rows are what the errors say of themselves."""
     assert names["only_for"].__name__ == "only_for"
     rows = re.findall(r"^\| `(\w+)`[^|]*\| (\d+) \| `([^`]+)` \|", page("errors"), re.MULTILINE)
-    assert len(rows) == 8
+    assert len(rows) == 9
     made: dict[str, Callable[[], errors.Answerable]] = {
         "TokenTheftDetected": lambda: errors.TokenTheftDetected(session_handle="", user_id="", recipe_user_id=""),
         "InvalidClaims": lambda: errors.InvalidClaims([("a", "b")]),

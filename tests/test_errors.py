@@ -34,6 +34,7 @@ MADE: list[Answerable] = [
     errors.FieldErrors([("email", "is wrong")]),
     errors.Forbidden("detail"),
     errors.TooManyRequests(retry_after=3),
+    errors.MessageNotSent("detail"),
     errors.InternalError("detail"),
     errors.SessionError("detail"),
     Unauthorised("detail", clear_tokens=False),

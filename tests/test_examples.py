@@ -99,3 +99,26 @@ def test_a_website_of_another_origin_may_call_the_routes_and_the_app(visit: Open
     assert refused.headers["Access-Control-Allow-Credentials"] == "true"
     stranger = client.get("/sessioninfo", headers={"Origin": "http://evil.example"})
     assert "Access-Control-Allow-Origin" not in stranger.headers
+
+
+def test_the_example_without_passwords(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the code and by the link that it prints."""
+    monkeypatch.setenv("ST_CORE", "sqlite://")
+    monkeypatch.setenv("ST_API_DOMAIN", API)
+    names = runpy.run_path(str(EXAMPLES / "passwordless.py"))
+    try:
+        client = ClosingClient(validator(names["app"]))
+        assert client.get("/whoami").status_code == 401
+        for way, contact in (("code", {"email": "ada@example.com"}), ("link", {"phoneNumber": "+49 30 901820"})):
+            device = client.post("/auth/signinup/code", json=contact).json or {}
+            link, code = capsys.readouterr().err.split()[-2:]
+            address, _, link_code = link.partition("#")
+            assert client.get(address).mimetype == "text/html"
+            session_id = {"preAuthSessionId": device["preAuthSessionId"]}
+            typed = {"deviceId": device["deviceId"], "userInputCode": code}
+            body = {**session_id, **(typed if way == "code" else {"linkCode": link_code})}
+            signed_in = client.post("/auth/signinup/code/consume", json=body, headers=COOKIES).json or {}
+            assert signed_in["user"]["id"] in client.get("/whoami").text
+    finally:
+        current.set_default(None)
+        names["st"].close()

@@ -85,6 +85,18 @@ class PhoneNumberAlreadyExists:
 
 
 @attrs.frozen
+class EmailChangeNotAllowed:
+    """
+    The e-mail address cannot be changed, because another account with the new address could be taken over.
+
+    :param reason: for the app's log or the user.
+    """
+
+    reason: str = ""
+    status: ClassVar[Literal["EMAIL_CHANGE_NOT_ALLOWED_ERROR"]] = "EMAIL_CHANGE_NOT_ALLOWED_ERROR"
+
+
+@attrs.frozen
 class Exists:
     """
     Whether a user with an e-mail or a phone number exists.

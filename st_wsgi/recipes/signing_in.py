@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from ..codec import present, to_json
 from ..errors import NO_SUCH_TENANT, BadInput, Unauthorised
+from ..grammar import FAKE_EMAIL_DOMAINS
 from ..request.context import RequestContext
 from ..request.respond import json_response
 from ..users import RecipeUserId, User
@@ -25,6 +26,7 @@ __all__ = [
     "NO_LINKING",
     "SignedIn",
     "first_factors_allowed",
+    "is_fake",
     "session_to_link",
     "signed_in",
     "signing_in_response",
@@ -67,6 +69,15 @@ def first_factors_allowed(context: RequestContext, factors: Iterable[str], *, te
         context.record("sign_in_failed", tenant_id=tenant_id, reason="FIRST_FACTOR_NOT_ALLOWED")
         raise Unauthorised("the tenant does not allow this first factor")
     return usable
+
+
+def is_fake(email: str) -> bool:
+    """
+    Return whether an address, in its normal form, stands for an account without one.
+
+    Those count as verified from the start, so that nobody may sign up or in with one (FDI, rule F-04).
+    """
+    return email.endswith(FAKE_EMAIL_DOMAINS)
 
 
 def signed_in(

@@ -161,7 +161,7 @@ class RequestContext:
         """
         Count an attempt of the client on this route, at an account of the tenant. One of the arguments says which.
 
-        :param account: the e-mail address that was entered.
+        :param account: the e-mail address or phone number that was entered.
         :param token: a secret that stands for an account. The limits, which may be the app's own, get only its hash.
         :raises TooManyRequests: too many attempts of this client, or at this account.
         """

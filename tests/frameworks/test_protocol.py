@@ -21,6 +21,8 @@ from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.recipe_kit.recipe import Recipe
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
+from st_wsgi.recipes.multitenancy import Multitenancy
+from st_wsgi.recipes.passwordless import ContactEmailOrPhoneConfig, Passwordless
 from st_wsgi.recipes.session import Session
 
 PASSWORD, NEW_PASSWORD = "correct horse 1", "another horse 2"
@@ -28,6 +30,10 @@ SIGN_UP, SIGN_IN, SIGN_OUT = "POST /signup", "POST /signin", "POST /signout"
 RESET_MAIL, RESET = "POST /user/password/reset/token", "POST /user/password/reset"
 MAIL, VERIFY, IS_VERIFIED = "POST /user/email/verify/token", "POST /user/email/verify", "GET /user/email/verify"
 EXISTS, OLDER_EXISTS = "GET /emailpassword/email/exists", "GET /signup/email/exists"
+CODE, RESEND, CONSUME = "POST /signinup/code", "POST /signinup/code/resend", "POST /signinup/code/consume"
+BY_CODE_EXISTS = "GET /passwordless/email/exists"
+PHONE_EXISTS, OLDER_PHONE_EXISTS = "GET /passwordless/phonenumber/exists", "GET /signup/phonenumber/exists"
+LOGIN_METHODS = "GET /loginmethods"
 REFRESH, KEYS, DISCOVERY = "POST /session/refresh", "GET /jwt/jwks.json", "GET /.well-known/openid-configuration"
 
 #: The statuses of each route in the reference. A number stands for a response with another HTTP status than 200.
@@ -43,10 +49,26 @@ STATUSES: dict[str, set[object]] = {
     MAIL: {"OK", "EMAIL_ALREADY_VERIFIED_ERROR", "GENERAL_ERROR", 401},
     VERIFY: {"OK", "EMAIL_VERIFICATION_INVALID_TOKEN_ERROR", "GENERAL_ERROR", 400},
     IS_VERIFIED: {"OK", "GENERAL_ERROR", 401},
+    CODE: {"OK", "SIGN_IN_UP_NOT_ALLOWED", "GENERAL_ERROR", 400},
+    RESEND: {"OK", "RESTART_FLOW_ERROR", "GENERAL_ERROR", 400},
+    CONSUME: {
+        "OK",
+        "INCORRECT_USER_INPUT_CODE_ERROR",
+        "EXPIRED_USER_INPUT_CODE_ERROR",
+        "RESTART_FLOW_ERROR",
+        "SIGN_IN_UP_NOT_ALLOWED",
+        "GENERAL_ERROR",
+        400,
+    },
+    BY_CODE_EXISTS: {"OK", "GENERAL_ERROR", 400},
+    PHONE_EXISTS: {"OK", "GENERAL_ERROR", 400},
+    OLDER_PHONE_EXISTS: {"OK", "GENERAL_ERROR", 400},
+    LOGIN_METHODS: {"OK", "GENERAL_ERROR"},
     KEYS: {None},
     DISCOVERY: {None},
 }
 
+NO_DEVICE = {"deviceId": "AAAA", "preAuthSessionId": "none"}
 MALFORMED = {"formFields": "none", "token": 1}
 
 
@@ -60,7 +82,15 @@ class Backend:
         apis: Any = Override(apis=self._guarded)
         self.password = EmailPassword(email_delivery=self.mails.append, override=apis)
         self.verification = EmailVerification(mode="OPTIONAL", email_delivery=self.mails.append, override=apis)
-        recipes: list[Recipe[Any, Any]] = [self.password, self.verification, Session(override=apis)]
+        self.codes = Passwordless(
+            contact_config=ContactEmailOrPhoneConfig(),
+            flow_type="USER_INPUT_CODE",
+            email_delivery=self.mails.append,
+            sms_delivery=self.mails.append,
+            override=apis,
+        )
+        recipes: list[Recipe[Any, Any]] = [self.password, self.verification, self.codes, Session(override=apis)]
+        recipes.append(Multitenancy(override=apis))
         self.st = SuperTokens(app_info=info, core=core, recipes=recipes, rate_limit=None)
 
     def _guarded(self, original: Any) -> Any:
@@ -75,6 +105,21 @@ class Backend:
         self.password.background.close()  # the mail is sent
         self.verification.background.close()
         return parse_qs(urlsplit(str(self.mails[-1].link)).query)["token"][0]
+
+    def code(self) -> str:
+        """Return the code in the newest message."""
+        return str(self.mails[-1].code)
+
+    def tenant_with_codes_for(self, milliseconds: int | None, tenant_id: str = "") -> str:
+        """Make a tenant, or change one, whose codes are good for a time; None is the usual one."""
+        tenant_id = tenant_id or f"t-{uuid.uuid4().hex}"
+        body = {
+            "tenantId": tenant_id,
+            "firstFactors": None,
+            "coreConfig": {"passwordless_code_lifetime": milliseconds},
+        }
+        self.st.services.core.put("/recipe/multitenancy/tenant/v2", body).check()
+        return tenant_id
 
     def link_accounts(self, primary: str, other: str) -> None:
         linking = "/recipe/accountlinking/user"
@@ -144,13 +189,51 @@ def every_override_answers(user: Frontend) -> None:
     closed = {"status": "GENERAL_ERROR", "message": "We are closed."}
     for route in (SIGN_UP, SIGN_IN):
         assert user.form(route, email=f"new-{user.email}", password=PASSWORD) == closed
+    assert user.send(CODE, {"email": user.email}).json() == closed
+    assert user.send(RESEND, NO_DEVICE).json() == closed
+    assert user.send(CONSUME, {**NO_DEVICE, "userInputCode": "1"}).json() == closed
+    for route in (PHONE_EXISTS, OLDER_PHONE_EXISTS):
+        assert user.send(route, query="?phoneNumber=1").json() == closed
     assert user.form(RESET_MAIL, email=user.email) == closed
     assert user.form(RESET, token="none", password=PASSWORD) == closed
-    for route in (EXISTS, OLDER_EXISTS):
+    for route in (EXISTS, OLDER_EXISTS, BY_CODE_EXISTS):
         assert user.send(route, query="?email=a@example.com").json() == closed
     assert user.verify("none") == closed
-    for route in (MAIL, IS_VERIFIED, SIGN_OUT):
+    for route in (MAIL, IS_VERIFIED, LOGIN_METHODS, SIGN_OUT):
         assert user.send(route).json() == closed
+
+
+def signs_in_with_codes(user: Frontend, backend: Backend) -> None:
+    address = {"email": user.email}
+    device = user.send(CODE, address).json()
+    assert (device.pop("status"), device.pop("flowType")) == ("OK", "USER_INPUT_CODE")
+    assert user.send(RESEND, NO_DEVICE).json() == {"status": "RESTART_FLOW_ERROR"}
+    assert user.send(RESEND, device).json() == {"status": "OK"}
+    for route, body in ((CODE, address), (CONSUME, {**device, "userInputCode": "1"})):
+        refused = user.send(route, {**body, "shouldTryLinkingWithSessionUser": True}).json()
+        assert refused["status"] == "SIGN_IN_UP_NOT_ALLOWED"
+    wrong = user.send(CONSUME, {**device, "userInputCode": "wrong"}).json()
+    assert wrong["status"] == "INCORRECT_USER_INPUT_CODE_ERROR"
+    typed = {**device, "userInputCode": backend.code()}
+    assert user.send(CONSUME, typed).json()["user"]["emails"] == [user.email]
+    assert user.send(CONSUME, typed).json() == {"status": "RESTART_FLOW_ERROR"}
+    assert user.send(BY_CODE_EXISTS, query=f"?email={user.email}").json() == {"status": "OK", "exists": True}
+    for route in (PHONE_EXISTS, OLDER_PHONE_EXISTS):
+        assert user.send(route, query="?phoneNumber=%2B4930000000").json() == {"status": "OK", "exists": False}
+    for route in (BY_CODE_EXISTS, PHONE_EXISTS, OLDER_PHONE_EXISTS):
+        assert user.send(route).status_code == 400
+
+    tenant_id, base = backend.tenant_with_codes_for(None), user.base
+    user.base = f"/auth/{tenant_id}"
+    device = user.send(CODE, address).json()
+    backend.tenant_with_codes_for(1, tenant_id)
+    expired = user.send(CONSUME, {**ids_of(device), "userInputCode": backend.code()}).json()
+    assert expired["status"] == "EXPIRED_USER_INPUT_CODE_ERROR"
+    user.base = base
+
+
+def ids_of(device: dict[str, Any]) -> dict[str, Any]:
+    return {name: device[name] for name in NO_DEVICE}
 
 
 @pytest.mark.parametrize(
@@ -170,7 +253,7 @@ def test_every_route_has_every_status(site: Site, backend: Backend, base: str, r
     assert user.send(REFRESH).json() == {"message": "unauthorised"}
     for route in (SIGN_OUT, MAIL, IS_VERIFIED):
         assert user.send(route).json() == {"message": "unauthorised"}
-    for route in (SIGN_UP, SIGN_IN, RESET_MAIL, RESET, VERIFY):
+    for route in (SIGN_UP, SIGN_IN, RESET_MAIL, RESET, VERIFY, CODE, RESEND, CONSUME):
         assert list(user.send(route, MALFORMED).json()) == ["message"]
 
     made = user.form(SIGN_UP, email=user.email, password=PASSWORD)
@@ -206,7 +289,10 @@ def test_every_route_has_every_status(site: Site, backend: Backend, base: str, r
     assert used == {"status": "RESET_PASSWORD_INVALID_TOKEN_ERROR"}
     assert user.form(SIGN_IN, email=user.email, password=NEW_PASSWORD)["status"] == "OK"
 
+    signs_in_with_codes(user, backend)
+
     assert user.send(REFRESH).json() == {}
+    assert user.send(LOGIN_METHODS).json()["firstFactors"] == ["emailpassword", "otp-email", "otp-phone"]
     assert user.send(KEYS).json()["keys"]
     assert user.send(DISCOVERY).json()["jwks_uri"] == f"{ORIGIN}/auth/jwt/jwks.json"
 

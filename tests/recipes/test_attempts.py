@@ -11,6 +11,7 @@ from recipes.shop import PASSWORD, WEBSITE, Borrowed, Shop, Visitor, form, no_ma
 from st_wsgi import AttemptLimits, Cors, SecurityEvent
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
+from st_wsgi.recipes.passwordless import ContactEmailOnlyConfig, Passwordless
 
 SMALL = AttemptLimits(per_account=2, per_address=4, mails_per_account=2, mails_per_address=4)
 
@@ -20,6 +21,8 @@ ROUTES: dict[str, Any] = {
     "exists": ("GET", "/auth/emailpassword/email/exists", None),
     "older exists": ("GET", "/auth/signup/email/exists", None),
     "reset mail": ("POST", "/auth/user/password/reset/token", lambda email: form(email=email)),
+    "code": ("POST", "/auth/signinup/code", lambda email: {"email": email}),
+    "exists without a password": ("GET", "/auth/passwordless/email/exists", None),
     "reset": ("POST", "/auth/user/password/reset", lambda email: form(password=PASSWORD) | {"token": email}),
 }
 
@@ -36,6 +39,7 @@ def shop(core: Borrowed) -> Shop:
     recipes: list[Any] = [
         EmailPassword(email_delivery=no_mail),
         EmailVerification(mode="OPTIONAL", email_delivery=no_mail),
+        Passwordless(contact_config=ContactEmailOnlyConfig(), flow_type="USER_INPUT_CODE", email_delivery=no_mail),
     ]
     return Shop(core, recipes=recipes, rate_limit=SMALL)
 

@@ -20,6 +20,7 @@ from st_wsgi.recipes.emailverification import EmailVerification
 from st_wsgi.recipes.jwt import Jwt
 from st_wsgi.recipes.multitenancy import Multitenancy, ProviderConfig
 from st_wsgi.recipes.openid import OpenId
+from st_wsgi.recipes.passwordless import ContactEmailOrPhoneConfig, Passwordless
 from st_wsgi.recipes.session import BooleanClaim, Session
 from st_wsgi.recipes.usermetadata import UserMetadata
 from st_wsgi.recipes.userroles import UserRoles
@@ -33,6 +34,12 @@ SETTINGS: dict[type[Recipe[Any, Any]], dict[str, Any]] = {
     Jwt: {},
     Multitenancy: {},
     OpenId: {},
+    Passwordless: {
+        "contact_config": ContactEmailOrPhoneConfig(),
+        "flow_type": "USER_INPUT_CODE_AND_MAGIC_LINK",
+        "email_delivery": no_mail,
+        "sms_delivery": no_mail,
+    },
     Session: {},
     UserMetadata: {},
     UserRoles: {},
@@ -42,7 +49,9 @@ SETTINGS: dict[type[Recipe[Any, Any]], dict[str, Any]] = {
 VALUES: dict[str, Any] = {
     "access_token_payload_update": {"plan": "free"},
     "claim": BooleanClaim("adult"),
+    "code_id": "none",
     "config": ProviderConfig(third_party_id="google"),
+    "device_id": "none",
     "email": "ada@example.com",
     "message": Message(kind="PASSWORD_RESET", to="ada@example.com", tenant_id="public", link="https://shop.example/x"),
     "metadata_update": {"plan": "free"},
@@ -51,6 +60,8 @@ VALUES: dict[str, Any] = {
     "payload": {"plan": "free"},
     "permission": "read",
     "permissions": ["read"],
+    "phone_number": "+4930123456",
+    "pre_auth_session_id": "none",
     "recipe_user_id": RecipeUserId("ada"),
     "refresh_token": "none",
     "role": "editor",

@@ -13,6 +13,7 @@ from st_wsgi.delivery import Message
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
+from st_wsgi.recipes.passwordless import ContactEmailOrPhoneConfig, Passwordless
 from st_wsgi.recipes.session import Session
 from st_wsgi.recipes.usermetadata import UserMetadata
 from st_wsgi.recipes.userroles import UserRoles
@@ -49,10 +50,10 @@ class Ours:
         return self._client.open(path, method=method, **more)
 
     def mails(self) -> list[dict[str, str]]:
-        """Return the mails so far: the address and the link of each."""
+        """Return the messages so far: where each went, its link and its code."""
         for recipe in (EmailPassword, EmailVerification):
             self.st.services.get(recipe).background.close()  # those that wait are sent first
-        return [{"to": mail.to, "link": mail.link or ""} for mail in self._outbox]
+        return [{"to": mail.to, "link": mail.link or "", "code": mail.code or ""} for mail in self._outbox]
 
     def session_info(self, token: str) -> TestResponse:
         return self._client.get("/sessioninfo", headers=bearer(token))
@@ -77,6 +78,12 @@ def frontend_of_ours(core_url: str, api_key: str, *, api_domain: str = API) -> O
         recipes=[
             EmailPassword(email_delivery=outbox.append),
             EmailVerification(mode="OPTIONAL", email_delivery=outbox.append),
+            Passwordless(
+                contact_config=ContactEmailOrPhoneConfig(),
+                flow_type="USER_INPUT_CODE_AND_MAGIC_LINK",
+                email_delivery=outbox.append,
+                sms_delivery=outbox.append,
+            ),
             UserMetadata(),
             UserRoles(),
             Session(),

@@ -20,7 +20,8 @@ from supertokens_python import InputAppInfo, SupertokensConfig, convert_to_recip
 from supertokens_python import syncio as accounts
 from supertokens_python.framework.flask import Middleware
 from supertokens_python.ingredients.emaildelivery.types import EmailDeliveryConfig, EmailDeliveryInterface
-from supertokens_python.recipe import emailpassword, emailverification, session, usermetadata, userroles
+from supertokens_python.ingredients.smsdelivery.types import SMSDeliveryConfig, SMSDeliveryInterface
+from supertokens_python.recipe import emailpassword, emailverification, passwordless, session, usermetadata, userroles
 from supertokens_python.recipe.emailpassword import syncio as passwords
 from supertokens_python.recipe.emailverification import syncio as verification
 from supertokens_python.recipe.session import SessionContainer
@@ -32,8 +33,8 @@ from supertokens_python.recipe.userroles import syncio as roles
 from supertokens_python.types.base import AccountInfoInput
 from werkzeug.serving import make_server
 
-#: The mails of this app: the address and the link of each.
-mails: list[dict[str, str]] = []
+#: The messages of this app: where each went, its link, and its code if it has one.
+mails: list[dict[str, str | None]] = []
 
 
 class Outbox(EmailDeliveryInterface[Any]):  # type: ignore[misc]
@@ -44,6 +45,19 @@ class Outbox(EmailDeliveryInterface[Any]):  # type: ignore[misc]
         mails.append({"to": template_vars.user.email, "link": link})
 
 
+class CodeOutbox(EmailDeliveryInterface[Any], SMSDeliveryInterface[Any]):  # type: ignore[misc]
+    """Keeps the messages with codes and links."""
+
+    async def send_email(self, template_vars: Any, user_context: dict[str, Any]) -> None:
+        self._keep(template_vars.email, template_vars)
+
+    async def send_sms(self, template_vars: Any, user_context: dict[str, Any]) -> None:
+        self._keep(template_vars.phone_number, template_vars)
+
+    def _keep(self, to: str, template_vars: Any) -> None:
+        mails.append({"to": to, "link": template_vars.url_with_link_code, "code": template_vars.user_input_code})
+
+
 init(
     supertokens_config=SupertokensConfig(connection_uri=sys.argv[1], api_key=os.environ.get("CORE_API_KEY")),
     app_info=InputAppInfo(app_name="peer", api_domain="http://127.0.0.1:3000", website_domain="http://127.0.0.1:3000"),
@@ -51,6 +65,12 @@ init(
     recipe_list=[
         emailpassword.init(email_delivery=EmailDeliveryConfig(service=Outbox())),
         emailverification.init(mode="OPTIONAL", email_delivery=EmailDeliveryConfig(service=Outbox())),
+        passwordless.init(
+            contact_config=passwordless.ContactEmailOrPhoneConfig(),
+            flow_type="USER_INPUT_CODE_AND_MAGIC_LINK",
+            email_delivery=EmailDeliveryConfig(service=CodeOutbox()),
+            sms_delivery=SMSDeliveryConfig(service=CodeOutbox()),
+        ),
         usermetadata.init(),
         userroles.init(),
         session.init(),

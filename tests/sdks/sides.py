@@ -53,6 +53,7 @@ MASKS = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(_[\w-]+)?"), "<id>"),
     (re.compile(r"(?<![\w.])1[0-9]{12}(?![\w.])"), "0"),
     (re.compile(r"[0-9a-f]{32}@"), "<user>@"),
+    (re.compile(r'(?<=")[A-Za-z0-9+/_-]{43}=?(?=")'), "<device>"),
 )
 
 
@@ -68,10 +69,15 @@ def without_words(status: int, body: Any) -> Any:
     """
     Return a body without its words for people, which the official SDKs do not have in common either.
 
-    These are the texts of field errors, whose order tells nothing, and what is wrong with a malformed request.
+    These are the texts of field errors, reasons, and what is wrong with a malformed request. Neither the order of field
+    errors nor that of first factors tells anything.
     """
     if isinstance(body, dict) and body.get("status") == "FIELD_ERROR":
         return {**body, "formFields": sorted(error["id"] for error in body["formFields"] if error["error"])}
+    if isinstance(body, dict) and "firstFactors" in body:
+        return {**body, "firstFactors": sorted(body["firstFactors"])}
+    if isinstance(body, dict) and body.get("reason"):
+        return {**body, "reason": "..."}
     if status == 400 and isinstance(body, dict) and list(body) == ["message"] and body["message"]:
         return {"message": "..."}
     return body
@@ -86,6 +92,7 @@ class Answer:
     :param exposed: the headers that scripts of another origin may read.
     :param cookies: by name; those that are deleted in places where the SDKs set none are left out.
     :param held: the tokens of the response, to go on with.
+    :param raw: the body as it came.
     """
 
     status: int
@@ -96,6 +103,7 @@ class Answer:
     cookies: dict[str, SentCookie]
     cache_control: str | None = field(eq=False)  # see test_side_by_side
     held: dict[str, str] = field(eq=False, repr=False)
+    raw: Any = field(eq=False, repr=False)
 
 
 def answer_of(status: int, content: bytes, headers: Mapping[str, str], cookies: list[str]) -> Answer:
@@ -116,6 +124,7 @@ def answer_of(status: int, content: bytes, headers: Mapping[str, str], cookies: 
         cookies={one.key: one for one in sent if (one.key, one.path) in PLACES or not one.is_deleted},
         cache_control=headers.get("Cache-Control"),
         held={**held, **values},
+        raw=json_module.loads(content) if is_json else None,
     )
 
 
@@ -128,7 +137,7 @@ class Side(Protocol):
         """Send a request, with *json* or *data* as its body, and the headers that :func:`request_headers` makes."""
 
     def mails(self) -> list[dict[str, str]]:
-        """Return the mails so far: the address and the link of each."""
+        """Return the messages so far: where each went, its link and its code."""
 
 
 def request_headers(

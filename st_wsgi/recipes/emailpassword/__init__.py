@@ -24,6 +24,7 @@ from ...recipe_kit.forms import FieldValue, FormField
 from ...recipe_kit.recipe import user_facing
 from ...recipe_kit.results import (
     EmailAlreadyExists,
+    EmailChangeNotAllowed,
     Exists,
     GeneralError,
     Ok,
@@ -39,7 +40,6 @@ from .functions import EmailPasswordFunctions
 from .passwords import BreachedPasswords, PasswordPolicy
 from .recipe import EmailPassword
 from .types import (
-    EmailChangeNotAllowed,
     InvalidResetToken,
     PasswordPolicyViolated,
     PasswordResetNotAllowed,

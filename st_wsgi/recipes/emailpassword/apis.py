@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ...accounts import AccountInfo, user_by_id, users_by_account_info
 from ...errors import FieldErrors
-from ...grammar import FAKE_EMAIL_DOMAINS
 from ...recipe_kit.forms import EMAIL, PASSWORD, FieldValue, text_of
 from ...recipe_kit.recipe import APIs
 from ...recipe_kit.results import (
@@ -20,7 +19,7 @@ from ...request.context import RequestContext
 from ...users import LoginMethod, RecipeUserId, User
 from ..emailverification import EmailVerification, VerificationToken
 from ..session import SessionContainer
-from ..signing_in import EMAIL_PASSWORD, NO_LINKING, SignedIn, first_factors_allowed, signed_in
+from ..signing_in import EMAIL_PASSWORD, NO_LINKING, SignedIn, first_factors_allowed, is_fake, signed_in
 from .functions import EmailPasswordFunctions
 from .settings import EmailPasswordSettings
 from .types import (
@@ -62,7 +61,7 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         email, password = text_of(form_fields, EMAIL), text_of(form_fields, PASSWORD)
         result = (
             EmailAlreadyExists()
-            if _is_fake(email)
+            if is_fake(email)
             else self.functions.sign_up(email=email, password=password, tenant_id=tenant_id)
         )
         if isinstance(result, EmailAlreadyExists):
@@ -91,7 +90,7 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         email, password = text_of(form_fields, EMAIL), text_of(form_fields, PASSWORD)
         result = (
             WrongCredentials()
-            if _is_fake(email)
+            if is_fake(email)
             else self.functions.sign_in(email=email, password=password, tenant_id=tenant_id)
         )
         if isinstance(result, WrongCredentials):
@@ -178,15 +177,6 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         )
         if isinstance(outcome, VerificationToken):
             verification.functions.verify_email_using_token(token=outcome.token, tenant_id=tenant_id)
-
-
-def _is_fake(email: str) -> bool:
-    """
-    Return whether an address stands for an account without one.
-
-    Those count as verified from the start, so that nobody may sign up or in with one.
-    """
-    return email.endswith(FAKE_EMAIL_DOMAINS)
 
 
 def _method_of(user: User, email: str, tenant_id: str) -> LoginMethod | None:

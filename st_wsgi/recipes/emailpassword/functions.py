@@ -6,14 +6,13 @@ from ...accounts import user_by_id
 from ...core_client.querier import present
 from ...delivery import Message
 from ...recipe_kit.mail import MailFunctions
-from ...recipe_kit.results import EmailAlreadyExists, Ok, UnknownUserId
+from ...recipe_kit.results import EmailAlreadyExists, EmailChangeNotAllowed, Ok, UnknownUserId
 from ...users import PUBLIC_TENANT, RecipeUserId
 from ..session import Session, SessionContainer
 from ..session.container import SESSION_KEY
 from .passwords import normalised
 from .settings import EmailPasswordSettings
 from .types import (
-    EmailChangeNotAllowed,
     InvalidResetToken,
     PasswordPolicyViolated,
     ResetToken,

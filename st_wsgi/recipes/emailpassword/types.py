@@ -86,18 +86,6 @@ class InvalidResetToken:
     status: ClassVar[Literal["RESET_PASSWORD_INVALID_TOKEN_ERROR"]] = "RESET_PASSWORD_INVALID_TOKEN_ERROR"
 
 
-@attrs.frozen
-class EmailChangeNotAllowed:
-    """
-    The e-mail address cannot be changed, because another account with the new address could be taken over.
-
-    :param reason: for the app's log or the user.
-    """
-
-    reason: str = ""
-    status: ClassVar[Literal["EMAIL_CHANGE_NOT_ALLOWED_ERROR"]] = "EMAIL_CHANGE_NOT_ALLOWED_ERROR"
-
-
 @attrs.frozen(kw_only=True)
 class PasswordPolicyViolated:
     """
