@@ -12,6 +12,7 @@ import errno
 import getpass
 import json
 import logging
+import math
 import os
 import pathlib
 import signal
@@ -192,13 +193,24 @@ It may be repeated: who is in the core already stays as they are."""
     importing.add_argument("--dry-run", action="store_true", help="only read the file and say what could not be taken")
     importing.add_argument(
         "--patience",
-        type=float,
+        type=_seconds,
         default=900.0,
         metavar="SECONDS",
         help="give up when the core looks at no user for so long (default: %(default)g)",
     )
     importing.add_argument("--report", type=pathlib.Path, metavar="FILE", help="a new file for all who are not taken")
     _add_other_core(importing, required=False)
+
+
+def _seconds(text: str) -> float:
+    """Return a span of time. :raises ArgumentTypeError: it is not above zero and finite."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < math.inf:  # not-a-number is neither
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
+    return seconds
 
 
 def _add_other_core(parser: argparse.ArgumentParser, *, required: bool) -> None:

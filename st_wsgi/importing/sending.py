@@ -8,6 +8,7 @@ blame are found. What the core could not store it says later, in its queue. Both
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
@@ -169,12 +170,15 @@ class Sender:
 
     def _wait(self) -> int:
         """Wait until the core has looked at all; return how many are left when it has stopped."""
-        before, since = 0, time.monotonic()
+        before, failed_before, since = math.inf, 0, time.monotonic()
         while waiting := self._count("NEW") + self._count("PROCESSING"):
-            if waiting < before:
+            failed = self._count("FAILED")
+            # Others may put as many users into the queue as leave it: who fails shows that the core is at work.
+            progress = waiting < before or failed > failed_before
+            before, failed_before = waiting, failed
+            if progress:
                 since = time.monotonic()
-            before = waiting
-            if time.monotonic() - since > self._patience:
+            elif time.monotonic() - since > self._patience:
                 return waiting
             self._progress(self._done + max(0, len(self._sent) - waiting))
             time.sleep(self._pause)

@@ -25,9 +25,11 @@ from embedded.conftest import QUICK, caller
 from werkzeug.security import generate_password_hash
 
 from st_wsgi.cli import main
+from st_wsgi.core_client.querier import Querier
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.embedded.bulkqueue import BulkQueue
-from st_wsgi.importing.sources import Options, milliseconds, read, usable_hash
+from st_wsgi.importing.sending import CDI_VERSIONS, Report, Sender
+from st_wsgi.importing.sources import Entry, Options, milliseconds, read, usable_hash
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -422,6 +424,35 @@ def test_a_queue_that_does_not_move(
         app.get("/bulk-import/users/count").has(count=2)
     assert run("csv", file)["known"] == 2
     app.get("/users/count").has(count=2)
+
+
+@pytest.mark.parametrize("patience", ["0", "-1", "nan", "inf", "long"])
+def test_patience_is_a_number_of_seconds(patience: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With another one the command would end at once, or never."""
+    with pytest.raises(SystemExit):
+        main(["users", "import", "--from", "csv", "users.csv", f"--patience={patience}"])
+    assert f"--patience: must be a number of seconds above 0, not '{patience}'" in capsys.readouterr().err
+
+
+def test_users_who_fail_are_progress_too(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others may put as many users into the queue as leave it: the core is at work nevertheless."""
+    monkeypatch.setattr(BulkQueue, "wake", lambda self: None)
+    users = [{"loginMethods": [{"recipeId": "passwordless", "phoneNumber": "+36701234569"}]}]
+    told: list[int] = []
+
+    def others(done: int) -> None:
+        told.append(done)
+        with core.services.store.write() as db:
+            db.execute("UPDATE bulk_import_users SET status = 'FAILED', error_message = 'no luck'")
+        if len(told) < 4:
+            caller(core).post("/bulk-import/users", users=users).has()
+
+    report = Report()
+    entries = [Entry("ann", {"loginMethods": [{"recipeId": "passwordless", "email": "ann@example.com"}]})]
+    with EmbeddedCore(tmp_path / "auth.db", settings=QUICK) as core:
+        querier = Querier(transport=core, api_key=None, app_id="public", cdi_versions=CDI_VERSIONS)
+        Sender(querier, report, pause=0.01, patience=0.001, progress=others).send(entries)
+    assert (len(told), report.refused) == (5, {"ann": "no luck"})
 
 
 @pytest.mark.parametrize(
