@@ -162,30 +162,45 @@ def milliseconds(value: object) -> int | None:
 
 
 _CHUNK = 1 << 16
-_BETWEEN = (" ", "\t", "\r", "\n", ",")
+_BETWEEN = (" ", "\t", "\r", "\n", ",", ":")
+_BEHIND = (*_BETWEEN, "]", "}")
 
 
-def _items(file: TextIO, before: str = "") -> Iterator[Any]:
-    """Yield the items of the JSON array in a file, which stands behind the pattern *before*, one after the other."""
+def _items(file: TextIO, name: str | None = None) -> Iterator[Any]:
+    """Yield the items of the JSON array in a file, or of the one that its object has under a name, one by one."""
     text, decode = file.read(_CHUNK), json.JSONDecoder().raw_decode
-    start = re.match(rf"\s*{before}\[", text, re.DOTALL)
+    inside, opening, key = name is None, "[" if name is None else "{", None
+    start = re.match(rf"\s*\{opening}", text)
     if start is None:
-        raise ValueError("expected '['")
+        raise ValueError(f"expected {opening!r}")
     at = start.end()
     while True:
         while text[at : at + 1] in _BETWEEN:
             at += 1
-        if text[at : at + 1] == "]":
+        character = text[at : at + 1]
+        if inside and character == "]":
             return
+        if not inside and character == "}":
+            raise ValueError(f"expected {name!r} with a list")
+        if not inside and key == name and character == "[":
+            inside, at = True, at + 1
+            continue
         try:
-            item, at = decode(text, at)
+            item, end = decode(text, at)
+            if text[end : end + 1] not in _BEHIND:  # the rest of a number may come
+                raise ValueError("expected the end of a value")
         except ValueError:
-            more = file.read(_CHUNK)
+            kept = text[at:]
+            more = file.read(max(_CHUNK, len(kept)))  # a long value is not tried again for every chunk
             if not more:
                 raise
-            text, at = text[at:] + more, 0
+            text, at = kept + more, 0
         else:
-            yield item
+            at = end
+            if inside:
+                yield item
+            else:
+                key = item if key is None else None  # names and values take turns
 
 
 def _lines(file: TextIO) -> Iterator[Any]:
@@ -303,7 +318,7 @@ def _firebase_hash(options: Options) -> Callable[[Row], str]:
 def read_firebase(file: TextIO, options: Options) -> Iterator[Entry]:
     """Yield the users of ``firebase auth:export --format=json``."""
     stored = _firebase_hash(options)
-    for row in _items(file, r'\{.*?"users"\s*:\s*'):
+    for row in _items(file, "users"):
         email, verified = _text(row, "email"), row.get("emailVerified") is True
         draft = _Draft(email or _text(row, "localId"), options, milliseconds(row.get("createdAt")))
         if row.get("passwordHash") and email:

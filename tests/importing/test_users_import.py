@@ -232,6 +232,16 @@ PARAMETERS = """hash_config {
 }"""
 
 
+def test_firebase_users_stand_anywhere_at_the_top(tmp_path: pathlib.Path) -> None:
+    """What comes before is passed over as a whole, however long it is, and whatever it has inside."""
+    inner = {"users": [{"localId": "no", "email": "no@example.com"}], "text": '"users": ['}
+    for size in (1, 1 << 17, *range((1 << 16) - 90, (1 << 16) - 20)):  # a part of the file ends anywhere in it
+        about = {"long": "x" * size, "inner": inner, "number": -1.25e10, "none": None}
+        content = {**about, "users": [{"localId": "1", "email": "a@example.com"}], "after": inner}
+        found = list(read("firebase", write(tmp_path / "users.json", content), Options()))
+        assert [entry.label for entry in found] == ["a@example.com"]
+
+
 def test_firebase(run: Run, app: Caller, tmp_path: pathlib.Path) -> None:
     """Passwords, providers, phone numbers and links; a hash needs the project's parameters, and its key in the core."""
     _, _, stored, salt, *_ = FIREBASE_HASH.split("$")
@@ -461,7 +471,10 @@ def test_users_who_fail_are_progress_too(tmp_path: pathlib.Path, monkeypatch: py
         ("django", "{}", "expected '['"),
         ("django", "[{\"pk\": 1}]", "'fields' is missing"),
         ("django", "[{\"fields\": ", "Expecting value"),
-        ("firebase", "{\"kind\": 1}", "expected '['"),
+        ("firebase", "{\"kind\": 1}", "expected 'users' with a list"),
+        ("firebase", "{\"a\": {\"users\": []}}", "expected 'users' with a list"),
+        ("firebase", "{\"users\": {}}", "expected 'users' with a list"),
+        ("firebase", "[]", "expected '{'"),
         ("auth0", "not json", "Expecting value"),
         ("csv", "email,metadata\na@example.com,{", "Expecting property name"),
     ],
