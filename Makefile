@@ -58,9 +58,11 @@ mypy: $(VENV)/.test
 public-types: $(VENV)/.test
 	@echo "== types of public names" && .ci/public-types $(BIN)
 
-# The plus sign makes the progress of the tests appear at once, and not in one piece.
+# The plus sign makes the progress of the tests appear at once, and not in one piece. It also has make run the line in a
+# dry run, in which nothing is to be done.
+DRY = $(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS))))
 unit: $(VENV)/.test ## the tests alone, in parallel; PYTEST_ADDOPTS is handed on
-	+@echo "== pytest" && $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
+	+@$(if $(DRY),:,echo "== pytest" && $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder)
 
 bench: ## the benchmarks, beside what one would take instead; BENCH="--quick" and more is handed on
 	@$(MAKE) --no-print-directory VENV=$(VENV)-bench $(VENV)-bench/.bench
