@@ -155,7 +155,7 @@ def test_check_finds_damage(run: Run, app: Caller, path: pathlib.Path) -> None:
     assert report["problems"] == ["1 login methods of tenants without their user"]
     for _ in range(60):
         sign_up(app)
-    app.wire._core.close()  # type: ignore[attr-defined]  # closing writes the log back into the file
+    app.wire.core.close()  # type: ignore[attr-defined]  # closing writes the log back into the file
     data = bytearray(path.read_bytes())
     data[-4096 * 12 :] = b"\xff" * 4096 * 12
     path.write_bytes(data)

@@ -38,7 +38,8 @@ class Multitenancy(MultitenancySettings, Recipe[MultitenancyFunctions, Multitena
 
     def bind(self, services: Services) -> None:
         super().bind(services)
-        services.get(Session).add_claim(AllowedDomainsClaim)
+        if self.get_allowed_domains_for_tenant_id is not None:
+            services.get(Session).add_claim(AllowedDomainsClaim)
 
     def tenant_of(self, context: RequestContext) -> str:
         """
