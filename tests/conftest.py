@@ -7,7 +7,6 @@ How the suite runs: which tests share a worker, which ones one Python is enough 
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import time
@@ -139,16 +138,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Each worker collects all tests. They stay to the end, so looking through them for garbage is in vain.
-    gc.disable()
     if not hasattr(config, "workerinput"):
         os.environ[RUN] = uuid.uuid4().hex
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_finish() -> None:
-    gc.freeze()
-    gc.enable()
 
 
 @pytest.hookimpl(trylast=True)
