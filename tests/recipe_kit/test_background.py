@@ -89,25 +89,6 @@ visitor.join()
     assert (done.returncode, done.stdout, done.stderr) == (0, "sent\n", "")
 
 
-def test_an_app_may_go_on_after_its_main_thread() -> None:
-    done = run("""
-import threading
-from st_wsgi.recipe_kit.background import Background
-
-def serve():
-    threading.main_thread().join()
-    background = Background(threads=1, patience=0.3)
-    for name in ("first", "second", "third"):
-        sent = threading.Event()
-        background.run(lambda: (print(name), sent.set()))
-        assert sent.wait(60)
-        background.close()
-
-threading.Thread(target=serve).start()
-""")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "first\nsecond\nthird\n", "")
-
-
 def test_the_end_of_a_process_does_not_wait_for_it_either() -> None:
     program = """
 import threading
