@@ -57,7 +57,7 @@ get("ask").onsubmit = async (event) => {
     get("enter").hidden = answer.status !== "OK";
 };
 get("enter").onsubmit = (event) => { event.preventDefault(); consume({...ids, userInputCode: get("code").value}); };
-if (location.pathname === "/auth/verify") {  // a link: ask first, since its message may have been sent by somebody else
+if (location.pathname === "/auth/verify") {  // a link: ask first, since another person may have asked for it
     const preAuthSessionId = new URLSearchParams(location.search).get("preAuthSessionId");
     if (confirm("Sign in here?")) consume({preAuthSessionId, linkCode: location.hash.slice(1)});
 }

@@ -170,7 +170,7 @@ class Limiter:
     again, so that a flood of them costs no transactions, and one event tells of all.
 
     :param rate_limit: decides about attempts; None lets all pass.
-    :param trusted_proxies: how many of the app's own proxies stand in front, None if nobody has said so.
+    :param trusted_proxies: how many of the app's own proxies stand in front, None if the app does not say.
     """
 
     def __init__(self, rate_limit: RateLimit | None, *, trusted_proxies: int | None = None) -> None:
@@ -188,8 +188,9 @@ class Limiter:
         """
         Return the keys that count an attempt.
 
-        A request that came through a proxy which nobody named has no key for its address: that is the proxy's, and all
-        visitors share it. Only a peer of the own network counts for such a proxy. Everybody can send its headers.
+        While ``trusted_proxies`` is not set, a request with the headers of a proxy has no key for its address: that is
+        the proxy's, and all visitors share it. This holds for requests from the own network only, since every client
+        can send such headers.
         """
         address = self.address_of(environ)
         from_address, at_account = address_key(address), account_key(tenant_id, account)
@@ -243,8 +244,8 @@ class Limiter:
         if not self._has_warned:
             self._has_warned = True
             _log.warning(
-                "%s, and nobody has said whether there is a proxy of yours in front: set trusted_proxies to the number "
-                "of your proxies that append to X-Forwarded-For, or to 0",
+                "%s. Set trusted_proxies to the number of your proxies that append to X-Forwarded-For, or to 0 "
+                "if there is none",
                 what,
             )
 

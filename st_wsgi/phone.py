@@ -46,7 +46,7 @@ def normalised_phone_number(text: str) -> str | None:
 
 def is_phone_number(number: str) -> bool:
     """
-    Return whether somebody may have this phone number.
+    Return whether a phone number can belong to a user.
 
     With the package phonenumbers, the numbering plan of its country is asked; without it, only the form counts.
 

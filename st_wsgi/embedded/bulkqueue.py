@@ -215,7 +215,7 @@ class BulkQueue:
         except (SuperTokensError, sqlite3.Error):
             raise  # of the database, and not of this user
         except Exception:
-            # Otherwise every round would raise it again, and the users behind this one would wait for ever.
+            # An error that goes on would end every round at this user, and all users after them would never be stored.
             _log.exception("bulk import: user %s failed", row[1])
             db.execute("ROLLBACK TO one_user")
             self._mark(db, row, "FAILED", "internal error, see the log of the core")

@@ -75,7 +75,7 @@ def is_fake(email: str) -> bool:
     """
     Return whether an address, in its normal form, stands for an account without one.
 
-    Those count as verified from the start, so that nobody may sign up or in with one (FDI, rule F-04).
+    Such an address counts as verified from the start, so it is refused at sign-up and sign-in (FDI, rule F-04).
     """
     return email.endswith(FAKE_EMAIL_DOMAINS)
 

@@ -76,7 +76,7 @@ ContactConfig: TypeAlias = ContactEmailOnlyConfig | ContactPhoneOnlyConfig | Con
 @attrs.frozen(kw_only=True)
 class CreatedCode:
     """
-    A code that was made, and the link that does the same. Both sign in whoever has them.
+    A new code, and the secret of the link that does the same. Each of them is enough to sign in.
 
     :param pre_auth_session_id: names the attempt to sign in.
     :param code_id: names the code.
@@ -112,20 +112,22 @@ class RestartFlow:
 
 
 @attrs.frozen(kw_only=True)
-class IncorrectUserInputCode:
-    """The code is wrong."""
-
+class _RefusedCode:
     failed_code_input_attempt_count: int
     maximum_code_input_attempts: int
+
+
+@attrs.frozen(kw_only=True)
+class IncorrectUserInputCode(_RefusedCode):
+    """The code is wrong."""
+
     status: ClassVar[Literal["INCORRECT_USER_INPUT_CODE_ERROR"]] = "INCORRECT_USER_INPUT_CODE_ERROR"
 
 
 @attrs.frozen(kw_only=True)
-class ExpiredUserInputCode:
+class ExpiredUserInputCode(_RefusedCode):
     """The code was right and is too old."""
 
-    failed_code_input_attempt_count: int
-    maximum_code_input_attempts: int
     status: ClassVar[Literal["EXPIRED_USER_INPUT_CODE_ERROR"]] = "EXPIRED_USER_INPUT_CODE_ERROR"
 
 
@@ -177,14 +179,10 @@ class DeviceCode:
 
 
 @attrs.frozen(kw_only=True)
-class Device:
+class Device(ConsumedDevice):
     """An attempt to sign in, with an e-mail address or a phone number and the codes that were sent there."""
 
-    pre_auth_session_id: str
-    failed_code_input_attempt_count: int
     codes: tuple[DeviceCode, ...]
-    email: str | None = None
-    phone_number: str | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -354,7 +354,7 @@ class SessionFunctions(Functions[SessionSettings]):
             ]
             by_age = sorted((one for one in others if one is not None), key=lambda one: one.time_created)
             functions.revoke_multiple_sessions(session_handles=[one.session_handle for one in by_age[:surplus]])
-        except CoreError as error:  # the new session exists: without its tokens, nobody could end it either
+        except CoreError as error:  # the new session exists, so its tokens must reach the user
             _log.error("older sessions of a user were not ended, the next sign-in tries again: %s", error)
 
     def _issued(self, issued: IssuedSession) -> SessionContainer:
