@@ -89,6 +89,28 @@ visitor.join()
     assert (done.returncode, done.stdout, done.stderr) == (0, "sent\n", "")
 
 
+def test_an_app_may_go_on_after_its_main_thread() -> None:
+    """Its mails are sent, or each is refused with a line in the log: Python 3.12 starts no threads then."""
+    done = run("""
+import threading
+from st_wsgi.recipe_kit.background import Background
+
+def serve():
+    threading.main_thread().join()
+    background = Background(threads=1, patience=0.3)
+    for name in ("first", "second", "third"):
+        sent = threading.Event()
+        if background.run(lambda: (print(name), sent.set())):
+            assert sent.wait(30)
+        background.close()
+
+threading.Thread(target=serve).start()
+""")
+    assert done.returncode == 0
+    refusal = "work was refused: can't create new thread at interpreter shutdown\n"
+    assert (done.stdout, done.stderr) in [("first\nsecond\nthird\n", ""), ("", 3 * refusal)]
+
+
 def test_the_end_of_a_process_does_not_wait_for_it_either() -> None:
     program = """
 import threading

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import socket
 import ssl
 import struct
@@ -323,19 +324,21 @@ class Tunnel:
         host, _, port = head.split()[1].decode().rpartition(":")
         with socket.create_connection((host, int(port)), timeout=PATIENCE) as upstream:
             client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            back = threading.Thread(target=_copy, args=(upstream, client))
-            back.start()
-            _copy(client, upstream)
-            back.join(PATIENCE)
+            _relay(client, upstream)
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65_536):
-            target.sendall(data)
-    for end in (source, target):
-        with contextlib.suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
+def _relay(client: socket.socket, upstream: socket.socket) -> None:
+    """Copy both ways until one end closes; in one thread, since two must not use a TLS connection at once."""
+    while True:
+        is_buffered = isinstance(client, ssl.SSLSocket) and client.pending() > 0
+        ready = [client] if is_buffered else select.select([client, upstream], [], [], PATIENCE)[0]
+        for source in ready:
+            data = source.recv(65_536)
+            if not data:
+                return
+            (upstream if source is client else client).sendall(data)
+        if not ready:
+            return
 
 
 @contextlib.contextmanager
