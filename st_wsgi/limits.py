@@ -244,7 +244,7 @@ class Limiter:
         if not self._has_warned:
             self._has_warned = True
             _log.warning(
-                "%s. Set trusted_proxies to the number of your proxies that append to X-Forwarded-For, or to 0 "
+                "%s: set trusted_proxies to the number of your proxies that append to X-Forwarded-For, or to 0 "
                 "if there is none",
                 what,
             )
