@@ -31,22 +31,35 @@ app = Flask(__name__)
 app.wsgi_app = st.wrap(app.wsgi_app)  # type: ignore[assignment]  # Flask documents this
 
 PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Without passwords</title>
-<form id="ask"><input id="contact" placeholder="e-mail or +49 30 ..." required><button>Send a code</button></form>
-<form id="enter" hidden><input id="code" autocomplete="one-time-code"><button>Sign in</button></form>
-<p id="state"></p>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Without passwords</title>
+<style>
+body { max-width: 26rem; margin: 3rem auto; padding: 0 1rem; font: 1rem/1.5 sans-serif; color-scheme: light dark; }
+label, input, button { display: block; width: 100%; box-sizing: border-box; font: inherit; }
+input, button { margin: .25rem 0 1rem; padding: .6rem; }
+</style>
+<h1>Sign in without a password</h1>
+<form id="ask">
+<label for="contact">E-mail address, or phone number that begins with + and the code of the country</label>
+<input id="contact" placeholder="ada@example.com" required><button>Send a code</button></form>
+<form id="enter" hidden><label for="code">Code from the message</label>
+<input id="code" autocomplete="one-time-code" inputmode="numeric" required><button>Sign in</button></form>
+<p id="state" role="status"></p>
 <script>
 const get = (id) => document.getElementById(id);
 const post = async (path, body) => (await fetch("/auth/signinup/code" + path, {
     method: "POST", headers: {"Content-Type": "application/json", "st-auth-mode": "cookie"}, body: JSON.stringify(body),
 })).json();
 const show = (answer) => {
-    get("state").textContent = answer.message || answer.reason || answer.status;
+    const texts = {OK: "", INCORRECT_USER_INPUT_CODE_ERROR: "This code is wrong.",
+        EXPIRED_USER_INPUT_CODE_ERROR: "This code is too old.", RESTART_FLOW_ERROR: "Please ask for a new code."};
+    get("state").textContent = answer.message || answer.reason || (texts[answer.status] ?? answer.status);
     return answer;
 };
 const consume = async (body) => {
-    if (show(await post("/consume", body)).status === "OK") history.replaceState(null, "", "/");
-    get("state").textContent += await (await fetch("/whoami")).text();
+    if (show(await post("/consume", body)).status !== "OK") return;
+    history.replaceState(null, "", "/");
+    get("state").textContent = await (await fetch("/whoami")).text();
 };
 let ids;
 get("ask").onsubmit = async (event) => {
@@ -73,7 +86,7 @@ def page() -> str:
 
 @app.get("/whoami")
 def whoami() -> str:
-    return f" You are {session.get_session(request).get_user_id()}."
+    return f"You are {session.get_session(request).get_user_id()}."
 
 
 if __name__ == "__main__":
