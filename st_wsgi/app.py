@@ -34,6 +34,7 @@ from .request import cors as cross_origin
 from .request import current
 from .request.context import RequestContext
 from .request.middleware import ErrorHandler, Middleware
+from .request.respond import json_response
 from .request.routing import Match, Router
 from .services import Services
 
@@ -204,8 +205,8 @@ class SuperTokens:
                 multitenancy = self.services.find(Multitenancy)
                 if multitenancy is not None:
                     context.tenant_id = multitenancy.tenant_of(context)
-                response: Response = match.route.handler(match.recipe.apis, context)
-                return response
+                outcome = match.route.handler(match.recipe.apis, context)
+                return outcome if isinstance(outcome, Response) else json_response(outcome)
             except Answerable as error:
                 if not isinstance(error, SessionError):
                     context.changes.discard()

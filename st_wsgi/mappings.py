@@ -38,7 +38,7 @@ class UserIdMappingAlreadyExists:
 
 
 @attrs.frozen(kw_only=True)
-class UserIdMapping:
+class UserIdMapping(Ok):
     """
     The two ids of a user.
 
@@ -48,7 +48,6 @@ class UserIdMapping:
     super_tokens_user_id: str
     external_user_id: str
     external_user_id_info: str | None = None
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen

@@ -14,7 +14,7 @@ import attrs
 
 @attrs.frozen
 class Ok:
-    """It is done."""
+    """It is done. All results with the status ``OK`` are of this class."""
 
     status: ClassVar[Literal["OK"]] = "OK"
 
@@ -97,7 +97,7 @@ class EmailChangeNotAllowed:
 
 
 @attrs.frozen
-class Exists:
+class Exists(Ok):
     """
     Whether a user with an e-mail or a phone number exists.
 
@@ -105,4 +105,3 @@ class Exists:
     """
 
     exists: bool
-    status: ClassVar[Literal["OK"]] = "OK"

@@ -5,7 +5,7 @@ Signing a user in, as all recipes with a login method do: the session, the respo
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import attrs
 from werkzeug.wrappers import Response
@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from ..codec import present, to_json
 from ..errors import NO_SUCH_TENANT, BadInput, Unauthorised
 from ..grammar import FAKE_EMAIL_DOMAINS
+from ..recipe_kit.results import Ok
 from ..request.context import RequestContext
 from ..request.respond import json_response
 from ..users import RecipeUserId, User
@@ -36,7 +37,7 @@ NO_LINKING = "Accounts cannot be linked here. Please sign out first, or contact 
 
 
 @attrs.frozen(kw_only=True)
-class SignedIn:
+class SignedIn(Ok):
     """
     The user is signed in.
 
@@ -47,7 +48,6 @@ class SignedIn:
     user: User
     session: SessionContainer
     created: bool | None = None
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 def first_factors_allowed(context: RequestContext, factors: Iterable[str], *, tenant_id: str) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ class Route:
 
     :param path: below the base path, starting with a slash, in its only spelling.
     :param api: the name of the API method behind it; a row whose API is None is not served.
-    :param handler: from the recipe's APIs and the request's context to a response.
+    :param handler: from the recipe's APIs and the request's context to a result, which becomes JSON, or to a response.
     :param shared: other recipes may have the same row; the ``rid`` header chooses.
     :param alias_of: the path that this one is an older name of; attempts on both are counted together.
     :raises ConfigError: the method or the path is not usable.

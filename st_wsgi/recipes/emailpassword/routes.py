@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from werkzeug.wrappers import Response
-
 from ...recipe_kit.forms import EMAIL, PASSWORD, email_entered, email_in_query, read_form, text_in, text_of
 from ...request.context import RequestContext
-from ...request.respond import json_response
 from ...request.routing import Route
 from ..signing_in import SignedIn, session_to_link, signing_in_response
 from .apis import EmailPasswordAPIs
 
 
-def sign_up(apis: EmailPasswordAPIs, context: RequestContext) -> Response:
+def sign_up(apis: EmailPasswordAPIs, context: RequestContext) -> object:
     body = context.read_json()
     session = session_to_link(context, body)
     # Before the rules of the form: one of them may ask a service about the password.
@@ -22,7 +19,7 @@ def sign_up(apis: EmailPasswordAPIs, context: RequestContext) -> Response:
     return signing_in_response(context, result)
 
 
-def sign_in(apis: EmailPasswordAPIs, context: RequestContext) -> Response:
+def sign_in(apis: EmailPasswordAPIs, context: RequestContext) -> object:
     body = context.read_json()
     session = session_to_link(context, body)
     fields = read_form(body, apis.recipe.sign_in_fields, tenant_id=context.tenant_id)
@@ -33,26 +30,24 @@ def sign_in(apis: EmailPasswordAPIs, context: RequestContext) -> Response:
     return signing_in_response(context, result)
 
 
-def email_exists(apis: EmailPasswordAPIs, context: RequestContext) -> Response:
+def email_exists(apis: EmailPasswordAPIs, context: RequestContext) -> object:
     email = email_in_query(context)
     context.count_attempt(account=email)
-    return json_response(apis.email_exists_get(email=email, tenant_id=context.tenant_id, context=context))
+    return apis.email_exists_get(email=email, tenant_id=context.tenant_id, context=context)
 
 
-def send_reset_mail(apis: EmailPasswordAPIs, context: RequestContext) -> Response:
+def send_reset_mail(apis: EmailPasswordAPIs, context: RequestContext) -> object:
     fields = read_form(context.read_json(), apis.recipe.fields_named(EMAIL), tenant_id=context.tenant_id)
     context.count_attempt(account=text_of(fields, EMAIL))
-    outcome = apis.generate_password_reset_token_post(form_fields=fields, tenant_id=context.tenant_id, context=context)
-    return json_response(outcome)
+    return apis.generate_password_reset_token_post(form_fields=fields, tenant_id=context.tenant_id, context=context)
 
 
-def reset_password(apis: EmailPasswordAPIs, context: RequestContext) -> Response:
+def reset_password(apis: EmailPasswordAPIs, context: RequestContext) -> object:
     body = context.read_json()
     token = text_in(body, "token")
     context.count_attempt(token=token)
     fields = read_form(body, apis.recipe.fields_named(PASSWORD), tenant_id=context.tenant_id)
-    outcome = apis.password_reset_post(form_fields=fields, token=token, tenant_id=context.tenant_id, context=context)
-    return json_response(outcome)
+    return apis.password_reset_post(form_fields=fields, token=token, tenant_id=context.tenant_id, context=context)
 
 
 _EXISTS = "/emailpassword/email/exists"

@@ -9,7 +9,7 @@ import attrs
 
 from ...checks import a_list
 from ...recipe_kit.forms import FormField
-from ...recipe_kit.results import Refusal
+from ...recipe_kit.results import Ok, Refusal
 from ...users import RecipeUserId, User
 
 
@@ -30,21 +30,19 @@ class SignUpFeature:
 
 
 @attrs.frozen(kw_only=True)
-class SignUpOk:
+class SignUpOk(Ok):
     """A new user, and the id of their new login method."""
 
     user: User
     recipe_user_id: RecipeUserId
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen(kw_only=True)
-class SignInOk:
+class SignInOk(Ok):
     """The user with this e-mail and password, and the id of the login method."""
 
     user: User
     recipe_user_id: RecipeUserId
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
@@ -55,28 +53,25 @@ class WrongCredentials:
 
 
 @attrs.frozen
-class ResetToken:
+class ResetToken(Ok):
     """A token that sets a new password once. Only the reader of mails to the user's address may get it."""
 
     token: str = attrs.field(repr=False)
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
-class ResetLink:
+class ResetLink(Ok):
     """The address of the website's page that sets a new password; it contains the token."""
 
     link: str = attrs.field(repr=False)
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen(kw_only=True)
-class ResetTokenConsumed:
+class ResetTokenConsumed(Ok):
     """The user and the e-mail address that a token was created for. The token cannot be used again."""
 
     user_id: str
     email: str
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
@@ -106,7 +101,7 @@ class PasswordResetNotAllowed(Refusal):
 
 
 @attrs.frozen(kw_only=True)
-class PasswordResetPostOk:
+class PasswordResetPostOk(Ok):
     """
     The new password is set.
 
@@ -116,4 +111,3 @@ class PasswordResetPostOk:
 
     user: User = attrs.field(metadata={"wire": None})
     email: str = attrs.field(metadata={"wire": None})
-    status: ClassVar[Literal["OK"]] = "OK"

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from werkzeug.wrappers import Response
-
 from ...recipe_kit.forms import text_in
 from ...request.context import RequestContext
-from ...request.respond import json_response
 from ...request.routing import Route
 from ..session import get_session
 from ..session.in_request import session_of_route
@@ -15,24 +12,23 @@ from .apis import EmailVerificationAPIs
 _VERIFY = "/user/email/verify"
 
 
-def send_mail(apis: EmailVerificationAPIs, context: RequestContext) -> Response:
+def send_mail(apis: EmailVerificationAPIs, context: RequestContext) -> object:
     session = session_of_route(context)
     context.count_attempt(user_id=session.get_recipe_user_id().value)
-    return json_response(apis.generate_email_verify_token_post(session=session, context=context))
+    return apis.generate_email_verify_token_post(session=session, context=context)
 
 
-def verify(apis: EmailVerificationAPIs, context: RequestContext) -> Response:
+def verify(apis: EmailVerificationAPIs, context: RequestContext) -> object:
     token = text_in(context.read_json(), "token")
     # The link may be opened in a browser without the session, and its tenant may be another one than the session's.
     session = get_session(
         context, session_required=False, override_global_claim_validators=lambda _validators, _session: []
     )
-    outcome = apis.verify_email_post(token=token, tenant_id=context.tenant_id, session=session, context=context)
-    return json_response(outcome)
+    return apis.verify_email_post(token=token, tenant_id=context.tenant_id, session=session, context=context)
 
 
-def is_verified(apis: EmailVerificationAPIs, context: RequestContext) -> Response:
-    return json_response(apis.is_email_verified_get(session=session_of_route(context), context=context))
+def is_verified(apis: EmailVerificationAPIs, context: RequestContext) -> object:
+    return apis.is_email_verified_get(session=session_of_route(context), context=context)
 
 
 ROUTES: tuple[Route, ...] = (

@@ -7,18 +7,17 @@ from typing import ClassVar, Literal, TypeAlias
 
 import attrs
 
-from ...recipe_kit.results import UnknownUserId
+from ...recipe_kit.results import Ok, UnknownUserId
 from ...users import RecipeUserId
 
 Mode: TypeAlias = Literal["REQUIRED", "OPTIONAL"]
 
 
 @attrs.frozen
-class EmailOfUser:
+class EmailOfUser(Ok):
     """The e-mail address of a login method."""
 
     email: str
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
@@ -34,19 +33,17 @@ GetEmailForRecipeUserId: TypeAlias = Callable[[RecipeUserId], EmailInfo]
 
 
 @attrs.frozen
-class VerificationToken:
+class VerificationToken(Ok):
     """A token that proves, when it comes back, that its recipient reads mails to the address."""
 
     token: str = attrs.field(repr=False)
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
-class VerificationLink:
+class VerificationLink(Ok):
     """The address of the website's page that verifies the e-mail address; it contains the token."""
 
     link: str = attrs.field(repr=False)
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
@@ -57,12 +54,11 @@ class EmailAlreadyVerified:
 
 
 @attrs.frozen(kw_only=True)
-class EmailVerified:
+class EmailVerified(Ok):
     """The e-mail address is verified now, and whose it is."""
 
     recipe_user_id: RecipeUserId = attrs.field(metadata={"wire": "userId"})
     email: str
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
@@ -73,8 +69,7 @@ class InvalidVerificationToken:
 
 
 @attrs.frozen
-class VerificationState:
+class VerificationState(Ok):
     """Whether the e-mail address of the session's login method is verified."""
 
     is_verified: bool
-    status: ClassVar[Literal["OK"]] = "OK"

@@ -6,13 +6,14 @@ from typing import Any, ClassVar, Literal
 
 import attrs
 
+from ...recipe_kit.results import Ok
+
 
 @attrs.frozen
-class JwtCreated:
+class JwtCreated(Ok):
     """A new token."""
 
     jwt: str = attrs.field(repr=False)
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from werkzeug.wrappers import Response
-
 from ...request.context import RequestContext
-from ...request.respond import json_response
 from ...request.routing import Route
 from .apis import MultitenancyAPIs
 
 
-def login_methods(apis: MultitenancyAPIs, context: RequestContext) -> Response:
+def login_methods(apis: MultitenancyAPIs, context: RequestContext) -> object:
     client_type = next(iter(context.query_values("clientType")), None)
-    outcome = apis.login_methods_get(tenant_id=context.tenant_id, client_type=client_type, context=context)
-    return json_response(outcome)
+    return apis.login_methods_get(tenant_id=context.tenant_id, client_type=client_type, context=context)
 
 
 ROUTES: tuple[Route, ...] = (Route("GET", "/loginmethods", "login_methods_get", login_methods),)

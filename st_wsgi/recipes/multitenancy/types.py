@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias
 import attrs
 
 from ...checks import a_list
-from ...recipe_kit.results import EmailAlreadyExists, PhoneNumberAlreadyExists, Refusal, UnknownUserId
+from ...recipe_kit.results import EmailAlreadyExists, Ok, PhoneNumberAlreadyExists, Refusal, UnknownUserId
 
 EMAIL_PASSWORD: Final = "emailpassword"
 THIRD_PARTY: Final = "thirdparty"
@@ -106,7 +106,7 @@ class ThirdPartyOfTenant:
 
 
 @attrs.frozen(kw_only=True)
-class TenantConfig:
+class TenantConfig(Ok):
     """
     A tenant as the core has it.
 
@@ -120,7 +120,6 @@ class TenantConfig:
     required_secondary_factors: tuple[str, ...] | None = None
     core_config: dict[str, Any] = attrs.field(factory=dict)
     third_party: ThirdPartyOfTenant = ThirdPartyOfTenant()
-    status: ClassVar[Literal["OK"]] = "OK"
 
     @property
     def third_party_providers(self) -> tuple[ProviderConfig, ...]:
@@ -159,43 +158,38 @@ class TenantNotFound:
 
 
 @attrs.frozen
-class TenantSet:
+class TenantSet(Ok):
     """The tenant, or the provider, is set."""
 
     created_new: bool
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
-class TenantDeleted:
+class TenantDeleted(Ok):
     """There is no such tenant any more."""
 
     did_exist: bool
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
-class Tenants:
+class Tenants(Ok):
     """All tenants."""
 
     tenants: tuple[TenantConfig, ...]
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
-class ThirdPartyConfigDeleted:
+class ThirdPartyConfigDeleted(Ok):
     """The tenant does not have the provider any more."""
 
     did_config_exist: bool
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
-class UserAssociated:
+class UserAssociated(Ok):
     """The login method can be used in the tenant."""
 
     was_already_associated: bool
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
@@ -223,11 +217,10 @@ Association: TypeAlias = (
 
 
 @attrs.frozen
-class UserDisassociated:
+class UserDisassociated(Ok):
     """The login method cannot be used in the tenant."""
 
     was_associated: bool
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
@@ -254,7 +247,7 @@ class ThirdPartyEnabled:
 
 
 @attrs.frozen(kw_only=True)
-class LoginMethods:
+class LoginMethods(Ok):
     """How the users of a tenant sign in."""
 
     email_password: LoginMethodEnabled
@@ -262,7 +255,6 @@ class LoginMethods:
     third_party: ThirdPartyEnabled
     webauthn: LoginMethodEnabled
     first_factors: tuple[str, ...]
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 ProvidersOfTenant: TypeAlias = Callable[[TenantConfig, "str | None"], Iterable[LoginProvider]]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from werkzeug.wrappers import Response
-
 from ...errors import BadInput
 from ...phone import normalised_phone_number
 from ...recipe_kit.forms import EMAIL, email_in_query, normalise_email, text_in
 from ...recipe_kit.results import GeneralError
 from ...request.context import RequestContext
-from ...request.respond import json_response
 from ...request.routing import Route
 from ..signing_in import session_to_link, signing_in_response
 from .apis import PasswordlessAPIs
@@ -17,7 +14,7 @@ from .apis import PasswordlessAPIs
 _PHONE = "phoneNumber"
 
 
-def create_code(apis: PasswordlessAPIs, context: RequestContext) -> Response:
+def create_code(apis: PasswordlessAPIs, context: RequestContext) -> object:
     body = context.read_json()
     session = session_to_link(context, body)
     if (EMAIL in body) == (_PHONE in body):
@@ -31,31 +28,29 @@ def create_code(apis: PasswordlessAPIs, context: RequestContext) -> Response:
     context.count_attempt(account=contact)
     problem = rule(contact, context.tenant_id)
     if problem is not None:
-        return json_response(GeneralError(problem))
-    result = apis.create_code_post(
+        return GeneralError(problem)
+    return apis.create_code_post(
         email=contact if by_email else None,
         phone_number=None if by_email else contact,
         tenant_id=context.tenant_id,
         session=session,
         context=context,
     )
-    return json_response(result)
 
 
-def resend_code(apis: PasswordlessAPIs, context: RequestContext) -> Response:
+def resend_code(apis: PasswordlessAPIs, context: RequestContext) -> object:
     body = context.read_json()
     session = session_to_link(context, body)
-    result = apis.resend_code_post(
+    return apis.resend_code_post(
         device_id=text_in(body, "deviceId"),
         pre_auth_session_id=text_in(body, "preAuthSessionId"),
         tenant_id=context.tenant_id,
         session=session,
         context=context,
     )
-    return json_response(result)
 
 
-def consume_code(apis: PasswordlessAPIs, context: RequestContext) -> Response:
+def consume_code(apis: PasswordlessAPIs, context: RequestContext) -> object:
     body = context.read_json()
     session = session_to_link(context, body)
     names = [name for name in ("linkCode", "deviceId", "userInputCode") if name in body]
@@ -74,20 +69,19 @@ def consume_code(apis: PasswordlessAPIs, context: RequestContext) -> Response:
     return signing_in_response(context, result)
 
 
-def email_exists(apis: PasswordlessAPIs, context: RequestContext) -> Response:
+def email_exists(apis: PasswordlessAPIs, context: RequestContext) -> object:
     email = email_in_query(context)
     context.count_attempt(account=email)
-    return json_response(apis.email_exists_get(email=email, tenant_id=context.tenant_id, context=context))
+    return apis.email_exists_get(email=email, tenant_id=context.tenant_id, context=context)
 
 
-def phone_number_exists(apis: PasswordlessAPIs, context: RequestContext) -> Response:
+def phone_number_exists(apis: PasswordlessAPIs, context: RequestContext) -> object:
     numbers = context.query_values(_PHONE)
     if len(numbers) != 1:
         raise BadInput("please give one phoneNumber as a query parameter")
     number = _normal_number(numbers[0])
     context.count_attempt(account=number)
-    result = apis.phone_number_exists_get(phone_number=number, tenant_id=context.tenant_id, context=context)
-    return json_response(result)
+    return apis.phone_number_exists_get(phone_number=number, tenant_id=context.tenant_id, context=context)
 
 
 def _normal_number(text: str) -> str:

@@ -10,7 +10,7 @@ import attrs
 from ...checks import a_function
 from ...phone import is_phone_number
 from ...recipe_kit.forms import Validate, email_rule
-from ...recipe_kit.results import Refusal
+from ...recipe_kit.results import Ok, Refusal
 from ...request.context import RequestContext
 from ...users import RecipeUserId, User
 
@@ -74,7 +74,7 @@ ContactConfig: TypeAlias = ContactEmailOnlyConfig | ContactPhoneOnlyConfig | Con
 
 
 @attrs.frozen(kw_only=True)
-class CreatedCode:
+class CreatedCode(Ok):
     """
     A new code, and the secret of the link that does the same. Each of them is enough to sign in.
 
@@ -94,7 +94,6 @@ class CreatedCode:
     link_code: str = attrs.field(repr=False)
     code_life_time: int = attrs.field(metadata={"wire": "codeLifetime"})
     time_created: int
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
@@ -142,7 +141,7 @@ class ConsumedDevice:
 
 
 @attrs.frozen(kw_only=True)
-class CodeConsumed:
+class CodeConsumed(Ok):
     """
     The user whom a code or a link proved.
 
@@ -153,15 +152,13 @@ class CodeConsumed:
     recipe_user_id: RecipeUserId
     created_new_recipe_user: bool = attrs.field(metadata={"wire": "createdNewUser"})
     consumed_device: ConsumedDevice
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen(kw_only=True)
-class CodeChecked:
+class CodeChecked(Ok):
     """The code or the link is good. It can still be used."""
 
     consumed_device: ConsumedDevice
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen(kw_only=True)
@@ -186,13 +183,12 @@ class Device(ConsumedDevice):
 
 
 @attrs.frozen(kw_only=True)
-class CodeSent:
+class CodeSent(Ok):
     """A message was sent. The browser needs the two ids for all that follows."""
 
     device_id: str = attrs.field(repr=False)
     pre_auth_session_id: str
     flow_type: FlowType
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from werkzeug.wrappers import Response
-
 from ...request.context import RequestContext
-from ...request.respond import json_response
 from ...request.routing import Route
 from .apis import SessionAPIs
 from .cookies import REFRESH_PATH
 from .in_request import session_of_route
 
 
-def refresh(apis: SessionAPIs, context: RequestContext) -> Response:
+def refresh(apis: SessionAPIs, context: RequestContext) -> object:
     apis.refresh_post(context=context)
-    return json_response({})
+    return {}
 
 
-def sign_out(apis: SessionAPIs, context: RequestContext) -> Response:
+def sign_out(apis: SessionAPIs, context: RequestContext) -> object:
     session = session_of_route(context)
-    return json_response(apis.sign_out_post(context=context, session=session))
+    return apis.sign_out_post(context=context, session=session)
 
 
 ROUTES: tuple[Route, ...] = (

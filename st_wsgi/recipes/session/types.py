@@ -12,6 +12,7 @@ from st_verify.token import SECRET_CLAIMS
 
 from ...checks import a_function
 from ...errors import DuplicateSessionCookies, InvalidClaims, TokenTheftDetected, TryRefreshToken, Unauthorised
+from ...recipe_kit.results import Ok
 from ...request.context import RequestContext
 from ...users import RecipeUserId
 
@@ -84,23 +85,21 @@ class CoreSession:
 
 
 @attrs.frozen(kw_only=True)
-class IssuedSession:
+class IssuedSession(Ok):
     """The core's reply to create and refresh."""
 
     session: CoreSession
     access_token: TokenInfo
     refresh_token: TokenInfo
     anti_csrf_token: str | None = attrs.field(default=None, repr=False)
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen(kw_only=True)
-class CheckedSession:
+class CheckedSession(Ok):
     """The core's reply to verify and regenerate."""
 
     session: CoreSession
     access_token: TokenInfo | None = None
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
@@ -135,7 +134,7 @@ class StolenSession:
 
 
 @attrs.frozen(kw_only=True)
-class SessionInformation:
+class SessionInformation(Ok):
     """
     A session as the core has it.
 
@@ -153,7 +152,6 @@ class SessionInformation:
     time_created: int
     session_data_in_database: dict[str, Any] = attrs.field(metadata={"wire": "userDataInDatabase"}, repr=False)
     custom_claims_in_access_token_payload: dict[str, Any] = attrs.field(metadata={"wire": "userDataInJWT"})
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen(kw_only=True)
@@ -186,11 +184,10 @@ class ClaimsValidationResult:
 
 
 @attrs.frozen
-class ClaimValueOk:
+class ClaimValueOk(Ok):
     """The value of a claim in a session, None if the session does not have it."""
 
     value: Any
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen

@@ -6,6 +6,8 @@ from typing import ClassVar, Literal
 
 import attrs
 
+from ...recipe_kit.results import Ok
+
 
 @attrs.frozen
 class UnknownRole:
@@ -15,56 +17,49 @@ class UnknownRole:
 
 
 @attrs.frozen(kw_only=True)
-class RoleAdded:
+class RoleAdded(Ok):
     """The user has the role now; whether they had it before."""
 
     did_user_already_have_role: bool
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen(kw_only=True)
-class RoleRemoved:
+class RoleRemoved(Ok):
     """The user does not have the role any more; whether they had it before."""
 
     did_user_have_role: bool
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
-class Roles:
+class Roles(Ok):
     """Names of roles."""
 
     roles: tuple[str, ...]
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
-class Users:
+class Users(Ok):
     """Ids of the users with a role."""
 
     users: tuple[str, ...]
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen(kw_only=True)
-class RoleCreated:
+class RoleCreated(Ok):
     """The role exists with at least these permissions; whether it is new."""
 
     created_new_role: bool
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
-class Permissions:
+class Permissions(Ok):
     """Permissions of a role."""
 
     permissions: tuple[str, ...]
-    status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen(kw_only=True)
-class RoleDeleted:
+class RoleDeleted(Ok):
     """The role does not exist any more; whether it did."""
 
     did_role_exist: bool
-    status: ClassVar[Literal["OK"]] = "OK"
