@@ -7,26 +7,45 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from recipes.shop import PASSWORD, REFRESH, Borrowed, Shop, Visitor, form
+from recipes.shop import PASSWORD, REFRESH, Borrowed, Shop, Visitor, form, no_mail
 from werkzeug.test import create_environ, run_wsgi_app
 
 from st_wsgi import Cors
+from st_wsgi.recipe_kit.recipe import Recipe
+from st_wsgi.recipes.emailpassword import EmailPassword
+from st_wsgi.recipes.emailverification import EmailVerification
+from st_wsgi.recipes.multitenancy import Multitenancy
+from st_wsgi.recipes.passwordless import ContactEmailOrPhoneConfig, Passwordless
 from st_wsgi.recipes.session import Session
+from st_wsgi.recipes.userroles import UserRoles
 from st_wsgi.request import current
 
+
+def recipes() -> list[Recipe[Any, Any]]:
+    """Return new recipes, with every route that there is."""
+    return [
+        EmailPassword(email_delivery=no_mail),
+        EmailVerification(mode="OPTIONAL", email_delivery=no_mail),
+        Passwordless(
+            contact_config=ContactEmailOrPhoneConfig(),
+            flow_type="USER_INPUT_CODE_AND_MAGIC_LINK",
+            email_delivery=no_mail,
+            sms_delivery=no_mail,
+        ),
+        UserRoles(),
+    ]
+
+
+PATHS = sorted({route.path for recipe in (*recipes(), Multitenancy(), Session()) for route in recipe.routes})
 ROUTES = [
-    "/auth/signup",
-    "/auth/signin",
-    "/auth/signout",
-    "/auth/session/refresh",
-    "/auth/emailpassword/email/exists",
-    "/auth/signup/email/exists",
+    *(f"/auth{path}" for path in PATHS),
     "/auth/jwt/jwks.json",
     "/auth/.well-known/openid-configuration",
     "/auth/public/signin",
     "/auth/nope/signin",
     "/page",
 ]
+NAMES = ["email", "phoneNumber", "deviceId", "preAuthSessionId", "userInputCode", "linkCode", "method", "token"]
 LATIN = st.characters(max_codepoint=255, exclude_characters="\r\n\0")
 TEXT = st.text(LATIN, max_size=30)
 JSON = st.recursive(
@@ -46,6 +65,7 @@ BODIES = st.one_of(
     st.fixed_dictionaries({"formFields": FIELDS, "shouldTryLinkingWithSessionUser": JSON}).map(
         lambda value: json.dumps(value).encode()
     ),
+    st.dictionaries(st.sampled_from(NAMES), JSON | st.text(max_size=20)).map(lambda value: json.dumps(value).encode()),
     st.just(json.dumps(form(email="ada@example.com", password=PASSWORD)).encode()),
 )
 TOKENS = st.sampled_from(["good", "refresh", "cut", "swapped", "garbage", "none"])
@@ -100,7 +120,9 @@ MODES: list[dict[str, Any]] = [
 def test_any_request_gets_an_answer_below_500_and_leaves_nothing_behind(core: Borrowed, data: st.DataObject) -> None:
     core.answer = lambda _request: None
     about = data.draw(st.sampled_from(MODES))
-    shop = Shop(core, sessions=Session(**about), cors=Cors(origins=["https://shop.example"], whole_app=True))
+    shop = Shop(
+        core, recipes=recipes(), sessions=Session(**about), cors=Cors(origins=["https://shop.example"], whole_app=True)
+    )
     app = shop.st.wrap(shop.plain_app)
     visitor = shop.signed_in(data.draw(st.sampled_from(["cookie", "header"])))
     path = data.draw(st.sampled_from(ROUTES) | TEXT.map(lambda text: "/auth/" + text))

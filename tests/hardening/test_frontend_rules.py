@@ -1,0 +1,131 @@
+"""
+The rules of the frontend's interface that an attacker would like to see broken, F-01 to F-40.
+
+As in `test_rows`, a rule is a function here, or is shown by tests elsewhere, or waits for the recipe that it is about.
+"""
+
+from __future__ import annotations
+
+import http.client
+from typing import Any
+
+import pytest
+import requests
+from contract.client import serving
+from recipes.shop import PASSWORD, QUICK, Borrowed, Shop, form, no_mail
+
+from hardening.elsewhere import missing
+from st_wsgi.embedded import EmbeddedCore
+from st_wsgi.recipes import emailpassword
+from st_wsgi.recipes.emailpassword import EmailPassword, SignInOk
+
+KEY = "a-key-of-twenty-letters"
+
+
+@pytest.mark.parametrize("address", ["x@stfakeemail.supertokens.com", " X@A.FakeEmail.com "])
+def test_f_04_an_address_that_stands_for_none_is_no_first_factor(core: Borrowed, address: str) -> None:
+    """Such a user can exist, made by the app itself, and its address counts as verified."""
+    shop = Shop(core, recipes=[EmailPassword(email_delivery=no_mail)])
+    emailpassword.sign_up(email=address, password=PASSWORD)
+    assert isinstance(emailpassword.sign_in(email=address, password=PASSWORD), SignInOk)
+    fields = form(email=address, password=PASSWORD)
+    assert shop.visitor().call("POST", "/auth/signin", fields).get_json() == {"status": "WRONG_CREDENTIALS_ERROR"}
+    assert shop.visitor().call("POST", "/auth/signup", fields).get_json()["status"] == "FIELD_ERROR"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/recipe/roles",
+        "/recipe/roles/",
+        "/RECIPE/roles",
+        "/public/recipe/roles",
+        "/appid-public/recipe/roles",
+        "/appid-public/public/recipe/roles",
+        "/t1/recipe/roles",
+        "//recipe/roles",
+        "/./recipe/roles",
+        "/recipe/%72oles",
+    ],
+)
+def test_f_40_no_spelling_of_a_path_needs_no_key(path: str) -> None:
+    with EmbeddedCore(settings={**QUICK, "api_keys": KEY}) as core, serving(core) as server:
+        made: dict[str, Any] = {"headers": {"cdi-version": "5.4", "api-key": KEY}, "timeout": 30}
+        tenant = f"{server.address}/recipe/multitenancy/tenant/v2"
+        assert requests.put(tenant, json={"tenantId": "t1"}, **made).status_code == 200
+        for key in (None, "", KEY.upper()):
+            connection = http.client.HTTPConnection(server.address.removeprefix("http://"), timeout=30)
+            connection.request("GET", path, headers={"cdi-version": "5.4", **({} if key is None else {"api-key": key})})
+            assert connection.getresponse().status in (401, 404)
+            connection.close()
+        assert requests.get(f"{server.address}/recipe/roles", **made).status_code == 200
+
+
+ELSEWHERE = {
+    "F-05": ["recipes/emailpassword/test_sign_up.py::test_it_needs_a_session_that_lives"],
+    "F-06": [
+        "recipes/emailverification/test_emailverification.py"
+        "::test_the_tenant_of_the_session_comes_before_that_of_the_path"
+    ],
+    "F-07": ["recipes/multitenancy/test_multitenancy.py::test_a_tenant_has_first_factors_of_its_own"],
+    "F-08": ["recipes/emailpassword/test_sign_up.py::test_concurrent_sign_ups_with_one_e_mail_make_one_user"],
+    "F-15": [
+        "recipes/emailpassword/test_passwords.py::test_w_075_a_change_ends_the_other_sessions",
+        "recipes/emailpassword/test_passwords.py::test_w_075_a_reset_ends_all_sessions_and_the_default_ends_none",
+    ],
+    "F-17": ["verify/test_identity.py::test_tokens_of_other_kinds_are_no_sessions"],
+    "F-18": [
+        "recipes/session/test_functions.py::test_a_claim_never_writes_a_protected_name",
+        "recipes/session/test_functions.py::test_a_session_by_its_handle_can_be_validated",
+    ],
+    "F-19": [
+        "verify/test_load.py::test_a_flood_of_unknown_kids_gets_the_budget_and_no_more",
+        "verify/test_load.py::test_ten_thousand_random_kids",
+    ],
+    "F-35": [
+        "test_instances.py::test_each_of_many_requests_in_flight_has_its_own_context",
+        "test_instances.py::test_a_thread_that_serves_many_requests_carries_nothing_from_one_to_the_next",
+        "test_instances.py::test_half_read_lazy_answers_do_not_mix_their_contexts",
+    ],
+    "F-36": ["hardening/test_rows.py::each_request_has_its_own_origin"],
+    "F-37": [
+        "test_bad_input.py::test_one_that_is_down_is_a_503",
+        "verify/test_rotation.py::test_a_new_kid_while_the_key_server_is_down_is_503_and_not_401",
+    ],
+    "F-38": [
+        "test_bad_input.py::test_hostile_texts_in_any_field_never_break_a_route",
+        "test_bad_input.py::test_one_that_talks_nonsense_is_a_500_that_says_nothing",
+    ],
+    "F-39": [
+        "recipes/session/test_functions.py::test_protected_claims_are_never_taken_from_the_app",
+        "recipes/session/test_functions.py::test_nor_when_it_is_merged",
+    ],
+}
+"""Rules that tests of other files show."""
+
+HERE = {"F-04", "F-40"}
+
+LATER = {
+    **dict.fromkeys(["F-01", "F-02"], "account linking"),
+    "F-03": "third-party sign-in",
+    "F-09": "multi-factor authentication",
+    **dict.fromkeys(["F-10", "F-11", "F-12", "F-13", "F-14"], "passkeys"),
+    "F-16": "TOTP",
+    "F-20": "third-party sign-in",
+    **dict.fromkeys(["F-21", "F-22", "F-23"], "SAML and OAuth 2"),
+    **dict.fromkeys(["F-24", "F-25", "F-26", "F-27", "F-28"], "third-party sign-in"),
+    "F-29": "SAML",
+    **dict.fromkeys(["F-30", "F-31", "F-32", "F-33", "F-34"], "the dashboard"),
+}
+"""Rules about a recipe that is not there yet."""
+
+
+def test_every_rule_is_shown_or_waits_for_a_recipe() -> None:
+    places = [HERE, set(ELSEWHERE), set(LATER)]
+    assert sorted(rule for place in places for rule in place) == [f"F-{number:02}" for number in range(1, 41)]
+    assert {rule for rule in HERE if f"test_{rule.lower().replace('-', '_')}_" in "\n".join(globals())} == HERE
+
+
+@pytest.mark.parametrize("rule", sorted(ELSEWHERE))
+def test_the_rule_is_shown_by_tests_that_exist(rule: str) -> None:
+    assert [place for place in ELSEWHERE[rule] if missing(place)] == []
