@@ -7,8 +7,6 @@ import re
 import smtplib
 import socket
 import ssl
-import threading
-import time
 from collections.abc import Callable
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -20,6 +18,7 @@ import attrs
 
 from ..checks import Check, a, a_flag, a_function, a_number, above_zero, one_of
 from ..errors import ConfigError, MessageNotSent
+from ..exchanges import Exchanges, NoThread
 from .message import Message
 from .templates import MailContent, mail_content
 
@@ -87,9 +86,8 @@ class SMTP:
         ``none`` is for a server on this machine.
     :param user: to sign in at the server; None if it takes mails without.
     :param password: of this user.
-    :param connect_timeout: seconds for the connection to be made.
-    :param timeout: seconds for the whole mail, the connection included. Only the look-up of the server's name is up to
-        the system.
+    :param connect_timeout: seconds for the connection to be made, to each address of the server.
+    :param timeout: seconds for the whole mail, the connection included.
     :param tls_context: other rules for certificates than the system's, such as a certificate authority of your own.
     :param allow_unencrypted: accept ``security="none"`` with a server on another machine, where everybody on the way
         can read the links.
@@ -115,6 +113,8 @@ class SMTP:
         default=mail_content, validator=a_function("a message", or_none=False)
     )
 
+    _exchanges: Exchanges = attrs.field(init=False, repr=False, eq=False, factory=lambda: Exchanges(at_most=100))
+
     def __attrs_post_init__(self) -> None:
         if self.port is not None:
             a_number("a port", least=1, most=65_535).argument("port", self.port)
@@ -138,19 +138,25 @@ class SMTP:
             raise MessageNotSent("the receiver is no e-mail address") from None
         mail = self._mail(self.content(message), Address(username=local, domain=domain))
         server = f"the mail server {self.host}:{self._port}"
-        client = None
-        deadline = time.monotonic() + self.timeout
         try:
-            client = _Client(self, deadline)
-            client.send_message(mail, from_addr="@".join(self._from), to_addrs=[f"{local}@{domain}"])
+            self._exchanges.within(self.timeout, lambda: self._send(mail, f"{local}@{domain}"))
+        except TimeoutError:
+            raise MessageNotSent(f"{server} did not answer in time") from None
+        except Exception as error:
+            raise MessageNotSent(f"{server} {_reason(error)}") from None
+
+    def _send(self, mail: EmailMessage, to: str) -> None:
+        client = _Client(self)
+        try:
+            if self.security == "starttls":
+                client.starttls(context=self._context)
+            if self.user is not None and self.password is not None:
+                client.login(self.user, self.password)
+            client.send_message(mail, from_addr="@".join(self._from), to_addrs=[to])
             with contextlib.suppress(OSError):  # the mail is accepted, whatever happens now
                 client.putcmd("quit")
-        except Exception as error:
-            late = isinstance(error, TimeoutError) or time.monotonic() >= deadline
-            raise MessageNotSent(f"{server} {'did not answer in time' if late else _reason(error)}") from None
         finally:
-            if client is not None:
-                client.end()
+            client.close()
 
     @property
     def _port(self) -> int:
@@ -181,72 +187,22 @@ class SMTP:
 
 
 class _Client(smtplib.SMTP):
-    """
-    A connection to a mail server that is cut when the time is over, whatever the server does meanwhile.
+    """A connection to a mail server, which begins with TLS if the service says so."""
 
-    The time-out of a socket begins anew with every byte, so that a slow server could hold a thread for hours.
-    """
-
-    def __init__(self, service: SMTP, deadline: float) -> None:
+    def __init__(self, service: SMTP) -> None:
         self._service = service
-        self._deadline = deadline
-        self._cut: socket.socket | None = None
-        self._timer: threading.Timer | None = None
-        domain = service._from[1]
-        try:
-            # With a name of its own, smtplib does not look for that of this machine, which may take a while.
-            super().__init__(service.host, service._port, local_hostname=domain, timeout=service.timeout)
-            self.ehlo_or_helo_if_needed()
-            if service.security == "starttls":
-                self.starttls(context=service._context)
-            if service.user is not None and service.password is not None:
-                self.login(service.user, service.password)
-        except BaseException:
-            self.end()
-            raise
+        # With a name of its own, smtplib does not look for that of this machine, which may take a while.
+        super().__init__(service.host, service._port, local_hostname=service._from[1], timeout=service.timeout)
 
-    def _get_socket(self, host: str, port: int, _timeout: float) -> socket.socket:
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         """Connect; a subclass of the standard library does its TLS here, too."""
-        plain = self._connected(host, port)
-        left = max(0.001, self._deadline - time.monotonic())
-        plain.settimeout(left)
-        self._cut = plain.dup()
-        self._timer = threading.Timer(left, self._shut_down)
-        self._timer.daemon = True
-        self._timer.start()
-        if self._service.security != "tls":
-            return plain
-        try:
-            return self._service._context.wrap_socket(plain, server_hostname=host)
-        except BaseException:
-            plain.close()
-            raise
-
-    def _connected(self, host: str, port: int) -> socket.socket:
-        limit = min(self._deadline, time.monotonic() + self._service.connect_timeout)
-        failure: OSError = TimeoutError()
-        for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            left = limit - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            try:
-                return socket.create_connection((str(address[0]), port), left)
-            except OSError as error:
-                failure = error
-        raise failure
-
-    def _shut_down(self) -> None:
-        if self._cut is not None:
-            with contextlib.suppress(OSError):
-                self._cut.shutdown(socket.SHUT_RDWR)
-
-    def end(self) -> None:
-        """Close the connection."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self.close()
-        if self._cut is not None:
-            self._cut.close()
+        plain = socket.create_connection((host, port), self._service.connect_timeout)
+        plain.settimeout(timeout)
+        return (
+            self._service._context.wrap_socket(plain, server_hostname=host)
+            if self._service.security == "tls"
+            else plain
+        )
 
 
 def _reason(error: Exception) -> str:
@@ -269,7 +225,7 @@ def _reason(error: Exception) -> str:
         return "has no address: its name is not known"
     if isinstance(error, OSError):
         return f"cannot be used: {error.strerror or type(error).__name__}"
-    return f"was not asked: {type(error).__name__}"
+    return f"was not asked: {error if isinstance(error, NoThread) else type(error).__name__}"
 
 
 def _code(code: int, text: bytes) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import json
 import re
-import threading
 from collections.abc import Callable
 
 import attrs
@@ -13,6 +11,7 @@ import requests
 
 from ..checks import Check, a_function, above_zero
 from ..errors import ConfigError, MessageNotSent
+from ..exchanges import Exchanges, NoThread
 from ..grammar import E164
 from .message import Message
 from .templates import sms_content
@@ -74,6 +73,8 @@ class Twilio:
         ),
     )
 
+    _exchanges: Exchanges = attrs.field(init=False, repr=False, eq=False, factory=lambda: Exchanges(at_most=100))
+
     def __attrs_post_init__(self) -> None:
         if (self.from_number is None) == (self.messaging_service_sid is None):
             raise ConfigError("Twilio needs either from_number or messaging_service_sid")
@@ -91,34 +92,28 @@ class Twilio:
             form["From"] = self.from_number
         elif self.messaging_service_sid is not None:
             form["MessagingServiceSid"] = self.messaging_service_sid
-        refusal: concurrent.futures.Future[str | None] = concurrent.futures.Future()
         try:
-            # A thread that is waited for no longer than this: the time-outs of a connection begin anew with every byte.
-            threading.Thread(target=lambda: refusal.set_result(self._refusal(form)), daemon=True).start()
-            reason = refusal.result(self.timeout)
-        except concurrent.futures.TimeoutError:
+            reason = self._exchanges.within(self.timeout, lambda: self._refusal(form))
+        except (TimeoutError, requests.Timeout):
             reason = "did not answer in time"
-        except RuntimeError:  # the process cannot have another thread
-            reason = "was not asked: there is no thread for it"
+        except NoThread as error:
+            reason = f"was not asked: {error}"
+        except Exception as error:  # no error's text is used: it may quote what was sent
+            reason = f"cannot be used: {type(error).__name__}"
         if reason is not None:
             raise MessageNotSent(f"Twilio {reason}")
 
     def _refusal(self, form: dict[str, str]) -> str | None:
-        """Return why Twilio did not accept a message, if so. No error's text is used: it may quote what was sent."""
-        try:
-            with requests.post(
-                f"{self.url}/2010-04-01/Accounts/{self.account_sid}/Messages.json",
-                data=form,
-                auth=(self.account_sid, self.auth_token),
-                timeout=self.timeout,
-                stream=True,
-                allow_redirects=False,
-            ) as response:
-                return None if response.status_code in (200, 201) else _reason(response)
-        except requests.Timeout:
-            return "did not answer in time"
-        except Exception as error:  # the boundary of the thread
-            return f"cannot be used: {type(error).__name__}"
+        """Return why Twilio did not accept a message, None if it did."""
+        with requests.post(
+            f"{self.url}/2010-04-01/Accounts/{self.account_sid}/Messages.json",
+            data=form,
+            auth=(self.account_sid, self.auth_token),
+            timeout=self.timeout,
+            stream=True,
+            allow_redirects=False,
+        ) as response:
+            return None if response.status_code in (200, 201) else _reason(response)
 
 
 def _reason(response: requests.Response) -> str:

@@ -11,22 +11,19 @@ import functools
 import hashlib
 import importlib.resources
 import logging
-import queue
-import threading
 import unicodedata
 
 import attrs
 import requests
 
 from ...checks import Check, a, a_flag, a_number, above_zero
-from ...forks import renew_after_fork
+from ...exchanges import Exchanges, NoThread
 from ...recipe_kit.forms import Validate
 
 _log = logging.getLogger("st_wsgi.emailpassword")
 
 _LONGEST = 4096  # characters; composing takes time that grows with the square of the number of accents in a row
 _BODY_LIMIT = 200_000  # bytes; a reply has about 40 kB
-_CHECKS_AT_ONCE = 8
 
 
 def normalised(password: str) -> str:
@@ -62,55 +59,34 @@ class BreachedPasswords:
     timeout: float = attrs.field(default=2, validator=above_zero())
     least: int = attrs.field(default=1, validator=a_number("times", least=1, most=10**9))
 
-    _free: threading.BoundedSemaphore = attrs.field(init=False, repr=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.after_fork()
-        renew_after_fork(self)
-
-    def after_fork(self) -> None:
-        """Begin anew in a child process, which has none of the threads."""
-        self._free = threading.BoundedSemaphore(_CHECKS_AT_ONCE)
+    _exchanges: Exchanges = attrs.field(init=False, repr=False, factory=lambda: Exchanges(at_most=8))
 
     def has(self, password: str) -> bool:
         """Return whether the service knows a password. This raises nothing."""
         digest = hashlib.sha1(password.encode("utf-8", "replace"), usedforsecurity=False).hexdigest().upper()
-        replies: queue.SimpleQueue[int] = queue.SimpleQueue()
-        # A thread that is waited for no longer than this: the time-outs of a connection begin anew with every byte.
-        if not self._free.acquire(blocking=False):
-            _log.warning("a password was not looked up in data breaches: %s look-ups wait already", _CHECKS_AT_ONCE)
-            return False
         try:
-            threading.Thread(target=self._look_up, args=(digest, replies), daemon=True).start()
-        except RuntimeError:  # the process cannot have another thread
-            self._free.release()
-            _log.warning("a password was not looked up in data breaches: there is no thread for it")
-            return False
-        try:
-            return replies.get(timeout=self.timeout) >= self.least
-        except queue.Empty:
-            _log.warning("a password was not looked up in data breaches: no reply in %g seconds", self.timeout)
-            return False
+            return self._exchanges.within(self.timeout, lambda: self._times_seen(digest)) >= self.least
+        except TimeoutError:
+            reason = f"no reply in {self.timeout:g} seconds"
+        except NoThread as error:
+            reason = str(error)
+        except Exception as error:  # the service is no reason to refuse a user
+            reason = type(error).__name__
+        _log.warning("a password was not looked up in data breaches: %s", reason)
+        return False
 
-    def _look_up(self, digest: str, replies: queue.SimpleQueue[int]) -> None:
-        free = self._free
-        try:
-            with requests.get(
-                self.url + digest[:5],
-                headers={"Add-Padding": "true"},
-                timeout=self.timeout,
-                stream=True,
-                allow_redirects=False,
-            ) as response:
-                response.raise_for_status()
-                body = response.raw.read(_BODY_LIMIT, decode_content=True)
-            lines = (line.partition(":") for line in body.decode("ascii").split())
-            replies.put(max((int(number) for rest, _, number in lines if rest == digest[5:]), default=0))
-        except Exception as error:  # the boundary of the thread; the service is no reason to refuse a user
-            _log.warning("a password was not looked up in data breaches: %s", type(error).__name__)
-            replies.put(0)
-        finally:
-            free.release()
+    def _times_seen(self, digest: str) -> int:
+        with requests.get(
+            self.url + digest[:5],
+            headers={"Add-Padding": "true"},
+            timeout=self.timeout,
+            stream=True,
+            allow_redirects=False,
+        ) as response:
+            response.raise_for_status()
+            body = response.raw.read(_BODY_LIMIT, decode_content=True)
+        lines = (line.partition(":") for line in body.decode("ascii").split())
+        return max((int(number) for rest, _, number in lines if rest == digest[5:]), default=0)
 
 
 @attrs.frozen(kw_only=True)

@@ -1,0 +1,73 @@
+"""Exchanges with servers of others, for which a request waits no longer than some seconds."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from .forks import renew_after_fork
+
+T = TypeVar("T")
+
+
+class NoThread(Exception):
+    """There is no thread for an exchange. The text says why."""
+
+
+class Exchanges:
+    """
+    Threads that are waited for no longer than a number of seconds.
+
+    The time-outs of a connection begin anew with every byte, so that a slow server could hold its caller for hours.
+
+    ::
+
+        from st_wsgi.exchanges import Exchanges
+
+        exchanges = Exchanges(at_most=8)
+        assert exchanges.within(2, lambda: "a reply") == "a reply"
+
+    :param at_most: how many threads there are at once, those included that nobody waits for any more.
+    """
+
+    def __init__(self, *, at_most: int) -> None:
+        self._at_most = at_most
+        self.after_fork()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Begin anew in a child process, which has none of the threads."""
+        self._free = threading.BoundedSemaphore(self._at_most)
+
+    def within(self, seconds: float, exchange: Callable[[], T]) -> T:
+        """
+        Return the outcome of *exchange*, or raise its error. If time is up, its thread goes on and its outcome is lost.
+
+        :raises TimeoutError: it has no outcome after *seconds*.
+        :raises NoThread: too many exchanges wait already, or the process cannot have another thread.
+        """
+        free = self._free
+        outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def work() -> None:
+            try:
+                result = exchange()
+            except BaseException as error:  # the boundary of the thread; the caller gets it
+                free.release()
+                outcome.set_exception(error)
+            else:
+                free.release()
+                outcome.set_result(result)
+
+        if not free.acquire(blocking=False):
+            raise NoThread(f"{self._at_most} exchanges wait already")
+        try:
+            threading.Thread(target=work, name="st_wsgi-exchange", daemon=True).start()
+        except RuntimeError:  # the process cannot have another thread
+            free.release()
+            raise NoThread("there is no thread for it") from None
+        if not concurrent.futures.wait([outcome], seconds).done:
+            raise TimeoutError
+        return outcome.result()
