@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ...recipe_kit.recipe import user_facing
-from .apis import JwtAPIs
-from .functions import JwtFunctions
-from .recipe import Jwt
+from .recipe import Jwt, JwtAPIs, JwtFunctions
 from .types import Jwks, JwtCreated, UnsupportedAlgorithm
 
 __all__ = [

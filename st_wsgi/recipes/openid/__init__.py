@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ...recipe_kit.recipe import user_facing
-from .apis import OpenIdAPIs
-from .functions import OpenIdFunctions
-from .recipe import OpenId
+from .recipe import OpenId, OpenIdAPIs, OpenIdFunctions
 from .types import DiscoveryConfiguration
 
 __all__ = [

@@ -14,8 +14,7 @@ from __future__ import annotations
 from typing import Final
 
 from ...recipe_kit.recipe import user_facing
-from .functions import UserMetadataFunctions
-from .recipe import UserMetadata
+from .recipe import UserMetadata, UserMetadataFunctions
 
 __all__ = ["UserMetadata", "UserMetadataFunctions", "clear_user_metadata", "get_user_metadata", "update_user_metadata"]
 

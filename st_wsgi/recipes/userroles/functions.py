@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...recipe_kit.recipe import Functions
+from ...recipe_kit.recipe import Functions, Settings
 from ...recipe_kit.results import Ok
 from ...users import PUBLIC_TENANT
-from .settings import UserRolesSettings
 from .types import Permissions, RoleAdded, RoleCreated, RoleDeleted, RoleRemoved, Roles, UnknownRole, Users
 
 
-class UserRolesFunctions(Functions[UserRolesSettings]):
+class UserRolesFunctions(Functions[Settings]):
     """
     The functions of the userroles recipe (CDI 5.4, section 1.6 of the interface: ``/recipe/role`` and what is below).
 

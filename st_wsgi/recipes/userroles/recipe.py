@@ -6,16 +6,16 @@ from typing import ClassVar
 
 import attrs
 
+from ...checks import a_flag
 from ...recipe_kit.recipe import NoAPIs, Recipe, Requires
 from ...services import Services
 from ..session import Session
 from .claims import PermissionClaim, UserRoleClaim
 from .functions import UserRolesFunctions
-from .settings import UserRolesSettings
 
 
 @attrs.define(kw_only=True, eq=False, slots=False)
-class UserRoles(UserRolesSettings, Recipe[UserRolesFunctions, NoAPIs]):
+class UserRoles(Recipe[UserRolesFunctions, NoAPIs]):
     """
     Roles of users and permissions of roles, in the core and in the access token.
 
@@ -27,6 +27,9 @@ class UserRoles(UserRolesSettings, Recipe[UserRolesFunctions, NoAPIs]):
 
     id = "userroles"
     requires: ClassVar[Requires] = (Session,)
+
+    skip_adding_roles_to_access_token: bool = attrs.field(default=False, validator=a_flag())
+    skip_adding_permissions_to_access_token: bool = attrs.field(default=False, validator=a_flag())
 
     def bind(self, services: Services) -> None:
         super().bind(services)
