@@ -13,7 +13,8 @@ from werkzeug.wrappers import Response
 from .checks import Check, a, a_flag, a_function, a_number
 from .config import AppInfo, Cors
 from .core_client.hosts import readable_hosts
-from .core_client.querier import NetworkInterceptor, Querier
+from .core_client.interceptor import NetworkInterceptor
+from .core_client.querier import Querier
 from .core_client.transport import HTTPTransport, Transport
 from .errors import (
     NO_SUCH_TENANT,

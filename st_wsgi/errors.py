@@ -32,8 +32,8 @@ An answerable error can be raised anywhere below the middleware, in our routes a
 werkzeug's exceptions respond to it themselves; for the others the middleware does. Both call
 :meth:`Answerable.get_response`, in which the recipe that the error belongs to may choose another response.
 
-Messages are for logs and developers. A client sees only what :meth:`Answerable.payload` returns. All errors can be
-copied and pickled.
+Messages are for logs and developers. A client sees only what :meth:`Answerable.payload` returns. An argument that
+becomes an attribute is described there. All errors can be copied and pickled.
 """
 
 from __future__ import annotations
@@ -196,11 +196,7 @@ class BodyTooLarge(BadInput):
 
 
 class FieldErrors(Answerable):
-    """
-    Values of a form were refused: 200 with the status ``FIELD_ERROR`` (FDI).
-
-    :param errors: pairs of field id and text for the user.
-    """
+    """Values of a form were refused: 200 with the status ``FIELD_ERROR`` (FDI)."""
 
     code = 200
     message = "field error"
@@ -230,8 +226,6 @@ class TooManyRequests(Answerable):
     There were too many attempts: 429 with ``Retry-After``.
 
     The official web SDK throws the response of such a status to the page. The page reads ``message`` from it.
-
-    :param retry_after: seconds to wait.
     """
 
     code = 429
@@ -280,17 +274,13 @@ class SessionError(Answerable):
 
 
 class Unauthorised(SessionError):
-    """
-    There is no session: 401. The frontend counts as signed out.
-
-    :param clear_tokens: also remove the tokens from the frontend, both cookies and headers.
-    """
+    """There is no session: 401. The frontend counts as signed out."""
 
     code = 401
     message = "unauthorised"
 
     clear_tokens: bool
-    """Whether the tokens are removed from the frontend."""
+    """Whether the tokens are removed from the frontend, both cookies and headers."""
 
     def __init__(self, detail: str | None = None, *, clear_tokens: bool = True) -> None:
         self.clear_tokens = clear_tokens
@@ -305,13 +295,7 @@ class TryRefreshToken(SessionError):
 
 
 class TokenTheftDetected(SessionError):
-    """
-    A refresh token was used again after a newer one had been used: 401. The session is revoked.
-
-    :param session_handle: of the session.
-    :param user_id: of the primary user.
-    :param recipe_user_id: of the login method.
-    """
+    """A refresh token was used again after a newer one had been used: 401. The session is revoked."""
 
     code = 401
     message = "token theft detected"
@@ -333,11 +317,7 @@ class TokenTheftDetected(SessionError):
 
 
 class InvalidClaims(SessionError):
-    """
-    The session is good but some of its claims are not: 403.
-
-    :param errors: pairs of validator id and reason, which is a JSON value.
-    """
+    """The session is good but some of its claims are not: 403."""
 
     code = 403
     message = "invalid claim"
@@ -380,11 +360,7 @@ class CoreUnavailable(CoreError, Answerable):
 
 
 class CoreBusy(CoreUnavailable):
-    """
-    The core has too much to do at the moment: 503, such as when too many passwords are hashed at once.
-
-    :param retry_after: seconds to wait.
-    """
+    """The core has too much to do at the moment: 503, such as when too many passwords are hashed at once."""
 
     retry_after: int
     """Seconds to wait before the next attempt."""

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, TypeAlias
 import attrs
 
 from .arguments import checked
-from .core_client.querier import present
+from .codec import present
 from .recipe_kit.results import Ok
 from .request import current
 

@@ -92,7 +92,9 @@ def test_only_the_choice_of_the_core_imports_first_party_code_inside_a_function(
 
 
 def test_default_functions_and_apis_reach_their_siblings_through_the_recipe() -> None:
-    classes = [path for name in ("functions", "apis", "recipe") for path in ROOT.glob(f"st_wsgi/recipes/*/{name}.py")]
+    classes = [
+        path for name in ("functions", "stored", "apis", "recipe") for path in ROOT.glob(f"st_wsgi/recipes/*/{name}.py")
+    ]
     assert {path.parent.name for path in classes} >= {"emailpassword", "jwt", "session"}
     assert breaches(calls_of_siblings, classes) == set()
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 from urllib.parse import quote
 
 import attrs
@@ -30,9 +30,8 @@ from .interceptor import NetworkInterceptor, intercepting
 from .replies import Reply, read_reply
 from .transport import CoreReply, CoreRequest, Method, Transport, copy_json
 
-__all__ = ["InFlight", "NetworkInterceptor", "Parameter", "Querier", "Reply", "present"]
-
-Parameter: TypeAlias = "str | int | float | bool | None"
+Parameters: TypeAlias = "Mapping[str, str | int | float | bool | None] | None"
+Body: TypeAlias = "Mapping[str, Any] | None"
 
 _log = logging.getLogger("st_wsgi.core")
 
@@ -62,37 +61,26 @@ class InFlight(Protocol):
     def user_context(self) -> dict[str, Any]: ...
 
 
-class _WriteMark:
-    """
-    Changes with every write outside our own routes, so that all requests drop what they have cached.
-
-    The object itself is the mark: setting an attribute is atomic, and no two objects are the same.
-    """
-
-    def __init__(self) -> None:
-        self.current = object()
-
-    def change(self) -> None:
-        self.current = object()
-
-
-_writes = _WriteMark()  # one for the process: two instances can share a core
-
-
 class _Cache:
-    """The replies of one core that one request has read, and how many calls it made."""
+    """
+    The replies of one core that one request has read, and how many calls it made.
+
+    :cvar newest: replaced with every write outside our own routes, so that all requests of the process drop what they
+        have cached: two instances can share a core. Setting an attribute is atomic, and no two objects are the same.
+    """
 
     __slots__ = ("bodies", "calls", "mark")
+    newest: ClassVar[object] = object()
 
     def __init__(self) -> None:
         self.bodies: dict[Any, dict[str, Any]] = {}
         self.calls = 0
-        self.mark = _writes.current
+        self.mark = self.newest
 
     def current(self) -> dict[Any, dict[str, Any]]:
         """Return the bodies that are still valid. A write replaces the mapping, so that a slow reader fills the old."""
-        if self.mark is not _writes.current:
-            self.mark = _writes.current
+        if self.mark is not self.newest:
+            self.mark = self.newest
             self.bodies = {}
         return self.bodies
 
@@ -225,7 +213,7 @@ class Querier:
         querier.recipe_id = recipe_id
         return querier
 
-    def get(self, path: str, params: Mapping[str, Parameter] | None = None, *, tenant_id: str | None = None) -> Reply:
+    def get(self, path: str, params: Parameters = None, *, tenant_id: str | None = None) -> Reply:
         """Ask the core, or the cache of this request."""
         request = self._request("GET", path, params, None, tenant_id)
         cache = self._cache() if self._caching else None
@@ -241,26 +229,17 @@ class Querier:
             bodies[key] = copy_json(reply.body)
         return reply
 
-    def post(self, path: str, body: Mapping[str, Any] | None = None, *, tenant_id: str | None = None) -> Reply:
+    def post(self, path: str, body: Body = None, *, tenant_id: str | None = None) -> Reply:
         """Send *body* to the core."""
-        return self._write("POST", path, None, body or {}, tenant_id)
+        return self._write(self._request("POST", path, None, body or {}, tenant_id))
 
-    def put(
-        self,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        params: Mapping[str, Parameter] | None = None,
-        *,
-        tenant_id: str | None = None,
-    ) -> Reply:
+    def put(self, path: str, body: Body = None, params: Parameters = None, *, tenant_id: str | None = None) -> Reply:
         """Send *body* to the core, with query parameters where the interface has both."""
-        return self._write("PUT", path, params, body or {}, tenant_id)
+        return self._write(self._request("PUT", path, params, body or {}, tenant_id))
 
-    def delete(
-        self, path: str, params: Mapping[str, Parameter] | None = None, *, tenant_id: str | None = None
-    ) -> Reply:
+    def delete(self, path: str, params: Parameters = None, *, tenant_id: str | None = None) -> Reply:
         """Have the core delete what the query parameters name."""
-        return self._write("DELETE", path, params, None, tenant_id)
+        return self._write(self._request("DELETE", path, params, None, tenant_id))
 
     def get_jwks(self) -> tuple[dict[str, Any], int | None]:
         """
@@ -295,29 +274,14 @@ class Querier:
 
     # Below: from the verbs down to the transport.
 
-    def _write(
-        self,
-        method: Method,
-        path: str,
-        params: Mapping[str, Parameter] | None,
-        body: Mapping[str, Any] | None,
-        tenant_id: str | None,
-    ) -> Reply:
-        request = self._request(method, path, params, body, tenant_id)
+    def _write(self, request: CoreRequest) -> Reply:
         self._forget()
         try:
             return self._call(request)
         finally:  # a failed write may have been done
             self._forget()
 
-    def _request(
-        self,
-        method: Method,
-        path: str,
-        params: Mapping[str, Parameter] | None,
-        body: Mapping[str, Any] | None,
-        tenant_id: str | None,
-    ) -> CoreRequest:
+    def _request(self, method: Method, path: str, params: Parameters, body: Body, tenant_id: str | None) -> CoreRequest:
         if not _PATH.fullmatch(path):
             raise ValueError(f"not a path of the core driver interface: {path!r}")
         headers = {"cdi-version": self._version.known or self._version.get()}
@@ -334,7 +298,7 @@ class Querier:
         return CoreRequest(
             method=method,
             path=self._prefix + path,
-            params=_query(params) if params else {},
+            params=_query(params),
             body=body,
             headers=headers,
             intercept=self._intercept,
@@ -384,7 +348,7 @@ class Querier:
     def _forget(self) -> None:
         in_flight = self._in_flight()
         if in_flight is None or not in_flight.ours:
-            _writes.change()
+            _Cache.newest = object()
         if (cache := self._cache()) is not None:
             cache.bodies = {}
 
@@ -410,9 +374,9 @@ class Querier:
         return max(common, key=_numbers)
 
 
-def _query(params: Mapping[str, Parameter]) -> dict[str, str]:
+def _query(params: Parameters) -> dict[str, str]:
     texts: dict[str, str] = {}
-    for name, value in params.items():
+    for name, value in (params or {}).items():
         if isinstance(value, bool):
             texts[name] = "true" if value else "false"
         elif value is not None:

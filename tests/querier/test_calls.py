@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from querier.scripted import KEY, Scripted, querier
-from st_wsgi.core_client.querier import present
+from st_wsgi.codec import present
 from st_wsgi.errors import BadInput, ConfigError
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...accounts import user_by_id
-from ...core_client.querier import present
+from ...codec import present
 from ...delivery import Message
 from ...recipe_kit.mail import MailFunctions
 from ...recipe_kit.results import EmailAlreadyExists, EmailChangeNotAllowed, Ok, UnknownUserId

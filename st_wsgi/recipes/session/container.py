@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from st_verify.token import SECRET_CLAIMS, AccessToken
 
@@ -13,17 +13,9 @@ from ...request import current
 from ...request.context import RequestContext
 from ...users import RecipeUserId
 from .claim_types import SessionClaim, SessionClaimValidator
-from .settings import SessionSettings
+from .stored import StoredSessions
 from .tokens import IssuedToken, build_front_token, claims_of, merged_payload
-from .types import (
-    PROTECTED_CLAIMS,
-    CheckedSession,
-    ClaimsValidationResult,
-    SessionInformation,
-    SessionTokens,
-    TokenInfo,
-    TransferMethod,
-)
+from .types import PROTECTED_CLAIMS, SessionInformation, SessionTokens, TokenInfo, TransferMethod
 
 SESSION_KEY = "st_wsgi.session"
 """
@@ -34,40 +26,6 @@ It may belong to another instance, or to an earlier request with the same enviro
 """
 
 T = TypeVar("T")
-
-
-class Operations(Protocol):
-    """The functions of the recipe that a session calls, with the app's overrides."""
-
-    def revoke_session(self, *, session_handle: str) -> bool: ...
-
-    def get_session_information(self, *, session_handle: str) -> SessionInformation | None: ...
-
-    def update_session_data_in_database(self, *, session_handle: str, new_session_data: Mapping[str, Any]) -> bool: ...
-
-    def regenerate_access_token(
-        self, *, access_token: str, new_access_token_payload: Mapping[str, Any] | None = None
-    ) -> CheckedSession | None: ...
-
-    def validate_claims(
-        self,
-        *,
-        user_id: str,
-        recipe_user_id: RecipeUserId,
-        tenant_id: str,
-        access_token_payload: dict[str, Any],
-        claim_validators: Iterable[SessionClaimValidator],
-    ) -> ClaimsValidationResult: ...
-
-
-class Owner(Protocol):
-    """The functions that a session came from."""
-
-    @property
-    def functions(self) -> Operations: ...
-
-    @property
-    def recipe(self) -> SessionSettings: ...
 
 
 class SessionContainer:
@@ -84,6 +42,7 @@ class SessionContainer:
 
     When the session came from a request, its changes are sent with the response to that request.
 
+    :param owner: the functions that it came from.
     :param content: of an access token that was verified, or that the core has just created.
     :param issued: the access token, if the frontend does not have it yet.
     """
@@ -98,7 +57,7 @@ class SessionContainer:
     def __init__(
         self,
         *,
-        owner: Owner,
+        owner: StoredSessions,
         content: AccessToken | IssuedToken,
         access_token: str,
         issued: TokenInfo | None = None,
