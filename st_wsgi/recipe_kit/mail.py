@@ -79,15 +79,21 @@ T = TypeVar("T", bound=SmsSettings)
 
 
 class MailFunctions(Functions[S]):
-    """Functions of a recipe that sends mails."""
+    """
+    Functions of a recipe that sends mails.
+
+    :cvar raises_failures: a message that is not sent raises :class:`~st_wsgi.errors.MessageNotSent`.
+    """
+
+    raises_failures: ClassVar[bool] = False
 
     def send_email(self, *, message: Message) -> bool:
         """
-        Send a mail, and return whether the service accepted it.
+        Send a mail, and return whether the service accepted it. An override may change it, or send it in another way.
 
-        An override may change the message, or send it in another way. A failure is logged and raises nothing.
+        A failure is logged. Recipes that send text messages, too, raise it; the others raise nothing.
         """
-        return self.recipe.mail.send(self._complete(message, "email"))
+        return self.recipe.mail.send(self._complete(message, "email"), raising=self.raises_failures)
 
     def _complete(self, message: Message, channel: Channel) -> Message:
         app_name = message.app_name or self.recipe.services.app_info.app_name
@@ -101,21 +107,11 @@ class SmsFunctions(MailFunctions[T]):
     They raise failures: such a recipe sends a code to any address, so that a failure does not tell who has an account.
     """
 
-    def send_email(self, *, message: Message) -> bool:
-        """
-        Send a mail, and return True.
-
-        An override may change the message, or send it in another way.
-
-        :raises MessageNotSent: the service did not accept it. This is logged, too.
-        """
-        return self.recipe.mail.send(self._complete(message, "email"), raising=True)
+    raises_failures = True
 
     def send_sms(self, *, message: Message) -> bool:
         """
-        Send a text message, and return True.
-
-        An override may change the message, or send it in another way.
+        Send a text message, and return True. An override may change it, or send it in another way.
 
         :raises MessageNotSent: the service did not accept it. This is logged, too.
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import attrs
 from werkzeug.wrappers import Response
@@ -31,7 +31,12 @@ PROTECTED_CLAIMS = SECRET_CLAIMS | {"sub", "iat", "exp", "sessionHandle", "rsub"
 """Claims of the protocol: an app cannot set them."""
 
 
-_function = a_function("the error and the context of the request")
+_E = TypeVar("_E")
+
+ErrorHandler: TypeAlias = Callable[[_E, RequestContext], Response]
+"""Takes an error and the context of the request. Returns the response."""
+
+_handler = a_function("the error and the context of the request")
 
 
 @attrs.frozen(kw_only=True)
@@ -43,20 +48,12 @@ class ErrorHandlers:
     cleared before.
     """
 
-    on_unauthorised: Callable[[Unauthorised, RequestContext], Response] | None = attrs.field(
-        default=None, validator=_function
-    )
-    on_try_refresh_token: Callable[[TryRefreshToken, RequestContext], Response] | None = attrs.field(
-        default=None, validator=_function
-    )
-    on_token_theft_detected: Callable[[TokenTheftDetected, RequestContext], Response] | None = attrs.field(
-        default=None, validator=_function
-    )
-    on_invalid_claim: Callable[[InvalidClaims, RequestContext], Response] | None = attrs.field(
-        default=None, validator=_function
-    )
-    on_clear_duplicate_session_cookies: Callable[[DuplicateSessionCookies, RequestContext], Response] | None = (
-        attrs.field(default=None, validator=_function)
+    on_unauthorised: ErrorHandler[Unauthorised] | None = attrs.field(default=None, validator=_handler)
+    on_try_refresh_token: ErrorHandler[TryRefreshToken] | None = attrs.field(default=None, validator=_handler)
+    on_token_theft_detected: ErrorHandler[TokenTheftDetected] | None = attrs.field(default=None, validator=_handler)
+    on_invalid_claim: ErrorHandler[InvalidClaims] | None = attrs.field(default=None, validator=_handler)
+    on_clear_duplicate_session_cookies: ErrorHandler[DuplicateSessionCookies] | None = attrs.field(
+        default=None, validator=_handler
     )
 
 
