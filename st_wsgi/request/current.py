@@ -79,6 +79,16 @@ leave: Callable[[Token[RequestContext | None]], None] = _in_flight.reset
 """Put the context in flight that was there before :func:`enter`."""
 
 
+@contextmanager
+def entered(context: RequestContext) -> Iterator[None]:
+    """Have a context be in flight inside a block."""
+    token = enter(context)
+    try:
+        yield
+    finally:
+        leave(token)
+
+
 def context_of(request: RequestLike | None = None) -> RequestContext:
     """
     Return the context of a request: of a WSGI environ, of any framework's request object, or of the one in flight.
@@ -180,11 +190,8 @@ def open_user_context(values: Mapping[str, Any] | None = None) -> Iterator[dict[
     """
     context = RequestContext(services())
     context.user_context.update(values or {})
-    token = enter(context)
-    try:
+    with entered(context):
         yield context.user_context
-    finally:
-        leave(token)
 
 
 def website_origin(app_info: AppInfo) -> str:

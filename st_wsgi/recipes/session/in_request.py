@@ -15,7 +15,7 @@ from st_verify.headers import bearer_token, cookie_values
 
 from ...errors import DuplicateSessionCookies, TryRefreshToken, Unauthorised
 from ...request.context import RequestContext
-from ...request.current import context_of
+from ...request.current import context_of, entered
 from ...users import RecipeUserId
 from .claim_types import SessionClaimValidator
 from .container import SESSION_KEY, SessionContainer
@@ -123,7 +123,8 @@ def get_session(
     # Attached before the claims are checked: checking may renew the access token.
     session.attach_to_request_response(context, transfer_method)
     if recipe.claim_validators or recipe.chooses_claim_validators or override_global_claim_validators is not None:
-        session.assert_claims(required_claim_validators(functions, session, override_global_claim_validators))
+        with entered(context):  # a thread or a stream of the app may have nothing but the request
+            session.assert_claims(required_claim_validators(functions, session, override_global_claim_validators))
     environ[SESSION_KEY] = session
     context.user_id = session.get_user_id()
     return session
@@ -168,20 +169,21 @@ def create_new_session(
     functions = context.services.functions(SessionFunctions)
     recipe = functions.recipe
     method = recipe.transfer.creation_method(context)
-    session = functions.create_new_session(
-        user_id=user_id,
-        recipe_user_id=recipe_user_id,
-        tenant_id=tenant_id,
-        access_token_payload=full_payload(
-            recipe,
-            access_token_payload or {},
+    with entered(context):
+        session = functions.create_new_session(
             user_id=user_id,
             recipe_user_id=recipe_user_id,
             tenant_id=tenant_id,
-        ),
-        session_data_in_database={**(session_data_in_database or {}), **_sign_in_data(recipe, context)},
-        disable_anti_csrf=method == "header",
-    )
+            access_token_payload=full_payload(
+                recipe,
+                access_token_payload or {},
+                user_id=user_id,
+                recipe_user_id=recipe_user_id,
+                tenant_id=tenant_id,
+            ),
+            session_data_in_database={**(session_data_in_database or {}), **_sign_in_data(recipe, context)},
+            disable_anti_csrf=method == "header",
+        )
     _clear_other_transport(recipe, context, method)
     session.attach_to_request_response(context, method)
     _remember(context, session)

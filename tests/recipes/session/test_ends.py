@@ -14,10 +14,12 @@ from werkzeug.test import create_environ
 from werkzeug.wrappers import Request
 
 import st_wsgi
-from recipes.shop import REFRESH, WEBSITE, Borrowed, Shop, Visitor, form
+from recipes.shop import REFRESH, WEBSITE, Borrowed, Shop, Visitor, form, no_mail
 from st_wsgi import Cors, Middleware, RecipeUserId
 from st_wsgi.errors import ConfigError, Unauthorised
 from st_wsgi.recipes import session
+from st_wsgi.recipes.emailpassword import EmailPassword
+from st_wsgi.recipes.userroles import UserRoles
 from st_wsgi.request import current
 from st_wsgi.request.changes import ResponseStarted
 
@@ -155,6 +157,22 @@ class TestStreams:
         headers = {"Cookie": visitor.cookie_header("/page"), "Origin": WEBSITE}
         assert Browser(shop.st.wrap(app), use_cookies=False).get("/page", headers=headers).text == "hello "
         assert len(seen) == 1
+
+    def test_and_when_it_creates_one_too_late(self, core: Borrowed) -> None:
+        """Its claims are fetched by the instance of the request, which need not be the default one."""
+        shop = Shop(core, recipes=[EmailPassword(email_delivery=no_mail), UserRoles()])
+        visitor = shop.visitor()
+        user_id = (visitor.sign_up().json or {})["user"]["id"]
+        current.set_default(None)
+
+        def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
+            start_response("200 OK", [])
+            yield b"hello "
+            with pytest.raises(ResponseStarted):
+                session.create_new_session(environ, recipe_user_id=RecipeUserId(user_id))
+            yield b"all"
+
+        assert Browser(shop.st.wrap(app), use_cookies=False).get("/page").text == "hello all"
 
     def test_an_error_page_after_the_app_has_returned_can_be_read_across_origins(self, core: Borrowed) -> None:
         shop = Shop(core, cors=Cors(origins=[WEBSITE], whole_app=True))

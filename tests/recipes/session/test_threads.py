@@ -6,9 +6,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from recipes.shop import Borrowed, Shop, payload_of
+from recipes.shop import Borrowed, Shop, no_mail, payload_of
+from st_wsgi import RecipeUserId
 from st_wsgi.recipes import session
+from st_wsgi.recipes.emailpassword import EmailPassword
+from st_wsgi.recipes.emailverification import EmailVerification, EmailVerificationClaim
 from st_wsgi.recipes.session import Session
+from st_wsgi.recipes.userroles import UserRoleClaim, UserRoles
 from st_wsgi.request import current
 
 LIMIT = 30  # seconds after which something that was to happen has failed
@@ -40,6 +44,35 @@ def test_two_users_whose_views_take_turns_line_by_line_see_only_themselves(shop:
         assert answer.json == [visitor.user_id] * 4
         assert payload_of(str(visitor.access_token))["sub"] == visitor.user_id
     assert ("Set-Cookie" in answers[0].headers, "Set-Cookie" in answers[1].headers) == (True, False)
+
+
+def test_a_thread_that_only_has_the_request_fetches_claims_by_its_instance(core: Borrowed) -> None:
+    """When it creates a session, and when it reads one. The process has no default instance."""
+    roles = UserRoles()
+    shop = Shop(core, recipes=[EmailPassword(email_delivery=no_mail), EmailVerification(mode="OPTIONAL", email_delivery=no_mail), roles])
+    current.set_default(None)
+    visitor = shop.visitor()
+    user_id = (visitor.sign_up().json or {})["user"]["id"]
+    role = f"role of {user_id}"
+    roles.functions.create_new_role_or_add_permissions(role=role, permissions=[])
+    roles.functions.add_role_to_user(user_id=user_id, role=role)
+
+    def create(environ: Any) -> list[Any]:
+        made = session.create_new_session(environ, recipe_user_id=RecipeUserId(user_id))
+        found = [made.get_claim_value(claim) for claim in (EmailVerificationClaim, UserRoleClaim)]
+        made.remove_claim(UserRoleClaim)
+        return found
+
+    def read(environ: Any) -> Any:
+        found = session.get_session(
+            environ, override_global_claim_validators=lambda _validators, _session: [UserRoleClaim.includes(role)]
+        )
+        return found.get_claim_value(UserRoleClaim)
+
+    with ThreadPoolExecutor(1) as pool:
+        created = shop.during(visitor, lambda environ: pool.submit(create, environ).result(LIMIT), method="POST")
+        found = shop.during(visitor, lambda environ: pool.submit(read, environ).result(LIMIT))
+    assert (created.json, found.json) == ([False, [role]], [role])
 
 
 def test_many_users_who_sign_up_refresh_and_sign_out_at_once(shop: Shop) -> None:
