@@ -52,7 +52,7 @@ def is_phone_number(number: str) -> bool:
 
     :param number: in E.164.
     """
-    if not E164.fullmatch(number):
+    if normalised_phone_number(number) != number:  # also where no country has the number
         return False
     return not _PHONENUMBERS or phonenumbers.is_valid_number(phonenumbers.parse(number, None))
 

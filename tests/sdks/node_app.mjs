@@ -168,7 +168,7 @@ const app = express();
 app.use(middleware());
 app.get("/sessioninfo", verifySession(), (request, response) => {
     const payload = request.session.getAccessTokenPayload();
-    const claims = Object.fromEntries(["st-ev", "st-role", "st-perm"].map((name) => [name, payload[name] ?? null]));
+    const claims = Object.fromEntries(["st-ev", "st-role", "st-perm", "tId"].map((name) => [name, payload[name] ?? null]));
     response.json({ userId: request.session.getUserId(), sessionHandle: request.session.getHandle(), claims });
 });
 app.use(errorHandler());

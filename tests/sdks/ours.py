@@ -27,10 +27,13 @@ API = "http://127.0.0.1:3000"  # also what the programs with the official SDKs a
 
 def session_info(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """An app of one protected route, without a framework."""
+    if environ["PATH_INFO"] != "/sessioninfo":
+        start_response("404 Not Found", [("Content-Type", "text/html")])
+        return [b"not found"]
     found = session.get_session(environ)
     start_response("200 OK", [("Content-Type", "application/json")])
     payload = found.get_access_token_payload()
-    claims = {name: payload.get(name) for name in ("st-ev", "st-role", "st-perm")}
+    claims = {name: payload.get(name) for name in ("st-ev", "st-role", "st-perm", "tId")}
     info = {"userId": found.get_user_id(), "sessionHandle": found.get_handle(), "claims": claims}
     return [json.dumps(info).encode()]
 

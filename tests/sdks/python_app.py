@@ -266,7 +266,7 @@ Middleware(app)
 def session_info() -> Any:
     found: SessionContainer = g.supertokens
     payload = found.get_access_token_payload()
-    claims = {name: payload.get(name) for name in ("st-ev", "st-role", "st-perm")}
+    claims = {name: payload.get(name) for name in ("st-ev", "st-role", "st-perm", "tId")}
     return jsonify(userId=found.get_user_id(), sessionHandle=found.get_handle(), claims=claims)
 
 

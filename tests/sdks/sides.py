@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json as json_module
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http.cookies import SimpleCookie
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import requests
 from attrs import field, frozen
@@ -14,6 +15,8 @@ from attrs import field, frozen
 from sdks.ours import PASSWORD, Ours, bearer, form
 from sdks.peers import Peer
 
+VERSIONS = ["1.17", "1.18", "1.19", "2.0", "3.0", "3.1", "4.0", "4.1", "4.2"]
+MODES = ["cookie", "header"]
 SESSION_HEADERS = ("front-token", "st-access-token", "st-refresh-token", "anti-csrf")
 HOST = "127.0.0.1:3000"
 
@@ -232,3 +235,23 @@ class Visitor:
             return {**how, "token": self.held.get("st-refresh-token" if refreshes else "st-access-token", "")}
         names = ("sAccessToken", "sRefreshToken") if refreshes else ("sAccessToken",)
         return {**how, "cookie": "; ".join(f"{name}={self.held[name]}" for name in names if name in self.held)}
+
+
+Steps: TypeAlias = Iterator[tuple[str, Answer]]
+"""A journey: answers in their order. Each has a name, so that a difference says where it is."""
+
+
+def different_steps(mine: Steps, theirs: Steps) -> dict[str, str]:
+    """Take both journeys step by step, and return what differs by the names of the steps."""
+    both = itertools.zip_longest(mine, theirs, fillvalue=("", None))
+    return {
+        step or their_step: f"\n  {answer}\n  {other}"
+        for (step, answer), (their_step, other) in both
+        if (step, answer) != (their_step, other)
+    }
+
+
+def sending(body: object, path: str = "/auth/signin", **how: str) -> dict[str, Any]:
+    """Return a POST request with a JSON body."""
+    data = json_module.dumps(body).encode()
+    return {"path": path, "method": "POST", "data": data, "content_type": "application/json", **how}

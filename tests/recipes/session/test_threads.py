@@ -49,7 +49,14 @@ def test_two_users_whose_views_take_turns_line_by_line_see_only_themselves(shop:
 def test_a_thread_that_only_has_the_request_fetches_claims_by_its_instance(core: Borrowed) -> None:
     """When it creates a session, and when it reads one. The process has no default instance."""
     roles = UserRoles()
-    shop = Shop(core, recipes=[EmailPassword(email_delivery=no_mail), EmailVerification(mode="OPTIONAL", email_delivery=no_mail), roles])
+    shop = Shop(
+        core,
+        recipes=[
+            EmailPassword(email_delivery=no_mail),
+            EmailVerification(mode="OPTIONAL", email_delivery=no_mail),
+            roles,
+        ],
+    )
     current.set_default(None)
     visitor = shop.visitor()
     user_id = (visitor.sign_up().json or {})["user"]["id"]
