@@ -6,7 +6,6 @@ As in test_side_by_side, and with the messages that were sent.
 
 from __future__ import annotations
 
-import itertools
 import json
 import uuid
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from sdks.peers import Peer
 from sdks.sides import MODES, VERSIONS, Answer, OurSide, Side, Steps, TheirSide, Visitor, different_steps, sending
 from st_wsgi.recipes.multitenancy import Multitenancy, TenantConfigCreateOrUpdate
 
-pytestmark = pytest.mark.parametrize("sdk", ["python"], indirect=True, scope="session")
+pytestmark = pytest.mark.parametrize("sdk", ["python"], indirect=True)
 
 CODE = "/signinup/code"
 
@@ -316,59 +315,78 @@ EMAIL = {"email": "bodies@example.com"}
 DEVICE = {"deviceId": "<device>", "preAuthSessionId": "<session>"}
 SESSION = {"preAuthSessionId": "<session>"}
 
+NO_OBJECTS: dict[str, object] = {
+    "nothing": b"",
+    "no JSON": b"{",
+    "a list": [],
+    "a list of texts": ["email", "preAuthSessionId", "deviceId", "linkCode"],
+    "null": None,
+    "a text": "email preAuthSessionId deviceId",
+    "a number": 7,
+    "an empty object": {},
+    "no UTF-8": b'{"email": "\xff"}',
+    "deeply nested": b"[" * 5_000 + b"]" * 5_000,
+}
+
+EMAILS: dict[str, object] = {
+    "null": None,
+    "a number": 7,
+    "true": True,
+    "a list": ["bodies@example.com"],
+    "an object": {},
+    "empty": "",
+    "white space": " ",
+    "very long": f"{'a' * 3000}@example.com",
+    "two": "a@example.com, b@example.com",
+    "one with a line": "a@example.com\nBcc: b@example.com",
+    "one with a control character": "a\0@example.com",
+    "a lone surrogate": "\ud800@example.com",
+}
+
+NUMBERS: dict[str, object] = {
+    "null": None,
+    "a number": 4930901820,
+    "true": True,
+    "a list": ["+4930901820"],
+    "empty": "",
+    "white space": " ",
+    "only a plus": "+",
+    "very long": "+49" + "1" * 3000,
+    "of no country": "+999123456789",
+    "too short": "+4912",
+    "letters": "+49 CALL ME",
+    "an extension": "+4930901820;ext=7",
+    "without a country": "030901820",
+}
+
+TEXTS: dict[str, object] = {
+    "null": None,
+    "a number": 7,
+    "a list": ["x"],
+    "an object": {},
+    "empty": "",
+    "of another alphabet": "\u00e4\u2028\ud83d\ude00",
+    "very long": "A" * 3000,
+    "a lone surrogate": "\ud800",
+}
+
+LINK_CODES: dict[str, object] = {
+    "null": None,
+    "a number": 7,
+    "empty": "",
+    "a path": "../../x",
+    "very long": "A" * 3000,
+}
+
 #: Bodies that no frontend sends. The ids in angle brackets are those of an attempt that is there.
 BODIES: dict[str, tuple[str, object]] = {
     **{
         f"{name}, {path or 'ask'}": (path, body)
         for path in ("", "/resend", "/consume")
-        for name, body in {
-            "nothing": b"",
-            "no JSON": b"{",
-            "a list": [],
-            "a list of texts": ["email", "preAuthSessionId", "deviceId", "linkCode"],
-            "null": None,
-            "a text": "email preAuthSessionId deviceId",
-            "a number": 7,
-            "an empty object": {},
-            "no UTF-8": b'{"email": "\xff"}',
-            "deeply nested": b"[" * 5_000 + b"]" * 5_000,
-        }.items()
+        for name, body in NO_OBJECTS.items()
     },
-    **{
-        f"an e-mail that is {name}": ("", {"email": value})
-        for name, value in {
-            "null": None,
-            "a number": 7,
-            "true": True,
-            "a list": ["bodies@example.com"],
-            "an object": {},
-            "empty": "",
-            "white space": " ",
-            "very long": f"{'a' * 3000}@example.com",
-            "two": "a@example.com, b@example.com",
-            "one with a line": "a@example.com\nBcc: b@example.com",
-            "one with a control character": "a\0@example.com",
-            "a lone surrogate": "\ud800@example.com",
-        }.items()
-    },
-    **{
-        f"a number that is {name}": ("", {"phoneNumber": value})
-        for name, value in {
-            "null": None,
-            "a number": 4930901820,
-            "true": True,
-            "a list": ["+4930901820"],
-            "empty": "",
-            "white space": " ",
-            "only a plus": "+",
-            "very long": "+49" + "1" * 3000,
-            "of no country": "+999123456789",
-            "too short": "+4912",
-            "letters": "+49 CALL ME",
-            "an extension": "+4930901820;ext=7",
-            "without a country": "030901820",
-        }.items()
-    },
+    **{f"an e-mail that is {name}": ("", {"email": value}) for name, value in EMAILS.items()},
+    **{f"a number that is {name}": ("", {"phoneNumber": value}) for name, value in NUMBERS.items()},
     "an e-mail and a number that is null": ("", {**EMAIL, "phoneNumber": None}),
     "a member beside": ("", {**EMAIL, "more": 1}),
     "a flag that is a text": ("", {**EMAIL, "shouldTryLinkingWithSessionUser": "yes"}),
@@ -378,26 +396,10 @@ BODIES: dict[str, tuple[str, object]] = {
         f"a {member} that is {name}, {path}": (path, {**DEVICE, **more, member: value})
         for path, more in {"/resend": {}, "/consume": {"userInputCode": "000000"}}.items()
         for member in ("deviceId", "preAuthSessionId", "userInputCode")[: 2 + len(more)]
-        for name, value in {
-            "null": None,
-            "a number": 7,
-            "a list": ["x"],
-            "an object": {},
-            "empty": "",
-            "of another alphabet": "\u00e4\u2028\ud83d\ude00",
-            "very long": "A" * 3000,
-            "a lone surrogate": "\ud800",
-        }.items()
+        for name, value in TEXTS.items()
     },
     **{
-        f"a linkCode that is {name}": ("/consume", {**SESSION, "linkCode": value})
-        for name, value in {
-            "null": None,
-            "a number": 7,
-            "empty": "",
-            "a path": "../../x",
-            "very long": "A" * 3000,
-        }.items()
+        f"a linkCode that is {name}": ("/consume", {**SESSION, "linkCode": value}) for name, value in LINK_CODES.items()
     },
     "a device without a code": ("/consume", DEVICE),
     "a code without a device": ("/consume", {**SESSION, "userInputCode": "000000"}),

@@ -66,7 +66,7 @@ def test_a_thread_that_only_has_the_request_fetches_claims_by_its_instance(core:
 
     def create(environ: Any) -> list[Any]:
         made = session.create_new_session(environ, recipe_user_id=RecipeUserId(user_id))
-        found = [made.get_claim_value(claim) for claim in (EmailVerificationClaim, UserRoleClaim)]
+        found = [made.get_claim_value(EmailVerificationClaim), made.get_claim_value(UserRoleClaim)]
         made.remove_claim(UserRoleClaim)
         return found
 
