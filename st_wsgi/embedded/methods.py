@@ -172,7 +172,7 @@ def tenants_of(db: Database, app: int, user_id: str) -> list[str]:
 
 def tenants_of_groups(db: Database, app: int, *primary_user_ids: str) -> list[str]:
     """Return the tenants that one of some users is in, sorted."""
-    rows = db.of_many("t.tenant_id", "method_tenants", app, primary_user_ids, by="primary_user_id")
+    rows = db.of_many("t.tenant_id", "method_tenants", app, primary_user_ids, "primary_user_id")
     return sorted({tenant_id for (tenant_id,) in rows})
 
 

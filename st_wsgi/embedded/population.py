@@ -94,7 +94,7 @@ def _people(db: Database, app: int, ids: Sequence[str]) -> list[Person]:
     hashes: dict[str, dict[str, str]] = {user_id: {} for user_id in ids}
     methods: dict[str, list[str]] = {user_id: [] for user_id in ids}
     columns = "primary_user_id, user_id, password_hash"
-    for group, user_id, stored in db.of_many(columns, "login_methods", app, ids, by="primary_user_id"):
+    for group, user_id, stored in db.of_many(columns, "login_methods", app, ids, "primary_user_id"):
         methods[group].append(user_id)
         if stored is not None:
             hashes[group][user_id] = stored

@@ -198,6 +198,13 @@ CREATE INDEX method_by_domain ON method_tenants (app, tenant_id, recipe_id, {DOM
 CREATE INDEX method_by_odd_email ON method_tenants (app, tenant_id, recipe_id) WHERE {SEVERAL_ATS}; -- 10 10 10 10
 -- Otherwise the planner takes a search for a few providers for more rows than the tenant has.
 UPDATE sqlite_stat1 SET stat = '1000000 1000000 1000000 1000 1' WHERE idx = 'one_method_per_identity';
+
+-- Version 11: pages of users with linked accounts
+-- All that is shown of the linked methods of a user stands together here, although their ids are far apart.
+DROP INDEX linked_methods;
+CREATE INDEX linked_methods ON login_methods (
+    app, primary_user_id, user_id, recipe_id, time_joined, linked, email, phone_number, third_party_id,
+    third_party_user_id) WHERE user_id <> primary_user_id; -- 100k 100k 1 1 1 1 1 1 1 1 1
 """
 
 _STATEMENT = re.compile(r"^ *(\w[^;]*);(?: -- (.*))?$", re.MULTILINE)

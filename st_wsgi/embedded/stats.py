@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from array import array
+from bisect import bisect_left
 from typing import Any
 
 import attrs
@@ -12,28 +14,42 @@ from ..forks import renew_after_fork
 MINUTES = 24 * 60
 
 
-@attrs.define
-class _Minute:
-    """The requests of one minute: all, the most in one second, and those of the newest second."""
+def _numbers() -> array[int]:
+    return array("I")
 
-    requests: int = 0
-    peak: int = 0
+
+@attrs.define
+class _Day:
+    """
+    The minutes of an app that had requests: when each was, all requests, and the most in one second.
+
+    Arrays keep an app that is always busy small: 12 bytes a minute.
+    """
+
+    minutes: array[int] = attrs.field(factory=_numbers)
+    requests: array[int] = attrs.field(factory=_numbers)
+    peaks: array[int] = attrs.field(factory=_numbers)
     second: int = 0
     in_second: int = 0
 
-    def count(self, second: int) -> None:
-        """Count a request."""
+    def count(self, minute: int, second: int) -> None:
+        """Count a request. When the clock went back, the newest minute goes on."""
+        if not self.minutes or self.minutes[-1] < minute:
+            old = bisect_left(self.minutes, minute - MINUTES)
+            for numbers, first in ((self.minutes, minute), (self.requests, 0), (self.peaks, 0)):
+                del numbers[:old]
+                numbers.append(first)
         self.in_second = self.in_second + 1 if second == self.second else 1
         self.second = second
-        self.requests += 1
-        self.peak = max(self.peak, self.in_second)
+        self.requests[-1] += 1
+        self.peaks[-1] = max(self.peaks[-1], self.in_second)
 
 
 class RequestStats:
     """Counts per app and process; nothing of it is stored. An app without requests for a day takes no memory."""
 
     def __init__(self) -> None:
-        self._apps: dict[str, dict[int, _Minute]] = {}
+        self._apps: dict[str, _Day] = {}
         self._since: int | None = None
         self._swept = 0
         self._lock = threading.Lock()
@@ -49,17 +65,10 @@ class RequestStats:
         with self._lock:
             if minute - self._swept >= MINUTES:
                 self._swept = minute
-                self._apps = {name: kept for name, kept in self._apps.items() if max(kept) >= minute - MINUTES}
+                self._apps = {name: kept for name, kept in self._apps.items() if kept.minutes[-1] >= minute - MINUTES}
             if self._since is None:
                 self._since = minute
-            minutes = self._apps.setdefault(app_id, {})
-            # When the clock went back, the newest minute goes on.
-            minute = max(minute, next(reversed(minutes), minute))
-            if minute not in minutes:
-                minutes[minute] = _Minute()
-                while next(iter(minutes)) < minute - MINUTES:
-                    del minutes[next(iter(minutes))]
-            minutes[minute].count(now // 1000)
+            self._apps.setdefault(app_id, _Day()).count(minute, now // 1000)
 
     def forget(self, app_id: str) -> None:
         """Drop the counts of an app that is gone."""
@@ -78,7 +87,8 @@ class RequestStats:
             unknown = MINUTES if self._since is None else min(max(self._since - first, 0), MINUTES)
             average = [-1.0] * unknown + [0.0] * (MINUTES - unknown)
             peak = [-1] * unknown + [0] * (MINUTES - unknown)
-            for at, counted in self._apps.get(app_id, {}).items():
+            day = self._apps.get(app_id, _Day())
+            for at, requests, most in zip(day.minutes, day.requests, day.peaks, strict=True):
                 if first <= at < minute:
-                    average[at - first], peak[at - first] = counted.requests / 60, counted.peak
+                    average[at - first], peak[at - first] = requests / 60, most
         return {"atMinute": minute, "averageRequestsPerSecond": average, "peakRequestsPerSecond": peak}

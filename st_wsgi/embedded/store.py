@@ -42,8 +42,15 @@ Migrations = Sequence[Sequence[str]]
 BUSY_TIMEOUT = 60.0
 """Seconds to wait for another process that writes."""
 
-CACHE_KIB = 8_000
-"""KiB of the file that each connection keeps in memory."""
+CACHE_KIB = 2_000
+"""KiB of the file that each connection keeps in memory of its own: what it changes, and what is in the log."""
+
+MAPPED_BYTES = 2**31 - 2**16
+"""
+Bytes of the file that SQLite reads where the system keeps them in memory, without a call and a copy for each page.
+
+All threads and processes share that memory, and the system takes it back when others need it.
+"""
 
 _OTHERS = 0o077
 _log = logging.getLogger("st_wsgi.core")
@@ -179,7 +186,8 @@ class Store:
             cached_statements=512,
             factory=Database,
         )
-        for pragma in ("synchronous=NORMAL", "temp_store=MEMORY", "foreign_keys=OFF", f"cache_size=-{CACHE_KIB}"):
+        memory = f"cache_size=-{CACHE_KIB}", f"mmap_size={MAPPED_BYTES}"
+        for pragma in ("synchronous=NORMAL", "temp_store=MEMORY", "foreign_keys=OFF", *memory):
             db.execute(f"PRAGMA {pragma}")
         return db
 

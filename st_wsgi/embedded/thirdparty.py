@@ -45,6 +45,8 @@ def _known(db: Database, here: Tenant, account: Identity) -> Method:
     """Return the oldest login method with a provider's account of the tenant's user who has that account."""
     found = methods.find_in_tenant(db, here, RECIPE, account)
     assert found is not None, "the index refused the insert because of it"
+    if not found.linked:
+        return found
     wanted = methods.parts(account)
     return next(
         method

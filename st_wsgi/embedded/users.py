@@ -111,36 +111,35 @@ def method_json(db: Database, app: int, user_id: str, version: Version) -> dict[
     return _user(name, user["isPrimaryUser"], own, version) if own else None
 
 
+_SHOWN = (
+    "t.time_joined, t.user_id, t.primary_user_id, t.recipe_id, t.linked, t.email, t.phone_number, t.third_party_id,"
+    " t.third_party_user_id, o.external_user_id, v.email IS NOT NULL"
+)
+
+
 def users_json(db: Database, app: int, primary_ids: Sequence[str], version: Version = NEWEST) -> list[dict[str, Any]]:
     """
     Return users by the ids of their groups, in that order; ids without a user are left out.
 
     The number of statements does not depend on how many users there are, nor on their login methods.
     """
-    columns = (
-        "t.time_joined, t.user_id, t.primary_user_id, t.recipe_id, t.linked, t.email, t.phone_number, t.third_party_id,"
-        " t.third_party_user_id, o.external_user_id,"
-        " CASE WHEN t.user_id = t.primary_user_id THEN o.external_user_id ELSE p.external_user_id END,"
-        " v.email IS NOT NULL"
-    )
     # Verified is what was verified under the id that apps use: the external one, when mapped.
     joined = (
-        "LEFT JOIN user_id_mappings AS o ON o.app = t.app AND o.user_id = t.user_id LEFT JOIN user_id_mappings AS p"
-        " ON t.user_id <> t.primary_user_id AND p.app = t.app AND p.user_id = t.primary_user_id"
-        " LEFT JOIN verified_emails AS v ON v.app = t.app AND v.user_id = COALESCE(o.external_user_id, t.user_id)"
-        " AND v.email = t.email WHERE t.user_id"
+        "LEFT JOIN user_id_mappings AS o ON o.app = t.app AND o.user_id = t.user_id LEFT JOIN verified_emails AS v"
+        " ON v.app = t.app AND v.user_id = COALESCE(o.external_user_id, t.user_id) AND v.email = t.email"
     )
-    # The first login method of a group has its id. So most users are found without the index of groups.
-    methods = db.of_many(columns, "login_methods", app, primary_ids, joined=f"{joined} = t.primary_user_id")
-    methods += db.of_many(
-        columns, "login_methods", app, primary_ids, by="primary_user_id", joined=f"{joined} <> t.primary_user_id"
-    )
+    # Most methods are the first of their group and have its id. The others are side by side in an index of their own.
+    others = "primary_user_id AND t.user_id <> t.primary_user_id"
+    first = "user_id AND t.user_id = t.primary_user_id"
+    methods = db.of_many(_SHOWN, "login_methods", app, primary_ids, first, others, joined=joined)
     if not methods:
         return []
     methods.sort()
+    names = {row[1]: row[9] for row in methods if row[9] is not None}
+    retired = {row[2] for row in methods}.difference(row[1] for row in methods)
+    names |= external_ids(db, app, retired)
     tenants: dict[str, list[str]] = {}
-    places = db.of_many("user_id, tenant_id", "method_tenants", app, primary_ids, by="primary_user_id")
-    for user_id, tenant_id in places:
+    for user_id, tenant_id in db.of_many("user_id, tenant_id", "method_tenants", app, primary_ids, "primary_user_id"):
         tenants.setdefault(user_id, []).append(tenant_id)
     passkeys: dict[str, list[str]] = {}
     if version >= WEBAUTHN:
@@ -148,12 +147,12 @@ def users_json(db: Database, app: int, primary_ids: Sequence[str], version: Vers
         for user_id, credential_id in db.of_many("user_id, credential_id", "webauthn_credentials", app, owners):
             passkeys.setdefault(user_id, []).append(credential_id)
     groups: dict[str, tuple[str, bool, list[dict[str, Any]]]] = {}
-    for joined, user_id, group, recipe, linked, email, phone, party, party_user, own_name, name, verified in methods:
+    for time, user_id, group, recipe, linked, email, phone, party, party_user, name, verified in methods:
         method: dict[str, Any] = {
             "tenantIds": sorted(tenants.get(user_id, ())),
-            "recipeUserId": own_name or user_id,
+            "recipeUserId": name or user_id,
             "verified": email is None or verified == 1,
-            "timeJoined": joined,
+            "timeJoined": time,
             "recipeId": recipe,
         }
         if email is not None:
@@ -165,7 +164,7 @@ def users_json(db: Database, app: int, primary_ids: Sequence[str], version: Vers
         if recipe == "webauthn" and version >= WEBAUTHN:
             # Without any, the official core shows one that is null.
             method["webauthn"] = {"credentialIds": passkeys.get(user_id, [None])}
-        groups.setdefault(group, (name or group, linked == 1, []))[2].append(method)
+        groups.setdefault(group, (names.get(group, group), linked == 1, []))[2].append(method)
     return [_user(*groups[group], version) for group in primary_ids if group in groups]
 
 

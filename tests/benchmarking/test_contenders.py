@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from benchmarks import core_size
 from benchmarks.__main__ import BENCHMARKS
-from benchmarks.embedded_core import Floor, Subject
+from benchmarks.embedded_core import USED, Floor, Subject
 from benchmarks.programs import CannotRun, child, core, free_port, running
 from benchmarks.request_cost import CASES
 from benchmarks.throughput import CHEAP
+from st_wsgi.embedded.maintenance import check
+from st_wsgi.embedded.store import Store
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -39,9 +43,28 @@ def test_a_core_with_many_rows_answers_for_its_users(tmp_path: Path) -> None:
         act()
     floor.close()
     with subject.core.services.store.read() as db:
-        assert db.execute("SELECT count(*) FROM sessions").fetchone() == (300,)
-        assert db.execute("SELECT count(DISTINCT primary_user_id) FROM method_tenants").fetchone() == (300,)
+        assert db.execute("SELECT count(*) FROM sessions").fetchone() == (300 + USED,)
+        assert db.execute("SELECT count(DISTINCT primary_user_id) FROM method_tenants").fetchone() == (300 + USED,)
     subject.core.close()
+
+
+def test_a_core_that_was_filled_answers_as_one_that_was_asked(tmp_path: Path) -> None:
+    """Each act checks what it gets; the database is sound, and tells the planner what it told before."""
+    subject = core_size.Subject(tmp_path / "auth.db", 600)
+    for act in core_size.ACTS:
+        getattr(subject, act)()
+    assert len(subject.users.tokens) == 1
+    subject.core.close()
+    report = check(tmp_path / "auth.db")
+    assert (report.problems, report.rows["last_active"]) == ((), 600)
+    assert _told(tmp_path / "auth.db") == _told(tmp_path / "new.db")
+
+
+def _told(path: Path) -> list[list[tuple[str, ...]]]:
+    """Return what the schema of a file says, and what it tells SQLite's planner."""
+    queries = "SELECT name, sql FROM sqlite_master ORDER BY name", "SELECT * FROM sqlite_stat1 ORDER BY tbl, idx"
+    with closing(Store(path)) as store, store.read() as db:
+        return [db.rows(query) for query in queries]
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:

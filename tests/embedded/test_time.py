@@ -236,3 +236,20 @@ def test_statistics_of_many_apps_are_small(clock: Clock) -> None:
     report = stats.report("busy", clock.now)
     assert report["averageRequestsPerSecond"][-2:] == [0, 2 / 60]
     assert report["peakRequestsPerSecond"][-2:] == [0, 1]
+
+
+def test_statistics_of_a_busy_app_stay_small(clock: Clock) -> None:
+    """An app that has requests in every minute, for days, costs some kilobytes, and its last day is known."""
+    clock.now = START // MINUTE * MINUTE
+    stats = RequestStats()
+    stats.count("busy", clock.now)
+    tracemalloc.start()
+    for _ in range(3 * 24 * 60):
+        clock.move(MINUTE)
+        stats.count("busy", clock.now)
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size < 40_000
+    report = stats.report("busy", clock.now)
+    assert report["averageRequestsPerSecond"] == [1 / 60] * 1440
+    assert report["peakRequestsPerSecond"] == [1] * 1440
