@@ -12,7 +12,7 @@ import attrs
 
 from .arguments import checked
 from .codec import present
-from .recipe_kit.results import Ok
+from .recipe_kit.results import Ok, Outcome
 from .request import current
 
 UserIdType: TypeAlias = Literal["SUPERTOKENS", "EXTERNAL", "ANY"]
@@ -21,8 +21,7 @@ UserIdType: TypeAlias = Literal["SUPERTOKENS", "EXTERNAL", "ANY"]
 _PATH = "/recipe/userid/map"
 
 
-@attrs.frozen
-class UnknownSuperTokensUserId:
+class UnknownSuperTokensUserId(Outcome):
     """No user has this id."""
 
     status: ClassVar[Literal["UNKNOWN_SUPERTOKENS_USER_ID_ERROR"]] = "UNKNOWN_SUPERTOKENS_USER_ID_ERROR"
@@ -50,8 +49,7 @@ class UserIdMapping(Ok):
     external_user_id_info: str | None = None
 
 
-@attrs.frozen
-class UnknownMapping:
+class UnknownMapping(Outcome):
     """No user has a mapping with this id."""
 
     status: ClassVar[Literal["UNKNOWN_MAPPING_ERROR"]] = "UNKNOWN_MAPPING_ERROR"

@@ -79,13 +79,9 @@ T = TypeVar("T", bound=SmsSettings)
 
 
 class MailFunctions(Functions[S]):
-    """
-    Functions of a recipe that sends mails.
+    """Functions of a recipe that sends mails."""
 
-    :cvar raises_failures: a message that is not sent raises :class:`~st_wsgi.errors.MessageNotSent`.
-    """
-
-    raises_failures: ClassVar[bool] = False
+    _raises_failures: ClassVar[bool] = False
 
     def send_email(self, *, message: Message) -> bool:
         """
@@ -93,7 +89,7 @@ class MailFunctions(Functions[S]):
 
         A failure is logged. Recipes that send text messages, too, raise it; the others raise nothing.
         """
-        return self.recipe.mail.send(self._complete(message, "email"), raising=self.raises_failures)
+        return self.recipe.mail.send(self._complete(message, "email"), raising=self._raises_failures)
 
     def _complete(self, message: Message, channel: Channel) -> Message:
         app_name = message.app_name or self.recipe.services.app_info.app_name
@@ -107,7 +103,7 @@ class SmsFunctions(MailFunctions[T]):
     They raise failures: such a recipe sends a code to any address, so that a failure does not tell who has an account.
     """
 
-    raises_failures = True
+    _raises_failures = True
 
     def send_sms(self, *, message: Message) -> bool:
         """

@@ -13,14 +13,19 @@ import attrs
 
 
 @attrs.frozen
-class Ok:
+class Outcome:
+    """The base of all results. A class that adds no member to its base needs no decorator."""
+
+
+@attrs.frozen
+class Ok(Outcome):
     """It is done. All results with the status ``OK`` are of this class."""
 
     status: ClassVar[Literal["OK"]] = "OK"
 
 
 @attrs.frozen
-class GeneralError:
+class GeneralError(Outcome):
     """
     An override of an API returns this to have the frontend show a message.
 
@@ -32,7 +37,7 @@ class GeneralError:
 
 
 @attrs.frozen
-class Refusal:
+class Refusal(Outcome):
     """
     The user cannot do what they want to do.
 
@@ -42,50 +47,44 @@ class Refusal:
     reason: str
 
 
-@attrs.frozen
 class SignUpNotAllowed(Refusal):
     """The user cannot sign up now."""
 
     status: ClassVar[Literal["SIGN_UP_NOT_ALLOWED"]] = "SIGN_UP_NOT_ALLOWED"
 
 
-@attrs.frozen
 class SignInNotAllowed(Refusal):
     """The user cannot sign in now."""
 
     status: ClassVar[Literal["SIGN_IN_NOT_ALLOWED"]] = "SIGN_IN_NOT_ALLOWED"
 
 
-@attrs.frozen
 class SignInUpNotAllowed(Refusal):
     """The user can neither sign in nor sign up now."""
 
     status: ClassVar[Literal["SIGN_IN_UP_NOT_ALLOWED"]] = "SIGN_IN_UP_NOT_ALLOWED"
 
 
-@attrs.frozen
-class UnknownUserId:
+class UnknownUserId(Outcome):
     """No user, and no login method, has this id."""
 
     status: ClassVar[Literal["UNKNOWN_USER_ID_ERROR"]] = "UNKNOWN_USER_ID_ERROR"
 
 
-@attrs.frozen
-class EmailAlreadyExists:
+class EmailAlreadyExists(Outcome):
     """Another user of the tenant has this e-mail address."""
 
     status: ClassVar[Literal["EMAIL_ALREADY_EXISTS_ERROR"]] = "EMAIL_ALREADY_EXISTS_ERROR"
 
 
-@attrs.frozen
-class PhoneNumberAlreadyExists:
+class PhoneNumberAlreadyExists(Outcome):
     """Another user of the tenant has this phone number."""
 
     status: ClassVar[Literal["PHONE_NUMBER_ALREADY_EXISTS_ERROR"]] = "PHONE_NUMBER_ALREADY_EXISTS_ERROR"
 
 
 @attrs.frozen
-class EmailChangeNotAllowed:
+class EmailChangeNotAllowed(Outcome):
     """
     The e-mail address cannot be changed, because another account with the new address could be taken over.
 

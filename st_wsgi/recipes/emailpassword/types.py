@@ -9,7 +9,7 @@ import attrs
 
 from ...checks import a_list
 from ...recipe_kit.forms import FormField
-from ...recipe_kit.results import Ok, Refusal
+from ...recipe_kit.results import Ok, Outcome, Refusal
 from ...users import RecipeUserId, User
 
 
@@ -45,8 +45,7 @@ class SignInOk(Ok):
     recipe_user_id: RecipeUserId
 
 
-@attrs.frozen
-class WrongCredentials:
+class WrongCredentials(Outcome):
     """No user of this tenant has this e-mail with this password."""
 
     status: ClassVar[Literal["WRONG_CREDENTIALS_ERROR"]] = "WRONG_CREDENTIALS_ERROR"
@@ -74,8 +73,7 @@ class ResetTokenConsumed(Ok):
     email: str
 
 
-@attrs.frozen
-class InvalidResetToken:
+class InvalidResetToken(Outcome):
     """The token is unknown, was used, or has expired."""
 
     status: ClassVar[Literal["RESET_PASSWORD_INVALID_TOKEN_ERROR"]] = "RESET_PASSWORD_INVALID_TOKEN_ERROR"
@@ -93,7 +91,6 @@ class PasswordPolicyViolated:
     status: ClassVar[Literal["PASSWORD_POLICY_VIOLATED_ERROR"]] = "PASSWORD_POLICY_VIOLATED_ERROR"
 
 
-@attrs.frozen
 class PasswordResetNotAllowed(Refusal):
     """No mail was sent, because a reset could take over another user's account."""
 

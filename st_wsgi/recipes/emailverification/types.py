@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 import attrs
 
-from ...recipe_kit.results import Ok, UnknownUserId
+from ...recipe_kit.results import Ok, Outcome, UnknownUserId
 from ...users import RecipeUserId
 
 Mode: TypeAlias = Literal["REQUIRED", "OPTIONAL"]
@@ -20,8 +20,7 @@ class EmailOfUser(Ok):
     email: str
 
 
-@attrs.frozen
-class EmailDoesNotExist:
+class EmailDoesNotExist(Outcome):
     """The login method has no e-mail address, so there is nothing to verify."""
 
     status: ClassVar[Literal["EMAIL_DOES_NOT_EXIST_ERROR"]] = "EMAIL_DOES_NOT_EXIST_ERROR"
@@ -46,8 +45,7 @@ class VerificationLink(Ok):
     link: str = attrs.field(repr=False)
 
 
-@attrs.frozen
-class EmailAlreadyVerified:
+class EmailAlreadyVerified(Outcome):
     """The e-mail address is verified already."""
 
     status: ClassVar[Literal["EMAIL_ALREADY_VERIFIED_ERROR"]] = "EMAIL_ALREADY_VERIFIED_ERROR"
@@ -61,8 +59,7 @@ class EmailVerified(Ok):
     email: str
 
 
-@attrs.frozen
-class InvalidVerificationToken:
+class InvalidVerificationToken(Outcome):
     """The token is unknown, was used, or has expired."""
 
     status: ClassVar[Literal["EMAIL_VERIFICATION_INVALID_TOKEN_ERROR"]] = "EMAIL_VERIFICATION_INVALID_TOKEN_ERROR"

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 import attrs
 
-from ...recipe_kit.results import Ok
+from ...recipe_kit.results import Ok, Outcome
 
 
 @attrs.frozen
@@ -16,8 +16,7 @@ class JwtCreated(Ok):
     jwt: str = attrs.field(repr=False)
 
 
-@attrs.frozen
-class UnsupportedAlgorithm:
+class UnsupportedAlgorithm(Outcome):
     """The core does not know the algorithm."""
 
     status: ClassVar[Literal["UNSUPPORTED_ALGORITHM_ERROR"]] = "UNSUPPORTED_ALGORITHM_ERROR"

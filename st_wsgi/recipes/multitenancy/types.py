@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias
 import attrs
 
 from ...checks import a_list
-from ...recipe_kit.results import EmailAlreadyExists, Ok, PhoneNumberAlreadyExists, Refusal, UnknownUserId
+from ...recipe_kit.results import EmailAlreadyExists, Ok, Outcome, PhoneNumberAlreadyExists, Refusal, UnknownUserId
 
 EMAIL_PASSWORD: Final = "emailpassword"
 THIRD_PARTY: Final = "thirdparty"
@@ -150,8 +150,7 @@ class TenantConfigCreateOrUpdate:
     core_config: dict[str, Any] = attrs.field(factory=dict)
 
 
-@attrs.frozen
-class TenantNotFound:
+class TenantNotFound(Outcome):
     """No tenant has this id."""
 
     status: ClassVar[Literal["TENANT_NOT_FOUND_ERROR"]] = "TENANT_NOT_FOUND_ERROR"
@@ -192,14 +191,12 @@ class UserAssociated(Ok):
     was_already_associated: bool
 
 
-@attrs.frozen
-class ThirdPartyUserAlreadyExists:
+class ThirdPartyUserAlreadyExists(Outcome):
     """Another user of the tenant has this account of a provider."""
 
     status: ClassVar[Literal["THIRD_PARTY_USER_ALREADY_EXISTS_ERROR"]] = "THIRD_PARTY_USER_ALREADY_EXISTS_ERROR"
 
 
-@attrs.frozen
 class AssociationNotAllowed(Refusal):
     """The login method is linked to a user who would collide with another one of the tenant."""
 

@@ -10,7 +10,7 @@ import attrs
 from ...checks import a_function
 from ...phone import is_phone_number
 from ...recipe_kit.forms import Validate, email_rule
-from ...recipe_kit.results import Ok, Refusal
+from ...recipe_kit.results import Ok, Outcome, Refusal
 from ...request.context import RequestContext
 from ...users import RecipeUserId, User
 
@@ -96,34 +96,30 @@ class CreatedCode(Ok):
     time_created: int
 
 
-@attrs.frozen
-class UserInputCodeAlreadyUsed:
+class UserInputCodeAlreadyUsed(Outcome):
     """The browser has been sent this code before. Choose another one."""
 
     status: ClassVar[Literal["USER_INPUT_CODE_ALREADY_USED_ERROR"]] = "USER_INPUT_CODE_ALREADY_USED_ERROR"
 
 
-@attrs.frozen
-class RestartFlow:
+class RestartFlow(Outcome):
     """The attempt to sign in has ended: it succeeded, there were too many wrong codes, or it never began."""
 
     status: ClassVar[Literal["RESTART_FLOW_ERROR"]] = "RESTART_FLOW_ERROR"
 
 
 @attrs.frozen(kw_only=True)
-class _RefusedCode:
+class _RefusedCode(Outcome):
     failed_code_input_attempt_count: int
     maximum_code_input_attempts: int
 
 
-@attrs.frozen(kw_only=True)
 class IncorrectUserInputCode(_RefusedCode):
     """The code is wrong."""
 
     status: ClassVar[Literal["INCORRECT_USER_INPUT_CODE_ERROR"]] = "INCORRECT_USER_INPUT_CODE_ERROR"
 
 
-@attrs.frozen(kw_only=True)
 class ExpiredUserInputCode(_RefusedCode):
     """The code was right and is too old."""
 
@@ -191,7 +187,6 @@ class CodeSent(Ok):
     flow_type: FlowType
 
 
-@attrs.frozen
 class PhoneNumberChangeNotAllowed(Refusal):
     """The phone number cannot be changed, because another account with the new number could be taken over."""
 

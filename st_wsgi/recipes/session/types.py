@@ -12,7 +12,7 @@ from st_verify.token import SECRET_CLAIMS
 
 from ...checks import a_function
 from ...errors import DuplicateSessionCookies, InvalidClaims, TokenTheftDetected, TryRefreshToken, Unauthorised
-from ...recipe_kit.results import Ok
+from ...recipe_kit.results import Ok, Outcome
 from ...request.context import RequestContext
 from ...users import RecipeUserId
 
@@ -99,15 +99,13 @@ class CheckedSession(Ok):
     access_token: TokenInfo | None = None
 
 
-@attrs.frozen
-class NoSession:
+class NoSession(Outcome):
     """The core's reply when the session does not exist, or has ended."""
 
     status: ClassVar[Literal["UNAUTHORISED"]] = "UNAUTHORISED"
 
 
-@attrs.frozen
-class OldToken:
+class OldToken(Outcome):
     """The core's reply to an access token that must be renewed."""
 
     status: ClassVar[Literal["TRY_REFRESH_TOKEN"]] = "TRY_REFRESH_TOKEN"
@@ -187,8 +185,7 @@ class ClaimValueOk(Ok):
     value: Any
 
 
-@attrs.frozen
-class SessionDoesNotExist:
+class SessionDoesNotExist(Outcome):
     """There is no such session."""
 
     status: ClassVar[Literal["SESSION_DOES_NOT_EXIST_ERROR"]] = "SESSION_DOES_NOT_EXIST_ERROR"

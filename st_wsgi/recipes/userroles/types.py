@@ -6,11 +6,10 @@ from typing import ClassVar, Literal
 
 import attrs
 
-from ...recipe_kit.results import Ok
+from ...recipe_kit.results import Ok, Outcome
 
 
-@attrs.frozen
-class UnknownRole:
+class UnknownRole(Outcome):
     """No role has this name."""
 
     status: ClassVar[Literal["UNKNOWN_ROLE_ERROR"]] = "UNKNOWN_ROLE_ERROR"
