@@ -5,6 +5,8 @@ import readline from "node:readline";
 import supertokens from "supertokens-node";
 import EmailPassword from "supertokens-node/recipe/emailpassword/index.js";
 import EmailVerification from "supertokens-node/recipe/emailverification/index.js";
+import Multitenancy from "supertokens-node/recipe/multitenancy/index.js";
+import Passwordless from "supertokens-node/recipe/passwordless/index.js";
 import Session from "supertokens-node/recipe/session/index.js";
 import UserMetadata from "supertokens-node/recipe/usermetadata/index.js";
 import UserRoles from "supertokens-node/recipe/userroles/index.js";
@@ -13,6 +15,11 @@ import { verifySession } from "supertokens-node/recipe/session/framework/express
 
 console.log = console.error; // standard output carries answers only
 
+// The messages with codes and links: where each went, its link and its code.
+const mails = [];
+const keep = async (input) =>
+    void mails.push({ to: input.email ?? input.phoneNumber, link: input.urlWithLinkCode, code: input.userInputCode });
+
 supertokens.init({
     framework: "express",
     supertokens: { connectionURI: process.argv[2], apiKey: process.env.CORE_API_KEY },
@@ -20,6 +27,12 @@ supertokens.init({
     recipeList: [
         EmailPassword.init(),
         EmailVerification.init({ mode: "OPTIONAL" }),
+        Passwordless.init({
+            contactMethod: "EMAIL_OR_PHONE",
+            flowType: "USER_INPUT_CODE_AND_MAGIC_LINK",
+            emailDelivery: { override: (original) => ({ ...original, sendEmail: keep }) },
+            smsDelivery: { override: (original) => ({ ...original, sendSms: keep }) },
+        }),
         UserMetadata.init(),
         UserRoles.init(),
         Session.init(),
@@ -53,6 +66,24 @@ const sessionFacts = (session) => {
 };
 
 const calls = {
+    mails: () => mails,
+    create_code: async ({ email, tenant_id }) => outcome(await Passwordless.createCode({ email, tenantId: tenant_id })),
+    passwordless_sign_in_up: async ({ email, tenant_id }) =>
+        account(await Passwordless.signInUp({ email, tenantId: tenant_id })),
+    create_tenant: async ({ tenant_id, first_factors }) =>
+        outcome(await Multitenancy.createOrUpdateTenant(tenant_id, { firstFactors: first_factors })),
+    first_factors: async ({ tenant_id }) => (await Multitenancy.getTenant(tenant_id))?.firstFactors ?? null,
+    delete_tenant: async ({ tenant_id }) => outcome(await Multitenancy.deleteTenant(tenant_id)),
+    associate: async ({ tenant_id, user_id }) =>
+        outcome(await Multitenancy.associateUserToTenant(tenant_id, recipeUserId(user_id))),
+    disassociate: async ({ tenant_id, user_id }) =>
+        outcome(await Multitenancy.disassociateUserFromTenant(tenant_id, recipeUserId(user_id))),
+    set_provider: async ({ tenant_id, config }) =>
+        outcome(await Multitenancy.createOrUpdateThirdPartyConfig(tenant_id, config)),
+    providers: async ({ tenant_id }) => (await Multitenancy.getTenant(tenant_id)).thirdParty.providers,
+    delete_provider: async ({ tenant_id, third_party_id }) =>
+        outcome(await Multitenancy.deleteThirdPartyConfig(tenant_id, third_party_id)),
+
     sign_up: async ({ email, password }) => account(await EmailPassword.signUp("public", email, password)),
     sign_in: async ({ email, password }) => account(await EmailPassword.signIn("public", email, password)),
     create_session: async ({ user_id, payload, data }) =>

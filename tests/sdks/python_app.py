@@ -24,10 +24,14 @@ from supertokens_python.ingredients.smsdelivery.types import SMSDeliveryConfig, 
 from supertokens_python.recipe import emailpassword, emailverification, passwordless, session, usermetadata, userroles
 from supertokens_python.recipe.emailpassword import syncio as passwords
 from supertokens_python.recipe.emailverification import syncio as verification
+from supertokens_python.recipe.multitenancy import syncio as tenants
+from supertokens_python.recipe.multitenancy.interfaces import TenantConfigCreateOrUpdate
+from supertokens_python.recipe.passwordless import syncio as codes
 from supertokens_python.recipe.session import SessionContainer
 from supertokens_python.recipe.session import syncio as sessions
 from supertokens_python.recipe.session.exceptions import TokenTheftError, TryRefreshTokenError, UnauthorisedError
 from supertokens_python.recipe.session.framework.flask import verify_session
+from supertokens_python.recipe.thirdparty.provider import ProviderConfig
 from supertokens_python.recipe.usermetadata import syncio as metadata
 from supertokens_python.recipe.userroles import syncio as roles
 from supertokens_python.types.base import AccountInfoInput
@@ -189,6 +193,33 @@ def update_account(user_id: str, email: str | None, password: str | None) -> str
     return status(passwords.update_email_or_password(convert_to_recipe_user_id(user_id), email, password))
 
 
+def create_tenant(tenant_id: str, first_factors: list[str] | None) -> dict[str, Any]:
+    config = TenantConfigCreateOrUpdate(first_factors=first_factors)
+    return outcome(tenants.create_or_update_tenant(tenant_id, config))
+
+
+def first_factors(tenant_id: str) -> list[str] | None:
+    found = tenants.get_tenant(tenant_id)
+    return None if found is None else found.first_factors
+
+
+def associate(tenant_id: str, user_id: str) -> dict[str, Any]:
+    return outcome(tenants.associate_user_to_tenant(tenant_id, convert_to_recipe_user_id(user_id)))
+
+
+def disassociate(tenant_id: str, user_id: str) -> dict[str, Any]:
+    return outcome(tenants.disassociate_user_from_tenant(tenant_id, convert_to_recipe_user_id(user_id)))
+
+
+def set_provider(tenant_id: str, config: dict[str, Any]) -> dict[str, Any]:
+    return outcome(tenants.create_or_update_third_party_config(tenant_id, ProviderConfig.from_json(config)))
+
+
+def providers(tenant_id: str) -> list[dict[str, Any]]:
+    found = tenants.get_tenant(tenant_id)
+    return [] if found is None else [provider.to_json() for provider in found.third_party_providers]
+
+
 def by_recipe_user_id(function: Any) -> Any:
     """The function with a plain user id where it wants a RecipeUserId."""
     return lambda user_id: function(convert_to_recipe_user_id(user_id))
@@ -204,6 +235,18 @@ UNVERIFY = by_recipe_user_id(verification.unverify_email)
 
 CALLS: dict[str, Any] = {
     "mails": lambda: mails,
+    "create_code": lambda email, tenant_id: outcome(codes.create_code(tenant_id, email=email)),
+    "passwordless_sign_in_up": lambda email, tenant_id: account(codes.signinup(tenant_id, email, None)),
+    "create_tenant": create_tenant,
+    "first_factors": first_factors,
+    "delete_tenant": lambda tenant_id: outcome(tenants.delete_tenant(tenant_id)),
+    "associate": associate,
+    "disassociate": disassociate,
+    "set_provider": set_provider,
+    "providers": providers,
+    "delete_provider": lambda tenant_id, third_party_id: outcome(
+        tenants.delete_third_party_config(tenant_id, third_party_id)
+    ),
     "sign_up": lambda email, password: account(passwords.sign_up("public", email, password)),
     "sign_in": lambda email, password: account(passwords.sign_in("public", email, password)),
     "create_session": create_session,

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from http.cookies import SimpleCookie
 from typing import Any, Protocol, TypeAlias
+from urllib.parse import parse_qs, urlsplit
 
 import requests
 from attrs import field, frozen
@@ -255,3 +256,9 @@ def sending(body: object, path: str = "/auth/signin", **how: str) -> dict[str, A
     """Return a POST request with a JSON body."""
     data = json_module.dumps(body).encode()
     return {"path": path, "method": "POST", "data": data, "content_type": "application/json", **how}
+
+
+def parts_of(link: str) -> dict[str, str]:
+    """Return what the page that a link of passwordless leads to sends."""
+    address = urlsplit(link)
+    return {"preAuthSessionId": parse_qs(address.query)["preAuthSessionId"][0], "linkCode": address.fragment}

@@ -17,7 +17,19 @@ import pytest
 
 from sdks.ours import Ours, form
 from sdks.peers import Peer
-from sdks.sides import MODES, VERSIONS, Answer, OurSide, Side, Steps, TheirSide, Visitor, different_steps, sending
+from sdks.sides import (
+    MODES,
+    VERSIONS,
+    Answer,
+    OurSide,
+    Side,
+    Steps,
+    TheirSide,
+    Visitor,
+    different_steps,
+    parts_of,
+    sending,
+)
 from st_wsgi.recipes.multitenancy import Multitenancy, TenantConfigCreateOrUpdate
 
 pytestmark = pytest.mark.parametrize("sdk", ["python"], indirect=True)
@@ -52,12 +64,6 @@ def phone_of(email: str) -> str:
 
 def ids(answer: Answer) -> dict[str, Any]:
     return {name: answer.raw[name] for name in ("deviceId", "preAuthSessionId")}
-
-
-def parts_of(link: str) -> dict[str, str]:
-    """Return what the page that a link leads to sends."""
-    address = urlsplit(link)
-    return {"preAuthSessionId": parse_qs(address.query)["preAuthSessionId"][0], "linkCode": address.fragment}
 
 
 class Asker(Visitor):
