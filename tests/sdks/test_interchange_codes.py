@@ -22,7 +22,7 @@ RESTART = {"status": "RESTART_FLOW_ERROR"}
 @pytest.fixture(params=["theirs to ours", "ours to theirs"])
 def sides(request: pytest.FixtureRequest, sdk: Peer, ours: Ours) -> tuple[Side, Side]:
     """The side that makes something, and the one that uses it."""
-    both = [TheirSide(sdk), OurSide(ours)]
+    both: list[Side] = [TheirSide(sdk), OurSide(ours)]
     return (both[0], both[1]) if request.param == "theirs to ours" else (both[1], both[0])
 
 
@@ -195,7 +195,7 @@ def test_a_tenant_of_one_is_a_tenant_of_the_other(sides: tuple[Side, Side], sdk:
     assert other.first_factors(tenant) is None
 
 
-PROVIDER = {
+PROVIDER: dict[str, Any] = {
     "thirdPartyId": "school",
     "name": "The school",
     "clients": [
