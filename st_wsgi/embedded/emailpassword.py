@@ -133,6 +133,7 @@ def create_reset_token(call: Call) -> dict[str, Any]:
     """``POST /recipe/user/password/reset/token``: for any user id that exists, with an email to give back later."""
     user_id = call.body.text("userId")
     call.admit()
+    tenants_v1.refuse_if_disabled(call, "emailPassword")
     email, token = call.body.text("email"), one_time_token()
     with call.write() as db:
         user_id = internal_id(db, call.app, user_id)
@@ -203,6 +204,7 @@ def import_hash(call: Call) -> dict[str, Any]:
         if algorithm not in hashes.FORMATS:
             raise bad("Unsupported password hashing algorithm")
     here, parsed = call.here, hashes.parse(stored)
+    tenants_v1.refuse_if_disabled(call, "emailPassword")
     if parsed is None or algorithm not in (None, parsed.format.algorithm):
         title = f"{hashes.FORMATS[algorithm].title} " if algorithm else ""
         raise bad(f"Password hash is in invalid {title}format")

@@ -63,7 +63,7 @@ def create(call: Call) -> dict[str, Any]:
     with call.write() as db:
         clash = _find(db, call.app, external_id, "EXTERNAL")
         if clash is not None:
-            raise _exists(internal=clash.user_id == user_id, external=True)
+            return _exists(internal=clash.user_id == user_id, external=True)
         if not user_exists(db, call.app, user_id):
             raise Answered("UNKNOWN_SUPERTOKENS_USER_ID_ERROR")
         if not force:
@@ -71,13 +71,14 @@ def create(call: Call) -> dict[str, Any]:
         if not db.insert_new(
             "user_id_mappings", app=call.app, user_id=user_id, external_user_id=external_id, info=info
         ):
-            raise _exists(internal=True, external=False)
+            # What moved along stays with the external id, as on the official core.
+            return _exists(internal=True, external=False)
     return {"status": "OK"}
 
 
-def _exists(*, internal: bool, external: bool) -> Answered:
+def _exists(*, internal: bool, external: bool) -> dict[str, Any]:
     found = {"doesSuperTokensUserIdExist": internal, "doesExternalUserIdExist": external}
-    return Answered("USER_ID_MAPPING_ALREADY_EXISTS_ERROR", **found)
+    return {"status": "USER_ID_MAPPING_ALREADY_EXISTS_ERROR", **found}
 
 
 def _check_unused(db: Database, app: int, user_id: str, external_id: str) -> None:

@@ -23,7 +23,8 @@ def remove(call: Call) -> dict[str, Any]:
             for method in group:
                 delete_method(db, call.app, method.user_id)
         elif group:
-            delete_method(db, call.app, user_id)
+            # The id of a group whose own login method is gone means the last one that is left.
+            delete_method(db, call.app, group[0].user_id if len(group) == 1 else user_id)
     return {"status": "OK"}
 
 

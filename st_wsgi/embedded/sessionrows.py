@@ -176,9 +176,11 @@ def _one_tenant(call: Call, everywhere: bool, *, by_handle: bool = False) -> str
 
 
 def remove_handles(db: Database, app: int, handles: Iterable[str]) -> list[str]:
-    """Delete sessions; return the handles of those that were there."""
+    """Delete sessions; return the handles of those that were there, as often as they were named."""
     query = "DELETE FROM sessions WHERE app = ? AND handle = ?"
-    return [handle for handle in dict.fromkeys(handles) if db.change(query, app, handle)]
+    named = list(handles)
+    gone = {handle for handle in set(named) if db.change(query, app, handle)}
+    return [handle for handle in named if handle in gone]
 
 
 def handles_of_user(

@@ -162,7 +162,8 @@ def refresh(call: Call) -> dict[str, Any]:
         row = sessionrows.find(db, app, info.handle)
         if row is None or row.expires_at < now:
             return unauthorised("Session missing in db or has expired")
-        user = session_user(db, app, row.user_id)
+        # A session keeps the name of the login method that it was made with, also when that is mapped meanwhile.
+        user = attrs.evolve(session_user(db, app, row.user_id), recipe_user_id=row.user_id)
         child = RefreshTokenContent(info.handle, user.recipe_user_id, presented_hash1, child_anti_csrf).sealed(seal)
         after = _after_refresh(call, row, presented_hash1=presented_hash1, info=info, child_hash2=hash2(child), now=now)
         if not isinstance(after, SessionRow):

@@ -11,7 +11,7 @@ from contract.covered import covers
 from contract.logins import user
 from contract.test_emailpassword import SECRET, sign_up
 from contract.test_emailverification import VERIFY, token_for
-from contract.test_sessions import create
+from contract.test_sessions import claims, create, refresh
 
 MAP, INFO = "/recipe/userid/map", "/recipe/userid/external-user-id-info"
 UNKNOWN = "UNKNOWN_MAPPING_ERROR"
@@ -147,6 +147,29 @@ def test_verified_emails_stay_behind_when_one_insists(app: Caller) -> None:
     app.post("/user/remove", userId=external).says("OK")
     app.get(VERIFY, userId=user_id, email=address).says("OK", isVerified=True)
     app.get(VERIFY, userId=external, email=address).says("OK", isVerified=False)
+
+
+def test_a_second_mapping_takes_open_verifications_along(app: Caller) -> None:
+    """It is refused, but a token of the SuperTokens id is one of the other external id from then on."""
+    (user_id, _), other, address = mapped(app), fresh("external"), email()
+    token = token_for(app, user_id, address)
+    app.post(MAP, superTokensUserId=user_id, externalUserId=other).says(
+        "USER_ID_MAPPING_ALREADY_EXISTS_ERROR", doesSuperTokensUserIdExist=True, doesExternalUserIdExist=False
+    )
+    app.post(VERIFY, method="token", token=token).says("OK", userId=other, email=address)
+
+
+def test_sessions_that_are_older_than_a_forced_mapping(app: Caller) -> None:
+    """Such a session keeps the id of the login method that it was made for; the user has the external one."""
+    user_id, external = sign_up(app)["id"], fresh("external")
+    session = create(app, user_id)
+    app.post(MAP, superTokensUserId=user_id, externalUserId=external, force=True).says("OK")
+    first = refresh(app, session["refreshToken"]["token"]).has()
+    second = refresh(app, first["refreshToken"]["token"]).has()
+    stolen = refresh(app, session["refreshToken"]["token"]).body
+    for shown in (first["session"], second["session"], claims(first["accessToken"]["token"]), stolen["session"]):
+        assert shown.get("userId", shown.get("sub")) == external
+        assert shown.get("recipeUserId", shown.get("rsub")) == user_id
 
 
 @pytest.mark.parametrize("force", [False, True])

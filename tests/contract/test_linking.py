@@ -187,6 +187,20 @@ def test_removing_linked_accounts(app: Caller) -> None:
         app.get("/user/id", userId=name).says("UNKNOWN_USER_ID_ERROR")
 
 
+def test_removing_what_gave_the_user_its_id_twice(app: Caller) -> None:
+    """The id of a login method that is gone means the last one that is left: the user ends with it."""
+    address = email()
+    first, second = sign_up(app)["id"], sign_up(app, address)["id"]
+    linked(app, first, second)
+    for removed in (first, first):
+        app.get("/user/id", userId=second).has()
+        app.post("/user/remove", userId=removed, removeAllLinkedAccounts=False).says("OK")
+    for name in (first, second):
+        app.get("/user/id", userId=name).says("UNKNOWN_USER_ID_ERROR")
+    app.post("/recipe/signin", email=address, password=SECRET).says("WRONG_CREDENTIALS_ERROR")
+    assert sign_up(app, address)["id"] not in (first, second)
+
+
 def test_sign_in_to_a_linked_account(app: Caller) -> None:
     """Each recipe answers with the whole user, and says which login method it was."""
     address, account = email(), fresh("account")

@@ -10,7 +10,7 @@ import pytest
 from contract.client import Caller, email, fresh
 from contract.covered import covers
 from contract.expectations import LATER, AnyOrder, Some
-from contract.test_emailpassword import SECRET, sign_up
+from contract.test_emailpassword import ARGON2_HASH, SECRET, sign_up
 from contract.test_sessions import create
 
 TENANT, APP = "/recipe/multitenancy/tenant", "/recipe/multitenancy/app"
@@ -354,11 +354,19 @@ def test_switches_block_logins_of_older_clients(app: Caller) -> None:
     """Up to CDI 5.0 a recipe that is off is refused by the core."""
     tenant_id = fresh("t")
     app.put(TENANT, tenantId=tenant_id, emailPasswordEnabled=False).says("OK", createdNew=True)
-    body = {"email": email(), "password": SECRET}
-    app.below(tenant_id).call("POST", "/recipe/signup", body, headers={"cdi-version": "5.0"}).refused(
-        403, "Email password login not enabled for tenant"
+    body = {"email": email(), "password": SECRET, "passwordHash": ARGON2_HASH, "userId": "nobody"}
+    off = (
+        ("/recipe/signup", "OK"),
+        ("/recipe/signin", "OK"),
+        ("/recipe/user/passwordhash/import", "OK"),
+        ("/recipe/user/password/reset/token", "UNKNOWN_USER_ID_ERROR"),
     )
-    app.below(tenant_id).call("POST", "/recipe/signup", body, headers={"cdi-version": "5.1"}).has()
+    for path, status in off:
+        asked = app.below(tenant_id)
+        asked.call("POST", path, body, headers={"cdi-version": "5.0"}).refused(
+            403, "Email password login not enabled for tenant"
+        )
+        assert asked.call("POST", path, body, headers={"cdi-version": "5.1"}).body["status"] == status
 
 
 def test_switches_and_factors(app: Caller) -> None:
