@@ -7,14 +7,14 @@ from typing import Any
 from . import methods, usage
 from .call import Call, Endpoint
 from .database import Database
-from .fields import bad
+from .fields import bad, trimmed
 from .methods import Kind
 from .tenancy import Tenant
 from .users import external_id, internal_id, user_exists
 
 
 def _user_id(call: Call) -> str:
-    user_id = call.body.text("recipeUserId").strip()
+    user_id = trimmed(call.body.text("recipeUserId"))
     if not user_id:
         raise bad("Field name 'userId' cannot be an empty String")
     return user_id

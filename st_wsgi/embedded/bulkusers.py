@@ -16,7 +16,7 @@ import attrs
 
 from . import emailpassword, hashes, metadata, methods, passwordless, thirdparty, totp
 from .database import Database
-from .fields import dump, sound
+from .fields import dump, sound, trimmed
 from .methods import Identity, Kind
 from .passwords import Passwords
 from .phones import normal_phone
@@ -44,7 +44,7 @@ class UserRefused(Exception):
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip()) and sound(value)
+    return isinstance(value, str) and bool(trimmed(value)) and sound(value)
 
 
 def _is_number(value: object) -> bool:
@@ -150,7 +150,7 @@ class BulkReader:
         if errors:
             raise UserRefused(*errors, invalid=True)
         user = {
-            "externalUserId": None if external is None else external.strip(),
+            "externalUserId": None if external is None else trimmed(external),
             "userMetadata": about,
             "userRoles": roles if "userRoles" in given else None,
             "totpDevices": devices if "totpDevices" in given else None,
@@ -208,7 +208,7 @@ class BulkReader:
         tenants = fields.get("tenantIds", "array of string", required=True)
         if role is not None:
             fields.limit(role, "role", 255)
-            role = role.strip()
+            role = trimmed(role)
             if role not in self._roles:
                 errors.append(f"Role {role} does not exist.")
         return {"role": role, "tenantIds": self._tenant_ids(tenants, errors, fields.where)}
@@ -216,7 +216,7 @@ class BulkReader:
     def _tenant_ids(self, given: Sequence[str] | None, errors: list[str], where: str) -> list[str]:
         known = []
         for tenant_id in ["public"] if given is None else given:
-            name = tenant_id if tenant_id == "public" else tenant_id.strip().lower()
+            name = tenant_id if tenant_id == "public" else trimmed(tenant_id).lower()
             if name in self._tenants:
                 known.append(name)
             else:
@@ -235,7 +235,7 @@ class BulkReader:
             errors.append(f"skew should be {'>= 0' if skew < 0 else f'<= {totp.MOST_SKEW}'} for a totp device.")
         fields.limit(name, "TOTP deviceName", 256)
         numbers = {"period": 30 if period is None else int(period), "skew": 1 if skew is None else int(skew)}
-        return {"secretKey": secret, **numbers, **({} if name is None else {"deviceName": name.strip()})}
+        return {"secretKey": secret, **numbers, **({} if name is None else {"deviceName": trimmed(name)})}
 
     def _methods(self, fields: _Fields, errors: list[str]) -> list[dict[str, Any]]:
         given = fields.get("loginMethods", "array of object", required=True)
@@ -282,13 +282,13 @@ class BulkReader:
             )
         fields.limit(email, "email", 255, said=256)
         if algorithm is not None:
-            algorithm = algorithm.strip().upper()
+            algorithm = trimmed(algorithm).upper()
             if algorithm not in hashes.FORMATS:
                 fields.errors.append(
                     "Invalid hashingAlgorithm for emailpassword recipe. Pass one of bcrypt, argon2 or, firebase_scrypt!"
                 )
             elif stored is not None:
-                stored = stored.strip()
+                stored = trimmed(stored)
                 fields.errors.extend(self._hash_problems(stored, algorithm))
         return {"email": email, "passwordHash": stored, "hashingAlgorithm": algorithm, "plainTextPassword": plain}
 

@@ -11,7 +11,7 @@ from ..grammar import FAKE_EMAIL_DOMAINS
 from . import hashes, methods, signin, tenants_v1
 from .call import Call, Endpoint
 from .database import Database
-from .fields import bad
+from .fields import bad, trimmed
 from .methods import Identity
 from .users import external_id, internal_id, normal_email, set_verified, user_exists, user_json
 
@@ -193,12 +193,12 @@ def reset_password(call: Call) -> dict[str, Any]:
 def import_hash(call: Call) -> dict[str, Any]:
     """``POST /recipe/user/passwordhash/import``: a user with a hash that another system made."""
     email = normal_email(call.body.text("email"))
-    stored = call.body.text("passwordHash").strip()
+    stored = trimmed(call.body.text("passwordHash"))
     algorithm = call.body.text_or_none("hashingAlgorithm")
     if not stored:
         raise bad("Password hash cannot be an empty string")
     if algorithm is not None:
-        algorithm = algorithm.strip().upper()
+        algorithm = trimmed(algorithm).upper()
         if not algorithm:
             raise bad("Hashing Algorithm cannot be an empty string")
         if algorithm not in hashes.FORMATS:

@@ -10,14 +10,15 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 BULK_LIMIT = 500
 """Users in a call about many."""
 
-_LONG = range(-(2**63), 2**63)
+_BLANKS = "".join(map(chr, range(0x21)))
 
 
 class CallRefused(Exception):
@@ -57,18 +58,37 @@ def page_token(user_id: str, time: int) -> str:
 
 def page_start(token: str) -> tuple[str, int]:
     """Return the user id and the time that a page starts with. :raises CallRefused: for a text that is no token."""
+    # As Java reads it: padding may be left out, but not in part, and empty parts at the end do not count.
+    padded = token if "=" in token else token + "=" * (-len(token) % 4)
     try:
-        user_id, time = base64.b64decode(token, validate=True).decode().split(";")
-        if int(time) in _LONG:
-            return user_id, int(time)
+        user_id, text = base64.b64decode(padded, validate=True).decode(errors="replace").rstrip(";").split(";")
     except (binascii.Error, ValueError):
-        pass
+        user_id = text = ""
+    time = whole_number(text)
+    if time is not None and len(padded) % 4 == 0:
+        return user_id, time
     raise bad("invalid pagination token")
 
 
 def sound(text: str) -> bool:
     """Tell whether *text* can be stored: JSON may spell half of a surrogate pair, UTF-8 cannot."""
     return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def trimmed(text: str) -> str:
+    """Return *text* without spaces and control characters around it; other blanks, such as U+00A0, stay."""
+    return text.strip(_BLANKS)
+
+
+def whole_number(text: str, bits: int = 64) -> int | None:
+    """Return the signed number of so many bits that a text is, else None. Digits of any script will do."""
+    digits = text[1:] if text[:1] in ("-", "+") else text
+    return int(text) if digits.isdecimal() and len(digits) < 25 and fits(int(text), bits) else None
+
+
+def fits(number: int, bits: int) -> bool:
+    """Tell whether a signed number has no more than so many bits."""
+    return -(1 << bits - 1) <= number < 1 << bits - 1
 
 
 class _Fields(ABC):
@@ -83,7 +103,7 @@ class _Fields(ABC):
 
     def filled(self, name: str) -> str:
         """Return a string that must be there and not blank, trimmed."""
-        value = self.text(name).strip()
+        value = trimmed(self.text(name))
         if not value:
             raise bad(f"Field name '{name}' cannot be an empty String")
         return value
@@ -157,7 +177,7 @@ class Body(_Fields):
         """Return an array of strings that may be absent; the strings are trimmed and must not be blank."""
         if name not in self.values:
             return None
-        values = [value.strip() for value in self.texts(name)]
+        values = [trimmed(value) for value in self.texts(name)]
         if not all(values):
             raise bad(f"Field name '{name}' cannot contain an empty string")
         return values
@@ -171,16 +191,14 @@ class Body(_Fields):
             raise bad("userIds array must contain only strings")
         return user_ids
 
-    def whole(self, name: str) -> int:
-        """Return a whole number that must be there; quoted is fine."""
+    def whole(self, name: str, *, bits: int = 64) -> int:
+        """Return a whole number that must be there; quoted is fine, and a fraction is cut off."""
         value = self.values.get(name)
-        if isinstance(value, (int, float, str)) and not isinstance(value, bool):
-            try:
-                number = int(value)
-            except (ValueError, OverflowError):
-                raise self._refuse(name) from None
-            if number in _LONG:
-                return number
+        if isinstance(value, float) and math.isfinite(value):
+            value = int(value)
+        found = whole_number(value, bits) if isinstance(value, str) else value
+        if isinstance(found, int) and not isinstance(found, bool) and fits(found, bits):
+            return found
         raise self._refuse(name)
 
     def whole_or_none(self, name: str) -> int | None:
@@ -212,12 +230,12 @@ class Query(_Fields):
 
     def int_or_none(self, name: str) -> int | None:
         """Return a parameter of 32 bits that may be absent."""
-        return self._number(name, "an int", range(-(2**31), 2**31))
+        return self._number(name, "an int", 32)
 
     def long(self, name: str) -> int:
         """Return a parameter of 64 bits that must be there."""
         self.text(name)
-        number = self._number(name, "a long", _LONG)
+        number = self._number(name, "a long", 64)
         assert number is not None
         return number
 
@@ -226,13 +244,13 @@ class Query(_Fields):
         value = self.text_or_none(name)
         if value is None:
             return None
-        return [part for part in (part.strip() for part in value.split(separator)) if part]
+        return [part for part in map(trimmed, value.split(separator)) if part]
 
-    def _number(self, name: str, kind: str, allowed: Sequence[int]) -> int | None:
+    def _number(self, name: str, kind: str, bits: int) -> int | None:
         value = self.text_or_none(name)
         if value is None:
             return None
-        digits = value[1:] if value[:1] in ("-", "+") else value
-        if not (digits.isascii() and digits.isdigit() and len(digits) < 25 and int(value) in allowed):
+        found = whole_number(value, bits)
+        if found is None:
             raise bad(f"Field name '{name}' must be {kind} in the GET request")
-        return int(value)
+        return found

@@ -9,7 +9,7 @@ import attrs
 from . import usage
 from .call import Call, Endpoint
 from .database import Database
-from .fields import Answered, bad
+from .fields import Answered, bad, trimmed
 from .users import user_exists
 
 _KINDS = ("SUPERTOKENS", "EXTERNAL", "ANY")
@@ -41,7 +41,7 @@ def _column(db: Database, app: int, user_id: str, kind: str) -> str:
 
 
 def _kind(text: str | None) -> str:
-    kind = "ANY" if text is None else text.strip()
+    kind = "ANY" if text is None else trimmed(text)
     if kind not in _KINDS:
         raise bad("Field name 'userIdType' should be one of 'SUPERTOKENS', 'EXTERNAL' or 'ANY'")
     return kind
@@ -49,9 +49,9 @@ def _kind(text: str | None) -> str:
 
 def _info(call: Call) -> str | None:
     info = call.body.text_or_null("externalUserIdInfo")
-    if info is not None and not info.strip():
+    if info is not None and not trimmed(info):
         raise bad("Field name 'externalUserIdInfo' cannot be an empty String")
-    return info if info is None else info.strip()
+    return info if info is None else trimmed(info)
 
 
 def create(call: Call) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from .fields import bad
 def create(call: Call) -> dict[str, Any]:
     """``POST /recipe/jwt``: sign a payload; the static key unless asked otherwise."""
     algorithm = call.body.text("algorithm")
-    domain = call.body.text("jwksDomain").strip()
+    domain = call.body.text("jwksDomain")
     payload = call.body.object("payload")
     validity = call.body.whole("validity")
     dynamic = call.body.flag_or_none("useStaticSigningKey") is False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .fields import CallRefused
+from .fields import CallRefused, trimmed
 
 try:
     import phonenumbers
@@ -21,9 +21,9 @@ def normal_phone(phone: str) -> str:
     if not _PHONENUMBERS:
         raise CallRefused(500, "phone numbers need the package phonenumbers: run `pip install 'st-wsgi[phone]'`")
     try:
-        number = phonenumbers.parse(phone.strip(), None)
+        number = phonenumbers.parse(trimmed(phone), None)
     except phonenumbers.NumberParseException:
-        return phone.strip()
+        return trimmed(phone)
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 

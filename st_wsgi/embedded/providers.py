@@ -8,7 +8,7 @@ from typing import Any
 from . import tenantrows
 from .call import Call, Endpoint
 from .database import Database
-from .fields import Body, CallRefused, bad
+from .fields import Body, CallRefused, bad, trimmed
 
 _MAPS = (
     "authorizationEndpointQueryParams",
@@ -40,7 +40,7 @@ _APPLE_KEYS = ("keyId", "teamId", "privateKey")
 def put(call: Call) -> dict[str, Any]:
     """``PUT /recipe/multitenancy/config/thirdparty``: a provider of a tenant, new or in place of the one before."""
     config = Body(call.body.object("config"))
-    third_party_id = config.text("thirdPartyId").strip()
+    third_party_id = trimmed(config.text("thirdPartyId"))
     skip = call.body.flag_or_none("skipValidation") is True
     here = call.here
     provider = _normal({**config.values, "thirdPartyId": third_party_id})
@@ -122,7 +122,7 @@ def _filled(values: Mapping[str, Any], key: str) -> bool:
 
 def remove(call: Call) -> dict[str, Any]:
     """``POST /recipe/multitenancy/config/thirdparty/remove``."""
-    third_party_id = call.body.text("thirdPartyId").strip()
+    third_party_id = trimmed(call.body.text("thirdPartyId"))
     here = call.here
     with call.write() as db:
         existed = tenantrows.remove_provider(db, here.app, here.tenant_id, third_party_id)

@@ -16,7 +16,7 @@ import attrs
 from . import providers, tenantrows, tenants_v1
 from .call import Call, Endpoint
 from .database import Database
-from .fields import CallRefused, bad
+from .fields import CallRefused, bad, trimmed
 from .knownsettings import SETTINGS, SettingRefused, setting_of
 from .settings import CoreSettings
 from .tenancy import NEVER_TENANTS
@@ -36,7 +36,7 @@ _NOT_V2 = {
 
 def _id(value: str, name: str) -> str:
     """Return an id of an app or tenant in its one spelling."""
-    value = value.strip().lower()
+    value = trimmed(value).lower()
     if not value:
         raise bad(f"{name} should not be an empty String")
     if name == "tenantId" and value in NEVER_TENANTS:
@@ -172,7 +172,7 @@ def put_domain(call: Call, *, v2: bool) -> dict[str, Any]:
     domain = call.body.text_or_none("connectionUriDomain")
     if domain is None:
         return _put(call, "public", "public", v2=v2)
-    domain = domain.strip().lower()
+    domain = trimmed(domain).lower()
     if not domain:
         raise bad("connectionUriDomain should not be an empty String")
     if not _DOMAIN.fullmatch(domain):
@@ -227,7 +227,7 @@ def list_domains(call: Call, *, v2: bool) -> dict[str, Any]:
 
 def remove_domain(call: Call) -> dict[str, Any]:
     """``POST /recipe/multitenancy/connectionuridomain/remove``: there is none but the base one."""
-    if not call.body.text("connectionUriDomain").strip():
+    if not trimmed(call.body.text("connectionUriDomain")):
         raise bad("connectionUriDomain should not be an empty String")
     _base_only(call, f"{_BASE_PLACE} and default connectionUriDomain is allowed to delete a connectionUriDomain")
     return {"status": "OK", "didExist": False}

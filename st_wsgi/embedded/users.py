@@ -13,12 +13,13 @@ from typing import Any
 import attrs
 
 from .database import Database
+from .fields import trimmed
 from .versions import NEWEST, WEBAUTHN, Version
 
 
 def normal_email(email: str) -> str:
     """Return the one spelling under which an email is stored and found."""
-    return email.strip().lower()
+    return trimmed(email).lower()
 
 
 def internal_id(db: Database, app: int, user_id: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 from contract.client import Caller, OverHTTP, email, fresh
 from contract.covered import covers
 from contract.expectations import FLAG, NUMBER, TEXT, Some
+from contract.test_emailpassword import SECRET, sign_up
 
 METHODS = ("GET", "POST", "PUT", "DELETE")
 
@@ -179,7 +180,16 @@ def test_quoted_numbers_and_booleans(app: Caller) -> None:
     """Whole numbers may be quoted, booleans may not."""
     call = {"algorithm": "RS256", "jwksDomain": "https://x.example", "payload": {}}
     app.post("/recipe/jwt", **call, validity="60").has(jwt=TEXT)
-    app.post("/recipe/jwt", **call, validity="x").refused(400, "Field name 'validity' is invalid in JSON input")
+    app.post("/recipe/jwt", **call, validity="+\u0666\u0660").has(jwt=TEXT)
+    for validity in ("x", " 60", "6_0", "60.0", "", 2**63, str(2**63), 1e300):
+        app.post("/recipe/jwt", **call, validity=validity).refused(
+            400, "Field name 'validity' is invalid in JSON input"
+        )
+    device = {"userId": "x", "skew": 1}
+    for period in (2**31, "2147483648"):
+        app.post("/recipe/totp/device", **device, period=period).refused(
+            400, "Field name 'period' is invalid in JSON input"
+        )
     app.post("/user/remove", userId="x", removeAllLinkedAccounts="true").refused(
         400, "Field name 'removeAllLinkedAccounts' is invalid in JSON input"
     )
@@ -189,6 +199,9 @@ def test_query_parameters(app: Caller) -> None:
     """Missing parameters and numbers that are none have texts of their own."""
     app.get("/user/id").refused(400, "Field name 'userId' is missing in GET request")
     app.get("/users", limit="x").refused(400, "Field name 'limit' must be an int in the GET request")
+    app.get("/users", limit="\u0665").has()
+    for limit in ("\u00b2", "5_0", " 5", "2147483648"):
+        app.get("/users", limit=limit).refused(400, "Field name 'limit' must be an int in the GET request")
     app.get("/users/count/active", since="x").refused(400, "Field name 'since' must be a long in the GET request")
     app.get("/users/count/active", since="9" * 30).refused(400, "Field name 'since' must be a long in the GET request")
 
@@ -200,6 +213,17 @@ def test_blank_texts(app: Caller) -> None:
         400, "Field name 'permissions' cannot contain an empty string"
     )
     app.get("/recipe/role/permissions", role=" ").refused(400, "Field name 'role' cannot be an empty String")
+
+
+def test_what_trimming_takes_away(app: Caller) -> None:
+    """Spaces and control characters, and nothing else: a no-break space belongs to the text."""
+    address = email()
+    sign_up(app, f" \x00\t\x1f{address.upper()}\r\n ")
+    app.post("/recipe/signin", email=address, password=SECRET).has()
+    app.post("/recipe/signin", email=f"\u00a0{address}", password=SECRET).says("WRONG_CREDENTIALS_ERROR")
+    assert sign_up(app, f"{address}\u00a0")["emails"] == [f"{address}\u00a0"]
+    app.put("/recipe/role", role="\u00a0").says("OK", createdNewRole=True)
+    app.put("/recipe/role", role="\x1f\x00").refused(400, "Field name 'role' cannot be an empty String")
 
 
 @pytest.mark.parametrize("body", [b"", b"nonsense", b"[]", b'"text"', b"{", b'{"a":' * 5000])

@@ -40,6 +40,12 @@ def test_dynamic_key_and_issuer(app: Caller) -> None:
     assert jwt.decode(token, options={"verify_signature": False}) == payload
 
 
+def test_the_issuer_is_not_trimmed(app: Caller) -> None:
+    """The domain of the key set stands in the token as it was given."""
+    token = app.post("/recipe/jwt", algorithm="RS256", jwksDomain="  ", payload={}, validity=5).body["jwt"]
+    assert jwt.decode(token, options={"verify_signature": False})["iss"] == "  "
+
+
 def test_jwt_fields(app: Caller) -> None:
     """The algorithm must be known and the validity above zero."""
     app.post("/recipe/jwt", algorithm="HS256", jwksDomain=DOMAIN, payload={}, validity=5).says(

@@ -60,6 +60,12 @@ def test_the_token_names_the_next_row(tenant: Caller) -> None:
     answer = tenant.get("/users", limit="1").has(nextPaginationToken=TEXT)
     expected = f"{users[1]['id']};{users[1]['timeJoined']}"
     assert base64.b64decode(answer["nextPaginationToken"]).decode() == expected
+    for spelled in (f"{expected};;", f"{expected.replace(';', ';+')}"):
+        token = base64.b64encode(spelled.encode()).decode().rstrip("=")
+        tenant.get("/users", paginationToken=token).says("OK", users=users[1:])
+    unreadable = base64.b64encode(b"\xff;0").decode()
+    tenant.get("/users", paginationToken=unreadable, timeJoinedOrder="ASC").says("OK", users=users)
+    tenant.get("/users", paginationToken=f"{unreadable}=").refused(400, "invalid pagination token")
 
 
 def test_listing_fields(app: Caller) -> None:
