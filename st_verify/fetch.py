@@ -12,7 +12,7 @@ import ipaddress
 import re
 import socket
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -91,7 +91,7 @@ class HttpFetcher:
         import ssl
 
         try:
-            sock = _connect(target.host, target.port, deadline)
+            sock = connect(target.host, target.port, deadline)
             try:
                 if target.https:
                     if self._ssl_context is None:
@@ -117,7 +117,7 @@ def _exchange(sock: socket.socket, target: _Target, deadline: float) -> FetchedK
     # The library adds Accept-Encoding: identity.
     headers = {"Host": target.authority, "Accept": "application/json", "Connection": "close", "User-Agent": "st-verify"}
     connection.request("GET", target.path, headers=headers)
-    response = http.client.HTTPResponse(cast(socket.socket, _DeadlineReader(sock, deadline)), method="GET")
+    response = http.client.HTTPResponse(cast(socket.socket, DeadlineReader(sock, deadline)), method="GET")
     try:
         response.begin()
         return _read(response)
@@ -143,9 +143,14 @@ def _read(response: http.client.HTTPResponse) -> FetchedKeys:
     return FetchedKeys(body, None if match is None else float(match[1]))
 
 
-def _connect(host: str, port: int, deadline: float) -> socket.socket:
-    last: OSError = OSError("no address")
+def connect(
+    host: str, port: int, deadline: float, *, may_connect: Callable[[str], bool] = lambda address: True
+) -> socket.socket:
+    """Return a connection to an address of `host` that `may_connect` accepts. Raises `OSError`, such as `NoAddress`."""
+    last: OSError = NoAddress("no address")
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        if not may_connect(str(address[0])):
+            continue
         sock = socket.socket(family, kind, protocol)
         try:
             sock.settimeout(_remaining(deadline))
@@ -159,6 +164,10 @@ def _connect(host: str, port: int, deadline: float) -> socket.socket:
     raise last
 
 
+class NoAddress(OSError):
+    """A host has no address that a connection may go to."""
+
+
 def _remaining(deadline: float) -> float:
     remaining = deadline - time.monotonic()
     if remaining <= 0:
@@ -166,7 +175,7 @@ def _remaining(deadline: float) -> float:
     return remaining
 
 
-class _DeadlineReader(io.RawIOBase):
+class DeadlineReader(io.RawIOBase):
     """
     What `http.client.HTTPResponse` needs of a socket, with the remaining time as the timeout of every read.
 

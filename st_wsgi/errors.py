@@ -20,6 +20,7 @@ Every exception that this package raises.
        ├─ Forbidden 403
        ├─ TooManyRequests 429
        ├─ MessageNotSent 503                 a mail or a text message was not accepted
+       ├─ ProviderFailed 200                 a provider did not say who the user is
        ├─ InternalError 500
        └─ SessionError
           ├─ Unauthorised 401
@@ -258,6 +259,22 @@ class MessageNotSent(Answerable):
 
     code = 503
     message = "The message could not be sent. Please try again later."
+
+
+class ProviderFailed(Answerable):
+    """
+    A provider did not say who the user is: 200 with the status ``GENERAL_ERROR`` (FDI), whose message the user sees.
+
+    A check of the app's own raises it to refuse a user's tokens.
+
+    :param detail: why, which is logged: it contains no code, no token and no secret.
+    """
+
+    code = 200
+    message = "Signing in with this provider failed. Please try again, or choose another way to sign in."
+
+    def payload(self) -> dict[str, Any]:
+        return {"status": "GENERAL_ERROR", "message": self.message}
 
 
 class InternalError(Answerable):

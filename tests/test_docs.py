@@ -319,6 +319,17 @@ def test_passwordless(names: dict[str, Any]) -> None:
     assert [message.to for message in sent] == ["+4930901820"]
 
 
+@PROGRAMS.of(page("third-party"))
+def test_third_party(names: dict[str, Any]) -> None:
+    """The page needs no network: it asks nobody who a user is."""
+    client = Client(names["st"].wrap(lambda _environ, _start: []))
+    shown = (client.get("/auth/loginmethods").json or {})["thirdParty"]["providers"]
+    assert shown == [{"id": "github", "name": "Github"}, {"id": "staff", "name": "Our own accounts"}]
+    query = "thirdPartyId=github&redirectURIOnProviderDashboard=http://localhost:3000/auth/callback/github"
+    started = client.get(f"/auth/authorisationurl?{query}").json or {}
+    assert started == {"status": "OK", "urlWithQueryParams": names["page"].url_with_query_params}
+
+
 @PROGRAMS.of(page("accounts"))
 def test_accounts(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert (names["found"], names["everybody"], names["this_month"]) == ((), 0, 0)

@@ -35,6 +35,7 @@ MADE: list[Answerable] = [
     errors.Forbidden("detail"),
     errors.TooManyRequests(retry_after=3),
     errors.MessageNotSent("detail"),
+    errors.ProviderFailed("detail"),
     errors.InternalError("detail"),
     errors.SessionError("detail"),
     Unauthorised("detail", clear_tokens=False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from st_verify import NotStrictJSON, strict_json
 
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 MAX_BODY = 100_000
-"""Bytes of JSON that a route reads."""
+"""Bytes of a body that a route reads."""
+
+_MOST_FIELDS = 50
 
 
 def read_json(environ: WSGIEnvironment) -> dict[str, Any]:
@@ -23,7 +26,7 @@ def read_json(environ: WSGIEnvironment) -> dict[str, Any]:
     :raises BadInput: another content type, no JSON, JSON that parsers read differently, or no object.
     :raises BodyTooLarge: more than ``MAX_BODY`` bytes.
     """
-    _check_content_type(environ.get("CONTENT_TYPE", ""))
+    _check_content_type(environ.get("CONTENT_TYPE", ""), "application/json")
     try:
         value = strict_json.loads(_read(environ, MAX_BODY))
     except NotStrictJSON:
@@ -33,10 +36,29 @@ def read_json(environ: WSGIEnvironment) -> dict[str, Any]:
     return value
 
 
-def _check_content_type(header: str) -> None:
+def read_form(environ: WSGIEnvironment) -> dict[str, str]:
+    """
+    Read the body as a form, for the few routes to which a browser sends one.
+
+    :raises BadInput: another content type, text that is not UTF-8, too many fields, or a field twice.
+    :raises BodyTooLarge: more than ``MAX_BODY`` bytes.
+    """
+    _check_content_type(environ.get("CONTENT_TYPE", ""), "application/x-www-form-urlencoded")
+    try:
+        text = _read(environ, MAX_BODY).decode("ascii")
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise BadInput("the body is not a valid form") from None
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise BadInput("the form has a field twice")
+    return form
+
+
+def _check_content_type(header: str, wanted: str) -> None:
     kind, *parameters = (part.strip().lower() for part in header.split(";"))
-    if kind != "application/json":
-        raise BadInput("the content type must be application/json")
+    if kind != wanted:
+        raise BadInput(f"the content type must be {wanted}")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8"):

@@ -202,6 +202,17 @@ class RequestContext:
             raise ConfigError("there is no request to read")
         return body.read_json(self.environ)
 
+    def read_form(self) -> dict[str, str]:
+        """
+        Read the body, which must be a form of at most 100 kB without a field twice.
+
+        :raises BadInput: it is something else.
+        :raises BodyTooLarge: it is larger.
+        """
+        if self.environ is None:
+            raise ConfigError("there is no request to read")
+        return body.read_form(self.environ)
+
     def answer(self, error: Answerable, /) -> Response:
         """
         Return the response to *error*, from the recipe that answers it; for the same error again, the same response.

@@ -112,7 +112,7 @@ class Site:
         bearer: str | None = None,
         cookies: Mapping[str, str] | str | None = None,
         json: object = None,
-        data: bytes | None = None,
+        data: bytes | Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
         """Send a request with exactly these tokens; cookies as names and values, or as the header's text."""
@@ -121,7 +121,9 @@ class Site:
             sent["Authorization"] = f"Bearer {bearer}"
         if cookies is not None:
             sent["Cookie"] = cookies if isinstance(cookies, str) else "; ".join(f"{n}={v}" for n, v in cookies.items())
-        return self.http.request(method, self.origin + path, json=json, data=data, headers=sent, timeout=30)
+        return self.http.request(
+            method, self.origin + path, json=json, data=data, headers=sent, timeout=30, allow_redirects=False
+        )
 
     def log_in(self, user: str = "ada", **claims: object) -> Tokens:
         """Make a session in a view of the site, its tokens in headers. Its claim ``active`` is true unless given."""

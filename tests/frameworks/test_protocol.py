@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
@@ -24,6 +26,16 @@ from st_wsgi.recipes.emailverification import EmailVerification
 from st_wsgi.recipes.multitenancy import Multitenancy
 from st_wsgi.recipes.passwordless import ContactEmailOrPhoneConfig, Passwordless
 from st_wsgi.recipes.session import Session
+from st_wsgi.recipes.thirdparty import (
+    Provider,
+    ProviderClientConfig,
+    ProviderConfig,
+    ProviderInput,
+    RawUserInfoFromProvider,
+    ThirdParty,
+    UserInfo,
+    UserInfoEmail,
+)
 
 PASSWORD, NEW_PASSWORD = "correct horse 1", "another horse 2"
 SIGN_UP, SIGN_IN, SIGN_OUT = "POST /signup", "POST /signin", "POST /signout"
@@ -34,6 +46,7 @@ CODE, RESEND, CONSUME = "POST /signinup/code", "POST /signinup/code/resend", "PO
 BY_CODE_EXISTS = "GET /passwordless/email/exists"
 PHONE_EXISTS, OLDER_PHONE_EXISTS = "GET /passwordless/phonenumber/exists", "GET /signup/phonenumber/exists"
 LOGIN_METHODS = "GET /loginmethods"
+PROVIDER_PAGE, FROM_PROVIDER, FROM_APPLE = "GET /authorisationurl", "POST /signinup", "POST /callback/apple"
 REFRESH, KEYS, DISCOVERY = "POST /session/refresh", "GET /jwt/jwks.json", "GET /.well-known/openid-configuration"
 
 #: The statuses of each route in the reference. A number stands for a response with another HTTP status than 200.
@@ -64,12 +77,27 @@ STATUSES: dict[str, set[object]] = {
     PHONE_EXISTS: {"OK", "GENERAL_ERROR", 400},
     OLDER_PHONE_EXISTS: {"OK", "GENERAL_ERROR", 400},
     LOGIN_METHODS: {"OK", "GENERAL_ERROR"},
+    PROVIDER_PAGE: {"OK", "GENERAL_ERROR", 400},
+    FROM_PROVIDER: {"OK", "NO_EMAIL_GIVEN_BY_PROVIDER", "SIGN_IN_UP_NOT_ALLOWED", "GENERAL_ERROR", 400},
+    FROM_APPLE: {"GENERAL_ERROR", 303, 400},
     KEYS: {None},
     DISCOVERY: {None},
 }
 
 NO_DEVICE = {"deviceId": "AAAA", "preAuthSessionId": "none"}
 MALFORMED = {"formFields": "none", "token": 1}
+
+
+def whose_token_is_an_address(original: Provider) -> Provider:
+    """Return a provider that needs no network: the id token is the user's e-mail address, if it has an @."""
+
+    def get_user_info(*, oauth_tokens: dict[str, Any]) -> UserInfo:
+        token = oauth_tokens["id_token"]
+        email = UserInfoEmail(id=token, is_verified=True) if "@" in token else None
+        raw = RawUserInfoFromProvider()
+        return UserInfo(third_party_user_id=token, email=email, raw_user_info_from_provider=raw)
+
+    return replace(original, get_user_info=get_user_info)
 
 
 class Backend:
@@ -90,7 +118,9 @@ class Backend:
             override=apis,
         )
         recipes: list[Recipe[Any, Any]] = [self.password, self.verification, self.codes, Session(override=apis)]
-        recipes.append(Multitenancy(override=apis))
+        github = ProviderConfig(third_party_id="github", clients=[ProviderClientConfig(client_id="c1")])
+        provider = ProviderInput(config=github, override=whose_token_is_an_address)
+        recipes += [Multitenancy(override=apis), ThirdParty(providers=[provider], override=apis)]
         self.st = SuperTokens(app_info=info, core=core, recipes=recipes, rate_limit=None)
 
     def _guarded(self, original: Any) -> Any:
@@ -163,11 +193,18 @@ class Frontend:
         self.tokens = {"st-access-token": "", "st-refresh-token": ""}
         self.seen: dict[str, set[object]] = defaultdict(set)
 
-    def send(self, route: str, body: object = None, query: str = "") -> requests.Response:
+    def send(
+        self, route: str, body: object = None, query: str = "", data: dict[str, str] | None = None
+    ) -> requests.Response:
         method, _, path = route.partition(" ")
         token = self.tokens["st-refresh-token" if route == REFRESH else "st-access-token"]
         response = self.site.call(
-            f"{self.base}{path}{query}", method=method, json=body, bearer=token or None, headers=self.headers
+            f"{self.base}{path}{query}",
+            method=method,
+            json=body,
+            data=data,
+            bearer=token or None,
+            headers=self.headers,
         )
         self.tokens |= {name: response.headers[name] for name in self.tokens if name in response.headers}
         self.seen[route].add(response.json().get("status") if response.status_code == 200 else response.status_code)
@@ -185,8 +222,31 @@ class Frontend:
         return self.send(VERIFY, {"method": "token", "token": token}).json()
 
 
+PAGE = f"?thirdPartyId=github&redirectURIOnProviderDashboard={ORIGIN}/auth/callback/github"
+
+
+def signs_in_with_a_provider(user: Frontend) -> None:
+    assert user.send(PROVIDER_PAGE).status_code == 400
+    assert user.send(PROVIDER_PAGE, query=PAGE).json()["pkceCodeVerifier"]
+    assert by_provider(user)["user"]["emails"] == [user.email]
+    assert by_provider(user, "none") == {"status": "NO_EMAIL_GIVEN_BY_PROVIDER"}
+    assert by_provider(user, link=True)["status"] == "SIGN_IN_UP_NOT_ALLOWED"
+    state = base64.b64encode(json.dumps({"frontendRedirectURI": f"{ORIGIN}/signed-in?x=1"}).encode()).decode()
+    sent_on = user.send(FROM_APPLE, data={"state": state, "code": "a b"})
+    assert sent_on.headers["Location"] == f"{ORIGIN}/signed-in?x=1&{urlencode({'state': state, 'code': 'a b'})}"
+    assert user.send(FROM_APPLE, data={"code": "a b"}).status_code == 400
+
+
+def by_provider(user: Frontend, token: str = "", *, link: bool = False) -> Any:
+    body = {"thirdPartyId": "github", "oAuthTokens": {"id_token": token or user.email}}
+    return user.send(FROM_PROVIDER, {**body, "shouldTryLinkingWithSessionUser": link}).json()
+
+
 def every_override_answers(user: Frontend) -> None:
     closed = {"status": "GENERAL_ERROR", "message": "We are closed."}
+    assert user.send(PROVIDER_PAGE, query=PAGE).json() == closed
+    assert user.send(FROM_APPLE, data={"state": "x"}).json() == closed
+    assert by_provider(user) == closed
     for route in (SIGN_UP, SIGN_IN):
         assert user.form(route, email=f"new-{user.email}", password=PASSWORD) == closed
     assert user.send(CODE, {"email": user.email}).json() == closed
@@ -253,7 +313,7 @@ def test_every_route_has_every_status(site: Site, backend: Backend, base: str, r
     assert user.send(REFRESH).json() == {"message": "unauthorised"}
     for route in (SIGN_OUT, MAIL, IS_VERIFIED):
         assert user.send(route).json() == {"message": "unauthorised"}
-    for route in (SIGN_UP, SIGN_IN, RESET_MAIL, RESET, VERIFY, CODE, RESEND, CONSUME):
+    for route in (SIGN_UP, SIGN_IN, RESET_MAIL, RESET, VERIFY, CODE, RESEND, CONSUME, FROM_PROVIDER):
         assert list(user.send(route, MALFORMED).json()) == ["message"]
 
     made = user.form(SIGN_UP, email=user.email, password=PASSWORD)
@@ -290,9 +350,10 @@ def test_every_route_has_every_status(site: Site, backend: Backend, base: str, r
     assert user.form(SIGN_IN, email=user.email, password=NEW_PASSWORD)["status"] == "OK"
 
     signs_in_with_codes(user, backend)
+    signs_in_with_a_provider(user)
 
     assert user.send(REFRESH).json() == {}
-    assert user.send(LOGIN_METHODS).json()["firstFactors"] == ["emailpassword", "otp-email", "otp-phone"]
+    assert user.send(LOGIN_METHODS).json()["firstFactors"] == ["emailpassword", "otp-email", "otp-phone", "thirdparty"]
     assert user.send(KEYS).json()["keys"]
     assert user.send(DISCOVERY).json()["jwks_uri"] == f"{ORIGIN}/auth/jwt/jwks.json"
 

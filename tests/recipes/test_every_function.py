@@ -22,10 +22,34 @@ from st_wsgi.recipes.multitenancy import Multitenancy, ProviderConfig
 from st_wsgi.recipes.openid import OpenId
 from st_wsgi.recipes.passwordless import ContactEmailOrPhoneConfig, Passwordless
 from st_wsgi.recipes.session import BooleanClaim, Session
+from st_wsgi.recipes.thirdparty import (
+    Provider,
+    ProviderClientConfig,
+    ProviderInput,
+    RawUserInfoFromProvider,
+    ThirdParty,
+    UserInfo,
+    UserInfoEmail,
+)
 from st_wsgi.recipes.usermetadata import UserMetadata
 from st_wsgi.recipes.userroles import UserRoles
 from st_wsgi.request import current
 from st_wsgi.request.context import RequestContext
+
+RAW = RawUserInfoFromProvider()
+
+
+def only_ada(original: Provider) -> Provider:
+    """Return a provider that needs no network."""
+    ada = UserInfo(
+        third_party_user_id="ada",
+        email=UserInfoEmail(id="ada@example.com", is_verified=True),
+        raw_user_info_from_provider=RAW,
+    )
+    return replace(original, get_user_info=lambda **_: ada)
+
+
+GITHUB = ProviderConfig(third_party_id="github", clients=[ProviderClientConfig(client_id="c1", client_secret="s1")])
 
 #: Every recipe with the settings that it needs.
 SETTINGS: dict[type[Recipe[Any, Any]], dict[str, Any]] = {
@@ -41,6 +65,7 @@ SETTINGS: dict[type[Recipe[Any, Any]], dict[str, Any]] = {
         "sms_delivery": no_mail,
     },
     Session: {},
+    ThirdParty: {"providers": [ProviderInput(config=GITHUB, override=only_ada)]},
     UserMetadata: {},
     UserRoles: {},
 }
@@ -54,14 +79,17 @@ VALUES: dict[str, Any] = {
     "device_id": "none",
     "email": "ada@example.com",
     "message": Message(kind="PASSWORD_RESET", to="ada@example.com", tenant_id="public", link="https://shop.example/x"),
+    "is_verified": True,
     "metadata_update": {"plan": "free"},
     "new_session_data": {"plan": "free"},
+    "oauth_tokens": {},
     "password": PASSWORD,
     "payload": {"plan": "free"},
     "permission": "read",
     "permissions": ["read"],
     "phone_number": "+4930123456",
     "pre_auth_session_id": "none",
+    "raw_user_info_from_provider": RAW,
     "recipe_user_id": RecipeUserId("ada"),
     "refresh_token": "none",
     "role": "editor",
@@ -69,6 +97,7 @@ VALUES: dict[str, Any] = {
     "session_handles": ["none"],
     "tenant_id": "acme",
     "third_party_id": "google",
+    "third_party_user_id": "ada",
     "token": "none",
     "user_id": "ada",
     "value": True,

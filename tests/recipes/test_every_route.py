@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import inspect
+import json
 from collections.abc import Callable, Collection
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,7 +14,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from recipes.passwordless.parts import parts_of
-from recipes.shop import PASSWORD, Borrowed, Shop, Visitor, form
+from recipes.shop import PASSWORD, WEBSITE, Borrowed, Shop, Visitor, form
 from recipes.test_every_function import SETTINGS
 from st_wsgi import GeneralError, Override, replace
 from st_wsgi.delivery import Message
@@ -50,6 +52,8 @@ class Request:
     :param calls: of the core, together with those for a mail in the background.
     :param token: the name of the request that the visitor gets a token by.
     :param found: where the token is: in the answer to that request, or in the mail.
+    :param before: what the route asks the core before it calls its API.
+    :param is_form: the body is a form, and the answer sends the browser on.
     """
 
     method: str
@@ -58,6 +62,8 @@ class Request:
     body: Body = lambda _visitor, _token: None
     token: str = ""
     found: Callable[[TestResponse, Message], str] = token_of
+    before: Collection[str] = ()
+    is_form: bool = False
 
 
 def new_account(visitor: Visitor, _token: str) -> Any:
@@ -92,10 +98,20 @@ def device(_visitor: Visitor, token: str) -> Any:
     return {"deviceId": token, "preAuthSessionId": "none"}
 
 
+def tokens(_visitor: Visitor, _token: str) -> Any:
+    return {"thirdPartyId": "github", "oAuthTokens": {"access_token": "none"}}
+
+
+def form_of_apple(_visitor: Visitor, _token: str) -> Any:
+    state = json.dumps({"frontendRedirectURI": f"{WEBSITE}/auth/callback/apple"})
+    return {"code": "none", "state": base64.b64encode(state.encode()).decode()}
+
+
 RESET, VERIFY = "/auth/user/password/reset", "/auth/user/email/verify"
 EXISTS = "/email/exists?email=ada@example.com"
 CODE, DEVICE = "/auth/signinup/code", "GET /public/recipe/signinup/codes"
 PHONE_EXISTS = "/phonenumber/exists?phoneNumber=%2B4930123456"
+PROVIDER = f"thirdPartyId=github&redirectURIOnProviderDashboard={WEBSITE}/auth/callback/github"
 TENANT = "GET /public/recipe/multitenancy/tenant/v2"
 BY_ADDRESS, USER = "GET /public/users/by-accountinfo", "GET /user/id"
 IS_VERIFIED, RENEWED = "GET /recipe/user/email/verify", "POST /recipe/session/regenerate"
@@ -148,6 +164,11 @@ REQUESTS = {
     "exists without a password": Request("GET", f"/auth/passwordless{EXISTS}", [BY_ADDRESS]),
     "phone exists": Request("GET", f"/auth/passwordless{PHONE_EXISTS}", [BY_ADDRESS]),
     "phone exists, older path": Request("GET", f"/auth/signup{PHONE_EXISTS}", [BY_ADDRESS]),
+    "page of a provider": Request("GET", f"/auth/authorisationurl?{PROVIDER}", [TENANT], before=[TENANT]),
+    "back from a provider": Request(
+        "POST", "/auth/signinup", [TENANT, "POST /public/recipe/signinup", *SESSION], tokens, before=[TENANT]
+    ),
+    "back from Apple": Request("POST", "/auth/callback/apple", [], form_of_apple, is_form=True),
     "refresh": Request("POST", "/auth/session/refresh", ["POST /recipe/session/refresh"]),
     "sign out": Request("POST", "/auth/signout", ["POST /recipe/session/remove"]),
     "login methods": Request("GET", "/auth/loginmethods", [TENANT]),
@@ -195,7 +216,9 @@ def make(core: Borrowed, mails: list[Message]) -> Callable[..., Shop]:
 
 def ask(visitor: Visitor, name: str, token: str = "") -> TestResponse:
     request = REQUESTS[name]
-    response = visitor.call(request.method, request.path, request.body(visitor, token))
+    body = request.body(visitor, token)
+    sent = {"data": body} if request.is_form else {"body": body}
+    response = visitor.call(request.method, request.path, **sent)
     for kind in (EmailPassword, EmailVerification):
         visitor.shop.st.services.get(kind).background.close()  # mails are sent
     return response
@@ -220,8 +243,11 @@ def test_calls_of_the_core(make: Callable[..., Shop], mails: list[Message], name
         token = REQUESTS[name].found(answer, mails[-1])
     visitor.shop.core.calls.clear()
     response = ask(visitor, name, token)
-    assert response.status_code == 200
-    assert response.get_json().get("status", "OK") == "OK"
+    if REQUESTS[name].is_form:
+        assert response.status_code == 303
+    else:
+        assert response.status_code == 200
+        assert response.get_json().get("status", "OK") == "OK"
     assert visitor.shop.core.calls == REQUESTS[name].calls
 
 
@@ -245,7 +271,7 @@ def test_an_override_answers_in_the_place_of_an_api(make: Callable[..., Shop], n
         response = ask(visitor, name)
         assert response.get_json() == {"status": "GENERAL_ERROR", "message": "not today"}
         assert response.status_code == 200
-    assert set(visitor.shop.core.calls) <= {"GET /.well-known/jwks.json"}
+    assert set(visitor.shop.core.calls) <= {"GET /apiversion", "GET /.well-known/jwks.json", *REQUESTS[name].before}
 
 
 @pytest.mark.parametrize("name", REQUESTS)

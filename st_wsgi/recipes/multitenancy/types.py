@@ -74,12 +74,27 @@ def _clients(values: Iterable[ProviderClientConfig]) -> tuple[ProviderClientConf
     return tuple(values)
 
 
+ValidateIdTokenPayload: TypeAlias = Callable[[dict[str, Any], "ProviderConfigForClient"], object]
+"""Takes the claims of a verified id token and the configuration. It raises ``ProviderFailed`` to refuse them."""
+
+ValidateAccessToken: TypeAlias = Callable[[str, "ProviderConfigForClient"], object]
+"""Takes an access token that a client sent and the configuration. It raises ``ProviderFailed`` to refuse it."""
+
+GenerateFakeEmail: TypeAlias = Callable[[str, str], str]
+"""Takes the tenant and the user's id at the provider, and returns an address for a user who has none."""
+
+
 @attrs.frozen(kw_only=True)
 class ProviderConfig:
     """
     A provider with which users sign in. What it leaves out is known for the named providers.
 
     A parameter that is None in one of the dictionaries removes the default of that name.
+
+    :param require_email: False has users without an e-mail address sign in with one that is made up.
+    :param validate_id_token_payload: an app's own check. This and the next two are never stored in the core.
+    :param validate_access_token: takes the place of the check that an access token was issued to this app.
+    :param generate_fake_email: makes that address up.
     """
 
     third_party_id: str
@@ -96,6 +111,21 @@ class ProviderConfig:
     oidc_discovery_endpoint: str | None = None
     user_info_map: UserInfoMap | None = None
     require_email: bool | None = None
+    validate_id_token_payload: ValidateIdTokenPayload | None = attrs.field(default=None, metadata={"wire": None})
+    validate_access_token: ValidateAccessToken | None = attrs.field(default=None, metadata={"wire": None})
+    generate_fake_email: GenerateFakeEmail | None = attrs.field(default=None, metadata={"wire": None})
+
+
+@attrs.frozen(kw_only=True)
+class ProviderConfigForClient(ProviderConfig):
+    """A provider and the one of its clients that a request is for, complete with what is known of the provider."""
+
+    client_id: str
+    client_secret: str | None = attrs.field(default=None, repr=False)
+    client_type: str | None = None
+    scope: tuple[str, ...] | None = None
+    force_pkce: bool | None = None
+    additional_config: dict[str, Any] | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen

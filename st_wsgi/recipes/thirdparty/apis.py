@@ -1,0 +1,146 @@
+"""The APIs of the thirdparty recipe: interface and default implementation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...errors import BadInput
+from ...recipe_kit.forms import normalise_email
+from ...recipe_kit.recipe import APIs
+from ...recipe_kit.results import GeneralError, SignInUpNotAllowed
+from ...request.context import RequestContext
+from ..multitenancy.types import THIRD_PARTY
+from ..session import SessionContainer
+from ..signing_in import NO_LINKING, first_factors_allowed, is_fake, signed_in
+from .functions import ThirdPartyFunctions
+from .providers.calls import known_error
+from .providers.provider import Provider
+from .redirects import frontend_of_state, with_form
+from .settings import ThirdPartySettings
+from .types import (
+    AppleRedirect,
+    AuthorisationRedirect,
+    NoEmailGivenByProvider,
+    RedirectUriInfo,
+    SignedInByProvider,
+    UserInfo,
+    UserInfoEmail,
+)
+
+_LONGEST_EMAIL = 256
+_NOT_COMPLETED = "You have not signed in with the provider. Please try again, or choose another way to sign in."
+
+
+class ThirdPartyAPIs(APIs[ThirdPartySettings, ThirdPartyFunctions]):
+    """The APIs of the thirdparty recipe. An override may be None, which switches the route off."""
+
+    def authorisation_url_get(
+        self, *, provider: Provider, redirect_uri_on_provider_dashboard: str, context: RequestContext
+    ) -> AuthorisationRedirect | GeneralError:
+        """
+        Return the address of the provider's page on which the user signs in.
+
+        :raises ProviderFailed: the provider has no such page.
+        """
+        return provider.get_authorisation_redirect_url(
+            redirect_uri_on_provider_dashboard=redirect_uri_on_provider_dashboard
+        )
+
+    def sign_in_up_post(
+        self,
+        *,
+        provider: Provider,
+        redirect_uri_info: RedirectUriInfo | None,
+        oauth_tokens: dict[str, Any] | None,
+        tenant_id: str,
+        session: SessionContainer | None,
+        context: RequestContext,
+    ) -> SignedInByProvider | NoEmailGivenByProvider | SignInUpNotAllowed | GeneralError:
+        """
+        Sign a user in, or up, with what the provider says of them.
+
+        :param redirect_uri_info: what the browser brought back from the provider; either this or tokens.
+        :param oauth_tokens: that the client got from the provider by itself.
+        :param session: of the user that the login method is to be linked to.
+        :raises Unauthorised: the tenant does not allow this first factor.
+        :raises ProviderFailed: the provider did not say who the user is.
+        """
+        if session is not None:
+            return SignInUpNotAllowed(NO_LINKING)
+        first_factors_allowed(context, [THIRD_PARTY], tenant_id=tenant_id)
+        if redirect_uri_info is not None:
+            problem = redirect_uri_info.redirect_uri_query_params.get("error")
+            if problem:
+                self._failed(known_error(problem) or "PROVIDER_ERROR", tenant_id, context)
+                return GeneralError(_NOT_COMPLETED)
+            oauth_tokens = provider.exchange_auth_code_for_oauth_tokens(redirect_uri_info=redirect_uri_info)
+            provider.vouch_for(oauth_tokens)
+        if oauth_tokens is None:
+            raise BadInput("please give either redirectURIInfo or oAuthTokens")
+        info = provider.get_user_info(oauth_tokens=oauth_tokens)
+        email = _address_of(info) or _made_up(provider, info, tenant_id)
+        if email is None:
+            self._failed(NoEmailGivenByProvider.status, tenant_id, context)
+            return NoEmailGivenByProvider()
+        outcome = self.functions.sign_in_up(
+            third_party_id=provider.id,
+            third_party_user_id=info.third_party_user_id,
+            email=email.id,
+            is_verified=email.is_verified,
+            oauth_tokens=oauth_tokens,
+            raw_user_info_from_provider=info.raw_user_info_from_provider,
+            tenant_id=tenant_id,
+        )
+        if isinstance(outcome, SignInUpNotAllowed):
+            self._failed(outcome.status, tenant_id, context)
+            return outcome
+        done = signed_in(
+            context,
+            user=outcome.user,
+            recipe_user_id=outcome.recipe_user_id,
+            tenant_id=tenant_id,
+            created=outcome.created_new_recipe_user,
+        )
+        return SignedInByProvider(
+            user=done.user,
+            session=done.session,
+            created=done.created,
+            oauth_tokens=outcome.oauth_tokens,
+            raw_user_info_from_provider=outcome.raw_user_info_from_provider,
+        )
+
+    def apple_redirect_handler_post(
+        self, *, form_post_info: dict[str, str], context: RequestContext
+    ) -> AppleRedirect | GeneralError:
+        """
+        Pass the form that Apple has a browser send on to the page of the website, or to the app, that began.
+
+        :raises BadInput: the ``state`` names no such address.
+        """
+        parts = frontend_of_state(form_post_info.get("state", ""))
+        url = with_form(parts, form_post_info)
+        self.recipe.check_frontend(url, parts)
+        return AppleRedirect(url)
+
+    def _failed(self, reason: str, tenant_id: str, context: RequestContext) -> None:
+        context.record("sign_in_failed", tenant_id=tenant_id, reason=reason, recipe_id=THIRD_PARTY)
+
+
+def _address_of(info: UserInfo) -> UserInfoEmail | None:
+    """Return the address that the provider names, in its normal form; None if it is no address, or a made-up one."""
+    if info.email is None:
+        return None
+    email = normalise_email(info.email.id)
+    is_address = 0 < len(email) <= _LONGEST_EMAIL and "@" in email and email.isprintable() and not is_fake(email)
+    return UserInfoEmail(id=email, is_verified=info.email.is_verified is True) if is_address else None
+
+
+def _made_up(provider: Provider, info: UserInfo, tenant_id: str) -> UserInfoEmail | None:
+    """Return an address that stands for the account, if the app wants no real one."""
+    config = provider.config
+    if config.require_email is not False:
+        return None
+    if config.generate_fake_email is not None:
+        return UserInfoEmail(id=config.generate_fake_email(tenant_id, info.third_party_user_id), is_verified=True)
+    email = f"{info.third_party_user_id}.{provider.id}@stfakeemail.supertokens.com"
+    return UserInfoEmail(id=email, is_verified=True)

@@ -1,0 +1,121 @@
+"""The settings of the thirdparty recipe, and what follows from them: a tenant's providers, and addresses of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from urllib.parse import SplitResult
+
+import attrs
+
+from ...checks import a_flag, a_function, a_list, above_zero
+from ...errors import BadInput, ConfigError, ProviderFailed
+from ...recipe_kit.recipe import Settings
+from ...request import current
+from ...services import Services
+from ...users import PUBLIC_TENANT
+from ..multitenancy.types import LoginProvider, ProviderConfig, TenantConfig
+from .providers.calls import Calls
+from .providers.configuration import merged
+from .providers.oidc import OpenIdProviders
+from .providers.provider import Provider, ProviderInput
+from .redirects import origin_of
+from .types import IsValidFrontendRedirectURI
+
+
+def _inputs(values: Iterable[ProviderInput]) -> tuple[ProviderInput, ...]:
+    a_list("ProviderInput(...)", kind=ProviderInput).argument("providers", values, shown=False)
+    inputs = tuple(values)
+    for config in (one.config for one in inputs):
+        if not config.third_party_id or sum(one.config.third_party_id == config.third_party_id for one in inputs) > 1:
+            raise ConfigError(f"providers needs ids that differ and are not empty, not {config.third_party_id!r} twice")
+        if len({client.client_type for client in config.clients}) != len(config.clients):
+            raise ConfigError(f"the clients of {config.third_party_id} need a client_type each, and different ones")
+    return inputs
+
+
+def _uris(values: Iterable[str]) -> tuple[str, ...]:
+    a_list('texts such as "com.example.app://callback"', kind=str).argument("redirect_uris", values)
+    return tuple(values)
+
+
+@attrs.define(kw_only=True, eq=False, slots=False)
+class ThirdPartySettings(Settings):
+    """
+    The lower half of the recipe.
+
+    :ivar calls: calls providers.
+    :ivar openid: discovery documents and keys of providers.
+    """
+
+    providers: tuple[ProviderInput, ...] = attrs.field(default=(), converter=_inputs)
+    redirect_uris: tuple[str, ...] = attrs.field(default=(), converter=_uris)
+    is_valid_frontend_redirect_uri: IsValidFrontendRedirectURI | None = attrs.field(
+        default=None, validator=a_function("an address")
+    )
+    allow_private_networks: bool = attrs.field(default=False, validator=a_flag())
+    timeout: float = attrs.field(default=10, validator=above_zero())
+    calls: Calls = attrs.field(init=False, repr=False)
+    openid: OpenIdProviders = attrs.field(init=False, repr=False)
+
+    def bind(self, services: Services) -> None:
+        super().bind(services)
+        self.calls = Calls(allow_private_networks=self.allow_private_networks, timeout=self.timeout)
+        self.openid = OpenIdProviders(self.calls)
+
+    def providers_of(self, tenant: TenantConfig) -> Iterator[Provider]:
+        """
+        Return the providers of a tenant, none of them with a client chosen.
+
+        Those that the core has for it count, each completed by the app's of the same id. A tenant without any has the
+        app's, as far as they are for other tenants than ``public``.
+        """
+        for one in self._inputs_of(tenant):
+            yield one.provider(tenant_id=tenant.tenant_id, calls=self.calls, openid=self.openid)
+
+    def _inputs_of(self, tenant: TenantConfig) -> Iterator[ProviderInput]:
+        if not tenant.third_party_providers:
+            for one in self.providers:
+                if tenant.tenant_id == PUBLIC_TENANT or one.include_in_non_public_tenants_by_default:
+                    yield one
+        by_id = {one.config.third_party_id: one for one in self.providers}
+        for config in tenant.third_party_providers:
+            static = by_id.get(config.third_party_id, ProviderInput(config=ProviderConfig(third_party_id="")))
+            yield attrs.evolve(static, config=merged(static.config, config))
+
+    def login_providers(self, tenant: TenantConfig, client_type: str | None) -> Iterator[LoginProvider]:
+        """Return the providers for the sign-in page of a tenant: those that have a client of this type."""
+        for provider in self.providers_of(tenant):
+            try:
+                config = provider.get_config_for_client_type(client_type=client_type)
+            except (BadInput, ProviderFailed):
+                continue
+            yield LoginProvider(id=provider.id, name=config.name)
+
+    def check_redirect_uri(self, uri: str) -> str:
+        """
+        Return the address that a provider sends browsers to, if it is the website's, the API's, or one of the settings.
+
+        :raises BadInput: it is another one (FDI, rule F-25).
+        """
+        app_info = self.services.app_info
+        ours = {*app_info.possible_origins, app_info.api_domain}
+        if uri not in self.redirect_uris and origin_of(uri) not in ours:
+            raise BadInput(
+                "redirectURIOnProviderDashboard is not an address of this app; see the setting redirect_uris"
+            )
+        return uri
+
+    def check_frontend(self, url: str, parts: SplitResult) -> None:
+        """
+        Check that an address may get what Apple's form has.
+
+        :param url: in the form that browsers are sent to.
+        :raises BadInput: it is not on the website, nor what the app's own rule accepts (FDI, rule F-20).
+        """
+        rule = self.is_valid_frontend_redirect_uri
+        if rule is None:
+            is_valid = origin_of(parts.geturl()) == current.website_origin(self.services.app_info)
+        else:
+            is_valid = rule(url) is True
+        if not is_valid:
+            raise BadInput("frontendRedirectURI is not an address of this app")
