@@ -482,7 +482,7 @@ def test_errors(names: dict[str, Any]) -> None:
     """The table's rows are what the errors say of themselves."""
     assert names["only_for"].__name__ == "only_for"
     rows = re.findall(r"^\| `(\w+)`[^|]*\| (\d+) \| `([^`]+)` \|", page("errors"), re.MULTILINE)
-    assert len(rows) == 9
+    assert len(rows) == 10
     made: dict[str, Callable[[], errors.Answerable]] = {
         "TokenTheftDetected": lambda: errors.TokenTheftDetected(session_handle="", user_id="", recipe_user_id=""),
         "InvalidClaims": lambda: errors.InvalidClaims([("a", "b")]),

@@ -120,7 +120,7 @@ class ThirdPartyAPIs(APIs[ThirdPartySettings, ThirdPartyFunctions]):
         parts = frontend_of_state(form_post_info.get("state", ""))
         url = with_form(parts, form_post_info)
         self.recipe.check_frontend(url, parts)
-        return AppleRedirect(url)
+        return AppleRedirect(url=url)
 
     def _failed(self, reason: str, tenant_id: str, context: RequestContext) -> None:
         context.record("sign_in_failed", tenant_id=tenant_id, reason=reason, recipe_id=THIRD_PARTY)

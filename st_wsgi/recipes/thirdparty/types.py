@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import attrs
 
-from ...recipe_kit.results import Ok
+from ...recipe_kit.results import Ok, Outcome
 from ...users import RecipeUserId, User
 from ..signing_in import SignedIn
 
@@ -105,14 +105,13 @@ class SignedInByProvider(SignedIn):
     raw_user_info_from_provider: RawUserInfoFromProvider
 
 
-@attrs.frozen
-class NoEmailGivenByProvider:
+class NoEmailGivenByProvider(Outcome):
     """The provider does not name an e-mail address, and the app wants one."""
 
     status: ClassVar[Literal["NO_EMAIL_GIVEN_BY_PROVIDER"]] = "NO_EMAIL_GIVEN_BY_PROVIDER"
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class AppleRedirect(Ok):
     """
     The page, or the app, that gets what Apple's form has.

@@ -91,7 +91,7 @@ def known_error(word: object) -> str | None:
     return word if isinstance(word, str) and _KNOWN_ERRORS.fullmatch(word) else None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Calls:
     """
     Calls providers.
@@ -102,7 +102,7 @@ class Calls:
 
     allow_private_networks: bool = False
     timeout: float = 10
-    _tls: ssl.SSLContext = attrs.field(init=False, repr=False, factory=ssl.create_default_context)
+    _tls: ssl.SSLContext | None = attrs.field(init=False, repr=False, default=None)
 
     def get(
         self, url: str, *, query: Mapping[str, Any] | None = None, headers: Mapping[str, Any] | None = None
@@ -189,6 +189,8 @@ class Calls:
         if is_plain:
             return sock
         try:
+            if self._tls is None:  # made when it is needed: reading the certificates takes a while
+                self._tls = ssl.create_default_context()
             return self._tls.wrap_socket(sock, server_hostname=host)
         except BaseException:
             sock.close()

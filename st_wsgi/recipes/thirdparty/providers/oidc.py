@@ -24,6 +24,7 @@ from st_verify.texts import text
 from st_verify.token import TokenHeader, TokenParser, VerifiedClaims
 from st_verify.verification import Issuers, Parsed, TokenVerifier
 
+from ....codec import present
 from ....errors import ProviderFailed
 from ....forks import renew_after_fork
 from .calls import Calls
@@ -42,7 +43,7 @@ T = TypeVar("T")
 class Discovery:
     """What a discovery document says (OpenID Connect Discovery 1.0, section 3); None where it says nothing."""
 
-    issuer: str | None = None
+    issuer: str
     authorization_endpoint: str | None = None
     token_endpoint: str | None = None
     userinfo_endpoint: str | None = None
@@ -104,11 +105,11 @@ class Document:
 
     def _fetch(self) -> Discovery:
         members = self._calls.get(self._address).object()
-        said = {field.name: members.get(field.name) for field in attrs.fields(Discovery)}
-        for name, value in said.items():
-            if value is not None and (not isinstance(value, str) or not value):
+        said = present({field.name: members.get(field.name) for field in attrs.fields(Discovery)})
+        for name, value in {"issuer": None, **said}.items():
+            if not isinstance(value, str) or not value:
                 raise ProviderFailed(f"{name} in a discovery document is no text")
-            if value is not None and name != "issuer":
+            if name != "issuer":
                 self._calls.judged(value)
         return Discovery(**said)
 
@@ -220,7 +221,7 @@ class _IdTokenVerifier(TokenVerifier[VerifiedClaims]):
             raise NoSession("issuer")
         issuer, issued, expires = self._registered(payload, issuers, now)
         has_several = isinstance(payload["aud"], list) and len(payload["aud"]) > 1
-        if (has_several or "azp" in payload) and payload.get("azp") not in self.client_ids:
+        if (has_several or "azp" in payload) and payload.get("azp") not in tuple(self.client_ids):
             raise NoSession("audience")
         return VerifiedClaims(issued, expires, issuer, header.kid, payload_json)
 

@@ -93,7 +93,7 @@ def check_google_token(
     """https://developers.google.com/identity/protocols/oauth2/openid-connect, tokeninfo"""
     url = f"{_before(config.token_endpoint, '/token')}/tokeninfo"
     told = calls.get(url, query={"access_token": access_token}).object()
-    _require(told.get("aud") in client_ids or told.get("azp") in client_ids)
+    _require(_is_among(told.get("aud"), client_ids) or _is_among(told.get("azp"), client_ids))
 
 
 def check_facebook_token(
@@ -105,7 +105,8 @@ def check_facebook_token(
     url = f"{_before(config.user_info_endpoint, '/me')}/debug_token"
     query = {"input_token": access_token, "access_token": f"{config.client_id}|{config.client_secret}"}
     told = calls.get(url, query=query).object().get("data")
-    _require(isinstance(told, dict) and told.get("is_valid") is True and told.get("app_id") in client_ids)
+    told = told if isinstance(told, dict) else {}
+    _require(told.get("is_valid") is True and _is_among(told.get("app_id"), client_ids))
 
 
 def check_github_token(
@@ -140,7 +141,12 @@ def check_discord_token(
 
 def _check_application(reply: ProviderReply, name: str, client_ids: Collection[str]) -> None:
     application = reply.object().get("application")
-    _require(isinstance(application, dict) and application.get(name) in client_ids)
+    _require(isinstance(application, dict) and _is_among(application.get(name), client_ids))
+
+
+def _is_among(told: object, client_ids: Collection[str]) -> bool:
+    """Return whether an id is one of ours; it may be a number."""
+    return (str(told) if type(told) is int else told) in tuple(client_ids)
 
 
 def _before(endpoint: str | None, end: str) -> str:
