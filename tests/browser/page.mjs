@@ -1,9 +1,11 @@
 // What a website does with the official web SDK, as functions that the tests call: window.frontend.
 // The address of the page says how: ?api=<origin of the API>&mode=cookie|header, and for shared cookie domains
-// &frontendDomain=...&backendDomain=... . The links of mails lead to the page too, without that: what was said last holds.
+// &frontendDomain=...&backendDomain=... , or &tenant=... . The links of mails lead to the page too, without that: what was said last holds.
 import SuperTokens from "supertokens-web-js";
 import EmailPassword from "supertokens-web-js/recipe/emailpassword";
 import EmailVerification, { EmailVerificationClaim } from "supertokens-web-js/recipe/emailverification";
+import Multitenancy from "supertokens-web-js/recipe/multitenancy";
+import Passwordless from "supertokens-web-js/recipe/passwordless";
 import Session from "supertokens-web-js/recipe/session";
 import { UserRoleClaim } from "supertokens-web-js/recipe/userroles";
 
@@ -17,6 +19,10 @@ SuperTokens.init({
     recipeList: [
         EmailPassword.init(),
         EmailVerification.init(),
+        Passwordless.init(),
+        Multitenancy.init({
+            override: { functions: (original) => ({ ...original, getTenantId: () => settings.tenant }) },
+        }),
         Session.init({
             tokenTransferMethod: settings.mode,
             sessionTokenFrontendDomain: settings.frontendDomain,
@@ -40,6 +46,15 @@ window.frontend = {
     setPassword: async (password) => plain(await EmailPassword.submitNewPassword(form({ password }))),
     sendVerification: async () => plain(await EmailVerification.sendVerificationEmail()),
     verifyEmail: async () => plain(await EmailVerification.verifyEmail()),
+    loginMethods: async () => plain(await Multitenancy.getLoginMethods({ tenantId: settings.tenant })),
+    askForCode: async (contact) => plain(await Passwordless.createCode(contact)),
+    resendCode: async () => plain(await Passwordless.resendCode()),
+    enterCode: async (userInputCode) => plain(await Passwordless.consumeCode({ userInputCode })),
+    isLinkOfThisBrowser: async () => {
+        const attempt = await Passwordless.getLoginAttemptInfo();
+        return attempt !== undefined && attempt.preAuthSessionId === Passwordless.getPreAuthSessionIdFromURL();
+    },
+    openLink: async () => plain(await Passwordless.consumeCode()),
     invalidClaims: async () => (await Session.validateClaims()).map(({ id }) => id),
     roles: () => Session.getClaimValue({ claim: UserRoleClaim }),
     signOut: () => Session.signOut(),
