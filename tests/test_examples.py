@@ -122,3 +122,39 @@ def test_the_example_without_passwords(monkeypatch: pytest.MonkeyPatch, capsys: 
     finally:
         current.set_default(None)
         names["st"].close()
+
+
+def test_the_example_with_tenants(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each sub-domain has a way to sign in and users of its own, and no other name has any."""
+    monkeypatch.setenv("ST_CORE", "sqlite://?argon2_memory_kb=64")
+    monkeypatch.setenv("ST_API_DOMAIN", "http://localhost:3000")
+    names = runpy.run_path(str(EXAMPLES / "tenants.py"))
+    acme, school, other = (f"http://{host}:3000" for host in ("acme.localhost", "school.localhost", "localhost"))
+    try:
+        client = ClosingClient(validator(names["app"]))
+        page = client.get("/", base_url=other).text
+        assert f"Open one of: {acme}, {school}" in page
+        assert client.get("/auth/loginmethods", base_url=other).status_code == 400
+        ways = [client.get("/auth/loginmethods", base_url=at).json or {} for at in (acme, school)]
+        assert [way["firstFactors"] for way in ways] == [["emailpassword"], ["otp-email"]]
+
+        signed_up = client.post("/auth/signup", json=SIGN_UP, headers=COOKIES, base_url=acme).json or {}
+        user_id = signed_up["user"]["id"]
+        assert client.get("/whoami", base_url=acme).text == f"You are {user_id} at acme."
+        assert client.get("/whoami", base_url=school).status_code == 401
+        stolen = client.get_cookie("sAccessToken", "acme.localhost")
+        assert stolen is not None
+        client.set_cookie("sAccessToken", stolen.value, domain="school.localhost")
+        assert client.get("/whoami", base_url=school).status_code == 403
+        for at, path in ((school, "/auth/acme/signin"), (other, "/auth/acme/signin")):
+            assert client.post(path, json=SIGN_UP, headers=COOKIES, base_url=at).status_code in (400, 401)
+
+        device = client.post("/auth/signinup/code", json={"email": "ada@example.com"}, base_url=school).json or {}
+        code = capsys.readouterr().err.split()[-1]
+        typed = {name: device[name] for name in ("deviceId", "preAuthSessionId")} | {"userInputCode": code}
+        signed_in = client.post("/auth/signinup/code/consume", json=typed, headers=COOKIES, base_url=school).json or {}
+        assert signed_in["user"]["id"] != user_id
+        assert client.get("/whoami", base_url=school).text == f"You are {signed_in['user']['id']} at school."
+    finally:
+        current.set_default(None)
+        names["st"].close()
