@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 from .fields import CallRefused, trimmed
 
-try:
-    import phonenumbers
-except ImportError:
-    _PHONENUMBERS = False
-else:
-    _PHONENUMBERS = True
+_PHONENUMBERS = importlib.util.find_spec("phonenumbers") is not None
 
 
 def normal_phone(phone: str) -> str:
@@ -20,6 +17,8 @@ def normal_phone(phone: str) -> str:
     """
     if not _PHONENUMBERS:
         raise CallRefused(500, "phone numbers need the package phonenumbers: run `pip install 'st-wsgi[phone]'`")
+    import phonenumbers  # only here: it takes long to load, and most apps have no phone numbers
+
     try:
         number = phonenumbers.parse(trimmed(phone), None)
     except phonenumbers.NumberParseException:
