@@ -121,8 +121,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more worker than processors: browsers, servers and installations wait a good part of their time."""
-    return min((os.cpu_count() or 1) + 1, MOST_WORKERS)
+    """Two more workers than processors: browsers, servers and installations wait a good part of their time."""
+    return min((os.cpu_count() or 1) + 2, MOST_WORKERS)
 
 
 @pytest.hookimpl(tryfirst=True)

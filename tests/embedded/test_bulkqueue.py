@@ -63,20 +63,20 @@ def test_a_killed_process_loses_and_doubles_nobody(tmp_path: pathlib.Path, waiti
     path = tmp_path / "auth.db"
     with EmbeddedCore(path, settings=QUICK) as core:
         app = caller(core)
-        ids = add(app, [{"loginMethods": [account(), account()]} for _ in range(900)])
-        ids += add(app, [{"externalUserId": fresh("ext"), "loginMethods": [plain()]} for _ in range(100)])
-    with working(path, "killed", 700) as killed:
+        ids = add(app, [{"loginMethods": [account(), account()]} for _ in range(450)])
+        ids += add(app, [{"externalUserId": fresh("ext"), "loginMethods": [plain()]} for _ in range(50)])
+    with working(path, "killed", 350) as killed:
         assert killed.stdout is not None
         left, hashing = map(int, killed.stdout.read().split())
     assert killed.returncode == -signal.SIGKILL
-    assert 0 < hashing <= left <= 700
+    assert 0 < hashing <= left <= 350
     waiting()
     with EmbeddedCore(path, settings=QUICK, clock=lambda: time.time_ns() // 1_000_000 + 2 * LEASE) as core:
         app = caller(core)
         assert failed(app) == []
         app.get(COUNT).says("OK", count=0)
         assert [user(app, user_id)["id"] for user_id in ids] == ids
-        app.get("/users/count").says("OK", count=900 * 2 + 100)
+        app.get("/users/count").says("OK", count=450 * 2 + 50)
     assert maintenance.check(path).problems == ()
 
 
@@ -85,14 +85,14 @@ def test_several_processes_share_the_work(tmp_path: pathlib.Path, waiting: Calla
     path = tmp_path / "auth.db"
     with EmbeddedCore(path, settings=QUICK) as core:
         app = caller(core)
-        ids = add(app, [{"loginMethods": [plain() if number % 4 == 0 else account()]} for number in range(400)])
+        ids = add(app, [{"loginMethods": [plain() if number % 4 == 0 else account()]} for number in range(200)])
         with working(path, "done", 0) as first, working(path, "done", 0) as second:
             for process in (first, second):
                 process.communicate(timeout=120)
         assert (first.returncode, second.returncode) == (0, 0)
         assert app.get(USERS).has()["users"] == []
         assert {user(app, user_id)["id"] for user_id in ids} == set(ids)
-        app.get("/users/count").says("OK", count=400)
+        app.get("/users/count").says("OK", count=200)
 
 
 def test_the_first_call_of_a_process_goes_on(
@@ -314,7 +314,7 @@ def social(number):
 
 core = EmbeddedCore(sys.argv[1], settings={"argon2_memory_kb": 64})
 used = []
-for start in range(0, 6000, 1000):
+for start in range(0, 4000, 1000):
     users = [social(number) for number in range(start, start + 1000)]
     assert core.send(CoreRequest("POST", "/bulk-import/users", body={"users": users})).status == 200
     core.services.imports.run()
@@ -328,5 +328,5 @@ core.close()
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     early, late, users = map(int, run.stdout.split())
-    assert users == 6000
+    assert users == 4000
     assert late < early * 1.25

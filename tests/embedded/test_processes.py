@@ -24,7 +24,7 @@ ROOT = HERE.parents[1]
 
 WRITERS = 4
 ROUNDS = 2
-ACKNOWLEDGED = 40
+ACKNOWLEDGED = 24
 
 
 def run(program: str, *arguments: object) -> str:

@@ -31,9 +31,15 @@ def test_an_expired_access_token_is_refreshed_and_the_call_repeated(mode: str, t
 
 def test_a_restart_keeps_users_and_sessions(tmp_path: Path) -> None:
     port = free_port()
-    with running(APP, "itself", folder=tmp_path, port=port) as site, Visitor(site.origin, "header") as visitor:
+    with (
+        running(APP, "itself", folder=tmp_path, port=port, argon2_memory_kb=64) as site,
+        Visitor(site.origin, "header") as visitor,
+    ):
         user, tokens = visitor.sign_up()["user"], visitor.tokens
-    with running(APP, "itself", folder=tmp_path, port=port) as site, Visitor(site.origin, "header") as returned:
+    with (
+        running(APP, "itself", folder=tmp_path, port=port, argon2_memory_kb=64) as site,
+        Visitor(site.origin, "header") as returned,
+    ):
         returned.email, returned.tokens = visitor.email, tokens
         assert returned.refresh().status_code == 200
         assert returned.session_info().json()["userId"] == user["id"]
@@ -44,5 +50,5 @@ def test_a_restart_keeps_users_and_sessions(tmp_path: Path) -> None:
 def test_sign_ups_at_the_same_time_pass_with_hashes_of_the_default_cost(server: str, tmp_path: Path) -> None:
     patience = {"hashing_queue_size": 8, "hashing_queue_timeout_ms": 60_000}
     with running(APP, server, folder=tmp_path, **patience) as site:
-        visits = visit_together(site, "header")
+        visits = visit_together(site, "header", visitors=4)
         assert all(seen == {own} for own, seen in visits), site.log.read_text()

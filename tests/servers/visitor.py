@@ -124,8 +124,8 @@ class Visitor:
         return body
 
 
-def visit_together(site: Site, mode: str) -> list[tuple[str, set[str]]]:
-    """Eight visitors at the same time: for each, the user they are, and all users that the app took them for."""
+def visit_together(site: Site, mode: str, *, visitors: int = 8) -> list[tuple[str, set[str]]]:
+    """Visitors at the same time: for each, the user they are, and all users that the app took them for."""
 
     def visit(_number: int) -> tuple[str, set[str]]:
         with Visitor(site.origin, mode) as visitor:
@@ -134,5 +134,5 @@ def visit_together(site: Site, mode: str) -> list[tuple[str, set[str]]]:
             visitor.refresh()
             return own, seen | {visitor.session_info().json()["userId"]}
 
-    with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(visit, range(8)))
+    with ThreadPoolExecutor(visitors) as pool:
+        return list(pool.map(visit, range(visitors)))
