@@ -7,14 +7,18 @@ How the suite runs: which tests share a worker, which ones one Python is enough 
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import time
 import uuid
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from st_wsgi.embedded import keys
 
 HERE = Path(__file__).parent
 
@@ -67,6 +71,9 @@ LONGEST_ID = 80
 
 #: More workers than this have nothing to do: the longest group is the limit then.
 MOST_WORKERS = 8
+
+#: Signing keys of cores, as many as no single test compares.
+KEYS = 8
 
 #: In the environment of every process that the tests start, and of theirs.
 RUN = "ST_TEST_RUN"
@@ -135,6 +142,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if name is not None and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(name))
     items.sort(key=lambda item: division(item.path)[2])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keys_from_a_supply() -> Iterator[None]:
+    """Give cores in this process eight signing keys in turn: making one takes longer than most tests."""
+    made: list[str] = []
+    new_pem, turns = keys._new_pem, itertools.count()
+
+    def from_supply() -> str:
+        if len(made) < KEYS:
+            made.append(new_pem())
+            return made[-1]
+        return made[next(turns) % KEYS]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "_new_pem", from_supply)
+        yield
 
 
 def pytest_configure(config: pytest.Config) -> None:
