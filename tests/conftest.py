@@ -52,6 +52,7 @@ ONE_PYTHON = {
     "browser": "the browser sees HTTP, which the tests of the middleware see too",
     "importing": "what other systems write is read by the standard library",
     "load": "load is put on real servers on the default Python",
+    "openid": "the provider is a process of its own",
     "sdks": "the other side is an official SDK in a process of its own",
     "servers": "the servers differ, not what they call",
     "recipes/session/test_settings.py": "messages",

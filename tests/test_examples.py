@@ -6,9 +6,11 @@ import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 from wsgiref.validate import validator
 
 import pytest
+import requests
 from werkzeug.test import Client, TestResponse
 
 from st_wsgi.request import current
@@ -156,5 +158,49 @@ def test_the_example_with_tenants(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         assert signed_in["user"]["id"] != user_id
         assert client.get("/whoami", base_url=school).text == f"You are {signed_in['user']['id']} at school."
     finally:
+        current.set_default(None)
+        names["st"].close()
+
+
+def test_the_example_with_providers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the provider that it starts: a consent, a refusal, a code that comes back twice."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    monkeypatch.setenv("ST_CORE", "sqlite://")
+    monkeypatch.setenv("ST_API_DOMAIN", API)
+    for name in ("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"):
+        monkeypatch.setenv(name, name)
+    monkeypatch.delenv("GOOGLE_CLIENT_ID", raising=False)
+    names = runpy.run_path(str(EXAMPLES / "third_party.py"))
+    try:
+        client = ClosingClient(validator(names["app"]))
+        methods = client.get("/auth/loginmethods").json or {}
+        assert [provider["id"] for provider in methods["thirdParty"]["providers"]] == ["loopback", "github"]
+        back = f"{API}/auth/callback/loopback"
+        asked = {"thirdPartyId": "loopback", "redirectURIOnProviderDashboard": back}
+        statuses = []
+        for consent in ("no", "yes"):
+            began = client.get("/auth/authorisationurl", query_string=asked).json or {}
+            page = requests.get(began["urlWithQueryParams"], timeout=20)
+            assert "believes what you type" in page.text
+            answered = requests.post(
+                f"{began['urlWithQueryParams']}&state=s",
+                data={"email": "ada@example.com", "consent": consent},
+                allow_redirects=False,
+                timeout=20,
+            )
+            address = urlsplit(answered.headers["Location"])
+            assert client.get(address.path, query_string=address.query).mimetype == "text/html"
+            query = dict(parse_qsl(address.query))
+            assert query.pop("state") == "s"
+            info = {"redirectURIOnProviderDashboard": back, "redirectURIQueryParams": query}
+            info["pkceCodeVerifier"] = began["pkceCodeVerifier"]
+            body = {"thirdPartyId": "loopback", "redirectURIInfo": info}
+            for _ in range(2):
+                statuses.append((client.post("/auth/signinup", json=body, headers=COOKIES).json or {})["status"])
+        assert statuses == ["GENERAL_ERROR", "GENERAL_ERROR", "OK", "GENERAL_ERROR"]
+        assert client.get("/whoami").text.startswith("You are ")
+    finally:
+        names["provider"].shutdown()
+        names["provider"].server_close()
         current.set_default(None)
         names["st"].close()

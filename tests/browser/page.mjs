@@ -7,6 +7,7 @@ import EmailVerification, { EmailVerificationClaim } from "supertokens-web-js/re
 import Multitenancy from "supertokens-web-js/recipe/multitenancy";
 import Passwordless from "supertokens-web-js/recipe/passwordless";
 import Session from "supertokens-web-js/recipe/session";
+import ThirdParty from "supertokens-web-js/recipe/thirdparty";
 import { UserRoleClaim } from "supertokens-web-js/recipe/userroles";
 
 const query = new URLSearchParams(location.search);
@@ -23,6 +24,7 @@ SuperTokens.init({
         Multitenancy.init({
             override: { functions: (original) => ({ ...original, getTenantId: () => settings.tenant }) },
         }),
+        ThirdParty.init(),
         Session.init({
             tokenTransferMethod: settings.mode,
             sessionTokenFrontendDomain: settings.frontendDomain,
@@ -55,6 +57,11 @@ window.frontend = {
         return attempt !== undefined && attempt.preAuthSessionId === Passwordless.getPreAuthSessionIdFromURL();
     },
     openLink: async () => plain(await Passwordless.consumeCode()),
+    leaveFor: async (thirdPartyId) => {
+        const frontendRedirectURI = `${location.origin}/auth/callback/${thirdPartyId}`;
+        return ThirdParty.getAuthorisationURLWithQueryParamsAndSetState({ thirdPartyId, frontendRedirectURI });
+    },
+    comeBack: async () => plain(await ThirdParty.signInAndUp()),
     invalidClaims: async () => (await Session.validateClaims()).map(({ id }) => id),
     roles: () => Session.getClaimValue({ claim: UserRoleClaim }),
     signOut: () => Session.signOut(),
