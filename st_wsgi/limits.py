@@ -184,24 +184,26 @@ class Limiter:
         remote, forwarded = environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR")
         return client_address(remote, forwarded, trusted_proxies=self.trusted_proxies or 0)
 
-    def keys(self, environ: WSGIEnvironment, *, tenant_id: str, account: str) -> list[str]:
+    def keys(self, environ: WSGIEnvironment, *, tenant_id: str, account: str | None) -> list[str]:
         """
-        Return the keys that count an attempt.
+        Return the keys that count an attempt: that of the address alone if no account is named.
 
         While ``trusted_proxies`` is not set, a request with the headers of a proxy has no key for its address: that is
         the proxy's, and all visitors share it. This holds for requests from the own network only, since every client
         can send such headers.
         """
         address = self.address_of(environ)
-        from_address, at_account = address_key(address), account_key(tenant_id, account)
-        both = f"both:{from_address.partition(':')[2]} {at_account.partition(':')[2]}"
+        keys = [address_key(address)]
+        if account is not None:
+            at_account = account_key(tenant_id, account)
+            keys += [f"both:{keys[0].partition(':')[2]} {at_account.partition(':')[2]}", at_account]
         if self.trusted_proxies is None and _is_local(address) and any(name in environ for name in _FORWARDING):
             self._warn(
                 "requests come through a proxy, so attempts are not limited by address, and all visitors share the "
                 "attempts at an account"
             )
-            return [both, at_account]
-        return [from_address, both, at_account]
+            return keys[1:]
+        return keys
 
     def refusal(self, keys: list[str], route: str) -> tuple[float, str | None] | None:
         """

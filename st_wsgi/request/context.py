@@ -155,30 +155,49 @@ class RequestContext:
         event = SecurityEvent(name=name, tenant_id=tenant_id or self.tenant_id, **known | members)
         publish(event, self.services.on_security_event)
 
+    def count_address(self) -> None:
+        """
+        Count an attempt on this route for the address of the client, while it is not known yet at which account it is.
+
+        What is known then is counted by :meth:`count_attempt` with ``address=False``.
+
+        :raises TooManyRequests: too many attempts of this client.
+        """
+        self._count(self._limit_keys(None))
+
     def count_attempt(
-        self, *, account: str | None = None, user_id: str | None = None, token: str | None = None
+        self,
+        *,
+        account: str | None = None,
+        user_id: str | None = None,
+        token: str | None = None,
+        address: bool = True,
     ) -> None:
         """
         Count an attempt of the client on this route, at an account of the tenant. One of the arguments says which.
 
         :param account: the e-mail address or phone number that was entered.
         :param token: a secret that stands for an account. The limits, which may be the app's own, get only its hash.
+        :param address: whether to count it for the client's address too.
         :raises TooManyRequests: too many attempts of this client, or at this account.
         """
         name = account or user_id or hashlib.sha256((token or "").encode("utf-8", "replace")).hexdigest()
-        limiter, keys = self.services.limiter, self._limit_keys(name)
-        refusal = limiter.refusal(keys, self._counted_route)
+        keys = self._limit_keys(name)
+        self._count(keys if address else [key for key in keys if not key.startswith("address:")], account, user_id)
+
+    def forget_attempts(self, *, account: str) -> None:
+        """Forget the attempts on an account on this route, after one that succeeded."""
+        self.services.limiter.forget(self._limit_keys(account), self._counted_route)
+
+    def _count(self, keys: list[str], account: str | None = None, user_id: str | None = None) -> None:
+        refusal = self.services.limiter.refusal(keys, self._counted_route)
         if refusal is not None:
             retry_after, kind = refusal
             if kind is not None:
                 self.record("limited", reason=kind, account=account, user_id=user_id)
             raise TooManyRequests(retry_after=retry_after)
 
-    def forget_attempts(self, *, account: str) -> None:
-        """Forget the attempts on an account on this route, after one that succeeded."""
-        self.services.limiter.forget(self._limit_keys(account), self._counted_route)
-
-    def _limit_keys(self, account: str) -> list[str]:
+    def _limit_keys(self, account: str | None) -> list[str]:
         return self.services.limiter.keys(self.environ or {}, tenant_id=self.tenant_id, account=account)
 
     @property

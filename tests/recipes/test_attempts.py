@@ -9,6 +9,7 @@ from werkzeug.test import TestResponse
 
 from recipes.shop import PASSWORD, WEBSITE, Borrowed, Shop, Visitor, form, no_mail
 from st_wsgi import AttemptLimits, Cors, SecurityEvent
+from st_wsgi.delivery import Message
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
 from st_wsgi.recipes.passwordless import ContactEmailOnlyConfig, Passwordless
@@ -55,6 +56,44 @@ def test_many_addresses_against_one_account_and_one_address_against_many(shop: S
         assert int(answers[-1].headers["Retry-After"]) > 0
     answers = [ask(visitor, route, f"{number}-{visitor.email}", "198.51.100.1") for number in range(5)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 200, 429]
+
+
+@pytest.mark.parametrize("route", ["resend", "consume by code", "consume by link"])
+def test_codes_of_no_attempt_count_for_their_address_alone(shop: Shop, route: str) -> None:
+    """So that nobody can try ids without end, and nobody can lock others out by doing so."""
+    path, _, way = route.partition(" by ")
+    visitor = shop.visitor()
+
+    def call(number: int, address: str) -> TestResponse:
+        ids = {"deviceId": "AAAA", "preAuthSessionId": f"none-{number}"}
+        body: dict[str, Any] = ids | ({"userInputCode": "000000"} if way == "code" else {})
+        if way == "link":
+            body = {"preAuthSessionId": ids["preAuthSessionId"], "linkCode": "AAAA"}
+        where = f"/auth/signinup/code/{path}"
+        return visitor.call("POST", where, body, environ={"REMOTE_ADDR": address})
+
+    answers = [call(number, "203.0.113.7") for number in range(4)]
+    assert [answer.get_json() for answer in answers] == [{"status": "RESTART_FLOW_ERROR"}] * 4
+    asked = len(shop.core.calls)
+    limited = call(5, "203.0.113.7")
+    assert (limited.status_code, len(shop.core.calls)) == (429, asked)  # the core has nothing to do with it any more
+    assert [call(0, f"203.0.113.{number}").status_code for number in range(8, 20)] == [200] * 12
+
+
+def test_an_attempt_counts_once_for_its_address(core: Borrowed) -> None:
+    """Also where the address is counted before it is known at whose account the attempt is."""
+    messages: list[Message] = []
+    codes = Passwordless(
+        contact_config=ContactEmailOnlyConfig(), flow_type="USER_INPUT_CODE", email_delivery=messages.append
+    )
+    limits = AttemptLimits(per_address=3, per_account_and_address=3, mails_per_address=3)
+    visitor = Shop(core, recipes=[codes], rate_limit=limits).visitor()
+    environ = {"REMOTE_ADDR": "203.0.113.77"}
+    device = visitor.call("POST", "/auth/signinup/code", {"email": visitor.email}, environ=environ).get_json()
+    ids = {name: device[name] for name in ("deviceId", "preAuthSessionId")}
+    for path, body in (("resend", ids), ("consume", ids | {"userInputCode": "wrong"})):
+        answers = [visitor.call("POST", f"/auth/signinup/code/{path}", body, environ=environ) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
 
 
 def test_sign_ups_are_limited_too(shop: Shop) -> None:

@@ -96,7 +96,7 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
         factors = self.recipe.factors(_channel(device.email))
         if not factors:
             return RestartFlow()
-        context.count_attempt(account=device.email or device.phone_number)
+        context.count_attempt(account=device.email or device.phone_number, address=False)
         flow_type = flow_type_of(first_factors_allowed(context, factors, tenant_id=tenant_id))
         for _ in range(_TRIES):
             code = self.functions.create_new_code_for_device(
@@ -139,7 +139,7 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
         if device is None:
             return self._failed(RestartFlow(), None, tenant_id, context)
         account = device.email or device.phone_number or ""
-        context.count_attempt(account=account)
+        context.count_attempt(account=account, address=False)
         first_factors_allowed(context, [_factor(device, is_link=link_code is not None)], tenant_id=tenant_id)
         if device.email is not None and is_fake(device.email):
             return SignInUpNotAllowed(_NO_FIRST_FACTOR)
