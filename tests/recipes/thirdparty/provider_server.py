@@ -113,7 +113,6 @@ class Dialect:
     more: Mapping[str, Callable[[Person], Json]] = attrs.field(factory=dict)
     claims: Callable[[Person], dict[str, Json]] | None = None
     asked: Mapping[str, str] = attrs.field(factory=dict)
-    settings: Mapping[str, Json] = attrs.field(factory=dict)
     client_by: Literal["body", "basic", "apple"] = "body"
     tokens: Mapping[str, Json] = attrs.field(factory=lambda: {"expires_in": 3600, "token_type": "Bearer"})
     wrong_code: Answer = WRONG_CODE
@@ -443,7 +442,6 @@ class ProviderServer:
         self.access_tokens: dict[str, Grant] = {}
         #: What may stand in no log.
         self.secrets: set[str] = {CLIENT_SECRET}
-        self.claims: dict[str, Json] = {}
         self.key_set: list[Json] = [jwk(alg=None if dialect.id == "active-directory" else "RS256")]
         self._ends = threading.Event()
         provider = self
@@ -525,7 +523,7 @@ class ProviderServer:
         now = int(time.time())
         assert self.dialect.claims is not None
         standard = {"iss": self.here(self.dialect.issuer), "aud": grant.client_id, "iat": now, "exp": now + 3600}
-        said = {**standard, "nonce": grant.nonce, **self.dialect.claims(grant.person), **self.claims, **claims}
+        said = {**standard, "nonce": grant.nonce, **self.dialect.claims(grant.person), **claims}
         return jwt.encode(
             without_none(**said), key or signing_key(), algorithm=algorithm, headers={"kid": KID, **(header or {})}
         )

@@ -8,6 +8,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -191,6 +192,13 @@ class TestForeignCodes:
         for verifier in (victim.verifier, None, "", "a" * 64):
             back = google.consent(attacker.url, Person.of_its_own())
             assert is_refused(attrs.evolve(victim, verifier=verifier).end(back))
+
+    def test_one_that_many_use_at_once(self, shop: Shop, google: ProviderServer) -> None:
+        flow = Flow.begin(shop.visitor(), "google")
+        back = google.consent(flow.url, Person.of_its_own())
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: attrs.evolve(flow, visitor=shop.visitor()).end(back), range(8)))
+        assert sorted(is_refused(answer) for answer in answers) == [False] + 7 * [True]
 
     def test_one_of_another_provider(self, core: Borrowed, google: ProviderServer) -> None:
         with ProviderServer(BY_ID["github"]) as github:
