@@ -36,6 +36,8 @@ EventName: TypeAlias = Literal[
     "role_changed",
     "role_deleted",
     "user_deleted",
+    "accounts_linked",
+    "account_unlinked",
 ]
 """The names of the events. They stay the same from release to release."""
 

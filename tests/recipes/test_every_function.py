@@ -15,6 +15,7 @@ from st_wsgi import Override, RecipeUserId, recipes, replace
 from st_wsgi.delivery import Message
 from st_wsgi.recipe_kit.recipe import Functions, Recipe
 from st_wsgi.recipes import emailpassword, session
+from st_wsgi.recipes.accountlinking import AccountLinking
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
 from st_wsgi.recipes.jwt import Jwt
@@ -53,6 +54,7 @@ GITHUB = ProviderConfig(third_party_id="github", clients=[ProviderClientConfig(c
 
 #: Every recipe with the settings that it needs.
 SETTINGS: dict[type[Recipe[Any, Any]], dict[str, Any]] = {
+    AccountLinking: {},
     EmailPassword: {"email_delivery": no_mail},
     EmailVerification: {"mode": "OPTIONAL", "email_delivery": no_mail},
     Jwt: {},
@@ -90,6 +92,7 @@ VALUES: dict[str, Any] = {
     "phone_number": "+4930123456",
     "pre_auth_session_id": "none",
     "raw_user_info_from_provider": RAW,
+    "primary_user_id": "ada",
     "recipe_user_id": RecipeUserId("ada"),
     "refresh_token": "none",
     "role": "editor",

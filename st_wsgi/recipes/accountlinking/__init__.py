@@ -1,0 +1,64 @@
+"""
+Several login methods of one user, such as a password and a Google account.
+
+::
+
+    from st_wsgi.recipes.accountlinking import create_primary_user, link_accounts
+
+    def link(user: User, other: User) -> bool:
+        primary = create_primary_user(recipe_user_id=user.login_methods[0].recipe_user_id)
+        if primary.status != "OK":
+            return False
+        method = other.login_methods[0].recipe_user_id
+        return link_accounts(recipe_user_id=method, primary_user_id=primary.user.id).status == "OK"
+
+Link only what one person has proved to own: whoever signs in with a login method is the user that it is linked to.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...recipe_kit.recipe import user_facing
+from .functions import AccountLinkingFunctions
+from .recipe import AccountLinking
+from .types import (
+    AccountInfoTaken,
+    AccountsLinked,
+    AccountUnlinked,
+    CanCreatePrimaryUser,
+    CanLinkAccounts,
+    Conflict,
+    LinkedWithAnotherPrimaryUser,
+    LinkedWithPrimaryUser,
+    NotAPrimaryUser,
+    OnAccountLinked,
+    PrimaryUserCreated,
+)
+
+__all__ = [
+    "AccountInfoTaken",
+    "AccountLinking",
+    "AccountLinkingFunctions",
+    "AccountUnlinked",
+    "AccountsLinked",
+    "CanCreatePrimaryUser",
+    "CanLinkAccounts",
+    "Conflict",
+    "LinkedWithAnotherPrimaryUser",
+    "LinkedWithPrimaryUser",
+    "NotAPrimaryUser",
+    "OnAccountLinked",
+    "PrimaryUserCreated",
+    "can_create_primary_user",
+    "can_link_accounts",
+    "create_primary_user",
+    "link_accounts",
+    "unlink_account",
+]
+
+can_create_primary_user: Final = user_facing(AccountLinking, AccountLinkingFunctions.can_create_primary_user)
+can_link_accounts: Final = user_facing(AccountLinking, AccountLinkingFunctions.can_link_accounts)
+create_primary_user: Final = user_facing(AccountLinking, AccountLinkingFunctions.create_primary_user)
+link_accounts: Final = user_facing(AccountLinking, AccountLinkingFunctions.link_accounts)
+unlink_account: Final = user_facing(AccountLinking, AccountLinkingFunctions.unlink_account)
