@@ -342,6 +342,9 @@ def _with_required(recipes: Iterable[Recipe[Any, Any]]) -> tuple[Recipe[Any, Any
     def add(recipe: Recipe[Any, Any]) -> None:
         if recipe in ordered:
             return
+        for other in listed:
+            if isinstance(other, recipe.follows):
+                add(other)
         for kind in recipe.requires:
             needed = next((other for other in (*listed, *ordered) if isinstance(other, kind)), None)
             if needed is None:

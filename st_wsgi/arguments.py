@@ -40,11 +40,11 @@ class Arguments:
     :param function: with annotations as texts, which ``from __future__ import annotations`` makes of them.
     :param is_method: leave out its first parameter.
     :ivar signature: without that parameter.
-    :ivar tenant_default: the default of ``tenant_id``, None if there is no such parameter or its default is None.
+    :ivar always: the defaults of ``tenant_id`` and ``session``, which overrides always get.
     """
 
     signature: inspect.Signature
-    tenant_default: str | None
+    always: Mapping[str, Any]
 
     def __init__(self, function: Callable[..., Any], *, is_method: bool = False) -> None:
         parameters = list(inspect.signature(function).parameters.values())[is_method:]
@@ -54,7 +54,12 @@ class Arguments:
         self._names = frozenset(parameter.name for parameter in parameters)
         self._required = {one.name: None for one in parameters if one.default is one.empty}
         self._kinds = {one.name: kinds for one in parameters if (kinds := _kinds_of(one.annotation))}
-        self.tenant_default = next((one.default for one in parameters if one.name == "tenant_id"), None)
+        self.always = {
+            one.name: one.default
+            for one in parameters
+            if (one.name == "session" and one.default is None)
+            or (one.name == "tenant_id" and isinstance(one.default, str))
+        }
 
     def check(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """

@@ -29,7 +29,7 @@ from werkzeug.test import Client
 
 import st_wsgi
 from st_wsgi import cli, errors
-from st_wsgi.recipes import emailpassword, session
+from st_wsgi.recipes import accountlinking, emailpassword, passwordless, session
 from st_wsgi.recipes.multitenancy import Multitenancy
 from st_wsgi.request import current
 from st_wsgi.request.context import RequestContext
@@ -329,6 +329,31 @@ def test_third_party(names: dict[str, Any]) -> None:
     query = "thirdPartyId=github&redirectURIOnProviderDashboard=http://localhost:3000/auth/callback/github"
     started = client.get(f"/auth/authorisationurl?{query}").json or {}
     assert started == {"status": "OK", "urlWithQueryParams": names["page"].url_with_query_params}
+
+
+@PROGRAMS.of(page("account-linking"))
+def test_account_linking(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    """The page's function decides, its other one is told, and its code links and separates by hand."""
+    client = Client(names["st"].wrap(lambda _environ, _start: []))
+    user = passwordless.signinup(email="ada@example.com").user
+    assert user.is_primary_user
+    refused = client.post("/auth/signup", json=SIGN_UP).json or {}
+    assert (refused["status"], refused["reason"][-14:]) == ("SIGN_UP_NOT_ALLOWED", "(ERR_CODE_007)")
+    other = passwordless.signinup(email="work@example.com").user
+    assert not names["link"](user, other)  # which is a primary user itself
+    functions = names["st"].services.get(emailpassword.EmailPassword).functions
+    guest = functions.create_new_recipe_user(email="guest@example.com", password="correct horse 1").user
+    names["guests"].add(guest.id)
+    assert not accountlinking.create_primary_user_id_or_link_accounts(
+        recipe_user_id=guest.login_methods[0].recipe_user_id
+    ).is_primary_user
+    assert names["link"](user, guest)
+    assert capsys.readouterr().out == f"{user.id} signs in with emailpassword too\n"
+    linked = st_wsgi.get_user(user_id=guest.id)
+    assert linked is not None
+    assert linked.id == user.id
+    names["separate"](linked)
+    assert st_wsgi.get_user(user_id=guest.id) != linked
 
 
 @PROGRAMS.of(page("accounts"))

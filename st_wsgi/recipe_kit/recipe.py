@@ -157,11 +157,13 @@ class Recipe(Settings, Generic[F, A]):
 
     :param override: replacements of functions and APIs.
     :cvar requires: recipes that this one needs; they are added with their defaults when the app does not list them.
+    :cvar follows: recipes that are bound before this one if the app lists them.
     :cvar routes: the rows of the route table.
     :cvar answers: the errors that this recipe answers.
     """
 
     requires: ClassVar[Requires] = ()
+    follows: ClassVar[Requires] = ()
     routes: ClassVar[tuple[Route, ...]] = ()
     answers: ClassVar[Answers] = ()
     functions_class: ClassVar[type[Functions[Any]]]
@@ -222,7 +224,7 @@ def user_facing(kind: type[Recipe[F, Any]], function: Callable[Concatenate[F, P]
     Return *function*, a method of a recipe's functions class, as a plain function for users.
 
     It calls the method with the app's overrides, of the instance that serves the request in flight, else of the default
-    instance. Overrides always get ``tenant_id``, so that they need no default for it.
+    instance. Overrides always get ``tenant_id`` and ``session``, so that they need no defaults for them.
     """
     name = function.__name__
     arguments = Arguments(function, is_method=True)
@@ -230,8 +232,8 @@ def user_facing(kind: type[Recipe[F, Any]], function: Callable[Concatenate[F, P]
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         arguments.check(args, kwargs)
-        if arguments.tenant_default is not None:
-            kwargs.setdefault("tenant_id", arguments.tenant_default)
+        for argument, default in arguments.always.items():
+            kwargs.setdefault(argument, default)
         result: R = getattr(current.services().get(kind).functions, name)(*args, **kwargs)
         return result
 

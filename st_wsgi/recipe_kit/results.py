@@ -65,6 +65,24 @@ class SignInUpNotAllowed(Refusal):
     status: ClassVar[Literal["SIGN_IN_UP_NOT_ALLOWED"]] = "SIGN_IN_UP_NOT_ALLOWED"
 
 
+@attrs.frozen
+class LinkingToSessionUserFailed(Outcome):
+    """
+    The login method cannot be linked to the user of the session.
+
+    :param reason: the address or number is not verified on either side, the login method or its address belongs to
+        another primary user, or that of the session's user does.
+    """
+
+    reason: Literal[
+        "EMAIL_VERIFICATION_REQUIRED",
+        "RECIPE_USER_ID_ALREADY_LINKED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR",
+        "ACCOUNT_INFO_ALREADY_ASSOCIATED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR",
+        "SESSION_USER_ACCOUNT_INFO_ALREADY_ASSOCIATED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR",
+    ]
+    status: ClassVar[Literal["LINKING_TO_SESSION_USER_FAILED"]] = "LINKING_TO_SESSION_USER_FAILED"
+
+
 class UnknownUserId(Outcome):
     """No user, and no login method, has this id."""
 

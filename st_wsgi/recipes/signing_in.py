@@ -1,39 +1,88 @@
 """
-Signing a user in, as all recipes with a login method do: the session, the response, and linking to an earlier session.
+Signing a user in, as all recipes with a login method do: may they, whose account is it, the session, and the response.
+
+A recipe asks for :func:`permission` before it looks at credentials, calls :func:`linked` when the core has accepted
+them, and then :func:`signed_in`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, TypeAlias
 
 import attrs
 from werkzeug.wrappers import Response
 
+from ..accounts import AccountInfo, user_by_id, users_by_account_info
 from ..codec import present, to_json
-from ..errors import NO_SUCH_TENANT, BadInput, Unauthorised
+from ..errors import NO_SUCH_TENANT, ArgumentError, BadInput, Unauthorised
 from ..grammar import FAKE_EMAIL_DOMAINS
-from ..recipe_kit.results import Ok
+from ..recipe_kit.results import LinkingToSessionUserFailed, Ok
 from ..request.context import RequestContext
 from ..request.respond import json_response
-from ..users import RecipeUserId, User
-from .multitenancy import Multitenancy
+from ..services import Services
+from ..users import LoginMethod, RecipeUserId, User
+from .accountlinking import AccountInfoWithRecipeId, AccountLinking
+from .accountlinking.decisions import has_verified, shares_contact
+from .accountlinking.in_request import link_to_session_user, primary_user_of_session, session_user
+from .multitenancy import AssociationNotAllowed, Multitenancy, UserAssociated
 from .multitenancy.types import EMAIL_PASSWORD
 from .session import SessionContainer
 from .session.in_request import create_new_session, session_of_route
 
 __all__ = [
     "EMAIL_PASSWORD",
-    "NO_LINKING",
+    "AccountInfoWithRecipeId",
+    "Permission",
     "SignedIn",
+    "automatic_linking",
     "first_factors_allowed",
     "is_fake",
+    "linked",
+    "method_of",
+    "permission",
+    "reason",
     "session_to_link",
     "signed_in",
     "signing_in_response",
 ]
 
-NO_LINKING = "Accounts cannot be linked here. Please sign out first, or contact support."
+Refusal: TypeAlias = Literal[
+    "NO_LINKING",
+    "SIGN_UP_NOT_ALLOWED",
+    "SIGN_IN_NOT_ALLOWED",
+    "EMAIL_VERIFICATION_REQUIRED",
+    "RECIPE_USER_ID_ALREADY_LINKED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR",
+    "ACCOUNT_INFO_ALREADY_ASSOCIATED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR",
+    "SESSION_USER_ACCOUNT_INFO_ALREADY_ASSOCIATED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR",
+]
+
+_NOT_ALLOWED = "This way to sign in is not safe for your account now. Please use another one, or contact support."
+_NOT_LINKED = "This way to sign in cannot be added to your account. Please contact support."
+_TEXTS: dict[Refusal, str] = {
+    "NO_LINKING": "Accounts cannot be linked here. Please sign out first, or contact support.",
+    "SIGN_UP_NOT_ALLOWED": _NOT_ALLOWED,
+    "SIGN_IN_NOT_ALLOWED": _NOT_ALLOWED,
+    "EMAIL_VERIFICATION_REQUIRED": _NOT_LINKED,
+    "RECIPE_USER_ID_ALREADY_LINKED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR": _NOT_LINKED,
+    "ACCOUNT_INFO_ALREADY_ASSOCIATED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR": _NOT_LINKED,
+    "SESSION_USER_ACCOUNT_INFO_ALREADY_ASSOCIATED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR": _NOT_LINKED,
+}
+_CODES: dict[str, tuple[int, ...]] = {
+    "emailpassword": (7, 8, 9, 10, 11, 12),
+    "emailpassword, new": (7, 8, 13, 14, 15, 16),
+    "passwordless": (2, 3, 3, 17, 18, 19),
+    "thirdparty": (6, 4, 20, 21, 22, 23),
+}
+"""The support codes of the official SDKs, in the order of the refusals after ``NO_LINKING``."""
+
+
+def reason(recipe_id: str, refusal: Refusal, *, is_sign_up: bool = False) -> str:
+    """Return what the user is told about a refusal, with the support code by which the app's people find its cause."""
+    if refusal == "NO_LINKING":
+        return _TEXTS[refusal]
+    codes = _CODES.get(f"{recipe_id}, new" if is_sign_up else recipe_id) or _CODES[recipe_id]
+    return f"{_TEXTS[refusal]} (ERR_CODE_{codes[list(_TEXTS).index(refusal) - 1]:03})"
 
 
 @attrs.frozen(kw_only=True)
@@ -71,6 +120,111 @@ def first_factors_allowed(context: RequestContext, factors: Iterable[str], *, te
     return usable
 
 
+@attrs.frozen(kw_only=True)
+class Permission:
+    """
+    Whether an attempt to sign in or up may go on, before its credentials are looked at.
+
+    :param factors: those of the offered factors that may be used.
+    :param session: of the user whom the login method is going to be linked to; None for a first factor.
+    :param user: who has the login method already. It is looked for only where accounts are linked automatically.
+    :param refusal: why the attempt may not go on; None if it may.
+    """
+
+    factors: tuple[str, ...] = ()
+    session: SessionContainer | None = None
+    user: User | None = None
+    refusal: Refusal | None = None
+
+
+def permission(
+    context: RequestContext,
+    account: AccountInfoWithRecipeId,
+    factors: Iterable[str],
+    *,
+    tenant_id: str,
+    session: SessionContainer | None,
+    is_verified: bool = False,
+    is_sign_up: bool | None = None,
+    check_credentials: Callable[[str], bool] | None = None,
+    changes: bool = True,
+) -> Permission:
+    """
+    Return whether a login method may be used or created, by the tenant's factors and the rule of account linking.
+
+    :param account: the login method.
+    :param session: from :func:`session_to_link`.
+    :param is_verified: whether its address or number is verified, or will be by this sign-in.
+    :param is_sign_up: None for "if there is none yet".
+    :param check_credentials: whether they are good in a tenant. A login method of the session's user that exists in
+        another tenant is added to this one if they are.
+    :param changes: False makes no primary user yet, for a request that only prepares a sign-in.
+    :raises BadInput: the tenant does not exist, or the app does not link this to the session's user.
+    :raises Unauthorised: the tenant does not allow this first factor, or the session's user does not exist.
+    :raises InvalidClaims: the address of the session's user has to be verified first: 403.
+    """
+    linking = automatic_linking(context.services)
+    if linking is None:
+        if session is not None:
+            return Permission(refusal="NO_LINKING")
+        return Permission(factors=first_factors_allowed(context, factors, tenant_id=tenant_id))
+    user, method = _owner(linking, account, tenant_id, session, check_credentials)
+    own: User | None = None
+    if session is not None and user is not None and user.id == session.get_user_id():
+        own = user
+    elif session is not None:
+        primary = primary_user_of_session(linking.functions, session, changes=changes)
+        if isinstance(primary, LinkingToSessionUserFailed):
+            return Permission(user=user, refusal=primary.reason)
+        rule = linking.rule(session, session.get_tenant_id())
+        own = None if primary is None or rule(account, primary) is None else primary
+        if own is None and _asks_to_link(context):
+            raise BadInput("the app does not link this way to sign in to the user of the session")
+    if own is None:
+        session, factors = None, first_factors_allowed(context, factors, tenant_id=tenant_id)
+    refusal: Refusal | None = None
+    if user is None if is_sign_up is None else is_sign_up:
+        is_verified = is_verified or (own is not None and has_verified(own, account))
+        if not linking.allows(account, None, is_verified=is_verified, session=session, tenant_id=tenant_id):
+            refusal = "SIGN_UP_NOT_ALLOWED"
+    elif user is not None and method is not None:
+        is_verified = is_verified or method.verified
+        if not linking.allows(account, user, is_verified=is_verified, session=session, tenant_id=tenant_id):
+            refusal = "SIGN_IN_NOT_ALLOWED"
+    return Permission(factors=tuple(factors), session=session, user=user, refusal=refusal)
+
+
+def linked(
+    context: RequestContext,
+    user: User,
+    recipe_user_id: RecipeUserId,
+    *,
+    tenant_id: str,
+    session: SessionContainer | None = None,
+) -> User | LinkingToSessionUserFailed:
+    """
+    Link a login method that has just proved itself, and return its user as they are afterwards.
+
+    With a session it is linked to the user of that. Otherwise the app's rule decides; without one, nothing changes.
+
+    :raises ArgumentError: there is a session, and the app does not link automatically.
+    """
+    linking = automatic_linking(context.services)
+    if linking is None:
+        if session is not None:
+            raise ArgumentError("session: without should_do_automatic_account_linking nothing is linked to its user")
+        return user
+    method = method_of(user, recipe_user_id)
+    if linking.verify_if_another_method_is(user, method):
+        user = user_by_id(linking.core, user.id) or user
+        method = method_of(user, recipe_user_id)
+    if session is not None:
+        return link_to_session_user(linking.functions, user, method, session)
+    if user.is_primary_user:
+        return user
+    return linking.functions.create_primary_user_id_or_link_accounts(recipe_user_id=recipe_user_id, tenant_id=tenant_id)
+
+
 def is_fake(email: str) -> bool:
     """
     Return whether an address, in its normal form, stands for an account without one.
@@ -86,15 +240,18 @@ def signed_in(
     user: User,
     recipe_user_id: RecipeUserId,
     tenant_id: str,
+    session: SessionContainer | None = None,
     created: bool | None = None,
     signed_up: bool | None = None,
 ) -> SignedIn:
     """
     Create a session for a user, send its tokens with the response to the request, and return both.
 
+    :param session: that the user signed in with another login method of theirs. It goes on; no other one is created.
     :param signed_up: whether this is a sign-up, if *created* does not say so.
     """
-    session = create_new_session(context, tenant_id=tenant_id, recipe_user_id=recipe_user_id, user_id=user.id)
+    if session is None or all(m.recipe_user_id != session.get_recipe_user_id() for m in user.login_methods):
+        session = create_new_session(context, tenant_id=tenant_id, recipe_user_id=recipe_user_id, user_id=user.id)
     context.record(
         "signed_up" if created or signed_up else "signed_in",
         tenant_id=tenant_id,
@@ -107,18 +264,80 @@ def signed_in(
 
 def session_to_link(context: RequestContext, body: dict[str, Any]) -> SessionContainer | None:
     """
-    Return the session that the user wants to link this login to (FDI 3.1 and later), or None. Its tenant becomes that
-    of the request.
+    Return the session that the user wants to link this login to, or None. Its tenant becomes that of the request.
+
+    Frontends below FDI 3.1 cannot say so: any session counts for them, where accounts are linked automatically.
 
     :raises BadInput: the flag is no boolean.
     :raises Unauthorised: the flag is set and there is no session.
     """
-    if context.fdi_version < (3, 1):
-        return None
+    if not _asks_to_link(context):
+        if automatic_linking(context.services) is None:
+            return None
+        try:
+            return session_of_route(context, check_database=True)
+        except Unauthorised:
+            return None
     flag = body.get("shouldTryLinkingWithSessionUser", False)
     if not isinstance(flag, bool):
         raise BadInput("shouldTryLinkingWithSessionUser must be true or false")
     return session_of_route(context, check_database=True) if flag else None
+
+
+def _asks_to_link(context: RequestContext) -> bool:
+    """Return whether the frontend can say that a login is to be linked to the session's user."""
+    return context.fdi_version >= (3, 1)
+
+
+def automatic_linking(services: Services) -> AccountLinking | None:
+    """Return the accountlinking recipe if it links accounts automatically, else None."""
+    linking = services.find(AccountLinking)
+    return linking if linking is not None and linking.is_automatic else None
+
+
+def _owner(
+    linking: AccountLinking,
+    account: AccountInfoWithRecipeId,
+    tenant_id: str,
+    session: SessionContainer | None,
+    check_credentials: Callable[[str], bool] | None,
+) -> tuple[User, LoginMethod] | tuple[None, None]:
+    """Return who has a login method in a tenant. One of the session's user in another tenant is added to this one."""
+    third_party = account.third_party
+    info = (
+        AccountInfo(email=account.email, phone_number=account.phone_number)
+        if third_party is None
+        else AccountInfo(third_party=third_party)
+    )
+    for user in users_by_account_info(linking.core, account_info=info, tenant_id=tenant_id):
+        for method in user.login_methods:
+            if _is_same(method, account) and tenant_id in method.tenant_ids:
+                return user, method
+    if session is None or check_credentials is None:
+        return None, None
+    own = session_user(linking.functions, session)
+    for method in own.login_methods if own.is_primary_user else ():
+        if _is_same(method, account) and check_credentials(method.tenant_ids[0]):
+            tenancy = linking.services.get(Multitenancy).functions
+            outcome = tenancy.associate_user_to_tenant(recipe_user_id=method.recipe_user_id, tenant_id=tenant_id)
+            if isinstance(outcome, AssociationNotAllowed):
+                raise Unauthorised("the user of the session cannot be a user of this tenant")
+            if isinstance(outcome, UserAssociated):
+                return own, method
+    return None, None
+
+
+def _is_same(method: LoginMethod, account: AccountInfoWithRecipeId) -> bool:
+    if method.recipe_id != account.recipe_id:
+        return False
+    if account.third_party is not None:
+        return bool(method.third_party == account.third_party)
+    return shares_contact(method, account)
+
+
+def method_of(user: User, recipe_user_id: RecipeUserId) -> LoginMethod:
+    """Return the login method of a user that has this id."""
+    return next(method for method in user.login_methods if method.recipe_user_id == recipe_user_id)
 
 
 def signing_in_response(context: RequestContext, result: object) -> Response:

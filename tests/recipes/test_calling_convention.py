@@ -94,7 +94,7 @@ USER = RecipeUserId("ada")
     [
         (
             lambda: emailpassword.sign_in("a@b.example", "x"),  # type: ignore[call-arg]
-            "sign_in takes keyword arguments: sign_in(email=..., password=..., tenant_id='public')",
+            "sign_in takes keyword arguments: sign_in(email=..., password=..., session=None, tenant_id='public')",
         ),
         (
             lambda: session.revoke_session("handle"),  # type: ignore[call-arg]
@@ -106,11 +106,11 @@ USER = RecipeUserId("ada")
         ),
         (
             lambda: emailpassword.sign_in(mail="a@b.example", password="x"),  # type: ignore[call-arg]
-            "sign_in has no argument 'mail': sign_in(email=..., password=..., tenant_id='public')",
+            "sign_in has no argument 'mail': sign_in(email=..., password=..., session=None, tenant_id='public')",
         ),
         (
             lambda: emailpassword.sign_in(email="a@b.example"),  # type: ignore[call-arg]
-            "sign_in needs the argument 'password': sign_in(email=..., password=..., tenant_id='public')",
+            "sign_in needs the argument 'password': sign_in(email=..., password=..., session=None, tenant_id='public')",
         ),
         (
             lambda: session.create_new_session(None, recipe_user_id="ada"),  # type: ignore[arg-type]
@@ -152,20 +152,20 @@ def test_a_wrong_value_is_not_repeated() -> None:
     assert "hunter2" not in str(raised.value)
 
 
-def test_an_override_always_gets_the_tenant(core: Borrowed) -> None:
-    seen: list[str] = []
+def test_an_override_always_gets_the_session_and_the_tenant(core: Borrowed) -> None:
+    seen: list[tuple[Any, str]] = []
 
     def watching(original: Any) -> Any:
-        def sign_in(*, email: str, password: str, tenant_id: str) -> Any:
-            seen.append(tenant_id)
-            return original.sign_in(email=email, password=password, tenant_id=tenant_id)
+        def sign_in(*, email: str, password: str, session: Any, tenant_id: str) -> Any:
+            seen.append((session, tenant_id))
+            return original.sign_in(email=email, password=password, session=session, tenant_id=tenant_id)
 
         return st_wsgi.replace(original, sign_in=sign_in)
 
     override: st_wsgi.Override[Any, Any] = st_wsgi.Override(functions=watching)
     Shop(core, recipes=[emailpassword.EmailPassword(override=override, email_delivery=lambda _message: None)])
     emailpassword.sign_in(email="nobody@example.com", password="x")
-    assert seen == ["public"]
+    assert seen == [(None, "public")]
 
 
 def test_arguments_of_types_that_are_not_known_are_passed_on() -> None:

@@ -15,7 +15,7 @@ from st_wsgi import Override, RecipeUserId, recipes, replace
 from st_wsgi.delivery import Message
 from st_wsgi.recipe_kit.recipe import Functions, Recipe
 from st_wsgi.recipes import emailpassword, session
-from st_wsgi.recipes.accountlinking import AccountLinking
+from st_wsgi.recipes.accountlinking import AccountInfoWithRecipeId, AccountLinking
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
 from st_wsgi.recipes.jwt import Jwt
@@ -83,8 +83,10 @@ VALUES: dict[str, Any] = {
     "message": Message(kind="PASSWORD_RESET", to="ada@example.com", tenant_id="public", link="https://shop.example/x"),
     "is_verified": True,
     "metadata_update": {"plan": "free"},
+    "new_email": "ada@example.com",
     "new_session_data": {"plan": "free"},
     "oauth_tokens": {},
+    "new_user": AccountInfoWithRecipeId(recipe_id="emailpassword", email="ada@example.com"),
     "password": PASSWORD,
     "payload": {"plan": "free"},
     "permission": "read",

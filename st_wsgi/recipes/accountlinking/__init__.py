@@ -20,10 +20,12 @@ from __future__ import annotations
 from typing import Final
 
 from ...recipe_kit.recipe import user_facing
+from ...recipe_kit.results import LinkingToSessionUserFailed
 from .functions import AccountLinkingFunctions
 from .recipe import AccountLinking
 from .types import (
     AccountInfoTaken,
+    AccountInfoWithRecipeId,
     AccountsLinked,
     AccountUnlinked,
     CanCreatePrimaryUser,
@@ -34,10 +36,14 @@ from .types import (
     NotAPrimaryUser,
     OnAccountLinked,
     PrimaryUserCreated,
+    ShouldAutomaticallyLink,
+    ShouldDoAutomaticAccountLinking,
+    ShouldNotAutomaticallyLink,
 )
 
 __all__ = [
     "AccountInfoTaken",
+    "AccountInfoWithRecipeId",
     "AccountLinking",
     "AccountLinkingFunctions",
     "AccountUnlinked",
@@ -47,12 +53,21 @@ __all__ = [
     "Conflict",
     "LinkedWithAnotherPrimaryUser",
     "LinkedWithPrimaryUser",
+    "LinkingToSessionUserFailed",
     "NotAPrimaryUser",
     "OnAccountLinked",
     "PrimaryUserCreated",
+    "ShouldAutomaticallyLink",
+    "ShouldDoAutomaticAccountLinking",
+    "ShouldNotAutomaticallyLink",
     "can_create_primary_user",
     "can_link_accounts",
     "create_primary_user",
+    "create_primary_user_id_or_link_accounts",
+    "get_primary_user_that_can_be_linked_to_recipe_user_id",
+    "is_email_change_allowed",
+    "is_sign_in_allowed",
+    "is_sign_up_allowed",
     "link_accounts",
     "unlink_account",
 ]
@@ -60,5 +75,14 @@ __all__ = [
 can_create_primary_user: Final = user_facing(AccountLinking, AccountLinkingFunctions.can_create_primary_user)
 can_link_accounts: Final = user_facing(AccountLinking, AccountLinkingFunctions.can_link_accounts)
 create_primary_user: Final = user_facing(AccountLinking, AccountLinkingFunctions.create_primary_user)
+create_primary_user_id_or_link_accounts: Final = user_facing(
+    AccountLinking, AccountLinkingFunctions.create_primary_user_id_or_link_accounts
+)
+get_primary_user_that_can_be_linked_to_recipe_user_id: Final = user_facing(
+    AccountLinking, AccountLinkingFunctions.get_primary_user_that_can_be_linked_to_recipe_user_id
+)
+is_email_change_allowed: Final = user_facing(AccountLinking, AccountLinkingFunctions.is_email_change_allowed)
+is_sign_in_allowed: Final = user_facing(AccountLinking, AccountLinkingFunctions.is_sign_in_allowed)
+is_sign_up_allowed: Final = user_facing(AccountLinking, AccountLinkingFunctions.is_sign_up_allowed)
 link_accounts: Final = user_facing(AccountLinking, AccountLinkingFunctions.link_accounts)
 unlink_account: Final = user_facing(AccountLinking, AccountLinkingFunctions.unlink_account)

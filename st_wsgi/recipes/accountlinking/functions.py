@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 from ...accounts import user_by_id
+from ...errors import ArgumentError
 from ...recipe_kit.recipe import Functions
-from ...users import LoginMethod, RecipeUserId, User
+from ...users import PUBLIC_TENANT, LoginMethod, RecipeUserId, User
+from ..session import SessionContainer
+from .decisions import may_link, primary_user_of
 from .settings import AccountLinkingSettings
 from .types import (
     AccountInfoTaken,
+    AccountInfoWithRecipeId,
     AccountsLinked,
     AccountUnlinked,
     CanCreatePrimaryUser,
@@ -18,7 +24,9 @@ from .types import (
     PrimaryUserCreated,
 )
 
+_log = logging.getLogger("st_wsgi")
 _PATH = "/recipe/accountlinking/user"
+_TRIES = 10
 
 
 class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
@@ -66,12 +74,12 @@ class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
         if not isinstance(outcome, AccountsLinked) or outcome.accounts_already_linked:
             return outcome
         user = outcome.user
-        method = self._method(user, recipe_user_id)
+        method = self._linked_method(user, recipe_user_id)
         if self.recipe.verify_if_another_method_is(user, method):
             user = user_by_id(self.core, user.id) or user
         self.context.record("accounts_linked", user_id=user.id, recipe_id=method.recipe_id)
         if self.recipe.on_account_linked is not None:
-            self.recipe.on_account_linked(user, self._method(user, method.recipe_user_id))
+            self.recipe.on_account_linked(user, self._linked_method(user, method.recipe_user_id))
         return AccountsLinked(user=user, accounts_already_linked=False)
 
     def unlink_account(self, *, recipe_user_id: RecipeUserId) -> AccountUnlinked:
@@ -86,7 +94,129 @@ class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
             self.context.record("account_unlinked", user_id=recipe_user_id.value)
         return outcome
 
-    def _method(self, user: User, recipe_user_id: RecipeUserId) -> LoginMethod:
+    def create_primary_user_id_or_link_accounts(
+        self, *, recipe_user_id: RecipeUserId, session: SessionContainer | None = None, tenant_id: str = PUBLIC_TENANT
+    ) -> User:
+        """
+        Link a user to the primary user with the same address or number, or make them a primary user.
+
+        The app's rule decides. Without a primary user, the oldest user with the address or number becomes it.
+
+        :param session: is passed to the rule.
+        :returns: the user as they are afterwards.
+        :raises ArgumentError: no login method has this id.
+        """
+        for _ in range(_TRIES):
+            user, method = self._user_of(recipe_user_id)
+            outcome = self._link_once(user, method, session, tenant_id)
+            if outcome is not None:
+                return outcome
+        _log.warning("a login method was not linked: other requests changed the accounts %d times meanwhile", _TRIES)
+        return user
+
+    def get_primary_user_that_can_be_linked_to_recipe_user_id(
+        self, *, recipe_user_id: RecipeUserId, tenant_id: str = PUBLIC_TENANT
+    ) -> User | None:
+        """
+        Return the primary user with the same address or number, whatever the app's rule; the user if they are primary.
+
+        :raises ArgumentError: no login method has this id.
+        """
+        user, method = self._user_of(recipe_user_id)
+        if user.is_primary_user:
+            return user
+        return primary_user_of(self.recipe.users_like(AccountInfoWithRecipeId.of(method), tenant_id))
+
+    def is_sign_up_allowed(
+        self,
+        *,
+        new_user: AccountInfoWithRecipeId,
+        is_verified: bool,
+        session: SessionContainer | None = None,
+        tenant_id: str = PUBLIC_TENANT,
+    ) -> bool:
+        """
+        Return whether a new login method may be created beside those that have the same address or number.
+
+        :param is_verified: whether its address or number will be verified from the start.
+        :param session: of the user whom it will be linked to.
+        :raises ArgumentError: it has both an address and a number.
+        """
+        if new_user.email is not None and new_user.phone_number is not None:
+            raise ArgumentError("new_user has an e-mail address and a phone number; a new login method has one of them")
+        return self.recipe.allows(new_user, None, is_verified=is_verified, session=session, tenant_id=tenant_id)
+
+    def is_sign_in_allowed(
+        self, *, recipe_user_id: RecipeUserId, session: SessionContainer | None = None, tenant_id: str = PUBLIC_TENANT
+    ) -> bool:
+        """
+        Return whether a login method may be used beside those that have the same address or number.
+
+        :param session: of the user whom it will be linked to.
+        :raises ArgumentError: no login method has this id.
+        """
+        user, method = self._user_of(recipe_user_id)
+        account = AccountInfoWithRecipeId.of(method)
+        return self.recipe.allows(account, user, is_verified=method.verified, session=session, tenant_id=tenant_id)
+
+    def is_email_change_allowed(
+        self,
+        *,
+        recipe_user_id: RecipeUserId,
+        new_email: str,
+        is_verified: bool,
+        session: SessionContainer | None = None,
+    ) -> bool:
+        """
+        Return whether a login method may have another e-mail address, in all tenants of its user.
+
+        :param is_verified: whether the new address is verified as theirs.
+        :raises ArgumentError: no login method has this id.
+        """
+        user, method = self._user_of(recipe_user_id)
+        return self.recipe.email_change(user, method, new_email, is_verified=is_verified, session=session) == "OK"
+
+    def _link_once(
+        self, user: User, method: LoginMethod, session: SessionContainer | None, tenant_id: str
+    ) -> User | None:
+        """Return the user as they are now; None if other requests changed the accounts meanwhile."""
+        if user.is_primary_user:
+            return user
+        account, needs_verification = AccountInfoWithRecipeId.of(method), self.recipe.rule(session, tenant_id)
+
+        def may_become_primary(one: User) -> bool:
+            first = one.login_methods[0]
+            needs = needs_verification(AccountInfoWithRecipeId.of(first), None)
+            return needs is not None and (first.verified or not needs)
+
+        users = self.recipe.users_like(account, tenant_id)
+        primary = primary_user_of(users)
+        if primary is None:
+            oldest = min(users, key=lambda one: one.time_joined, default=user)
+            # One who may not become primary is passed over: they did not prove that the address is theirs.
+            candidate = next((one for one in (oldest, user) if may_become_primary(one)), None)
+            if candidate is None:
+                return user
+            made = self.functions.create_primary_user(recipe_user_id=candidate.login_methods[0].recipe_user_id)
+            if not isinstance(made, PrimaryUserCreated):
+                return None
+            if candidate.id == user.id:
+                return made.user
+            primary = made.user
+        needs = needs_verification(account, primary)
+        if not may_link(account, primary, is_verified=method.verified, needs=needs):
+            return user
+        linked = self.functions.link_accounts(recipe_user_id=method.recipe_user_id, primary_user_id=primary.id)
+        return linked.user if isinstance(linked, AccountsLinked | LinkedWithAnotherPrimaryUser) else None
+
+    def _user_of(self, recipe_user_id: RecipeUserId) -> tuple[User, LoginMethod]:
+        user = user_by_id(self.core, recipe_user_id.value)
+        if user is None:
+            raise ArgumentError("no login method has this id")
+        methods = (method for method in user.login_methods if method.recipe_user_id == recipe_user_id)
+        return user, next(methods, user.login_methods[0])
+
+    def _linked_method(self, user: User, recipe_user_id: RecipeUserId) -> LoginMethod:
         """Return the login method of this id. The core names it by its external id if it has one."""
         ids = {recipe_user_id}
         if all(method.recipe_user_id != recipe_user_id for method in user.login_methods):

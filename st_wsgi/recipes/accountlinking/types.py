@@ -7,8 +7,66 @@ from typing import ClassVar, Literal, TypeAlias
 
 import attrs
 
-from ...recipe_kit.results import Ok
-from ...users import LoginMethod, User
+from ...recipe_kit.results import Ok, Outcome
+from ...request.context import RequestContext
+from ...users import LoginMethod, RecipeUserId, ThirdPartyInfo, User
+from ..session import SessionContainer
+
+
+@attrs.frozen(kw_only=True)
+class AccountInfoWithRecipeId:
+    """
+    A login method, or one that is about to be created.
+
+    :param recipe_id: such as ``emailpassword``.
+    :param recipe_user_id: None for one that does not exist yet.
+    """
+
+    recipe_id: str
+    email: str | None = None
+    phone_number: str | None = None
+    third_party: ThirdPartyInfo | None = None
+    recipe_user_id: RecipeUserId | None = None
+
+    @classmethod
+    def of(cls, method: LoginMethod) -> AccountInfoWithRecipeId:
+        """Return what is known of an existing login method."""
+        return cls(
+            recipe_id=method.recipe_id,
+            email=method.email,
+            phone_number=method.phone_number,
+            third_party=method.third_party,
+            recipe_user_id=method.recipe_user_id,
+        )
+
+
+@attrs.frozen
+class ShouldNotAutomaticallyLink:
+    """The app's answer: leave these accounts alone."""
+
+
+@attrs.frozen
+class ShouldAutomaticallyLink:
+    """
+    The app's answer: link these accounts.
+
+    :param should_require_verification: only if the address or number is verified on both sides. Without that, whoever
+        signs up with an address that is not theirs gets the account of its owner.
+    """
+
+    should_require_verification: bool = True
+
+
+ShouldDoAutomaticAccountLinking: TypeAlias = Callable[
+    [AccountInfoWithRecipeId, User | None, SessionContainer | None, str, RequestContext],
+    ShouldNotAutomaticallyLink | ShouldAutomaticallyLink,
+]
+"""
+Takes a login method, the primary user that it may be linked to (None: it may become a primary user itself), the session
+of the user who asked for the link (None: the link is by address or number), the tenant and the request.
+"""
+
+EmailChange: TypeAlias = Literal["OK", "PRIMARY_USER_CONFLICT", "ACCOUNT_TAKEOVER_RISK"]
 
 OnAccountLinked: TypeAlias = Callable[[User, LoginMethod], object]
 """Takes a primary user, and the login method that was linked to it."""
@@ -76,7 +134,7 @@ class AccountUnlinked(Ok):
 
 
 @attrs.frozen(kw_only=True)
-class Conflict:
+class Conflict(Outcome):
     """
     Another primary user is in the way.
 
@@ -88,7 +146,6 @@ class Conflict:
     description: str
 
 
-@attrs.frozen(kw_only=True)
 class LinkedWithPrimaryUser(Conflict):
     """The login method is linked to a primary user, so that it cannot become one."""
 
@@ -111,7 +168,6 @@ class LinkedWithAnotherPrimaryUser(Conflict):
     )
 
 
-@attrs.frozen(kw_only=True)
 class AccountInfoTaken(Conflict):
     """Another primary user has the e-mail address, the phone number or the account at a third party."""
 
@@ -120,8 +176,7 @@ class AccountInfoTaken(Conflict):
     )
 
 
-@attrs.frozen
-class NotAPrimaryUser:
+class NotAPrimaryUser(Outcome):
     """The user that a login method is to be linked to is no primary user."""
 
     status: ClassVar[Literal["INPUT_USER_IS_NOT_A_PRIMARY_USER"]] = "INPUT_USER_IS_NOT_A_PRIMARY_USER"

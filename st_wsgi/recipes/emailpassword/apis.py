@@ -10,6 +10,7 @@ from ...recipe_kit.results import (
     EmailAlreadyExists,
     Exists,
     GeneralError,
+    LinkingToSessionUserFailed,
     Ok,
     SignInNotAllowed,
     SignUpNotAllowed,
@@ -17,9 +18,20 @@ from ...recipe_kit.results import (
 )
 from ...request.context import RequestContext
 from ...users import LoginMethod, RecipeUserId, User
-from ..emailverification import EmailVerification, VerificationToken
+from ..accountlinking.decisions import primary_user_of
+from ..emailverification.recipe import mark_as_verified
 from ..session import SessionContainer
-from ..signing_in import EMAIL_PASSWORD, NO_LINKING, SignedIn, first_factors_allowed, is_fake, signed_in
+from ..signing_in import (
+    EMAIL_PASSWORD,
+    AccountInfoWithRecipeId,
+    SignedIn,
+    automatic_linking,
+    is_fake,
+    linked,
+    permission,
+    reason,
+    signed_in,
+)
 from .functions import EmailPasswordFunctions
 from .settings import EmailPasswordSettings
 from .types import (
@@ -29,6 +41,8 @@ from .types import (
     PasswordResetPostOk,
     ResetToken,
     ResetTokenConsumed,
+    SignInOk,
+    SignUpOk,
     WrongCredentials,
 )
 
@@ -55,19 +69,35 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         :raises FieldErrors: the e-mail is taken.
         :raises Unauthorised: the tenant does not allow this first factor.
         """
-        if session is not None:
-            return SignUpNotAllowed(NO_LINKING)
-        first_factors_allowed(context, [EMAIL_PASSWORD], tenant_id=tenant_id)
         email, password = text_of(form_fields, EMAIL), text_of(form_fields, PASSWORD)
+        may = permission(
+            context,
+            AccountInfoWithRecipeId(recipe_id=EMAIL_PASSWORD, email=email),
+            [EMAIL_PASSWORD],
+            tenant_id=tenant_id,
+            session=session,
+            is_verified=is_fake(email),
+            is_sign_up=True,
+        )
+        is_taken = may.user is not None and may.refusal == "SIGN_UP_NOT_ALLOWED"
+        if may.refusal is not None and not is_taken:
+            return SignUpNotAllowed(reason(EMAIL_PASSWORD, may.refusal, is_sign_up=True))
         result = (
             EmailAlreadyExists()
-            if is_fake(email)
-            else self.functions.sign_up(email=email, password=password, tenant_id=tenant_id)
+            if is_taken or (is_fake(email) and may.session is None)
+            else self.functions.sign_up(email=email, password=password, session=may.session, tenant_id=tenant_id)
         )
         if isinstance(result, EmailAlreadyExists):
             raise FieldErrors([(EMAIL, "This email already exists. Please sign in instead.")])
+        if isinstance(result, LinkingToSessionUserFailed):
+            return SignUpNotAllowed(reason(EMAIL_PASSWORD, result.reason, is_sign_up=True))
         return signed_in(
-            context, user=result.user, recipe_user_id=result.recipe_user_id, tenant_id=tenant_id, signed_up=True
+            context,
+            user=result.user,
+            recipe_user_id=result.recipe_user_id,
+            tenant_id=tenant_id,
+            session=may.session,
+            signed_up=True,
         )
 
     def sign_in_post(
@@ -84,21 +114,47 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         :param session: of the user that the login method is to be linked to.
         :raises Unauthorised: the tenant does not allow this first factor.
         """
-        if session is not None:
-            return SignInNotAllowed(NO_LINKING)
-        first_factors_allowed(context, [EMAIL_PASSWORD], tenant_id=tenant_id)
         email, password = text_of(form_fields, EMAIL), text_of(form_fields, PASSWORD)
-        result = (
-            WrongCredentials()
-            if is_fake(email)
-            else self.functions.sign_in(email=email, password=password, tenant_id=tenant_id)
+
+        def are_credentials(tenant: str) -> bool:
+            outcome = self.functions.verify_credentials(email=email, password=password, tenant_id=tenant)
+            return isinstance(outcome, SignInOk)
+
+        may = permission(
+            context,
+            AccountInfoWithRecipeId(recipe_id=EMAIL_PASSWORD, email=email),
+            [EMAIL_PASSWORD],
+            tenant_id=tenant_id,
+            session=session,
+            is_sign_up=False,
+            check_credentials=are_credentials,
         )
+        result: SignInOk | WrongCredentials | LinkingToSessionUserFailed
+        if may.refusal == "NO_LINKING":
+            return SignInNotAllowed(reason(EMAIL_PASSWORD, may.refusal))
+        if may.refusal is not None:
+            # Only those who know the password are told how it stands with the account.
+            if are_credentials(tenant_id):
+                return SignInNotAllowed(reason(EMAIL_PASSWORD, may.refusal))
+            result = WrongCredentials()
+        elif is_fake(email) and may.session is None:
+            result = WrongCredentials()
+        else:
+            result = self.functions.sign_in(email=email, password=password, session=may.session, tenant_id=tenant_id)
+        if isinstance(result, LinkingToSessionUserFailed):
+            return SignInNotAllowed(reason(EMAIL_PASSWORD, result.reason))
         if isinstance(result, WrongCredentials):
             context.record(
                 "sign_in_failed", tenant_id=tenant_id, reason=result.status, recipe_id="emailpassword", account=email
             )
             return result
-        return signed_in(context, user=result.user, recipe_user_id=result.recipe_user_id, tenant_id=tenant_id)
+        return signed_in(
+            context,
+            user=result.user,
+            recipe_user_id=result.recipe_user_id,
+            tenant_id=tenant_id,
+            session=may.session,
+        )
 
     def email_exists_get(self, *, email: str, tenant_id: str, context: RequestContext) -> Exists | GeneralError:
         """Return whether a user of this tenant has signed up with this e-mail and a password."""
@@ -116,13 +172,12 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         """
         email = text_of(form_fields, EMAIL)
         users = self._users_with(email, tenant_id)
-        primary = next((user for user in users if user.is_primary_user), None)
-        if primary is not None and _is_take_over_risk(primary, email):
-            return PasswordResetNotAllowed(_TAKE_OVER_RISK)
         method = next((method for user in users if (method := _method_of(user, email, tenant_id))), None)
-        user_id = None if method is None else method.recipe_user_id.value
+        candidate = self._owner_after_reset(users, method, tenant_id)
+        if candidate is not None and _is_take_over_risk(candidate, email):
+            return PasswordResetNotAllowed(_TAKE_OVER_RISK)
         # Without an account, too: the response must not take another time.
-        self.recipe.background.run(lambda: self._send_reset_mail(user_id, email, tenant_id))
+        self.recipe.background.run(lambda: self._send_reset_mail(candidate, method, email, tenant_id))
         return Ok()
 
     def password_reset_post(
@@ -137,46 +192,92 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         if not isinstance(consumed, ResetTokenConsumed):
             return consumed
         user = user_by_id(self.recipe.services.core, consumed.user_id)
-        methods = () if user is None else user.login_methods
-        recipe_user_id = RecipeUserId(consumed.user_id)
-        if user is None or ("emailpassword", recipe_user_id) not in [(m.recipe_id, m.recipe_user_id) for m in methods]:
+        if user is None:
             return InvalidResetToken()
+        recipe_user_id = RecipeUserId(consumed.user_id)
+        method = next((one for one in user.login_methods if one.recipe_user_id == recipe_user_id), None)
+        if method is None or method.recipe_id != EMAIL_PASSWORD:
+            # The mail was sent to a user who had no password yet. They get one, as a login method of its own.
+            made = self.functions.create_new_recipe_user(
+                email=consumed.email, password=text_of(form_fields, PASSWORD), tenant_id=tenant_id
+            )
+            if not isinstance(made, SignUpOk):
+                return InvalidResetToken()
+            recipe_user_id = made.recipe_user_id
+        else:
+            is_risk = user.is_primary_user and _is_take_over_risk(user, consumed.email)
+            if is_risk or not self._set_password(recipe_user_id, text_of(form_fields, PASSWORD), tenant_id):
+                return InvalidResetToken()
+        mark_as_verified(context.services, recipe_user_id, consumed.email, tenant_id=tenant_id)
+        user = user_by_id(self.recipe.services.core, recipe_user_id.value) or user
+        after = linked(context, user, recipe_user_id, tenant_id=tenant_id)
+        return PasswordResetPostOk(user=after if isinstance(after, User) else user, email=consumed.email)
+
+    def _set_password(self, recipe_user_id: RecipeUserId, password: str, tenant_id: str) -> bool:
+        """
+        Set the password of a login method, and return whether it still exists.
+
+        :raises FieldErrors: an override of ``update_email_or_password`` refuses the password.
+        """
         outcome = self.functions.update_email_or_password(
             recipe_user_id=recipe_user_id,
-            password=text_of(form_fields, PASSWORD),
+            password=password,
             # The form was held to it. A list of breaches that replies only now would refuse after the token is used up.
             apply_password_policy=False,
             tenant_id_for_password_policy=tenant_id,
         )
         if isinstance(outcome, PasswordPolicyViolated):
             raise FieldErrors([(PASSWORD, outcome.failure_reason)])
-        if isinstance(outcome, UnknownUserId):
-            return InvalidResetToken()
-        self._mark_as_verified(recipe_user_id, consumed.email, tenant_id)
-        return PasswordResetPostOk(user=user_by_id(self.recipe.services.core, user.id) or user, email=consumed.email)
+        return not isinstance(outcome, UnknownUserId)
+
+    def _owner_after_reset(self, users: tuple[User, ...], method: LoginMethod | None, tenant_id: str) -> User | None:
+        """
+        Return the user whom the password will belong to once it is set: the primary user with the address, or the user
+        who becomes primary when accounts are linked. None if the password stays a login method of its own.
+        """
+        primary = primary_user_of(users)
+        linking = automatic_linking(self.recipe.services)
+        if primary is not None or linking is None or not users:
+            return primary
+        oldest = min(users, key=lambda user: user.time_joined)
+        first = oldest.login_methods[0]
+        if len(users) == 1 and first == method:
+            return None
+        needs = linking.rule(None, tenant_id)(AccountInfoWithRecipeId.of(first), None)
+        return oldest if needs is not None and (first.verified or not needs) else None
 
     def _users_with(self, email: str, tenant_id: str) -> tuple[User, ...]:
         info = AccountInfo(email=email)
         return users_by_account_info(self.recipe.services.core, account_info=info, tenant_id=tenant_id)
 
-    def _send_reset_mail(self, user_id: str | None, email: str, tenant_id: str) -> None:
+    def _send_reset_mail(self, candidate: User | None, method: LoginMethod | None, email: str, tenant_id: str) -> None:
+        user_id = self._user_to_reset(candidate, method, email, tenant_id)
         if user_id is None:
             return
-        self.functions.context.record("password_reset_requested", tenant_id=tenant_id, user_id=user_id)
-        outcome = self.functions.create_reset_password_token(user_id=user_id, email=email, tenant_id=tenant_id)
+        token_for = user_id if method is None else method.recipe_user_id.value
+        self.functions.context.record("password_reset_requested", tenant_id=tenant_id, user_id=token_for)
+        outcome = self.functions.create_reset_password_token(user_id=token_for, email=email, tenant_id=tenant_id)
         if isinstance(outcome, ResetToken):
             message = self.recipe.mail_with_link(token=outcome.token, email=email, user_id=user_id, tenant_id=tenant_id)
             self.functions.send_email(message=message)
 
-    def _mark_as_verified(self, recipe_user_id: RecipeUserId, email: str, tenant_id: str) -> None:
-        verification = self.recipe.services.find(EmailVerification)
-        if verification is None:
-            return
-        outcome = verification.functions.create_email_verification_token(
-            recipe_user_id=recipe_user_id, email=email, tenant_id=tenant_id
+    def _user_to_reset(
+        self, candidate: User | None, method: LoginMethod | None, email: str, tenant_id: str
+    ) -> str | None:
+        """Return the id of the user whose password the mail sets; None if nobody has or may get a password."""
+        own = None if method is None else method.recipe_user_id.value
+        if candidate is None or method in candidate.login_methods:
+            return own if candidate is None else candidate.id
+        linking = automatic_linking(self.recipe.services)
+        account = AccountInfoWithRecipeId(recipe_id=EMAIL_PASSWORD, email=email)
+        if method is not None:
+            account = AccountInfoWithRecipeId.of(method)
+        if linking is None or linking.rule(None, tenant_id)(account, candidate) is None:
+            return own
+        is_allowed = method is not None or linking.allows(
+            account, None, is_verified=True, session=None, tenant_id=tenant_id
         )
-        if isinstance(outcome, VerificationToken):
-            verification.functions.verify_email_using_token(token=outcome.token, tenant_id=tenant_id)
+        return candidate.id if is_allowed else None
 
 
 def _method_of(user: User, email: str, tenant_id: str) -> LoginMethod | None:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+import attrs
+
 from ...accounts import user_by_id
 from ...codec import present
 from ...delivery import Message
 from ...recipe_kit.mail import MailFunctions
-from ...recipe_kit.results import EmailAlreadyExists, EmailChangeNotAllowed, Ok, UnknownUserId
+from ...recipe_kit.results import (
+    EmailAlreadyExists,
+    EmailChangeNotAllowed,
+    LinkingToSessionUserFailed,
+    Ok,
+    UnknownUserId,
+)
 from ...users import PUBLIC_TENANT, RecipeUserId
+from ..emailverification import EmailVerification
 from ..session import Session, SessionContainer
 from ..session.container import SESSION_KEY
+from ..signing_in import automatic_linking, linked, method_of
 from .passwords import normalised
 from .settings import EmailPasswordSettings
 from .types import (
@@ -23,14 +35,34 @@ from .types import (
 )
 
 _RESET_TOKEN = "/recipe/user/password/reset/token"
+_EMAIL_CHANGE = {
+    "PRIMARY_USER_CONFLICT": "another primary user has this e-mail address",
+    "ACCOUNT_TAKEOVER_RISK": "another account with this e-mail address could be taken over",
+}
+
+_Found = TypeVar("_Found", SignUpOk, SignInOk)
 
 
 class EmailPasswordFunctions(MailFunctions[EmailPasswordSettings]):
     """The functions of the emailpassword recipe."""
 
-    def sign_up(self, *, email: str, password: str, tenant_id: str = PUBLIC_TENANT) -> SignUpOk | EmailAlreadyExists:
-        """Create a user. The rules of the form are not applied: the app's own code may create any user."""
-        return self.functions.create_new_recipe_user(email=email, password=password, tenant_id=tenant_id)
+    def sign_up(
+        self,
+        *,
+        email: str,
+        password: str,
+        session: SessionContainer | None = None,
+        tenant_id: str = PUBLIC_TENANT,
+    ) -> SignUpOk | EmailAlreadyExists | LinkingToSessionUserFailed:
+        """
+        Create a user. The rules of the form are not applied: the app's own code may create any user.
+
+        The login method is linked as the :mod:`accountlinking <st_wsgi.recipes.accountlinking>` recipe says.
+
+        :param session: of the user whom the login method is to be linked to.
+        """
+        outcome = self.functions.create_new_recipe_user(email=email, password=password, tenant_id=tenant_id)
+        return outcome if isinstance(outcome, EmailAlreadyExists) else self._linked(outcome, session, tenant_id)
 
     def create_new_recipe_user(
         self, *, email: str, password: str, tenant_id: str = PUBLIC_TENANT
@@ -39,9 +71,23 @@ class EmailPasswordFunctions(MailFunctions[EmailPasswordSettings]):
         body = {"email": email, "password": normalised(password)}
         return self.core.post("/recipe/signup", body, tenant_id=tenant_id).into(SignUpOk, EmailAlreadyExists)
 
-    def sign_in(self, *, email: str, password: str, tenant_id: str = PUBLIC_TENANT) -> SignInOk | WrongCredentials:
-        """Return the user with this e-mail and password. This creates no session."""
-        return self.functions.verify_credentials(email=email, password=password, tenant_id=tenant_id)
+    def sign_in(
+        self,
+        *,
+        email: str,
+        password: str,
+        session: SessionContainer | None = None,
+        tenant_id: str = PUBLIC_TENANT,
+    ) -> SignInOk | WrongCredentials | LinkingToSessionUserFailed:
+        """
+        Return the user with this e-mail and password. This creates no session.
+
+        The login method is linked as the :mod:`accountlinking <st_wsgi.recipes.accountlinking>` recipe says.
+
+        :param session: of the user whom the login method is to be linked to.
+        """
+        outcome = self.functions.verify_credentials(email=email, password=password, tenant_id=tenant_id)
+        return outcome if isinstance(outcome, WrongCredentials) else self._linked(outcome, session, tenant_id)
 
     def verify_credentials(
         self, *, email: str, password: str, tenant_id: str = PUBLIC_TENANT
@@ -101,6 +147,9 @@ class EmailPasswordFunctions(MailFunctions[EmailPasswordSettings]):
             problem = self.recipe.password_problem(password, tenant_id=tenant_id_for_password_policy)
             if problem is not None:
                 return PasswordPolicyViolated(failure_reason=problem)
+        refusal = None if email is None else self._email_change_refusal(recipe_user_id, email)
+        if refusal is not None:
+            return refusal
         password = None if password is None else normalised(password)
         notice = self._change_notice(recipe_user_id, email, password, tenant_id_for_password_policy)
         body = present({"recipeUserId": recipe_user_id.value, "email": email, "password": password})
@@ -111,11 +160,43 @@ class EmailPasswordFunctions(MailFunctions[EmailPasswordSettings]):
                 self.context.record("password_changed", user_id=recipe_user_id.value)
             if email is not None:
                 self.context.record("email_changed", user_id=recipe_user_id.value)
+                self._verify_if_another_method_is(recipe_user_id)
             if self.recipe.end_sessions_on_change:
                 self._end_other_sessions(recipe_user_id)
             if notice is not None:
                 self.recipe.background.run(lambda: self.functions.send_email(message=notice))
         return outcome
+
+    def _linked(
+        self, outcome: _Found, session: SessionContainer | None, tenant_id: str
+    ) -> _Found | LinkingToSessionUserFailed:
+        user = linked(self.context, outcome.user, outcome.recipe_user_id, tenant_id=tenant_id, session=session)
+        return user if isinstance(user, LinkingToSessionUserFailed) else attrs.evolve(outcome, user=user)
+
+    def _email_change_refusal(
+        self, recipe_user_id: RecipeUserId, email: str
+    ) -> UnknownUserId | EmailChangeNotAllowed | None:
+        linking = automatic_linking(self.recipe.services)
+        if linking is None:
+            return None
+        user = user_by_id(self.core, recipe_user_id.value)
+        if user is None:
+            return UnknownUserId()
+        verification = self.recipe.services.find(EmailVerification)
+        is_verified = verification is not None and verification.functions.is_email_verified(
+            recipe_user_id=recipe_user_id, email=email
+        )
+        outcome = linking.email_change(
+            user, method_of(user, recipe_user_id), email, is_verified=is_verified, session=None
+        )
+        return None if outcome == "OK" else EmailChangeNotAllowed(_EMAIL_CHANGE[outcome])
+
+    def _verify_if_another_method_is(self, recipe_user_id: RecipeUserId) -> None:
+        """Verify the new address of a login method if its user has verified it for another one."""
+        linking = automatic_linking(self.recipe.services)
+        user = None if linking is None else user_by_id(self.core, recipe_user_id.value)
+        if linking is not None and user is not None:
+            linking.verify_if_another_method_is(user, method_of(user, recipe_user_id))
 
     def _end_other_sessions(self, recipe_user_id: RecipeUserId) -> None:
         """End the user's sessions, except the one of the request in flight."""

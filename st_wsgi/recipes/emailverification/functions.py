@@ -21,13 +21,19 @@ class EmailVerificationFunctions(MailFunctions[EmailVerificationSettings]):
         return self.core.post(f"{_PATH}/token", body, tenant_id=tenant_id).into(VerificationToken, EmailAlreadyVerified)
 
     def verify_email_using_token(
-        self, *, token: str, tenant_id: str = PUBLIC_TENANT
+        self, *, token: str, attempt_account_linking: bool = True, tenant_id: str = PUBLIC_TENANT
     ) -> EmailVerified | InvalidVerificationToken:
-        """Verify the e-mail address that a token was created for. The token cannot be used again."""
+        """
+        Verify the e-mail address that a token was created for. The token cannot be used again.
+
+        :param attempt_account_linking: link the login method, if the accountlinking recipe links automatically.
+        """
         body = {"method": "token", "token": token}
         outcome = self.core.post(_PATH, body, tenant_id=tenant_id).into(EmailVerified, InvalidVerificationToken)
         if isinstance(outcome, EmailVerified):
             self.context.record("email_verified", tenant_id=tenant_id, user_id=outcome.recipe_user_id.value)
+            if attempt_account_linking and self.recipe.on_verified is not None:
+                self.recipe.on_verified(outcome.recipe_user_id, tenant_id)
         return outcome
 
     def is_email_verified(self, *, recipe_user_id: RecipeUserId, email: str) -> bool:

@@ -8,12 +8,14 @@ import attrs
 
 from ...recipe_kit.recipe import Recipe, Requires
 from ...services import Services
+from ...users import RecipeUserId
 from ..session import Session
 from .apis import EmailVerificationAPIs
 from .claims import EmailVerificationClaim
 from .functions import EmailVerificationFunctions
 from .routes import ROUTES
 from .settings import EmailVerificationSettings
+from .types import VerificationToken
 
 
 @attrs.define(kw_only=True, eq=False, slots=False)
@@ -39,3 +41,19 @@ class EmailVerification(EmailVerificationSettings, Recipe[EmailVerificationFunct
         session.add_claim(EmailVerificationClaim)
         if self.mode == "REQUIRED":
             session.add_claim_validator(EmailVerificationClaim.is_verified())
+
+
+def mark_as_verified(services: Services, recipe_user_id: RecipeUserId, email: str, *, tenant_id: str) -> bool:
+    """
+    Verify an address that its owner has proved in another way than by our mail, and link nothing.
+
+    :returns: whether the app has the emailverification recipe.
+    """
+    verification = services.find(EmailVerification)
+    if verification is None:
+        return False
+    functions = verification.functions
+    token = functions.create_email_verification_token(recipe_user_id=recipe_user_id, email=email, tenant_id=tenant_id)
+    if isinstance(token, VerificationToken):
+        functions.verify_email_using_token(token=token.token, attempt_account_linking=False, tenant_id=tenant_id)
+    return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 
 from ...accounts import user_by_id
@@ -14,7 +16,11 @@ from .types import EmailDoesNotExist, EmailInfo, EmailOfUser, GetEmailForRecipeU
 
 @attrs.define(kw_only=True, eq=False, slots=False)
 class EmailVerificationSettings(MailSettings):
-    """The lower half of the recipe."""
+    """
+    The lower half of the recipe.
+
+    :ivar on_verified: set by the accountlinking recipe: it may link the login method now. None without it.
+    """
 
     page = "/verify-email"
     mail_kind = "EMAIL_VERIFICATION"
@@ -23,6 +29,7 @@ class EmailVerificationSettings(MailSettings):
     get_email_for_recipe_user_id: GetEmailForRecipeUserId | None = attrs.field(
         default=None, validator=a_function("the id of a login method")
     )
+    on_verified: Callable[[RecipeUserId, str], None] | None = attrs.field(init=False, repr=False, default=None)
 
     def email_of(self, recipe_user_id: RecipeUserId) -> EmailInfo:
         """Return the e-mail address of a login method: the app's setting is asked first, then the core."""

@@ -28,6 +28,7 @@ from ...recipe_kit.results import (
     EmailChangeNotAllowed,
     Exists,
     GeneralError,
+    LinkingToSessionUserFailed,
     Ok,
     PhoneNumberAlreadyExists,
     SignInUpNotAllowed,
@@ -74,6 +75,7 @@ __all__ = [
     "ExpiredUserInputCode",
     "GeneralError",
     "IncorrectUserInputCode",
+    "LinkingToSessionUserFailed",
     "Message",
     "Ok",
     "Passwordless",
@@ -164,6 +166,7 @@ def signinup(
         user_input_code=None,
         device_id=None,
         link_code=code.link_code,
+        session=None,
         tenant_id=tenant_id,
     )
     if not isinstance(outcome, CodeConsumed):

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from ...accounts import AccountInfo, users_by_account_info
+from ...accounts import AccountInfo, user_by_id, users_by_account_info
 from ...delivery import Channel
 from ...errors import BadInput, CoreRefused, TenantUnknown
 from ...recipe_kit.recipe import APIs
-from ...recipe_kit.results import Exists, GeneralError, Ok, SignInUpNotAllowed
+from ...recipe_kit.results import Exists, GeneralError, LinkingToSessionUserFailed, Ok, SignInUpNotAllowed
 from ...request.context import RequestContext
+from ..emailverification import EmailVerification
+from ..emailverification.recipe import mark_as_verified
 from ..multitenancy.types import LINK_EMAIL, LINK_PHONE, OTP_EMAIL, OTP_PHONE
 from ..session import SessionContainer
-from ..signing_in import NO_LINKING, SignedIn, first_factors_allowed, is_fake, signed_in
+from ..signing_in import (
+    AccountInfoWithRecipeId,
+    Permission,
+    SignedIn,
+    automatic_linking,
+    is_fake,
+    permission,
+    reason,
+    signed_in,
+)
 from .functions import PasswordlessFunctions
 from .settings import PasswordlessSettings, flow_type_of
 from .types import (
     PASSWORDLESS,
+    CodeChecked,
     CodeConsumed,
     CodeSent,
     CreatedCode,
@@ -56,11 +70,10 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
         :raises Unauthorised: the tenant does not allow this first factor.
         :raises MessageNotSent: the message was not accepted.
         """
-        if session is not None:
-            return SignInUpNotAllowed(NO_LINKING)
-        factors = self.recipe.factors(_channel(email))
-        flow_type = flow_type_of(first_factors_allowed(context, factors, tenant_id=tenant_id))
-        if email is not None and is_fake(email):
+        may = self._permission(email, phone_number, tenant_id, session, context)
+        if may.refusal is not None:
+            return SignInUpNotAllowed(reason(PASSWORDLESS, may.refusal))
+        if email is not None and is_fake(email) and may.session is None:
             return SignInUpNotAllowed(_NO_FIRST_FACTOR)
         with _refused_by_core():
             code = self.functions.create_code(
@@ -69,6 +82,7 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
                 user_input_code=self.recipe.custom_code(tenant_id, context),
                 tenant_id=tenant_id,
             )
+        flow_type = flow_type_of(may.factors)
         self._send(code, flow_type, email, phone_number, tenant_id)
         return CodeSent(device_id=code.device_id, pre_auth_session_id=code.pre_auth_session_id, flow_type=flow_type)
 
@@ -91,13 +105,12 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
         """
         with _refused_by_core():
             device = self.functions.list_codes_by_device_id(device_id=device_id, tenant_id=tenant_id)
-        if device is None or session is not None:
-            return RestartFlow()
-        factors = self.recipe.factors(_channel(device.email))
-        if not factors:
+        if device is None or not self.recipe.factors(_channel(device.email)):
             return RestartFlow()
         context.count_attempt(account=device.email or device.phone_number, address=False)
-        flow_type = flow_type_of(first_factors_allowed(context, factors, tenant_id=tenant_id))
+        may = self._permission(device.email, device.phone_number, tenant_id, session, context)
+        if may.refusal not in (None, "SIGN_UP_NOT_ALLOWED"):
+            return RestartFlow()
         for _ in range(_TRIES):
             code = self.functions.create_new_code_for_device(
                 device_id=device_id, user_input_code=self.recipe.custom_code(tenant_id, context), tenant_id=tenant_id
@@ -108,7 +121,7 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
             return GeneralError("No new code could be made. Please try again.")
         if isinstance(code, RestartFlow):
             return code
-        self._send(code, flow_type, device.email, device.phone_number, tenant_id)
+        self._send(code, flow_type_of(may.factors), device.email, device.phone_number, tenant_id)
         return Ok()
 
     def consume_code_post(
@@ -131,8 +144,6 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
         :raises TooManyRequests: too many attempts at this address or number.
         :raises Unauthorised: the tenant does not allow this first factor.
         """
-        if session is not None:
-            return SignInUpNotAllowed(NO_LINKING)
         device = self.functions.list_codes_by_pre_auth_session_id(
             pre_auth_session_id=pre_auth_session_id, tenant_id=tenant_id
         )
@@ -140,17 +151,40 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
             return self._failed(RestartFlow(), None, tenant_id, context)
         account = device.email or device.phone_number or ""
         context.count_attempt(account=account, address=False)
-        first_factors_allowed(context, [_factor(device, is_link=link_code is not None)], tenant_id=tenant_id)
-        if device.email is not None and is_fake(device.email):
+        given: dict[str, Any] = {
+            "pre_auth_session_id": pre_auth_session_id,
+            "user_input_code": user_input_code,
+            "device_id": device_id,
+            "link_code": link_code,
+        }
+
+        @functools.cache  # a wrong code counts once
+        def check() -> CodeChecked | IncorrectUserInputCode | ExpiredUserInputCode | RestartFlow:
+            with _refused_by_core():
+                return self.functions.check_code(**given, tenant_id=tenant_id)
+
+        if session is not None and device.email is not None and self._is_unverified(session, device.email):
+            if isinstance(checked := check(), CodeChecked):
+                mark_as_verified(context.services, session.get_recipe_user_id(), device.email, tenant_id=tenant_id)
+            else:
+                return self._failed(checked, account, tenant_id, context)
+        may = permission(
+            context,
+            AccountInfoWithRecipeId(recipe_id=PASSWORDLESS, email=device.email, phone_number=device.phone_number),
+            [_factor(device, is_link=link_code is not None)],
+            tenant_id=tenant_id,
+            session=session,
+            is_verified=True,
+            check_credentials=lambda _tenant: isinstance(check(), CodeChecked),
+        )
+        if may.refusal is not None:
+            return SignInUpNotAllowed(reason(PASSWORDLESS, may.refusal))
+        if device.email is not None and is_fake(device.email) and may.session is None:
             return SignInUpNotAllowed(_NO_FIRST_FACTOR)
         with _refused_by_core():
-            outcome = self.functions.consume_code(
-                pre_auth_session_id=pre_auth_session_id,
-                user_input_code=user_input_code,
-                device_id=device_id,
-                link_code=link_code,
-                tenant_id=tenant_id,
-            )
+            outcome = self.functions.consume_code(**given, session=may.session, tenant_id=tenant_id)
+        if isinstance(outcome, LinkingToSessionUserFailed):
+            return SignInUpNotAllowed(reason(PASSWORDLESS, outcome.reason))
         if not isinstance(outcome, CodeConsumed):
             return self._failed(outcome, account, tenant_id, context)
         context.forget_attempts(account=account)
@@ -159,6 +193,7 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
             user=outcome.user,
             recipe_user_id=outcome.recipe_user_id,
             tenant_id=tenant_id,
+            session=may.session,
             created=outcome.created_new_recipe_user,
         )
 
@@ -171,6 +206,41 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
     ) -> Exists | GeneralError:
         """Return whether a user of this tenant has signed up with this phone number."""
         return self._exists(AccountInfo(phone_number=phone_number), tenant_id)
+
+    def _permission(
+        self,
+        email: str | None,
+        phone_number: str | None,
+        tenant_id: str,
+        session: SessionContainer | None,
+        context: RequestContext,
+    ) -> Permission:
+        """Return whether an attempt may begin. What is linked to the user of a session is a code, not a link."""
+        factors = self.recipe.factors(_channel(email))
+        if session is not None:
+            factors = [OTP_PHONE if email is None else OTP_EMAIL]
+        return permission(
+            context,
+            AccountInfoWithRecipeId(recipe_id=PASSWORDLESS, email=email, phone_number=phone_number),
+            factors,
+            tenant_id=tenant_id,
+            session=session,
+            is_verified=True,
+            changes=False,
+        )
+
+    def _is_unverified(self, session: SessionContainer, email: str) -> bool:
+        """Return whether an address is that of the session's login method, and not verified yet."""
+        if automatic_linking(self.recipe.services) is None or self.recipe.services.find(EmailVerification) is None:
+            return False
+        user, recipe_user_id = (
+            user_by_id(self.recipe.services.core, session.get_user_id()),
+            session.get_recipe_user_id(),
+        )
+        return user is not None and any(
+            method.recipe_user_id == recipe_user_id and method.email == email and not method.verified
+            for method in user.login_methods
+        )
 
     def _send(
         self, code: CreatedCode, flow_type: FlowType, email: str | None, phone_number: str | None, tenant_id: str

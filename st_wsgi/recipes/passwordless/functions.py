@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from ...codec import present
 from ...core_client.replies import Reply
 from ...recipe_kit.mail import SmsFunctions
-from ...recipe_kit.results import EmailAlreadyExists, EmailChangeNotAllowed, Ok, PhoneNumberAlreadyExists, UnknownUserId
+from ...recipe_kit.results import (
+    EmailAlreadyExists,
+    EmailChangeNotAllowed,
+    LinkingToSessionUserFailed,
+    Ok,
+    PhoneNumberAlreadyExists,
+    UnknownUserId,
+)
 from ...users import PUBLIC_TENANT, RecipeUserId
+from ..session import SessionContainer
+from ..signing_in import linked
 from .settings import PasswordlessSettings
 from .types import (
     CodeChecked,
@@ -69,8 +80,9 @@ class PasswordlessFunctions(SmsFunctions[PasswordlessSettings]):
         user_input_code: str | None = None,
         device_id: str | None = None,
         link_code: str | None = None,
+        session: SessionContainer | None = None,
         tenant_id: str = PUBLIC_TENANT,
-    ) -> CodeConsumed | IncorrectUserInputCode | ExpiredUserInputCode | RestartFlow:
+    ) -> CodeConsumed | IncorrectUserInputCode | ExpiredUserInputCode | RestartFlow | LinkingToSessionUserFailed:
         """
         Return the user whom a code or a link proves; a new one if there is none. This creates no session.
 
@@ -78,11 +90,16 @@ class PasswordlessFunctions(SmsFunctions[PasswordlessSettings]):
 
         :param user_input_code: the code that was typed in; needs *device_id*.
         :param link_code: the secret of the link, in the place of these two.
+        :param session: of the user whom the login method is to be linked to.
         :raises CoreRefused: something of that is missing, or does not belong together.
         """
         body = _attempt(pre_auth_session_id, user_input_code, device_id, link_code)
         reply = self.core.post(f"{_PATH}/consume", body, tenant_id=tenant_id)
-        return reply.into(CodeConsumed, IncorrectUserInputCode, ExpiredUserInputCode, RestartFlow)
+        outcome = reply.into(CodeConsumed, IncorrectUserInputCode, ExpiredUserInputCode, RestartFlow)
+        if not isinstance(outcome, CodeConsumed):
+            return outcome
+        user = linked(self.context, outcome.user, outcome.recipe_user_id, tenant_id=tenant_id, session=session)
+        return user if isinstance(user, LinkingToSessionUserFailed) else attrs.evolve(outcome, user=user)
 
     def check_code(
         self,

@@ -7,11 +7,20 @@ from typing import Any
 from ...errors import BadInput
 from ...recipe_kit.forms import normalise_email
 from ...recipe_kit.recipe import APIs
-from ...recipe_kit.results import GeneralError, SignInUpNotAllowed
+from ...recipe_kit.results import GeneralError, LinkingToSessionUserFailed, SignInUpNotAllowed
 from ...request.context import RequestContext
+from ...users import ThirdPartyInfo
 from ..multitenancy.types import THIRD_PARTY
 from ..session import SessionContainer
-from ..signing_in import NO_LINKING, first_factors_allowed, is_fake, signed_in
+from ..signing_in import (
+    AccountInfoWithRecipeId,
+    automatic_linking,
+    first_factors_allowed,
+    is_fake,
+    permission,
+    reason,
+    signed_in,
+)
 from .functions import ThirdPartyFunctions
 from .providers.calls import known_error
 from .providers.provider import Provider
@@ -65,9 +74,10 @@ class ThirdPartyAPIs(APIs[ThirdPartySettings, ThirdPartyFunctions]):
         :raises Unauthorised: the tenant does not allow this first factor.
         :raises ProviderFailed: the provider did not say who the user is.
         """
-        if session is not None:
-            return SignInUpNotAllowed(NO_LINKING)
-        first_factors_allowed(context, [THIRD_PARTY], tenant_id=tenant_id)
+        if session is None:
+            first_factors_allowed(context, [THIRD_PARTY], tenant_id=tenant_id)
+        elif automatic_linking(context.services) is None:
+            return SignInUpNotAllowed(reason(THIRD_PARTY, "NO_LINKING"))
         if redirect_uri_info is not None:
             problem = redirect_uri_info.redirect_uri_query_params.get("error")
             if problem:
@@ -82,6 +92,22 @@ class ThirdPartyAPIs(APIs[ThirdPartySettings, ThirdPartyFunctions]):
         if email is None:
             self._failed(NoEmailGivenByProvider.status, tenant_id, context)
             return NoEmailGivenByProvider()
+        may = permission(
+            context,
+            AccountInfoWithRecipeId(
+                recipe_id=THIRD_PARTY,
+                email=email.id,
+                third_party=ThirdPartyInfo(id=provider.id, user_id=info.third_party_user_id),
+            ),
+            [THIRD_PARTY],
+            tenant_id=tenant_id,
+            session=session,
+            is_verified=email.is_verified,
+            check_credentials=lambda _tenant: True,  # the provider has vouched for the user
+        )
+        if may.refusal is not None:
+            self._failed(may.refusal, tenant_id, context)
+            return SignInUpNotAllowed(reason(THIRD_PARTY, may.refusal))
         outcome = self.functions.sign_in_up(
             third_party_id=provider.id,
             third_party_user_id=info.third_party_user_id,
@@ -89,8 +115,11 @@ class ThirdPartyAPIs(APIs[ThirdPartySettings, ThirdPartyFunctions]):
             is_verified=email.is_verified,
             oauth_tokens=oauth_tokens,
             raw_user_info_from_provider=info.raw_user_info_from_provider,
+            session=may.session,
             tenant_id=tenant_id,
         )
+        if isinstance(outcome, LinkingToSessionUserFailed):
+            outcome = SignInUpNotAllowed(reason(THIRD_PARTY, outcome.reason))
         if isinstance(outcome, SignInUpNotAllowed):
             self._failed(outcome.status, tenant_id, context)
             return outcome
@@ -99,6 +128,7 @@ class ThirdPartyAPIs(APIs[ThirdPartySettings, ThirdPartyFunctions]):
             user=outcome.user,
             recipe_user_id=outcome.recipe_user_id,
             tenant_id=tenant_id,
+            session=may.session,
             created=outcome.created_new_recipe_user,
         )
         return SignedInByProvider(

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
+from ...accounts import AccountInfo, users_by_account_info
 from ...errors import NO_SUCH_TENANT, BadInput
 from ...recipe_kit.recipe import Functions
-from ...recipe_kit.results import EmailChangeNotAllowed, SignInUpNotAllowed
-from ...users import PUBLIC_TENANT
+from ...recipe_kit.results import EmailChangeNotAllowed, LinkingToSessionUserFailed, SignInUpNotAllowed
+from ...users import PUBLIC_TENANT, ThirdPartyInfo
 from ..multitenancy.functions import MultitenancyFunctions
+from ..session import SessionContainer
+from ..signing_in import automatic_linking, linked
 from .providers.provider import Provider
 from .settings import ThirdPartySettings
 from .types import RawUserInfoFromProvider, SignInUpOk, UserCreatedOrUpdated
 
-_EMAIL_TAKEN = "Your new e-mail address belongs to another account. Please contact support. (ERR_CODE_005)"
+_NEW_EMAIL = "Your new e-mail address belongs to another account. Please contact support. (ERR_CODE_{})"
+_TAKEN = "Email already associated with another primary user."  # the core says it so, too
 
 
 class ThirdPartyFunctions(Functions[ThirdPartySettings]):
@@ -46,22 +52,27 @@ class ThirdPartyFunctions(Functions[ThirdPartySettings]):
         is_verified: bool,
         oauth_tokens: dict[str, Any],
         raw_user_info_from_provider: RawUserInfoFromProvider,
+        session: SessionContainer | None = None,
         tenant_id: str = PUBLIC_TENANT,
-    ) -> SignInUpOk | SignInUpNotAllowed:
+    ) -> SignInUpOk | SignInUpNotAllowed | LinkingToSessionUserFailed:
         """
         Return the user with an account at a provider; a new one if there is none. This creates no session.
 
         :param is_verified: whether the provider has verified the address.
+        :param session: of the user whom the login method is to be linked to.
         """
         outcome = self.functions.manually_create_or_update_user(
             third_party_id=third_party_id,
             third_party_user_id=third_party_user_id,
             email=email,
             is_verified=is_verified,
+            session=session,
             tenant_id=tenant_id,
         )
         if isinstance(outcome, EmailChangeNotAllowed):
-            return SignInUpNotAllowed(_EMAIL_TAKEN)
+            return SignInUpNotAllowed(_NEW_EMAIL.format("005" if outcome.reason == _TAKEN else "024"))
+        if isinstance(outcome, LinkingToSessionUserFailed):
+            return outcome
         return SignInUpOk(
             user=outcome.user,
             recipe_user_id=outcome.recipe_user_id,
@@ -77,17 +88,50 @@ class ThirdPartyFunctions(Functions[ThirdPartySettings]):
         third_party_user_id: str,
         email: str,
         is_verified: bool,
+        session: SessionContainer | None = None,
         tenant_id: str = PUBLIC_TENANT,
-    ) -> UserCreatedOrUpdated | EmailChangeNotAllowed:
+    ) -> UserCreatedOrUpdated | EmailChangeNotAllowed | LinkingToSessionUserFailed:
         """
         Create a user with an account at a provider, or give the one who has it this address. This asks no provider.
 
+        The login method is linked as the :mod:`accountlinking <st_wsgi.recipes.accountlinking>` recipe says.
+
         :param is_verified: whether the address is known to be the user's.
+        :param session: of the user whom the login method is to be linked to.
         """
+        third_party = ThirdPartyInfo(id=third_party_id, user_id=third_party_user_id)
+        if not self._may_have(third_party, email, is_verified, session, tenant_id):
+            return EmailChangeNotAllowed("another account with this e-mail address could be taken over")
         body = {
             "thirdPartyId": third_party_id,
             "thirdPartyUserId": third_party_user_id,
             "email": {"id": email, "isVerified": is_verified},
         }
         reply = self.core.post("/recipe/signinup", body, tenant_id=tenant_id)
-        return reply.into(UserCreatedOrUpdated, EmailChangeNotAllowed)
+        outcome = reply.into(UserCreatedOrUpdated, EmailChangeNotAllowed)
+        if not isinstance(outcome, UserCreatedOrUpdated):
+            return outcome
+        user = linked(self.context, outcome.user, outcome.recipe_user_id, tenant_id=tenant_id, session=session)
+        return user if isinstance(user, LinkingToSessionUserFailed) else attrs.evolve(outcome, user=user)
+
+    def _may_have(
+        self,
+        third_party: ThirdPartyInfo,
+        email: str,
+        is_verified: bool,
+        session: SessionContainer | None,
+        tenant_id: str,
+    ) -> bool:
+        """Return whether an existing account may have this address. One that belongs to a primary user the core refuses."""
+        linking = automatic_linking(self.recipe.services)
+        if linking is None:
+            return True
+        info = AccountInfo(third_party=third_party)
+        for user in users_by_account_info(self.core, account_info=info, tenant_id=tenant_id):
+            method = next(one for one in user.login_methods if one.third_party == third_party)
+            if (
+                linking.email_change(user, method, email, is_verified=is_verified, session=session)
+                == "ACCOUNT_TAKEOVER_RISK"
+            ):
+                return False
+        return True

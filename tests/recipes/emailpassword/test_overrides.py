@@ -17,7 +17,6 @@ from st_wsgi.recipes.emailpassword import (
     GeneralError,
     SignedIn,
     SignInNotAllowed,
-    SignInOk,
     SignUpNotAllowed,
     WrongCredentials,
 )
@@ -33,9 +32,9 @@ def noting(notes: list[str], name: str) -> Any:
 
     def override(original: EmailPasswordFunctions) -> EmailPasswordFunctions:
         @like(original.sign_in)
-        def sign_in(*, email: str, password: str, tenant_id: str = "public") -> SignInOk | WrongCredentials:
+        def sign_in(*, email: str, password: str, session: Any = None, tenant_id: str = "public") -> Any:
             notes.append(f"{name} in")
-            result = original.sign_in(email=email, password=password, tenant_id=tenant_id)
+            result = original.sign_in(email=email, password=password, session=session, tenant_id=tenant_id)
             notes.append(f"{name} {result.status}")
             return result
 

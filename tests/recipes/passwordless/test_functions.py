@@ -52,7 +52,7 @@ class TestCodes:
     def test_a_code_is_made_checked_and_consumed(self, email: str) -> None:
         code = passwordless.create_code(email=email, user_input_code="1234")
         assert (code.user_input_code, code.code_life_time) == ("1234", 900_000)
-        typed = {"pre_auth_session_id": code.pre_auth_session_id, "device_id": code.device_id}
+        typed: dict[str, Any] = {"pre_auth_session_id": code.pre_auth_session_id, "device_id": code.device_id}
         device = ConsumedDevice(
             pre_auth_session_id=code.pre_auth_session_id, failed_code_input_attempt_count=0, email=email
         )
@@ -65,7 +65,8 @@ class TestCodes:
 
     def test_a_wrong_code_counts_where_it_is_checked_too(self, email: str) -> None:
         code = passwordless.create_code(email=email, user_input_code="1234")
-        typed = {"pre_auth_session_id": code.pre_auth_session_id, "device_id": code.device_id, "user_input_code": "0"}
+        typed: dict[str, Any] = {"pre_auth_session_id": code.pre_auth_session_id, "device_id": code.device_id}
+        typed["user_input_code"] = "0"
         for count, function in ((1, passwordless.check_code), (2, passwordless.consume_code)):
             assert function(**typed) == IncorrectUserInputCode(
                 failed_code_input_attempt_count=count, maximum_code_input_attempts=5

@@ -9,7 +9,14 @@ from typing_extensions import assert_type
 import st_wsgi
 from st_wsgi import AppInfo, Cors, RecipeUserId, SuperTokens, User
 from st_wsgi.recipes import emailpassword, jwt, openid, session
-from st_wsgi.recipes.emailpassword import EmailAlreadyExists, EmailPassword, SignInOk, SignUpOk, WrongCredentials
+from st_wsgi.recipes.emailpassword import (
+    EmailAlreadyExists,
+    EmailPassword,
+    LinkingToSessionUserFailed,
+    SignInOk,
+    SignUpOk,
+    WrongCredentials,
+)
 from st_wsgi.recipes.session import Session, SessionContainer
 
 st = st_wsgi.init(
@@ -20,9 +27,9 @@ st = st_wsgi.init(
 )
 assert_type(st, SuperTokens)
 
-assert_type(emailpassword.sign_in(email="a", password="b"), SignInOk | WrongCredentials)
+assert_type(emailpassword.sign_in(email="a", password="b"), SignInOk | WrongCredentials | LinkingToSessionUserFailed)
 signed_up = emailpassword.sign_up(email="a", password="b", tenant_id="public")
-assert_type(signed_up, SignUpOk | EmailAlreadyExists)
+assert_type(signed_up, SignUpOk | EmailAlreadyExists | LinkingToSessionUserFailed)
 if isinstance(signed_up, SignUpOk):
     assert_type(signed_up.user, User)
     assert_type(signed_up.recipe_user_id, RecipeUserId)

@@ -21,21 +21,23 @@ from st_wsgi.request.context import RequestContext
 
 
 def audited(original: EmailPasswordFunctions) -> EmailPasswordFunctions:
-    @like(original.sign_in)
-    def sign_in(*, email: str, password: str, tenant_id: str = "public") -> SignInOk | WrongCredentials:
-        return original.sign_in(email=email, password=password, tenant_id=tenant_id)
+    @like(original.verify_credentials)
+    def verify_credentials(*, email: str, password: str, tenant_id: str = "public") -> SignInOk | WrongCredentials:
+        return original.verify_credentials(email=email, password=password, tenant_id=tenant_id)
 
-    return replace(original, sign_in=sign_in)
+    return replace(original, verify_credentials=verify_credentials)
 
 
 def narrower(original: EmailPasswordFunctions) -> EmailPasswordFunctions:
     """An override may promise more than the original: one of its results, and optional arguments on top."""
 
-    @like(original.sign_in)
-    def sign_in(*, email: str, password: str, tenant_id: str = "public", reason: str = "") -> WrongCredentials:
+    @like(original.verify_credentials)
+    def verify_credentials(
+        *, email: str, password: str, tenant_id: str = "public", reason: str = ""
+    ) -> WrongCredentials:
         return WrongCredentials()
 
-    return replace(original, sign_in=sign_in)
+    return replace(original, verify_credentials=verify_credentials)
 
 
 def guarded(original: EmailPasswordAPIs) -> EmailPasswordAPIs:
@@ -65,7 +67,9 @@ def marked(original: SessionFunctions) -> SessionFunctions:
 class Short(EmailPasswordFunctions):
     """An override may be a subclass."""
 
-    def sign_in(self, *, email: str, password: str, tenant_id: str = "public") -> SignInOk | WrongCredentials:
+    def verify_credentials(
+        self, *, email: str, password: str, tenant_id: str = "public"
+    ) -> SignInOk | WrongCredentials:
         return WrongCredentials()
 
 

@@ -10,7 +10,7 @@ from st_wsgi.recipes.session import ErrorHandlers, Session, SessionContainer
 
 emailpassword.sign_in(email="a")  # expect: call-arg
 emailpassword.sign_in(email="a", password="b", tenant="public")  # expect: call-arg
-emailpassword.sign_in("a", "b", "public")  # expect: call-arg
+emailpassword.sign_in("a", "b", "public")  # expect: call-arg,arg-type
 emailpassword.sign_in(email="a", password=5, tenant_id="public")  # expect: arg-type
 ok: SignInOk = emailpassword.sign_in(email="a", password="b", tenant_id="public")  # expect: assignment
 

@@ -8,43 +8,43 @@ from st_wsgi.recipes.session import Session, SessionAPIs, SessionFunctions
 
 
 def another_name(original: EmailPasswordFunctions) -> EmailPasswordFunctions:
-    @like(original.sign_in)  # expect: arg-type
-    def sign_in(*, mail: str, password: str, tenant_id: str = "public") -> SignInOk | WrongCredentials:
-        return original.sign_in(email=mail, password=password, tenant_id=tenant_id)
+    @like(original.verify_credentials)  # expect: arg-type
+    def verify_credentials(*, mail: str, password: str, tenant_id: str = "public") -> SignInOk | WrongCredentials:
+        return original.verify_credentials(email=mail, password=password, tenant_id=tenant_id)
 
-    return replace(original, sign_in=sign_in)
+    return replace(original, verify_credentials=verify_credentials)
 
 
 def an_argument_missing(original: EmailPasswordFunctions) -> EmailPasswordFunctions:
-    @like(original.sign_in)  # expect: arg-type
-    def sign_in(*, email: str, password: str) -> SignInOk | WrongCredentials:
-        return original.sign_in(email=email, password=password, tenant_id="public")
+    @like(original.verify_credentials)  # expect: arg-type
+    def verify_credentials(*, email: str, password: str) -> SignInOk | WrongCredentials:
+        return original.verify_credentials(email=email, password=password, tenant_id="public")
 
-    return replace(original, sign_in=sign_in)
+    return replace(original, verify_credentials=verify_credentials)
 
 
 def an_argument_too_many(original: EmailPasswordFunctions) -> EmailPasswordFunctions:
-    @like(original.sign_in)  # expect: arg-type
-    def sign_in(*, email: str, password: str, tenant_id: str = "public", reason: str) -> SignInOk | WrongCredentials:
-        return original.sign_in(email=email, password=password, tenant_id=tenant_id)
+    @like(original.verify_credentials)  # expect: arg-type
+    def verify_credentials(*, email: str, password: str, tenant_id: str = "public", reason: str) -> SignInOk | WrongCredentials:
+        return original.verify_credentials(email=email, password=password, tenant_id=tenant_id)
 
-    return replace(original, sign_in=sign_in)
+    return replace(original, verify_credentials=verify_credentials)
 
 
 def another_type(original: EmailPasswordFunctions) -> EmailPasswordFunctions:
-    @like(original.sign_in)  # expect: arg-type
-    def sign_in(*, email: bytes, password: str, tenant_id: str = "public") -> SignInOk | WrongCredentials:
+    @like(original.verify_credentials)  # expect: arg-type
+    def verify_credentials(*, email: bytes, password: str, tenant_id: str = "public") -> SignInOk | WrongCredentials:
         return WrongCredentials()
 
-    return replace(original, sign_in=sign_in)
+    return replace(original, verify_credentials=verify_credentials)
 
 
 def another_result(original: EmailPasswordFunctions) -> EmailPasswordFunctions:
-    @like(original.sign_in)  # expect: arg-type
-    def sign_in(*, email: str, password: str, tenant_id: str = "public") -> SignInOk | None:
+    @like(original.verify_credentials)  # expect: arg-type
+    def verify_credentials(*, email: str, password: str, tenant_id: str = "public") -> SignInOk | None:
         return None
 
-    return replace(original, sign_in=sign_in)
+    return replace(original, verify_credentials=verify_credentials)
 
 
 def no_result(original: SessionFunctions) -> SessionFunctions:
@@ -76,7 +76,7 @@ def not_callable(original: SessionAPIs) -> SessionAPIs:
 
 
 class Subclass(EmailPasswordFunctions):
-    def sign_in(self, *, email: str, password: str) -> SignInOk | WrongCredentials:  # expect: override
+    def verify_credentials(self, *, email: str, password: str) -> SignInOk | WrongCredentials:  # expect: override
         return WrongCredentials()
 
 
