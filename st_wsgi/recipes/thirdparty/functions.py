@@ -122,7 +122,7 @@ class ThirdPartyFunctions(Functions[ThirdPartySettings]):
         session: SessionContainer | None,
         tenant_id: str,
     ) -> bool:
-        """Return whether an existing account may have this address. One that belongs to a primary user the core refuses."""
+        """Return whether an existing account may have this address. The core refuses that of another primary user."""
         linking = automatic_linking(self.recipe.services)
         if linking is None:
             return True

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import attrs
 
 from recipes.shop import PASSWORD, Borrowed, Shop, Visitor, form
-from st_wsgi import LoginMethod, SecurityEvent, User
+from st_wsgi import LoginMethod, SecurityEvent, User, replace
 from st_wsgi.delivery import Message
 from st_wsgi.recipe_kit.recipe import Recipe
 from st_wsgi.recipes.accountlinking import (
@@ -22,9 +22,13 @@ from st_wsgi.recipes.accountlinking import (
 )
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
+from st_wsgi.recipes.multitenancy import ProviderClientConfig, ProviderConfig
 from st_wsgi.recipes.passwordless import ContactEmailOrPhoneConfig, Passwordless
+from st_wsgi.recipes.thirdparty import ProviderInput, RawUserInfoFromProvider, ThirdParty, UserInfo, UserInfoEmail
+from st_wsgi.recipes.thirdparty.providers.provider import Provider
 
 CODE = "/auth/signinup/code"
+GITHUB = ProviderConfig(third_party_id="github", clients=[ProviderClientConfig(client_id="c1", client_secret="s1")])
 NO_LINK, LINK, LINK_VERIFIED = (
     ShouldNotAutomaticallyLink(),
     ShouldAutomaticallyLink(should_require_verification=False),
@@ -57,6 +61,7 @@ class Site:
             ),
             EmailPassword(email_delivery=self.messages.put),
             EmailVerification(mode=self.mode, email_delivery=self.messages.put),
+            ThirdParty(providers=[ProviderInput(config=GITHUB, override=self._says)]),
             Passwordless(
                 contact_config=ContactEmailOrPhoneConfig(),
                 flow_type="USER_INPUT_CODE",
@@ -71,6 +76,16 @@ class Site:
     ) -> ShouldNotAutomaticallyLink | ShouldAutomaticallyLink:
         self.asked.append((account, user, session, tenant_id))
         return self.answer
+
+    def _says(self, original: Provider) -> Provider:
+        """Return a provider that believes what the test says of the user, without a network."""
+
+        def get_user_info(*, oauth_tokens: dict[str, Any]) -> UserInfo:
+            email = UserInfoEmail(id=oauth_tokens["email"], is_verified=oauth_tokens["verified"])
+            raw = RawUserInfoFromProvider()
+            return UserInfo(third_party_user_id=oauth_tokens["id"], email=email, raw_user_info_from_provider=raw)
+
+        return replace(original, get_user_info=get_user_info)
 
     def person(self, email: str | None = None) -> Person:
         """Return somebody with an address of their own, and a browser without a session."""
@@ -101,6 +116,14 @@ class Person:
 
     def by_code(self, *, link: bool = False, **contact: str) -> dict[str, Any]:
         return self.enter_code(self.ask_for_code(link=link, **contact), link=link)
+
+    def by_provider(
+        self, *, link: bool = False, email: str | None = None, verified: bool = True, name: str = ""
+    ) -> dict[str, Any]:
+        """Sign in with the person's account at a provider, or with another one of the name."""
+        tokens: dict[str, Any] = {"id": f"{name}{self.email}", "email": email or self.email, "verified": verified}
+        tokens["access_token"] = "t"
+        return self._send("/auth/signinup", {"thirdPartyId": "github", "oAuthTokens": tokens}, link)
 
     def verify(self) -> dict[str, Any]:
         """Verify the address of the session's login method by the link of a mail."""
