@@ -66,7 +66,7 @@ const sessionFacts = (session) => {
 };
 
 const calls = {
-    mails: () => mails,
+    mails: ({ after }) => mails.slice(after),
     create_code: async ({ email, tenant_id }) => outcome(await Passwordless.createCode({ email, tenantId: tenant_id })),
     passwordless_sign_in_up: async ({ email, tenant_id }) =>
         account(await Passwordless.signInUp({ email, tenantId: tenant_id })),

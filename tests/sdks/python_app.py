@@ -15,6 +15,7 @@ import sys
 import threading
 from typing import Any
 
+import peer_http  # noqa: F401  # before the SDK makes a client
 from flask import Flask, g, jsonify
 from supertokens_python import InputAppInfo, SupertokensConfig, convert_to_recipe_user_id, init
 from supertokens_python import syncio as accounts
@@ -234,7 +235,7 @@ REVOKE_VERIFICATION_TOKENS = in_public_by_recipe_user_id(verification.revoke_ema
 UNVERIFY = by_recipe_user_id(verification.unverify_email)
 
 CALLS: dict[str, Any] = {
-    "mails": lambda: mails,
+    "mails": lambda after: mails[after:],
     "create_code": lambda email, tenant_id: outcome(codes.create_code(tenant_id, email=email)),
     "passwordless_sign_in_up": lambda email, tenant_id: account(codes.signinup(tenant_id, email, None)),
     "create_tenant": create_tenant,

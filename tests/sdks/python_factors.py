@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import peer_http  # noqa: F401  # before the SDK makes a client
 from supertokens_python import InputAppInfo, SupertokensConfig, convert_to_recipe_user_id, init
 from supertokens_python.ingredients.emaildelivery.types import EmailDeliveryConfig, EmailDeliveryInterface
 from supertokens_python.recipe import (

@@ -6,6 +6,7 @@ import itertools
 import json as json_module
 import re
 from collections.abc import Iterator, Mapping
+from http.cookiejar import DefaultCookiePolicy
 from http.cookies import SimpleCookie
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import parse_qs, urlsplit
@@ -189,19 +190,23 @@ class TheirSide:
 
     def __init__(self, sdk: Peer) -> None:
         self._sdk = sdk
+        self._mails: list[dict[str, str]] = []
+        self._http = requests.Session()
+        self._http.trust_env = False
+        self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # a visitor has its own
 
     def send(
         self, path: str, *, method: str = "GET", json: object = None, data: bytes | None = None, **how: str
     ) -> Answer:
-        response = requests.request(
+        response = self._http.request(
             method, self._sdk.url + path, json=json, data=data, headers=request_headers(**how), timeout=20
         )
         cookies = response.raw.headers.getlist("Set-Cookie")
         return answer_of(response.status_code, response.content, response.headers, cookies)
 
     def mails(self) -> list[dict[str, str]]:
-        mails: list[dict[str, str]] = self._sdk.call("mails")
-        return mails
+        self._mails += self._sdk.call("mails", after=len(self._mails))
+        return self._mails
 
 
 class Visitor:
