@@ -45,8 +45,8 @@ SELECT own.*, :newest - n + k AS joined,
 FROM own ORDER BY id"""
 
 _FILL = (
-    "INSERT INTO login_methods SELECT 1, id, recipe, group_id, linked, joined, email, NULL, party, party_user, NULL"
-    " FROM methods",
+    "INSERT INTO login_methods SELECT 1, id, recipe, group_id, linked, joined, email, NULL, party, party_user, NULL,"
+    " CASE WHEN n % 10 = 1 THEN 'app-' || id END, 1 FROM methods",
     "INSERT INTO method_tenants SELECT 1, 'public', id, recipe, group_id, :newest - n, email, NULL, party, party_user"
     " FROM methods",
     "INSERT INTO verified_emails SELECT 1, CASE WHEN n % 10 = 1 THEN 'app-' || id ELSE id END, email FROM methods"

@@ -21,7 +21,7 @@ from .methods import Identity, Kind
 from .passwords import Passwords
 from .phones import normal_phone
 from .tenancy import Tenant
-from .users import normal_email, set_verified, user_exists
+from .users import normal_email, set_verified, update_copies, user_exists
 
 BulkUser = dict[str, Any]
 """A checked user."""
@@ -370,3 +370,4 @@ def _map_id(db: Database, app: int, user_id: str, external_id: str) -> None:
         raise UserRefused("E030: Cannot create a userId mapping where the externalId is also a SuperTokens userID")
     if not db.insert_new("user_id_mappings", app=app, user_id=user_id, external_user_id=external_id):
         raise UserRefused(f"E031: A user with externalId {external_id} already exists")
+    update_copies(db, app, user_id)

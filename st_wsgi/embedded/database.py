@@ -88,22 +88,19 @@ class Database(sqlite3.Connection):
         """Delete the rows that have these values; return how many there were."""
         return self.change(f"DELETE FROM {table} WHERE {_equal(where)}", *where.values())
 
-    def of_many(
-        self, columns: str, table: str, app: int, ids: Collection[str], *by: str, joined: str = ""
-    ) -> list[Any]:
+    def of_many(self, columns: str, table: str, app: int, ids: Collection[str], *by: str) -> list[Any]:
         """
         Return the rows of a table that have one of many ids in a column, with one statement.
 
         :param by: the column, ``user_id`` if left out. When there are several, the rows of all of them are returned;
             a condition may stand behind each, such as ``user_id AND t.linked = 1``.
-        :param joined: further tables; the first one is called ``t`` there.
         """
         if not ids:
             return []
         # A join in this order, so that the planner looks each id up in the index.
         query = " UNION ALL ".join(
             f"SELECT {columns} FROM json_each(?) AS wanted CROSS JOIN {table} AS t"
-            f" ON t.app = ? AND wanted.value = t.{column} {joined}"
+            f" ON t.app = ? AND wanted.value = t.{column}"
             for column in by or ("user_id",)
         )
         return self.rows(query, *[json.dumps(list(ids)), app] * max(len(by), 1))

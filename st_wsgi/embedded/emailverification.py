@@ -7,7 +7,7 @@ from typing import Any
 from .call import Call, Endpoint
 from .emailpassword import one_time_token, token_hash
 from .fields import bad
-from .users import normal_email, set_verified
+from .users import normal_email, set_verified, update_copies
 
 
 def create_token(call: Call) -> dict[str, Any]:
@@ -58,6 +58,7 @@ def unverify(call: Call) -> dict[str, Any]:
     email = normal_email(call.body.text("email"))
     with call.write() as db:
         db.delete("verified_emails", app=call.app, user_id=user_id, email=email)
+        update_copies(db, call.app, user_id)
     return {"status": "OK"}
 
 

@@ -10,7 +10,7 @@ from . import usage
 from .call import Call, Endpoint
 from .database import Database
 from .fields import Answered, bad, trimmed
-from .users import user_exists
+from .users import update_copies, user_exists
 
 _KINDS = ("SUPERTOKENS", "EXTERNAL", "ANY")
 
@@ -68,9 +68,10 @@ def create(call: Call) -> dict[str, Any]:
             raise Answered("UNKNOWN_SUPERTOKENS_USER_ID_ERROR")
         if not force:
             _check_unused(db, call.app, user_id, external_id)
-        if not db.insert_new(
-            "user_id_mappings", app=call.app, user_id=user_id, external_user_id=external_id, info=info
-        ):
+        row = {"user_id": user_id, "external_user_id": external_id, "info": info}
+        created = db.insert_new("user_id_mappings", app=call.app, **row)
+        update_copies(db, call.app, user_id, external_id)
+        if not created:
             # What moved along stays with the external id, as on the official core.
             return _exists(internal=True, external=False)
     return {"status": "OK"}
@@ -131,6 +132,7 @@ def remove(call: Call) -> dict[str, Any]:
             if used:
                 raise bad(f"UserId is already in use in {used[0]} recipe")
         gone = db.delete("user_id_mappings", app=call.app, **{column: user_id})
+        update_copies(db, call.app, mapping.user_id)
     return {"status": "OK", "didMappingExist": gone > 0}
 
 

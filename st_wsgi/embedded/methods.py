@@ -17,6 +17,7 @@ import attrs
 from . import hashes
 from .database import Database
 from .tenancy import Tenant
+from .users import update_copies
 
 
 @attrs.frozen
@@ -191,6 +192,7 @@ def change(db: Database, app: int, user_id: str, column: Contact, value: str | N
     finally:
         db.execute("RELEASE identity")
     db.update("login_methods", {column: value}, app=app, user_id=user_id)
+    update_copies(db, app, user_id)
     return True
 
 

@@ -12,6 +12,7 @@ from . import tenantrows
 from .database import Database
 from .fields import dump
 from .knownsettings import setting_of
+from .schema import EXTERNAL, VERIFIED
 from .store import Store
 from .users import external_ids, users_json
 
@@ -186,6 +187,8 @@ def orphans(store: Store) -> dict[str, int]:
         " JOIN login_methods m USING (app, user_id) WHERE t.email IS NOT m.email"
         " OR t.phone_number IS NOT m.phone_number OR t.third_party_id IS NOT m.third_party_id"
         " OR t.third_party_user_id IS NOT m.third_party_user_id OR t.primary_user_id <> m.primary_user_id",
+        "login methods that show another mapping or verification": "SELECT count(*) FROM login_methods o"
+        f" WHERE external_user_id IS NOT {EXTERNAL} OR verified <> {VERIFIED}",
         "codes without their device": "SELECT count(*) FROM passwordless_codes c WHERE NOT EXISTS (SELECT 1"
         " FROM passwordless_devices d WHERE d.app = c.app AND d.tenant_id = c.tenant_id"
         " AND d.device_id_hash = c.device_id_hash)",

@@ -27,6 +27,16 @@ DOMAIN = "substr(email, instr(email, '@') + 1)"
 SEVERAL_ATS = "email LIKE '%@%@%'"
 """The condition of an index of the emails that have another ``@``, as in ``"a@b"@example.com``."""
 
+EXTERNAL = "(SELECT m.external_user_id FROM user_id_mappings AS m WHERE m.app = o.app AND m.user_id = o.user_id)"
+"""The id of the app's own of a login method ``o``, null without one."""
+
+VERIFIED = f"""(SELECT count(*) FROM verified_emails AS v
+    WHERE v.app = o.app AND v.user_id = COALESCE({EXTERNAL}, o.user_id) AND v.email = o.email)"""
+"""Whether the email of a login method ``o`` was verified under the id that apps use."""
+
+COPIES = f"UPDATE login_methods AS o SET external_user_id = {EXTERNAL}, verified = {VERIFIED}"
+"""Makes login methods repeat both: looked up for each method, they would slow down pages of users."""
+
 _SCHEMA = f"""
 -- Version 1
 CREATE TABLE apps (
@@ -201,10 +211,14 @@ UPDATE sqlite_stat1 SET stat = '1000000 1000000 1000000 1000 1' WHERE idx = 'one
 
 -- Version 11: pages of users with linked accounts
 -- All that is shown of the linked methods of a user stands together here, although their ids are far apart.
+ALTER TABLE login_methods ADD COLUMN external_user_id TEXT;
+ALTER TABLE login_methods ADD COLUMN verified INTEGER NOT NULL DEFAULT 0;
+{COPIES};
 DROP INDEX linked_methods;
 CREATE INDEX linked_methods ON login_methods (
     app, primary_user_id, user_id, recipe_id, time_joined, linked, email, phone_number, third_party_id,
-    third_party_user_id) WHERE user_id <> primary_user_id; -- 100k 100k 1 1 1 1 1 1 1 1 1
+    third_party_user_id, external_user_id, verified)
+    WHERE user_id <> primary_user_id; -- 100k 100k 1 1 1 1 1 1 1 1 1 1 1
 """
 
 _STATEMENT = re.compile(r"^ *(\w[^;]*);(?: -- (.*))?$", re.MULTILINE)

@@ -12,7 +12,7 @@ from .database import Database
 from .fields import Answered, Body, bad
 from .methods import Identity, Method
 from .tenancy import Tenant
-from .users import normal_email, set_verified
+from .users import normal_email, set_verified, update_copies
 
 RECIPE = "thirdparty"
 
@@ -64,6 +64,7 @@ def _change_email(db: Database, app: int, method: Method, email: str) -> None:
     account = {"third_party_id": method.third_party_id, "third_party_user_id": method.third_party_user_id}
     for table in ("login_methods", "method_tenants"):
         db.update(table, {"email": email}, app=app, **account)
+    update_copies(db, app, *(user_id for (user_id,) in db.select("login_methods", "user_id", app=app, **account)))
 
 
 def get_user(call: Call) -> dict[str, Any]:

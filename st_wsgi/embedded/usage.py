@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from .database import Database
 from .schema import tables_with
+from .users import update_copies
 
 _KEEPERS: Mapping[str, str | None] = {
     "sessions": "Session",
@@ -37,6 +38,7 @@ def wipe(db: Database, app: int, user_id: str) -> None:
     """Remove everything that is kept under *user_id*."""
     for table in _KEEPERS:
         db.delete(table, app=app, user_id=user_id)
+    update_copies(db, app, user_id)
 
 
 def wipe_in_tenant(db: Database, app: int, tenant_id: str, user_id: str) -> bool:

@@ -14,6 +14,7 @@ import attrs
 
 from .database import Database
 from .fields import trimmed
+from .schema import COPIES
 from .versions import NEWEST, WEBAUTHN, Version
 
 
@@ -93,7 +94,15 @@ def touch(db: Database, app: int, user_id: str, now: int) -> None:
 
 def set_verified(db: Database, app: int, user_id: str, email: str) -> None:
     """Note that an email of a user is verified."""
-    db.insert_new("verified_emails", app=app, user_id=user_id, email=email)
+    if db.insert_new("verified_emails", app=app, user_id=user_id, email=email):
+        update_copies(db, app, user_id)
+
+
+def update_copies(db: Database, app: int, *user_ids: str) -> None:
+    """Bring login methods up to date when the mapping, the email or the verified emails of an id have changed."""
+    for user_id in user_ids:
+        known_by = "(?, (SELECT user_id FROM user_id_mappings WHERE app = ? AND external_user_id = ?))"
+        db.change(f"{COPIES} WHERE o.app = ? AND o.user_id IN {known_by}", app, user_id, app, user_id)
 
 
 def user_json(db: Database, app: int, user_id: str, version: Version = NEWEST) -> dict[str, Any] | None:
@@ -113,8 +122,8 @@ def method_json(db: Database, app: int, user_id: str, version: Version) -> dict[
 
 
 _SHOWN = (
-    "t.time_joined, t.user_id, t.primary_user_id, t.recipe_id, t.linked, t.email, t.phone_number, t.third_party_id,"
-    " t.third_party_user_id, o.external_user_id, v.email IS NOT NULL"
+    "time_joined, user_id, primary_user_id, recipe_id, linked, email, phone_number, third_party_id,"
+    " third_party_user_id, external_user_id, verified"
 )
 
 
@@ -124,15 +133,10 @@ def users_json(db: Database, app: int, primary_ids: Sequence[str], version: Vers
 
     The number of statements does not depend on how many users there are, nor on their login methods.
     """
-    # Verified is what was verified under the id that apps use: the external one, when mapped.
-    joined = (
-        "LEFT JOIN user_id_mappings AS o ON o.app = t.app AND o.user_id = t.user_id LEFT JOIN verified_emails AS v"
-        " ON v.app = t.app AND v.user_id = COALESCE(o.external_user_id, t.user_id) AND v.email = t.email"
-    )
     # Most methods are the first of their group and have its id. The others are side by side in an index of their own.
     others = "primary_user_id AND t.user_id <> t.primary_user_id"
     first = "user_id AND t.user_id = t.primary_user_id"
-    methods = db.of_many(_SHOWN, "login_methods", app, primary_ids, first, others, joined=joined)
+    methods = db.of_many(_SHOWN, "login_methods", app, primary_ids, first, others)
     if not methods:
         return []
     methods.sort()

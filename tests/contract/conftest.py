@@ -16,7 +16,7 @@ import pytest
 from contract.client import Caller, InProcess, OverHTTP, Wire, fresh, serving
 from contract.official_types import official_types
 from contract.plans import watched
-from st_wsgi.embedded import EmbeddedCore
+from st_wsgi.embedded import EmbeddedCore, population
 
 QUICK = {"argon2_memory_kb": 64}
 
@@ -44,13 +44,17 @@ def wire(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(autouse=True)
 def flat(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Hold the statements that a test makes the core in memory issue to what its planner says of them."""
+    """
+    After each test on the core in memory: its planner found an index for all statements, and what one table repeats of
+    another is the same there.
+    """
     wire = request.getfixturevalue("wire") if "wire" in request.fixturenames else None
     if not isinstance(wire, InProcess) or wire.core.services.store.path is not None:
         yield
         return
     with watched(wire.core):
         yield
+    assert population.orphans(wire.core.services.store) == {}
 
 
 @pytest.fixture(scope="session")

@@ -82,3 +82,5 @@ def test_login_methods_show_it(app: Caller) -> None:
     assert shown() is False
     app.put("/recipe/user", recipeUserId=user_id, email=address).says("OK")
     assert shown() is True
+    app.post(f"{VERIFY}/remove", userId=user_id, email=address).says("OK")
+    assert shown() is False

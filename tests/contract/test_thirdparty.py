@@ -62,6 +62,14 @@ def test_verified_stays_verified(app: Caller) -> None:
         assert answer["user"]["loginMethods"][0]["verified"] is shown
 
 
+def test_verified_belongs_to_the_email(app: Caller) -> None:
+    """When the provider reports another email, that one is not verified, and the one before still is."""
+    address, account = email(), fresh("account")
+    for given, verified, shown in ((address, True, True), (email(), False, False), (address, False, True)):
+        user = sign_in_up(app, given, account=account, verified=verified).has()["user"]
+        assert [method["verified"] for method in user["loginMethods"]] == [shown]
+
+
 def test_an_email_that_changed(app: Caller, tenant: Caller) -> None:
     """The email is the one that the provider reports now, in every tenant where the account is a user's."""
     address, account, changed = email(), fresh("account"), email()
