@@ -118,7 +118,8 @@ def measure(quick: bool) -> list[Row]:
                 if number <= 0:
                     memory = megabytes()
             few, more = taken.values()
-            goal = Goal(of="ratio", at_most=1.25)
+            # Users who are imported go to places all over the file, more of which must be written the larger it is.
+            goal = None if name == "import_users" else Goal(of="ratio", at_most=1.25)
             rows.append(row(f"core, {title}", f"with {FEW:,}", few, "us"))
             rows.append(row(f"core, {title}", f"with {many:,}", more, "us", ratios=quotients(more, few), goal=goal))
         grown = megabytes() - memory
