@@ -8,6 +8,7 @@ import EmailVerification from "supertokens-node/recipe/emailverification/index.j
 import Multitenancy from "supertokens-node/recipe/multitenancy/index.js";
 import Passwordless from "supertokens-node/recipe/passwordless/index.js";
 import Session from "supertokens-node/recipe/session/index.js";
+import ThirdParty from "supertokens-node/recipe/thirdparty/index.js";
 import UserMetadata from "supertokens-node/recipe/usermetadata/index.js";
 import UserRoles from "supertokens-node/recipe/userroles/index.js";
 import { errorHandler, middleware } from "supertokens-node/framework/express/index.js";
@@ -33,6 +34,7 @@ supertokens.init({
             emailDelivery: { override: (original) => ({ ...original, sendEmail: keep }) },
             smsDelivery: { override: (original) => ({ ...original, sendSms: keep }) },
         }),
+        ThirdParty.init(),
         UserMetadata.init(),
         UserRoles.init(),
         Session.init(),

@@ -15,6 +15,7 @@ from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
 from st_wsgi.recipes.passwordless import ContactEmailOrPhoneConfig, Passwordless
 from st_wsgi.recipes.session import Session
+from st_wsgi.recipes.thirdparty import ThirdParty
 from st_wsgi.recipes.usermetadata import UserMetadata
 from st_wsgi.recipes.userroles import UserRoles
 
@@ -87,6 +88,7 @@ def frontend_of_ours(core_url: str, api_key: str, *, api_domain: str = API) -> O
                 email_delivery=outbox.append,
                 sms_delivery=outbox.append,
             ),
+            ThirdParty(allow_private_networks=True),
             UserMetadata(),
             UserRoles(),
             Session(),

@@ -22,7 +22,15 @@ from supertokens_python import syncio as accounts
 from supertokens_python.framework.flask import Middleware
 from supertokens_python.ingredients.emaildelivery.types import EmailDeliveryConfig, EmailDeliveryInterface
 from supertokens_python.ingredients.smsdelivery.types import SMSDeliveryConfig, SMSDeliveryInterface
-from supertokens_python.recipe import emailpassword, emailverification, passwordless, session, usermetadata, userroles
+from supertokens_python.recipe import (
+    emailpassword,
+    emailverification,
+    passwordless,
+    session,
+    thirdparty,
+    usermetadata,
+    userroles,
+)
 from supertokens_python.recipe.emailpassword import syncio as passwords
 from supertokens_python.recipe.emailverification import syncio as verification
 from supertokens_python.recipe.multitenancy import syncio as tenants
@@ -76,6 +84,7 @@ init(
             email_delivery=EmailDeliveryConfig(service=CodeOutbox()),
             sms_delivery=SMSDeliveryConfig(service=CodeOutbox()),
         ),
+        thirdparty.init(),
         usermetadata.init(),
         userroles.init(),
         session.init(),
