@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from typing import Any
 
 from ...errors import BadInput
@@ -37,6 +39,7 @@ from .types import (
 )
 
 _LONGEST_EMAIL = 256
+_SMALL = re.compile("[a-z0-9._-]+")
 _NOT_COMPLETED = "You have not signed in with the provider. Please try again, or choose another way to sign in."
 
 
@@ -149,7 +152,7 @@ class ThirdPartyAPIs(APIs[ThirdPartySettings, ThirdPartyFunctions]):
         """
         parts = frontend_of_state(form_post_info.get("state", ""))
         url = with_form(parts, form_post_info)
-        self.recipe.check_frontend(url, parts)
+        self.recipe.check_frontend(url)
         return AppleRedirect(url=url)
 
     def _failed(self, reason: str, tenant_id: str, context: RequestContext) -> None:
@@ -172,5 +175,7 @@ def _made_up(provider: Provider, info: UserInfo, tenant_id: str) -> UserInfoEmai
         return None
     if config.generate_fake_email is not None:
         return UserInfoEmail(id=config.generate_fake_email(tenant_id, info.third_party_user_id), is_verified=True)
-    email = f"{info.third_party_user_id}.{provider.id}@stfakeemail.supertokens.com"
-    return UserInfoEmail(id=email, is_verified=True)
+    name = info.third_party_user_id
+    if not _SMALL.fullmatch(name):  # addresses are kept in small letters, and two ids must not share one
+        name = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    return UserInfoEmail(id=f"{name}.{provider.id}@stfakeemail.supertokens.com", is_verified=True)

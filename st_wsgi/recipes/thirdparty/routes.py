@@ -36,7 +36,9 @@ def sign_in_up(apis: ThirdPartyAPIs, context: RequestContext) -> Response:
     redirect = None if body.get(_REDIRECT) is None else _redirect(apis, _object_in(body, _REDIRECT))
     tokens = None if redirect is not None else _tokens(_object_in(body, _TOKENS))
     given = tokens or (redirect.redirect_uri_query_params if redirect is not None else {})
-    context.count_attempt(token=next((str(given[name]) for name in _SECRETS if name in given), ""))
+    secret = next((str(given[name]) for name in _SECRETS if given.get(name)), None)
+    if secret is not None:  # nobody is asked without one
+        context.count_attempt(token=secret)
     result = apis.sign_in_up_post(
         provider=_provider(apis, context, body),
         redirect_uri_info=redirect,

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from urllib.parse import SplitResult
 
 import attrs
 
 from ...checks import a_flag, a_function, a_list, above_zero
 from ...errors import BadInput, ConfigError, ProviderFailed
 from ...recipe_kit.recipe import Settings
-from ...request import current
 from ...services import Services
 from ...users import PUBLIC_TENANT
 from ..multitenancy.types import LoginProvider, ProviderConfig, TenantConfig
@@ -105,7 +103,7 @@ class ThirdPartySettings(Settings):
             )
         return uri
 
-    def check_frontend(self, url: str, parts: SplitResult) -> None:
+    def check_frontend(self, url: str) -> None:
         """
         Check that an address may get what Apple's form has.
 
@@ -113,9 +111,6 @@ class ThirdPartySettings(Settings):
         :raises BadInput: it is not on the website, nor what the app's own rule accepts (FDI, rule F-20).
         """
         rule = self.is_valid_frontend_redirect_uri
-        if rule is None:
-            is_valid = origin_of(parts.geturl()) == current.website_origin(self.services.app_info)
-        else:
-            is_valid = rule(url) is True
-        if not is_valid:
+        is_ours = origin_of(url) in self.services.app_info.possible_origins if rule is None else rule(url) is True
+        if not is_ours:
             raise BadInput("frontendRedirectURI is not an address of this app")

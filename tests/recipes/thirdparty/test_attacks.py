@@ -63,16 +63,26 @@ class TestIdTokens:
             ({"iat": 9_999_999_999, "exp": 9_999_999_999}, False),
             ({"nbf": 9_999_999_999}, False),
             ({"sub": None}, False),
-            ({"sub": 7}, False),
+            ({"sub": 1.5}, False),
+            ({"sub": True}, False),
             ({"sub": ""}, False),
         ],
     )
-    def test_claims(self, core: Borrowed, idp: IdP, claims: Json, is_good: bool) -> None:
+    def test_claims(
+        self, core: Borrowed, idp: IdP, claims: Json, is_good: bool, caplog: pytest.LogCaptureFixture
+    ) -> None:
         ada = person()
         idp.claims = claims
         answer = send_tokens(shop_with(core, openid(idp)).visitor(), id_token=idp.id_token(ada))
         assert answer.get_json()["status"] == ("OK" if is_good else "GENERAL_ERROR")
         assert clears_nothing(answer) is not is_good
+        assert "setting" not in caplog.text  # strangers cannot make it look as if one were wrong
+
+    def test_a_subject_that_is_a_number(self, core: Borrowed, idp: IdP) -> None:
+        """FDI, rule F-28."""
+        number = uuid.uuid4().int % 10**12
+        answer = send_tokens(shop_with(core, openid(idp)).visitor(), id_token=idp.id_token(person(sub=number)))
+        assert answer.get_json()["user"]["thirdParty"] == [{"id": "idp", "userId": str(number)}]
 
     @pytest.mark.parametrize(
         ("header", "is_good"),

@@ -202,6 +202,14 @@ class TestEmails:
         assert user["emails"] == [f"{ada['sub']}.idp@stfakeemail.supertokens.com"]
         assert user["loginMethods"][0]["verified"] is True
 
+    def test_made_up_addresses_of_two_ids_differ(self, core: Borrowed, idp: IdP) -> None:
+        """The core keeps addresses in small letters."""
+        shop, name = shop_with(core, openid(idp, require_email=False)), f"A {uuid.uuid4().hex}"
+        users = [
+            sign_in(idp, shop.visitor(), person(sub=sub, email=None)).get_json()["user"] for sub in (name, name.lower())
+        ]
+        assert users[0]["emails"] != users[1]["emails"]
+
     def test_the_app_makes_addresses_up_by_itself(self, core: Borrowed, idp: IdP) -> None:
         config = openid(idp, require_email=False, generate_fake_email=lambda tenant, user: f"{tenant}-{user}@x.example")
         ada = person(email=None)

@@ -20,7 +20,6 @@ import attrs
 from st_verify import ANY, FetchedKeys, FetchFailed, NotStrictJSON, Refused, RemoteKeys, base64url, strict_json
 from st_verify.errors import NoSession, SettingError, TryRefresh
 from st_verify.jwk import KeySet
-from st_verify.texts import text
 from st_verify.token import TokenHeader, TokenParser, VerifiedClaims
 from st_verify.verification import Issuers, Parsed, TokenVerifier
 
@@ -159,7 +158,7 @@ class OpenIdProviders:
                 raise FetchFailed(f"status_{reply.status}")
             return FetchedKeys(reply.body)
 
-        return RemoteKeys(fetch=fetch, timeout=min(self._calls.timeout, 60), name=address.partition("?")[0])
+        return RemoteKeys(fetch=fetch, timeout=min(max(self._calls.timeout, 0.05), 60), name=address.partition("?")[0])
 
 
 class _IdTokenParser(TokenParser):
@@ -216,7 +215,8 @@ class _IdTokenVerifier(TokenVerifier[VerifiedClaims]):
 
     def _judge(self, header: TokenHeader, parsed: Parsed, issuers: Issuers, now: float) -> VerifiedClaims:
         payload_json, payload = parsed
-        text(payload, "sub")
+        if payload.get("sub") is None:
+            raise NoSession("sub_form")
         if self.issuer_of_provider is not None and payload.get("iss") not in self._issuers(payload):
             raise NoSession("issuer")
         issuer, issued, expires = self._registered(payload, issuers, now)
@@ -229,6 +229,9 @@ class _IdTokenVerifier(TokenVerifier[VerifiedClaims]):
         """Refuse an unknown key id that the provider publishes a key of which is not usable."""
         if kid in known.refused:
             raise TryRefresh("unknown_kid")
+
+    def _log_issuer(self, payload: Mapping[str, Any]) -> None:
+        """Log nothing: strangers send such tokens, and no setting is wrong."""
 
     def _issuers(self, payload: Mapping[str, Any]) -> list[str]:
         """Return the issuer; also without its scheme, as Google may write it, and of the user's Microsoft tenant."""

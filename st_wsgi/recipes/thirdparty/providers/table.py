@@ -55,48 +55,62 @@ class KnownProvider:
     check_user: CheckUser = lambda _config, _raw: None
 
 
-def _row(name: str | None, fields: UserFields | None = None, **config: Any) -> ProviderConfig:
-    """Return what is known of a provider; *fields* are those of its user info."""
-    defaults = UserFields(user_id="sub", email="email", email_verified="email_verified")
-    user_info_map = UserInfoMap(from_id_token_payload=defaults, from_user_info_api=fields or defaults)
-    return ProviderConfig(third_party_id="", name=name, user_info_map=user_info_map, **config)
+def _row(name: str | None, fields: str = "sub email email_verified", **settings: Any) -> KnownProvider:
+    """
+    Return a row.
+
+    :param fields: what the user info calls the id, the e-mail address, and whether that is verified.
+    :param settings: of the row, and of its configuration.
+    """
+    own = {field.name: settings.pop(field.name) for field in attrs.fields(KnownProvider) if field.name in settings}
+    user_info_map = UserInfoMap(
+        from_id_token_payload=_fields("sub email email_verified"), from_user_info_api=_fields(fields)
+    )
+    config = ProviderConfig(third_party_id="", name=name, user_info_map=user_info_map, **settings)
+    return KnownProvider(config=config, **own)
+
+
+def _fields(names: str) -> UserFields:
+    user_id, email, email_verified = names.split(" ")
+    return UserFields(user_id=user_id, email=email, email_verified=email_verified)
 
 
 _OPENID = ("openid", "email")
-_GOOGLE_PAGE = {"included_grant_scopes": "true", "access_type": "offline"}
-_DISCOVERY = "oidc_discovery_endpoint"
+_GOOGLE: dict[str, Any] = {
+    "scope": _OPENID,
+    "check_token": quirks.check_google_token,
+    "oidc_discovery_endpoint": f"https://accounts.google.com{WELL_KNOWN}",
+    "authorization_endpoint_query_params": {"included_grant_scopes": "true", "access_type": "offline"},
+}
 
 _TABLE: dict[str, KnownProvider] = {
-    "active-directory": KnownProvider(
-        config=_row("Active Directory"),
+    "active-directory": _row(
+        "Active Directory",
         scope=_OPENID,
         address_name="directoryId",
-        addresses={_DISCOVERY: f"https://login.microsoftonline.com/{{}}/v2.0{WELL_KNOWN}"},
+        addresses={"oidc_discovery_endpoint": f"https://login.microsoftonline.com/{{}}/v2.0{WELL_KNOWN}"},
     ),
-    "apple": KnownProvider(
-        config=_row(
-            "Apple",
-            oidc_discovery_endpoint=f"https://appleid.apple.com{WELL_KNOWN}",
-            authorization_endpoint_query_params={"response_mode": "form_post"},
-        ),
+    "apple": _row(
+        "Apple",
         scope=_OPENID,
         sends_user_once=True,
         prepare=quirks.with_apple_secret,
+        oidc_discovery_endpoint=f"https://appleid.apple.com{WELL_KNOWN}",
+        authorization_endpoint_query_params={"response_mode": "form_post"},
     ),
-    "bitbucket": KnownProvider(
-        config=_row(
-            "Bitbucket",
-            UserFields(user_id="uuid", email="primary_email.email", email_verified="primary_email.is_confirmed"),
-            authorization_endpoint="https://bitbucket.org/site/oauth2/authorize",
-            authorization_endpoint_query_params={"audience": "api.atlassian.com"},
-            token_endpoint="https://bitbucket.org/site/oauth2/access_token",
-            user_info_endpoint="https://api.bitbucket.org/2.0/user",
-        ),
+    "bitbucket": _row(
+        "Bitbucket",
+        "uuid primary_email.email primary_email.is_confirmed",
         scope=("account", "email"),
         user_info=quirks.bitbucket_user_info,
+        authorization_endpoint="https://bitbucket.org/site/oauth2/authorize",
+        authorization_endpoint_query_params={"audience": "api.atlassian.com"},
+        token_endpoint="https://bitbucket.org/site/oauth2/access_token",
+        user_info_endpoint="https://api.bitbucket.org/2.0/user",
     ),
-    "boxy-saml": KnownProvider(
-        config=_row("SAML", UserFields(user_id="id", email="email", email_verified="email_verified")),
+    "boxy-saml": _row(
+        "SAML",
+        "id email email_verified",
         address_name="boxyURL",
         addresses={
             "authorization_endpoint": "{}/api/oauth/authorize",
@@ -104,98 +118,73 @@ _TABLE: dict[str, KnownProvider] = {
             "user_info_endpoint": "{}/api/oauth/userinfo",
         },
     ),
-    "discord": KnownProvider(
-        config=_row(
-            "Discord",
-            UserFields(user_id="id", email="email", email_verified="verified"),
-            authorization_endpoint="https://discord.com/oauth2/authorize",
-            token_endpoint="https://discord.com/api/oauth2/token",
-            user_info_endpoint="https://discord.com/api/users/@me",
-        ),
+    "discord": _row(
+        "Discord",
+        "id email verified",
         scope=("identify", "email"),
         check_token=quirks.check_discord_token,
+        authorization_endpoint="https://discord.com/oauth2/authorize",
+        token_endpoint="https://discord.com/api/oauth2/token",
+        user_info_endpoint="https://discord.com/api/users/@me",
     ),
-    "facebook": KnownProvider(
-        config=_row(
-            "Facebook",
-            UserFields(user_id="id", email="email", email_verified=""),  # nothing says that an address is verified
-            authorization_endpoint="https://www.facebook.com/v12.0/dialog/oauth",
-            token_endpoint="https://graph.facebook.com/v12.0/oauth/access_token",
-            user_info_endpoint="https://graph.facebook.com/me",
-        ),
+    "facebook": _row(
+        "Facebook",
+        "id email ",  # nothing says whether an address is verified
         scope=("email",),
         user_info=quirks.facebook_user_info,
         check_token=quirks.check_facebook_token,
+        authorization_endpoint="https://www.facebook.com/v12.0/dialog/oauth",
+        token_endpoint="https://graph.facebook.com/v12.0/oauth/access_token",
+        user_info_endpoint="https://graph.facebook.com/me",
     ),
-    "github": KnownProvider(
-        config=_row(
-            "Github",
-            UserFields(user_id="id", email="primary_email.email", email_verified="primary_email.verified"),
-            authorization_endpoint="https://github.com/login/oauth/authorize",
-            token_endpoint="https://github.com/login/oauth/access_token",
-            user_info_endpoint="https://api.github.com/user",
-        ),
+    "github": _row(
+        "Github",
+        "id primary_email.email primary_email.verified",
         scope=("read:user", "user:email"),
         user_info=quirks.github_user_info,
         check_token=quirks.check_github_token,
+        authorization_endpoint="https://github.com/login/oauth/authorize",
+        token_endpoint="https://github.com/login/oauth/access_token",
+        user_info_endpoint="https://api.github.com/user",
     ),
-    "gitlab": KnownProvider(
-        config=_row("Gitlab", oidc_discovery_endpoint=f"https://gitlab.com{WELL_KNOWN}"),
+    "gitlab": _row(
+        "Gitlab",
         scope=_OPENID,
-        address_name="gitlabBaseUrl",
-        addresses={_DISCOVERY: f"{{}}{WELL_KNOWN}"},
         check_token=quirks.check_gitlab_token,
+        address_name="gitlabBaseUrl",
+        addresses={"oidc_discovery_endpoint": f"{{}}{WELL_KNOWN}"},
+        oidc_discovery_endpoint=f"https://gitlab.com{WELL_KNOWN}",
     ),
-    "google-workspaces": KnownProvider(
-        config=_row(
-            "Google Workspaces",
-            oidc_discovery_endpoint=f"https://accounts.google.com{WELL_KNOWN}",
-            authorization_endpoint_query_params=_GOOGLE_PAGE,
-        ),
-        scope=_OPENID,
-        prepare=quirks.with_hosted_domain,
-        check_token=quirks.check_google_token,
-        check_user=quirks.check_hosted_domain,
+    "google-workspaces": _row(
+        "Google Workspaces", prepare=quirks.with_hosted_domain, check_user=quirks.check_hosted_domain, **_GOOGLE
     ),
-    "google": KnownProvider(
-        config=_row(
-            "Google",
-            oidc_discovery_endpoint=f"https://accounts.google.com{WELL_KNOWN}",
-            authorization_endpoint_query_params=_GOOGLE_PAGE,
-        ),
-        scope=_OPENID,
-        check_token=quirks.check_google_token,
-    ),
-    "linkedin": KnownProvider(
-        config=_row(
-            "Linkedin",
-            authorization_endpoint="https://www.linkedin.com/oauth/v2/authorization",
-            token_endpoint="https://www.linkedin.com/oauth/v2/accessToken",
-            user_info_endpoint="https://api.linkedin.com/v2/userinfo",
-        ),
+    "google": _row("Google", **_GOOGLE),
+    "linkedin": _row(
+        "Linkedin",
         scope=("openid", "profile", "email"),
+        authorization_endpoint="https://www.linkedin.com/oauth/v2/authorization",
+        token_endpoint="https://www.linkedin.com/oauth/v2/accessToken",
+        user_info_endpoint="https://api.linkedin.com/v2/userinfo",
     ),
-    "okta": KnownProvider(
-        config=_row("Okta"),
+    "okta": _row(
+        "Okta",
         scope=_OPENID,
         address_name="oktaDomain",
-        addresses={_DISCOVERY: f"{{}}{WELL_KNOWN}"},
+        addresses={"oidc_discovery_endpoint": f"{{}}{WELL_KNOWN}"},
     ),
-    "twitter": KnownProvider(
-        config=_row(
-            "Twitter",
-            UserFields(user_id="data.id", email="email", email_verified="email_verified"),
-            authorization_endpoint="https://twitter.com/i/oauth2/authorize",
-            token_endpoint="https://api.twitter.com/2/oauth2/token",
-            user_info_endpoint="https://api.twitter.com/2/users/me",
-            require_email=False,
-        ),
+    "twitter": _row(
+        "Twitter",
+        "data.id email email_verified",
         scope=("users.read", "tweet.read"),
         force_pkce=True,
         has_basic_authorization=True,
+        require_email=False,
+        authorization_endpoint="https://twitter.com/i/oauth2/authorize",
+        token_endpoint="https://api.twitter.com/2/oauth2/token",
+        user_info_endpoint="https://api.twitter.com/2/users/me",
     ),
 }
-_GENERIC = KnownProvider(config=_row(None))
+_GENERIC = _row(None)
 
 
 def known_provider(third_party_id: str) -> KnownProvider:
