@@ -93,3 +93,7 @@ class User:
     third_party: tuple[ThirdPartyInfo, ...]
     login_methods: tuple[LoginMethod, ...]
     webauthn: WebauthnInfo = WebauthnInfo()
+
+    def login_method(self, recipe_user_id: RecipeUserId) -> LoginMethod | None:
+        """Return the login method that has this id, or None."""
+        return next((method for method in self.login_methods if method.recipe_user_id == recipe_user_id), None)

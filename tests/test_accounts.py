@@ -117,6 +117,12 @@ class TestLookUp:
         assert st_wsgi.get_user(user_id=user.id) == user
         assert st_wsgi.get_user(user_id="no-such-id") is None
 
+    def test_a_login_method_by_its_id(self) -> None:
+        (user,) = st_wsgi.get_users_oldest_first(limit=1).users
+        (method,) = user.login_methods
+        assert user.login_method(method.recipe_user_id) is method
+        assert user.login_method(RecipeUserId("nobody")) is None
+
     def test_by_what_is_known_of_a_user(self) -> None:
         assert by_email(EMAILS[1]).login_methods[0].email == EMAILS[1]
         assert by_email(EMAILS[0]).id != by_email(EMAILS[0], "t1").id

@@ -250,14 +250,15 @@ def signed_in(
     :param session: that the user signed in with another login method of theirs. It goes on; no other one is created.
     :param signed_up: whether this is a sign-up, if *created* does not say so.
     """
-    if session is None or all(m.recipe_user_id != session.get_recipe_user_id() for m in user.login_methods):
+    if session is None or user.login_method(session.get_recipe_user_id()) is None:
         session = create_new_session(context, tenant_id=tenant_id, recipe_user_id=recipe_user_id, user_id=user.id)
+    method = user.login_method(recipe_user_id)
     context.record(
         "signed_up" if created or signed_up else "signed_in",
         tenant_id=tenant_id,
         user_id=user.id,
         session_handle=session.get_handle(),
-        recipe_id=next((m.recipe_id for m in user.login_methods if m.recipe_user_id == recipe_user_id), None),
+        recipe_id=None if method is None else method.recipe_id,
     )
     return SignedIn(user=user, session=session, created=created)
 
@@ -354,11 +355,8 @@ def signing_in_response(context: RequestContext, result: object) -> Response:
     if (1, 18) <= version < (2, 0) or version >= (3, 0):
         body = {"status": result.status, "createdNewRecipeUser": result.created, "user": to_json(user)}
     else:
-        recipe_user_id = result.session.get_recipe_user_id()
-        method = next(
-            (method for method in user.login_methods if method.recipe_user_id == recipe_user_id),
-            min(user.login_methods, key=lambda method: method.time_joined),
-        )
+        own = user.login_method(result.session.get_recipe_user_id())
+        method = own or min(user.login_methods, key=lambda method: method.time_joined)
         flat = {
             "id": user.id,
             "timeJoined": method.time_joined,

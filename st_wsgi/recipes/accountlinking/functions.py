@@ -213,13 +213,12 @@ class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
         user = user_by_id(self.core, recipe_user_id.value)
         if user is None:
             raise ArgumentError("no login method has this id")
-        methods = (method for method in user.login_methods if method.recipe_user_id == recipe_user_id)
-        return user, next(methods, user.login_methods[0])
+        return user, user.login_method(recipe_user_id) or user.login_methods[0]
 
     def _linked_method(self, user: User, recipe_user_id: RecipeUserId) -> LoginMethod:
         """Return the login method of this id. The core names it by its external id if it has one."""
         ids = {recipe_user_id}
-        if all(method.recipe_user_id != recipe_user_id for method in user.login_methods):
+        if user.login_method(recipe_user_id) is None:
             mapping = self.core.get("/recipe/userid/map", {"userId": recipe_user_id.value, "userIdType": "ANY"})
             ids.add(RecipeUserId(mapping.ok(str, "externalUserId")))
         return next(method for method in user.login_methods if method.recipe_user_id in ids)

@@ -195,7 +195,7 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         if user is None:
             return InvalidResetToken()
         recipe_user_id = RecipeUserId(consumed.user_id)
-        method = next((one for one in user.login_methods if one.recipe_user_id == recipe_user_id), None)
+        method = user.login_method(recipe_user_id)
         if method is None or method.recipe_id != EMAIL_PASSWORD:
             # The mail was sent to a user who had no password yet. They get one, as a login method of its own.
             made = self.functions.create_new_recipe_user(

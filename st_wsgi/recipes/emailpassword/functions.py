@@ -215,9 +215,10 @@ class EmailPasswordFunctions(MailFunctions[EmailPasswordSettings]):
         if not self.recipe.send_change_notices:
             return None
         user = user_by_id(self.core, recipe_user_id.value)
-        methods = () if user is None else user.login_methods
-        former = next((method.email for method in methods if method.recipe_user_id == recipe_user_id), None)
-        kind = "PASSWORD_CHANGED" if email in (None, former) else "EMAIL_CHANGED"
-        if user is None or former is None or (kind == "PASSWORD_CHANGED" and password is None):
+        method = None if user is None else user.login_method(recipe_user_id)
+        if user is None or method is None or method.email is None:
             return None
-        return Message(kind=kind, to=former, tenant_id=tenant_id, user_id=user.id)
+        kind = "PASSWORD_CHANGED" if email in (None, method.email) else "EMAIL_CHANGED"
+        if kind == "PASSWORD_CHANGED" and password is None:
+            return None
+        return Message(kind=kind, to=method.email, tenant_id=tenant_id, user_id=user.id)

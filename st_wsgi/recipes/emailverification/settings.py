@@ -40,5 +40,5 @@ class EmailVerificationSettings(MailSettings):
         user = user_by_id(self.services.core, recipe_user_id.value)
         if user is None:
             return UnknownUserId()
-        email = next((method.email for method in user.login_methods if method.recipe_user_id == recipe_user_id), None)
-        return EmailDoesNotExist() if email is None else EmailOfUser(email)
+        method = user.login_method(recipe_user_id)
+        return EmailDoesNotExist() if method is None or method.email is None else EmailOfUser(method.email)
