@@ -51,6 +51,7 @@ Kind = Literal["email", "phone number", "third party"]
 """A part of an identity, as texts call it."""
 
 _COLUMNS = ", ".join(attribute.name for attribute in attrs.fields(Method))
+_OF_ITS_OWN = tuple(attribute.name for attribute in attrs.fields(Method) if attribute.kw_only)
 _COLUMNS_OF_M = ", ".join(f"m.{attribute.name}" for attribute in attrs.fields(Method))
 _PARTS: Mapping[Kind, tuple[str, ...]] = {
     "email": ("email",),
@@ -110,15 +111,7 @@ def _found(db: Database, **where: object) -> list[Method]:
 
 
 def _method(row: Sequence[Any]) -> Method:
-    user_id, recipe_id, primary_user_id, linked, time_joined = row[4:]
-    return Method(
-        *row[:4],
-        user_id=user_id,
-        recipe_id=recipe_id,
-        primary_user_id=primary_user_id,
-        linked=linked,
-        time_joined=time_joined,
-    )
+    return Method(*row[:4], **dict(zip(_OF_ITS_OWN, row[4:], strict=True)))
 
 
 def find(db: Database, app: int, user_id: str, recipe_id: str | None = None) -> Method | None:
