@@ -449,11 +449,11 @@ def test_bodies_that_no_frontend_sends(sides: tuple[Side, Side]) -> None:
     for name, (path, body) in BODIES.items():
         answers = []
         for side in sides:
-            asker = Asker(side, mode="header")
-            known = ids(asker.ask(**EMAIL))
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
-            data = data.replace(b"<device>", known["deviceId"].encode())
-            data = data.replace(b"<session>", known["preAuthSessionId"].encode())
+            if b"<" in data:
+                known = ids(Asker(side, mode="header").ask(**EMAIL))
+                data = data.replace(b"<device>", known["deviceId"].encode())
+                data = data.replace(b"<session>", known["preAuthSessionId"].encode())
             answers.append(side.send(f"/auth{CODE}{path}", method="POST", data=data, content_type="application/json"))
         mine, theirs = answers
         assert mine.status in (200, 400), name
