@@ -11,6 +11,9 @@ from urllib.parse import parse_qsl
 
 import attrs
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from werkzeug.test import TestResponse
 
 from recipes.shop import WEBSITE, Borrowed, Shop, clears_nothing
@@ -27,6 +30,7 @@ from recipes.thirdparty.parts import (
 )
 from recipes.thirdparty.provider_server import (
     CLIENT_ID,
+    CLIENT_SECRET,
     DIALECTS,
     Dialect,
     Fault,
@@ -34,13 +38,24 @@ from recipes.thirdparty.provider_server import (
     Person,
     ProviderServer,
     address,
+    signing_key,
 )
+from st_wsgi.errors import ConfigError
+from st_wsgi.recipes.multitenancy import ProviderClientConfig, ProviderConfig
 from st_wsgi.recipes.thirdparty import get_provider
 
 BY_ID = {dialect.id: dialect for dialect in DIALECTS}
 IDS = sorted(BY_ID)
 OPEN_ID = [name for name in IDS if BY_ID[name].claims is not None]
 WITH_MAIL = [name for name in IDS if name != "twitter"]
+
+
+def pem(key: PrivateKeyTypes) -> str:
+    """A key as a text."""
+    form = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+
 #: Seconds that calls to providers may take where one hangs.
 SHORT = 0.5
 
@@ -326,6 +341,75 @@ class TestBreakdowns:
         shop = shop_of(core, provider, timeout=SHORT)
         last = "user" if provider.dialect.user_info is not None else "token"
         assert outcome(broken(shop, provider, last, Fault(how="silent"))) == FAILURE
+
+
+class TestSettings:
+    @pytest.mark.parametrize("dialect", [BY_ID["google"], BY_ID["gitlab"]], ids=["google", "gitlab"])
+    def test_the_origin_of_a_named_provider_is_enough(
+        self, core: Borrowed, provider: ProviderServer, person: Person
+    ) -> None:
+        config = ProviderConfig(
+            third_party_id=provider.dialect.id,
+            clients=[ProviderClientConfig(client_id=CLIENT_ID, client_secret=CLIENT_SECRET)],
+            oidc_discovery_endpoint=f"{provider.origin}/",
+        )
+        assert only_method(sign_in(shop_with(core, config).visitor(), provider, person))["email"] == person.email
+
+    @pytest.mark.parametrize(
+        ("dialect", "wrong"),
+        [
+            (BY_ID["okta"], {"oktaDomain": 7}),
+            (BY_ID["okta"], {"oktaDomain": ""}),
+            (BY_ID["okta"], {}),
+            (BY_ID["boxy-saml"], {"boxyURL": ["https://boxy.example"]}),
+            (BY_ID["boxy-saml"], None),
+            (BY_ID["active-directory"], {"directoryId": None}),
+            (BY_ID["apple"], None),
+            (BY_ID["apple"], {"keyId": "k", "teamId": "t"}),
+            (BY_ID["apple"], {"keyId": "k", "teamId": "t", "privateKey": "no key"}),
+            (BY_ID["apple"], {"keyId": "k", "teamId": "t", "privateKey": pem(signing_key())}),
+            (BY_ID["apple"], {"keyId": "k", "teamId": "t", "privateKey": pem(ec.generate_private_key(ec.SECP384R1()))}),
+        ],
+    )
+    def test_what_a_provider_needs_and_does_not_have(
+        self, core: Borrowed, provider: ProviderServer, wrong: dict[str, Any] | None
+    ) -> None:
+        client = ProviderClientConfig(client_id=CLIENT_ID, additional_config=wrong)
+        config = ProviderConfig(third_party_id=provider.dialect.id, clients=[client])
+        visitor = shop_with(core, config).visitor()
+        assert outcome(ask(visitor, provider.dialect.id)) == FAILURE
+        assert provider.requests == []
+        ways = visitor.call("GET", "/auth/loginmethods")
+        assert ways.status_code == 200
+
+    @pytest.mark.parametrize("dialect", [BY_ID["apple"]], ids=["apple"])
+    def test_a_secret_for_apple_that_the_app_made(self, core: Borrowed, provider: ProviderServer) -> None:
+        config = settings(provider, client={"client_secret": "made-by-the-app", "additional_config": None})
+        flow = Flow.begin(shop_with(core, config).visitor(), "apple")
+        assert outcome(flow.end(provider.consent(flow.url, Person.of_its_own()))) == FAILURE
+        assert provider.requests[-1].form["client_secret"] == "made-by-the-app"
+
+    @pytest.mark.parametrize("dialect", [BY_ID["facebook"], BY_ID["github"]], ids=["facebook", "github"])
+    def test_no_secret_to_check_access_tokens_with(self, core: Borrowed, provider: ProviderServer) -> None:
+        visitor = shop_with(core, settings(provider, client={"client_secret": None})).visitor()
+        tokens = {"access_token": provider.tokens(Grant(Person.of_its_own()))["access_token"]}
+        assert outcome(use_tokens(visitor, provider.dialect.id, tokens)) == FAILURE
+        assert provider.requests == []
+
+    @pytest.mark.parametrize("dialect", [BY_ID["google"]], ids=["google"])
+    @pytest.mark.parametrize("client_id", ["", "two words"])
+    def test_a_client_id_that_is_none(self, core: Borrowed, provider: ProviderServer, client_id: str) -> None:
+        visitor = shop_with(core, settings(provider, client={"client_id": client_id})).visitor()
+        tokens = {"id_token": provider.id_token(Grant(Person.of_its_own(), client_id=client_id))}
+        assert outcome(use_tokens(visitor, "google", tokens)) == FAILURE
+
+    @pytest.mark.parametrize("dialect", [BY_ID["google"]], ids=["google"])
+    def test_ids_and_clients_differ(self, core: Borrowed, provider: ProviderServer) -> None:
+        config = settings(provider)
+        with pytest.raises(ConfigError, match="'google' twice"):
+            shop_with(core, config, config)
+        with pytest.raises(ConfigError, match="client_type"):
+            shop_with(core, attrs.evolve(config, clients=[*config.clients, *config.clients]))
 
 
 class TestDefaults:

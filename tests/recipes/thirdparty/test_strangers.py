@@ -119,6 +119,9 @@ FORGERIES: dict[str, Callable[[ProviderServer], str]] = {
     "no subject": lambda provider: forged(provider, sub=None),
     "an empty subject": lambda provider: forged(provider, sub=""),
     "subject of another type": lambda provider: forged(provider, sub={"a": 1}),
+    "a header with padding": lambda provider: forged(provider).replace(".", "=.", 1),
+    "a header that is no JSON": lambda provider: "e30tLQ." + forged(provider).partition(".")[2],
+    "a header that is a list": lambda provider: "W10." + forged(provider).partition(".")[2],
     "two parts": lambda provider: forged(provider).rpartition(".")[0],
     "five parts": lambda provider: forged(provider) + ".a.b",
     "no token": lambda _provider: "token",
@@ -166,6 +169,11 @@ class TestIdTokens:
     def test_unusable_keys_in_a_set_are_skipped(self, shop: Shop, google: ProviderServer) -> None:
         google.key_set = [{"kty": "OKP", "crv": "Ed25519", "x": "AAAA", "kid": "ed"}, {"kty": "?"}, *google.key_set]
         assert only_method(use_tokens(shop.visitor(), "google", {"id_token": forged(google)}))["email"]
+
+    def test_a_key_that_is_not_for_signatures(self, shop: Shop, google: ProviderServer) -> None:
+        google.key_set = [jwk(OTHER_KEY, kid="enc", use="enc"), jwk()]
+        token = forged(google, key=OTHER_KEY, header={"kid": "enc"})
+        assert outcome(use_tokens(shop.visitor(), "google", {"id_token": token})) == FAILURE
 
     @pytest.mark.parametrize(("wanted", "told"), [("acme.example", "other.example"), ("acme.example", None)])
     def test_another_organisation(self, core: Borrowed, wanted: str, told: str | None) -> None:
