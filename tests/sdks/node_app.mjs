@@ -132,7 +132,7 @@ const calls = {
         const page = await list({ tenantId: "public", limit, paginationToken: pagination_token ?? undefined });
         return { ids: page.users.map((user) => user.id), next: page.nextPaginationToken ?? null };
     },
-    count_users: async () => await supertokens.getUserCount(),
+    count_users: async () => await supertokens.getUserCount(undefined, "public"),
     delete_user: async ({ user_id }) => (await supertokens.deleteUser(user_id)).status,
     map_user: async ({ user_id, external_user_id, external_user_id_info, force }) =>
         outcome(

@@ -279,7 +279,7 @@ CALLS: dict[str, Any] = {
         user.to_json() for user in accounts.list_users_by_account_info("public", AccountInfoInput(email=email))
     ],
     "users": users,
-    "count_users": accounts.get_user_count,
+    "count_users": lambda: accounts.get_user_count(tenant_id="public"),
     "delete_user": lambda user_id: status(accounts.delete_user(user_id)),
     "map_user": map_user,
     "mapping_of": mapping_of,
