@@ -89,22 +89,23 @@ class Setting:
             if isinstance(value, (str, int, float)):
                 text = str(value).lower() if isinstance(value, bool) else str(value).strip()
                 return text.upper() if self.options is not None else text
-        elif isinstance(value, (int, float, str)) and not isinstance(value, bool):
-            try:
-                number = float(value)
-            except ValueError:
-                number = float("nan")
-            if abs(number) < 1e15 and (self.kind == "double" or number == int(number)):
+        elif not isinstance(value, bool) and (isinstance(value, (int, float)) or self._is_number(str(value))):
+            number = float(str(value))
+            fits = abs(number) < (2**31 if self.kind == "int" else 1e15)
+            if fits and (self.kind == "double" or number == int(number)):
                 return number if self.kind == "double" else int(number)
         raise SettingRefused(f"'{self.name}' must be of type {_TYPES.get(self.kind, self.kind)}")
+
+    def _is_number(self, text: str) -> bool:
+        return (_DECIMAL if self.kind == "double" else _WHOLE).fullmatch(text) is not None
 
 
 Check = Callable[[Any], "str | None"]
 """Returns what is wrong with a value, with ``{}`` for the setting's name; None when nothing is."""
 
 
-def _between(low: float, high: float) -> Check:
-    return lambda value: None if low <= value <= high else f"'{{}}' must be between {low} and {high}, inclusive"
+def _between(low: float, high: float, end: str = ", inclusive") -> Check:
+    return lambda value: None if low <= value <= high else f"'{{}}' must be between {low} and {high}{end}"
 
 
 def _at_least(low: float, text: str = "'{{}}' must be >= {}") -> Check:
@@ -156,6 +157,8 @@ def split_keys(api_keys: str) -> tuple[str, ...]:
     return tuple(filter(None, (key.strip() for key in api_keys.split(","))))
 
 
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_DECIMAL = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
 _WORDS = {"true": True, "false": False}
 _TYPES = {"bool": "boolean", "text": "string"}
 _API_KEY = re.compile(r"[A-Za-z0-9=-]+")
@@ -177,7 +180,7 @@ def _same(check: Check, *names: str) -> Mapping[str, Check]:
 
 _CHECKS: Mapping[str, Check] = {
     "base_path": _base_path,
-    "access_token_validity": _between(1, 86400000),
+    "access_token_validity": _between(1, 86400000, " seconds inclusive."),
     "access_token_dynamic_signing_key_update_interval": _above_zero("'{}' must be greater than, equal to 1 hour."),
     "refresh_token_rotation_grace_period": _between(0, 300),
     "access_token_validity_jitter": _between(0, 0.25),
@@ -188,7 +191,8 @@ _CHECKS: Mapping[str, Check] = {
     **_same(_above_zero(), "passwordless_max_code_input_attempts", "passwordless_code_lifetime"),
     **_same(_above_zero(), "totp_max_attempts", "totp_rate_limit_cooldown_sec"),
     **_same(_at_least(1), "argon2_iterations", "argon2_parallelism", "argon2_hashing_pool_size"),
-    **_same(_at_least(1), "max_server_pool_size", "firebase_password_hashing_pool_size"),
+    "max_server_pool_size": _at_least(1, "'{{}}' must be >= {}."),
+    "firebase_password_hashing_pool_size": _at_least(1),
     **_same(_at_least(1), "saml_claims_validity", "saml_relay_state_validity"),
     **_same(_at_least(1, "Provided {{}} must be >= {}"), "bulk_migration_parallelism", "bulk_migration_batch_size"),
     **_same(_at_least(0), "hashing_queue_size", "hashing_queue_timeout_ms"),

@@ -50,6 +50,10 @@ class _Device:
 _DEVICE = "device_id_hash, email, phone_number, link_code_salt, failed_attempts"
 
 
+# The alphabet for addresses, in that of _BASE64, and the letters that only the latter has in none of it.
+_FROM_URL = str.maketrans("-_+/", "+/!!")
+
+
 def _decoded(text: str, name: str) -> bytes:
     """Return the bytes of base64, whose padding may be missing. :raises CallRefused: when it is none."""
     if not _BASE64.fullmatch(text):
@@ -163,7 +167,7 @@ def _try(call: Call, db: Database, attempt: _Attempt) -> _Device | dict[str, Any
     most = call.settings.whole("passwordless_max_code_input_attempts")
     device = None
     if "linkCode" in attempt:
-        link_code = _decoded(attempt["linkCode"].replace("-", "+").replace("_", "/"), "linkCode")
+        link_code = _decoded(attempt["linkCode"].translate(_FROM_URL), "linkCode")
     else:
         device_id = _decoded(attempt["deviceId"], "deviceId")
         device = _find(db, call, _digest(device_id))

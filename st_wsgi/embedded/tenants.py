@@ -23,7 +23,7 @@ from .tenancy import NEVER_TENANTS
 from .tenantrows import TenantRow
 
 _ID = re.compile(r"[a-z0-9-]+")
-_DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]+)?")
+_DOMAIN = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::[0-9]+)?")
 _FACTOR = re.compile(r"[0-9a-zA-Z_(.)-]+")
 _BASE_APP = "Only the public tenantId and public appId"
 _BASE_PLACE = "Only the public tenantId, public appId"
@@ -172,13 +172,19 @@ def put_domain(call: Call, *, v2: bool) -> dict[str, Any]:
     domain = call.body.text_or_none("connectionUriDomain")
     if domain is None:
         return _put(call, "public", "public", v2=v2)
+    domain = _checked_domain(domain)
+    call.body.object_or_none("coreConfig")
+    _base_only(call, "You must use the default or same connectionUriDomain to create/update a connectionUriDomain")
+    raise bad(f"Invalid core config: ConnectionUriDomain:  cannot be mapped to the same user pool as {domain}")
+
+
+def _checked_domain(domain: str) -> str:
     domain = trimmed(domain).lower()
     if not domain:
         raise bad("connectionUriDomain should not be an empty String")
     if not _DOMAIN.fullmatch(domain):
         raise bad("connectionUriDomain is invalid")
-    _base_only(call, "You must use the default or same connectionUriDomain to create/update a connectionUriDomain")
-    raise bad(f"Invalid core config: ConnectionUriDomain:  cannot be mapped to the same user pool as {domain}")
+    return domain
 
 
 def get_tenant(call: Call, *, v2: bool) -> dict[str, Any]:
@@ -227,8 +233,7 @@ def list_domains(call: Call, *, v2: bool) -> dict[str, Any]:
 
 def remove_domain(call: Call) -> dict[str, Any]:
     """``POST /recipe/multitenancy/connectionuridomain/remove``: there is none but the base one."""
-    if not trimmed(call.body.text("connectionUriDomain")):
-        raise bad("connectionUriDomain should not be an empty String")
+    _checked_domain(call.body.text("connectionUriDomain"))
     _base_only(call, f"{_BASE_PLACE} and default connectionUriDomain is allowed to delete a connectionUriDomain")
     return {"status": "OK", "didExist": False}
 

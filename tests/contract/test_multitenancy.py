@@ -185,6 +185,20 @@ def test_values_that_a_setting_takes(make_app: Callable[..., Caller]) -> None:
         ),
         ({"password_reset_token_lifetime": -1}, "'password_reset_token_lifetime' must be >= 0"),
         ({"password_reset_token_lifetime": "x"}, "'password_reset_token_lifetime' must be of type long"),
+        *(
+            ({"password_reset_token_lifetime": value}, "'password_reset_token_lifetime' must be of type long")
+            for value in ("5.0", " 5", "5_0", "1e3", "\u0665", 5.5, True)
+        ),
+        ({"passwordless_max_code_input_attempts": 2**31}, "'passwordless_max_code_input_attempts' must be of type int"),
+        (
+            {"access_token_dynamic_signing_key_update_interval": "1_0"},
+            "'access_token_dynamic_signing_key_update_interval' must be of type double",
+        ),
+        (
+            {"access_token_validity": 0},
+            "'access_token_validity' must be between 1 and 86400000 seconds inclusive.",
+        ),
+        ({"max_server_pool_size": 0}, "'max_server_pool_size' must be >= 1."),
         ({"totp_max_attempts": 0}, "'totp_max_attempts' must be > 0"),
         (
             {"webauthn_recover_account_token_lifetime": 0},
@@ -222,8 +236,14 @@ def test_texts_of_settings_that_are_refused(app: Caller, config: dict[str, Any],
 def test_domains_that_cannot_be(app: Caller, base: Caller) -> None:
     """A connection URI domain needs a database of its own, and only the base app may name one."""
     path = "/recipe/multitenancy/connectionuridomain/v2"
-    for domain in ("a b", "/x", "example.com/x", "-._"):
+    for domain in ("a b", "/x", "example.com/x", "-._", "a..b", "\u00e9.com"):
         base.put(path, connectionUriDomain=domain).refused(400, "connectionUriDomain is invalid")
+        app.post(path.replace("v2", "remove"), connectionUriDomain=domain).refused(
+            400, "connectionUriDomain is invalid"
+        )
+    app.put(path, connectionUriDomain="new.example.com", coreConfig=5).refused(
+        400, "Field name 'coreConfig' is invalid in JSON input"
+    )
     base.put(path, connectionUriDomain="new.example.com").refused(
         400, "Invalid core config: ConnectionUriDomain:  cannot be mapped to the same user pool as new.example.com"
     )

@@ -161,7 +161,8 @@ def test_fields_of_an_attempt(app: Caller, path: str) -> None:
     attempt(preAuthSessionId=session, deviceId="x").refused(400, either)
     attempt(**typed(made), linkCode="x").refused(400, either)
     attempt(linkCode="x").refused(400, "Field name 'preAuthSessionId' is invalid in JSON input")
-    attempt(preAuthSessionId=session, linkCode="?").refused(400, "Input encoding error in linkCode")
+    for spelled in ("?", "+A", "AB==CD"):
+        attempt(preAuthSessionId=session, linkCode=spelled).refused(400, "Input encoding error in linkCode")
     attempt(preAuthSessionId=session, deviceId="?", userInputCode="x").refused(400, "Input encoding error in deviceId")
     attempt(preAuthSessionId=session, linkCode="abcd").says(RESTART)
     unknown = base64.b64encode(b"unknown").decode()
