@@ -288,6 +288,7 @@ def regenerate(call: Call) -> dict[str, Any]:
         return unauthorised(str(error))
     if token is None:
         return unauthorised("Access token does not contain all the information. Maybe the structure has changed?")
+    check_tenant(call, token.tenant_id)
     live = token.expires_at >= now
     if live:
         try:

@@ -446,6 +446,7 @@ def test_sessions_of_a_tenant_that_is_gone(app: Caller) -> None:
     )
     verify(app, session["accessToken"]["token"]).refused(400, text)
     refresh(app, session["refreshToken"]["token"]).refused(400, text)
+    app.post("/recipe/session/regenerate", accessToken=session["accessToken"]["token"]).refused(400, text)
     refresh(app.below(tenant_id), other["refreshToken"]["token"]).refused(400, text)
     verify(app.below(tenant_id), other["accessToken"]["token"]).has()
     handles = [other["session"]["handle"], session["session"]["handle"]]

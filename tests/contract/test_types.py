@@ -57,6 +57,26 @@ def test_a_call_is_held_against_its_type(types: Types, base: Caller) -> None:
     assert unknown == ['POST /recipe/signup: answer.status: "NO_LUCK_ERROR" is no {"value": "OK"}']
 
 
+def test_a_list_of_users_is_held_against_their_type(types: Types, app: Caller) -> None:
+    """Also where the official core gives an answer another shape than the types say, no field of it goes unseen."""
+    app.post("/recipe/signup", email=f"{fresh('typed')}@example.com", password="secret 1").has()
+    answer = app.get("/users").has()
+    assert unlike_the_types(types, "GET", "/users", answer) == []
+    wrong = {**answer["users"][0], "shoeSize": 43, "emails": [None]}
+    assert sorted(unlike_the_types(types, "GET", "/users", {**answer, "users": [wrong]})) == [
+        'GET /users: answer.users[].user.emails[]: null is no {"type": "string"}',
+        "GET /users: answer.users[].user.shoeSize: not named",
+    ]
+    imported = {"status": "OK", "users": [{"userId": 5}]}
+    assert unlike_the_types(types, "POST", "/bulk-import/users", imported) == [
+        'POST /bulk-import/users: answer.users.userId: 5 is no {"type": "string"}'
+    ]
+    waiting = {"status": "OK", "users": [{"status": "NEW", "userMetadata": 5}]}
+    assert unlike_the_types(types, "GET", "/bulk-import/users", waiting) == [
+        'GET /bulk-import/users: answer.users[].userMetadata[]: 5 is no {"object": {}, "others": [{}]}'
+    ]
+
+
 def test_alternatives_are_told_apart_by_their_status() -> None:
     """An answer is held against the alternative with its status, also when another one has more of its fields."""
     ok = {"object": {"status": {"is": [{"value": "OK"}], "optional": False}}}
