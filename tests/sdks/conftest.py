@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,13 +40,27 @@ def core_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session", params=["node", "python"])
 def sdk(request: pytest.FixtureRequest, core_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     """The official SDK for Node, then the one for Python, running against the core."""
-    folder = tmp_path_factory.mktemp(request.param)
-    if request.param == "node":
+    with _official(request.param, core_url, tmp_path_factory) as peer:
+        yield peer
+
+
+@pytest.fixture(scope="session", params=["node", "python"])
+def linking_sdk(
+    request: pytest.FixtureRequest, core_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Peer]:
+    """The same, in an app that links accounts."""
+    with _official(request.param, core_url, tmp_path_factory, "links") as peer:
+        yield peer
+
+
+@contextmanager
+def _official(language: str, core_url: str, folders: pytest.TempPathFactory, *more: str) -> Iterator[Peer]:
+    if language == "node":
         node_packages(HERE)
-        command = [node(), str(HERE / "node_app.mjs"), core_url]
+        command = [node(), str(HERE / "node_app.mjs"), core_url, *more]
     else:
-        command = [str(python_environment(HERE)), str(HERE / "python_app.py"), core_url]
-    with running(command, folder / "errors.log", api_key=API_KEY) as peer:
+        command = [str(python_environment(HERE)), str(HERE / "python_app.py"), core_url, *more]
+    with running(command, folders.mktemp(language) / "errors.log", api_key=API_KEY) as peer:
         yield peer
 
 
@@ -53,6 +68,14 @@ def sdk(request: pytest.FixtureRequest, core_url: str, tmp_path_factory: pytest.
 def ours(core_url: str) -> Iterator[Ours]:
     """The same app on the same core, with our SDK instead of the official one."""
     ours = frontend_of_ours(core_url, API_KEY)
+    yield ours
+    ours.st.close()
+
+
+@pytest.fixture(scope="session")
+def linking_ours(core_url: str) -> Iterator[Ours]:
+    """The same, linking accounts."""
+    ours = frontend_of_ours(core_url, API_KEY, links=True)
     yield ours
     ours.st.close()
 

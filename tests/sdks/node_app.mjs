@@ -3,6 +3,7 @@
 import express from "express";
 import readline from "node:readline";
 import supertokens from "supertokens-node";
+import AccountLinking from "supertokens-node/recipe/accountlinking/index.js";
 import EmailPassword from "supertokens-node/recipe/emailpassword/index.js";
 import EmailVerification from "supertokens-node/recipe/emailverification/index.js";
 import Multitenancy from "supertokens-node/recipe/multitenancy/index.js";
@@ -21,11 +22,22 @@ const mails = [];
 const keep = async (input) =>
     void mails.push({ to: input.email ?? input.phoneNumber, link: input.urlWithLinkCode, code: input.userInputCode });
 
+// What this app says about linking accounts; the test changes it.
+const rules = {
+    none: { shouldAutomaticallyLink: false },
+    link: { shouldAutomaticallyLink: true, shouldRequireVerification: false },
+    verified: { shouldAutomaticallyLink: true, shouldRequireVerification: true },
+};
+let rule = "none";
+
 supertokens.init({
     framework: "express",
     supertokens: { connectionURI: process.argv[2], apiKey: process.env.CORE_API_KEY },
     appInfo: { appName: "peer", apiDomain: "http://127.0.0.1:3000", websiteDomain: "http://127.0.0.1:3000" },
     recipeList: [
+        ...(process.argv.includes("links")
+            ? [AccountLinking.init({ shouldDoAutomaticAccountLinking: async () => rules[rule] })]
+            : []),
         EmailPassword.init(),
         EmailVerification.init({ mode: "OPTIONAL" }),
         Passwordless.init({
@@ -69,6 +81,7 @@ const sessionFacts = (session) => {
 
 const calls = {
     mails: ({ after }) => mails.slice(after),
+    linking_rule: (given) => (rule = given.rule),
     create_code: async ({ email, tenant_id }) => outcome(await Passwordless.createCode({ email, tenantId: tenant_id })),
     passwordless_sign_in_up: async ({ email, tenant_id }) =>
         account(await Passwordless.signInUp({ email, tenantId: tenant_id })),

@@ -11,6 +11,7 @@ from werkzeug.test import Client, TestResponse
 from st_wsgi import AppInfo, SuperTokens
 from st_wsgi.delivery import Message
 from st_wsgi.recipes import session
+from st_wsgi.recipes.accountlinking import AccountLinking, ShouldAutomaticallyLink, ShouldNotAutomaticallyLink
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
 from st_wsgi.recipes.passwordless import ContactEmailOrPhoneConfig, Passwordless
@@ -39,8 +40,22 @@ def session_info(environ: WSGIEnvironment, start_response: StartResponse) -> Ite
     return [json.dumps(info).encode()]
 
 
+RULES: dict[str, ShouldAutomaticallyLink | ShouldNotAutomaticallyLink] = {
+    "none": ShouldNotAutomaticallyLink(),
+    "link": ShouldAutomaticallyLink(should_require_verification=False),
+    "verified": ShouldAutomaticallyLink(),
+}
+"""What an app may say about linking two accounts."""
+
+
 class Ours:
-    """A frontend with header-based sessions of an app with our SDK."""
+    """
+    A frontend with header-based sessions of an app with our SDK.
+
+    :ivar rule: a name of ``RULES``: what the app says about linking accounts.
+    """
+
+    rule = "none"
 
     def __init__(self, st: SuperTokens, outbox: list[Message]) -> None:
         self.st = st
@@ -71,15 +86,21 @@ def form(email: str, password: str = PASSWORD) -> dict[str, Any]:
     return {"formFields": [{"id": "email", "value": email}, {"id": "password", "value": password}]}
 
 
-def frontend_of_ours(core_url: str, api_key: str, *, api_domain: str = API) -> Ours:
-    """Return a frontend of an app with our SDK on the core."""
+def frontend_of_ours(core_url: str, api_key: str, *, api_domain: str = API, links: bool = False) -> Ours:
+    """
+    Return a frontend of an app with our SDK on the core.
+
+    :param links: accounts are linked automatically, as its rule says.
+    """
     outbox: list[Message] = []
+    linking = [AccountLinking(should_do_automatic_account_linking=lambda *_: RULES[ours.rule])] if links else []
     st = SuperTokens(
         app_info=AppInfo(app_name="peer", api_domain=api_domain, website_domain=api_domain),
         core=core_url,
         api_key=api_key,
         rate_limit=None,  # the official SDKs have no limits
         recipes=[
+            *linking,
             EmailPassword(email_delivery=outbox.append),
             EmailVerification(mode="OPTIONAL", email_delivery=outbox.append),
             Passwordless(
@@ -94,4 +115,5 @@ def frontend_of_ours(core_url: str, api_key: str, *, api_domain: str = API) -> O
             Session(),
         ],
     )
-    return Ours(st, outbox)
+    ours = Ours(st, outbox)
+    return ours

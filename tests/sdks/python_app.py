@@ -23,6 +23,7 @@ from supertokens_python.framework.flask import Middleware
 from supertokens_python.ingredients.emaildelivery.types import EmailDeliveryConfig, EmailDeliveryInterface
 from supertokens_python.ingredients.smsdelivery.types import SMSDeliveryConfig, SMSDeliveryInterface
 from supertokens_python.recipe import (
+    accountlinking,
     emailpassword,
     emailverification,
     passwordless,
@@ -31,6 +32,7 @@ from supertokens_python.recipe import (
     usermetadata,
     userroles,
 )
+from supertokens_python.recipe.accountlinking.types import ShouldAutomaticallyLink, ShouldNotAutomaticallyLink
 from supertokens_python.recipe.emailpassword import syncio as passwords
 from supertokens_python.recipe.emailverification import syncio as verification
 from supertokens_python.recipe.multitenancy import syncio as tenants
@@ -71,11 +73,25 @@ class CodeOutbox(EmailDeliveryInterface[Any], SMSDeliveryInterface[Any]):  # typ
         mails.append({"to": to, "link": template_vars.url_with_link_code, "code": template_vars.user_input_code})
 
 
+#: What this app says about linking accounts; the test changes it.
+linking: dict[str, Any] = {"rule": ShouldNotAutomaticallyLink()}
+RULES = {
+    "none": ShouldNotAutomaticallyLink(),
+    "link": ShouldAutomaticallyLink(should_require_verification=False),
+    "verified": ShouldAutomaticallyLink(should_require_verification=True),
+}
+
+
+async def should_link(*_: Any) -> Any:
+    return linking["rule"]
+
+
 init(
     supertokens_config=SupertokensConfig(connection_uri=sys.argv[1], api_key=os.environ.get("CORE_API_KEY")),
     app_info=InputAppInfo(app_name="peer", api_domain="http://127.0.0.1:3000", website_domain="http://127.0.0.1:3000"),
     framework="flask",
     recipe_list=[
+        *([accountlinking.init(should_do_automatic_account_linking=should_link)] if "links" in sys.argv else []),
         emailpassword.init(email_delivery=EmailDeliveryConfig(service=Outbox())),
         emailverification.init(mode="OPTIONAL", email_delivery=EmailDeliveryConfig(service=Outbox())),
         passwordless.init(
@@ -245,6 +261,7 @@ UNVERIFY = by_recipe_user_id(verification.unverify_email)
 
 CALLS: dict[str, Any] = {
     "mails": lambda after: mails[after:],
+    "linking_rule": lambda rule: linking.update(rule=RULES[rule]),
     "create_code": lambda email, tenant_id: outcome(codes.create_code(tenant_id, email=email)),
     "passwordless_sign_in_up": lambda email, tenant_id: account(codes.signinup(tenant_id, email, None)),
     "create_tenant": create_tenant,
