@@ -18,8 +18,6 @@ from pathlib import Path
 
 import pytest
 
-from st_wsgi.embedded import keys
-
 HERE = Path(__file__).parent
 
 # The tests start hundreds of processes that run the same sources. Compiling these each time would cost more than most
@@ -148,6 +146,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session", autouse=True)
 def keys_from_a_supply() -> Iterator[None]:
     """Give cores in this process eight signing keys in turn: making one takes longer than most tests."""
+    keys = sys.modules.get("st_wsgi.embedded.keys")
+    if keys is None:  # no test of this run has a core here
+        yield
+        return
     made: list[str] = []
     new_pem, turns = keys._new_pem, itertools.count()
 
