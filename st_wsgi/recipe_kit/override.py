@@ -60,8 +60,8 @@ def replace(original: T, /, **changes: Callable[..., Any] | None) -> T:
 
         def audited(original: EmailPasswordFunctions) -> EmailPasswordFunctions:
             @like(original.sign_in)
-            def sign_in(*, email, password, tenant_id="public"):
-                result = original.sign_in(email=email, password=password, tenant_id=tenant_id)
+            def sign_in(*, email, password, session, tenant_id):
+                result = original.sign_in(email=email, password=password, session=session, tenant_id=tenant_id)
                 logging.info("sign-in: %s", result.status)
                 return result
 
