@@ -43,12 +43,10 @@ class ProviderReply:
     What a provider answered.
 
     :param source: method, host and path of the call, for logs.
-    :param headers: names in lower case.
     """
 
     source: str
     status: int
-    headers: Mapping[str, str] = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
 
     def json(self) -> Any:
@@ -203,7 +201,7 @@ def _read(response: http.client.HTTPResponse, source: str) -> ProviderReply:
     body = b"" if (response.length or 0) > _LARGEST_BODY else response.read(_LARGEST_BODY + 1)
     if response.length or len(body) > _LARGEST_BODY:
         raise ProviderFailed(f"{source} replied with too much, or not with all that it announced")
-    return ProviderReply(source, response.status, {name.lower(): value for name, value in response.getheaders()}, body)
+    return ProviderReply(source, response.status, body)
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
