@@ -168,12 +168,6 @@ class BulkReader:
         app = self._app.app
         main = primary_method(user)
         user_id: str = main["superTokensUserId"]
-        if main["isPrimary"]:
-            places = sorted({tenant_id for method in user["loginMethods"] for tenant_id in method["tenantIds"]})
-            identities = [_identity(method) for method in user["loginMethods"]]
-            if methods.owner_of(db, app, places, identities, but_not=user_id) is not None:
-                what = f"E022: We tried to create the primary user for the userId {user_id}"
-                raise UserRefused(f"{what} but the account info is already associated with another primary user.")
         # The primary one, then by recipe: so the official core stores them, which decides what error comes first.
         ordered = sorted(
             user["loginMethods"], key=lambda method: (not method["isPrimary"], _RECIPES.index(method["recipeId"]))
@@ -181,6 +175,11 @@ class BulkReader:
         for method in ordered:
             _store_method(db, [self._tenants[tenant_id] for tenant_id in method["tenantIds"]], method, new_hashes)
         if main["isPrimary"]:
+            places = sorted({tenant_id for method in user["loginMethods"] for tenant_id in method["tenantIds"]})
+            identities = [_identity(method) for method in user["loginMethods"]]
+            if methods.owner_of(db, app, places, identities, but_not=user_id) is not None:
+                what = f"E022: We tried to create the primary user for the userId {user_id}"
+                raise UserRefused(f"{what} but the account info is already associated with another primary user.")
             methods.make_primary(db, app, user_id)
             for method in ordered[1:]:
                 stored = methods.find(db, app, method["superTokensUserId"])

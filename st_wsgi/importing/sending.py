@@ -11,7 +11,7 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -106,6 +106,7 @@ class Sender:
         self._progress = progress
         self._roles: set[str] = set()
         self._sent: dict[str, str] = {}
+        self._names: set[str] = set()
         self._done = 0
 
     def send(self, entries: Iterable[Entry]) -> None:
@@ -148,6 +149,7 @@ class Sender:
             return
         for entry, shown in zip(batch, added, strict=True):
             self._sent[shown["loginMethods"][0]["userId"]] = entry.label
+            self._names.add(_name(entry.user or {}))
 
     def _finish(self) -> None:
         """
@@ -166,7 +168,7 @@ class Sender:
             )
         self._done += len(self._sent)
         self._progress(self._done)
-        self._sent = {}
+        self._sent, self._names = {}, set()
 
     def _wait(self) -> int:
         """Wait until the core has looked at all; return how many are left when it has stopped."""
@@ -185,12 +187,21 @@ class Sender:
         return 0
 
     def _take_failed(self) -> Collection[str]:
-        """Report who failed and remove them from the queue, with their passwords and hashes; return their ids."""
+        """
+        Report who failed and remove them from the queue, with their passwords and hashes; return their ids.
+
+        Copies of them that a command which was cut short has sent are removed, too.
+        """
         failed: dict[str, str] = {}
+        copies: list[str] = []
         params: dict[str, Any] = {"status": "FAILED", "limit": 500}
         while True:
             page = self._core.get(_USERS, params).body
-            failed.update({user["id"]: user["errorMessage"] for user in page["users"] if user["id"] in self._sent})
+            for user in page["users"]:
+                if user["id"] in self._sent:
+                    failed[user["id"]] = user["errorMessage"]
+                elif _name(user) in self._names:
+                    copies.append(user["id"])
             if "nextPaginationToken" not in page:
                 break
             params["paginationToken"] = page["nextPaginationToken"]
@@ -200,7 +211,7 @@ class Sender:
                 self._report.tell(self._sent[user_id], reason)
             else:
                 self._report.refuse(self._sent[user_id], reason)
-        ids = list(failed)
+        ids = [*failed, *copies]
         for start in range(0, len(ids), _BATCH):
             self._core.post(f"{_USERS}/remove", {"ids": ids[start : start + _BATCH]})
         return failed
@@ -208,6 +219,14 @@ class Sender:
     def _count(self, status: str) -> int:
         number: int = self._core.get(f"{_USERS}/count", {"status": status}).body["count"]
         return number
+
+
+def _name(user: Mapping[str, Any]) -> str:
+    """Return what tells a user of the file from others: the id, else the first way to sign in."""
+    method = user.get("loginMethods", [{}])[0]
+    parts = [method.get(part) for part in ("thirdPartyId", "thirdPartyUserId", "phoneNumber", "email")]
+    ways = [part.strip().lower() for part in parts if part is not None]
+    return str(user["externalUserId"]) if "externalUserId" in user else json.dumps(ways)
 
 
 def _reason(text: str) -> str:

@@ -358,6 +358,32 @@ def test_a_killed_command_is_started_again(run: Run, tmp_path: pathlib.Path) -> 
         assert [user(app, str(number))["emails"] for number in (0, 1199)] == [["u0@example.com"], ["u1199@example.com"]]
 
 
+def test_copies_that_killed_commands_left_in_the_queue(run: Run, app: Caller, tmp_path: pathlib.Path) -> None:
+    """They fail, as the user is there; the command removes them. Those of other users stay for who sent them."""
+    file = write(tmp_path / "users.csv", f"id,email,password_hash\n1,u1@example.com,{BCRYPT_HASH}\n,u2@example.com,\n")
+    methods = [{"recipeId": "passwordless", "email": "U2@example.com"}]
+    copies = [
+        {"externalUserId": "1", "loginMethods": [{"recipeId": "passwordless", "email": "u1@example.com"}]},
+        {"loginMethods": methods},
+        {"externalUserId": "other", "loginMethods": methods},
+    ]
+    for _ in range(2):
+        app.post("/bulk-import/users", users=copies).has()
+    assert run("csv", file)["known"] == 2
+    left = app.get("/bulk-import/users").has()["users"]
+    assert [user["externalUserId"] for user in left] == ["other", "other"]
+
+
+def test_users_with_several_ways_in_are_known_again(run: Run, app: Caller, tmp_path: pathlib.Path) -> None:
+    """Who was imported with linked accounts is known to the next command."""
+    file = write(
+        tmp_path / "users.csv", f"id,email,password_hash,phone_number\n1,u1@example.com,{BCRYPT_HASH},+36701234567\n"
+    )
+    assert run("csv", file)["taken"] == 1
+    report = run("csv", file)
+    assert (report["known"], report["notTaken"]) == (1, 0)
+
+
 def test_for_people(run: Run, app: Caller, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without --json the report is a few lines; the help has an example."""
     file = write(tmp_path / "users.csv", "email,password\n" + "".join(f"u{n}@example.com,secret\n" for n in range(3)))
