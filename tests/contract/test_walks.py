@@ -12,20 +12,26 @@ import json
 import os
 import random
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from contract.authenticator import Credential, asserted, created, credential
 from contract.client import Answer, Caller, InProcess, OverHTTP, serving
+from contract.test_totp import SECRET, code
+from contract.test_webauthn import to_register, to_sign_in
 from st_wsgi.embedded import EmbeddedCore
 
 CALLS = 150
 SEEDS = range(1, int(os.environ.get("ST_WALK_SEEDS", "2")) + 1)
 
 MAILS = ["ann@example.com", "bob@example.com", "Cat@Example.com ", "dan@example.org"]
+START = 1_800_000_000_000
+CODE_NOW = code(SECRET, period=30, now=START / 1000)
+"""The one-time code of that moment; a walk ends before the next one."""
+
 PLACES = ["", "", "t1", "t2"]
 EXTERNAL = ["ext-1", "ext-2"]
 # Ids, times in seconds and milliseconds, and what is long and random: tokens, codes, secrets.
@@ -43,6 +49,8 @@ class Walk:
         self.names: dict[str, str] = {}
         self.people = ["nobody", *EXTERNAL]
         self.tokens: list[str] = []
+        self.sessions: list[dict[str, Any]] = []
+        self.passkeys: list[Credential] = []
         self.seen: list[str] = []
 
     def masked(self, answer: Answer) -> str:
@@ -91,6 +99,18 @@ class Walk:
             lambda: self.call("POST", "/recipe/user/email/verify", method="token", token=pick(["?", *self.tokens])),
             lambda: self.call("GET", "/recipe/user/email/verify", userId=who, email=address),
             lambda: self.call("PUT", "/recipe/user", place=place, recipeUserId=who, email=address),
+            lambda: self.session(place, who),
+            self.refreshed,
+            lambda: self.call("POST", "/recipe/session/remove", place=place, userId=who, revokeAcrossAllTenants=True),
+            lambda: self.passkey(place, mail),
+            lambda: self.signed_in_by_passkey(place),
+            lambda: self.call("POST", "/recipe/dashboard/user", email=address, password="password1"),
+            lambda: self.dashboard(address),
+            lambda: self.call("POST", "/bulk-import/import", **self.imported(mail, role, everywhere)),
+            lambda: self.call(
+                "POST", "/recipe/totp/device/import", userId=who, deviceName=role, skew=1, period=30, secretKey=SECRET
+            ),
+            lambda: self.call("POST", "/recipe/totp/verify", place=place, userId=who, totp=pick([CODE_NOW, "000000"])),
             lambda: self.call("GET", "/recipe/session/user", place=place, userId=who, fetchAcrossAllTenants=both),
             lambda: self.call("POST", "/recipe/totp/device", userId=who, deviceName=role, skew=1, period=30),
             lambda: self.call("GET", "/recipe/totp/device/list", userId=who),
@@ -108,6 +128,57 @@ class Walk:
         made = self.call("POST", "/recipe/signinup/code", place=place, email=mail).body
         fields = {name: made[name] for name in ("preAuthSessionId", "linkCode")}
         return self.call("POST", "/recipe/signinup/code/consume", place=place, **fields)
+
+    def session(self, place: str, user_id: str) -> Answer:
+        fields: dict[str, Any] = {"userDataInJWT": {"a": 1}, "userDataInDatabase": {}, "enableAntiCsrf": False}
+        made = self.call("POST", "/recipe/session", place=place, userId=user_id, **fields)
+        self.sessions.append(made.body)
+        return made
+
+    def refreshed(self) -> Answer:
+        """Use a refresh token, and then the access token that came for it."""
+        if not self.sessions:
+            return self.session("", "nobody")
+        token = self.random.choice(self.sessions)["refreshToken"]["token"]
+        fields: dict[str, Any] = {"enableAntiCsrf": False, "useDynamicSigningKey": True}
+        made = self.call("POST", "/recipe/session/refresh", refreshToken=token, **fields)
+        if made.body["status"] != "OK":
+            return made
+        self.sessions.append(made.body)
+        fields = {"enableAntiCsrf": False, "doAntiCsrfCheck": False, "checkDatabase": True}
+        return self.call("POST", "/recipe/session/verify", accessToken=made.body["accessToken"]["token"], **fields)
+
+    def passkey(self, place: str, mail: str) -> Answer:
+        own, app = credential(), self.app.below(place) if place else self.app
+        options = to_register(app, mail.strip())
+        self.passkeys.append(own)
+        fields = {"webauthnGeneratedOptionsId": options["webauthnGeneratedOptionsId"]}
+        return self.call("POST", "/recipe/webauthn/signup", place=place, credential=created(options, own), **fields)
+
+    def signed_in_by_passkey(self, place: str) -> Answer:
+        if not self.passkeys:
+            return self.passkey(place, MAILS[0])
+        options = to_sign_in(self.app.below(place) if place else self.app)
+        sent = asserted(options, self.random.choice(self.passkeys))
+        fields = {"webauthnGeneratedOptionsId": options["webauthnGeneratedOptionsId"]}
+        return self.call("POST", "/recipe/webauthn/signin", place=place, credential=sent, **fields)
+
+    def dashboard(self, address: str) -> Answer:
+        made = self.call("POST", "/recipe/dashboard/signin", email=address, password="password1")
+        if made.body["status"] != "OK":
+            return self.call("GET", "/recipe/dashboard/users")
+        return self.call("POST", "/recipe/dashboard/session/verify", sessionId=made.body["sessionId"])
+
+    def imported(self, mail: str, role: str, linked: bool) -> dict[str, Any]:
+        joined = START - 10**6 + 2 * len(self.seen)
+        methods: list[dict[str, Any]] = [
+            {"recipeId": "emailpassword", "email": mail, "plainTextPassword": "secret 1", "isPrimary": linked},
+            {"recipeId": "thirdparty", "email": mail, "thirdPartyId": "github", "thirdPartyUserId": role},
+        ]
+        for number, method in enumerate(methods):
+            method["timeJoinedInMSSinceEpoch"] = joined + number
+        roles = [{"role": role, "tenantIds": ["public"]}]
+        return {"externalUserId": f"import-{role}", "userRoles": roles, "loginMethods": methods[: 1 + linked]}
 
 
 def walked(core: EmbeddedCore | None, url: str | None, seed: int) -> list[str]:
@@ -128,7 +199,7 @@ def walked(core: EmbeddedCore | None, url: str | None, seed: int) -> list[str]:
 
 def core_at(path: Path | None) -> EmbeddedCore:
     """Return a core whose clock goes on with every look at it: users who join at one moment have no order."""
-    ticks = itertools.count(time.time_ns() // 1_000_000, 7)
+    ticks = itertools.count(START, 7)
     return EmbeddedCore(path, settings={"argon2_memory_kb": 64}, clock=ticks.__next__)
 
 
