@@ -361,11 +361,12 @@ def test_a_killed_command_is_started_again(run: Run, tmp_path: pathlib.Path) -> 
 def test_copies_that_killed_commands_left_in_the_queue(run: Run, app: Caller, tmp_path: pathlib.Path) -> None:
     """They fail, as the user is there; the command removes them. Those of other users stay for who sent them."""
     file = write(tmp_path / "users.csv", f"id,email,password_hash\n1,u1@example.com,{BCRYPT_HASH}\n,u2@example.com,\n")
-    methods = [{"recipeId": "passwordless", "email": "U2@example.com"}]
+    app.post("/recipe/signup", email="u3@example.com", password="correct horse 1").has()
+    other = {"recipeId": "emailpassword", "email": "u3@example.com", "plainTextPassword": "correct horse 1"}
     copies = [
         {"externalUserId": "1", "loginMethods": [{"recipeId": "passwordless", "email": "u1@example.com"}]},
-        {"loginMethods": methods},
-        {"externalUserId": "other", "loginMethods": methods},
+        {"loginMethods": [{"recipeId": "passwordless", "email": "U2@example.com"}]},
+        {"externalUserId": "other", "loginMethods": [other]},
     ]
     for _ in range(2):
         app.post("/bulk-import/users", users=copies).has()
