@@ -1,7 +1,7 @@
 """
-A small OpenID provider for trials: visitors are whoever they say. ``examples/third_party.py`` starts it on loopback.
+A small OpenID provider for trials: it believes every e-mail address. ``examples/third_party.py`` starts it on loopback.
 
-It keeps to what apps rely on: one client and one redirect URI, codes that work once and for a minute, PKCE, id tokens
+It has only what an app needs: one client and one redirect URI, codes that work once and for a minute, PKCE, id tokens
 that are signed. It has one process and no memory: a restart makes a new key and forgets all codes.
 """
 

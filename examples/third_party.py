@@ -16,9 +16,8 @@ from flask import Flask, request
 import st_wsgi
 from st_wsgi import AppInfo
 from st_wsgi.recipes import session
-from st_wsgi.recipes.multitenancy import ProviderClientConfig, ProviderConfig
 from st_wsgi.recipes.session import Session
-from st_wsgi.recipes.thirdparty import ProviderInput, ThirdParty
+from st_wsgi.recipes.thirdparty import ProviderClientConfig, ProviderConfig, ProviderInput, ThirdParty
 
 PORT = int(os.environ.get("PORT", "3000"))
 API = os.environ.get("ST_API_DOMAIN", f"http://127.0.0.1:{PORT}")
@@ -33,8 +32,10 @@ providers = [
     )
 ]
 for name in ("GitHub", "Google"):
-    if client_id := os.environ.get(f"{name.upper()}_CLIENT_ID"):
-        secret = os.environ[f"{name.upper()}_CLIENT_SECRET"]
+    client_id, secret = (os.environ.get(f"{name.upper()}_CLIENT_{part}") for part in ("ID", "SECRET"))
+    if client_id and not secret:
+        raise SystemExit(f"Set {name.upper()}_CLIENT_SECRET, too.")
+    if client_id:
         client = ProviderClientConfig(client_id=client_id, client_secret=secret)
         providers.append(ProviderConfig(third_party_id=name.lower(), name=name, clients=[client]))
 
@@ -62,12 +63,15 @@ button { display: block; width: 100%; margin: .25rem 0 1rem; padding: .6rem; fon
 <h1>Sign in</h1>
 <div id="providers"></div>
 <p id="state" role="status"></p>
+<button id="out" hidden onclick="leaveForGood()">Sign out</button>
 <script>
+const API = "@API@";  // where the providers send the visitor back to, as it is registered there
+if (location.origin !== API) location.replace(API + location.pathname + location.search);
 const show = (text) => { document.getElementById("state").textContent = text; };
 const json = async (path, options) => (await fetch("/auth" + path, options)).json();
 
 async function leave(thirdPartyId) {
-    const redirectURI = `${location.origin}/auth/callback/${thirdPartyId}`;
+    const redirectURI = `${API}/auth/callback/${thirdPartyId}`;
     const query = new URLSearchParams({thirdPartyId, redirectURIOnProviderDashboard: redirectURI});
     const answer = await json(`/authorisationurl?${query}`);
     if (answer.status !== "OK") return show(answer.message ?? answer.status);
@@ -83,19 +87,24 @@ async function comeBack(thirdPartyId) {
     const flow = JSON.parse(sessionStorage.getItem("flow") ?? "{}");
     sessionStorage.removeItem("flow");
     history.replaceState(null, "", "/");
-    if (!flow.state || flow.state !== redirectURIQueryParams.state) return show("This sign-in did not begin here.");
-    if (redirectURIQueryParams.error) return show("You did not sign in.");
+    if (!flow.state || flow.state !== redirectURIQueryParams.state) return "This sign-in did not begin here.";
+    if (redirectURIQueryParams.error) return "You did not sign in.";
     const body = {thirdPartyId, redirectURIInfo: {redirectURIOnProviderDashboard: flow.redirectURI,
         redirectURIQueryParams, pkceCodeVerifier: flow.verifier}};
     const answer = await json("/signinup", {method: "POST", body: JSON.stringify(body),
         headers: {"Content-Type": "application/json", "st-auth-mode": "cookie"}});
     const texts = {OK: "", NO_EMAIL_GIVEN_BY_PROVIDER: "The provider named no e-mail address."};
-    show(answer.message || answer.reason || (texts[answer.status] ?? answer.status));
+    return answer.message || answer.reason || (texts[answer.status] ?? answer.status);
+}
+
+async function leaveForGood() {
+    await fetch("/auth/signout", {method: "POST", headers: {"rid": "anti-csrf"}});
+    location.assign("/");
 }
 
 async function start() {
     const [, page, thirdPartyId] = /^\\/auth\\/(callback)\\/([^/]+)$/.exec(location.pathname) ?? [];
-    if (page) await comeBack(decodeURIComponent(thirdPartyId));
+    const outcome = page ? await comeBack(decodeURIComponent(thirdPartyId)) : "";
     for (const {id, name} of (await json("/loginmethods")).thirdParty.providers) {
         const button = document.createElement("button");
         button.textContent = `Continue with ${name ?? id}`;
@@ -103,12 +112,14 @@ async function start() {
         document.getElementById("providers").append(button);
     }
     const who = await fetch("/whoami");
-    if (who.ok) show(await who.text());
+    const user = who.ok ? await who.text() : "";
+    document.getElementById("out").hidden = !user;
+    show([outcome, user].filter(Boolean).join(" "));
 }
 
 start();
 </script></html>
-"""
+""".replace("@API@", API)
 
 
 @app.get("/")

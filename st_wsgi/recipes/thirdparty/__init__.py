@@ -18,21 +18,25 @@ from typing import Final
 
 from ...errors import ProviderFailed
 from ...recipe_kit.recipe import user_facing
-from ...recipe_kit.results import EmailChangeNotAllowed, GeneralError, SignInUpNotAllowed
+from ...recipe_kit.results import EmailChangeNotAllowed, GeneralError, LinkingToSessionUserFailed, SignInUpNotAllowed
 from ..multitenancy.types import (
+    GenerateFakeEmail,
     ProviderClientConfig,
     ProviderConfig,
     ProviderConfigForClient,
     UserFields,
     UserInfoMap,
+    ValidateAccessToken,
+    ValidateIdTokenPayload,
 )
 from .apis import ThirdPartyAPIs
 from .functions import ThirdPartyFunctions
-from .providers.provider import Provider, ProviderInput
+from .providers.provider import Provider, ProviderInput, ProviderOverride
 from .recipe import ThirdParty
 from .types import (
     AppleRedirect,
     AuthorisationRedirect,
+    IsValidFrontendRedirectUri,
     NoEmailGivenByProvider,
     RawUserInfoFromProvider,
     RedirectUriInfo,
@@ -48,6 +52,9 @@ __all__ = [
     "AuthorisationRedirect",
     "EmailChangeNotAllowed",
     "GeneralError",
+    "GenerateFakeEmail",
+    "IsValidFrontendRedirectUri",
+    "LinkingToSessionUserFailed",
     "NoEmailGivenByProvider",
     "Provider",
     "ProviderClientConfig",
@@ -55,6 +62,7 @@ __all__ = [
     "ProviderConfigForClient",
     "ProviderFailed",
     "ProviderInput",
+    "ProviderOverride",
     "RawUserInfoFromProvider",
     "RedirectUriInfo",
     "SignInUpNotAllowed",
@@ -68,6 +76,8 @@ __all__ = [
     "UserInfo",
     "UserInfoEmail",
     "UserInfoMap",
+    "ValidateAccessToken",
+    "ValidateIdTokenPayload",
     "get_provider",
     "manually_create_or_update_user",
     "sign_in_up",

@@ -87,7 +87,7 @@ class ThirdPartyAPIs(APIs[ThirdPartySettings, ThirdPartyFunctions]):
                 self._failed(known_error(problem) or "PROVIDER_ERROR", tenant_id, context)
                 return GeneralError(_NOT_COMPLETED)
             oauth_tokens = provider.exchange_auth_code_for_oauth_tokens(redirect_uri_info=redirect_uri_info)
-            provider.vouch_for(oauth_tokens)
+            provider._vouch_for(oauth_tokens)
         if oauth_tokens is None:
             raise BadInput("please give either redirectURIInfo or oAuthTokens")
         info = provider.get_user_info(oauth_tokens=oauth_tokens)

@@ -40,7 +40,7 @@ class ThirdPartyFunctions(Functions[ThirdPartySettings]):
             raise BadInput(NO_SUCH_TENANT)
         provider = next((one for one in self.recipe.providers_of(tenant) if one.id == third_party_id), None)
         if provider is not None:
-            provider.choose(client_type=client_type)
+            provider._choose(client_type=client_type)
         return provider
 
     def sign_in_up(
@@ -96,6 +96,7 @@ class ThirdPartyFunctions(Functions[ThirdPartySettings]):
 
         The login method is linked as the :mod:`accountlinking <st_wsgi.recipes.accountlinking>` recipe says.
 
+        :param email: it is stored as it is, whatever it is.
         :param is_verified: whether the address is known to be the user's.
         :param session: of the user whom the login method is to be linked to.
         """

@@ -66,6 +66,6 @@ class ThirdParty(ThirdPartySettings, Recipe[ThirdPartyFunctions, ThirdPartyAPIs]
 
     def answer(self, error: Answerable, context: RequestContext) -> Response:
         """Return the response to a failure of a provider, which is also logged and an event."""
-        _log.warning("a provider failed, tenant %s: %s", context.tenant_id, error)
+        _log.warning("signing in failed, tenant %s, provider %s", context.tenant_id, error)
         context.record("sign_in_failed", reason="PROVIDER_FAILED", recipe_id=THIRD_PARTY)
         return error.plain_response()

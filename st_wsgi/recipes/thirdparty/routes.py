@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from werkzeug.wrappers import Response
 
-from ...errors import BadInput
+from ...errors import BadInput, ProviderFailed
 from ...recipe_kit.forms import text_in
 from ...request.context import RequestContext
 from ...request.routing import Route
@@ -22,10 +24,11 @@ _REDIRECT, _TOKENS = "redirectURIInfo", "oAuthTokens"
 def authorisation_url(apis: ThirdPartyAPIs, context: RequestContext) -> object:
     query = {name: _one(context, name) for name in (_ID, _CLIENT, _REDIRECT_URI)}
     redirect_uri = apis.recipe.check_redirect_uri(text_in(query, _REDIRECT_URI))
-    provider = _provider(apis, context, query)
-    return apis.authorisation_url_get(
-        provider=provider, redirect_uri_on_provider_dashboard=redirect_uri, context=context
-    )
+    with _named(query):
+        provider = _provider(apis, context, query)
+        return apis.authorisation_url_get(
+            provider=provider, redirect_uri_on_provider_dashboard=redirect_uri, context=context
+        )
 
 
 def sign_in_up(apis: ThirdPartyAPIs, context: RequestContext) -> Response:
@@ -39,14 +42,15 @@ def sign_in_up(apis: ThirdPartyAPIs, context: RequestContext) -> Response:
     secret = next((str(given[name]) for name in _SECRETS if given.get(name)), None)
     if secret is not None:  # nobody is asked without one
         context.count_attempt(token=secret)
-    result = apis.sign_in_up_post(
-        provider=_provider(apis, context, body),
-        redirect_uri_info=redirect,
-        oauth_tokens=tokens,
-        tenant_id=context.tenant_id,
-        session=session,
-        context=context,
-    )
+    with _named(body):
+        result = apis.sign_in_up_post(
+            provider=_provider(apis, context, body),
+            redirect_uri_info=redirect,
+            oauth_tokens=tokens,
+            tenant_id=context.tenant_id,
+            session=session,
+            context=context,
+        )
     return signing_in_response(context, result)
 
 
@@ -58,6 +62,16 @@ def apple_callback(apis: ThirdPartyAPIs, context: RequestContext) -> object:
 
 
 _SECRETS = ("code", "id_token", "access_token")
+
+
+@contextmanager
+def _named(given: dict[str, Any]) -> Iterator[None]:
+    """Have a failure say which provider failed. It is one of the tenant's: nothing else can fail."""
+    try:
+        yield
+    except ProviderFailed as failure:
+        failure.detail = f"{given.get(_ID)}: {failure.detail}"
+        raise
 
 
 def _one(context: RequestContext, name: str) -> str | None:

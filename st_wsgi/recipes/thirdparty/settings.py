@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Iterable, Iterator
 
 import attrs
@@ -17,15 +19,23 @@ from .providers.configuration import merged
 from .providers.oidc import OpenIdProviders
 from .providers.provider import Provider, ProviderInput
 from .redirects import origin_of
-from .types import IsValidFrontendRedirectURI
+from .types import IsValidFrontendRedirectUri
+
+_log = logging.getLogger("st_wsgi.thirdparty")
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 def _inputs(values: Iterable[ProviderInput]) -> tuple[ProviderInput, ...]:
     a_list("ProviderInput(...)", kind=ProviderInput).argument("providers", values, shown=False)
     inputs = tuple(values)
     for config in (one.config for one in inputs):
-        if not config.third_party_id or sum(one.config.third_party_id == config.third_party_id for one in inputs) > 1:
-            raise ConfigError(f"providers needs ids that differ and are not empty, not {config.third_party_id!r} twice")
+        if not config.third_party_id:
+            raise ConfigError("third_party_id must not be empty")
+        if sum(one.config.third_party_id == config.third_party_id for one in inputs) > 1:
+            raise ConfigError(f"two providers have the id {config.third_party_id!r}")
+        if not all(client.client_id.strip() for client in config.clients):
+            raise ConfigError(f"the client_id of {config.third_party_id} must not be empty")
         if len({client.client_type for client in config.clients}) != len(config.clients):
             raise ConfigError(f"the clients of {config.third_party_id} need a client_type each, and different ones")
     return inputs
@@ -33,6 +43,9 @@ def _inputs(values: Iterable[ProviderInput]) -> tuple[ProviderInput, ...]:
 
 def _uris(values: Iterable[str]) -> tuple[str, ...]:
     a_list('texts such as "com.example.app://callback"', kind=str).argument("redirect_uris", values)
+    for uri in values:
+        if uri and not _SCHEME.match(uri):
+            raise ConfigError(f"redirect_uris must be addresses such as com.example.app://callback, not {uri!r}")
     return tuple(values)
 
 
@@ -47,7 +60,7 @@ class ThirdPartySettings(Settings):
 
     providers: tuple[ProviderInput, ...] = attrs.field(default=(), converter=_inputs)
     redirect_uris: tuple[str, ...] = attrs.field(default=(), converter=_uris)
-    is_valid_frontend_redirect_uri: IsValidFrontendRedirectURI | None = attrs.field(
+    is_valid_frontend_redirect_uri: IsValidFrontendRedirectUri | None = attrs.field(
         default=None, validator=a_function("an address")
     )
     allow_private_networks: bool = attrs.field(default=False, validator=a_flag())
@@ -59,6 +72,10 @@ class ThirdPartySettings(Settings):
         super().bind(services)
         self.calls = Calls(allow_private_networks=self.allow_private_networks, timeout=self.timeout)
         self.openid = OpenIdProviders(self.calls)
+        for one in self.providers:
+            one.check(calls=self.calls, openid=self.openid)
+            if not one.config.clients:
+                _log.warning("the provider %s has no clients: only tenants can use it", one.config.third_party_id)
 
     def providers_of(self, tenant: TenantConfig) -> Iterator[Provider]:
         """

@@ -11,7 +11,7 @@ from ...recipe_kit.results import Ok, Outcome
 from ...users import RecipeUserId, User
 from ..signing_in import SignedIn
 
-IsValidFrontendRedirectURI: TypeAlias = Callable[[str], bool]
+IsValidFrontendRedirectUri: TypeAlias = Callable[[str], bool]
 """Takes the address that Apple's form would be passed on to, and returns True if it is a page or an app of ours."""
 
 
@@ -21,7 +21,7 @@ class RedirectUriInfo:
     What a browser brings back from a provider.
 
     :param redirect_uri_on_provider_dashboard: where the provider sent the browser.
-    :param redirect_uri_query_params: with what, such as ``code``.
+    :param redirect_uri_query_params: the query that the provider sent, such as ``code``.
     :param pkce_code_verifier: that came with the address of the provider's page, if any.
     """
 
@@ -87,7 +87,7 @@ class UserCreatedOrUpdated(Ok):
 
 @attrs.frozen(kw_only=True)
 class SignInUpOk(UserCreatedOrUpdated):
-    """The same, with what the provider said. The tokens are secrets of the user."""
+    """The user with an account at a provider, and what the provider said. The tokens are secrets of the user."""
 
     oauth_tokens: dict[str, Any] = attrs.field(repr=False)
     raw_user_info_from_provider: RawUserInfoFromProvider

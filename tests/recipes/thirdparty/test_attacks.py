@@ -215,6 +215,10 @@ class TestAddresses:
         with pytest.raises(ProviderFailed, match=r"8\.8\.8\.8 has no address of this machine"):
             Calls(allow_private_networks=True).get("http://8.8.8.8/")
 
+    def test_a_name_that_is_none(self) -> None:
+        with pytest.raises(ProviderFailed, match=r"the name nowhere\.invalid cannot be resolved"):
+            Calls().get("https://nowhere.invalid/")
+
     def test_the_message_says_what_allows_it(self) -> None:
         with pytest.raises(ProviderFailed, match="allow_private_networks=True"):
             Calls().get("https://localhost/")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import uuid
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl
@@ -41,7 +42,13 @@ from recipes.thirdparty.provider_server import (
     signing_key,
 )
 from st_wsgi.errors import ConfigError
-from st_wsgi.recipes.multitenancy import ProviderClientConfig, ProviderConfig
+from st_wsgi.recipes.multitenancy import (
+    ProviderClientConfig,
+    ProviderConfig,
+    TenantConfigCreateOrUpdate,
+    create_or_update_tenant,
+    create_or_update_third_party_config,
+)
 from st_wsgi.recipes.thirdparty import get_provider
 
 BY_ID = {dialect.id: dialect for dialect in DIALECTS}
@@ -376,10 +383,14 @@ class TestSettings:
     ) -> None:
         client = ProviderClientConfig(client_id=CLIENT_ID, additional_config=wrong)
         config = ProviderConfig(third_party_id=provider.dialect.id, clients=[client])
-        visitor = shop_with(core, config).visitor()
-        assert outcome(ask(visitor, provider.dialect.id)) == FAILURE
+        with pytest.raises(ConfigError, match=provider.dialect.id):
+            shop_with(core, config)
+        visitor, tenant = shop_with(core).visitor(), f"t-{uuid.uuid4().hex}"
+        create_or_update_tenant(tenant_id=tenant, config=TenantConfigCreateOrUpdate(first_factors=None))
+        create_or_update_third_party_config(config=config, skip_validation=True, tenant_id=tenant)
+        assert outcome(ask(visitor, provider.dialect.id, tenant=tenant)) == FAILURE
         assert provider.requests == []
-        ways = visitor.call("GET", "/auth/loginmethods")
+        ways = visitor.call("GET", f"/auth/{tenant}/loginmethods")
         assert ways.status_code == 200
 
     @pytest.mark.parametrize("dialect", [BY_ID["apple"]], ids=["apple"])
@@ -397,16 +408,17 @@ class TestSettings:
         assert provider.requests == []
 
     @pytest.mark.parametrize("dialect", [BY_ID["google"]], ids=["google"])
-    @pytest.mark.parametrize("client_id", ["", "two words"])
-    def test_a_client_id_that_is_none(self, core: Borrowed, provider: ProviderServer, client_id: str) -> None:
-        visitor = shop_with(core, settings(provider, client={"client_id": client_id})).visitor()
-        tokens = {"id_token": provider.id_token(Grant(Person.of_its_own(), client_id=client_id))}
+    def test_a_client_id_that_is_none(self, core: Borrowed, provider: ProviderServer) -> None:
+        with pytest.raises(ConfigError, match="the client_id of google must not be empty"):
+            shop_with(core, settings(provider, client={"client_id": ""}))
+        visitor = shop_with(core, settings(provider, client={"client_id": "two words"})).visitor()
+        tokens = {"id_token": provider.id_token(Grant(Person.of_its_own(), client_id="two words"))}
         assert outcome(use_tokens(visitor, "google", tokens)) == FAILURE
 
     @pytest.mark.parametrize("dialect", [BY_ID["google"]], ids=["google"])
     def test_ids_and_clients_differ(self, core: Borrowed, provider: ProviderServer) -> None:
         config = settings(provider)
-        with pytest.raises(ConfigError, match="'google' twice"):
+        with pytest.raises(ConfigError, match="two providers have the id 'google'"):
             shop_with(core, config, config)
         with pytest.raises(ConfigError, match="client_type"):
             shop_with(core, attrs.evolve(config, clients=[*config.clients, *config.clients]))

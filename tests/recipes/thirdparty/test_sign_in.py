@@ -28,6 +28,7 @@ from recipes.thirdparty.providers import (
     sign_in,
 )
 from st_wsgi import Override, SecurityEvent, ThirdPartyInfo, replace
+from st_wsgi.errors import ConfigError
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.multitenancy import (
     TenantConfigCreateOrUpdate,
@@ -39,6 +40,8 @@ from st_wsgi.recipes.multitenancy import (
 from st_wsgi.recipes.thirdparty import (
     EmailChangeNotAllowed,
     Provider,
+    ProviderConfig,
+    ProviderConfigForClient,
     ProviderFailed,
     ProviderInput,
     SignedInByProvider,
@@ -460,14 +463,59 @@ class TestTenants:
     def test_providers_on_the_page_for_signing_in(self, core: Borrowed, idp: IdP) -> None:
         """Nothing is fetched for it, and providers without such a client are left out."""
         several = openid(idp, third_party_id="several", clients=[client(client_type="a"), client(client_type="b")])
-        apple = openid(idp, third_party_id="apple-x", clients=[client(client_secret=None)])
         google = openid(idp, third_party_id="google-x", oidc_discovery_endpoint=None)
-        visitor = shop_with(core, google, several, apple).visitor()
+        visitor = shop_with(core, google, several).visitor()
         shown = visitor.call("GET", "/auth/loginmethods").get_json()["thirdParty"]["providers"]
         assert shown == [{"id": "google-x", "name": "Google"}]
         shown = visitor.call("GET", "/auth/loginmethods?clientType=b").get_json()["thirdParty"]["providers"]
         assert shown == [{"id": "several"}]
         assert idp.asked == []
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("config", "message"),
+        [
+            ({"third_party_id": ""}, "third_party_id must not be empty"),
+            ({"third_party_id": "gihub"}, "gihub needs oidc_discovery_endpoint, or authorization_endpoint"),
+            ({"third_party_id": "GitHub"}, "GitHub needs oidc_discovery_endpoint"),
+            ({"third_party_id": "okta"}, "okta needs oktaDomain in additional_config"),
+            ({"third_party_id": "apple", "clients": [client(client_secret=None)]}, "the provider apple: Apple needs"),
+            ({"third_party_id": "github", "clients": [client(client_id=" ")]}, "client_id of github must not be empty"),
+        ],
+    )
+    def test_what_cannot_work_is_refused_at_the_start(self, core: Borrowed, config: Json, message: str) -> None:
+        with pytest.raises(ConfigError, match=message):
+            shop_with(core, ProviderConfig(**{"clients": [client()], **config}))
+
+    def test_so_are_overrides(self, core: Borrowed, idp: IdP) -> None:
+        with pytest.raises(ConfigError, match="has no method 'get_userinfo' to replace; it has exchange_auth_code_for"):
+            shop_with(core, openid(idp), override=lambda original: replace(original, get_userinfo=None))
+        with pytest.raises(ConfigError, match="return replace"):
+            shop_with(core, openid(idp), override=lambda _original: None)
+
+    def test_an_override_may_make_the_configuration(self, core: Borrowed, idp: IdP) -> None:
+        whole = ProviderConfigForClient(third_party_id="own", client_id="c", authorization_endpoint=f"{idp.url}/x")
+
+        def made(original: Provider) -> Provider:
+            return replace(original, get_config_for_client_type=lambda **_: whole)
+
+        visitor = shop_with(core, ProviderConfig(third_party_id="own", clients=[client()]), override=made).visitor()
+        assert begin(visitor, third_party_id="own").get_json()["status"] == "OK"
+
+    def test_an_address_that_is_none(self, core: Borrowed) -> None:
+        with pytest.raises(ConfigError, match="redirect_uris must be addresses such as"):
+            shop_with(core, redirect_uris=["nonsense"])
+
+    def test_a_provider_that_only_tenants_can_use(
+        self, core: Borrowed, idp: IdP, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        shop_with(core, openid(idp, clients=[]))
+        assert "the provider idp has no clients" in caplog.text
+
+    def test_names(self, core: Borrowed, idp: IdP) -> None:
+        shop_with(core, openid(idp))
+        assert repr(get_provider(third_party_id="idp")) == "<Provider 'idp' of tenant 'public'>"
 
 
 class TestOverridesAndFunctions:
@@ -565,7 +613,7 @@ def test_no_secret_is_logged(core: Borrowed, idp: IdP, caplog: pytest.LogCapture
     send_tokens(visitor, id_token=token[:-4] + "AAAA")
     send_tokens(visitor, access_token="secret-access-token")
     lines = [record.getMessage() for record in caplog.records if record.name == "st_wsgi.thirdparty"]
-    assert lines[0].endswith("GET 127.0.0.1/me replied 500")
+    assert lines[0].endswith("provider idp: GET 127.0.0.1/me replied 500")
     assert lines[1].endswith("POST 127.0.0.1/token replied 400: invalid_grant")
     assert len(lines) == 4
     for secret in (code, SECRET, token, token[:40], "secret-access-token"):

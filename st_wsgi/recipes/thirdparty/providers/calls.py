@@ -1,8 +1,9 @@
 """
-Calls to providers. Their addresses come from settings, from tenants and from documents of strangers, so each is judged.
+Calls to providers. Their addresses come from settings, from tenants and from documents of strangers, so each is checked
+before it is called.
 
 No redirect, proxy, netrc, cookie or content encoding is used. The whole exchange has one deadline, and the body of the
-reply a largest size. The name of a host is resolved once, and the connection goes to an address that was judged, so
+reply a largest size. The name of a host is resolved once, and the connection goes to an address that was checked, so
 that no name can lead into the network that the app runs in.
 """
 
@@ -133,7 +134,7 @@ class Calls:
     def _send(
         self, method: str, url: str, query: Mapping[str, Any], headers: Mapping[str, Any], body: bytes | None
     ) -> ProviderReply:
-        address = self.judged(url)
+        address = self.checked(url)
         source = f"{method} {address.hostname}{address.path}"
         target = address.path or "/"
         both = "&".join(filter(None, [address.query, urlencode(present(query))]))
@@ -152,13 +153,15 @@ class Calls:
                 return _read(response, source)
         except TimeoutError:
             raise ProviderFailed(f"{source} did not reply in {self.timeout:g} seconds") from None
+        except socket.gaierror:
+            raise ProviderFailed(f"the name {address.hostname} cannot be resolved") from None
         except ssl.SSLError:
             raise ProviderFailed(f"{source}: its certificate, or its TLS, cannot be used") from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             # ValueError: header values of a configuration, and headers of a reply, that cannot be read.
             raise ProviderFailed(f"{source} cannot be reached: {type(error).__name__}") from None
 
-    def judged(self, url: str) -> SplitResult:
+    def checked(self, url: str) -> SplitResult:
         """
         Return the parts of an address that may be called, or that browsers may be sent to.
 
@@ -170,7 +173,7 @@ class Calls:
         except ValueError:
             is_address = False
         if not is_address or "@" in parts.netloc or "\\" in url or parts.scheme not in ("https", "http"):
-            raise ProviderFailed("an address of the provider is none: it must begin with https:// and a host")
+            raise ProviderFailed("an address of the provider is not usable: it must begin with https:// and a host")
         if parts.scheme == "http" and not self.allow_private_networks:
             raise ProviderFailed(f"the address of {parts.hostname} must begin with https://")
         return parts
@@ -199,8 +202,10 @@ def _read(response: http.client.HTTPResponse, source: str) -> ProviderReply:
     if response.getheader("Content-Encoding", "identity").strip().lower() != "identity":
         raise ProviderFailed(f"{source} replied with a content encoding that was not asked for")
     body = b"" if (response.length or 0) > _LARGEST_BODY else response.read(_LARGEST_BODY + 1)
-    if response.length or len(body) > _LARGEST_BODY:
-        raise ProviderFailed(f"{source} replied with too much, or not with all that it announced")
+    if (response.length or 0) + len(body) > _LARGEST_BODY:
+        raise ProviderFailed(f"{source} replied with more than {_LARGEST_BODY // 1024} KiB")
+    if response.length:
+        raise ProviderFailed(f"{source} ended its reply early")
     return ProviderReply(source, response.status, body)
 
 

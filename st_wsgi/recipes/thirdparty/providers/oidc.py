@@ -33,7 +33,7 @@ _DOCUMENT_SECONDS = 3600.0
 _FAILURE_SECONDS = 10.0
 _LONGEST_KID = 256
 _TYPES = ("JWT", None)
-_OF_TENANT = "{tenantid}"
+_TENANT_PLACEHOLDER = "{tenantid}"
 
 T = TypeVar("T")
 
@@ -109,7 +109,7 @@ class Document:
             if not isinstance(value, str) or not value:
                 raise ProviderFailed(f"{name} in a discovery document is no text")
             if name != "issuer":
-                self._calls.judged(value)
+                self._calls.checked(value)
         return Discovery(**said)
 
 
@@ -190,7 +190,8 @@ class _IdTokenVerifier(TokenVerifier[VerifiedClaims]):
     """
     Verifies an id token (OpenID Connect Core 1.0, section 3.1.3.7).
 
-    :param issuer_of_provider: not the setting ``issuer``, which no slash may end: the issuers of some providers do.
+    :param issuer_of_provider: in the place of the setting ``issuer``, which must not end with a slash; the issuers of
+        some providers do.
     """
 
     issuer_of_provider: str | None
@@ -226,7 +227,7 @@ class _IdTokenVerifier(TokenVerifier[VerifiedClaims]):
         return VerifiedClaims(issued, expires, issuer, header.kid, payload_json)
 
     def _refuse_pointless_search(self, kid: str, signature_length: int, known: KeySet) -> None:
-        """Refuse an unknown key id that the provider publishes a key of which is not usable."""
+        """Refuse a key id that the provider publishes, but with a key that is not usable."""
         if kid in known.refused:
             raise TryRefresh("unknown_kid")
 
@@ -236,6 +237,6 @@ class _IdTokenVerifier(TokenVerifier[VerifiedClaims]):
     def _issuers(self, payload: Mapping[str, Any]) -> list[str]:
         """Return the issuer; also without its scheme, as Google may write it, and of the user's Microsoft tenant."""
         issuer = self.issuer_of_provider or ""
-        if _OF_TENANT in issuer and isinstance(payload.get("tid"), str):
-            issuer = issuer.replace(_OF_TENANT, payload["tid"])
+        if _TENANT_PLACEHOLDER in issuer and isinstance(payload.get("tid"), str):
+            issuer = issuer.replace(_TENANT_PLACEHOLDER, payload["tid"])
         return [issuer, issuer.removeprefix("https://")]

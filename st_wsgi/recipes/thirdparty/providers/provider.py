@@ -16,6 +16,7 @@ from ....checks import a, a_flag, a_function
 from ....codec import present
 from ....errors import BadInput, ConfigError, ProviderFailed
 from ....recipe_kit.override import compose
+from ....users import PUBLIC_TENANT
 from ...multitenancy.types import ProviderConfig, ProviderConfigForClient, UserFields
 from ..types import AuthorisationRedirect, RawUserInfoFromProvider, RedirectUriInfo, UserInfo, UserInfoEmail
 from . import quirks
@@ -60,6 +61,9 @@ class Provider:
         self._openid = openid
         self._state = _State()
 
+    def __repr__(self) -> str:
+        return f"<Provider {self.id!r} of tenant {self.tenant_id!r}>"
+
     @property
     def config(self) -> ProviderConfigForClient:
         """
@@ -99,7 +103,7 @@ class Provider:
             digest = hashlib.sha256(verifier.encode()).digest()
             params |= {"code_challenge": base64url.encode(digest), "code_challenge_method": "S256"}
         params |= config.authorization_endpoint_query_params or {}
-        address = self._calls.judged(_needed(config.authorization_endpoint, "authorization_endpoint"))
+        address = self._calls.checked(_needed(config.authorization_endpoint, "authorization_endpoint"))
         kept = [(name, value) for name, value in parse_qsl(address.query) if name not in params]
         query = urlencode([*kept, *present(params).items()])
         return AuthorisationRedirect(
@@ -135,7 +139,7 @@ class Provider:
         tokens = self._calls.post(url, form=form, headers=headers).object()
         user = quirks.apple_user(params) if self._known.sends_user_once else None
         tokens |= {} if user is None else {"user": user}
-        self.vouch_for(tokens)
+        self._vouch_for(tokens)
         return tokens
 
     def get_user_info(self, *, oauth_tokens: dict[str, Any]) -> UserInfo:
@@ -157,7 +161,7 @@ class Provider:
             if config.validate_id_token_payload is not None:
                 config.validate_id_token_payload(claims, config)
         if access_token is not None:
-            is_checked = self._check(access_token)
+            is_checked = self._is_ours(access_token)
             if not (is_checked or claims):
                 raise ProviderFailed(
                     "nobody says whom the access token was issued to: send an id token, or set validate_access_token"
@@ -172,7 +176,7 @@ class Provider:
         self._known.check_user(config, raw)
         return _read(config, raw)
 
-    def choose(self, *, client_type: str | None) -> None:
+    def _choose(self, *, client_type: str | None) -> None:
         """
         Choose a client, and complete its configuration with what the provider's discovery document says.
 
@@ -193,7 +197,7 @@ class Provider:
             )
         self._state.config = config
 
-    def vouch_for(self, oauth_tokens: Mapping[str, Any]) -> None:
+    def _vouch_for(self, oauth_tokens: Mapping[str, Any]) -> None:
         """Note that the app got these tokens for a code by itself, so that they were issued to it."""
         token = oauth_tokens.get("access_token")
         if isinstance(token, str):
@@ -202,7 +206,7 @@ class Provider:
     def _client_ids(self) -> set[str]:
         return {self.config.client_id, *(client.client_id for client in self._whole.clients)}
 
-    def _check(self, access_token: str) -> bool:
+    def _is_ours(self, access_token: str) -> bool:
         """Return whether an access token was issued to this app; False if nobody can say so."""
         config = self.config
         if config.validate_access_token is not None:
@@ -214,6 +218,25 @@ class Provider:
             return False
         self._known.check_token(self._calls, config, access_token, self._client_ids())
         return True
+
+    def _check(self) -> None:
+        """
+        Check the configuration of each client, unless an override makes it.
+
+        :raises ConfigError: something is missing that no request can bring.
+        """
+        if "get_config_for_client_type" in vars(self):
+            return
+        for client in self._whole.clients:
+            try:
+                config = completed(self._whole, client, self._known)
+            except ProviderFailed as failure:
+                raise ConfigError(f"the provider {self.id}: {failure}") from None
+            has_endpoints = config.authorization_endpoint is not None and config.token_endpoint is not None
+            if config.oidc_discovery_endpoint is None and not has_endpoints:
+                named = f"{self._known.address_name} in additional_config"
+                generic = "oidc_discovery_endpoint, or authorization_endpoint and token_endpoint"
+                raise ConfigError(f"{self.id} needs {named if self._known.address_name else generic}")
 
 
 ProviderOverride: TypeAlias = Callable[[Provider], Provider]
@@ -242,6 +265,14 @@ class ProviderInput:
     config: ProviderConfig = attrs.field(validator=a(ProviderConfig))
     include_in_non_public_tenants_by_default: bool = attrs.field(default=False, validator=a_flag())
     override: ProviderOverride | None = attrs.field(default=None, validator=a_function("a provider"))
+
+    def check(self, *, calls: Calls, openid: OpenIdProviders) -> None:
+        """
+        Try the configuration and the override, so that errors show at the start.
+
+        :raises ConfigError: one of them is not usable.
+        """
+        self.provider(tenant_id=PUBLIC_TENANT, calls=calls, openid=openid)._check()
 
     def provider(self, *, tenant_id: str, calls: Calls, openid: OpenIdProviders) -> Provider:
         """Return a new provider, with the override."""

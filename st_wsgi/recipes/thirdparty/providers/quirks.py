@@ -1,7 +1,7 @@
 """
-What single providers do in a way of their own. The table of providers says which of these functions are for whom.
+Special cases of single providers. The table of providers says which of these functions are for whom.
 
-Addresses beside those of the configuration follow from these, so that a provider on a server of one's own works too.
+Further addresses are derived from those of the configuration, so that self-hosted providers work too.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def user_info(calls: Calls, config: ProviderConfigForClient, access_token: str) 
 
 def facebook_user_info(calls: Calls, config: ProviderConfigForClient, access_token: str) -> dict[str, Any]:
     """
-    Facebook takes the token in the query, and names no field that was not asked for.
+    Facebook takes the token in the query, and says nothing that was not asked for.
 
     A scope such as ``user_birthday`` stands for the field ``birthday``.
     """
@@ -58,14 +58,14 @@ def facebook_user_info(calls: Calls, config: ProviderConfigForClient, access_tok
 
 
 def github_user_info(calls: Calls, config: ProviderConfigForClient, access_token: str) -> dict[str, Any]:
-    """GitHub names e-mail addresses apart; the profile's own one may be anything that is not shown to others."""
+    """GitHub lists e-mail addresses at another address; the one in the profile need not be verified."""
     info = user_info(calls, config, access_token)
     addresses = _get(calls, config, f"{config.user_info_endpoint}/emails", access_token)
     return {**info, **_primary(addresses, addresses.json() if addresses.status == 200 else None, "primary")}
 
 
 def bitbucket_user_info(calls: Calls, config: ProviderConfigForClient, access_token: str) -> dict[str, Any]:
-    """Bitbucket names e-mail addresses apart."""
+    """Bitbucket lists e-mail addresses at another address."""
     info = user_info(calls, config, access_token)
     addresses = _get(calls, config, f"{config.user_info_endpoint}/emails", access_token)
     return {**info, **_primary(addresses, addresses.object().get("values"), "is_primary")}
@@ -163,7 +163,7 @@ def check_hosted_domain(config: ProviderConfigForClient, raw: RawUserInfoFromPro
     wanted = hosted_domain(config)
     told = raw.from_id_token_payload or raw.from_user_info_api
     if wanted != "*" and told.get("hd") != wanted:
-        raise ProviderFailed("the user is of another Google Workspace than hd in additional_config")
+        raise ProviderFailed("the user belongs to another Google Workspace than hd in additional_config")
 
 
 def hosted_domain(config: ProviderConfigForClient) -> str:
@@ -201,7 +201,10 @@ def _apple_secret(client_id: str, key_id: str, team_id: str, private_key: str, _
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, EllipticCurvePrivateKey) or not isinstance(key.curve, SECP256R1):
-        raise ProviderFailed("privateKey in additional_config is none of Apple's: -----BEGIN PRIVATE KEY-----")
+        raise ProviderFailed(
+            "privateKey in additional_config is no key of Apple: it must be a PEM text that begins with "
+            "-----BEGIN PRIVATE KEY-----"
+        )
     now = int(time.time())
     header = {"alg": "ES256", "kid": key_id}
     claims = {

@@ -55,7 +55,10 @@ class KnownProvider:
     check_user: CheckUser = lambda _config, _raw: None
 
 
-def _row(name: str | None, fields: str = "sub email email_verified", **settings: Any) -> KnownProvider:
+_FIELDS = ("sub", "email", "email_verified")
+
+
+def _row(name: str | None, fields: tuple[str, str, str] = _FIELDS, **settings: Any) -> KnownProvider:
     """
     Return a row.
 
@@ -63,15 +66,12 @@ def _row(name: str | None, fields: str = "sub email email_verified", **settings:
     :param settings: of the row, and of its configuration.
     """
     own = {field.name: settings.pop(field.name) for field in attrs.fields(KnownProvider) if field.name in settings}
-    user_info_map = UserInfoMap(
-        from_id_token_payload=_fields("sub email email_verified"), from_user_info_api=_fields(fields)
-    )
+    user_info_map = UserInfoMap(from_id_token_payload=_fields(*_FIELDS), from_user_info_api=_fields(*fields))
     config = ProviderConfig(third_party_id="", name=name, user_info_map=user_info_map, **settings)
     return KnownProvider(config=config, **own)
 
 
-def _fields(names: str) -> UserFields:
-    user_id, email, email_verified = names.split(" ")
+def _fields(user_id: str, email: str, email_verified: str) -> UserFields:
     return UserFields(user_id=user_id, email=email, email_verified=email_verified)
 
 
@@ -80,6 +80,7 @@ _GOOGLE: dict[str, Any] = {
     "scope": _OPENID,
     "check_token": quirks.check_google_token,
     "oidc_discovery_endpoint": f"https://accounts.google.com{WELL_KNOWN}",
+    # Google calls the first one include_granted_scopes; the official SDKs send it in this spelling.
     "authorization_endpoint_query_params": {"included_grant_scopes": "true", "access_type": "offline"},
 }
 
@@ -100,7 +101,7 @@ _TABLE: dict[str, KnownProvider] = {
     ),
     "bitbucket": _row(
         "Bitbucket",
-        "uuid primary_email.email primary_email.is_confirmed",
+        ("uuid", "primary_email.email", "primary_email.is_confirmed"),
         scope=("account", "email"),
         user_info=quirks.bitbucket_user_info,
         authorization_endpoint="https://bitbucket.org/site/oauth2/authorize",
@@ -110,7 +111,7 @@ _TABLE: dict[str, KnownProvider] = {
     ),
     "boxy-saml": _row(
         "SAML",
-        "id email email_verified",
+        ("id", "email", "email_verified"),
         address_name="boxyURL",
         addresses={
             "authorization_endpoint": "{}/api/oauth/authorize",
@@ -120,7 +121,7 @@ _TABLE: dict[str, KnownProvider] = {
     ),
     "discord": _row(
         "Discord",
-        "id email verified",
+        ("id", "email", "verified"),
         scope=("identify", "email"),
         check_token=quirks.check_discord_token,
         authorization_endpoint="https://discord.com/oauth2/authorize",
@@ -129,7 +130,7 @@ _TABLE: dict[str, KnownProvider] = {
     ),
     "facebook": _row(
         "Facebook",
-        "id email ",  # nothing says whether an address is verified
+        ("id", "email", ""),  # nothing says whether an address is verified
         scope=("email",),
         user_info=quirks.facebook_user_info,
         check_token=quirks.check_facebook_token,
@@ -139,7 +140,7 @@ _TABLE: dict[str, KnownProvider] = {
     ),
     "github": _row(
         "Github",
-        "id primary_email.email primary_email.verified",
+        ("id", "primary_email.email", "primary_email.verified"),
         scope=("read:user", "user:email"),
         user_info=quirks.github_user_info,
         check_token=quirks.check_github_token,
@@ -174,7 +175,7 @@ _TABLE: dict[str, KnownProvider] = {
     ),
     "twitter": _row(
         "Twitter",
-        "data.id email email_verified",
+        ("data.id", "email", "email_verified"),
         scope=("users.read", "tweet.read"),
         force_pkce=True,
         has_basic_authorization=True,
