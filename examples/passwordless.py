@@ -1,7 +1,8 @@
 """
 Codes instead of passwords: ``python examples/passwordless.py``, then open http://127.0.0.1:3000.
 
-The messages are printed on the console, mails and text messages alike.
+The messages are printed on the console, mails and text messages alike. Phone numbers need ``pip install
+"st-wsgi[phone]"``.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 A tenant for each sub-domain: ``python examples/tenants.py``, then open http://acme.localhost:3000.
 
 Browsers take every name below ``localhost`` for this machine. Users of Acme sign in with passwords, those of the school
-with codes, which are printed on the console. An account at one of them is none at the other.
+with codes, which are printed on the console. An account at one of them does not exist at the other.
 """
 
 from __future__ import annotations

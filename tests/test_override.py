@@ -111,3 +111,22 @@ def test_one_override_or_several_are_taken(given: Any, kept: Any) -> None:
 def test_what_is_no_function_is_refused(given: Any) -> None:
     with pytest.raises(ConfigError, match="function from the original to a new one"):
         Override[Greetings, Greetings](functions=given)
+
+
+@pytest.mark.parametrize(
+    ("greet", "is_taken"),
+    [
+        (lambda *, name: name, True),
+        (lambda *, name, more="": name, True),
+        (lambda **given: str(given), True),
+        (str, True),
+        (lambda: "", False),
+        (lambda *, nam="": nam, False),
+    ],
+)
+def test_a_replacement_takes_the_arguments_of_the_method(greet: Any, is_taken: bool) -> None:
+    if is_taken:
+        replace(Greetings(), greet=greet)
+    else:
+        with pytest.raises(ConfigError, match="'greet' does not take the argument name"):
+            replace(Greetings(), greet=greet)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -67,7 +68,8 @@ def replace(original: T, /, **changes: Callable[..., Any] | None) -> T:
 
             return replace(original, sign_in=sign_in)
 
-    :raises ConfigError: a name is not one of the original's methods; the message lists those.
+    :raises ConfigError: a name is not one of the original's methods, which the message lists; or a function does not
+        take the arguments of the method that it replaces.
     """
     names = sorted(
         name for name in dir(type(original)) if not name.startswith("_") and callable(getattr(type(original), name))
@@ -78,8 +80,27 @@ def replace(original: T, /, **changes: Callable[..., Any] | None) -> T:
             raise ConfigError(f"{type(original).__name__} has no method {name!r} to replace; it has {', '.join(names)}")
         if value is not None and not callable(value):
             raise ConfigError(f"the replacement of {name!r} must be callable or None, not {value!r}")
+        missing = [] if value is None else _not_taken(value, getattr(type(original), name))
+        if missing:
+            raise ConfigError(f"the replacement of {name!r} does not take the argument {', '.join(missing)}")
         object.__setattr__(new, name, value)
     return new
+
+
+def _not_taken(function: Callable[..., Any], method: Callable[..., Any]) -> list[str]:
+    """Return the arguments of a method that a function does not take."""
+    try:
+        taken = inspect.signature(function).parameters.values()
+    except ValueError:  # a built-in function
+        return []
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken):
+        return []
+    names = {parameter.name for parameter in taken}
+    return [
+        name
+        for name, parameter in list(inspect.signature(method).parameters.items())[1:]
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in names
+    ]
 
 
 def like(model: Callable[P, R]) -> Callable[[Callable[P, R]], Callable[P, R]]:

@@ -78,7 +78,7 @@ _CODES: dict[str, tuple[int, ...]] = {
 
 
 def reason(recipe_id: str, refusal: Refusal, *, is_sign_up: bool = False) -> str:
-    """Return what the user is told about a refusal, with the support code by which the app's people find its cause."""
+    """Return what the user is told about a refusal, with the support code that the app's support can look up."""
     if refusal == "NO_LINKING":
         return _TEXTS[refusal]
     codes = _CODES.get(f"{recipe_id}, new" if is_sign_up else recipe_id) or _CODES[recipe_id]
@@ -155,7 +155,7 @@ def permission(
     :param account: the login method.
     :param session: from :func:`session_to_link`.
     :param is_verified: whether its address or number is verified, or will be by this sign-in.
-    :param is_sign_up: None for "if there is none yet".
+    :param is_sign_up: None: it is one if nobody has the login method.
     :param check_credentials: whether they are good in a tenant. A login method of the session's user that exists in
         another tenant is added to this one if they are.
     :param changes: False makes no primary user yet, for a request that only prepares a sign-in.
@@ -178,12 +178,14 @@ def permission(
             return Permission(user=user, refusal=primary.reason)
         rule = linking.rule(session, session.get_tenant_id())
         own = None if primary is None or rule(account, primary) is None else primary
-        if own is None and _asks_to_link(context):
+        if own is None and _can_ask_to_link(context):
             raise BadInput("the app does not link this way to sign in to the user of the session")
     if own is None:
         session, factors = None, first_factors_allowed(context, factors, tenant_id=tenant_id)
     refusal: Refusal | None = None
-    if user is None if is_sign_up is None else is_sign_up:
+    if is_sign_up is None:
+        is_sign_up = user is None
+    if is_sign_up:
         is_verified = is_verified or (own is not None and has_verified(own, account))
         if not linking.allows(account, None, is_verified=is_verified, session=session, tenant_id=tenant_id):
             refusal = "SIGN_UP_NOT_ALLOWED"
@@ -203,7 +205,7 @@ def linked(
     session: SessionContainer | None = None,
 ) -> User | LinkingToSessionUserFailed:
     """
-    Link a login method that has just proved itself, and return its user as they are afterwards.
+    Link a login method whose credentials were just checked, and return its user as they are afterwards.
 
     With a session it is linked to the user of that. Otherwise the app's rule decides; without one, nothing changes.
 
@@ -272,7 +274,7 @@ def session_to_link(context: RequestContext, body: dict[str, Any]) -> SessionCon
     :raises BadInput: the flag is no boolean.
     :raises Unauthorised: the flag is set and there is no session.
     """
-    if not _asks_to_link(context):
+    if not _can_ask_to_link(context):
         if automatic_linking(context.services) is None:
             return None
         try:
@@ -285,7 +287,7 @@ def session_to_link(context: RequestContext, body: dict[str, Any]) -> SessionCon
     return session_of_route(context, check_database=True) if flag else None
 
 
-def _asks_to_link(context: RequestContext) -> bool:
+def _can_ask_to_link(context: RequestContext) -> bool:
     """Return whether the frontend can say that a login is to be linked to the session's user."""
     return context.fdi_version >= (3, 1)
 

@@ -1,8 +1,8 @@
 """
 Who may sign in, sign up, or change an address, when accounts are linked automatically: tables without side effects.
 
-Each protects the owner of an address: nobody may reach an account by an address or number that they did not prove to
-own. (``recipe/accountlinking/recipe.py`` of supertokens-python; FDI, rules F-01 and F-02.)
+Every table protects the owner of an address: nobody may reach an account by an address or number that they did not
+prove to own. (``recipe/accountlinking/recipe.py`` of supertokens-python; FDI, rules F-01 and F-02.)
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def may_link(account: AccountInfoWithRecipeId, primary: User, *, is_verified: bo
     Return whether a login method may be linked to a primary user by its address or number.
 
     ================  ===========================  ===============================  =======
-    the app's rule    the new method is verified   the user has verified the same   may be
+    the app's rule    the new method is verified   the user has verified the same   allowed
     ================  ===========================  ===============================  =======
     no link           any                          any                              no
     link              any                          any                              yes
@@ -63,7 +63,7 @@ def may_sign_in_or_up(
     Return whether a login method may be used or created beside users who have the same address or number.
 
     ================  ===================  ==============================================  =======
-    the app's rule    a primary user       verified                                        may be
+    the app's rule    a primary user       verified                                        allowed
     ================  ===================  ==============================================  =======
     no link, link     any                  any                                             yes
     link verified     none                 by everybody else                               yes
@@ -118,7 +118,8 @@ def may_change_email(
     if user.is_primary_user and primary is not None:
         return "PRIMARY_USER_CONFLICT"
     if user.is_primary_user:
-        is_theirs, other = is_verified or has_verified(user, account), next(iter(users), None)
+        same = any(method.verified and method.email == account.email for method in user.login_methods)
+        is_theirs, other = is_verified or same, next(iter(users), None)
         pair = None if other is None else (AccountInfoWithRecipeId.of(other.login_methods[0]), user)
     else:
         is_theirs = is_verified or any(method.email == account.email for method in user.login_methods)

@@ -65,8 +65,8 @@ class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
         """
         Link a login method to a primary user.
 
-        Whoever signs in with it is that user from now on. Its sessions end. If the user has verified its e-mail address
-        for another login method, the address is verified for this one, too.
+        Whoever signs in with it is that user from now on. The sessions of the login method end. If the user has
+        verified its e-mail address for another login method, the address is verified for this one, too.
         """
         body = {"recipeUserId": recipe_user_id.value, "primaryUserId": primary_user_id}
         reply = self.core.post(f"{_PATH}/link", body)
@@ -84,7 +84,7 @@ class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
 
     def unlink_account(self, *, recipe_user_id: RecipeUserId) -> AccountUnlinked:
         """
-        Separate a login method from its primary user. Its sessions end.
+        Separate a login method from its primary user. The sessions of the login method end.
 
         The login method whose id is that of the primary user is deleted if the user has others: the id stays theirs.
         """
@@ -100,7 +100,7 @@ class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
         """
         Link a user to the primary user with the same address or number, or make them a primary user.
 
-        The app's rule decides. Without a primary user, the oldest user with the address or number becomes it.
+        The app's rule decides. Without a primary user, the oldest user with the address or number becomes one.
 
         :param session: is passed to the rule.
         :returns: the user as they are afterwards.
@@ -125,7 +125,7 @@ class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
         user, method = self._user_of(recipe_user_id)
         if user.is_primary_user:
             return user
-        return primary_user_of(self.recipe.users_like(AccountInfoWithRecipeId.of(method), tenant_id))
+        return primary_user_of(self.recipe.users_with_contact_of(AccountInfoWithRecipeId.of(method), tenant_id))
 
     def is_sign_up_allowed(
         self,
@@ -189,7 +189,7 @@ class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
             needs = needs_verification(AccountInfoWithRecipeId.of(first), None)
             return needs is not None and (first.verified or not needs)
 
-        users = self.recipe.users_like(account, tenant_id)
+        users = self.recipe.users_with_contact_of(account, tenant_id)
         primary = primary_user_of(users)
         if primary is None:
             oldest = min(users, key=lambda one: one.time_joined, default=user)

@@ -71,7 +71,7 @@ def link_to_session_user(
     functions: AccountLinkingFunctions, user: User, method: LoginMethod, session: SessionContainer
 ) -> User | LinkingToSessionUserFailed:
     """
-    Link a login method, which has just proved itself, to the user of a session.
+    Link a login method, whose credentials were just checked, to the user of a session.
 
     :raises BadInput: the app's rule does not link these two.
     :raises InvalidClaims: the address of the session's user has to be verified first: 403.
@@ -92,7 +92,7 @@ def link_to_session_user(
         outcome = functions.link_accounts(recipe_user_id=method.recipe_user_id, primary_user_id=primary.id)
         if isinstance(outcome, AccountsLinked):
             return outcome.user
-        if not isinstance(outcome, NotAPrimaryUser):  # which another request made of it meanwhile
+        if not isinstance(outcome, NotAPrimaryUser):  # another request may have unlinked the primary user: try again
             break
     if isinstance(outcome, LinkedWithAnotherPrimaryUser):
         return LinkingToSessionUserFailed("RECIPE_USER_ID_ALREADY_LINKED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR")

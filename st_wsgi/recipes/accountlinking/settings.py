@@ -67,7 +67,7 @@ class AccountLinkingSettings(Settings):
         """Return :meth:`needs_verification` for one session and tenant."""
         return functools.partial(self.needs_verification, session=session, tenant_id=tenant_id)
 
-    def users_like(self, account: AccountInfoWithRecipeId, tenant_id: str) -> tuple[User, ...]:
+    def users_with_contact_of(self, account: AccountInfoWithRecipeId, tenant_id: str) -> tuple[User, ...]:
         """Return the users of a tenant with the address, the number or the account at a third party."""
         info = AccountInfo(email=account.email, phone_number=account.phone_number, third_party=account.third_party)
         return users_by_account_info(
@@ -91,7 +91,7 @@ class AccountLinkingSettings(Settings):
         """
         if user is not None and (user.is_primary_user or is_verified):
             return True
-        users = self.users_like(account, tenant_id)
+        users = self.users_with_contact_of(account, tenant_id)
         if user is not None and [one.id for one in users] == [user.id]:
             return True
         return may_sign_in_or_up(

@@ -125,7 +125,7 @@ class AccountUnlinked(Ok):
     The login method belongs to no primary user.
 
     :param was_linked: whether it did before.
-    :param was_recipe_user_deleted: whether it is deleted, because its id is that of the primary user with other login
+    :param was_recipe_user_deleted: whether it was deleted: its id is that of the primary user, who has other login
         methods.
     """
 
@@ -134,11 +134,11 @@ class AccountUnlinked(Ok):
 
 
 @attrs.frozen(kw_only=True)
-class Conflict(Outcome):
+class AccountLinkConflict(Outcome):
     """
     Another primary user is in the way.
 
-    :param primary_user_id: of that one.
+    :param primary_user_id: the id of the other primary user.
     :param description: why, in the core's words, for the app's log.
     """
 
@@ -146,7 +146,7 @@ class Conflict(Outcome):
     description: str
 
 
-class LinkedWithPrimaryUser(Conflict):
+class LinkedWithPrimaryUser(AccountLinkConflict):
     """The login method is linked to a primary user, so that it cannot become one."""
 
     status: ClassVar[Literal["RECIPE_USER_ID_ALREADY_LINKED_WITH_PRIMARY_USER_ID_ERROR"]] = (
@@ -155,11 +155,11 @@ class LinkedWithPrimaryUser(Conflict):
 
 
 @attrs.frozen(kw_only=True)
-class LinkedWithAnotherPrimaryUser(Conflict):
+class LinkedWithAnotherPrimaryUser(AccountLinkConflict):
     """
     The login method is linked to another primary user.
 
-    :param user: that one; None if it was only asked whether the login method can be linked.
+    :param user: the other user; None from ``can_link_accounts``.
     """
 
     user: User | None = None
@@ -168,7 +168,7 @@ class LinkedWithAnotherPrimaryUser(Conflict):
     )
 
 
-class AccountInfoTaken(Conflict):
+class AccountInfoTaken(AccountLinkConflict):
     """Another primary user has the e-mail address, the phone number or the account at a third party."""
 
     status: ClassVar[Literal["ACCOUNT_INFO_ALREADY_ASSOCIATED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR"]] = (

@@ -116,7 +116,7 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         """
         email, password = text_of(form_fields, EMAIL), text_of(form_fields, PASSWORD)
 
-        def are_credentials(tenant: str) -> bool:
+        def credentials_match(tenant: str) -> bool:
             outcome = self.functions.verify_credentials(email=email, password=password, tenant_id=tenant)
             return isinstance(outcome, SignInOk)
 
@@ -127,14 +127,14 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
             tenant_id=tenant_id,
             session=session,
             is_sign_up=False,
-            check_credentials=are_credentials,
+            check_credentials=credentials_match,
         )
         result: SignInOk | WrongCredentials | LinkingToSessionUserFailed
         if may.refusal == "NO_LINKING":
             return SignInNotAllowed(reason(EMAIL_PASSWORD, may.refusal))
         if may.refusal is not None:
-            # Only those who know the password are told how it stands with the account.
-            if are_credentials(tenant_id):
+            # Only those who know the password are told why the account is refused.
+            if credentials_match(tenant_id):
                 return SignInNotAllowed(reason(EMAIL_PASSWORD, may.refusal))
             result = WrongCredentials()
         elif is_fake(email) and may.session is None:

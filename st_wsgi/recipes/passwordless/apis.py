@@ -215,7 +215,7 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
         session: SessionContainer | None,
         context: RequestContext,
     ) -> Permission:
-        """Return whether an attempt may begin. What is linked to the user of a session is a code, not a link."""
+        """Return whether an attempt may begin. In a session only a code can be used, not a link."""
         factors = self.recipe.factors(_channel(email))
         if session is not None:
             factors = [OTP_PHONE if email is None else OTP_EMAIL]

@@ -39,7 +39,7 @@ def create_code(apis: PasswordlessAPIs, context: RequestContext) -> object:
 
 
 def resend_code(apis: PasswordlessAPIs, context: RequestContext) -> object:
-    context.count_address()  # the ids need not be those of an attempt
+    context.count_address()  # the ids may be invented: no account can be counted yet
     body = context.read_json()
     session = session_to_link(context, body)
     return apis.resend_code_post(
@@ -52,7 +52,7 @@ def resend_code(apis: PasswordlessAPIs, context: RequestContext) -> object:
 
 
 def consume_code(apis: PasswordlessAPIs, context: RequestContext) -> object:
-    context.count_address()  # the ids need not be those of an attempt
+    context.count_address()  # the ids may be invented: no account can be counted yet
     body = context.read_json()
     session = session_to_link(context, body)
     names = [name for name in ("linkCode", "deviceId", "userInputCode") if name in body]
