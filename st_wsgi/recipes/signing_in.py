@@ -17,7 +17,7 @@ from ..accounts import AccountInfo, user_by_id, users_by_account_info
 from ..codec import present, to_json
 from ..errors import NO_SUCH_TENANT, ArgumentError, BadInput, Unauthorised
 from ..grammar import FAKE_EMAIL_DOMAINS
-from ..recipe_kit.results import LinkingToSessionUserFailed, Ok
+from ..recipe_kit.results import EmailChangeNotAllowed, LinkingToSessionUserFailed, Ok, UnknownUserId
 from ..request.context import RequestContext
 from ..request.respond import json_response
 from ..services import Services
@@ -25,6 +25,7 @@ from ..users import LoginMethod, RecipeUserId, User
 from .accountlinking import AccountInfoWithRecipeId, AccountLinking
 from .accountlinking.decisions import has_verified, shares_contact
 from .accountlinking.in_request import link_to_session_user, primary_user_of_session, session_user
+from .emailverification import EmailVerification
 from .multitenancy import AssociationNotAllowed, Multitenancy, UserAssociated
 from .multitenancy.types import EMAIL_PASSWORD
 from .session import SessionContainer
@@ -36,15 +37,16 @@ __all__ = [
     "Permission",
     "SignedIn",
     "automatic_linking",
+    "email_change_refusal",
     "first_factors_allowed",
     "is_fake",
     "linked",
-    "method_of",
     "permission",
     "reason",
     "session_to_link",
     "signed_in",
     "signing_in_response",
+    "verify_new_email",
 ]
 
 Refusal: TypeAlias = Literal[
@@ -67,6 +69,10 @@ _TEXTS: dict[Refusal, str] = {
     "RECIPE_USER_ID_ALREADY_LINKED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR": _NOT_LINKED,
     "ACCOUNT_INFO_ALREADY_ASSOCIATED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR": _NOT_LINKED,
     "SESSION_USER_ACCOUNT_INFO_ALREADY_ASSOCIATED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR": _NOT_LINKED,
+}
+_EMAIL_CHANGE = {
+    "PRIMARY_USER_CONFLICT": "another primary user has this e-mail address",
+    "ACCOUNT_TAKEOVER_RISK": "another account with this e-mail address could be taken over",
 }
 _CODES: dict[str, tuple[int, ...]] = {
     "emailpassword": (7, 8, 9, 10, 11, 12),
@@ -127,14 +133,25 @@ class Permission:
 
     :param factors: those of the offered factors that may be used.
     :param session: of the user whom the login method is going to be linked to; None for a first factor.
+    :param owner: the user of that session.
     :param user: who has the login method already. It is looked for only where accounts are linked automatically.
     :param refusal: why the attempt may not go on; None if it may.
     """
 
     factors: tuple[str, ...] = ()
     session: SessionContainer | None = None
+    owner: User | None = None
     user: User | None = None
     refusal: Refusal | None = None
+
+    def accepts(self, email: str) -> bool:
+        """
+        Return whether an address may be used. One that stands for none can only be that of the session's user.
+
+        Such an address counts as verified from the start, so it is refused at sign-up and sign-in (FDI, rule F-04), and
+        nobody can add that of somebody else to their account.
+        """
+        return not is_fake(email) or (self.owner is not None and email in self.owner.emails)
 
 
 def permission(
@@ -193,7 +210,7 @@ def permission(
         is_verified = is_verified or method.verified
         if not linking.allows(account, user, is_verified=is_verified, session=session, tenant_id=tenant_id):
             refusal = "SIGN_IN_NOT_ALLOWED"
-    return Permission(factors=tuple(factors), session=session, user=user, refusal=refusal)
+    return Permission(factors=tuple(factors), session=session, owner=own, user=user, refusal=refusal)
 
 
 def linked(
@@ -216,10 +233,10 @@ def linked(
         if session is not None:
             raise ArgumentError("session: without should_do_automatic_account_linking nothing is linked to its user")
         return user
-    method = method_of(user, recipe_user_id)
+    method = linking.method_of(user, recipe_user_id)
     if linking.verify_if_another_method_is(user, method):
         user = user_by_id(linking.core, user.id) or user
-        method = method_of(user, recipe_user_id)
+        method = linking.method_of(user, recipe_user_id)
     if session is not None:
         return link_to_session_user(linking.functions, user, method, session)
     if user.is_primary_user:
@@ -230,8 +247,6 @@ def linked(
 def is_fake(email: str) -> bool:
     """
     Return whether an address, in its normal form, stands for an account without one.
-
-    Such an address counts as verified from the start, so it is refused at sign-up and sign-in (FDI, rule F-04).
     """
     return email.endswith(FAKE_EMAIL_DOMAINS)
 
@@ -292,6 +307,32 @@ def _can_ask_to_link(context: RequestContext) -> bool:
     return context.fdi_version >= (3, 1)
 
 
+def email_change_refusal(
+    services: Services, recipe_user_id: RecipeUserId, email: str
+) -> UnknownUserId | EmailChangeNotAllowed | None:
+    """Return why a login method may not have a new e-mail address where accounts are linked; None if it may."""
+    linking = automatic_linking(services)
+    if linking is None:
+        return None
+    user = user_by_id(services.core, recipe_user_id.value)
+    if user is None:
+        return UnknownUserId()
+    verification, method = services.find(EmailVerification), linking.method_of(user, recipe_user_id)
+    is_verified = verification is not None and verification.functions.is_email_verified(
+        recipe_user_id=method.recipe_user_id, email=email
+    )
+    outcome = linking.email_change(user, method, email, is_verified=is_verified, session=None)
+    return None if outcome == "OK" else EmailChangeNotAllowed(_EMAIL_CHANGE[outcome])
+
+
+def verify_new_email(services: Services, recipe_user_id: RecipeUserId) -> None:
+    """Verify the new e-mail address of a login method if its user has verified it for another one."""
+    linking = automatic_linking(services)
+    user = None if linking is None else user_by_id(services.core, recipe_user_id.value)
+    if linking is not None and user is not None:
+        linking.verify_if_another_method_is(user, linking.method_of(user, recipe_user_id))
+
+
 def automatic_linking(services: Services) -> AccountLinking | None:
     """Return the accountlinking recipe if it links accounts automatically, else None."""
     linking = services.find(AccountLinking)
@@ -320,7 +361,7 @@ def _owner(
         return None, None
     own = session_user(linking.functions, session)
     for method in own.login_methods if own.is_primary_user else ():
-        if _is_same(method, account) and check_credentials(method.tenant_ids[0]):
+        if method.tenant_ids and _is_same(method, account) and check_credentials(method.tenant_ids[0]):
             tenancy = linking.services.get(Multitenancy).functions
             outcome = tenancy.associate_user_to_tenant(recipe_user_id=method.recipe_user_id, tenant_id=tenant_id)
             if isinstance(outcome, AssociationNotAllowed):
@@ -336,11 +377,6 @@ def _is_same(method: LoginMethod, account: AccountInfoWithRecipeId) -> bool:
     if account.third_party is not None:
         return bool(method.third_party == account.third_party)
     return shares_contact(method, account)
-
-
-def method_of(user: User, recipe_user_id: RecipeUserId) -> LoginMethod:
-    """Return the login method of a user that has this id."""
-    return next(method for method in user.login_methods if method.recipe_user_id == recipe_user_id)
 
 
 def signing_in_response(context: RequestContext, result: object) -> Response:

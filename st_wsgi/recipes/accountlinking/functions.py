@@ -74,12 +74,11 @@ class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
         if not isinstance(outcome, AccountsLinked) or outcome.accounts_already_linked:
             return outcome
         user = outcome.user
-        method = self._linked_method(user, recipe_user_id)
+        method = self.recipe.method_of(user, recipe_user_id)
         if self.recipe.verify_if_another_method_is(user, method):
             user = user_by_id(self.core, user.id) or user
         self.context.record("accounts_linked", user_id=user.id, recipe_id=method.recipe_id)
-        if self.recipe.on_account_linked is not None:
-            self.recipe.on_account_linked(user, self._linked_method(user, method.recipe_user_id))
+        self._tell(user, self.recipe.method_of(user, method.recipe_user_id))
         return AccountsLinked(user=user, accounts_already_linked=False)
 
     def unlink_account(self, *, recipe_user_id: RecipeUserId) -> AccountUnlinked:
@@ -176,6 +175,14 @@ class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
         user, method = self._user_of(recipe_user_id)
         return self.recipe.email_change(user, method, new_email, is_verified=is_verified, session=session) == "OK"
 
+    def _tell(self, user: User, method: LoginMethod) -> None:
+        """Call the app's function. The link is made already, so an error in there is logged and changes nothing."""
+        if self.recipe.on_account_linked is not None:
+            try:
+                self.recipe.on_account_linked(user, method)
+            except Exception as error:  # the boundary: the request goes on
+                _log.error("on_account_linked raised %s", type(error).__name__)
+
     def _link_once(
         self, user: User, method: LoginMethod, session: SessionContainer | None, tenant_id: str
     ) -> User | None:
@@ -199,7 +206,7 @@ class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
                 return user
             made = self.functions.create_primary_user(recipe_user_id=candidate.login_methods[0].recipe_user_id)
             if not isinstance(made, PrimaryUserCreated):
-                return None
+                return self._unless_elsewhere(made, user, account, tenant_id)
             if candidate.id == user.id:
                 return made.user
             primary = made.user
@@ -207,18 +214,24 @@ class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
         if not may_link(account, primary, is_verified=method.verified, needs=needs):
             return user
         linked = self.functions.link_accounts(recipe_user_id=method.recipe_user_id, primary_user_id=primary.id)
-        return linked.user if isinstance(linked, AccountsLinked | LinkedWithAnotherPrimaryUser) else None
+        if isinstance(linked, AccountsLinked | LinkedWithAnotherPrimaryUser):
+            return linked.user
+        return self._unless_elsewhere(linked, user, account, tenant_id)
+
+    def _unless_elsewhere(
+        self, outcome: object, user: User, account: AccountInfoWithRecipeId, tenant_id: str
+    ) -> User | None:
+        """
+        Return the user as they were if a primary user of another tenant is in the way, however often it is tried; None
+        if other requests changed the accounts of this tenant meanwhile.
+        """
+        if not isinstance(outcome, AccountInfoTaken):
+            return None
+        now = self.recipe.users_with_contact_of(account, tenant_id)
+        return None if any(one.id == outcome.primary_user_id for one in now) else user
 
     def _user_of(self, recipe_user_id: RecipeUserId) -> tuple[User, LoginMethod]:
         user = user_by_id(self.core, recipe_user_id.value)
         if user is None:
             raise ArgumentError("no login method has this id")
-        return user, user.login_method(recipe_user_id) or user.login_methods[0]
-
-    def _linked_method(self, user: User, recipe_user_id: RecipeUserId) -> LoginMethod:
-        """Return the login method of this id. The core names it by its external id if it has one."""
-        ids = {recipe_user_id}
-        if user.login_method(recipe_user_id) is None:
-            mapping = self.core.get("/recipe/userid/map", {"userId": recipe_user_id.value, "userIdType": "ANY"})
-            ids.add(RecipeUserId(mapping.ok(str, "externalUserId")))
-        return next(method for method in user.login_methods if method.recipe_user_id in ids)
+        return user, self.recipe.method_of(user, recipe_user_id)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import ClassVar
 
 import attrs
 
-from ...errors import ArgumentError
+from ...accounts import user_by_id
 from ...recipe_kit.recipe import NoAPIs, Recipe, Requires
 from ...services import Services
 from ...users import RecipeUserId
@@ -40,5 +39,6 @@ class AccountLinking(AccountLinkingSettings, Recipe[AccountLinkingFunctions, NoA
             verification.on_verified = self._link_verified
 
     def _link_verified(self, recipe_user_id: RecipeUserId, tenant_id: str) -> None:
-        with contextlib.suppress(ArgumentError):  # the app may verify addresses of users that the core does not know
+        # The app may verify addresses of users that the core does not know.
+        if user_by_id(self.core, recipe_user_id.value) is not None:
             self.functions.create_primary_user_id_or_link_accounts(recipe_user_id=recipe_user_id, tenant_id=tenant_id)

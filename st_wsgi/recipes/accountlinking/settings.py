@@ -8,10 +8,11 @@ import attrs
 
 from ...accounts import AccountInfo, users_by_account_info
 from ...checks import a_function
-from ...errors import ConfigError
+from ...errors import ArgumentError, ConfigError
+from ...grammar import FAKE_EMAIL_DOMAINS
 from ...recipe_kit.recipe import Settings
 from ...request import current
-from ...users import LoginMethod, User
+from ...users import PUBLIC_TENANT, LoginMethod, RecipeUserId, User
 from ..emailverification.recipe import mark_as_verified
 from ..session import SessionContainer
 from .decisions import NeedsVerification, may_change_email, may_sign_in_or_up
@@ -68,8 +69,15 @@ class AccountLinkingSettings(Settings):
         return functools.partial(self.needs_verification, session=session, tenant_id=tenant_id)
 
     def users_with_contact_of(self, account: AccountInfoWithRecipeId, tenant_id: str) -> tuple[User, ...]:
-        """Return the users of a tenant with the address, the number or the account at a third party."""
-        info = AccountInfo(email=account.email, phone_number=account.phone_number, third_party=account.third_party)
+        """
+        Return the users of a tenant with the address, the number or the account at a third party.
+
+        An address that stands for none proves nothing: anybody can work out which one an account elsewhere gets.
+        """
+        email = None if account.email is None or account.email.endswith(FAKE_EMAIL_DOMAINS) else account.email
+        if email is None and account.phone_number is None and account.third_party is None:
+            return ()
+        info = AccountInfo(email=email, phone_number=account.phone_number, third_party=account.third_party)
         return users_by_account_info(
             self.services.core, account_info=info, tenant_id=tenant_id, do_union_of_account_info=True
         )
@@ -129,4 +137,21 @@ class AccountLinkingSettings(Settings):
         known = any(other.verified and other.email == method.email for other in user.login_methods)
         if not user.is_primary_user or method.email is None or method.verified or not known:
             return False
-        return mark_as_verified(self.services, method.recipe_user_id, method.email, tenant_id=method.tenant_ids[0])
+        tenant_id = next(iter(method.tenant_ids), PUBLIC_TENANT)
+        return mark_as_verified(self.services, method.recipe_user_id, method.email, tenant_id=tenant_id)
+
+    def method_of(self, user: User, recipe_user_id: RecipeUserId) -> LoginMethod:
+        """
+        Return the login method of a user that has this id. The core names it by its external id if it has one.
+
+        :raises ArgumentError: the user has none.
+        """
+        method = user.login_method(recipe_user_id)
+        if method is None:
+            params = {"userId": recipe_user_id.value, "userIdType": "ANY"}
+            reply = self.services.core.get("/recipe/userid/map", params)
+            if reply.is_ok("UNKNOWN_MAPPING_ERROR"):
+                method = user.login_method(RecipeUserId(reply.ok(str, "externalUserId")))
+        if method is None:
+            raise ArgumentError("no login method has this id")
+        return method

@@ -20,7 +20,7 @@ from ...request.context import RequestContext
 from ...users import LoginMethod, RecipeUserId, User
 from ..accountlinking.decisions import primary_user_of
 from ..emailverification.recipe import mark_as_verified
-from ..session import SessionContainer
+from ..session import Session, SessionContainer
 from ..signing_in import (
     EMAIL_PASSWORD,
     AccountInfoWithRecipeId,
@@ -84,7 +84,7 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
             return SignUpNotAllowed(reason(EMAIL_PASSWORD, may.refusal, is_sign_up=True))
         result = (
             EmailAlreadyExists()
-            if is_taken or (is_fake(email) and may.session is None)
+            if is_taken or not may.accepts(email)
             else self.functions.sign_up(email=email, password=password, session=may.session, tenant_id=tenant_id)
         )
         if isinstance(result, EmailAlreadyExists):
@@ -137,7 +137,7 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
             if credentials_match(tenant_id):
                 return SignInNotAllowed(reason(EMAIL_PASSWORD, may.refusal))
             result = WrongCredentials()
-        elif is_fake(email) and may.session is None:
+        elif not may.accepts(email):
             result = WrongCredentials()
         else:
             result = self.functions.sign_in(email=email, password=password, session=may.session, tenant_id=tenant_id)
@@ -171,7 +171,8 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         background.
         """
         email = text_of(form_fields, EMAIL)
-        users = self._users_with(email, tenant_id)
+        # Nobody reads the mails to an address that stands for none.
+        users = () if is_fake(email) else self._users_with(email, tenant_id)
         method = next((method for user in users if (method := _method_of(user, email, tenant_id))), None)
         candidate = self._owner_after_reset(users, method, tenant_id)
         if candidate is not None and _is_take_over_risk(candidate, email):
@@ -208,6 +209,9 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
             is_risk = user.is_primary_user and _is_take_over_risk(user, consumed.email)
             if is_risk or not self._set_password(recipe_user_id, text_of(form_fields, PASSWORD), tenant_id):
                 return InvalidResetToken()
+            if automatic_linking(context.services) is not None and not method.verified:
+                # Whoever signed up with the address before it was proved must not stay in the account of its owner.
+                context.services.get(Session).functions.revoke_all_sessions_for_user(user_id=recipe_user_id.value)
         mark_as_verified(context.services, recipe_user_id, consumed.email, tenant_id=tenant_id)
         user = user_by_id(self.recipe.services.core, recipe_user_id.value) or user
         after = linked(context, user, recipe_user_id, tenant_id=tenant_id)

@@ -18,10 +18,9 @@ from ...recipe_kit.results import (
     UnknownUserId,
 )
 from ...users import PUBLIC_TENANT, RecipeUserId
-from ..emailverification import EmailVerification
 from ..session import Session, SessionContainer
 from ..session.container import SESSION_KEY
-from ..signing_in import automatic_linking, linked, method_of
+from ..signing_in import email_change_refusal, linked, verify_new_email
 from .passwords import normalised
 from .settings import EmailPasswordSettings
 from .types import (
@@ -35,11 +34,6 @@ from .types import (
 )
 
 _RESET_TOKEN = "/recipe/user/password/reset/token"
-_EMAIL_CHANGE = {
-    "PRIMARY_USER_CONFLICT": "another primary user has this e-mail address",
-    "ACCOUNT_TAKEOVER_RISK": "another account with this e-mail address could be taken over",
-}
-
 _Found = TypeVar("_Found", SignUpOk, SignInOk)
 
 
@@ -147,7 +141,7 @@ class EmailPasswordFunctions(MailFunctions[EmailPasswordSettings]):
             problem = self.recipe.password_problem(password, tenant_id=tenant_id_for_password_policy)
             if problem is not None:
                 return PasswordPolicyViolated(failure_reason=problem)
-        refusal = None if email is None else self._email_change_refusal(recipe_user_id, email)
+        refusal = None if email is None else email_change_refusal(self.recipe.services, recipe_user_id, email)
         if refusal is not None:
             return refusal
         password = None if password is None else normalised(password)
@@ -160,7 +154,7 @@ class EmailPasswordFunctions(MailFunctions[EmailPasswordSettings]):
                 self.context.record("password_changed", user_id=recipe_user_id.value)
             if email is not None:
                 self.context.record("email_changed", user_id=recipe_user_id.value)
-                self._verify_if_another_method_is(recipe_user_id)
+                verify_new_email(self.recipe.services, recipe_user_id)
             if self.recipe.end_sessions_on_change:
                 self._end_other_sessions(recipe_user_id)
             if notice is not None:
@@ -172,31 +166,6 @@ class EmailPasswordFunctions(MailFunctions[EmailPasswordSettings]):
     ) -> _Found | LinkingToSessionUserFailed:
         user = linked(self.context, outcome.user, outcome.recipe_user_id, tenant_id=tenant_id, session=session)
         return user if isinstance(user, LinkingToSessionUserFailed) else attrs.evolve(outcome, user=user)
-
-    def _email_change_refusal(
-        self, recipe_user_id: RecipeUserId, email: str
-    ) -> UnknownUserId | EmailChangeNotAllowed | None:
-        linking = automatic_linking(self.recipe.services)
-        if linking is None:
-            return None
-        user = user_by_id(self.core, recipe_user_id.value)
-        if user is None:
-            return UnknownUserId()
-        verification = self.recipe.services.find(EmailVerification)
-        is_verified = verification is not None and verification.functions.is_email_verified(
-            recipe_user_id=recipe_user_id, email=email
-        )
-        outcome = linking.email_change(
-            user, method_of(user, recipe_user_id), email, is_verified=is_verified, session=None
-        )
-        return None if outcome == "OK" else EmailChangeNotAllowed(_EMAIL_CHANGE[outcome])
-
-    def _verify_if_another_method_is(self, recipe_user_id: RecipeUserId) -> None:
-        """Verify the new address of a login method if its user has verified it for another one."""
-        linking = automatic_linking(self.recipe.services)
-        user = None if linking is None else user_by_id(self.core, recipe_user_id.value)
-        if linking is not None and user is not None:
-            linking.verify_if_another_method_is(user, method_of(user, recipe_user_id))
 
     def _end_other_sessions(self, recipe_user_id: RecipeUserId) -> None:
         """End the user's sessions, except the one of the request in flight."""

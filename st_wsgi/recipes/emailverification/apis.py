@@ -8,7 +8,7 @@ from ...recipe_kit.recipe import APIs
 from ...recipe_kit.results import GeneralError, Ok
 from ...request.context import RequestContext
 from ...users import RecipeUserId
-from ..session import SessionContainer
+from ..session import SessionContainer, get_session_information
 from ..session.in_request import create_new_session
 from .claims import EmailVerificationClaim
 from .functions import EmailVerificationFunctions
@@ -112,7 +112,7 @@ class EmailVerificationAPIs(APIs[EmailVerificationSettings, EmailVerificationFun
         user_id = session.get_user_id() if user is None else user.id  # the app may know users that the core does not
         if user_id == session.get_user_id():
             session.fetch_and_set_claim(EmailVerificationClaim)
-        else:
-            create_new_session(
+        elif get_session_information(session_handle=session.get_handle()) is not None:
+            create_new_session(  # one that was revoked is not replaced by a living one
                 context, tenant_id=session.get_tenant_id(), recipe_user_id=verified_user_id, user_id=user_id
             )

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import attrs
+
 from ...accounts import AccountInfo, user_by_id, users_by_account_info
 from ...delivery import Channel
 from ...errors import BadInput, CoreRefused, TenantUnknown
@@ -73,7 +75,7 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
         may = self._permission(email, phone_number, tenant_id, session, context)
         if may.refusal is not None:
             return SignInUpNotAllowed(reason(PASSWORDLESS, may.refusal))
-        if email is not None and is_fake(email) and may.session is None:
+        if email is not None and is_fake(email):  # nobody would read the message
             return SignInUpNotAllowed(_NO_FIRST_FACTOR)
         with _refused_by_core():
             code = self.functions.create_code(
@@ -179,7 +181,7 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
         )
         if may.refusal is not None:
             return SignInUpNotAllowed(reason(PASSWORDLESS, may.refusal))
-        if device.email is not None and is_fake(device.email) and may.session is None:
+        if device.email is not None and is_fake(device.email):
             return SignInUpNotAllowed(_NO_FIRST_FACTOR)
         with _refused_by_core():
             outcome = self.functions.consume_code(**given, session=may.session, tenant_id=tenant_id)
@@ -216,18 +218,18 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
         context: RequestContext,
     ) -> Permission:
         """Return whether an attempt may begin. In a session only a code can be used, not a link."""
-        factors = self.recipe.factors(_channel(email))
-        if session is not None:
-            factors = [OTP_PHONE if email is None else OTP_EMAIL]
-        return permission(
+        may = permission(
             context,
             AccountInfoWithRecipeId(recipe_id=PASSWORDLESS, email=email, phone_number=phone_number),
-            factors,
+            self.recipe.factors(_channel(email)),
             tenant_id=tenant_id,
             session=session,
             is_verified=True,
             changes=False,
         )
+        if may.session is None:
+            return may
+        return attrs.evolve(may, factors=(OTP_PHONE if email is None else OTP_EMAIL,))
 
     def _is_unverified(self, session: SessionContainer, email: str) -> bool:
         """Return whether an address is that of the session's login method, and not verified yet."""

@@ -19,7 +19,7 @@ from ...recipe_kit.results import (
 )
 from ...users import PUBLIC_TENANT, RecipeUserId
 from ..session import SessionContainer
-from ..signing_in import linked
+from ..signing_in import email_change_refusal, linked, verify_new_email
 from .settings import PasswordlessSettings
 from .types import (
     CodeChecked,
@@ -159,7 +159,10 @@ class PasswordlessFunctions(SmsFunctions[PasswordlessSettings]):
         | PhoneNumberChangeNotAllowed
     ):
         """Change the e-mail address or the phone number of a login method, or both. None leaves one as it is."""
-        return self._change(recipe_user_id, present({"email": email, "phoneNumber": phone_number})).into(
+        refusal = None if email is None else email_change_refusal(self.recipe.services, recipe_user_id, email)
+        if refusal is not None:
+            return refusal
+        outcome = self._change(recipe_user_id, present({"email": email, "phoneNumber": phone_number})).into(
             Ok,
             UnknownUserId,
             EmailAlreadyExists,
@@ -167,6 +170,9 @@ class PasswordlessFunctions(SmsFunctions[PasswordlessSettings]):
             EmailChangeNotAllowed,
             PhoneNumberChangeNotAllowed,
         )
+        if isinstance(outcome, Ok) and email is not None:
+            verify_new_email(self.recipe.services, recipe_user_id)
+        return outcome
 
     def delete_email_for_user(self, *, recipe_user_id: RecipeUserId) -> Ok | UnknownUserId:
         """
