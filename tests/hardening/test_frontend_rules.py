@@ -62,13 +62,34 @@ def test_f_40_no_spelling_of_a_path_needs_no_key(path: str) -> None:
 
 
 ELSEWHERE = {
-    "F-05": ["recipes/emailpassword/test_sign_up.py::test_it_needs_a_session_that_lives"],
+    "F-01": [
+        "recipes/accountlinking/test_decisions.py::test_both_sides_count",
+        "recipes/accountlinking/test_third_party.py::test_an_address_that_it_has_not",
+    ],
+    "F-02": ["recipes/accountlinking/test_automatic.py::test_a_primary_user_that_was_just_made_is_no_exception"],
+    "F-03": ["recipes/thirdparty/test_sign_in.py::test_only_true_counts_as_verified"],
+    "F-20": [
+        "recipes/thirdparty/test_attacks.py::test_it_goes_nowhere_else",
+        "recipes/thirdparty/test_attacks.py::test_a_state_that_cannot_be_read",
+    ],
+    "F-24": ["recipes/thirdparty/test_strangers.py::test_access_tokens_that_another_app_was_given"],
+    "F-25": ["recipes/thirdparty/test_sign_in.py::test_a_provider_sends_browsers_to_addresses_of_ours"],
+    "F-26": ["recipes/thirdparty/test_strangers.py::test_one_that_another_browser_began_to_ask_for"],
+    "F-27": ["recipes/thirdparty/test_sign_in.py::test_a_tenant_changes_the_apps_provider_for_itself_alone"],
+    "F-28": ["recipes/thirdparty/test_sign_in.py::test_an_id_is_a_text_or_a_whole_number"],
+    "F-05": [
+        "recipes/emailpassword/test_sign_up.py::test_it_needs_a_session_that_lives",
+        "recipes/accountlinking/test_in_session.py::test_a_session_that_was_revoked",
+    ],
     "F-06": [
         "recipes/emailverification/test_emailverification.py"
         "::test_the_tenant_of_the_session_comes_before_that_of_the_path"
     ],
     "F-07": ["recipes/multitenancy/test_multitenancy.py::test_a_tenant_has_first_factors_of_its_own"],
-    "F-08": ["recipes/emailpassword/test_sign_up.py::test_concurrent_sign_ups_with_one_e_mail_make_one_user"],
+    "F-08": [
+        "recipes/emailpassword/test_sign_up.py::test_concurrent_sign_ups_with_one_e_mail_make_one_user",
+        "recipes/thirdparty/test_attacks.py::test_parallel_sign_ups_make_one_user",
+    ],
     "F-15": [
         "recipes/emailpassword/test_passwords.py::test_w_075_a_change_ends_the_other_sessions",
         "recipes/emailpassword/test_passwords.py::test_w_075_a_reset_ends_all_sessions_and_the_default_ends_none",
@@ -106,14 +127,10 @@ ELSEWHERE = {
 HERE = {"F-04", "F-40"}
 
 LATER = {
-    **dict.fromkeys(["F-01", "F-02"], "account linking"),
-    "F-03": "third-party sign-in",
     "F-09": "multi-factor authentication",
     **dict.fromkeys(["F-10", "F-11", "F-12", "F-13", "F-14"], "passkeys"),
     "F-16": "TOTP",
-    "F-20": "third-party sign-in",
     **dict.fromkeys(["F-21", "F-22", "F-23"], "SAML and OAuth 2"),
-    **dict.fromkeys(["F-24", "F-25", "F-26", "F-27", "F-28"], "third-party sign-in"),
     "F-29": "SAML",
     **dict.fromkeys(["F-30", "F-31", "F-32", "F-33", "F-34"], "the dashboard"),
 }

@@ -794,9 +794,13 @@ def an_error_after_the_tokens_were_decided_takes_them_back(core: Borrowed) -> No
 
 
 ELSEWHERE = {
+    "W-008": "recipes/thirdparty/test_attacks.py::test_a_form_that_cannot_be_read",
+    "W-020": "recipes/thirdparty/test_attacks.py::test_it_goes_nowhere_else",
+    "W-021": "recipes/thirdparty/test_attacks.py::test_a_state_that_cannot_be_read",
     "W-041": "test_middleware.py::test_the_bodies_of_foreign_requests_stay_unread",
     "W-048": "test_phone.py::test_both_ways_agree",
     "W-051": "test_bad_input.py::test_hostile_texts_in_any_field_never_break_a_route",
+    "W-053": "recipes/thirdparty/test_sign_in.py::test_a_body_that_is_not_as_the_protocol_has_it",
     "W-063": "recipes/session/test_threads.py::test_tabs_that_refresh_at_once_all_stay_signed_in",
     "W-068": "recipes/session/test_answers.py::sign_out_with_an_expired_token",
     "W-075": "recipes/emailpassword/test_passwords.py::test_w_075_a_change_ends_the_other_sessions",
@@ -804,6 +808,16 @@ ELSEWHERE = {
     "W-084": "recipes/passwordless/test_sign_in.py::test_guesses_at_once_lose_no_count",
     "W-093": "recipes/session/test_answers.py::test_nothing_of_a_token_is_in_an_answer_or_in_a_log",
     "W-095": "transport/test_answers.py::test_a_redirect_is_not_followed",
+    "W-100": "recipes/thirdparty/test_strangers.py::test_one_that_another_browser_began_to_ask_for",
+    "W-101": "recipes/thirdparty/test_sign_in.py::test_pkce_binds_a_code_to_the_browser_that_began",
+    "W-102": "recipes/thirdparty/test_strangers.py::test_a_forged_one",
+    "W-103": "recipes/thirdparty/test_strangers.py::test_access_tokens_that_another_app_was_given",
+    "W-104": "recipes/thirdparty/test_sign_in.py::test_a_provider_sends_browsers_to_addresses_of_ours",
+    "W-105": "recipes/thirdparty/test_sign_in.py::test_only_true_counts_as_verified",
+    "W-106": "recipes/accountlinking/test_decisions.py::test_both_sides_count",
+    "W-107": "recipes/thirdparty/test_sign_in.py::test_an_id_is_a_text_or_a_whole_number",
+    "W-108": "recipes/thirdparty/test_sign_in.py::test_a_tenant_changes_the_apps_provider_for_itself_alone",
+    "W-109": "recipes/thirdparty/test_strangers.py::test_nothing_inside_is_asked",
     "W-110": "recipes/emailpassword/test_sign_up.py::test_concurrent_sign_ups_with_one_e_mail_make_one_user",
     "W-120": "test_server_boundary.py::test_a_chunked_body_is_read_where_the_server_decodes_it",
     "W-121": "test_body.py::test_the_next_reader_finds_the_same_body",
@@ -814,12 +828,8 @@ ELSEWHERE = {
 """Rows that a test of another file shows in full."""
 
 LATER = {
-    "W-008": "routes that take forms come with third-party sign-in, SAML and OAuth2",
-    "W-020": "redirects come with third-party sign-in, SAML and OAuth2",
-    "W-021": "the callback of Apple comes with third-party sign-in",
     "W-022": "comes with SAML and OAuth2",
     "W-023": "comes with OAuth2",
-    "W-053": "comes with third-party sign-in",
     "W-077": "comes with multi-factor authentication",
     "W-085": "comes with TOTP",
     "W-087": "comes with the dashboard",
@@ -827,16 +837,6 @@ LATER = {
     "W-089": "comes with the dashboard",
     "W-090": "comes with the dashboard",
     "W-091": "comes with OAuth2",
-    "W-100": "comes with third-party sign-in",
-    "W-101": "comes with third-party sign-in",
-    "W-102": "comes with third-party sign-in",
-    "W-103": "comes with third-party sign-in",
-    "W-104": "comes with third-party sign-in",
-    "W-105": "comes with third-party sign-in",
-    "W-106": "comes with account linking",
-    "W-107": "comes with third-party sign-in",
-    "W-108": "comes with third-party sign-in and multitenancy",
-    "W-109": "comes with third-party sign-in",
     "W-111": "comes with SAML",
 }
 """Rows that belong to a recipe which is not there yet."""

@@ -115,6 +115,18 @@ class TestOneUser:
         ada.visitor.sign_out()
         assert ada.sign_in()["user"]["id"] == older
 
+    def test_a_primary_user_that_was_just_made_is_no_exception(self, site: Site) -> None:
+        """F-02: the older user becomes primary on the way, and an unverified method is not linked to it either."""
+        site.answer = NO_LINK
+        ada = site.person()
+        older = passwordless.signinup(email=ada.email).recipe_user_id
+        younger = RecipeUserId(ada.sign_up()["user"]["id"])
+        site.answer = LINK_VERIFIED
+        assert create_primary_user_id_or_link_accounts(recipe_user_id=younger).id == younger.value
+        primary = st_wsgi.get_user(user_id=older.value)
+        assert primary is not None
+        assert (primary.is_primary_user, len(primary.login_methods)) == (True, 1)
+
     def test_the_function_is_asked_about_the_method_and_the_user(self, site: Site) -> None:
         ada = site.person()
         user_id = ada.by_code()["user"]["id"]
