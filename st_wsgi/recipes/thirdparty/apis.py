@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from typing import Any
 
-from ...errors import BadInput
-from ...recipe_kit.forms import normalise_email
+from ...errors import BadInput, ConfigError
+from ...recipe_kit.forms import email_rule, normalise_email
 from ...recipe_kit.recipe import APIs
 from ...recipe_kit.results import GeneralError, LinkingToSessionUserFailed, SignInUpNotAllowed
 from ...request.context import RequestContext
@@ -38,8 +39,9 @@ from .types import (
     UserInfoEmail,
 )
 
-_LONGEST_EMAIL = 256
-_SMALL = re.compile("[a-z0-9._-]+")
+# An id that stands in a made-up address as it is. The core keeps addresses in small letters, and two ids, or the ids of
+# two providers, must not share one.
+_PLAIN_ID = re.compile("[a-z0-9_-]{1,64}")
 _NOT_COMPLETED = "You have not signed in with the provider. Please try again, or choose another way to sign in."
 
 
@@ -161,21 +163,42 @@ class ThirdPartyAPIs(APIs[ThirdPartySettings, ThirdPartyFunctions]):
 
 def _address_of(info: UserInfo) -> UserInfoEmail | None:
     """Return the address that the provider names, in its normal form; None if it is no address, or a made-up one."""
-    if info.email is None:
+    email = None if info.email is None else _normal(info.email.id)
+    if info.email is None or email is None or is_fake(email):
         return None
-    email = normalise_email(info.email.id)
-    is_address = 0 < len(email) <= _LONGEST_EMAIL and "@" in email and email.isprintable() and not is_fake(email)
-    return UserInfoEmail(id=email, is_verified=info.email.is_verified is True) if is_address else None
+    return UserInfoEmail(id=email, is_verified=info.email.is_verified is True)
+
+
+def _normal(text: object) -> str | None:
+    """
+    Return an address in its normal form; None if the text is not one address.
+
+    In small letters, or in its compatible form, a letter beyond ASCII may become another one: the Kelvin sign is a k
+    then. Such an address would be that of somebody else.
+    """
+    if not isinstance(text, str) or any(
+        not letter.isascii() and (letter.lower() != letter or unicodedata.normalize("NFKC", letter) != letter)
+        for letter in text
+    ):
+        return None
+    email = normalise_email(text)
+    return email if email_rule(email, "") is None else None
 
 
 def _made_up(provider: Provider, info: UserInfo, tenant_id: str) -> UserInfoEmail | None:
-    """Return an address that stands for the account, if the app wants no real one."""
-    config = provider.config
+    """
+    Return an address that stands for the account, if the app wants no real one.
+
+    :raises ConfigError: the app's function returned no address.
+    """
+    config, name = provider.config, info.third_party_user_id
     if config.require_email is not False:
         return None
     if config.generate_fake_email is not None:
-        return UserInfoEmail(id=config.generate_fake_email(tenant_id, info.third_party_user_id), is_verified=True)
-    name = info.third_party_user_id
-    if not _SMALL.fullmatch(name):  # addresses are kept in small letters, and two ids must not share one
-        name = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+        email = _normal(config.generate_fake_email(tenant_id, name))
+        if email is None:
+            raise ConfigError("generate_fake_email must return an e-mail address")
+        return UserInfoEmail(id=email, is_verified=True)
+    if not _PLAIN_ID.fullmatch(name):  # the plus sign is in no plain id: a hash is never taken for one
+        name = f"+{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"
     return UserInfoEmail(id=f"{name}.{provider.id}@stfakeemail.supertokens.com", is_verified=True)

@@ -40,6 +40,7 @@ from st_wsgi.recipes.multitenancy import (
 from st_wsgi.recipes.thirdparty import ProviderConfig, ProviderFailed
 from st_wsgi.recipes.thirdparty.providers import calls
 from st_wsgi.recipes.thirdparty.providers.calls import Calls
+from st_wsgi.recipes.thirdparty.providers.oidc import Document
 
 
 class TestIdTokens:
@@ -173,6 +174,11 @@ class TestAddresses:
             "64:ff9b::a9fe:a9fe",
             "2002:7f00:1::",
             "2001:db8::1",
+            "fec0::1",
+            "fec0::a9fe:a9fe",
+            "3fff::1",
+            "192.88.99.1",
+            "192.0.0.192",
         ],
     )
     def test_an_address_inside_a_network_is_refused(self, address: str) -> None:
@@ -338,6 +344,35 @@ class TestBrokenProviders:
         visitor = shop_with(core, openid(idp)).visitor()
         for _ in range(5):
             assert begin(visitor).get_json() == FAILED
+        assert len(idp.asked) == 1
+
+
+class TestDiscoveryDocuments:
+    def test_a_good_one_stays_while_the_provider_is_down(self, idp: IdP) -> None:
+        now = [0.0]
+        address = f"{idp.url}/.well-known/openid-configuration"
+        document = Document(Calls(allow_private_networks=True), address, clock=lambda: now[0])
+        good = document.read()
+        idp.answers["/.well-known/openid-configuration"] = lambda _: (503, {})
+        now[0] += 3600
+        assert document.read() == good
+        assert document.read() == good
+        assert len(idp.asked) == 2
+        del idp.answers["/.well-known/openid-configuration"]
+        idp.discovery = {"token_endpoint": f"{idp.url}/new"}
+        now[0] += 10
+        assert document.read().token_endpoint == f"{idp.url}/new"
+
+    def test_many_readers_fetch_it_once(self, idp: IdP) -> None:
+        document = Document(Calls(allow_private_networks=True), f"{idp.url}/.well-known/openid-configuration")
+        ready = threading.Barrier(16)
+
+        def read(_: int) -> Any:
+            ready.wait(10)
+            return document.read()
+
+        with ThreadPoolExecutor(16) as pool:
+            assert len(set(pool.map(read, range(16)))) == 1
         assert len(idp.asked) == 1
 
 

@@ -199,6 +199,15 @@ class TestEmails:
         answer = sign_in(idp, shop_with(core, openid(idp)).visitor(), person(email=email))
         assert (answer.get_json(), clears_nothing(answer)) == (NO_EMAIL, True)
 
+    @pytest.mark.parametrize(
+        "email",
+        ["@", "a@x, b@y", "a@x.example,b@y.example", "a b@x.example", "<script>@x.example", "\u212aate@x.example"],
+    )
+    def test_nothing_that_could_be_read_as_another_address(self, core: Borrowed, idp: IdP, email: str) -> None:
+        """The Kelvin sign is a k in small letters."""
+        answer = sign_in(idp, shop_with(core, openid(idp)).visitor(), person(email=email))
+        assert (answer.get_json(), clears_nothing(answer)) == (NO_EMAIL, True)
+
     def test_without_an_address_where_the_app_wants_none(self, core: Borrowed, idp: IdP) -> None:
         ada = person(email=None)
         user = sign_in(idp, shop_with(core, openid(idp, require_email=False)).visitor(), ada).get_json()["user"]
@@ -206,15 +215,27 @@ class TestEmails:
         assert user["loginMethods"][0]["verified"] is True
 
     def test_made_up_addresses_of_two_ids_differ(self, core: Borrowed, idp: IdP) -> None:
-        """The core keeps addresses in small letters."""
+        """The core keeps addresses in small letters. No id is the hash that stands for another one."""
         shop, name = shop_with(core, openid(idp, require_email=False)), f"A {uuid.uuid4().hex}"
-        users = [
-            sign_in(idp, shop.visitor(), person(sub=sub, email=None)).get_json()["user"] for sub in (name, name.lower())
-        ]
-        assert users[0]["emails"] != users[1]["emails"]
+        ids = [name, name.lower(), hashlib.sha256(name.encode()).hexdigest(), "x" * 256]
+        users = [sign_in(idp, shop.visitor(), person(sub=one, email=None)).get_json()["user"] for one in ids]
+        emails = {user["emails"][0] for user in users}
+        assert len(emails) == len(ids)
+        assert max(map(len, emails)) <= 256
+
+    @pytest.mark.parametrize("made", [None, 5, "", "none", "x" * 300 + "@example.com", "a@x.example, b@x.example"])
+    def test_what_the_app_makes_up_is_an_address(
+        self, core: Borrowed, idp: IdP, made: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        config = openid(idp, require_email=False, generate_fake_email=lambda _tenant, _user: made)
+        answer = sign_in(idp, shop_with(core, config).visitor(), person(email=None))
+        assert (answer.status_code, clears_nothing(answer)) == (500, True)
+        assert "generate_fake_email must return an e-mail address" in caplog.text
 
     def test_the_app_makes_addresses_up_by_itself(self, core: Borrowed, idp: IdP) -> None:
-        config = openid(idp, require_email=False, generate_fake_email=lambda tenant, user: f"{tenant}-{user}@x.example")
+        config = openid(
+            idp, require_email=False, generate_fake_email=lambda tenant, user: f" {tenant.upper()}-{user}@x.example"
+        )
         ada = person(email=None)
         user = sign_in(idp, shop_with(core, config).visitor(), ada).get_json()["user"]
         assert user["emails"] == [f"public-{ada['sub']}@x.example"]

@@ -2,9 +2,9 @@
 Calls to providers. Their addresses come from settings, from tenants and from documents of strangers, so each is checked
 before it is called.
 
-No redirect, proxy, netrc, cookie or content encoding is used. The whole exchange has one deadline, and the body of the
-reply a largest size. The name of a host is resolved once, and the connection goes to an address that was checked, so
-that no name can lead into the network that the app runs in.
+No redirect, proxy, netrc, cookie or content encoding is used. Connecting and the exchange have one deadline, which does
+not include that the name is resolved. The body of the reply has a largest size. A name is resolved once, and the
+connection goes to an address that was checked, so that no name can lead into the network that the app runs in.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from ....errors import ProviderFailed
 _LARGEST_BODY = 512 * 1024
 _FORM = "application/x-www-form-urlencoded"
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+#: Networks that are not of the internet, which older releases of Python do not know as such.
+_SPECIAL = [ipaddress.ip_network(network) for network in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "fec0::/10")]
 #: The errors of RFC 6749 and of GitHub, which a log may have. Anything else in their place might be a secret.
 _KNOWN_ERRORS = re.compile(
     "access_denied|bad_verification_code|incorrect_client_credentials|invalid_(client|grant|request|scope)"
@@ -225,4 +227,5 @@ def _is_loopback(text: str) -> bool:
 
 def _is_public(text: str) -> bool:
     address = _address(text)
-    return address.is_global and not (address.is_multicast or address.is_reserved)
+    is_special = address.is_multicast or address.is_reserved or any(address in network for network in _SPECIAL)
+    return address.is_global and not is_special

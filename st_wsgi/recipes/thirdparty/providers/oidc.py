@@ -76,14 +76,23 @@ class Cache(Generic[T]):
 
 class Document:
     """
-    A discovery document. It is fetched when it is needed, and again after an hour. A failure counts for some seconds,
-    so that requests of strangers cannot make us ask a provider that is down again and again.
+    A discovery document. It is fetched when it is needed, and again after an hour, by one reader at a time.
+
+    A failure counts for some seconds, so that strangers cannot make us ask a provider that is down again and again. It
+    does not replace a good document.
     """
 
-    def __init__(self, calls: Calls, address: str) -> None:
-        self._calls, self._address = calls, address
-        self._outcome: Discovery | ProviderFailed = ProviderFailed()
+    def __init__(self, calls: Calls, address: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._calls, self._address, self._clock = calls, address, clock
+        self._good: Discovery | None = None
+        self._failure = ProviderFailed()
         self._until = float("-inf")
+        self.after_fork()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Take a lock of its own in a child: the parent's may have been held by another thread."""
+        self._lock = threading.Lock()
 
     def read(self) -> Discovery:
         """
@@ -91,16 +100,22 @@ class Document:
 
         :raises ProviderFailed: there is none, or what it says is not usable.
         """
-        if time.monotonic() >= self._until:
+        if self._clock() >= self._until and self._lock.acquire(blocking=self._good is None):
             try:
-                self._outcome, lifetime = self._fetch(), _DOCUMENT_SECONDS
-            except ProviderFailed as failure:
-                self._outcome, lifetime = failure, _FAILURE_SECONDS
-            self._until = time.monotonic() + lifetime
-        outcome = self._outcome
-        if isinstance(outcome, ProviderFailed):
-            raise ProviderFailed(outcome.detail)
-        return outcome
+                if self._clock() >= self._until:
+                    self._renew()
+            finally:
+                self._lock.release()
+        if self._good is None:
+            raise ProviderFailed(self._failure.detail)
+        return self._good
+
+    def _renew(self) -> None:
+        try:
+            self._good, lifetime = self._fetch(), _DOCUMENT_SECONDS
+        except ProviderFailed as failure:
+            self._failure, lifetime = failure, _FAILURE_SECONDS
+        self._until = self._clock() + lifetime
 
     def _fetch(self) -> Discovery:
         members = self._calls.get(self._address).object()

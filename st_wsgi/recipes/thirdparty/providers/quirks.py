@@ -167,7 +167,7 @@ def check_hosted_domain(config: ProviderConfigForClient, raw: RawUserInfoFromPro
 
 
 def hosted_domain(config: ProviderConfigForClient) -> str:
-    """Return the domain whose users may sign in, ``*`` for every Google Workspace."""
+    """Return the domain whose users may sign in; ``*`` for every account, also those that belong to no Workspace."""
     return str((config.additional_config or {}).get("hd", "*"))
 
 
