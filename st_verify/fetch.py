@@ -177,9 +177,7 @@ def _remaining(deadline: float) -> float:
 
 class DeadlineReader(io.RawIOBase):
     """
-    What `http.client.HTTPResponse` needs of a socket, with the remaining time as the timeout of every read.
-
-    A socket's own timeout starts again with every byte, so a server that sends one byte a second would never time out.
+    What `http.client.HTTPResponse` needs of a socket. A server cannot extend the deadline by sending byte after byte.
     """
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
@@ -187,12 +185,15 @@ class DeadlineReader(io.RawIOBase):
         self._deadline = deadline
 
     def makefile(self, *_: Any) -> Any:
+        """Return a buffered reader."""
         return io.BufferedReader(self)
 
     def readable(self) -> bool:
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Read into a buffer what has come, and return how much. Raises `TimeoutError` at the deadline."""
         self._sock.settimeout(_remaining(self._deadline))
         return self._sock.recv_into(buffer)
 

@@ -213,8 +213,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         text = error.smtp_error if isinstance(error.smtp_error, bytes) else error.smtp_error.encode("utf-8", "replace")
         return f"refused {_REFUSED.get(type(error), 'a command')} with {_code(error.smtp_code, text)}"
-    if isinstance(error, smtplib.SMTPServerDisconnected):
-        return "ended the connection"
+    if isinstance(error, smtplib.SMTPServerDisconnected):  # what smtplib makes of the socket's own time-out, too
+        return "did not answer in time" if isinstance(error.__context__, TimeoutError) else "ended the connection"
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return f"cannot do what is needed: {error}"
     if isinstance(error, ssl.SSLCertVerificationError):
