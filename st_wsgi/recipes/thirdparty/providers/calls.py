@@ -150,9 +150,9 @@ class Calls:
                 sent = {**fixed, **{name: str(value) for name, value in present(headers).items()}}
                 connection.request(method, target, body, sent)
                 reader = cast(socket.socket, DeadlineReader(sock, deadline))
-                response = http.client.HTTPResponse(reader, method=method)
-                response.begin()
-                return _read(response, source)
+                with http.client.HTTPResponse(reader, method=method) as response:
+                    response.begin()
+                    return _read(response, source)
         except TimeoutError:
             raise ProviderFailed(f"{source} did not reply in {self.timeout:g} seconds") from None
         except socket.gaierror:
