@@ -15,12 +15,8 @@ from typing import Any
 
 import attrs
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-from st_verify import base64url
 
 from ....errors import ProviderFailed
 from ...multitenancy.types import ProviderConfigForClient
@@ -205,8 +201,9 @@ def _apple_secret(client_id: str, key_id: str, team_id: str, private_key: str, _
             "privateKey in additional_config is no key of Apple: it must be a PEM text that begins with "
             "-----BEGIN PRIVATE KEY-----"
         )
+    from jwt import encode  # of all providers, Apple alone needs it
+
     now = int(time.time())
-    header = {"alg": "ES256", "kid": key_id}
     claims = {
         "iss": team_id,
         "iat": now,
@@ -214,9 +211,7 @@ def _apple_secret(client_id: str, key_id: str, team_id: str, private_key: str, _
         "aud": "https://appleid.apple.com",
         "sub": client_id,
     }
-    signed = ".".join(base64url.encode(json.dumps(part).encode()) for part in (header, claims))
-    r, s = decode_dss_signature(key.sign(signed.encode(), ECDSA(SHA256())))
-    return f"{signed}.{base64url.encode(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+    return encode(claims, key, algorithm="ES256", headers={"kid": key_id})
 
 
 def basic_authorization(client_id: str, client_secret: str | None) -> str:
