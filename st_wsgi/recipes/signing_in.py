@@ -35,6 +35,7 @@ __all__ = [
     "EMAIL_PASSWORD",
     "AccountInfoWithRecipeId",
     "Permission",
+    "Refusal",
     "SignedIn",
     "automatic_linking",
     "email_change_refusal",
@@ -42,7 +43,7 @@ __all__ = [
     "is_fake",
     "linked",
     "permission",
-    "reason",
+    "refused",
     "session_to_link",
     "signed_in",
     "signing_in_response",
@@ -83,8 +84,21 @@ _CODES: dict[str, tuple[int, ...]] = {
 """The support codes of the official SDKs, in the order of the refusals after ``NO_LINKING``."""
 
 
-def reason(recipe_id: str, refusal: Refusal, *, is_sign_up: bool = False) -> str:
-    """Return what the user is told about a refusal, with the support code that the app's support can look up."""
+def refused(
+    context: RequestContext,
+    recipe_id: str,
+    refusal: Refusal,
+    *,
+    tenant_id: str,
+    account: str | None = None,
+    is_sign_up: bool = False,
+) -> str:
+    """
+    Record a refusal, and return what the user is told: a text with the code that the app's support can look up.
+
+    :param account: the e-mail address or phone number that was entered.
+    """
+    context.record("sign_in_failed", tenant_id=tenant_id, reason=refusal, recipe_id=recipe_id, account=account)
     if refusal == "NO_LINKING":
         return _TEXTS[refusal]
     codes = _CODES.get(f"{recipe_id}, new" if is_sign_up else recipe_id) or _CODES[recipe_id]

@@ -24,12 +24,13 @@ from ..session import Session, SessionContainer
 from ..signing_in import (
     EMAIL_PASSWORD,
     AccountInfoWithRecipeId,
+    Refusal,
     SignedIn,
     automatic_linking,
     is_fake,
     linked,
     permission,
-    reason,
+    refused,
     signed_in,
 )
 from .functions import EmailPasswordFunctions
@@ -46,9 +47,8 @@ from .types import (
     WrongCredentials,
 )
 
-_TAKE_OVER_RISK = (
-    "Reset password link was not created because of account take over risk. Please contact support. (ERR_CODE_001)"
-)
+_FACTORS = (EMAIL_PASSWORD,)
+_TAKE_OVER_RISK = "Your password cannot be set by mail: it would not be safe. Please contact support. (ERR_CODE_001)"
 
 
 class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
@@ -70,10 +70,17 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         :raises Unauthorised: the tenant does not allow this first factor.
         """
         email, password = text_of(form_fields, EMAIL), text_of(form_fields, PASSWORD)
+
+        def not_allowed(refusal: Refusal) -> SignUpNotAllowed:
+            return SignUpNotAllowed(
+                refused(context, EMAIL_PASSWORD, refusal, tenant_id=tenant_id, account=email, is_sign_up=True)
+            )
+
+        account = AccountInfoWithRecipeId(recipe_id=EMAIL_PASSWORD, email=email)
         may = permission(
             context,
-            AccountInfoWithRecipeId(recipe_id=EMAIL_PASSWORD, email=email),
-            [EMAIL_PASSWORD],
+            account,
+            _FACTORS,
             tenant_id=tenant_id,
             session=session,
             is_verified=is_fake(email),
@@ -81,16 +88,16 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         )
         is_taken = may.user is not None and may.refusal == "SIGN_UP_NOT_ALLOWED"
         if may.refusal is not None and not is_taken:
-            return SignUpNotAllowed(reason(EMAIL_PASSWORD, may.refusal, is_sign_up=True))
+            return not_allowed(may.refusal)
         result = (
             EmailAlreadyExists()
             if is_taken or not may.accepts(email)
             else self.functions.sign_up(email=email, password=password, session=may.session, tenant_id=tenant_id)
         )
         if isinstance(result, EmailAlreadyExists):
-            raise FieldErrors([(EMAIL, "This email already exists. Please sign in instead.")])
+            raise FieldErrors([(EMAIL, "There is an account with this address already. Please sign in.")])
         if isinstance(result, LinkingToSessionUserFailed):
-            return SignUpNotAllowed(reason(EMAIL_PASSWORD, result.reason, is_sign_up=True))
+            return not_allowed(result.reason)
         return signed_in(
             context,
             user=result.user,
@@ -120,32 +127,30 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
             outcome = self.functions.verify_credentials(email=email, password=password, tenant_id=tenant)
             return isinstance(outcome, SignInOk)
 
+        def not_allowed(refusal: Refusal) -> SignInNotAllowed:
+            return SignInNotAllowed(refused(context, EMAIL_PASSWORD, refusal, tenant_id=tenant_id, account=email))
+
+        account = AccountInfoWithRecipeId(recipe_id=EMAIL_PASSWORD, email=email)
         may = permission(
             context,
-            AccountInfoWithRecipeId(recipe_id=EMAIL_PASSWORD, email=email),
-            [EMAIL_PASSWORD],
+            account,
+            _FACTORS,
             tenant_id=tenant_id,
             session=session,
             is_sign_up=False,
             check_credentials=credentials_match,
         )
-        result: SignInOk | WrongCredentials | LinkingToSessionUserFailed
-        if may.refusal == "NO_LINKING":
-            return SignInNotAllowed(reason(EMAIL_PASSWORD, may.refusal))
-        if may.refusal is not None:
-            # Only those who know the password are told why the account is refused.
-            if credentials_match(tenant_id):
-                return SignInNotAllowed(reason(EMAIL_PASSWORD, may.refusal))
-            result = WrongCredentials()
-        elif not may.accepts(email):
-            result = WrongCredentials()
-        else:
+        # A stranger who does not know the password must not learn that the account is refused, or why.
+        if may.refusal is not None and (may.refusal == "NO_LINKING" or credentials_match(tenant_id)):
+            return not_allowed(may.refusal)
+        result: SignInOk | WrongCredentials | LinkingToSessionUserFailed = WrongCredentials()
+        if may.refusal is None and may.accepts(email):
             result = self.functions.sign_in(email=email, password=password, session=may.session, tenant_id=tenant_id)
         if isinstance(result, LinkingToSessionUserFailed):
-            return SignInNotAllowed(reason(EMAIL_PASSWORD, result.reason))
+            return not_allowed(result.reason)
         if isinstance(result, WrongCredentials):
             context.record(
-                "sign_in_failed", tenant_id=tenant_id, reason=result.status, recipe_id="emailpassword", account=email
+                "sign_in_failed", tenant_id=tenant_id, reason=result.status, recipe_id=EMAIL_PASSWORD, account=email
             )
             return result
         return signed_in(
@@ -287,7 +292,7 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
 def _method_of(user: User, email: str, tenant_id: str) -> LoginMethod | None:
     """Return the login method with this e-mail address and a password in this tenant, or None."""
     for method in user.login_methods:
-        if method.recipe_id == "emailpassword" and method.email == email and tenant_id in method.tenant_ids:
+        if method.recipe_id == EMAIL_PASSWORD and method.email == email and tenant_id in method.tenant_ids:
             return method
     return None
 

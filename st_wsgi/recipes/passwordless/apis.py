@@ -26,7 +26,7 @@ from ..signing_in import (
     automatic_linking,
     is_fake,
     permission,
-    reason,
+    refused,
     signed_in,
 )
 from .functions import PasswordlessFunctions
@@ -74,7 +74,9 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
         """
         may = self._permission(email, phone_number, tenant_id, session, context)
         if may.refusal is not None:
-            return SignInUpNotAllowed(reason(PASSWORDLESS, may.refusal))
+            account = email or phone_number
+            text = refused(context, PASSWORDLESS, may.refusal, tenant_id=tenant_id, account=account)
+            return SignInUpNotAllowed(text)
         if email is not None and is_fake(email):  # nobody would read the message
             return SignInUpNotAllowed(_NO_FIRST_FACTOR)
         with _refused_by_core():
@@ -180,13 +182,15 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
             check_credentials=lambda _tenant: isinstance(check(), CodeChecked),
         )
         if may.refusal is not None:
-            return SignInUpNotAllowed(reason(PASSWORDLESS, may.refusal))
+            text = refused(context, PASSWORDLESS, may.refusal, tenant_id=tenant_id, account=account)
+            return SignInUpNotAllowed(text)
         if device.email is not None and is_fake(device.email):
             return SignInUpNotAllowed(_NO_FIRST_FACTOR)
         with _refused_by_core():
             outcome = self.functions.consume_code(**given, session=may.session, tenant_id=tenant_id)
         if isinstance(outcome, LinkingToSessionUserFailed):
-            return SignInUpNotAllowed(reason(PASSWORDLESS, outcome.reason))
+            text = refused(context, PASSWORDLESS, outcome.reason, tenant_id=tenant_id, account=account)
+            return SignInUpNotAllowed(text)
         if not isinstance(outcome, CodeConsumed):
             return self._failed(outcome, account, tenant_id, context)
         context.forget_attempts(account=account)
@@ -235,14 +239,9 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
         """Return whether an address is that of the session's login method, and not verified yet."""
         if automatic_linking(self.recipe.services) is None or self.recipe.services.find(EmailVerification) is None:
             return False
-        user, recipe_user_id = (
-            user_by_id(self.recipe.services.core, session.get_user_id()),
-            session.get_recipe_user_id(),
-        )
-        return user is not None and any(
-            method.recipe_user_id == recipe_user_id and method.email == email and not method.verified
-            for method in user.login_methods
-        )
+        user = user_by_id(self.recipe.services.core, session.get_user_id())
+        method = None if user is None else user.login_method(session.get_recipe_user_id())
+        return method is not None and method.email == email and not method.verified
 
     def _send(
         self, code: CreatedCode, flow_type: FlowType, email: str | None, phone_number: str | None, tenant_id: str

@@ -21,7 +21,7 @@ from ..signing_in import (
     first_factors_allowed,
     is_fake,
     permission,
-    reason,
+    refused,
     signed_in,
 )
 from .functions import ThirdPartyFunctions
@@ -82,7 +82,7 @@ class ThirdPartyAPIs(APIs[ThirdPartySettings, ThirdPartyFunctions]):
         if session is None:
             first_factors_allowed(context, [THIRD_PARTY], tenant_id=tenant_id)
         elif automatic_linking(context.services) is None:
-            return SignInUpNotAllowed(reason(THIRD_PARTY, "NO_LINKING"))
+            return SignInUpNotAllowed(refused(context, THIRD_PARTY, "NO_LINKING", tenant_id=tenant_id))
         if redirect_uri_info is not None:
             problem = redirect_uri_info.redirect_uri_query_params.get("error")
             if problem:
@@ -111,8 +111,7 @@ class ThirdPartyAPIs(APIs[ThirdPartySettings, ThirdPartyFunctions]):
             check_credentials=lambda _tenant: True,  # the provider has vouched for the user
         )
         if may.refusal is not None:
-            self._failed(may.refusal, tenant_id, context)
-            return SignInUpNotAllowed(reason(THIRD_PARTY, may.refusal))
+            return SignInUpNotAllowed(refused(context, THIRD_PARTY, may.refusal, tenant_id=tenant_id))
         outcome = self.functions.sign_in_up(
             third_party_id=provider.id,
             third_party_user_id=info.third_party_user_id,
@@ -124,7 +123,7 @@ class ThirdPartyAPIs(APIs[ThirdPartySettings, ThirdPartyFunctions]):
             tenant_id=tenant_id,
         )
         if isinstance(outcome, LinkingToSessionUserFailed):
-            outcome = SignInUpNotAllowed(reason(THIRD_PARTY, outcome.reason))
+            return SignInUpNotAllowed(refused(context, THIRD_PARTY, outcome.reason, tenant_id=tenant_id))
         if isinstance(outcome, SignInUpNotAllowed):
             self._failed(outcome.status, tenant_id, context)
             return outcome

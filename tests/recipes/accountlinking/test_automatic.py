@@ -152,6 +152,8 @@ class TestRefusals:
         ada.by_code()
         answer = mallory.sign_up(email=ada.email)
         assert support_code(answer) == ("SIGN_UP_NOT_ALLOWED", "ERR_CODE_007")
+        event = site.events[-1]
+        assert (event.name, event.reason, event.account) == ("sign_in_failed", "SIGN_UP_NOT_ALLOWED", ada.email)
         assert len(st_wsgi.list_users_by_account_info(account_info=st_wsgi.AccountInfo(email=ada.email))) == 1
 
     def test_a_code_for_an_address_that_somebody_signed_up_with_and_did_not_verify(self, site: Site) -> None:
@@ -160,6 +162,8 @@ class TestRefusals:
         mallory.sign_up(email=ada.email)
         assert support_code(ada.ask_for_code()) == ("SIGN_IN_UP_NOT_ALLOWED", "ERR_CODE_002")
         assert site.messages.empty()
+        event = site.events[-1]
+        assert (event.name, event.recipe_id, event.account) == ("sign_in_failed", "passwordless", ada.email)
 
     def test_a_code_that_was_sent_before_that(self, site: Site) -> None:
         ada, mallory = site.person(), site.person()
@@ -178,10 +182,15 @@ class TestRefusals:
         site.answer = LINK_VERIFIED
         ada.by_code()
         ada.visitor.sign_out()
+        site.events.clear()
         assert support_code(ada.sign_in()) == ("SIGN_IN_NOT_ALLOWED", "ERR_CODE_008")
         assert ada.who() is None
-        # Whoever does not know the password learns nothing of that.
+        # A stranger who does not know the password learns nothing of that.
         assert ada.sign_in(password="wrong horse 1") == {"status": "WRONG_CREDENTIALS_ERROR"}
+        assert [(event.name, event.reason, event.account) for event in site.events] == [
+            ("sign_in_failed", "SIGN_IN_NOT_ALLOWED", ada.email),
+            ("sign_in_failed", "WRONG_CREDENTIALS_ERROR", ada.email),
+        ]
         # The owner of the address gets in by a mail, which proves that the address is theirs.
         ada.forget_password()
         assert ada.set_password(NEW_PASSWORD) == {"status": "OK"}

@@ -17,7 +17,7 @@ from st_wsgi.recipes.emailpassword import EmailAlreadyExists, SignInOk, SignUpOk
 EXISTS = "/auth/emailpassword/email/exists"
 TAKEN = {
     "status": "FIELD_ERROR",
-    "formFields": [{"id": "email", "error": "This email already exists. Please sign in instead."}],
+    "formFields": [{"id": "email", "error": "There is an account with this address already. Please sign in."}],
 }
 
 
