@@ -1,4 +1,4 @@
-"""Exchanges with servers of others, for which a request waits no longer than some seconds."""
+"""Calls to other servers, each in a thread of its own, with a deadline for the request that waits."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ T = TypeVar("T")
 
 
 class NoThread(Exception):
-    """There is no thread for an exchange. The text says why."""
+    """There is no thread for a call. The text says why."""
 
 
 class Exchanges:
     """
-    Threads that are waited for no longer than a number of seconds.
+    Runs calls in threads, and waits for each until its deadline.
 
-    The time-outs of a connection begin anew with every byte, so that a slow server could hold its caller for hours.
+    The time-out of a connection starts again with every byte, so that a slow server could hold its caller for hours.
 
     ::
 
@@ -29,7 +29,7 @@ class Exchanges:
         exchanges = Exchanges(at_most=8)
         assert exchanges.within(2, lambda: "a reply") == "a reply"
 
-    :param at_most: how many threads there are at once, those included that nobody waits for any more.
+    :param at_most: the largest number of threads. A call that has missed its deadline counts until it ends.
     """
 
     def __init__(self, *, at_most: int) -> None:
@@ -46,7 +46,7 @@ class Exchanges:
         Return the outcome of *exchange*, or raise its error. If time is up, its thread goes on and its outcome is lost.
 
         :raises TimeoutError: it has no outcome after *seconds*.
-        :raises NoThread: too many exchanges wait already, or the process cannot have another thread.
+        :raises NoThread: too many calls are under way, or the process cannot have another thread.
         """
         free = self._free
         outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
@@ -62,7 +62,7 @@ class Exchanges:
                 outcome.set_result(result)
 
         if not free.acquire(blocking=False):
-            raise NoThread(f"{self._at_most} exchanges wait already")
+            raise NoThread(f"{self._at_most} calls are under way already")
         try:
             threading.Thread(target=work, name="st_wsgi-exchange", daemon=True).start()
         except RuntimeError:  # the process cannot have another thread

@@ -186,7 +186,7 @@ class Limiter:
 
     def keys(self, environ: WSGIEnvironment, *, tenant_id: str, account: str | None) -> list[str]:
         """
-        Return the keys that count an attempt: that of the address alone if no account is named.
+        Return the keys that count an attempt. Without an account there is only the key of the address.
 
         While ``trusted_proxies`` is not set, a request with the headers of a proxy has no key for its address: that is
         the proxy's, and all visitors share it. This holds for requests from the own network only, since every client

@@ -26,7 +26,7 @@ def test_those_that_nobody_waits_for_any_more_are_counted_until_they_end() -> No
 
     with pytest.raises(TimeoutError):
         exchanges.within(0.01, slow)
-    with pytest.raises(NoThread, match="1 exchanges wait already"):
+    with pytest.raises(NoThread, match="1 calls are under way already"):
         exchanges.within(60, lambda: "a reply")
     over.set()
     assert ended.wait(60)

@@ -191,7 +191,7 @@ class _Client(smtplib.SMTP):
 
     def __init__(self, service: SMTP) -> None:
         self._service = service
-        # With a name of its own, smtplib does not look for that of this machine, which may take a while.
+        # Without a name, smtplib looks up the name of this machine, which may take a while.
         super().__init__(service.host, service._port, local_hostname=service._from[1], timeout=service.timeout)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:

@@ -50,7 +50,7 @@ class _Device:
 _DEVICE = "device_id_hash, email, phone_number, link_code_salt, failed_attempts"
 
 
-# The alphabet for addresses, in that of _BASE64, and the letters that only the latter has in none of it.
+# From base64url to base64. The two signs that only base64 has become invalid.
 _FROM_URL = str.maketrans("-_+/", "+/!!")
 
 

@@ -176,7 +176,7 @@ def _one_tenant(call: Call, everywhere: bool, *, by_handle: bool = False) -> str
 
 
 def remove_handles(db: Database, app: int, handles: Iterable[str]) -> list[str]:
-    """Delete sessions; return the handles of those that were there, as often as they were named."""
+    """Delete sessions; return the handles of the ones that existed, each as often as it was named."""
     query = "DELETE FROM sessions WHERE app = ? AND handle = ?"
     named = list(handles)
     gone = {handle for handle in set(named) if db.change(query, app, handle)}

@@ -70,8 +70,8 @@ class LinkingToSessionUserFailed(Outcome):
     """
     The login method cannot be linked to the user of the session.
 
-    :param reason: the address or number is not verified on either side, the login method or its address belongs to
-        another primary user, or that of the session's user does.
+    :param reason: no side has verified the address or number; or another primary user has the login method, its
+        address, or the address of the session's user.
     """
 
     reason: Literal[

@@ -1,5 +1,5 @@
 """
-Signing a user in, as all recipes with a login method do: may they, whose account is it, the session, and the response.
+Signing a user in, for all recipes with a login method: the checks, linking, the session, and the response.
 
 A recipe asks for :func:`permission` before it looks at credentials, calls :func:`linked` when the core has accepted
 them, and then :func:`signed_in`.
@@ -145,8 +145,8 @@ class Permission:
     """
     Whether an attempt to sign in or up may go on, before its credentials are looked at.
 
-    :param factors: those of the offered factors that may be used.
-    :param session: of the user whom the login method is going to be linked to; None for a first factor.
+    :param factors: the offered factors that may be used.
+    :param session: the session whose user the login method will be linked to; None for a first factor.
     :param owner: the user of that session.
     :param user: who has the login method already. It is looked for only where accounts are linked automatically.
     :param refusal: why the attempt may not go on; None if it may.
@@ -160,10 +160,10 @@ class Permission:
 
     def accepts(self, email: str) -> bool:
         """
-        Return whether an address may be used. One that stands for none can only be that of the session's user.
+        Return whether an address may be used. A made-up one can only be used by the session's user whose address it is.
 
-        Such an address counts as verified from the start, so it is refused at sign-up and sign-in (FDI, rule F-04), and
-        nobody can add that of somebody else to their account.
+        It counts as verified from the start, so it is refused at sign-up and sign-in (FDI, rule F-04), and a user
+        cannot add another user's made-up address to their account.
         """
         return not is_fake(email) or (self.owner is not None and email in self.owner.emails)
 
@@ -186,7 +186,7 @@ def permission(
     :param account: the login method.
     :param session: from :func:`session_to_link`.
     :param is_verified: whether its address or number is verified, or will be by this sign-in.
-    :param is_sign_up: None: it is one if nobody has the login method.
+    :param is_sign_up: None if it is one unless the login method exists.
     :param check_credentials: whether they are good in a tenant. A login method of the session's user that exists in
         another tenant is added to this one if they are.
     :param changes: False makes no primary user yet, for a request that only prepares a sign-in.
@@ -259,9 +259,7 @@ def linked(
 
 
 def is_fake(email: str) -> bool:
-    """
-    Return whether an address, in its normal form, stands for an account without one.
-    """
+    """Return whether an address, in its normal form, is made up: it stands for an account that has none."""
     return email.endswith(FAKE_EMAIL_DOMAINS)
 
 
@@ -278,7 +276,7 @@ def signed_in(
     """
     Create a session for a user, send its tokens with the response to the request, and return both.
 
-    :param session: that the user signed in with another login method of theirs. It goes on; no other one is created.
+    :param session: of the same user, signed in with another login method. It is kept, and no new one is created.
     :param signed_up: whether this is a sign-up, if *created* does not say so.
     """
     if session is None or user.login_method(session.get_recipe_user_id()) is None:
@@ -360,7 +358,7 @@ def _owner(
     session: SessionContainer | None,
     check_credentials: Callable[[str], bool] | None,
 ) -> tuple[User, LoginMethod] | tuple[None, None]:
-    """Return who has a login method in a tenant. One of the session's user in another tenant is added to this one."""
+    """Return who has a login method in a tenant. If the session's user has it in another one, it is added here."""
     third_party = account.third_party
     info = (
         AccountInfo(email=account.email, phone_number=account.phone_number)

@@ -12,7 +12,7 @@ Several login methods of one user, such as a password and a Google account.
         method = other.login_methods[0].recipe_user_id
         return link_accounts(recipe_user_id=method, primary_user_id=primary.user.id).status == "OK"
 
-Link only what one person has proved to own: whoever signs in with a login method is the user that it is linked to.
+Link a login method only to the user who has proved to own it. A person who signs in with it is that user from then on.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 Who may sign in, sign up, or change an address, when accounts are linked automatically: tables without side effects.
 
-Every table protects the owner of an address: nobody may reach an account by an address or number that they did not
-prove to own. (``recipe/accountlinking/recipe.py`` of supertokens-python; FDI, rules F-01 and F-02.)
+Every table protects the owner of an address or number: another person must not get into the owner's account with it.
+(``recipe/accountlinking/recipe.py`` of supertokens-python; FDI, rules F-01 and F-02.)
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def has_verified(user: User, account: AccountInfoWithRecipeId) -> bool:
 
 
 def primary_user_of(users: Iterable[User]) -> User | None:
-    """Return the primary user among users of one address or number. The core sees to it that there are no two."""
+    """Return the primary user among users of one address or number. The core allows at most one."""
     return next((user for user in users if user.is_primary_user), None)
 
 
@@ -60,13 +60,13 @@ def may_sign_in_or_up(
     needs_verification: NeedsVerification,
 ) -> bool:
     """
-    Return whether a login method may be used or created beside users who have the same address or number.
+    Return whether a login method may be used or created while other users have the same address or number.
 
     ================  ===================  ==============================================  =======
     the app's rule    a primary user       verified                                        allowed
     ================  ===================  ==============================================  =======
     no link, link     any                  any                                             yes
-    link verified     none                 by everybody else                               yes
+    link verified     none                 by all other users                              yes
     link verified     none                 otherwise: the mail that verifies one of them   no
                                            would go to the owner of the other
     link verified     of the session       the method                                      yes

@@ -65,7 +65,7 @@ class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
         """
         Link a login method to a primary user.
 
-        Whoever signs in with it is that user from now on. The sessions of the login method end. If the user has
+        A person who signs in with it is that user from now on. The sessions of the login method end. If the user has
         verified its e-mail address for another login method, the address is verified for this one, too.
         """
         body = {"recipeUserId": recipe_user_id.value, "primaryUserId": primary_user_id}
@@ -85,7 +85,7 @@ class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
         """
         Separate a login method from its primary user. The sessions of the login method end.
 
-        The login method whose id is that of the primary user is deleted if the user has others: the id stays theirs.
+        If the login method has the id of the primary user, who has others, it is deleted: the user keeps the id.
         """
         reply = self.core.post(f"{_PATH}/unlink", {"recipeUserId": recipe_user_id.value})
         outcome = reply.into(AccountUnlinked)
@@ -135,7 +135,7 @@ class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
         tenant_id: str = PUBLIC_TENANT,
     ) -> bool:
         """
-        Return whether a new login method may be created beside those that have the same address or number.
+        Return whether a new login method may be created while others have the same address or number.
 
         :param is_verified: whether its address or number will be verified from the start.
         :param session: of the user whom it will be linked to.
@@ -149,7 +149,7 @@ class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
         self, *, recipe_user_id: RecipeUserId, session: SessionContainer | None = None, tenant_id: str = PUBLIC_TENANT
     ) -> bool:
         """
-        Return whether a login method may be used beside those that have the same address or number.
+        Return whether a login method may be used while others have the same address or number.
 
         :param session: of the user whom it will be linked to.
         :raises ArgumentError: no login method has this id.
@@ -200,7 +200,7 @@ class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
         primary = primary_user_of(users)
         if primary is None:
             oldest = min(users, key=lambda one: one.time_joined, default=user)
-            # One who may not become primary is passed over: they did not prove that the address is theirs.
+            # A user who did not prove to own the address cannot become primary.
             candidate = next((one for one in (oldest, user) if may_become_primary(one)), None)
             if candidate is None:
                 return user
@@ -222,8 +222,8 @@ class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
         self, outcome: object, user: User, account: AccountInfoWithRecipeId, tenant_id: str
     ) -> User | None:
         """
-        Return the user as they were if a primary user of another tenant is in the way, however often it is tried; None
-        if other requests changed the accounts of this tenant meanwhile.
+        Return the user, unchanged, if a primary user of another tenant has the address: trying again would not help.
+        Return None if other requests have changed the accounts of this tenant meanwhile.
         """
         if not isinstance(outcome, AccountInfoTaken):
             return None

@@ -72,7 +72,7 @@ class AccountLinkingSettings(Settings):
         """
         Return the users of a tenant with the address, the number or the account at a third party.
 
-        An address that stands for none proves nothing: anybody can work out which one an account elsewhere gets.
+        A made-up address proves nothing: a stranger can work out the one that an account at a provider gets.
         """
         email = None if account.email is None or account.email.endswith(FAKE_EMAIL_DOMAINS) else account.email
         if email is None and account.phone_number is None and account.third_party is None:

@@ -50,8 +50,8 @@ class ShouldAutomaticallyLink:
     """
     The app's answer: link these accounts.
 
-    :param should_require_verification: only if the address or number is verified on both sides. Without that, whoever
-        signs up with an address that is not theirs gets the account of its owner.
+    :param should_require_verification: only if the address or number is verified on both sides. Without that, a person
+        can sign up with another person's address and so get into their account.
     """
 
     should_require_verification: bool = True
@@ -136,7 +136,7 @@ class AccountUnlinked(Ok):
 @attrs.frozen(kw_only=True)
 class AccountLinkConflict(Outcome):
     """
-    Another primary user is in the way.
+    It cannot be done because of another primary user.
 
     :param primary_user_id: the id of the other primary user.
     :param description: why, in the core's words, for the app's log.

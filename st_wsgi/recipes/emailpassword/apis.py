@@ -176,13 +176,13 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
         background.
         """
         email = text_of(form_fields, EMAIL)
-        # Nobody reads the mails to an address that stands for none.
+        # Mails to a made-up address would reach a stranger, or no person at all.
         users = () if is_fake(email) else self._users_with(email, tenant_id)
         method = next((method for user in users if (method := _method_of(user, email, tenant_id))), None)
         candidate = self._owner_after_reset(users, method, tenant_id)
         if candidate is not None and _is_take_over_risk(candidate, email):
             return PasswordResetNotAllowed(_TAKE_OVER_RISK)
-        # Without an account, too: the response must not take another time.
+        # Without an account, too: the time of the response must not tell whether there is one.
         self.recipe.background.run(lambda: self._send_reset_mail(candidate, method, email, tenant_id))
         return Ok()
 
@@ -215,7 +215,7 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
             if is_risk or not self._set_password(recipe_user_id, text_of(form_fields, PASSWORD), tenant_id):
                 return InvalidResetToken()
             if automatic_linking(context.services) is not None and not method.verified:
-                # Whoever signed up with the address before it was proved must not stay in the account of its owner.
+                # A stranger may have signed up with the address. Now that its owner has proved it, those sessions end.
                 context.services.get(Session).functions.revoke_all_sessions_for_user(user_id=recipe_user_id.value)
         mark_as_verified(context.services, recipe_user_id, consumed.email, tenant_id=tenant_id)
         user = user_by_id(self.recipe.services.core, recipe_user_id.value) or user
@@ -241,8 +241,8 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
 
     def _owner_after_reset(self, users: tuple[User, ...], method: LoginMethod | None, tenant_id: str) -> User | None:
         """
-        Return the user whom the password will belong to once it is set: the primary user with the address, or the user
-        who becomes primary when accounts are linked. None if the password stays a login method of its own.
+        Return the user who will have the password once it is set: the primary user with the address, or the user who
+        becomes primary when accounts are linked. None if the password stays a login method of its own.
         """
         primary = primary_user_of(users)
         linking = automatic_linking(self.recipe.services)
@@ -273,7 +273,7 @@ class EmailPasswordAPIs(APIs[EmailPasswordSettings, EmailPasswordFunctions]):
     def _user_to_reset(
         self, candidate: User | None, method: LoginMethod | None, email: str, tenant_id: str
     ) -> str | None:
-        """Return the id of the user whose password the mail sets; None if nobody has or may get a password."""
+        """Return the id of the user whose password the mail sets; None if there is no user who has or may get one."""
         own = None if method is None else method.recipe_user_id.value
         if candidate is None or method in candidate.login_methods:
             return own if candidate is None else candidate.id

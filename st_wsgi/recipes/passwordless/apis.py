@@ -77,7 +77,7 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
             account = email or phone_number
             text = refused(context, PASSWORDLESS, may.refusal, tenant_id=tenant_id, account=account)
             return SignInUpNotAllowed(text)
-        if email is not None and is_fake(email):  # nobody would read the message
+        if email is not None and is_fake(email):  # a message to a made-up address would reach no user
             return SignInUpNotAllowed(_NO_FIRST_FACTOR)
         with _refused_by_core():
             code = self.functions.create_code(

@@ -173,7 +173,7 @@ def _normal(text: object) -> str | None:
     Return an address in its normal form; None if the text is not one address.
 
     In small letters, or in its compatible form, a letter beyond ASCII may become another one: the Kelvin sign is a k
-    then. Such an address would be that of somebody else.
+    then. Such an address would be another person's.
     """
     if not isinstance(text, str) or any(
         not letter.isascii() and (letter.lower() != letter or unicodedata.normalize("NFKC", letter) != letter)

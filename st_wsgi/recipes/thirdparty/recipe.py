@@ -46,8 +46,8 @@ class ThirdParty(ThirdPartySettings, Recipe[ThirdPartyFunctions, ThirdPartyAPIs]
         phone's app. Those on the website and on the API are good anyway.
     :param is_valid_frontend_redirect_uri: returns True for addresses that Apple's form may be passed on to; by default,
         those on the website.
-    :param allow_private_networks: also call providers in private networks, and on this machine without TLS. Everyone
-        who may set a tenant's providers can then have the app call servers in your network.
+    :param allow_private_networks: also call providers in private networks, and on this machine without TLS. A person
+        who may set a tenant's providers can then make the app call servers in your network.
     :param timeout: seconds that one call to a provider may take.
     :param override: replacements of functions and APIs.
     :raises ConfigError: a setting is not usable.

@@ -40,7 +40,7 @@ def sign_in_up(apis: ThirdPartyAPIs, context: RequestContext) -> Response:
     tokens = None if redirect is not None else _tokens(_object_in(body, _TOKENS))
     given = tokens or (redirect.redirect_uri_query_params if redirect is not None else {})
     secret = next((str(given[name]) for name in _SECRETS if given.get(name)), None)
-    if secret is not None:  # nobody is asked without one
+    if secret is not None:  # without a secret, the provider would not be asked
         context.count_attempt(token=secret)
     with _named(body):
         result = apis.sign_in_up_post(

@@ -81,8 +81,8 @@ class ThirdPartySettings(Settings):
         """
         Return the providers of a tenant, none of them with a client chosen.
 
-        Those that the core has for it count, each completed by the app's of the same id. A tenant without any has the
-        app's, as far as they are for other tenants than ``public``.
+        These are the tenant's own providers in the core, each completed by the app's provider of the same id. A tenant
+        without any has the app's providers that are for all tenants.
         """
         for one in self._inputs_of(tenant):
             yield one.provider(tenant_id=tenant.tenant_id, calls=self.calls, openid=self.openid)

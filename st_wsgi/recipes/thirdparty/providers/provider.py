@@ -122,7 +122,7 @@ class Provider:
         if not isinstance(code, str) or not code:
             raise BadInput("redirectURIQueryParams has no code")
         if verifier is None and _has_pkce(config):
-            raise BadInput("pkceCodeVerifier is missing: the code may be that of another browser")
+            raise BadInput("pkceCodeVerifier is missing: another browser may have got the code")
         form = {
             "client_id": config.client_id,
             "redirect_uri": redirect_uri_info.redirect_uri_on_provider_dashboard,
@@ -164,7 +164,7 @@ class Provider:
             is_checked = self._is_ours(access_token)
             if not (is_checked or claims):
                 raise ProviderFailed(
-                    "nobody says whom the access token was issued to: send an id token, or set validate_access_token"
+                    "an access token may be of another app: send an id token with it, or set validate_access_token"
                 )
             if config.user_info_endpoint is not None:
                 info = self._known.user_info(self._calls, config, access_token)
@@ -207,7 +207,7 @@ class Provider:
         return {self.config.client_id, *(client.client_id for client in self._whole.clients)}
 
     def _is_ours(self, access_token: str) -> bool:
-        """Return whether an access token was issued to this app; False if nobody can say so."""
+        """Return whether an access token is known to be issued to this app."""
         config = self.config
         if config.validate_access_token is not None:
             config.validate_access_token(access_token, config)

@@ -97,7 +97,7 @@ def check_facebook_token(
 ) -> None:
     """https://developers.facebook.com/docs/facebook-login/guides/access-tokens/debugging"""
     if not config.client_secret:
-        raise ProviderFailed("Facebook says whom a token was issued to only with the client_secret")
+        raise ProviderFailed("Facebook needs the client_secret to tell which app a token was issued to")
     url = f"{_before(config.user_info_endpoint, '/me')}/debug_token"
     query = {"input_token": access_token, "access_token": f"{config.client_id}|{config.client_secret}"}
     told = calls.get(url, query=query).object().get("data")
@@ -110,7 +110,7 @@ def check_github_token(
 ) -> None:
     """https://docs.github.com/en/rest/apps/oauth-applications#check-a-token"""
     if not config.client_secret:
-        raise ProviderFailed("GitHub says whom a token was issued to only with the client_secret")
+        raise ProviderFailed("GitHub needs the client_secret to tell which app a token was issued to")
     url = f"{_before(config.user_info_endpoint, '/user')}/applications/{config.client_id}/token"
     headers = {"Authorization": basic_authorization(config.client_id, config.client_secret)}
     reply = calls.post(url, json_body={"access_token": access_token}, headers=headers)
@@ -215,7 +215,7 @@ def _apple_secret(client_id: str, key_id: str, team_id: str, private_key: str, _
 
 
 def basic_authorization(client_id: str, client_secret: str | None) -> str:
-    """Return the header of a client that says who it is by HTTP Basic."""
+    """Return the Authorization header of a client, for HTTP Basic."""
     return "Basic " + base64.b64encode(f"{client_id}:{client_secret or ''}".encode()).decode()
 
 

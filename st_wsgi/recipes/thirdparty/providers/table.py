@@ -1,5 +1,5 @@
 """
-What is known of the named providers: where they are, what they are asked for, and what they call things.
+The named providers: their addresses, scopes, names of fields, and special cases.
 
 An id belongs to the first row that it begins with, so that ``google-eu`` is a Google. All others are generic.
 """
@@ -38,7 +38,7 @@ class KnownProvider:
     :param sends_user_once: with the first sign-in, in the form that comes back.
     :param prepare: completes a configuration.
     :param user_info: asks who the owner of an access token is.
-    :param check_token: asks whether an access token was issued to one of these client ids; None where nobody can say.
+    :param check_token: asks whether an access token was issued to one of these client ids; None without such a call.
     :param check_user: refuses users that the configuration does not want.
     """
 
