@@ -81,13 +81,13 @@ def trimmed(text: str) -> str:
 
 
 def whole_number(text: str, bits: int = 64) -> int | None:
-    """Return the signed number of so many bits that a text is, else None. Digits of any script will do."""
+    """Return the number that a text is, with digits of any script; None if it is no signed number of this many bits."""
     digits = text[1:] if text[:1] in ("-", "+") else text
     return int(text) if digits.isdecimal() and len(digits) < 25 and fits(int(text), bits) else None
 
 
 def fits(number: int, bits: int) -> bool:
-    """Tell whether a signed number has no more than so many bits."""
+    """Return whether a signed number fits into this many bits."""
     return -(1 << bits - 1) <= number < 1 << bits - 1
 
 
@@ -192,7 +192,7 @@ class Body(_Fields):
         return user_ids
 
     def whole(self, name: str, *, bits: int = 64) -> int:
-        """Return a whole number that must be there; quoted is fine, and a fraction is cut off."""
+        """Return a required whole number. It may be a text, and a fraction is cut off."""
         value = self.values.get(name)
         if isinstance(value, float) and math.isfinite(value):
             value = int(value)

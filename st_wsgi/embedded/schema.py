@@ -28,7 +28,7 @@ SEVERAL_ATS = "email LIKE '%@%@%'"
 """The condition of an index of the emails that have another ``@``, as in ``"a@b"@example.com``."""
 
 EXTERNAL = "(SELECT m.external_user_id FROM user_id_mappings AS m WHERE m.app = o.app AND m.user_id = o.user_id)"
-"""The id of the app's own of a login method ``o``, null without one."""
+"""The external id of a login method ``o``, null without one."""
 
 VERIFIED = f"""(SELECT count(*) FROM verified_emails AS v
     WHERE v.app = o.app AND v.user_id = COALESCE({EXTERNAL}, o.user_id) AND v.email = o.email)"""

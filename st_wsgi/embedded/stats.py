@@ -33,7 +33,7 @@ class _Day:
     in_second: int = 0
 
     def count(self, minute: int, second: int) -> None:
-        """Count a request. When the clock went back, the newest minute goes on."""
+        """Count a request. After the clock was set back, requests count for the newest minute."""
         if not self.minutes or self.minutes[-1] < minute:
             old = bisect_left(self.minutes, minute - MINUTES)
             for numbers, first in ((self.minutes, minute), (self.requests, 0), (self.peaks, 0)):

@@ -222,7 +222,7 @@ class Sender:
 
 
 def _name(user: Mapping[str, Any]) -> str:
-    """Return what tells a user of the file from others: the id, else the first way to sign in."""
+    """Return what identifies a user of the file: the id, else the first way to sign in."""
     method = user.get("loginMethods", [{}])[0]
     parts = [method.get(part) for part in ("thirdPartyId", "thirdPartyUserId", "phoneNumber", "email")]
     ways = [part.strip().lower() for part in parts if part is not None]

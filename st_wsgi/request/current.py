@@ -81,7 +81,7 @@ leave: Callable[[Token[RequestContext | None]], None] = _in_flight.reset
 
 @contextmanager
 def entered(context: RequestContext) -> Iterator[None]:
-    """Have a context be in flight inside a block."""
+    """Make a context the current one inside a block."""
     token = enter(context)
     try:
         yield
