@@ -140,7 +140,8 @@ def test_the_changelog_speaks_of_this_version() -> None:
 
 
 def test_what_is_installed_along(sdk: Built, verifier: Built) -> None:
-    assert required(sdk.metadata) == {"attrs", "cryptography", "requests", "st-verify", "urllib3", "werkzeug"}
+    sdk_requires = {"attrs", "cryptography", "pyjwt", "requests", "st-verify", "urllib3", "werkzeug"}
+    assert required(sdk.metadata) == sdk_requires
     assert required(verifier.metadata) == {"cryptography", "pyjwt"}
 
 

@@ -39,7 +39,7 @@ def test_a_form_of_another_site_creates_no_user(visitor: Visitor, core: str, tmp
     page = visitor.new_page()
     with page_server(tmp_path) as port:
         page.goto(f"http://evil.test:{port}/form.html")
-        with page.expect_response(f"{core}/recipe/signup") as posted:
+        with page.expect_response(f"{core}/recipe/signup") as posted, page.expect_navigation():
             page.evaluate("document.forms[0].submit()")
         assert posted.value.status == 403
         assert posted.value.request.post_data == '{"email":"evil@example.com","password":"x","x":"="}\r\n'
