@@ -32,19 +32,18 @@ def add(call: Call) -> dict[str, Any]:
     """``POST /recipe/multitenancy/tenant/user``."""
     user_id = _user_id(call)
     here = call.here
-    with call.write() as db:
-        internal = internal_id(db, here.app, user_id)
-        method = methods.find(db, here.app, internal)
-        # A primary user whose own login method was removed keeps its id, and is looked at before the method is missed.
-        problem = _primary_problem(db, here, internal if method is None else method.primary_user_id)
-        if problem is not None:
-            return problem
-        if method is None:
-            return {"status": "UNKNOWN_USER_ID_ERROR"}
-        if here.tenant_id in methods.tenants_of(db, here.app, method.user_id):
-            methods.update_group_time(db, here.app, method.primary_user_id)
-            return {"status": "OK", "wasAlreadyAssociated": True}
-        taken = methods.add_to_tenant(db, here, method)
+    internal = internal_id(call.db, here.app, user_id)
+    method = methods.find(call.db, here.app, internal)
+    # A primary user whose own login method was removed keeps its id, and is looked at before the method is missed.
+    problem = _primary_problem(call.db, here, internal if method is None else method.primary_user_id)
+    if problem is not None:
+        return problem
+    if method is None:
+        return {"status": "UNKNOWN_USER_ID_ERROR"}
+    if here.tenant_id in methods.tenants_of(call.db, here.app, method.user_id):
+        methods.update_group_time(call.db, here.app, method.primary_user_id)
+        return {"status": "OK", "wasAlreadyAssociated": True}
+    taken = methods.add_to_tenant(call.db, here, method)
     return {"status": "OK", "wasAlreadyAssociated": False} if taken is None else {"status": _TAKEN[taken]}
 
 
@@ -67,12 +66,11 @@ def remove(call: Call) -> dict[str, Any]:
     """``POST /recipe/multitenancy/tenant/user/remove``, with what the tenant's recipes keep about the user."""
     user_id = _user_id(call)
     here = call.here
-    with call.write() as db:
-        internal = internal_id(db, here.app, user_id)
-        if not user_exists(db, here.app, internal) and not usage.recipes_using(db, here.app, user_id):
-            return {"status": "UNKNOWN_USER_ID_ERROR"}
-        wiped = usage.wipe_in_tenant(db, here.app, here.tenant_id, external_id(db, here.app, internal))
-        removed = methods.remove_from_tenant(db, here, internal)
+    internal = internal_id(call.db, here.app, user_id)
+    if not user_exists(call.db, here.app, internal) and not usage.recipes_using(call.db, here.app, user_id):
+        return {"status": "UNKNOWN_USER_ID_ERROR"}
+    wiped = usage.wipe_in_tenant(call.db, here.app, here.tenant_id, external_id(call.db, here.app, internal))
+    removed = methods.remove_from_tenant(call.db, here, internal)
     return {"status": "OK", "wasAssociated": wiped or removed}
 
 

@@ -29,7 +29,7 @@ def _status(call: Call) -> str | None:
 
 
 def _reader(call: Call, *, stored: bool = False) -> BulkReader:
-    with call.read() as db:
+    with call.reading() as db:
         return BulkReader(db, call.here, call.services.passwords, call.now, stored=stored)
 
 
@@ -54,7 +54,7 @@ def add(call: Call) -> dict[str, Any]:
         raise bad(dump({"error": problem, "users": refused}))
     ids = [primary_method(user)["superTokensUserId"] for user in users]
     rows = [{"id": user_id, "content": dump(user)} for user_id, user in zip(ids, users, strict=True)]
-    with call.write() as db:
+    with call.writing() as db:
         for row in rows:
             db.insert("bulk_import_users", app=call.app, **row, status="NEW", created_at=now, updated_at=now)
     call.services.imports.wake()
@@ -94,7 +94,7 @@ def listed(call: Call) -> dict[str, Any]:
         user_id, created_at = page_start(token)
         query = f"{query} AND created_at <= ? AND (created_at < ? OR id <= ?)"
         values += [created_at, created_at, user_id]
-    with call.read() as db:
+    with call.reading() as db:
         rows = db.rows(f"{query} ORDER BY created_at DESC, id DESC LIMIT ?", *values, size + 1)
     call.services.imports.wake()
     answer: dict[str, Any] = {"status": "OK", "users": [_shown(row) for row in rows[:size]]}
@@ -115,7 +115,7 @@ def count(call: Call) -> dict[str, Any]:
     status = _status(call)
     call.admit()
     statuses = _STATUSES if status is None else (status,)
-    with call.read() as db:
+    with call.reading() as db:
         counts = [db.first("bulk_import_users", "count(*)", app=call.app, status=one) for one in statuses]
     call.services.imports.wake()
     return {"status": "OK", "count": sum(number for (number,) in counts)}
@@ -132,9 +132,8 @@ def remove(call: Call) -> dict[str, Any]:
     if "" in ids:
         raise bad("Field name 'ids' cannot contain an empty string")
     found: dict[bool, list[str]] = {True: [], False: []}
-    with call.write() as db:
-        for one in ids:
-            found[db.delete("bulk_import_users", app=call.app, id=one) > 0].append(one)
+    for one in ids:
+        found[call.db.delete("bulk_import_users", app=call.app, id=one) > 0].append(one)
     return {"deletedIds": found[True], "invalidIds": found[False]}
 
 
@@ -144,7 +143,7 @@ def import_now(call: Call) -> dict[str, Any]:
     try:
         user = reader.read(call.body.values)
         hashed = reader.hash_passwords(user)
-        with call.write() as db:
+        with call.writing() as db:
             again = _reader(call, stored=True)  # roles and tenants may have changed meanwhile
             again.store(db, again.read(user), hashed)
             answer = user_json(db, call.app, primary_method(user)["superTokensUserId"], call.version)

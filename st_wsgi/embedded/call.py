@@ -7,8 +7,8 @@ exists and that the path may name one (``webserver/WebserverAPI.java`` of the of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Literal, Protocol
 
 import attrs
@@ -71,7 +71,10 @@ class Call:
     body: Body
     query: Query
     headers: Mapping[str, str]
+    _reads: bool
+    _until_the_end: ExitStack
     _admitted: bool = False
+    _db: Database | None = None
 
     @property
     def now(self) -> int:
@@ -127,15 +130,34 @@ class Call:
             f"combination not found: (, {self.app_id}, {tenant_id})",
         )
 
-    def read(self) -> AbstractContextManager[Database]:
-        """Open the database for reading."""
-        self.admit()
-        return self.services.store.read()
+    @property
+    def db(self) -> Database:
+        """
+        The database. Its first use opens a transaction that ends with the call, and in a ``GET`` only a connection.
 
-    def write(self) -> AbstractContextManager[Database]:
-        """Open a write transaction."""
+        Within a block of :meth:`reading` or :meth:`writing` it is what that block opened.
+        """
+        if self._db is None:
+            self._db = self._until_the_end.enter_context(self.reading() if self._reads else self.writing())
+        return self._db
+
+    def reading(self) -> AbstractContextManager[Database]:
+        """Open the database for reading, in a call that does something slow before or after."""
+        return self._opened(self.services.store.read)
+
+    def writing(self) -> AbstractContextManager[Database]:
+        """Open a transaction of its own, likewise."""
+        return self._opened(self.services.store.write)
+
+    @contextmanager
+    def _opened(self, source: Callable[[], AbstractContextManager[Database]]) -> Iterator[Database]:
         self.admit()
-        return self.services.store.write()
+        with source() as db:
+            before, self._db = self._db, db
+            try:
+                yield db
+            finally:
+                self._db = before
 
 
 Handler = Callable[[Call], "dict[str, Any] | CoreReply"]

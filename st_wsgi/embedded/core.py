@@ -15,6 +15,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -262,20 +263,23 @@ class EmbeddedCore:
             body = read_body() if request.method in ("POST", "PUT") and not place.keyless else {}
             if body is None:
                 raise CallRefused(400, "Invalid Json Input")
-            call = Call(
-                services=self._services,
-                scope=endpoint.scope,
-                app_id=place.app_id,
-                tenant_id=place.tenant_id,
-                tenant=place.tenant,
-                version=version,
-                body=Body(body),
-                query=Query(request.params),
-                headers=request.headers,
-            )
-            if endpoint.early:
-                call.admit()
-            return endpoint.handler(call)
+            with ExitStack() as until_the_end:
+                call = Call(
+                    services=self._services,
+                    scope=endpoint.scope,
+                    app_id=place.app_id,
+                    tenant_id=place.tenant_id,
+                    tenant=place.tenant,
+                    version=version,
+                    body=Body(body),
+                    query=Query(request.params),
+                    headers=request.headers,
+                    reads=request.method == "GET",
+                    until_the_end=until_the_end,
+                )
+                if endpoint.early:
+                    call.admit()
+                return endpoint.handler(call)
 
         return self._guarded(request, reply)
 

@@ -10,7 +10,6 @@ import attrs
 
 from . import hashes, signin
 from .call import Call, Endpoint
-from .database import Database
 from .fields import Answered, Body, Query, bad
 from .users import normal_email
 
@@ -39,13 +38,13 @@ class _User:
         return {"userId": self.user_id, "email": self.email, "timeJoined": self.time_joined}
 
 
-def _users(db: Database, call: Call, **known_by: str) -> list[_User]:
+def _users(call: Call, **known_by: str) -> list[_User]:
     columns = "user_id, email, time_joined, password_hash"
-    return [_User(*row) for row in db.select("dashboard_users", columns, app=call.app, **known_by)]
+    return [_User(*row) for row in call.db.select("dashboard_users", columns, app=call.app, **known_by)]
 
 
-def _find(db: Database, call: Call, **known_by: str) -> _User | None:
-    return next(iter(_users(db, call, **known_by)), None)
+def _find(call: Call, **known_by: str) -> _User | None:
+    return next(iter(_users(call, **known_by)), None)
 
 
 def _email(given: str) -> str:
@@ -83,19 +82,18 @@ def _named(fields: Body | Query) -> dict[str, str]:
 
 def list_users(call: Call) -> dict[str, Any]:
     """``GET /recipe/dashboard/users``, the oldest first."""
-    with call.read() as db:
-        users = _users(db, call)
+    users = _users(call)
     return {"status": "OK", "users": [one.json() for one in sorted(users, key=lambda one: one.time_joined)]}
 
 
 def create_user(call: Call) -> dict[str, Any]:
     """``POST /recipe/dashboard/user``."""
     email, password = _email(call.body.filled("email")), _good(call.body.filled("password"))
-    with call.read() as db:
-        if _find(db, call, email=email) is not None:
+    with call.reading() as db:
+        if _find(call, email=email) is not None:
             raise Answered("EMAIL_ALREADY_EXISTS_ERROR")
     user = _User(str(uuid.uuid4()), email, call.now, signin.new_hash(call, password))
-    with call.write() as db:
+    with call.writing() as db:
         if not db.insert_new("dashboard_users", app=call.app, **attrs.asdict(user)):
             raise Answered("EMAIL_ALREADY_EXISTS_ERROR")
         hashes.remember_kind(db, call.app, user.password_hash)
@@ -109,17 +107,17 @@ def put_user(call: Call) -> dict[str, Any]:
     password = _good(body.filled("newPassword")) if "newPassword" in body else None
     call.admit()
     named = _named(body)
-    with call.read() as db:
-        user = _find(db, call, **named)
+    with call.reading() as db:
+        user = _find(call, **named)
     if user is None:
         raise Answered("UNKNOWN_USER_ERROR")
     stored = None if password is None else signin.new_hash(call, password)
-    with call.write() as db:
-        user = _find(db, call, user_id=user.user_id)
+    with call.writing() as db:
+        user = _find(call, user_id=user.user_id)
         if user is None:
             raise Answered("UNKNOWN_USER_ERROR")
         changed = attrs.evolve(user, email=email or user.email, password_hash=stored or user.password_hash)
-        if any(other.user_id != user.user_id for other in _users(db, call, email=changed.email)):
+        if any(other.user_id != user.user_id for other in _users(call, email=changed.email)):
             raise Answered("EMAIL_ALREADY_EXISTS_ERROR")
         key = {"app": call.app, "user_id": user.user_id}
         changes = {"email": changed.email, "password_hash": changed.password_hash}
@@ -132,24 +130,23 @@ def put_user(call: Call) -> dict[str, Any]:
 def remove_user(call: Call) -> dict[str, Any]:
     """``DELETE /recipe/dashboard/user``, with the user's sessions."""
     named = _named(call.query)
-    with call.write() as db:
-        user = _find(db, call, **named)
-        if user is not None:
-            for table in ("dashboard_sessions", "dashboard_users"):
-                db.delete(table, app=call.app, user_id=user.user_id)
+    user = _find(call, **named)
+    if user is not None:
+        for table in ("dashboard_sessions", "dashboard_users"):
+            call.db.delete(table, app=call.app, user_id=user.user_id)
     return {"status": "OK", "didUserExist": user is not None}
 
 
 def sign_in(call: Call) -> dict[str, Any]:
     """``POST /recipe/dashboard/signin``. An unknown email costs as much as a wrong password."""
     email, password = normal_email(call.body.filled("email")), call.body.filled("password")
-    with call.read() as db:
-        user = _find(db, call, email=email)
+    with call.reading() as db:
+        user = _find(call, email=email)
         kinds = hashes.kinds_of(db, call.app)
     check = signin.check_password(call, password, None if user is None else user.password_hash, kinds)
-    with call.write() as db:
+    with call.writing() as db:
         # The password may have been changed meanwhile.
-        if not check.right or user is None or _find(db, call, user_id=user.user_id) != user:
+        if not check.right or user is None or _find(call, user_id=user.user_id) != user:
             return {"status": "INVALID_CREDENTIALS_ERROR"}
         session_id, now = str(uuid.uuid4()), call.now
         row = {"session_id": session_id, "user_id": user.user_id, "created_at": now, "expires_at": now + LIFETIME}
@@ -161,7 +158,7 @@ def sign_in(call: Call) -> dict[str, Any]:
 def verify_session(call: Call) -> dict[str, Any]:
     """``POST /recipe/dashboard/session/verify``: whose session it is."""
     session_id = call.body.filled("sessionId")
-    with call.read() as db:
+    with call.reading() as db:
         email = db.value(
             "SELECT u.email FROM dashboard_sessions AS s JOIN dashboard_users AS u ON u.app = s.app"
             " AND u.user_id = s.user_id WHERE s.app = ? AND s.session_id = ? AND s.expires_at >= ?",
@@ -173,9 +170,8 @@ def verify_session(call: Call) -> dict[str, Any]:
 def list_sessions(call: Call) -> dict[str, Any]:
     """``GET /recipe/dashboard/user/sessions``."""
     user_id = call.query.filled("userId")
-    with call.read() as db:
-        columns = "created_at, session_id, expires_at"
-        rows = db.select("dashboard_sessions", columns, app=call.app, user_id=user_id)
+    columns = "created_at, session_id, expires_at"
+    rows = call.db.select("dashboard_sessions", columns, app=call.app, user_id=user_id)
     sessions = [
         {"sessionId": session_id, "userId": user_id, "timeCreated": created_at, "expiry": expires_at}
         for created_at, session_id, expires_at in sorted(rows)
@@ -187,8 +183,7 @@ def list_sessions(call: Call) -> dict[str, Any]:
 def remove_session(call: Call) -> dict[str, Any]:
     """``DELETE /recipe/dashboard/session``. Unknown ids are fine."""
     session_id = call.query.filled("sessionId")
-    with call.write() as db:
-        db.delete("dashboard_sessions", app=call.app, session_id=session_id)
+    call.db.delete("dashboard_sessions", app=call.app, session_id=session_id)
     return {"status": "OK"}
 
 

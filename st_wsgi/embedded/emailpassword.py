@@ -45,24 +45,24 @@ def sign_up(call: Call) -> dict[str, Any]:
         raise bad("Password cannot be an empty string")
     here = call.here
     tenants_v1.refuse_if_disabled(call, "emailPassword")
-    with call.read() as db:
+    with call.reading() as db:
         # Looked up before hashing, so that the loser does not cost a hash; the index has the last word.
         taken = _by_email(db, here.app, here.tenant_id, email) is not None
     if not taken:
         stored = signin.new_hash(call, password)
-        with call.write() as db:
-            user_id = _insert(db, call, email, stored)
+        with call.writing() as db:
+            user_id = _insert(call, email, stored)
             if user_id is not None:
-                return signin.signed_in(db, call, RECIPE, user_id, Identity(email))
+                return signin.signed_in(call, RECIPE, user_id, Identity(email))
     return {"status": "EMAIL_ALREADY_EXISTS_ERROR"}
 
 
-def _insert(db: Database, call: Call, email: str, stored: str) -> str | None:
+def _insert(call: Call, email: str, stored: str) -> str | None:
     """Store a new user; return the id, or None when the tenant has the email already."""
     identity = Identity(email)
-    user_id = methods.insert(db, call.here, RECIPE, call.now, identity, password_hash=stored)
+    user_id = methods.insert(call.db, call.here, RECIPE, call.now, identity, password_hash=stored)
     if user_id is not None and email.endswith(FAKE_EMAIL_DOMAINS):
-        set_verified(db, call.app, user_id, email)
+        set_verified(call.db, call.app, user_id, email)
     return user_id
 
 
@@ -76,20 +76,20 @@ def sign_in(call: Call) -> dict[str, Any]:
     password = call.body.text("password")
     here = call.here
     tenants_v1.refuse_if_disabled(call, "emailPassword")
-    with call.read() as db:
+    with call.reading() as db:
         found = _by_email(db, here.app, here.tenant_id, email)
         kinds = hashes.kinds_of(db, here.app)
     user_id, stored = found if found is not None else ("", None)
     check = signin.check_password(call, password, stored, kinds)
     if not check.right:
         return {"status": "WRONG_CREDENTIALS_ERROR"}
-    with call.write() as db:
+    with call.writing() as db:
         method = methods.find(db, here.app, user_id)
         if method is None or method.email != email:
             return {"status": "WRONG_CREDENTIALS_ERROR"}
         if check.new_hash is not None:
             _set_hash(db, here.app, user_id, check.new_hash, before=stored)
-        return signin.signed_in(db, call, RECIPE, user_id, Identity(email))
+        return signin.signed_in(call, RECIPE, user_id, Identity(email))
 
 
 def get_user(call: Call) -> dict[str, Any]:
@@ -110,11 +110,11 @@ def put_user(call: Call) -> dict[str, Any]:
     password = call.body.text_or_none("password")
     if email is None and password is None:
         raise bad("You have to provide either email or password.")
-    with call.read() as db:
-        signin.method_of(db, call, RECIPE, user_id)
+    with call.reading() as db:
+        signin.method_of(call, RECIPE, user_id)
     stored = None if password is None else signin.new_hash(call, password)
-    with call.write() as db:
-        method = signin.method_of(db, call, RECIPE, user_id)
+    with call.writing() as db:
+        method = signin.method_of(call, RECIPE, user_id)
         if email is not None:
             signin.change(db, call.app, method, "email", normal_email(email))
         if stored is not None:
@@ -135,36 +135,34 @@ def create_reset_token(call: Call) -> dict[str, Any]:
     call.admit()
     tenants_v1.refuse_if_disabled(call, "emailPassword")
     email, token = call.body.text("email"), one_time_token()
-    with call.write() as db:
-        user_id = internal_id(db, call.app, user_id)
-        if not user_exists(db, call.app, user_id):
-            return {"status": "UNKNOWN_USER_ID_ERROR"}
-        expires_at = call.now + call.settings.whole("password_reset_token_lifetime")
-        row = {"token_hash": token_hash(token), "user_id": user_id, "email": email, "expires_at": expires_at}
-        db.insert("password_reset_tokens", app=call.app, **row)
-        call.services.cleaner.a_little(db, call.now)
+    user_id = internal_id(call.db, call.app, user_id)
+    if not user_exists(call.db, call.app, user_id):
+        return {"status": "UNKNOWN_USER_ID_ERROR"}
+    expires_at = call.now + call.settings.whole("password_reset_token_lifetime")
+    row = {"token_hash": token_hash(token), "user_id": user_id, "email": email, "expires_at": expires_at}
+    call.db.insert("password_reset_tokens", app=call.app, **row)
+    call.services.cleaner.a_little(call.db, call.now)
     return {"status": "OK", "token": token}
 
 
-def _consume(call: Call, db: Database, token: str) -> tuple[str, str] | None:
+def _consume(call: Call, token: str) -> tuple[str, str] | None:
     """Return the user id and email of a valid reset token; whatever it was, all tokens of its user are gone after."""
     key = {"app": call.app, "token_hash": token_hash(token)}
-    row = db.first("password_reset_tokens", "user_id, email, expires_at", **key)
+    row = call.db.first("password_reset_tokens", "user_id, email, expires_at", **key)
     if row is None:
         return None
     user_id, email, expires_at = row
-    db.delete("password_reset_tokens", app=call.app, user_id=user_id)
+    call.db.delete("password_reset_tokens", app=call.app, user_id=user_id)
     return None if expires_at < call.now else (user_id, email)
 
 
 def consume_reset_token(call: Call) -> dict[str, Any]:
     """``POST /recipe/user/password/reset/token/consume``: does not set a password."""
     token = call.body.text("token")
-    with call.write() as db:
-        found = _consume(call, db, token)
-        if found is None:
-            return {"status": "RESET_PASSWORD_INVALID_TOKEN_ERROR"}
-        return {"status": "OK", "userId": external_id(db, call.app, found[0]), "email": found[1]}
+    found = _consume(call, token)
+    if found is None:
+        return {"status": "RESET_PASSWORD_INVALID_TOKEN_ERROR"}
+    return {"status": "OK", "userId": external_id(call.db, call.app, found[0]), "email": found[1]}
 
 
 def reset_password(call: Call) -> dict[str, Any]:
@@ -177,13 +175,13 @@ def reset_password(call: Call) -> dict[str, Any]:
     if not password:
         raise bad("Password cannot be an empty string")
     call.admit()
-    with call.read() as db:
+    with call.reading() as db:
         known = db.exists("password_reset_tokens", app=call.app, token_hash=token_hash(token))
     if not known:
         return {"status": "RESET_PASSWORD_INVALID_TOKEN_ERROR"}
     stored = signin.new_hash(call, password)
-    with call.write() as db:
-        found = _consume(call, db, token)
+    with call.writing() as db:
+        found = _consume(call, token)
         if found is None:
             return {"status": "RESET_PASSWORD_INVALID_TOKEN_ERROR"}
         _set_hash(db, call.app, found[0], stored)
@@ -213,15 +211,14 @@ def import_hash(call: Call) -> dict[str, Any]:
     problem = call.services.passwords.problem_with_hash(parsed)
     if problem is not None:
         raise bad(problem)
-    with call.write() as db:
-        user_id = _insert(db, call, email, stored)
-        existed = user_id is None
-        if user_id is None:
-            found = _by_email(db, here.app, here.tenant_id, email)
-            assert found is not None, "the index refused the insert because of it"
-            user_id = found[0]
-            _set_hash(db, here.app, user_id, stored)
-        user = user_json(db, here.app, user_id, call.version)
+    user_id = _insert(call, email, stored)
+    existed = user_id is None
+    if user_id is None:
+        found = _by_email(call.db, here.app, here.tenant_id, email)
+        assert found is not None, "the index refused the insert because of it"
+        user_id = found[0]
+        _set_hash(call.db, here.app, user_id, stored)
+    user = user_json(call.db, here.app, user_id, call.version)
     return {"status": "OK", "user": user, "didUserAlreadyExist": existed}
 
 

@@ -15,13 +15,12 @@ def create_token(call: Call) -> dict[str, Any]:
     user_id = call.body.text("userId")
     email = normal_email(call.body.text("email"))
     here, token = call.here, one_time_token()
-    with call.write() as db:
-        if db.exists("verified_emails", app=here.app, user_id=user_id, email=email):
-            return {"status": "EMAIL_ALREADY_VERIFIED_ERROR"}
-        expires_at = call.now + call.settings.whole("email_verification_token_lifetime")
-        row = {"user_id": user_id, "email": email, "token_hash": token_hash(token), "expires_at": expires_at}
-        db.insert("email_verification_tokens", **here.place, **row)
-        call.services.cleaner.a_little(db, call.now)
+    if call.db.exists("verified_emails", app=here.app, user_id=user_id, email=email):
+        return {"status": "EMAIL_ALREADY_VERIFIED_ERROR"}
+    expires_at = call.now + call.settings.whole("email_verification_token_lifetime")
+    row = {"user_id": user_id, "email": email, "token_hash": token_hash(token), "expires_at": expires_at}
+    call.db.insert("email_verification_tokens", **here.place, **row)
+    call.services.cleaner.a_little(call.db, call.now)
     return {"status": "OK", "token": token}
 
 
@@ -32,14 +31,13 @@ def verify(call: Call) -> dict[str, Any]:
     if method != "token":
         raise bad("Unsupported method for email verification")
     here = call.here
-    with call.write() as db:
-        key = {**here.place, "token_hash": token_hash(token)}
-        row = db.first("email_verification_tokens", "user_id, email, expires_at", **key)
-        if row is not None:
-            db.delete("email_verification_tokens", **here.place, user_id=row[0], email=row[1])
-        if row is None or row[2] < call.now:
-            return {"status": "EMAIL_VERIFICATION_INVALID_TOKEN_ERROR"}
-        set_verified(db, here.app, row[0], row[1])
+    key = {**here.place, "token_hash": token_hash(token)}
+    row = call.db.first("email_verification_tokens", "user_id, email, expires_at", **key)
+    if row is not None:
+        call.db.delete("email_verification_tokens", **here.place, user_id=row[0], email=row[1])
+    if row is None or row[2] < call.now:
+        return {"status": "EMAIL_VERIFICATION_INVALID_TOKEN_ERROR"}
+    set_verified(call.db, here.app, row[0], row[1])
     return {"status": "OK", "userId": row[0], "email": row[1]}
 
 
@@ -47,8 +45,7 @@ def is_verified(call: Call) -> dict[str, Any]:
     """``GET /recipe/user/email/verify``. The email is taken as it is, not normalised."""
     user_id = call.query.text("userId")
     email = call.query.text("email")
-    with call.read() as db:
-        verified = db.exists("verified_emails", app=call.app, user_id=user_id, email=email)
+    verified = call.db.exists("verified_emails", app=call.app, user_id=user_id, email=email)
     return {"status": "OK", "isVerified": verified}
 
 
@@ -56,9 +53,8 @@ def unverify(call: Call) -> dict[str, Any]:
     """``POST /recipe/user/email/verify/remove``."""
     user_id = call.body.text("userId")
     email = normal_email(call.body.text("email"))
-    with call.write() as db:
-        db.delete("verified_emails", app=call.app, user_id=user_id, email=email)
-        update_copies(db, call.app, user_id)
+    call.db.delete("verified_emails", app=call.app, user_id=user_id, email=email)
+    update_copies(call.db, call.app, user_id)
     return {"status": "OK"}
 
 
@@ -66,8 +62,7 @@ def remove_tokens(call: Call) -> dict[str, Any]:
     """``POST /recipe/user/email/verify/token/remove``."""
     user_id = call.body.text("userId")
     email = normal_email(call.body.text("email"))
-    with call.write() as db:
-        db.delete("email_verification_tokens", **call.here.place, user_id=user_id, email=email)
+    call.db.delete("email_verification_tokens", **call.here.place, user_id=user_id, email=email)
     return {"status": "OK"}
 
 

@@ -20,7 +20,7 @@ FEATURES = ("account_linking", "multi_tenancy", "test", "dashboard_login", "mfa"
 
 def hello(call: Call) -> CoreReply:
     """``/hello``, any method: is the core there, and its database too?"""
-    with call.read() as db:
+    with call.reading() as db:
         db.row("SELECT 1 FROM apps LIMIT 1")
     return CoreReply(200, "Hello", TEXT)
 

@@ -60,20 +60,19 @@ def create(call: Call) -> dict[str, Any]:
     external_id = call.body.filled("externalUserId")
     info = _info(call)
     force = call.body.flag_or_none("force") is True
-    with call.write() as db:
-        clash = _find(db, call.app, external_id, "EXTERNAL")
-        if clash is not None:
-            return _exists(internal=clash.user_id == user_id, external=True)
-        if not user_exists(db, call.app, user_id):
-            raise Answered("UNKNOWN_SUPERTOKENS_USER_ID_ERROR")
-        if not force:
-            _check_unused(db, call.app, user_id, external_id)
-        row = {"user_id": user_id, "external_user_id": external_id, "info": info}
-        created = db.insert_new("user_id_mappings", app=call.app, **row)
-        update_copies(db, call.app, user_id, external_id)
-        if not created:
-            # What moved along stays with the external id, as on the official core.
-            return _exists(internal=True, external=False)
+    clash = _find(call.db, call.app, external_id, "EXTERNAL")
+    if clash is not None:
+        return _exists(internal=clash.user_id == user_id, external=True)
+    if not user_exists(call.db, call.app, user_id):
+        raise Answered("UNKNOWN_SUPERTOKENS_USER_ID_ERROR")
+    if not force:
+        _check_unused(call.db, call.app, user_id, external_id)
+    row = {"user_id": user_id, "external_user_id": external_id, "info": info}
+    created = call.db.insert_new("user_id_mappings", app=call.app, **row)
+    update_copies(call.db, call.app, user_id, external_id)
+    if not created:
+        # What moved along stays with the external id, as on the official core.
+        return _exists(internal=True, external=False)
     return {"status": "OK"}
 
 
@@ -103,8 +102,7 @@ def get(call: Call) -> dict[str, Any]:
     """``GET /recipe/userid/map``."""
     user_id = call.query.filled("userId")
     kind = _kind(call.query.text_or_none("userIdType"))
-    with call.read() as db:
-        found = _find(db, call.app, user_id, kind)
+    found = _find(call.db, call.app, user_id, kind)
     if found is None:
         raise Answered("UNKNOWN_MAPPING_ERROR")
     return {
@@ -120,19 +118,18 @@ def remove(call: Call) -> dict[str, Any]:
     user_id = call.body.filled("userId")
     kind = _kind(call.body.text_or_none("userIdType"))
     force = call.body.flag_or_none("force") is True
-    with call.write() as db:
-        mapping = _find(db, call.app, user_id, "ANY")
-        if mapping is None or _find(db, call.app, user_id, kind) is None:
-            return {"status": "OK", "didMappingExist": False}
-        column = _column(db, call.app, user_id, kind)
-        if user_exists(db, call.app, mapping.external_id):
-            column, user_id = "user_id", mapping.user_id
-        elif not force:
-            used = usage.recipes_using(db, call.app, mapping.external_id)
-            if used:
-                raise bad(f"UserId is already in use in {used[0]} recipe")
-        gone = db.delete("user_id_mappings", app=call.app, **{column: user_id})
-        update_copies(db, call.app, mapping.user_id)
+    mapping = _find(call.db, call.app, user_id, "ANY")
+    if mapping is None or _find(call.db, call.app, user_id, kind) is None:
+        return {"status": "OK", "didMappingExist": False}
+    column = _column(call.db, call.app, user_id, kind)
+    if user_exists(call.db, call.app, mapping.external_id):
+        column, user_id = "user_id", mapping.user_id
+    elif not force:
+        used = usage.recipes_using(call.db, call.app, mapping.external_id)
+        if used:
+            raise bad(f"UserId is already in use in {used[0]} recipe")
+    gone = call.db.delete("user_id_mappings", app=call.app, **{column: user_id})
+    update_copies(call.db, call.app, mapping.user_id)
     return {"status": "OK", "didMappingExist": gone > 0}
 
 
@@ -143,9 +140,8 @@ def put_info(call: Call) -> dict[str, Any]:
     if "externalUserIdInfo" not in call.body:
         call.body.text("externalUserIdInfo")
     info = _info(call)
-    with call.write() as db:
-        column = _column(db, call.app, user_id, kind)
-        changed = db.update("user_id_mappings", {"info": info}, app=call.app, **{column: user_id})
+    column = _column(call.db, call.app, user_id, kind)
+    changed = call.db.update("user_id_mappings", {"info": info}, app=call.app, **{column: user_id})
     return {"status": "OK" if changed else "UNKNOWN_MAPPING_ERROR"}
 
 

@@ -69,19 +69,17 @@ def _check_primary(db: Database, app: int, user_id: str) -> bool:
 def check_primary(call: Call) -> dict[str, Any]:
     """``GET /recipe/accountlinking/user/primary/check``."""
     user_id = call.query.text("recipeUserId")
-    with call.read() as db:
-        already = _check_primary(db, call.app, internal_id(db, call.app, user_id))
+    already = _check_primary(call.db, call.app, internal_id(call.db, call.app, user_id))
     return {"status": "OK", "wasAlreadyAPrimaryUser": already}
 
 
 def make_primary(call: Call) -> dict[str, Any]:
     """``POST /recipe/accountlinking/user/primary``."""
     user_id = call.body.text("recipeUserId")
-    with call.write() as db:
-        user_id = internal_id(db, call.app, user_id)
-        already = _check_primary(db, call.app, user_id)
-        methods.make_primary(db, call.app, user_id)
-        user = user_json(db, call.app, user_id, call.version)
+    user_id = internal_id(call.db, call.app, user_id)
+    already = _check_primary(call.db, call.app, user_id)
+    methods.make_primary(call.db, call.app, user_id)
+    user = user_json(call.db, call.app, user_id, call.version)
     return {"status": "OK", "wasAlreadyAPrimaryUser": already, "user": user}
 
 
@@ -111,37 +109,35 @@ def _linkable(db: Database, app: int, recipe_user_id: str, primary_user_id: str)
 def check_link(call: Call) -> dict[str, Any]:
     """``GET /recipe/accountlinking/user/link/check``."""
     ids = call.query.text("recipeUserId"), call.query.text("primaryUserId")
-    with call.read() as db:
-        recipe_user_id, primary_user_id = (_known_id(db, call.app, user_id) for user_id in ids)
-        _, _, linked = _linkable(db, call.app, recipe_user_id, primary_user_id)
+    recipe_user_id, primary_user_id = (_known_id(call.db, call.app, user_id) for user_id in ids)
+    _, _, linked = _linkable(call.db, call.app, recipe_user_id, primary_user_id)
     return {"status": "OK", "accountsAlreadyLinked": linked}
 
 
 def link(call: Call) -> dict[str, Any]:
     """``POST /recipe/accountlinking/user/link``: the sessions of the login method end, since its user id changes."""
     ids = call.body.text("recipeUserId"), call.body.text("primaryUserId")
-    with call.write() as db:
-        app = call.app
-        recipe_user_id, primary_user_id = (_known_id(db, app, user_id) for user_id in ids)
-        try:
-            method, owner, linked = _linkable(db, app, recipe_user_id, primary_user_id)
-        except Answered as answered:
-            if "ALREADY_LINKED" in answered.answer["status"]:
-                answered.answer["user"] = user_json(db, app, recipe_user_id, call.version)
-            raise
-        if not linked:
-            methods.move(db, app, method, owner, linked=True)
-            _end_sessions(db, call, recipe_user_id)
-            db.delete("last_active", app=app, user_id=recipe_user_id)
-            touch(db, app, primary_user_id, call.now)
-        user = user_json(db, app, owner, call.version)
+    app = call.app
+    recipe_user_id, primary_user_id = (_known_id(call.db, app, user_id) for user_id in ids)
+    try:
+        method, owner, linked = _linkable(call.db, app, recipe_user_id, primary_user_id)
+    except Answered as answered:
+        if "ALREADY_LINKED" in answered.answer["status"]:
+            answered.answer["user"] = user_json(call.db, app, recipe_user_id, call.version)
+        raise
+    if not linked:
+        methods.move(call.db, app, method, owner, linked=True)
+        _end_sessions(call, recipe_user_id)
+        call.db.delete("last_active", app=app, user_id=recipe_user_id)
+        touch(call.db, app, primary_user_id, call.now)
+    user = user_json(call.db, app, owner, call.version)
     return {"status": "OK", "accountsAlreadyLinked": linked, "user": user}
 
 
-def _end_sessions(db: Database, call: Call, user_id: str) -> None:
-    name = external_id(db, call.app, user_id)
-    handles = sessionrows.handles_of_user(db, call.app, name, None, linked=False, expiring_after=call.now)
-    sessionrows.remove_handles(db, call.app, handles)
+def _end_sessions(call: Call, user_id: str) -> None:
+    name = external_id(call.db, call.app, user_id)
+    handles = sessionrows.handles_of_user(call.db, call.app, name, None, linked=False, expiring_after=call.now)
+    sessionrows.remove_handles(call.db, call.app, handles)
 
 
 def unlink(call: Call) -> dict[str, Any]:
@@ -152,17 +148,16 @@ def unlink(call: Call) -> dict[str, Any]:
     """
     user_id = call.body.text("recipeUserId")
     deleted = False
-    with call.write() as db:
-        user_id = internal_id(db, call.app, user_id)
-        group = _group(db, call.app, user_id)
-        if group[0].linked:
-            own = [method for method in group if method.user_id == user_id]
-            deleted = user_id == group[0].primary_user_id and len(group) > 1
-            if deleted:
-                removal.delete_method(db, call.app, user_id)
-            elif own:
-                methods.move(db, call.app, own[0], user_id, linked=False)
-            _end_sessions(db, call, user_id)
+    user_id = internal_id(call.db, call.app, user_id)
+    group = _group(call.db, call.app, user_id)
+    if group[0].linked:
+        own = [method for method in group if method.user_id == user_id]
+        deleted = user_id == group[0].primary_user_id and len(group) > 1
+        if deleted:
+            removal.delete_method(call.db, call.app, user_id)
+        elif own:
+            methods.move(call.db, call.app, own[0], user_id, linked=False)
+        _end_sessions(call, user_id)
     return {"status": "OK", "wasRecipeUserDeleted": deleted, "wasLinked": group[0].linked}
 
 

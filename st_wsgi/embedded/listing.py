@@ -62,12 +62,10 @@ def list_users(call: Call) -> dict[str, Any]:
     size = limit or 100
     start = None if token is None else page_start(token)
     if searching:
-        with call.read() as db:
-            ids = _search(call, db, tags, newest_first=newest_first)
-            return {"status": "OK", "users": users_json(db, call.app, ids, call.version)}
-    with call.read() as db:
-        page = _page(call, db, start, size + 1, recipes, newest_first=newest_first)
-        users = users_json(db, call.app, [row[1] for row in page[:size]], call.version)
+        ids = _search(call, tags, newest_first=newest_first)
+        return {"status": "OK", "users": users_json(call.db, call.app, ids, call.version)}
+    page = _page(call, start, size + 1, recipes, newest_first=newest_first)
+    users = users_json(call.db, call.app, [row[1] for row in page[:size]], call.version)
     answer: dict[str, Any] = {"status": "OK", "users": users}
     if len(page) > size:
         joined, user_id = page[size]
@@ -77,7 +75,6 @@ def list_users(call: Call) -> dict[str, Any]:
 
 def _page(
     call: Call,
-    db: Database,
     start: tuple[str, int] | None,
     size: int,
     recipes: list[str],
@@ -96,14 +93,14 @@ def _page(
         values += recipes
     direction = "DESC" if newest_first else "ASC"
     query += f" ORDER BY group_time_joined {direction}, primary_user_id DESC LIMIT ?"
-    return db.rows(query, *values, size)
+    return call.db.rows(query, *values, size)
 
 
 def _tags(call: Call, name: str) -> list[str]:
     return [tag.lower() for tag in call.query.listed(name, ";") or []]
 
 
-def _search(call: Call, db: Database, tags: dict[str, list[str]], *, newest_first: bool) -> list[str]:
+def _search(call: Call, tags: dict[str, list[str]], *, newest_first: bool) -> list[str]:
     """Return the group ids of the users that the tags find; in a tag ``%`` and ``_`` stand for any letters or one."""
     given = [name for name, values in tags.items() if values]
     place = [call.app, call.here.tenant_id]
@@ -122,7 +119,7 @@ def _search(call: Call, db: Database, tags: dict[str, list[str]], *, newest_firs
                 "SELECT DISTINCT group_time_joined, primary_user_id FROM method_tenants"
                 f" WHERE app = ? AND tenant_id = ? AND {kind} AND {condition}{rest} LIMIT ?"
             )
-            own.update(db.rows(query, *place, *wanted, *values, _SEARCH_LIMIT))
+            own.update(call.db.rows(query, *place, *wanted, *values, _SEARCH_LIMIT))
         found.update(sorted(own)[:_SEARCH_LIMIT])
     ordered = sorted(found, key=lambda row: row[1], reverse=True)
     ordered.sort(key=lambda row: row[0], reverse=newest_first)
@@ -176,8 +173,7 @@ def count_users(call: Call) -> dict[str, Any]:
     if recipes:
         place += f" AND recipe_id IN ({', '.join('?' * len(recipes))})"
         values += recipes
-    with call.read() as db:
-        found = _count_groups(db, place, values, several_tenants=whole_app)
+    found = _count_groups(call.db, place, values, several_tenants=whole_app)
     answer = {"status": "OK", "count": found}
     if call.version >= ROTATING and call.query.flag("allowApproximate", False):
         answer |= {"approximate": False, "asOf": call.now}
@@ -207,17 +203,15 @@ def count_active(call: Call) -> dict[str, Any]:
     since = call.query.long("since")
     if since < 0:
         raise bad("'since' query parameter must be >= 0")
-    with call.read() as db:
-        query = "SELECT count(*) FROM last_active WHERE app = ? AND last_active >= ?"
-        return {"status": "OK", "count": db.value(query, call.app, since)}
+    query = "SELECT count(*) FROM last_active WHERE app = ? AND last_active >= ?"
+    return {"status": "OK", "count": call.db.value(query, call.app, since)}
 
 
 def by_id(call: Call) -> dict[str, Any]:
     """``GET /user/id``: by any id of the user."""
     user_id = call.query.text("userId")
-    with call.read() as db:
-        user_id = internal_id(db, call.app, user_id)
-        user = user_json(db, call.app, user_id, call.version) if user_exists(db, call.app, user_id) else None
+    user_id = internal_id(call.db, call.app, user_id)
+    user = user_json(call.db, call.app, user_id, call.version) if user_exists(call.db, call.app, user_id) else None
     return {"status": "UNKNOWN_USER_ID_ERROR"} if user is None else {"status": "OK", "user": user}
 
 
@@ -238,11 +232,10 @@ def by_account_info(call: Call) -> dict[str, Any]:
         Identity(None, None, *third_party),
     ]
     asked = [identity for identity in wanted if identity != Identity()]
-    with call.read() as db:
-        groups = dict.fromkeys(group for one in asked for group in methods.groups_in_tenant(db, call.here, one))
-        owners = [] if credential is None else methods.groups_by_credential(db, call.app, credential)
-        users = users_json(db, call.app, list(groups | dict.fromkeys(owners)), call.version)
-        names = {external_id(db, call.app, group) for group in owners}
+    groups = dict.fromkeys(group for one in asked for group in methods.groups_in_tenant(call.db, call.here, one))
+    owners = [] if credential is None else methods.groups_by_credential(call.db, call.app, credential)
+    users = users_json(call.db, call.app, list(groups | dict.fromkeys(owners)), call.version)
+    names = {external_id(call.db, call.app, group) for group in owners}
     if union == "false":
         # What the tenant does not know a user by counts here too, when it belongs to the same user.
         users = [

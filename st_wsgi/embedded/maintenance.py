@@ -44,11 +44,9 @@ def check(path: pathlib.Path) -> Report:
         with closing(read_only(path)) as db:
             found = [row[0] for row in db.execute("PRAGMA integrity_check(20)")]
             problems = [] if found == ["ok"] else found
-            there = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            # A file of an older version does not have all tables yet.
-            tables = ["apps", *(table.name for table in TABLES if table.name in there or version == len(MIGRATIONS))]
+            tables = ["apps", *(table.name for table in TABLES)]
             rows = {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
-        if not problems and version == len(MIGRATIONS):
+        if not problems:
             with closing(Store(path)) as store:
                 problems = [f"{number} {what}" for what, number in population.orphans(store).items()]
     except sqlite3.DatabaseError as error:

@@ -20,16 +20,14 @@ def _find(db: Database, app: int, user_id: str) -> dict[str, Any]:
 def get(call: Call) -> dict[str, Any]:
     """``GET /recipe/user/metadata``: ``{}`` for a user without any."""
     user_id = call.query.text("userId")
-    with call.read() as db:
-        return {"status": "OK", "metadata": _find(db, call.app, user_id)}
+    return {"status": "OK", "metadata": _find(call.db, call.app, user_id)}
 
 
 def put(call: Call) -> dict[str, Any]:
     """``PUT /recipe/user/metadata``: merged at the top level, where null removes a key."""
     user_id = call.body.text("userId")
     update = call.body.object("metadataUpdate")
-    with call.write() as db:
-        stored = merge(db, call.app, user_id, update)
+    stored = merge(call.db, call.app, user_id, update)
     return {"status": "OK", "metadata": json.loads(stored)}
 
 
@@ -48,15 +46,14 @@ def merge(db: Database, app: int, user_id: str, update: Mapping[str, Any]) -> st
 def remove(call: Call) -> dict[str, Any]:
     """``POST /recipe/user/metadata/remove``."""
     user_id = call.body.text("userId")
-    with call.write() as db:
-        db.delete("user_metadata", app=call.app, user_id=user_id)
+    call.db.delete("user_metadata", app=call.app, user_id=user_id)
     return {"status": "OK"}
 
 
 def bulk(call: Call) -> dict[str, Any]:
     """``POST /recipe/user/metadata/bulk``: of up to 500 users, null for those without any."""
     user_ids = call.body.user_ids()
-    with call.read() as db:
+    with call.reading() as db:
         found = dict(db.of_many("user_id, metadata", "user_metadata", call.app, user_ids))
     users = [
         {"userId": user_id, "metadata": json.loads(found[user_id]) if user_id in found else None}

@@ -69,9 +69,9 @@ def _link_code(device_id: bytes, salt: str, user_input_code: str) -> bytes:
     return hmac.digest(device_id + base64.b64decode(salt), user_input_code.encode(), "sha256")
 
 
-def _find(db: Database, call: Call, device_hash: str) -> _Device:
+def _find(call: Call, device_hash: str) -> _Device:
     """Return a device. :raises Answered: when there is none: start again."""
-    row = db.first("passwordless_devices", _DEVICE, **call.here.place, device_id_hash=device_hash)
+    row = call.db.first("passwordless_devices", _DEVICE, **call.here.place, device_id_hash=device_hash)
     if row is None:
         raise Answered("RESTART_FLOW_ERROR")
     return _Device(*row)
@@ -96,26 +96,25 @@ def create_code(call: Call) -> dict[str, Any]:
     tenants_v1.refuse_if_disabled(call, "passwordless")
     lifetime = call.settings.whole("passwordless_code_lifetime")
     device_id = secrets.token_bytes(32) if given_id is None else _decoded(given_id, "deviceId")
-    with call.write() as db:
-        if given_id is None:
-            salt = base64.b64encode(secrets.token_bytes(32)).decode()
-            device = _Device(_digest(device_id), email, phone_number, salt, 0)
-            columns = dict(zip(_DEVICE.split(", "), attrs.astuple(device), strict=True))
-            db.insert("passwordless_devices", **here.place, **columns, expires_at=now + lifetime)
-        else:
-            device = _find(db, call, _digest(device_id))
-            _change_device(db, call, device, expires_at=now + lifetime)
-        stored = False
-        while not stored:
-            # A code that exists already is no accident when the caller chose it.
-            code = given_code or f"{secrets.randbelow(1_000_000):06}"
-            link_code, code_id = _link_code(device_id, device.salt, code), str(uuid.uuid4())
-            row = {"code_id": code_id, "device_id_hash": device.hash, "link_code_hash": _digest(link_code)}
-            times = {"created_at": now, "expires_at": now + lifetime}
-            stored = db.insert_new("passwordless_codes", **here.place, **row, **times)
-            if not stored and given_code is not None:
-                return {"status": "USER_INPUT_CODE_ALREADY_USED_ERROR"}
-        call.services.cleaner.a_little(db, now)
+    if given_id is None:
+        salt = base64.b64encode(secrets.token_bytes(32)).decode()
+        device = _Device(_digest(device_id), email, phone_number, salt, 0)
+        columns = dict(zip(_DEVICE.split(", "), attrs.astuple(device), strict=True))
+        call.db.insert("passwordless_devices", **here.place, **columns, expires_at=now + lifetime)
+    else:
+        device = _find(call, _digest(device_id))
+        _change_device(call, device, expires_at=now + lifetime)
+    stored = False
+    while not stored:
+        # A code that exists already is no accident when the caller chose it.
+        code = given_code or f"{secrets.randbelow(1_000_000):06}"
+        link_code, code_id = _link_code(device_id, device.salt, code), str(uuid.uuid4())
+        row = {"code_id": code_id, "device_id_hash": device.hash, "link_code_hash": _digest(link_code)}
+        times = {"created_at": now, "expires_at": now + lifetime}
+        stored = call.db.insert_new("passwordless_codes", **here.place, **row, **times)
+        if not stored and given_code is not None:
+            return {"status": "USER_INPUT_CODE_ALREADY_USED_ERROR"}
+    call.services.cleaner.a_little(call.db, now)
     return {
         "status": "OK",
         "preAuthSessionId": device.hash,
@@ -128,13 +127,13 @@ def create_code(call: Call) -> dict[str, Any]:
     }
 
 
-def _change_device(db: Database, call: Call, device: _Device, **changes: int) -> None:
-    db.update("passwordless_devices", dict(changes), **call.here.place, device_id_hash=device.hash)
+def _change_device(call: Call, device: _Device, **changes: int) -> None:
+    call.db.update("passwordless_devices", dict(changes), **call.here.place, device_id_hash=device.hash)
 
 
-def _delete_device(db: Database, call: Call, device_hash: str) -> None:
+def _delete_device(call: Call, device_hash: str) -> None:
     for table in ("passwordless_codes", "passwordless_devices"):
-        db.delete(table, **call.here.place, device_id_hash=device_hash)
+        call.db.delete(table, **call.here.place, device_id_hash=device_hash)
 
 
 def _delete_devices(
@@ -161,7 +160,7 @@ def _attempt_of(body: Body) -> _Attempt:
     return {**attempt, **{name: body.text(name) for name in names}}
 
 
-def _try(call: Call, db: Database, attempt: _Attempt) -> _Device | dict[str, Any]:
+def _try(call: Call, attempt: _Attempt) -> _Device | dict[str, Any]:
     """Return the device that an attempt is right for; for a wrong one the answer, after it was counted."""
     oldest = call.now - call.settings.whole("passwordless_code_lifetime")
     most = call.settings.whole("passwordless_max_code_input_attempts")
@@ -170,25 +169,25 @@ def _try(call: Call, db: Database, attempt: _Attempt) -> _Device | dict[str, Any
         link_code = _decoded(attempt["linkCode"].translate(_FROM_URL), "linkCode")
     else:
         device_id = _decoded(attempt["deviceId"], "deviceId")
-        device = _find(db, call, _digest(device_id))
+        device = _find(call, _digest(device_id))
         link_code = _link_code(device_id, device.salt, attempt["userInputCode"])
     columns, place = "created_at, device_id_hash", {**call.here.place, "link_code_hash": _digest(link_code)}
-    code = db.first("passwordless_codes", columns, **place)
+    code = call.db.first("passwordless_codes", columns, **place)
     if device is None:
         if code is None or code[0] < oldest:
             raise Answered("RESTART_FLOW_ERROR")
-        device = _find(db, call, code[1])
+        device = _find(call, code[1])
     if device.hash != attempt["preAuthSessionId"].replace("=", ""):
         raise bad("preAuthSessionId and deviceId doesn't match")
     expired = code is not None and code[0] < oldest
     failed = device.failed_attempts + (code is None or expired)
     if failed >= most:
         # Also a right code: the setting may have been lowered meanwhile.
-        _delete_device(db, call, device.hash)
+        _delete_device(call, device.hash)
         return {"status": "RESTART_FLOW_ERROR"}
     if failed == device.failed_attempts:
         return device
-    _change_device(db, call, device, failed_attempts=failed)
+    _change_device(call, device, failed_attempts=failed)
     status = "EXPIRED_USER_INPUT_CODE_ERROR" if expired else "INCORRECT_USER_INPUT_CODE_ERROR"
     return {"status": status, "failedCodeInputAttemptCount": failed, "maximumCodeInputAttempts": most}
 
@@ -198,8 +197,7 @@ def check_code(call: Call) -> dict[str, Any]:
     attempt = _attempt_of(call.body)
     call.admit()
     tenants_v1.refuse_if_disabled(call, "passwordless")
-    with call.write() as db:
-        device = _try(call, db, attempt)
+    device = _try(call, attempt)
     return {"status": "OK", "consumedDevice": device.json()} if isinstance(device, _Device) else device
 
 
@@ -208,23 +206,22 @@ def consume_code(call: Call) -> dict[str, Any]:
     attempt = _attempt_of(call.body)
     here = call.here
     tenants_v1.refuse_if_disabled(call, "passwordless")
-    with call.write() as db:
-        device = _try(call, db, attempt)
-        if not isinstance(device, _Device):
-            return device
-        _delete_devices(db, here.app, here.tenant_id, email=device.email, phone_number=device.phone_number)
-        identity = Identity(device.email, device.phone_number)
-        method = methods.find_in_tenant(db, here, RECIPE, identity)
-        if method is None:
-            user_id = methods.insert(db, here, RECIPE, call.now, identity)
-            assert user_id is not None, "it was looked up in this transaction"
-        else:
-            user_id = method.user_id
-            # The other contact of the login method needs no open attempts either.
-            _delete_devices(db, here.app, here.tenant_id, email=method.email, phone_number=method.phone_number)
-        if device.email is not None:
-            set_verified(db, here.app, user_id, device.email)
-        answer = signin.signed_in(db, call, RECIPE, user_id, identity, verified=device.email is not None)
+    device = _try(call, attempt)
+    if not isinstance(device, _Device):
+        return device
+    _delete_devices(call.db, here.app, here.tenant_id, email=device.email, phone_number=device.phone_number)
+    identity = Identity(device.email, device.phone_number)
+    method = methods.find_in_tenant(call.db, here, RECIPE, identity)
+    if method is None:
+        user_id = methods.insert(call.db, here, RECIPE, call.now, identity)
+        assert user_id is not None, "it was looked up in this transaction"
+    else:
+        user_id = method.user_id
+        # The other contact of the login method needs no open attempts either.
+        _delete_devices(call.db, here.app, here.tenant_id, email=method.email, phone_number=method.phone_number)
+    if device.email is not None:
+        set_verified(call.db, here.app, user_id, device.email)
+    answer = signin.signed_in(call, RECIPE, user_id, identity, verified=device.email is not None)
     return {**answer, "createdNewUser": method is None, "consumedDevice": device.json()}
 
 
@@ -236,24 +233,23 @@ def remove_code(call: Call) -> dict[str, Any]:
         raise bad("Please provide either 'codeId' or 'preAuthSessionId'")
     if code_id is not None and device_hash is not None:
         raise bad("Please provide only one of 'codeId' or 'preAuthSessionId'")
-    with call.write() as db:
-        if code_id is not None:
-            place = {**call.here.place, "code_id": code_id}
-            row = db.first("passwordless_codes", "device_id_hash", **place)
-            db.delete("passwordless_codes", **place)
-            device_hash = None if row is None or _codes(db, call, row[0]) else row[0]
-        if device_hash is not None:
-            _delete_device(db, call, device_hash)
+    if code_id is not None:
+        place = {**call.here.place, "code_id": code_id}
+        row = call.db.first("passwordless_codes", "device_id_hash", **place)
+        call.db.delete("passwordless_codes", **place)
+        device_hash = None if row is None or _codes(call, row[0]) else row[0]
+    if device_hash is not None:
+        _delete_device(call, device_hash)
     return {"status": "OK"}
 
 
-def _codes(db: Database, call: Call, device_hash: str) -> list[dict[str, Any]]:
+def _codes(call: Call, device_hash: str) -> list[dict[str, Any]]:
     """Return the codes of a device as answers show them."""
     lifetime = call.settings.whole("passwordless_code_lifetime")
     place = {**call.here.place, "device_id_hash": device_hash}
     return [
         {"codeId": code_id, "timeCreated": created_at, "codeLifetime": lifetime}
-        for code_id, created_at in db.select("passwordless_codes", "code_id, created_at", **place)
+        for code_id, created_at in call.db.select("passwordless_codes", "code_id, created_at", **place)
     ]
 
 
@@ -270,9 +266,8 @@ def codes(call: Call) -> dict[str, Any]:
     email = None if email is None else normal_email(email)
     known_by = {"device_id_hash": device_hash, "email": email, "phone_number": phone_number}
     place = {**call.here.place, **{column: value for column, value in known_by.items() if value is not None}}
-    with call.read() as db:
-        found = [_Device(*row) for row in db.select("passwordless_devices", _DEVICE, **place)]
-        devices = [{**device.json(), "codes": _codes(db, call, device.hash)} for device in found]
+    found = [_Device(*row) for row in call.db.select("passwordless_devices", _DEVICE, **place)]
+    devices = [{**device.json(), "codes": _codes(call, device.hash)} for device in found]
     return {"status": "OK", "devices": devices}
 
 
@@ -282,9 +277,8 @@ def remove_codes(call: Call) -> dict[str, Any]:
     phone_number = normal_phone_or_none(call.body.text_or_none("phoneNumber"))
     if (email is None) == (phone_number is None):
         raise bad("Please provide exactly one of email or phoneNumber")
-    with call.write() as db:
-        email = None if email is None else normal_email(email)
-        _delete_devices(db, call.app, call.here.tenant_id, email=email, phone_number=phone_number)
+    email = None if email is None else normal_email(email)
+    _delete_devices(call.db, call.app, call.here.tenant_id, email=email, phone_number=phone_number)
     return {"status": "OK"}
 
 
@@ -307,17 +301,16 @@ def put_user(call: Call) -> dict[str, Any]:
         changes["email"] = None if email is None else normal_email(email)
     if "phoneNumber" in call.body:
         changes["phone_number"] = normal_phone_or_none(call.body.text_or_null("phoneNumber"))
-    with call.write() as db:
-        method = signin.method_of(db, call, RECIPE, user_id)
-        before: dict[Contact, str | None] = {"email": method.email, "phone_number": method.phone_number}
-        if not any(value is not None for value in {**before, **changes}.values()):
-            raise bad("You cannot clear both email and phone number of a user")
-        for column, value in changes.items():
-            if value != before[column]:
-                signin.change(db, call.app, method, column, value)
-                for tenant_id in methods.tenants_of(db, call.app, method.user_id):
-                    for contact in (before[column], value):
-                        _delete_devices(db, call.app, tenant_id, **{column: contact})
+    method = signin.method_of(call, RECIPE, user_id)
+    before: dict[Contact, str | None] = {"email": method.email, "phone_number": method.phone_number}
+    if not any(value is not None for value in {**before, **changes}.values()):
+        raise bad("You cannot clear both email and phone number of a user")
+    for column, value in changes.items():
+        if value != before[column]:
+            signin.change(call.db, call.app, method, column, value)
+            for tenant_id in methods.tenants_of(call.db, call.app, method.user_id):
+                for contact in (before[column], value):
+                    _delete_devices(call.db, call.app, tenant_id, **{column: contact})
     return {"status": "OK"}
 
 

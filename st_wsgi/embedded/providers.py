@@ -44,13 +44,12 @@ def put(call: Call) -> dict[str, Any]:
     skip = call.body.flag_or_none("skipValidation") is True
     here = call.here
     provider = _normal({**config.values, "thirdPartyId": third_party_id})
-    with call.write() as db:
-        kept = {one["thirdPartyId"]: one for one in tenantrows.providers(db, here.app, here.tenant_id)}
-        # What the tables of the official core have no place for is refused in any case.
-        unusable = {**provider, "thirdPartyId": "any"}
-        for one in [unusable] if skip else {**kept, third_party_id: provider}.values():
-            _check(one)
-        created = tenantrows.save_provider(db, here.app, here.tenant_id, provider)
+    kept = {one["thirdPartyId"]: one for one in tenantrows.providers(call.db, here.app, here.tenant_id)}
+    # What the tables of the official core have no place for is refused in any case.
+    unusable = {**provider, "thirdPartyId": "any"}
+    for one in [unusable] if skip else {**kept, third_party_id: provider}.values():
+        _check(one)
+    created = tenantrows.save_provider(call.db, here.app, here.tenant_id, provider)
     return {"status": "OK", "createdNew": created}
 
 
@@ -124,9 +123,8 @@ def remove(call: Call) -> dict[str, Any]:
     """``POST /recipe/multitenancy/config/thirdparty/remove``."""
     third_party_id = trimmed(call.body.text("thirdPartyId"))
     here = call.here
-    with call.write() as db:
-        existed = tenantrows.remove_provider(db, here.app, here.tenant_id, third_party_id)
-        refuse_unsound(db, here.app, here.tenant_id)
+    existed = tenantrows.remove_provider(call.db, here.app, here.tenant_id, third_party_id)
+    refuse_unsound(call.db, here.app, here.tenant_id)
     return {"status": "OK", "didConfigExist": existed}
 
 

@@ -14,17 +14,16 @@ def remove(call: Call) -> dict[str, Any]:
     """``POST /user/remove``: a whole user, or one login method of it. Unknown ids are fine."""
     user_id = call.body.text("userId")
     everything = call.body.flag_or_none("removeAllLinkedAccounts") is not False
-    with call.write() as db:
-        # While users move between systems, the id of one may be the external id of another. Here it means its owner.
-        if not user_exists(db, call.app, user_id):
-            user_id = internal_id(db, call.app, user_id)
-        group = methods.of_group(db, call.app, primary_id(db, call.app, user_id))
-        if everything:
-            for method in group:
-                delete_method(db, call.app, method.user_id)
-        elif group:
-            # The id of a group whose own login method is gone means the last one that is left.
-            delete_method(db, call.app, group[0].user_id if len(group) == 1 else user_id)
+    # While users move between systems, the id of one may be the external id of another. Here it means its owner.
+    if not user_exists(call.db, call.app, user_id):
+        user_id = internal_id(call.db, call.app, user_id)
+    group = methods.of_group(call.db, call.app, primary_id(call.db, call.app, user_id))
+    if everything:
+        for method in group:
+            delete_method(call.db, call.app, method.user_id)
+    elif group:
+        # The id of a group whose own login method is gone means the last one that is left.
+        delete_method(call.db, call.app, group[0].user_id if len(group) == 1 else user_id)
     return {"status": "OK"}
 
 

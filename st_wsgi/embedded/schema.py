@@ -40,7 +40,8 @@ COPIES = f"UPDATE login_methods AS o SET external_user_id = {EXTERNAL}, verified
 _SCHEMA = f"""
 -- Version 1
 CREATE TABLE apps (
-    app INTEGER PRIMARY KEY AUTOINCREMENT, app_id TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL); -- 1k 1
+    app INTEGER PRIMARY KEY AUTOINCREMENT, app_id TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL,
+    key_version INTEGER NOT NULL DEFAULT 0); -- 1k 1
 CREATE TABLE tenants (
     app INTEGER, tenant_id TEXT, core_config TEXT NOT NULL DEFAULT '{{}}', first_factors TEXT,
     required_secondary_factors TEXT, email_password_enabled INTEGER NOT NULL DEFAULT 1,
@@ -63,8 +64,14 @@ CREATE INDEX sessions_by_expiry ON sessions (expires_at); -- 1M 1
 CREATE TABLE login_methods (
     app INTEGER, user_id TEXT, recipe_id TEXT NOT NULL, primary_user_id TEXT NOT NULL,
     linked INTEGER NOT NULL DEFAULT 0, time_joined INTEGER NOT NULL, email TEXT, phone_number TEXT, third_party_id TEXT,
-    third_party_user_id TEXT, password_hash TEXT, PRIMARY KEY (app, user_id)); -- 1M 1M 1
+    third_party_user_id TEXT, password_hash TEXT, external_user_id TEXT, verified INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (app, user_id)); -- 1M 1M 1
 CREATE INDEX methods_of_group ON login_methods (app, primary_user_id); -- 1M 1M 1
+-- All that is shown of the linked methods of a user stands together here, although their ids are far apart.
+CREATE INDEX linked_methods ON login_methods (
+    app, primary_user_id, user_id, recipe_id, time_joined, linked, email, phone_number, third_party_id,
+    third_party_user_id, external_user_id, verified)
+    WHERE user_id <> primary_user_id; -- 100k 100k 1 1 1 1 1 1 1 1 1 1 1
 CREATE TABLE method_tenants (
     app INTEGER, tenant_id TEXT, user_id TEXT, recipe_id TEXT NOT NULL, primary_user_id TEXT NOT NULL,
     group_time_joined INTEGER NOT NULL, email TEXT, phone_number TEXT, third_party_id TEXT, third_party_user_id TEXT,
@@ -81,7 +88,7 @@ CREATE UNIQUE INDEX one_method_per_email ON method_tenants (app, tenant_id, reci
 CREATE UNIQUE INDEX one_method_per_phone ON method_tenants (app, tenant_id, phone_number)
     WHERE phone_number IS NOT NULL; -- 1M 1M 1M 1
 CREATE UNIQUE INDEX one_method_per_identity ON method_tenants (app, tenant_id, third_party_id, third_party_user_id)
-    WHERE third_party_id IS NOT NULL; -- 1M 1M 1M 100k 1
+    WHERE third_party_id IS NOT NULL; -- 1M 1M 1M 1k 1
 CREATE TABLE user_id_mappings (
     app INTEGER, user_id TEXT, external_user_id TEXT NOT NULL, info TEXT, PRIMARY KEY (app, user_id)); -- 1M 1M 1
 CREATE UNIQUE INDEX mapping_by_external_id ON user_id_mappings (app, external_user_id); -- 1M 1M 1
@@ -109,22 +116,14 @@ CREATE INDEX roles_of_user ON user_roles (app, user_id); -- 1M 1M 2
 CREATE TABLE last_active (
     app INTEGER, user_id TEXT, last_active INTEGER NOT NULL, PRIMARY KEY (app, user_id)); -- 1M 1M 1
 CREATE INDEX users_by_activity ON last_active (app, last_active); -- 1M 1M 1
-CREATE INDEX linked_methods ON login_methods (app, primary_user_id, recipe_id)
-    WHERE user_id <> primary_user_id; -- 100k 100k 1 1
 CREATE INDEX linked_method_tenants ON method_tenants (app, tenant_id, primary_user_id, recipe_id)
     WHERE user_id <> primary_user_id; -- 100k 100k 100k 1 1
-INSERT INTO apps (app_id, created_at) VALUES ('public', 0);
-INSERT INTO tenants (app, tenant_id, created_at) VALUES (1, 'public', 0);
-
--- Version 2: linked accounts
 -- An id whose own login method is gone, while other methods of its group carry on under it.
 CREATE TABLE retired_ids (app INTEGER, user_id TEXT, PRIMARY KEY (app, user_id)); -- 1k 1k 1
 CREATE INDEX methods_by_email ON login_methods (app, email) WHERE email IS NOT NULL; -- 1M 1M 2
 CREATE INDEX methods_by_phone ON login_methods (app, phone_number) WHERE phone_number IS NOT NULL; -- 1M 1M 2
 CREATE INDEX methods_by_third_party ON login_methods (app, third_party_id, third_party_user_id)
     WHERE third_party_id IS NOT NULL; -- 1M 1M 100k 2
-
--- Version 3: passwordless
 CREATE TABLE passwordless_devices (
     app INTEGER, tenant_id TEXT, device_id_hash TEXT, email TEXT, phone_number TEXT, link_code_salt TEXT NOT NULL,
     failed_attempts INTEGER NOT NULL, expires_at INTEGER NOT NULL,
@@ -141,8 +140,6 @@ CREATE TABLE passwordless_codes (
 CREATE UNIQUE INDEX code_by_link ON passwordless_codes (app, tenant_id, link_code_hash); -- 100k 100k 100k 1
 CREATE INDEX codes_of_device ON passwordless_codes (app, tenant_id, device_id_hash); -- 100k 100k 100k 2
 CREATE INDEX codes_by_expiry ON passwordless_codes (expires_at); -- 100k 1
-
--- Version 4: TOTP
 CREATE TABLE totp_devices (
     app INTEGER, user_id TEXT, device_name TEXT, secret TEXT NOT NULL, period INTEGER NOT NULL, skew INTEGER NOT NULL,
     verified INTEGER NOT NULL, PRIMARY KEY (app, user_id, device_name)); -- 1M 1M 2 1
@@ -152,10 +149,6 @@ CREATE TABLE totp_codes (
     expires_at INTEGER NOT NULL, PRIMARY KEY (app, user_id, tenant_id, created_at)); -- 100k 100k 5 5 1
 CREATE INDEX totp_codes_by_expiry ON totp_codes (expires_at); -- 100k 1
 
--- Version 5: replaced keys
-ALTER TABLE apps ADD COLUMN key_version INTEGER NOT NULL DEFAULT 0;
-
--- Version 6: bulk import
 CREATE TABLE bulk_import_users (
     app INTEGER, id TEXT, content TEXT NOT NULL, status TEXT NOT NULL, error_message TEXT, created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL, PRIMARY KEY (app, id)); -- 100k 100k 1
@@ -163,14 +156,10 @@ CREATE INDEX imports_by_status ON bulk_import_users (status, created_at, id); --
 CREATE INDEX page_newest_first_of_imports ON bulk_import_users (app, created_at DESC, id DESC); -- 100k 100k 100 1
 CREATE INDEX imports_of_status_newest_first
     ON bulk_import_users (app, status, created_at DESC, id DESC); -- 100k 100k 1k 100 1
-
--- Version 7: attempts
 CREATE TABLE attempts (
     app INTEGER, name TEXT, number INTEGER NOT NULL, expires_at INTEGER NOT NULL,
     PRIMARY KEY (app, name)); -- 100k 100k 1
 CREATE INDEX attempts_by_expiry ON attempts (expires_at); -- 100k 1
-
--- Version 8: WebAuthn
 CREATE TABLE webauthn_options (
     app INTEGER, options_id TEXT, tenant_id TEXT NOT NULL, challenge TEXT NOT NULL, origin TEXT NOT NULL,
     rp_id TEXT NOT NULL, rp_name TEXT NOT NULL, email TEXT, user_presence INTEGER NOT NULL,
@@ -188,8 +177,6 @@ CREATE TABLE webauthn_recovery_tokens (
 CREATE INDEX recovery_tokens_by_email ON webauthn_recovery_tokens (app, tenant_id, email); -- 100k 100k 100k 2
 CREATE INDEX recovery_tokens_of_user ON webauthn_recovery_tokens (app, user_id); -- 100k 100k 2
 CREATE INDEX recovery_tokens_by_expiry ON webauthn_recovery_tokens (expires_at); -- 100k 1
-
--- Version 9: the dashboard
 CREATE TABLE dashboard_users (
     app INTEGER, user_id TEXT, email TEXT NOT NULL, password_hash TEXT NOT NULL, time_joined INTEGER NOT NULL,
     PRIMARY KEY (app, user_id)); -- 1k 100 1
@@ -199,26 +186,13 @@ CREATE TABLE dashboard_sessions (
     PRIMARY KEY (app, session_id)); -- 1k 100 1
 CREATE INDEX dashboard_sessions_of_user ON dashboard_sessions (app, user_id); -- 1k 100 5
 CREATE INDEX dashboard_sessions_by_expiry ON dashboard_sessions (expires_at); -- 1k 1
-
--- Version 10: search
 CREATE INDEX accounts_by_email ON method_tenants (app, tenant_id, email)
     WHERE recipe_id = 'thirdparty'; -- 1M 1M 1M 1
 CREATE INDEX method_by_domain ON method_tenants (app, tenant_id, recipe_id, {DOMAIN})
     WHERE email IS NOT NULL; -- 1M 1M 1M 1M 100
 CREATE INDEX method_by_odd_email ON method_tenants (app, tenant_id, recipe_id) WHERE {SEVERAL_ATS}; -- 10 10 10 10
--- Otherwise the planner takes a search for a few providers for more rows than the tenant has.
-UPDATE sqlite_stat1 SET stat = '1000000 1000000 1000000 1000 1' WHERE idx = 'one_method_per_identity';
-
--- Version 11: pages of users with linked accounts
--- All that is shown of the linked methods of a user stands together here, although their ids are far apart.
-ALTER TABLE login_methods ADD COLUMN external_user_id TEXT;
-ALTER TABLE login_methods ADD COLUMN verified INTEGER NOT NULL DEFAULT 0;
-{COPIES};
-DROP INDEX linked_methods;
-CREATE INDEX linked_methods ON login_methods (
-    app, primary_user_id, user_id, recipe_id, time_joined, linked, email, phone_number, third_party_id,
-    third_party_user_id, external_user_id, verified)
-    WHERE user_id <> primary_user_id; -- 100k 100k 1 1 1 1 1 1 1 1 1 1 1
+INSERT INTO apps (app_id, created_at) VALUES ('public', 0);
+INSERT INTO tenants (app, tenant_id, created_at) VALUES (1, 'public', 0);
 """
 
 _STATEMENT = re.compile(r"^ *(\w[^;]*);(?: -- (.*))?$", re.MULTILINE)

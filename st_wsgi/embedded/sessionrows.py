@@ -93,10 +93,9 @@ def check_payload(payload: dict[str, Any]) -> None:
 def get(call: Call) -> dict[str, Any]:
     """``GET /recipe/session``: what is stored of an unexpired session."""
     handle = call.query.text("sessionHandle")
-    with call.read() as db:
-        row = find(db, call.app, handle)
-        live = row is not None and row.expires_at >= call.now
-        primary = primary_id(db, call.app, row.user_id) if row is not None else ""
+    row = find(call.db, call.app, handle)
+    live = row is not None and row.expires_at >= call.now
+    primary = primary_id(call.db, call.app, row.user_id) if row is not None else ""
     if row is None or not live:
         return _no_session(call, handle)
     return {
@@ -116,9 +115,8 @@ def get_kept(kept: tuple[str, str], call: Call) -> dict[str, Any]:
     """``GET /recipe/session/data`` and ``GET /recipe/jwt/data`` (both deprecated)."""
     column, name = kept
     handle = call.query.text("sessionHandle")
-    with call.read() as db:
-        query = f"SELECT {column} FROM sessions WHERE app = ? AND handle = ? AND expires_at >= ?"
-        found = db.value(query, call.app, handle, call.now)
+    query = f"SELECT {column} FROM sessions WHERE app = ? AND handle = ? AND expires_at >= ?"
+    found = call.db.value(query, call.app, handle, call.now)
     return _no_session(call, handle) if found is None else {"status": "OK", name: json.loads(found)}
 
 
@@ -131,9 +129,8 @@ def put_kept(kept: tuple[str, str], call: Call) -> dict[str, Any]:
     if column == "jwt_payload":
         check_payload(value)
     text = dump(value)  # before the lock: it may be large, or refused
-    with call.write() as db:
-        query = f"UPDATE sessions SET {column} = ? WHERE app = ? AND handle = ? AND expires_at >= ?"
-        changed = db.change(query, text, call.app, handle, call.now)
+    query = f"UPDATE sessions SET {column} = ? WHERE app = ? AND handle = ? AND expires_at >= ?"
+    changed = call.db.change(query, text, call.app, handle, call.now)
     return {"status": "OK"} if changed else _no_session(call, handle)
 
 
@@ -150,7 +147,7 @@ def remove(call: Call) -> dict[str, Any]:
     if user_id is None and linked is not None:
         raise bad("Invalid JSON input - revokeSessionsForLinkedAccounts can only be set if userId is set")
     tenant_id = _one_tenant(call, everywhere is not False, by_handle=user_id is None)
-    with call.write() as db:
+    with call.writing() as db:
         if user_id is not None:
             handles = handles_of_user(
                 db, call.app, user_id, tenant_id, linked=linked is not False, expiring_after=call.now
@@ -212,8 +209,7 @@ def of_user(call: Call) -> dict[str, Any]:
     everywhere = call.query.flag("fetchAcrossAllTenants", True)
     linked = call.query.flag("fetchSessionsForAllLinkedAccounts", True)
     tenant_id = _one_tenant(call, everywhere)
-    with call.read() as db:
-        handles = handles_of_user(db, call.app, user_id, tenant_id, linked=linked, expiring_after=call.now)
+    handles = handles_of_user(call.db, call.app, user_id, tenant_id, linked=linked, expiring_after=call.now)
     return {"status": "OK", "sessionHandles": handles}
 
 

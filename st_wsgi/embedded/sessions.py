@@ -83,7 +83,7 @@ def create(call: Call) -> dict[str, Any]:
     handle = str(uuid.uuid4()) if here.tenant_id == "public" else f"{uuid.uuid4()}_{here.tenant_id}"
     anti_csrf = str(uuid.uuid4()) if enable_anti_csrf else None
     seal = call.services.keys.seal(here)
-    with call.write() as db:
+    with call.writing() as db:
         user = session_user(db, here.app, user_id)
         refresh = RefreshTokenContent(handle, user.recipe_user_id, None, anti_csrf).sealed(seal)
         row = SessionRow(
@@ -158,7 +158,7 @@ def refresh(call: Call) -> dict[str, Any]:
     lifetime = _lifetime(call, asked_lifetime)
     presented_hash1 = hash1(presented)
     child_anti_csrf = str(uuid.uuid4()) if enable_anti_csrf else None
-    with call.write() as db:
+    with call.writing() as db:
         row = sessionrows.find(db, app, info.handle)
         if row is None or row.expires_at < now:
             return unauthorised("Session missing in db or has expired")
@@ -230,7 +230,7 @@ def verify(call: Call) -> dict[str, Any]:
     if check_anti_csrf and token.anti_csrf is not None and not _same(token.anti_csrf, anti_csrf):
         return _try_refresh("anti-csrf check failed")
     if check_database:
-        with call.read() as db:
+        with call.reading() as db:
             row = sessionrows.find(db, app, token.handle)
         if row is None:
             return unauthorised("Either the session has ended or has been blacklisted")
@@ -254,7 +254,7 @@ def _compared(token: AccessTokenContent, row: SessionRow) -> dict[str, Any]:
 def _settle(call: Call, token: AccessTokenContent, now: int) -> dict[str, Any]:
     """Make the refresh that *token* came from count, and answer with a token that says so."""
     app = call.app
-    with call.write() as db:
+    with call.writing() as db:
         row = sessionrows.find(db, app, token.handle)
         if row is None:
             return unauthorised("Session missing in db")
@@ -297,7 +297,7 @@ def regenerate(call: Call) -> dict[str, Any]:
             return unauthorised(str(error))
     if payload is not None:
         check_payload(payload)
-    with call.write() as db:
+    with call.writing() as db:
         row = sessionrows.find(db, app, token.handle)
         if row is None or row.expires_at < now:
             return unauthorised(MISSING)

@@ -26,7 +26,6 @@ def has(method: Mapping[str, Any], identity: Identity) -> bool:
 
 
 def signed_in(
-    db: Database,
     call: Call,
     recipe_id: str,
     user_id: str,
@@ -42,11 +41,11 @@ def signed_in(
     :param verified: show the login method's email as verified. What was just verified counts for the SuperTokens id,
         which later answers do not look at when the id is mapped.
     """
-    group = primary_id(db, call.app, user_id)
-    touch(db, call.app, group, call.now)
-    [user] = users_json(db, call.app, [group], call.version)
+    group = primary_id(call.db, call.app, user_id)
+    touch(call.db, call.app, group, call.now)
+    [user] = users_json(call.db, call.app, [group], call.version)
     if verified:
-        name = external_id(db, call.app, user_id)
+        name = external_id(call.db, call.app, user_id)
         for method in user["loginMethods"]:
             method["verified"] |= method["recipeUserId"] == name
     same = _matching(user, recipe_id, identity)[0]
@@ -57,9 +56,9 @@ def _matching(user: Mapping[str, Any], recipe_id: str, identity: Identity) -> li
     return [one for one in user["loginMethods"] if one["recipeId"] == recipe_id and has(one, identity)]
 
 
-def method_of(db: Database, call: Call, recipe_id: str, user_id: str) -> Method:
+def method_of(call: Call, recipe_id: str, user_id: str) -> Method:
     """Return a login method of a recipe, by any id of it. :raises Answered: when there is none."""
-    method = methods.find(db, call.app, internal_id(db, call.app, user_id), recipe_id)
+    method = methods.find(call.db, call.app, internal_id(call.db, call.app, user_id), recipe_id)
     if method is None:
         raise Answered("UNKNOWN_USER_ID_ERROR")
     return method
@@ -74,11 +73,10 @@ def one_user(call: Call, recipe_id: str, user_id: str | None, identity: Identity
     """
     if user_id is not None:
         call.public_only()
-    with call.read() as db:
-        if user_id is None:
-            user = next(iter(by_identity(db, call, recipe_id, identity)), None)
-        else:
-            user = method_json(db, call.app, method_of(db, call, recipe_id, user_id).user_id, call.version)
+    if user_id is None:
+        user = next(iter(by_identity(call, recipe_id, identity)), None)
+    else:
+        user = method_json(call.db, call.app, method_of(call, recipe_id, user_id).user_id, call.version)
     if user is None:
         return {"status": f"UNKNOWN_{what}_ERROR"}
     return {"status": "OK", "user": user}
@@ -94,14 +92,14 @@ def change(db: Database, app: int, method: Method, column: Contact, value: str |
         raise Answered(f"{name}_ALREADY_EXISTS_ERROR")
 
 
-def by_identity(db: Database, call: Call, recipe_id: str, identity: Identity) -> list[dict[str, Any]]:
+def by_identity(call: Call, recipe_id: str, identity: Identity) -> list[dict[str, Any]]:
     """
     Return the users of the tenant who have a part of an identity, and have it in a recipe, the oldest first.
 
     A user comes once for each such login method, whatever its tenants (as from the official core).
     """
-    groups = methods.groups_in_tenant(db, call.here, identity)
-    users = sorted(users_json(db, call.app, groups, call.version), key=lambda user: int(user["timeJoined"]))
+    groups = methods.groups_in_tenant(call.db, call.here, identity)
+    users = sorted(users_json(call.db, call.app, groups, call.version), key=lambda user: int(user["timeJoined"]))
     return [user for user in users for _ in _matching(user, recipe_id, identity)]
 
 

@@ -15,7 +15,6 @@ import attrs
 
 from . import providers, tenantrows, tenants_v1
 from .call import Call, Endpoint
-from .database import Database
 from .fields import CallRefused, bad, trimmed
 from .knownsettings import SETTINGS, SettingRefused, setting_of
 from .settings import CoreSettings
@@ -57,20 +56,19 @@ def _put(call: Call, app_id: str, tenant_id: str, *, v2: bool) -> dict[str, Any]
     """Create or update the public tenant of an app, and with it the app, or a tenant."""
     here = call.here
     change = call.body.object_or_none("coreConfig")
-    with call.write() as db:
-        app = tenantrows.app_number(db, app_id)
-        before = None if app is None else tenantrows.load(db, app, tenant_id)
-        tenant = before or (tenantrows.new_v2(tenant_id) if v2 else tenantrows.new_v1(tenant_id))
-        if change is not None:
-            tenant = attrs.evolve(tenant, core_config=_changed(tenant.core_config, change))
-        tenant = _factors_v2(call, tenant) if v2 else tenants_v1.update(call.body, tenant)
-        _check_names(tenant)
-        _check_permission((here.app_id, here.tenant_id), (app_id, tenant_id))
-        _check_core_config(call, db, app, app_id, tenant)
-        if app is None:
-            app = tenantrows.create_app(db, app_id, call.now)
-        providers.refuse_unsound(db, app, tenant_id)
-        tenantrows.save(db, app, tenant, call.now)
+    app = tenantrows.app_number(call.db, app_id)
+    before = None if app is None else tenantrows.load(call.db, app, tenant_id)
+    tenant = before or (tenantrows.new_v2(tenant_id) if v2 else tenantrows.new_v1(tenant_id))
+    if change is not None:
+        tenant = attrs.evolve(tenant, core_config=_changed(tenant.core_config, change))
+    tenant = _factors_v2(call, tenant) if v2 else tenants_v1.update(call.body, tenant)
+    _check_names(tenant)
+    _check_permission((here.app_id, here.tenant_id), (app_id, tenant_id))
+    _check_core_config(call, app, app_id, tenant)
+    if app is None:
+        app = tenantrows.create_app(call.db, app_id, call.now)
+    providers.refuse_unsound(call.db, app, tenant_id)
+    tenantrows.save(call.db, app, tenant, call.now)
     return {"status": "OK", "createdNew": before is None}
 
 
@@ -113,14 +111,14 @@ def _check_permission(source: tuple[str, str], target: tuple[str, str]) -> None:
         raise CallRefused(403, "You must use the public or same app to add/update an app")
 
 
-def _check_core_config(call: Call, db: Database, app: int | None, app_id: str, tenant: TenantRow) -> None:
+def _check_core_config(call: Call, app: int | None, app_id: str, tenant: TenantRow) -> None:
     """Refuse settings that do not exist, do not belong here, contradict the app's, or are not valid together."""
     if not tenant.core_config:
         return
     if app_id == "public" and tenant.tenant_id == "public":
         raise bad("Cannot modify base config")
     tenancy = call.services.tenancy
-    tenants = [] if app is None else tenantrows.load_all(db, app)
+    tenants = [] if app is None else tenantrows.load_all(call.db, app)
     is_public = tenant.tenant_id == "public"
     of_app = tenant.core_config if is_public else next(iter(tenants)).core_config
     others = [one for one in tenants if is_public and one.tenant_id != "public"]
@@ -191,8 +189,7 @@ def get_tenant(call: Call, *, v2: bool) -> dict[str, Any]:
     """``GET /recipe/multitenancy/tenant``."""
     tenant = None
     if call.tenant is not None:
-        with call.read() as db:
-            tenant = tenantrows.load(db, call.app, call.here.tenant_id)
+        tenant = tenantrows.load(call.db, call.app, call.here.tenant_id)
     return {"status": "TENANT_NOT_FOUND_ERROR"} if tenant is None else {"status": "OK", **tenant.json(v2=v2)}
 
 
@@ -200,17 +197,15 @@ def list_tenants(call: Call, *, v2: bool) -> dict[str, Any]:
     """``GET /recipe/multitenancy/tenant/list``."""
     if call.here.tenant_id != "public":
         raise CallRefused(403, "Only the public tenantId is allowed to list all tenants associated with this app")
-    with call.read() as db:
-        found = tenantrows.load_all(db, call.app)
+    found = tenantrows.load_all(call.db, call.app)
     return {"status": "OK", "tenants": [tenant.json(v2=v2) for tenant in found]}
 
 
 def _apps(call: Call, *, v2: bool) -> list[dict[str, Any]]:
-    with call.read() as db:
-        return [
-            {"appId": app_id, "tenants": [tenant.json(v2=v2) for tenant in tenants]}
-            for app_id, tenants in tenantrows.load_apps(db).items()
-        ]
+    return [
+        {"appId": app_id, "tenants": [tenant.json(v2=v2) for tenant in tenants]}
+        for app_id, tenants in tenantrows.load_apps(call.db).items()
+    ]
 
 
 def _base_only(call: Call, refusal: str) -> None:
@@ -245,9 +240,8 @@ def remove_tenant(call: Call) -> dict[str, Any]:
         raise CallRefused(403, "Cannot delete public tenant, use remove app API instead")
     if call.here.tenant_id != "public":
         raise CallRefused(403, "Only the public tenantId is allowed to delete a tenant")
-    with call.write() as db:
-        existed = tenantrows.load(db, call.app, tenant_id) is not None
-        tenantrows.remove_tenant(db, call.app, tenant_id)
+    existed = tenantrows.load(call.db, call.app, tenant_id) is not None
+    tenantrows.remove_tenant(call.db, call.app, tenant_id)
     return {"status": "OK", "didExist": existed}
 
 
@@ -257,15 +251,14 @@ def remove_app(call: Call) -> dict[str, Any]:
     if app_id == "public":
         raise CallRefused(403, "Cannot delete the public app, use remove connection uri domain API instead")
     _base_only(call, f"{_BASE_APP} is allowed to delete an app")
-    with call.write() as db:
-        app = tenantrows.app_number(db, app_id)
-        if app is not None:
-            if len(tenantrows.load_all(db, app)) > 1:
-                raise CallRefused(
-                    403, "Please delete all tenants except the public tenant for this app before calling the delete API"
-                )
-            tenantrows.remove_app(db, app)
-            call.services.stats.forget(app_id)
+    app = tenantrows.app_number(call.db, app_id)
+    if app is not None:
+        if len(tenantrows.load_all(call.db, app)) > 1:
+            raise CallRefused(
+                403, "Please delete all tenants except the public tenant for this app before calling the delete API"
+            )
+        tenantrows.remove_app(call.db, app)
+        call.services.stats.forget(app_id)
     return {"status": "OK", "didExist": app is not None}
 
 

@@ -90,7 +90,7 @@ def refuse_if_disabled(call: Call, recipe: str) -> None:
     """Refuse a login by a recipe that is switched off in the tenant; from CDI 5.1 on factors decide, in the SDK."""
     if call.version >= _SINCE_FACTORS:
         return
-    with call.read() as db:
+    with call.reading() as db:
         tenant = tenantrows.load(db, call.app, call.here.tenant_id)
     if tenant is not None and not tenant.shown_as_enabled(recipe):
         raise CallRefused(403, f"{_LOGIN_NAMES[recipe]} login not enabled for tenant")

@@ -27,17 +27,16 @@ def sign_in_up(call: Call) -> dict[str, Any]:
     here = call.here
     tenants_v1.refuse_if_disabled(call, "thirdParty")
     account = Identity(None, None, third_party_id, third_party_user_id)
-    with call.write() as db:
-        user_id = methods.insert(db, here, RECIPE, call.now, attrs.evolve(account, email=email))
-        created = user_id is not None
-        if user_id is None:
-            method = _known(db, here, account)
-            if method.email != email:
-                _change_email(db, here.app, method, email)
-            user_id = method.user_id
-        if verified:
-            set_verified(db, here.app, user_id, email)
-        answer = signin.signed_in(db, call, RECIPE, user_id, account, verified=verified)
+    user_id = methods.insert(call.db, here, RECIPE, call.now, attrs.evolve(account, email=email))
+    created = user_id is not None
+    if user_id is None:
+        method = _known(call.db, here, account)
+        if method.email != email:
+            _change_email(call.db, here.app, method, email)
+        user_id = method.user_id
+    if verified:
+        set_verified(call.db, here.app, user_id, email)
+    answer = signin.signed_in(call, RECIPE, user_id, account, verified=verified)
     return {**answer, "createdNewUser": created}
 
 
@@ -82,8 +81,7 @@ def users_by_email(call: Call) -> dict[str, Any]:
     """``GET /recipe/users/by-email`` (deprecated): a tenant's users who have the email with a third party."""
     call.admit()
     email = normal_email(call.query.text("email"))
-    with call.read() as db:
-        return {"status": "OK", "users": signin.by_identity(db, call, RECIPE, Identity(email))}
+    return {"status": "OK", "users": signin.by_identity(call, RECIPE, Identity(email))}
 
 
 ENDPOINTS = (

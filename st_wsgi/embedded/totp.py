@@ -109,8 +109,7 @@ def create_device(call: Call, *, imported: bool) -> dict[str, Any]:
     if period <= 0:
         raise bad("period must be > 0")
     device = name, secret, period, skew
-    with call.write() as db:
-        name = store_device(db, call.app, user_id, device, verified=imported)
+    name = store_device(call.db, call.app, user_id, device, verified=imported)
     if name is None:
         return {"status": "DEVICE_ALREADY_EXISTS_ERROR"}
     return {"status": "OK", "deviceName": name, **({} if imported else {"secret": secret})}
@@ -142,13 +141,12 @@ def rename_device(call: Call) -> dict[str, Any]:
     """``PUT /recipe/totp/device``."""
     user_id, old, new = map(call.body.text, ("userId", "existingDeviceName", "newDeviceName"))
     _refuse_empty(userId=user_id, existingDeviceName=old, newDeviceName=new)
-    with call.write() as db:
-        names = [device.name for device in _devices(db, call.app, user_id)]
-        if old not in names:
-            return {"status": "UNKNOWN_DEVICE_ERROR"}
-        if new != old and new in names:
-            return {"status": "DEVICE_ALREADY_EXISTS_ERROR"}
-        db.update("totp_devices", {"device_name": new}, app=call.app, user_id=user_id, device_name=old)
+    names = [device.name for device in _devices(call.db, call.app, user_id)]
+    if old not in names:
+        return {"status": "UNKNOWN_DEVICE_ERROR"}
+    if new != old and new in names:
+        return {"status": "DEVICE_ALREADY_EXISTS_ERROR"}
+    call.db.update("totp_devices", {"device_name": new}, app=call.app, user_id=user_id, device_name=old)
     return {"status": "OK"}
 
 
@@ -156,39 +154,37 @@ def list_devices(call: Call) -> dict[str, Any]:
     """``GET /recipe/totp/device/list``."""
     user_id = call.query.text("userId")
     _refuse_empty(userId=user_id)
-    with call.read() as db:
-        return {"status": "OK", "devices": [device.json() for device in _devices(db, call.app, user_id)]}
+    return {"status": "OK", "devices": [device.json() for device in _devices(call.db, call.app, user_id)]}
 
 
 def remove_device(call: Call) -> dict[str, Any]:
     """``POST /recipe/totp/device/remove``; with the last one the user's codes are forgotten."""
     user_id, name = call.body.text("userId"), call.body.text("deviceName")
     _refuse_empty(userId=user_id, deviceName=name)
-    with call.write() as db:
-        gone = db.delete("totp_devices", app=call.app, user_id=user_id, device_name=name)
-        if not _devices(db, call.app, user_id):
-            db.delete("totp_codes", app=call.app, user_id=user_id)
+    gone = call.db.delete("totp_devices", app=call.app, user_id=user_id, device_name=name)
+    if not _devices(call.db, call.app, user_id):
+        call.db.delete("totp_codes", app=call.app, user_id=user_id)
     return {"status": "OK", "didDeviceExist": gone > 0}
 
 
 def bulk_status(call: Call) -> dict[str, Any]:
     """``POST /recipe/totp/device/status/bulk``: has a user verified a device? Null for users without any."""
     user_ids = call.body.user_ids()
-    with call.read() as db:
+    with call.reading() as db:
         rows = db.of_many("t.user_id, t.verified", "totp_devices", call.app, user_ids)
     found = {user_id: (user_id, 1) in rows for user_id, _ in rows}
     users = [{"userId": user_id, "hasVerifiedDevice": found.get(user_id)} for user_id in user_ids]
     return {"status": "OK", "users": users}
 
 
-def _failed(db: Database, call: Call, user_id: str) -> tuple[int, int]:
+def _failed(call: Call, user_id: str) -> tuple[int, int]:
     """
     Return how many wrong codes there were in a row, and the time that the next one may have.
 
     :raises Answered: when they were too many and the pause is not over.
     """
     here, most, pause = call.here, call.settings.whole("totp_max_attempts"), _pause(call)
-    latest = db.rows(
+    latest = call.db.rows(
         "SELECT created_at, good_until FROM totp_codes WHERE app = ? AND tenant_id = ? AND user_id = ?"
         " ORDER BY created_at DESC LIMIT ?",
         *(here.app, here.tenant_id, user_id, most),
@@ -219,29 +215,29 @@ _Fit = tuple[_Device, int]
 
 def _fit(call: Call, user_id: str, code: str, devices: Iterable[_Device]) -> _Fit | None:
     """Return the first of some devices that takes a code; outside of a transaction, since 2001 codes are computed."""
-    with call.read() as db:
-        failed, _ = _failed(db, call, user_id)
+    with call.reading():
+        failed, _ = _failed(call, user_id)
     if len(code) > _LONGEST_CODE:
         raise _failure(call, "INVALID_TOTP_ERROR", failed + 1)
     found = ((device, device.takes(code, call.now)) for device in devices)
     return next(((device, counter) for device, counter in found if counter is not None), None)
 
 
-def _remember(db: Database, call: Call, user_id: str, code: str, fit: _Fit | None) -> dict[str, Any] | None:
+def _remember(call: Call, user_id: str, code: str, fit: _Fit | None) -> dict[str, Any] | None:
     """
     Remember a code; return the refusal of one that no device takes, or that was used.
 
     Its time may be over: this transaction may have waited for another one, in which the same code was used.
     """
     now, place = call.now, {**call.here.place, "user_id": user_id, "code": code}
-    failed, created_at = _failed(db, call, user_id)
-    used = any(good_until > now for (good_until,) in db.select("totp_codes", "COALESCE(good_until, 0)", **place))
+    failed, created_at = _failed(call, user_id)
+    used = any(good_until > now for (good_until,) in call.db.select("totp_codes", "COALESCE(good_until, 0)", **place))
     good_until = None
     if fit is not None and not used and fit[0].still_takes(fit[1], now):
         good_until = now + 1000 * fit[0].period * (2 * fit[0].skew + 1)
     expires_at = max(good_until or 0, created_at + _pause(call))
-    db.insert("totp_codes", **place, created_at=created_at, good_until=good_until, expires_at=expires_at)
-    call.services.cleaner.a_little(db, now)
+    call.db.insert("totp_codes", **place, created_at=created_at, good_until=good_until, expires_at=expires_at)
+    call.services.cleaner.a_little(call.db, now)
     return None if good_until is not None else _failure(call, "INVALID_TOTP_ERROR", failed + 1).answer
 
 
@@ -249,21 +245,21 @@ def verify_code(call: Call) -> dict[str, Any]:
     """``POST /recipe/totp/verify``: a code of any verified device."""
     user_id, code = call.body.text("userId"), call.body.text("totp")
     _refuse_empty(userId=user_id)
-    with call.read() as db:
+    with call.reading() as db:
         devices = _devices(db, call.app, user_id)
     if not devices:
         return {"status": "UNKNOWN_USER_ID_ERROR"}
     fit = _fit(call, user_id, code, (device for device in devices if device.verified))
-    with call.write() as db:
+    with call.writing() as db:
         devices = _devices(db, call.app, user_id)  # they may have been removed meanwhile
         if not devices:
             return {"status": "UNKNOWN_USER_ID_ERROR"}
-        refused = _remember(db, call, user_id, code, fit if fit is not None and fit[0] in devices else None)
+        refused = _remember(call, user_id, code, fit if fit is not None and fit[0] in devices else None)
     return {"status": "OK"} if refused is None else refused
 
 
-def _unverified(db: Database, call: Call, user_id: str, name: str) -> _Device:
-    for device in _devices(db, call.app, user_id):
+def _unverified(call: Call, user_id: str, name: str) -> _Device:
+    for device in _devices(call.db, call.app, user_id):
         if device.name == name and not device.verified:
             return device
         if device.name == name:
@@ -275,13 +271,13 @@ def verify_device(call: Call) -> dict[str, Any]:
     """``POST /recipe/totp/device/verify``: the first code of a device, for which it counts as verified from then on."""
     user_id, name, code = map(call.body.text, ("userId", "deviceName", "totp"))
     _refuse_empty(userId=user_id, deviceName=name)
-    with call.read() as db:
-        device = _unverified(db, call, user_id, name)
+    with call.reading() as db:
+        device = _unverified(call, user_id, name)
     fit = _fit(call, user_id, code, [device])
-    with call.write() as db:
+    with call.writing() as db:
         # Another one may have taken its name meanwhile.
-        is_same = _unverified(db, call, user_id, name) == device
-        refused = _remember(db, call, user_id, code, fit if is_same else None)
+        is_same = _unverified(call, user_id, name) == device
+        refused = _remember(call, user_id, code, fit if is_same else None)
         if refused is None:
             db.update("totp_devices", {"verified": 1}, app=call.app, user_id=user_id, device_name=name)
     return {"status": "OK", "wasAlreadyVerified": False} if refused is None else refused

@@ -17,7 +17,6 @@ import attrs
 from . import authenticators, methods, signin
 from .authenticators import Options, unreadable, unverified, url_text
 from .call import Call, Endpoint
-from .database import Database
 from .emailpassword import token_hash
 from .fields import Answered, Body, bad
 from .methods import Identity
@@ -94,9 +93,9 @@ def _options(call: Call, email: str | None) -> Options:
     return Options(options_id, challenge, origin, rp_id, rp_name, email, presence, verification, now, now + timeout)
 
 
-def _store(db: Database, call: Call, options: Options) -> None:
-    db.insert("webauthn_options", **call.here.place, **attrs.asdict(options))
-    call.services.cleaner.a_little(db, call.now)
+def _store(call: Call, options: Options) -> None:
+    call.db.insert("webauthn_options", **call.here.place, **attrs.asdict(options))
+    call.services.cleaner.a_little(call.db, call.now)
 
 
 def register_options(call: Call) -> dict[str, Any]:
@@ -110,11 +109,10 @@ def register_options(call: Call) -> dict[str, Any]:
     attestation = _choice(body, "attestation", "none", _ATTESTATIONS)
     resident_key = _choice(body, "residentKey", "required", _CHOICES)
     algorithms = _algorithms(body)
-    with call.write() as db:
-        _store(db, call, options)
-        users = users_json(db, call.app, methods.groups_in_tenant(db, call.here, Identity(email)), call.version)
-        oldest = min(users, key=lambda user: int(user["timeJoined"]), default={"id": options.options_id})
-        user_id = internal_id(db, call.app, oldest["id"])
+    _store(call, options)
+    users = users_json(call.db, call.app, methods.groups_in_tenant(call.db, call.here, Identity(email)), call.version)
+    oldest = min(users, key=lambda user: int(user["timeJoined"]), default={"id": options.options_id})
+    user_id = internal_id(call.db, call.app, oldest["id"])
     shown = _shown(options, "webauthnGeneratedOptionsId", "email", "timeout", "challenge", "createdAt", "expiresAt")
     return {
         **shown,
@@ -134,8 +132,7 @@ def register_options(call: Call) -> dict[str, Any]:
 def sign_in_options(call: Call) -> dict[str, Any]:
     """``POST /recipe/webauthn/options/signin``: to sign in with any credential of the relying party."""
     options = _options(call, None)
-    with call.write() as db:
-        _store(db, call, options)
+    _store(call, options)
     shown = _shown(options)
     return {name: value for name, value in shown.items() if name not in ("relyingPartyName", "origin", "email")}
 
@@ -158,32 +155,30 @@ def _shown(options: Options, *names: str) -> dict[str, Any]:
     return {"status": "OK", **{name: shown[name] for name in names or shown}}
 
 
-def _find(db: Database, call: Call, options_id: str, *, anywhere: bool = False) -> Options:
+def _find(call: Call, options_id: str, *, anywhere: bool = False) -> Options:
     """Return options of the tenant, or of *anywhere* in the app. :raises Answered: when there are none."""
-    row = db.first("webauthn_options", f"{_OPTIONS}, tenant_id", app=call.app, options_id=options_id)
+    row = call.db.first("webauthn_options", f"{_OPTIONS}, tenant_id", app=call.app, options_id=options_id)
     if row is None or not (anywhere or row[-1] == call.here.tenant_id):
         raise Answered("OPTIONS_NOT_FOUND_ERROR")
     return Options(*row[:-1])
 
 
-def _forget(db: Database, call: Call, options: Options) -> None:
+def _forget(call: Call, options: Options) -> None:
     """Remove options. :raises Answered: when another call was quicker."""
-    if not db.delete("webauthn_options", app=call.app, options_id=options.options_id):
+    if not call.db.delete("webauthn_options", app=call.app, options_id=options.options_id):
         raise Answered("OPTIONS_NOT_FOUND_ERROR")
 
 
 def get_options(call: Call) -> dict[str, Any]:
     """``GET /recipe/webauthn/options``."""
     options_id = call.query.text("webauthnGeneratedOptionsId")
-    with call.read() as db:
-        return _shown(_find(db, call, options_id))
+    return _shown(_find(call, options_id))
 
 
 def remove_options(call: Call) -> dict[str, Any]:
     """``DELETE /recipe/webauthn/options/remove``."""
     options_id = call.query.text("webauthnGeneratedOptionsId")
-    with call.write() as db:
-        _forget(db, call, _find(db, call, options_id))
+    _forget(call, _find(call, options_id))
     return {"status": "OK"}
 
 
@@ -223,11 +218,9 @@ def _registered(call: Call, options: Options) -> dict[str, Any]:
     return {**row, "created_at": now, "updated_at": now}
 
 
-def _add(
-    db: Database, call: Call, options: Options, user_id: str, row: dict[str, Any], *, taken: Answered
-) -> dict[str, Any]:
+def _add(call: Call, options: Options, user_id: str, row: dict[str, Any], *, taken: Answered) -> dict[str, Any]:
     """Store a credential and return what answers say about it. :raises Answered: *taken*, if there is one of its id."""
-    if not db.insert_new("webauthn_credentials", app=call.app, user_id=user_id, **row):
+    if not call.db.insert_new("webauthn_credentials", app=call.app, user_id=user_id, **row):
         raise taken
     about = {"relyingPartyId": options.rp_id, "relyingPartyName": options.rp_name}
     return {"status": "OK", "webauthnCredentialId": row["credential_id"], **about}
@@ -237,15 +230,15 @@ def sign_up(call: Call) -> dict[str, Any]:
     """``POST /recipe/webauthn/signup``: a new user with a credential."""
     options_id = call.body.text("webauthnGeneratedOptionsId")
     call.body.object("credential")
-    with call.read() as db:
-        options = _find(db, call, options_id, anywhere=True)
+    with call.reading() as db:
+        options = _find(call, options_id, anywhere=True)
     # Checked before the transaction: strangers send credentials, and all other writes would wait.
     row = _registered(call, options)
-    with call.write() as db:
+    with call.writing() as db:
         user_id = methods.insert(db, call.here, RECIPE, row["created_at"], Identity(options.email))
         if user_id is None:
             raise Answered("EMAIL_ALREADY_EXISTS_ERROR")
-        answer = _add(db, call, options, user_id, row, taken=unreadable("The credential is registered already"))
+        answer = _add(call, options, user_id, row, taken=unreadable("The credential is registered already"))
         touch(db, call.app, user_id, row["created_at"])
         return {**answer, "user": user_json(db, call.app, user_id, call.version), "recipeUserId": user_id}
 
@@ -254,20 +247,20 @@ def register(call: Call) -> dict[str, Any]:
     """``POST /recipe/webauthn/user/credential/register``: one more credential of a user."""
     name, options_id = call.body.text("recipeUserId"), call.body.text("webauthnGeneratedOptionsId")
     call.body.object("credential")
-    with call.read() as db:
-        options = _find(db, call, options_id)
+    with call.reading():
+        options = _find(call, options_id)
     row = _registered(call, options)
-    with call.write() as db:
-        user_id = signin.method_of(db, call, RECIPE, name).user_id
-        answer = _add(db, call, options, user_id, row, taken=Answered("CREDENTIAL_ALREADY_EXISTS_ERROR"))
+    with call.writing():
+        user_id = signin.method_of(call, RECIPE, name).user_id
+        answer = _add(call, options, user_id, row, taken=Answered("CREDENTIAL_ALREADY_EXISTS_ERROR"))
     return {**answer, "recipeUserId": name, "email": options.email}
 
 
 def sign_in(call: Call) -> dict[str, Any]:
     """``POST /recipe/webauthn/signin``: whose credential it is, in whatever tenant they are."""
     options_id, credential = call.body.text("webauthnGeneratedOptionsId"), call.body.object("credential")
-    with call.read() as db:
-        options = _find(db, call, options_id, anywhere=True)
+    with call.reading() as db:
+        options = _find(call, options_id, anywhere=True)
         key = {"app": call.app, "credential_id": _credential_id(credential), "rp_id": options.rp_id}
         row = db.first("webauthn_credentials", "user_id, public_key, counter", **key)
     if row is None:
@@ -275,21 +268,21 @@ def sign_in(call: Call) -> dict[str, Any]:
     _check_expiry(options, call.now)
     user_id, public_key, before = row
     changes = {"counter": authenticators.signed(credential, options, public_key, before), "updated_at": call.now}
-    with call.write() as db:
+    with call.writing() as db:
         # The credential may have been removed meanwhile, or have signed in with a higher counter.
         if not db.update("webauthn_credentials", changes, **key, counter=before):
             raise Answered("CREDENTIAL_NOT_FOUND_ERROR")
         if call.version >= SINGLE_USE:
-            _forget(db, call, options)
+            _forget(call, options)
         touch(db, call.app, primary_id(db, call.app, user_id), call.now)
         user = user_json(db, call.app, user_id, call.version)
         return {"status": "OK", "user": user, "recipeUserId": external_id(db, call.app, user_id)}
 
 
-def _credentials(db: Database, call: Call, name: str) -> list[dict[str, Any]]:
+def _credentials(call: Call, name: str) -> list[dict[str, Any]]:
     """Return the credentials of a user, the oldest first, under the id by which they were asked for."""
-    user_id, columns = internal_id(db, call.app, name), "credential_id, rp_id, created_at, updated_at"
-    rows = db.select("webauthn_credentials", columns, app=call.app, user_id=user_id)
+    user_id, columns = internal_id(call.db, call.app, name), "credential_id, rp_id, created_at, updated_at"
+    rows = call.db.select("webauthn_credentials", columns, app=call.app, user_id=user_id)
     names = ("webauthnCredentialId", "relyingPartyId", "createdAt", "updatedAt")
     return [{"recipeUserId": name, **dict(zip(names, row, strict=True))} for row in rows]
 
@@ -297,8 +290,7 @@ def _credentials(db: Database, call: Call, name: str) -> list[dict[str, Any]]:
 def list_credentials(call: Call) -> dict[str, Any]:
     """``GET /recipe/webauthn/user/credential/list``."""
     name = call.query.text("recipeUserId")
-    with call.read() as db:
-        credentials = _credentials(db, call, name)
+    credentials = _credentials(call, name)
     for credential in credentials:
         del credential["updatedAt"]
     return {"status": "OK", "credentials": credentials}
@@ -307,19 +299,17 @@ def list_credentials(call: Call) -> dict[str, Any]:
 def get_credential(call: Call) -> dict[str, Any]:
     """``GET /recipe/webauthn/user/credential``."""
     name, credential_id = call.query.text("recipeUserId"), call.query.text("webauthnCredentialId")
-    with call.read() as db:
-        for credential in _credentials(db, call, name):
-            if credential["webauthnCredentialId"] == credential_id:
-                return {"status": "OK", **credential}
+    for credential in _credentials(call, name):
+        if credential["webauthnCredentialId"] == credential_id:
+            return {"status": "OK", **credential}
     raise Answered("CREDENTIAL_NOT_FOUND_ERROR")
 
 
 def remove_credential(call: Call) -> dict[str, Any]:
     """``DELETE /recipe/webauthn/user/credential/remove``."""
     name, credential_id = call.query.text("recipeUserId"), call.query.text("webauthnCredentialId")
-    with call.write() as db:
-        user_id = internal_id(db, call.app, name)
-        gone = db.delete("webauthn_credentials", app=call.app, user_id=user_id, credential_id=credential_id)
+    user_id = internal_id(call.db, call.app, name)
+    gone = call.db.delete("webauthn_credentials", app=call.app, user_id=user_id, credential_id=credential_id)
     return {"status": "OK" if gone else "CREDENTIAL_NOT_FOUND_ERROR"}
 
 
@@ -327,21 +317,20 @@ def create_token(call: Call) -> dict[str, Any]:
     """``POST /recipe/webauthn/user/recover/token``: for any user and any address."""
     email, user_id = normal_email(call.body.text("email")), call.body.text("userId")
     here, token = call.here, url_text(secrets.token_bytes(32))
-    with call.write() as db:
-        user_id = internal_id(db, here.app, user_id)
-        if not user_exists(db, here.app, user_id):
-            raise Answered("UNKNOWN_USER_ID_ERROR")
-        expires_at = call.now + call.settings.whole("webauthn_recover_account_token_lifetime")
-        row = {"token_hash": token_hash(token), "user_id": user_id, "email": email, "expires_at": expires_at}
-        db.insert("webauthn_recovery_tokens", **here.place, **row)
-        call.services.cleaner.a_little(db, call.now)
+    user_id = internal_id(call.db, here.app, user_id)
+    if not user_exists(call.db, here.app, user_id):
+        raise Answered("UNKNOWN_USER_ID_ERROR")
+    expires_at = call.now + call.settings.whole("webauthn_recover_account_token_lifetime")
+    row = {"token_hash": token_hash(token), "user_id": user_id, "email": email, "expires_at": expires_at}
+    call.db.insert("webauthn_recovery_tokens", **here.place, **row)
+    call.services.cleaner.a_little(call.db, call.now)
     return {"status": "OK", "token": token}
 
 
-def _token(db: Database, call: Call, token: str) -> tuple[str, str]:
+def _token(call: Call, token: str) -> tuple[str, str]:
     """Return whose token it is and for which email. :raises Answered: when it is not good."""
     place = {**call.here.place, "token_hash": token_hash(token)}
-    row = db.first("webauthn_recovery_tokens", "user_id, email, expires_at", **place)
+    row = call.db.first("webauthn_recovery_tokens", "user_id, email, expires_at", **place)
     if row is None or row[2] < call.now:
         raise Answered("RECOVER_ACCOUNT_TOKEN_INVALID_ERROR")
     return row[0], row[1]
@@ -350,17 +339,15 @@ def _token(db: Database, call: Call, token: str) -> tuple[str, str]:
 def consume_token(call: Call) -> dict[str, Any]:
     """``POST /recipe/webauthn/user/recover/token/consume``: all tokens for that address are used up."""
     token = call.body.text("token")
-    with call.write() as db:
-        user_id, email = _token(db, call, token)
-        db.delete("webauthn_recovery_tokens", **call.here.place, email=email)
-        return {"status": "OK", "userId": external_id(db, call.app, user_id), "email": email}
+    user_id, email = _token(call, token)
+    call.db.delete("webauthn_recovery_tokens", **call.here.place, email=email)
+    return {"status": "OK", "userId": external_id(call.db, call.app, user_id), "email": email}
 
 
 def token_user(call: Call) -> dict[str, Any]:
     """``GET /recipe/webauthn/user/recover``: whose token it is, and their login method of the tenant, if any."""
     token, here = call.query.text("token"), call.here.tenant_id
-    with call.read() as db:
-        user = user_json(db, call.app, _token(db, call, token)[0], call.version)
+    user = user_json(call.db, call.app, _token(call, token)[0], call.version)
     if user is None:
         raise Answered("RECOVER_ACCOUNT_TOKEN_INVALID_ERROR")
     own = [one for one in user["loginMethods"] if one["recipeId"] == RECIPE and here in one["tenantIds"]]
@@ -370,12 +357,11 @@ def token_user(call: Call) -> dict[str, Any]:
 def put_email(call: Call) -> dict[str, Any]:
     """``PUT /recipe/webauthn/user/email``. The email is taken as it is, not normalised."""
     user_id, email = call.body.text("recipeUserId"), call.body.text("email")
-    with call.write() as db:
-        method = signin.method_of(db, call, RECIPE, user_id)
-        if methods.is_taken(db, call.app, method, Identity(email)):
-            raise Answered("USER_WITH_EMAIL_ALREADY_EXISTS_ERROR")
-        if not methods.change(db, call.app, method.user_id, "email", email):
-            raise Answered("EMAIL_ALREADY_EXISTS_ERROR")
+    method = signin.method_of(call, RECIPE, user_id)
+    if methods.is_taken(call.db, call.app, method, Identity(email)):
+        raise Answered("USER_WITH_EMAIL_ALREADY_EXISTS_ERROR")
+    if not methods.change(call.db, call.app, method.user_id, "email", email):
+        raise Answered("EMAIL_ALREADY_EXISTS_ERROR")
     return {"status": "OK"}
 
 

@@ -26,17 +26,13 @@ from contract.test_dashboard import made as dashboard_user
 from contract.test_dashboard import session as dashboard_session
 from contract.test_emailpassword import sign_up
 from contract.test_sessions import create, refresh, verify
-from contract.test_totp import SECRET as TOTP_SECRET
-from contract.test_totp import bring
-from contract.test_totp import code as totp
-from contract.test_totp import verify as verify_code
 from contract.test_webauthn import add as add_passkey
 from contract.test_webauthn import sign_in as sign_in_with
 from contract.test_webauthn import sign_up as passkey
 from contract.test_webauthn import to_register
 
 from embedded.conftest import QUICK, Clock, caller
-from st_wsgi.embedded import EmbeddedCore, maintenance
+from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.embedded.cleanup import clean
 from st_wsgi.embedded.schema import MIGRATIONS, TABLES
 from st_wsgi.embedded.store import Migrations, Store, inspect
@@ -97,38 +93,6 @@ def test_migrating_makes_a_backup_first(tmp_path: pathlib.Path) -> None:
     assert stat.S_IMODE(saved.stat().st_mode) == 0o600
     with EmbeddedCore(saved, settings=QUICK) as core:
         caller(core).get("/user/id", userId=user["id"]).says("OK", user=user)
-
-
-def test_the_first_schema_is_brought_up_to_date(tmp_path: pathlib.Path) -> None:
-    """A file of the first schema keeps its users, who can have everything that came later."""
-    path = tmp_path / "auth.db"
-    with closing(Store(path, migrations=MIGRATIONS[:1])) as store, store.write() as db:
-        values = ("app", "user_id", "recipe_id", "primary_user_id", "time_joined", "email", "password_hash")
-        db.execute(
-            f"INSERT INTO login_methods ({', '.join(values)}) VALUES (1, 'u', 'emailpassword', 'u', 5, 'e', 'h')"
-        )
-        db.execute(
-            "INSERT INTO method_tenants (app, tenant_id, user_id, recipe_id, primary_user_id, group_time_joined, email)"
-            " VALUES (1, 'public', 'u', 'emailpassword', 'u', 5, 'e')"
-        )
-    with EmbeddedCore(path, settings=QUICK) as core:
-        app = caller(core)
-        bring(app, "u", "phone").has()
-        verify_code(app, "u", totp(TOTP_SECRET)).says("OK")
-        passkey_id, own = passkey(app)
-        linked(app, "u", passkey_id)
-        assert sign_in_with(app, own).has()["user"]["id"] == "u"
-    assert (tmp_path / "auth.db.v1.bak").exists()
-
-
-@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
-def test_a_file_of_an_older_version_is_checked(version: int, tmp_path: pathlib.Path) -> None:
-    """It is sound, and stays as it is; tables that came later are not counted."""
-    path = tmp_path / "auth.db"
-    Store(path, migrations=MIGRATIONS[:version]).close()
-    report = maintenance.check(path)
-    assert (report.schema, report.problems, report.rows["apps"]) == (version, (), 1)
-    assert inspect(path) == version
 
 
 def test_processes_that_start_together_migrate_once(tmp_path: pathlib.Path) -> None:
