@@ -11,6 +11,8 @@ from typing import ClassVar, Literal
 
 import attrs
 
+from ..users import RecipeUserId, User
+
 
 @attrs.frozen
 class Outcome:
@@ -22,6 +24,57 @@ class Ok(Outcome):
     """It is done. All results with the status ``OK`` are of this class."""
 
     status: ClassVar[Literal["OK"]] = "OK"
+
+
+@attrs.frozen(kw_only=True)
+class SignUpOk(Ok):
+    """A new user, and the id of their new login method."""
+
+    user: User
+    recipe_user_id: RecipeUserId
+
+
+@attrs.frozen(kw_only=True)
+class SignInOk(Ok):
+    """The user whose credentials these are, and the id of the login method."""
+
+    user: User
+    recipe_user_id: RecipeUserId
+
+
+@attrs.frozen
+class MailToken(Ok):
+    """A token that works once. Only the reader of mails to the user's address may get it."""
+
+    token: str = attrs.field(repr=False)
+
+
+@attrs.frozen
+class MailLink(Ok):
+    """The address of the website's page that does something with such a token; it contains the token."""
+
+    link: str = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class MailTokenConsumed(Ok):
+    """The user and the e-mail address that a token was created for. The token cannot be used again."""
+
+    user_id: str
+    email: str
+
+
+@attrs.frozen(kw_only=True)
+class Recovered(Ok):
+    """
+    The user has new credentials.
+
+    :param user: whose they are.
+    :param email: the address that the mail was sent to.
+    """
+
+    user: User = attrs.field(metadata={"wire": None})
+    email: str = attrs.field(metadata={"wire": None})
 
 
 @attrs.frozen

@@ -30,7 +30,9 @@ from ...recipe_kit.results import (
     LinkingToSessionUserFailed,
     Ok,
     SignInNotAllowed,
+    SignInOk,
     SignUpNotAllowed,
+    SignUpOk,
     UnknownUserId,
 )
 from ...request import current
@@ -48,9 +50,7 @@ from .types import (
     ResetLink,
     ResetToken,
     ResetTokenConsumed,
-    SignInOk,
     SignUpFeature,
-    SignUpOk,
     WrongCredentials,
 )
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
-import attrs
-
 from ...accounts import user_by_id
 from ...codec import present
 from ...delivery import Message
-from ...recipe_kit.mail import MailFunctions
 from ...recipe_kit.results import (
     EmailAlreadyExists,
     EmailChangeNotAllowed,
     LinkingToSessionUserFailed,
     Ok,
+    SignInOk,
+    SignUpOk,
     UnknownUserId,
 )
 from ...users import PUBLIC_TENANT, RecipeUserId
-from ..session import Session, SessionContainer
-from ..session.container import SESSION_KEY
-from ..signing_in import email_change_refusal, linked, verify_new_email
+from ..recovering import RecoveryFunctions
+from ..session import SessionContainer
+from ..signing_in import email_change_refusal, verify_new_email
 from .passwords import normalised
 from .settings import EmailPasswordSettings
 from .types import (
@@ -28,16 +25,13 @@ from .types import (
     PasswordPolicyViolated,
     ResetToken,
     ResetTokenConsumed,
-    SignInOk,
-    SignUpOk,
     WrongCredentials,
 )
 
 _RESET_TOKEN = "/recipe/user/password/reset/token"
-_Found = TypeVar("_Found", SignUpOk, SignInOk)
 
 
-class EmailPasswordFunctions(MailFunctions[EmailPasswordSettings]):
+class EmailPasswordFunctions(RecoveryFunctions[EmailPasswordSettings]):
     """The functions of the emailpassword recipe."""
 
     def sign_up(
@@ -155,27 +149,10 @@ class EmailPasswordFunctions(MailFunctions[EmailPasswordSettings]):
             if email is not None:
                 self.context.record("email_changed", user_id=recipe_user_id.value)
                 verify_new_email(self.recipe.services, recipe_user_id)
-            if self.recipe.end_sessions_on_change:
-                self._end_other_sessions(recipe_user_id)
+            self._end_other_sessions(recipe_user_id)
             if notice is not None:
                 self.recipe.background.run(lambda: self.functions.send_email(message=notice))
         return outcome
-
-    def _linked(
-        self, outcome: _Found, session: SessionContainer | None, tenant_id: str
-    ) -> _Found | LinkingToSessionUserFailed:
-        user = linked(self.context, outcome.user, outcome.recipe_user_id, tenant_id=tenant_id, session=session)
-        return user if isinstance(user, LinkingToSessionUserFailed) else attrs.evolve(outcome, user=user)
-
-    def _end_other_sessions(self, recipe_user_id: RecipeUserId) -> None:
-        """End the user's sessions, except the one of the request in flight."""
-        functions = self.recipe.services.get(Session).functions
-        own = (self.context.environ or {}).get(SESSION_KEY)
-        handles = functions.get_all_session_handles_for_user(user_id=recipe_user_id.value)
-        if isinstance(own, SessionContainer) and own.get_handle() in handles:
-            handles.remove(own.get_handle())
-        if handles:
-            functions.revoke_multiple_sessions(session_handles=handles)
 
     def _change_notice(
         self, recipe_user_id: RecipeUserId, email: str | None, password: str | None, tenant_id: str

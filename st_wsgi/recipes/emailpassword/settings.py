@@ -6,15 +6,15 @@ import attrs
 
 from ...checks import a, a_flag
 from ...recipe_kit.forms import PASSWORD, FormField
-from ...recipe_kit.mail import MailSettings
 from ...services import Services
+from ..recovering import RecoverySettings
 from .forms import password_rule, sign_in_fields, sign_up_fields, with_rules
 from .passwords import PasswordPolicy
 from .types import SignUpFeature
 
 
 @attrs.define(kw_only=True, eq=False, slots=False)
-class EmailPasswordSettings(MailSettings):
+class EmailPasswordSettings(RecoverySettings):
     """
     The lower half of the recipe.
 
@@ -27,7 +27,6 @@ class EmailPasswordSettings(MailSettings):
 
     sign_up_feature: SignUpFeature = attrs.field(factory=SignUpFeature, validator=a(SignUpFeature))
     password_policy: PasswordPolicy | None = attrs.field(default=None, validator=a(PasswordPolicy, or_none=True))
-    end_sessions_on_change: bool = attrs.field(default=False, validator=a_flag())
     send_change_notices: bool = attrs.field(default=False, validator=a_flag())
     sign_up_fields: tuple[FormField, ...] = attrs.field(init=False, repr=False)
     sign_in_fields: tuple[FormField, ...] = attrs.field(init=False, repr=False)

@@ -9,8 +9,7 @@ import attrs
 
 from ...checks import a_list
 from ...recipe_kit.forms import FormField
-from ...recipe_kit.results import Ok, Outcome, Refusal
-from ...users import RecipeUserId, User
+from ...recipe_kit.results import MailLink, MailToken, MailTokenConsumed, Outcome, Recovered, Refusal
 
 
 def _form_fields(values: Iterable[FormField]) -> tuple[FormField, ...]:
@@ -29,48 +28,22 @@ class SignUpFeature:
     form_fields: tuple[FormField, ...] = attrs.field(default=(), converter=_form_fields)
 
 
-@attrs.frozen(kw_only=True)
-class SignUpOk(Ok):
-    """A new user, and the id of their new login method."""
-
-    user: User
-    recipe_user_id: RecipeUserId
-
-
-@attrs.frozen(kw_only=True)
-class SignInOk(Ok):
-    """The user with this e-mail and password, and the id of the login method."""
-
-    user: User
-    recipe_user_id: RecipeUserId
-
-
 class WrongCredentials(Outcome):
     """No user of this tenant has this e-mail with this password."""
 
     status: ClassVar[Literal["WRONG_CREDENTIALS_ERROR"]] = "WRONG_CREDENTIALS_ERROR"
 
 
-@attrs.frozen
-class ResetToken(Ok):
+class ResetToken(MailToken):
     """A token that sets a new password once. Only the reader of mails to the user's address may get it."""
 
-    token: str = attrs.field(repr=False)
 
-
-@attrs.frozen
-class ResetLink(Ok):
+class ResetLink(MailLink):
     """The address of the website's page that sets a new password; it contains the token."""
 
-    link: str = attrs.field(repr=False)
 
-
-@attrs.frozen(kw_only=True)
-class ResetTokenConsumed(Ok):
+class ResetTokenConsumed(MailTokenConsumed):
     """The user and the e-mail address that a token was created for. The token cannot be used again."""
-
-    user_id: str
-    email: str
 
 
 class InvalidResetToken(Outcome):
@@ -97,14 +70,5 @@ class PasswordResetNotAllowed(Refusal):
     status: ClassVar[Literal["PASSWORD_RESET_NOT_ALLOWED"]] = "PASSWORD_RESET_NOT_ALLOWED"
 
 
-@attrs.frozen(kw_only=True)
-class PasswordResetPostOk(Ok):
-    """
-    The new password is set.
-
-    :param user: whose password it is.
-    :param email: the address that the mail was sent to.
-    """
-
-    user: User = attrs.field(metadata={"wire": None})
-    email: str = attrs.field(metadata={"wire": None})
+class PasswordResetPostOk(Recovered):
+    """The new password is set."""
