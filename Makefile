@@ -61,7 +61,7 @@ public-types: $(VENV)/.test
 # The plus sign makes the progress of the tests appear at once, and not in one piece. It also has make run the line in a
 # dry run, in which nothing is to be done.
 DRY = $(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS))))
-unit: $(VENV)/.test ## the tests alone, in parallel; PYTEST_ADDOPTS is handed on
+unit: $(VENV)/.compiled ## the tests alone, in parallel; PYTEST_ADDOPTS is handed on
 	+@$(if $(DRY),:,echo "== pytest" && $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder)
 
 bench: ## the benchmarks, beside what one would take instead; BENCH="--quick" and more is handed on
@@ -107,6 +107,13 @@ $(VENV)/.demo: $(VENV)/.tools $(METADATA)
 $(VENV)/.test: $(VENV)/.tools $(METADATA)
 	@echo "Installing st-verify, st-wsgi and what the tests need (about a minute the first time)"
 	@$(INSTALL) $(addprefix -c ,$(CONSTRAINTS)) -e ./st_verify -e '.[test]'
+	@touch $@
+
+# Each worker imports all tests. In a fresh clone every one would compile them, so one process does it first. What fails
+# here fails in the tests, with its message.
+$(VENV)/.compiled: $(VENV)/.test
+	@echo "Compiling the tests"
+	@$(BIN)/python -m pytest -qq --collect-only >/dev/null 2>&1 || true
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.tools $(METADATA) benchmarks/requirements.txt

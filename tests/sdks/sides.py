@@ -18,6 +18,8 @@ from sdks.ours import PASSWORD, Ours, bearer, form
 from sdks.peers import Peer
 
 VERSIONS = ["1.17", "1.18", "1.19", "2.0", "3.0", "3.1", "4.0", "4.1", "4.2"]
+#: The first version of each form that a response has, and the newest one.
+TURNS = ["1.17", "1.18", "2.0", "3.0", "3.1", "4.2"]
 MODES = ["cookie", "header"]
 SESSION_HEADERS = ("front-token", "st-access-token", "st-refresh-token", "anti-csrf")
 HOST = "127.0.0.1:3000"

@@ -19,6 +19,7 @@ from sdks.ours import Ours, form
 from sdks.peers import Peer
 from sdks.sides import (
     MODES,
+    TURNS,
     VERSIONS,
     Answer,
     OurSide,
@@ -263,7 +264,7 @@ JOURNEYS: dict[str, Callable[[Asker, str], Steps]] = {
 RUNS = [
     (name, fdi, mode)
     for name in JOURNEYS
-    for place, fdi in enumerate(["1.17", "4.2"] if name.startswith("in ") else VERSIONS)
+    for place, fdi in enumerate(["1.17", "4.2"] if name.startswith("in ") else TURNS)
     for mode in (MODES if fdi == VERSIONS[-1] and not name.startswith("in ") else [MODES[place % 2]])
 ]
 

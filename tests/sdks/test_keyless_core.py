@@ -14,8 +14,7 @@ from sdks.processes import free_port, serving
 HERE = Path(__file__).parent
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-@pytest.mark.parametrize("sdk", ["node", "python"])
+@pytest.mark.parametrize(("sdk", "host"), [("node", "localhost"), ("python", "127.0.0.1")])
 def test_a_user_signs_up_and_in(sdk: str, host: str, tmp_path: Path) -> None:
     port = free_port()
     options = ["--db", str(tmp_path / "auth.db"), "--port", str(port), "--set", "argon2_memory_kb=64"]

@@ -20,7 +20,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from sdks.ours import API, Ours
 from sdks.peers import Peer
-from sdks.sides import MODES, VERSIONS, Answer, OurSide, Side, Steps, TheirSide, Visitor, different_steps
+from sdks.sides import MODES, TURNS, Answer, OurSide, Side, Steps, TheirSide, Visitor, different_steps
 from st_wsgi.recipes.multitenancy import (
     Multitenancy,
     ProviderClientConfig,
@@ -203,7 +203,7 @@ STEPS_ON_PURPOSE: dict[str, str] = {
 
 
 @pytest.mark.parametrize("sdk", ["python"], indirect=True)
-@pytest.mark.parametrize(("place", "fdi"), list(enumerate(VERSIONS)))
+@pytest.mark.parametrize(("place", "fdi"), list(enumerate(TURNS)))
 def test_a_journey(sides: tuple[Side, Side], place: int, fdi: str) -> None:
     mine, theirs = (
         signing_in_by_a_provider(Guest(side, mode=MODES[place % 2], fdi=fdi), f"{uuid.uuid4().hex}@example.com")

@@ -20,9 +20,9 @@ APP = "flask_app"
 #: once, and not each pair.
 OTHERS = {
     "bottle_app": "gunicorn-gevent",
-    "pyramid_app": "gunicorn-gthread",
-    "django_app": "gunicorn-gthread",
-    "falcon_app": "gunicorn-gevent",
+    "pyramid_app": "waitress",
+    "django_app": "waitress",
+    "falcon_app": "waitress",
 }
 
 _GUNICORN = ["-m", "gunicorn", "--bind=127.0.0.1:{port}", "--workers=2", "--no-control-socket"]
