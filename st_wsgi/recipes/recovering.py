@@ -49,7 +49,8 @@ class RecoveryFunctions(MailFunctions[S]):
     def _linked(
         self, outcome: _Found, session: SessionContainer | None, tenant_id: str
     ) -> _Found | LinkingToSessionUserFailed:
-        user = linked(self.context, outcome.user, outcome.recipe_user_id, tenant_id=tenant_id, session=session)
+        ids, is_new = outcome.recipe_user_id, isinstance(outcome, SignUpOk)
+        user = linked(self.context, outcome.user, ids, tenant_id=tenant_id, session=session, is_new=is_new)
         return user if isinstance(user, LinkingToSessionUserFailed) else attrs.evolve(outcome, user=user)
 
     def _end_other_sessions(self, recipe_user_id: RecipeUserId) -> None:

@@ -8,7 +8,8 @@ them, and then :func:`signed_in`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, TypeAlias
+from contextlib import ExitStack
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import attrs
 from werkzeug.wrappers import Response
@@ -38,7 +39,7 @@ __all__ = [
     "Refusal",
     "SignedIn",
     "automatic_linking",
-    "email_change_refusal",
+    "change_email",
     "first_factors_allowed",
     "is_fake",
     "linked",
@@ -47,9 +48,10 @@ __all__ = [
     "session_to_link",
     "signed_in",
     "signing_in_response",
-    "verify_new_email",
+    "unless_withdrawn",
 ]
 
+_Outcome = TypeVar("_Outcome")
 Refusal: TypeAlias = Literal[
     "NO_LINKING",
     "SIGN_UP_NOT_ALLOWED",
@@ -199,7 +201,10 @@ def permission(
         if session is not None:
             return Permission(refusal="NO_LINKING")
         return Permission(factors=first_factors_allowed(context, factors, tenant_id=tenant_id))
-    user, method = _owner(linking, account, tenant_id, session, check_credentials)
+    users = _users_with(linking, account, tenant_id)
+    user, method = _owner(users, account, tenant_id)
+    if user is None and session is not None and check_credentials is not None:
+        user, method = _owner_elsewhere(linking, account, tenant_id, session, check_credentials)
     own: User | None = None
     if session is not None and user is not None and user.id == session.get_user_id():
         own = user
@@ -222,7 +227,11 @@ def permission(
             refusal = "SIGN_UP_NOT_ALLOWED"
     elif user is not None and method is not None:
         is_verified = is_verified or method.verified
-        if not linking.allows(account, user, is_verified=is_verified, session=session, tenant_id=tenant_id):
+        # Without a session, no further call: its time would tell strangers something about the account.
+        known = users if session is None and account.third_party is None else None
+        if not linking.allows(
+            account, user, is_verified=is_verified, session=session, tenant_id=tenant_id, users=known
+        ):
             refusal = "SIGN_IN_NOT_ALLOWED"
     return Permission(factors=tuple(factors), session=session, owner=own, user=user, refusal=refusal)
 
@@ -234,12 +243,15 @@ def linked(
     *,
     tenant_id: str,
     session: SessionContainer | None = None,
+    is_new: bool = False,
 ) -> User | LinkingToSessionUserFailed:
     """
     Link a login method whose credentials were just checked, and return its user as they are afterwards.
 
     With a session it is linked to the user of that. Otherwise the app's rule decides; without one, nothing changes.
 
+    :param is_new: whether it was created just now. If it cannot be linked to the user of the session, it is deleted:
+        it would be in the way of the owner of its address.
     :raises ArgumentError: there is a session, and the app does not link automatically.
     """
     linking = automatic_linking(context.services)
@@ -251,11 +263,84 @@ def linked(
     if linking.verify_if_another_method_is(user, method):
         user = user_by_id(linking.core, user.id) or user
         method = linking.method_of(user, recipe_user_id)
-    if session is not None:
-        return link_to_session_user(linking.functions, user, method, session)
-    if user.is_primary_user:
-        return user
-    return linking.functions.create_primary_user_id_or_link_accounts(recipe_user_id=recipe_user_id, tenant_id=tenant_id)
+    look_again = is_new and context.signs_up
+    with ExitStack() as undo:
+        if is_new and (look_again or session is not None):
+            undo.callback(_delete, context, recipe_user_id)
+        others = _others(linking, method, (), session, tenant_id) if look_again else ()
+        outcome: User | LinkingToSessionUserFailed = user
+        if session is not None:
+            outcome = link_to_session_user(linking.functions, user, method, session)
+        elif not user.is_primary_user:
+            functions = linking.functions
+            outcome = functions.create_primary_user_id_or_link_accounts(
+                recipe_user_id=recipe_user_id, tenant_id=tenant_id
+            )
+        if look_again:
+            _others(linking, method, others, session, tenant_id)
+        if isinstance(outcome, User):
+            undo.pop_all()
+    return outcome
+
+
+class _Withdrawn(Exception):  # no error: a refusal on its way through overrides of the app
+    """A sign-up that was permitted would be refused now."""
+
+
+def unless_withdrawn(context: RequestContext, sign_up: Callable[[], _Outcome]) -> _Outcome | None:
+    """
+    Call a function that may create a login method. Return None if that is deleted again: others have come meanwhile.
+
+    Another request may create a login method with the same address after :func:`permission` was asked. Each of the two
+    looks again when its own is there and when it is linked, so that at least one finds the other, and is refused.
+    """
+    context.signs_up = True
+    try:
+        return sign_up()
+    except _Withdrawn:
+        return None
+    finally:
+        context.signs_up = False
+
+
+def _others(
+    linking: AccountLinking,
+    method: LoginMethod,
+    known: tuple[User, ...],
+    session: SessionContainer | None,
+    tenant_id: str,
+) -> tuple[User, ...]:
+    """
+    Return the other users with the address or number of a new login method: *known*, and those who have come since.
+
+    Those who are known stay what they were, for linking the new login method may have made one of them primary.
+
+    :raises _Withdrawn: beside them it would not be permitted.
+    """
+    account = AccountInfoWithRecipeId.of(method)
+    users = linking.users_with_contact_of(account, tenant_id)
+    is_verified = method.verified or any(
+        session is not None and user.id == session.get_user_id() and has_verified(user, account) for user in users
+    )
+    ids = {user.id for user in known}
+    # Whoever began with the new login method is no other user. The user to whom it was linked is one.
+    new = [
+        user
+        for user in users
+        if user.id not in ids
+        and not _is_same(min(user.login_methods, key=lambda one: one.time_joined), account, tenant_id)
+    ]
+    others = (*known, *new)
+    if linking.allows(account, None, is_verified=is_verified, session=session, tenant_id=tenant_id, users=others):
+        return others
+    raise _Withdrawn
+
+
+def _delete(context: RequestContext, recipe_user_id: RecipeUserId) -> None:
+    """Delete a login method that was created in this request."""
+    body = {"userId": recipe_user_id.value, "removeAllLinkedAccounts": False}
+    context.services.core.post("/user/remove", body).check()
+    context.record("user_deleted", user_id=recipe_user_id.value)
 
 
 def is_fake(email: str) -> bool:
@@ -319,30 +404,52 @@ def _can_ask_to_link(context: RequestContext) -> bool:
     return context.fdi_version >= (3, 1)
 
 
-def email_change_refusal(
-    services: Services, recipe_user_id: RecipeUserId, email: str
-) -> UnknownUserId | EmailChangeNotAllowed | None:
-    """Return why a login method may not have a new e-mail address where accounts are linked; None if it may."""
+def change_email(
+    services: Services,
+    recipe_user_id: RecipeUserId,
+    email: str,
+    *,
+    change: Callable[[], _Outcome],
+    undo: Callable[[LoginMethod], object],
+) -> _Outcome | UnknownUserId | EmailChangeNotAllowed:
+    """
+    Give a login method a new e-mail address, unless it could be another person's where accounts are linked.
+
+    Another request may create a login method with the address meanwhile, so this looks again afterwards. If the user
+    has verified the address for another login method, it is verified for this one, too.
+
+    :param change: makes the change in the core.
+    :param undo: changes the login method back to what it was.
+    """
     linking = automatic_linking(services)
     if linking is None:
-        return None
+        return change()
     user = user_by_id(services.core, recipe_user_id.value)
     if user is None:
         return UnknownUserId()
-    verification, method = services.find(EmailVerification), linking.method_of(user, recipe_user_id)
+    method = linking.method_of(user, recipe_user_id)
+    if (refusal := _email_change_refusal(linking, user, method, email)) is not None:
+        return refusal
+    outcome = change()
+    if not isinstance(outcome, Ok):
+        return outcome
+    if (refusal := _email_change_refusal(linking, user, method, email)) is not None:
+        undo(method)
+        return refusal
+    if (user := user_by_id(services.core, recipe_user_id.value)) is not None:
+        linking.verify_if_another_method_is(user, linking.method_of(user, recipe_user_id))
+    return outcome
+
+
+def _email_change_refusal(
+    linking: AccountLinking, user: User, method: LoginMethod, email: str
+) -> EmailChangeNotAllowed | None:
+    verification = linking.services.find(EmailVerification)
     is_verified = verification is not None and verification.functions.is_email_verified(
         recipe_user_id=method.recipe_user_id, email=email
     )
     outcome = linking.email_change(user, method, email, is_verified=is_verified, session=None)
     return None if outcome == "OK" else EmailChangeNotAllowed(_EMAIL_CHANGE[outcome])
-
-
-def verify_new_email(services: Services, recipe_user_id: RecipeUserId) -> None:
-    """Verify the new e-mail address of a login method if its user has verified it for another one."""
-    linking = automatic_linking(services)
-    user = None if linking is None else user_by_id(services.core, recipe_user_id.value)
-    if linking is not None and user is not None:
-        linking.verify_if_another_method_is(user, linking.method_of(user, recipe_user_id))
 
 
 def automatic_linking(services: Services) -> AccountLinking | None:
@@ -351,29 +458,39 @@ def automatic_linking(services: Services) -> AccountLinking | None:
     return linking if linking is not None and linking.is_automatic else None
 
 
+def _users_with(linking: AccountLinking, account: AccountInfoWithRecipeId, tenant_id: str) -> tuple[User, ...]:
+    """Return the users among whom is the one with a login method, if there is one."""
+    info = (
+        AccountInfo(email=account.email, phone_number=account.phone_number)
+        if account.third_party is None
+        else AccountInfo(third_party=account.third_party)
+    )
+    return users_by_account_info(linking.core, account_info=info, tenant_id=tenant_id)
+
+
 def _owner(
+    users: Iterable[User], account: AccountInfoWithRecipeId, tenant_id: str
+) -> tuple[User, LoginMethod] | tuple[None, None]:
+    """Return who has a login method in a tenant."""
+    for user in users:
+        for method in user.login_methods:
+            if _is_same(method, account, tenant_id):
+                return user, method
+    return None, None
+
+
+def _owner_elsewhere(
     linking: AccountLinking,
     account: AccountInfoWithRecipeId,
     tenant_id: str,
-    session: SessionContainer | None,
-    check_credentials: Callable[[str], bool] | None,
+    session: SessionContainer,
+    check_credentials: Callable[[str], bool],
 ) -> tuple[User, LoginMethod] | tuple[None, None]:
-    """Return who has a login method in a tenant. If the session's user has it in another one, it is added here."""
-    third_party = account.third_party
-    info = (
-        AccountInfo(email=account.email, phone_number=account.phone_number)
-        if third_party is None
-        else AccountInfo(third_party=third_party)
-    )
-    for user in users_by_account_info(linking.core, account_info=info, tenant_id=tenant_id):
-        for method in user.login_methods:
-            if _is_same(method, account) and tenant_id in method.tenant_ids:
-                return user, method
-    if session is None or check_credentials is None:
-        return None, None
+    """If the session's user has a login method in another tenant, add it to this one and return both."""
     own = session_user(linking.functions, session)
     for method in own.login_methods if own.is_primary_user else ():
-        if method.tenant_ids and _is_same(method, account) and check_credentials(method.tenant_ids[0]):
+        there = next(iter(method.tenant_ids), None)
+        if there is not None and _is_same(method, account, there) and check_credentials(there):
             tenancy = linking.services.get(Multitenancy).functions
             outcome = tenancy.associate_user_to_tenant(recipe_user_id=method.recipe_user_id, tenant_id=tenant_id)
             if isinstance(outcome, AssociationNotAllowed):
@@ -383,8 +500,8 @@ def _owner(
     return None, None
 
 
-def _is_same(method: LoginMethod, account: AccountInfoWithRecipeId) -> bool:
-    if method.recipe_id != account.recipe_id:
+def _is_same(method: LoginMethod, account: AccountInfoWithRecipeId, tenant_id: str) -> bool:
+    if method.recipe_id != account.recipe_id or tenant_id not in method.tenant_ids:
         return False
     if account.third_party is not None:
         return bool(method.third_party == account.third_party)

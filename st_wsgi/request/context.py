@@ -46,6 +46,7 @@ class RequestContext:
     :ivar instead: an error of this package to answer in place of the app's response, or None.
     :ivar route: the row of the route table that the request is for, None for the app's own requests.
     :ivar user_id: of the user whose session the request has, once it has been read; else None.
+    :ivar signs_up: a route has permitted a sign-up that goes on.
     :ivar tenant_id: that of the path, ``public`` if it names none; that of the session, once a route has read one.
     """
 
@@ -58,6 +59,7 @@ class RequestContext:
     instead: Answerable | None = None
     route: Route | None = None
     user_id: str | None = None
+    signs_up: bool = False
     tenant_id: str = PUBLIC_TENANT
     _changes: ResponseChanges | None = None
     _request: Request | None = None

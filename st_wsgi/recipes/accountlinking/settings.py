@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import attrs
 
@@ -90,16 +91,19 @@ class AccountLinkingSettings(Settings):
         is_verified: bool,
         session: SessionContainer | None,
         tenant_id: str,
+        users: Sequence[User] | None = None,
     ) -> bool:
         """
         Return whether a login method may be used, or created.
 
         :param user: who has the login method; None for a new one.
         :param is_verified: whether its address or number is verified, or will be by this sign-in.
+        :param users: who has its address or number; None asks the core.
         """
         if user is not None and (user.is_primary_user or is_verified):
             return True
-        users = self.users_with_contact_of(account, tenant_id)
+        if users is None:
+            users = self.users_with_contact_of(account, tenant_id)
         if user is not None and [one.id for one in users] == [user.id]:
             return True
         return may_sign_in_or_up(

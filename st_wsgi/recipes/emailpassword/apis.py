@@ -30,6 +30,7 @@ from ..signing_in import (
     permission,
     refused,
     signed_in,
+    unless_withdrawn,
 )
 from .functions import EmailPasswordFunctions
 from .settings import EmailPasswordSettings
@@ -86,11 +87,16 @@ class EmailPasswordAPIs(RecoveryAPIs[EmailPasswordSettings, EmailPasswordFunctio
         is_taken = may.user is not None and may.refusal == "SIGN_UP_NOT_ALLOWED"
         if may.refusal is not None and not is_taken:
             return not_allowed(may.refusal)
-        result = (
-            EmailAlreadyExists()
-            if is_taken or not may.accepts(email)
-            else self.functions.sign_up(email=email, password=password, session=may.session, tenant_id=tenant_id)
-        )
+        result: SignUpOk | EmailAlreadyExists | LinkingToSessionUserFailed | None = EmailAlreadyExists()
+        if not is_taken and may.accepts(email):
+            result = unless_withdrawn(
+                context,
+                lambda: self.functions.sign_up(
+                    email=email, password=password, session=may.session, tenant_id=tenant_id
+                ),
+            )
+        if result is None:
+            return not_allowed("SIGN_UP_NOT_ALLOWED")
         if isinstance(result, EmailAlreadyExists):
             raise FieldErrors([(EMAIL, "There is an account with this address already. Please sign in.")])
         if isinstance(result, LinkingToSessionUserFailed):

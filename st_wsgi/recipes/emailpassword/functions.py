@@ -17,7 +17,7 @@ from ...recipe_kit.results import (
 from ...users import PUBLIC_TENANT, RecipeUserId
 from ..recovering import RecoveryFunctions
 from ..session import SessionContainer
-from ..signing_in import email_change_refusal, verify_new_email
+from ..signing_in import change_email
 from .passwords import normalised
 from .settings import EmailPasswordSettings
 from .types import (
@@ -135,20 +135,29 @@ class EmailPasswordFunctions(RecoveryFunctions[EmailPasswordSettings]):
             problem = self.recipe.password_problem(password, tenant_id=tenant_id_for_password_policy)
             if problem is not None:
                 return PasswordPolicyViolated(failure_reason=problem)
-        refusal = None if email is None else email_change_refusal(self.recipe.services, recipe_user_id, email)
-        if refusal is not None:
-            return refusal
         password = None if password is None else normalised(password)
         notice = self._change_notice(recipe_user_id, email, password, tenant_id_for_password_policy)
-        body = present({"recipeUserId": recipe_user_id.value, "email": email, "password": password})
-        reply = self.core.put("/recipe/user", body)
-        outcome = reply.into(Ok, UnknownUserId, EmailAlreadyExists, EmailChangeNotAllowed)
+
+        def put(**changed: str | None) -> Ok | UnknownUserId | EmailAlreadyExists | EmailChangeNotAllowed:
+            reply = self.core.put("/recipe/user", {"recipeUserId": recipe_user_id.value, **changed})
+            return reply.into(Ok, UnknownUserId, EmailAlreadyExists, EmailChangeNotAllowed)
+
+        outcome: Ok | UnknownUserId | EmailAlreadyExists | EmailChangeNotAllowed = Ok()
+        if email is not None:
+            outcome = change_email(
+                self.recipe.services,
+                recipe_user_id,
+                email,
+                change=lambda: put(email=email),
+                undo=lambda before: put(email=before.email),
+            )
+        if isinstance(outcome, Ok) and (email is None or password is not None):  # the address may be refused
+            outcome = put(**present({"password": password}))
         if isinstance(outcome, Ok):
             if password is not None:
                 self.context.record("password_changed", user_id=recipe_user_id.value)
             if email is not None:
                 self.context.record("email_changed", user_id=recipe_user_id.value)
-                verify_new_email(self.recipe.services, recipe_user_id)
             self._end_other_sessions(recipe_user_id)
             if notice is not None:
                 self.recipe.background.run(lambda: self.functions.send_email(message=notice))

@@ -22,12 +22,14 @@ from ..session import SessionContainer
 from ..signing_in import (
     AccountInfoWithRecipeId,
     Permission,
+    Refusal,
     SignedIn,
     automatic_linking,
     is_fake,
     permission,
     refused,
     signed_in,
+    unless_withdrawn,
 )
 from .functions import PasswordlessFunctions
 from .settings import PasswordlessSettings, flow_type_of
@@ -172,25 +174,32 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
                 mark_as_verified(context.services, session.get_recipe_user_id(), device.email, tenant_id=tenant_id)
             else:
                 return self._failed(checked, account, tenant_id, context)
+        method = AccountInfoWithRecipeId(recipe_id=PASSWORDLESS, email=device.email, phone_number=device.phone_number)
         may = permission(
             context,
-            AccountInfoWithRecipeId(recipe_id=PASSWORDLESS, email=device.email, phone_number=device.phone_number),
+            method,
             [_factor(device, is_link=link_code is not None)],
             tenant_id=tenant_id,
             session=session,
             is_verified=True,
             check_credentials=lambda _tenant: isinstance(check(), CodeChecked),
         )
+
+        def not_allowed(refusal: Refusal) -> SignInUpNotAllowed:
+            return SignInUpNotAllowed(refused(context, PASSWORDLESS, refusal, tenant_id=tenant_id, account=account))
+
         if may.refusal is not None:
-            text = refused(context, PASSWORDLESS, may.refusal, tenant_id=tenant_id, account=account)
-            return SignInUpNotAllowed(text)
+            return not_allowed(may.refusal)
         if device.email is not None and is_fake(device.email):
             return SignInUpNotAllowed(_NO_FIRST_FACTOR)
         with _refused_by_core():
-            outcome = self.functions.consume_code(**given, session=may.session, tenant_id=tenant_id)
+            outcome = unless_withdrawn(
+                context, lambda: self.functions.consume_code(**given, session=may.session, tenant_id=tenant_id)
+            )
+        if outcome is None:
+            return not_allowed("SIGN_UP_NOT_ALLOWED")
         if isinstance(outcome, LinkingToSessionUserFailed):
-            text = refused(context, PASSWORDLESS, outcome.reason, tenant_id=tenant_id, account=account)
-            return SignInUpNotAllowed(text)
+            return not_allowed(outcome.reason)
         if not isinstance(outcome, CodeConsumed):
             return self._failed(outcome, account, tenant_id, context)
         context.forget_attempts(account=account)

@@ -19,7 +19,7 @@ from ...recipe_kit.results import (
 )
 from ...users import PUBLIC_TENANT, RecipeUserId
 from ..session import SessionContainer
-from ..signing_in import email_change_refusal, linked, verify_new_email
+from ..signing_in import change_email, linked
 from .settings import PasswordlessSettings
 from .types import (
     CodeChecked,
@@ -98,7 +98,14 @@ class PasswordlessFunctions(SmsFunctions[PasswordlessSettings]):
         outcome = reply.into(CodeConsumed, IncorrectUserInputCode, ExpiredUserInputCode, RestartFlow)
         if not isinstance(outcome, CodeConsumed):
             return outcome
-        user = linked(self.context, outcome.user, outcome.recipe_user_id, tenant_id=tenant_id, session=session)
+        user = linked(
+            self.context,
+            outcome.user,
+            outcome.recipe_user_id,
+            tenant_id=tenant_id,
+            session=session,
+            is_new=outcome.created_new_recipe_user,
+        )
         return user if isinstance(user, LinkingToSessionUserFailed) else attrs.evolve(outcome, user=user)
 
     def check_code(
@@ -159,20 +166,33 @@ class PasswordlessFunctions(SmsFunctions[PasswordlessSettings]):
         | PhoneNumberChangeNotAllowed
     ):
         """Change the e-mail address or the phone number of a login method, or both. None leaves one as it is."""
-        refusal = None if email is None else email_change_refusal(self.recipe.services, recipe_user_id, email)
-        if refusal is not None:
-            return refusal
-        outcome = self._change(recipe_user_id, present({"email": email, "phoneNumber": phone_number})).into(
-            Ok,
-            UnknownUserId,
-            EmailAlreadyExists,
-            PhoneNumberAlreadyExists,
-            EmailChangeNotAllowed,
-            PhoneNumberChangeNotAllowed,
+
+        def change() -> (
+            Ok
+            | UnknownUserId
+            | EmailAlreadyExists
+            | PhoneNumberAlreadyExists
+            | EmailChangeNotAllowed
+            | PhoneNumberChangeNotAllowed
+        ):
+            return self._change(recipe_user_id, present({"email": email, "phoneNumber": phone_number})).into(
+                Ok,
+                UnknownUserId,
+                EmailAlreadyExists,
+                PhoneNumberAlreadyExists,
+                EmailChangeNotAllowed,
+                PhoneNumberChangeNotAllowed,
+            )
+
+        if email is None:
+            return change()
+        return change_email(
+            self.recipe.services,
+            recipe_user_id,
+            email,
+            change=change,
+            undo=lambda old: self._change(recipe_user_id, {"email": old.email, "phoneNumber": old.phone_number}),
         )
-        if isinstance(outcome, Ok) and email is not None:
-            verify_new_email(self.recipe.services, recipe_user_id)
-        return outcome
 
     def delete_email_for_user(self, *, recipe_user_id: RecipeUserId) -> Ok | UnknownUserId:
         """

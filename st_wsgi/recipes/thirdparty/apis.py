@@ -23,6 +23,7 @@ from ..signing_in import (
     permission,
     refused,
     signed_in,
+    unless_withdrawn,
 )
 from .functions import ThirdPartyFunctions
 from .providers.calls import known_error
@@ -112,16 +113,21 @@ class ThirdPartyAPIs(APIs[ThirdPartySettings, ThirdPartyFunctions]):
         )
         if may.refusal is not None:
             return SignInUpNotAllowed(refused(context, THIRD_PARTY, may.refusal, tenant_id=tenant_id))
-        outcome = self.functions.sign_in_up(
-            third_party_id=provider.id,
-            third_party_user_id=info.third_party_user_id,
-            email=email.id,
-            is_verified=email.is_verified,
-            oauth_tokens=oauth_tokens,
-            raw_user_info_from_provider=info.raw_user_info_from_provider,
-            session=may.session,
-            tenant_id=tenant_id,
+        outcome = unless_withdrawn(
+            context,
+            lambda: self.functions.sign_in_up(
+                third_party_id=provider.id,
+                third_party_user_id=info.third_party_user_id,
+                email=email.id,
+                is_verified=email.is_verified,
+                oauth_tokens=oauth_tokens,
+                raw_user_info_from_provider=info.raw_user_info_from_provider,
+                session=may.session,
+                tenant_id=tenant_id,
+            ),
         )
+        if outcome is None:
+            return SignInUpNotAllowed(refused(context, THIRD_PARTY, "SIGN_UP_NOT_ALLOWED", tenant_id=tenant_id))
         if isinstance(outcome, LinkingToSessionUserFailed):
             return SignInUpNotAllowed(refused(context, THIRD_PARTY, outcome.reason, tenant_id=tenant_id))
         if isinstance(outcome, SignInUpNotAllowed):

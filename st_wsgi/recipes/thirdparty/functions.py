@@ -10,7 +10,8 @@ from ...accounts import AccountInfo, users_by_account_info
 from ...errors import NO_SUCH_TENANT, BadInput
 from ...recipe_kit.recipe import Functions
 from ...recipe_kit.results import EmailChangeNotAllowed, LinkingToSessionUserFailed, SignInUpNotAllowed
-from ...users import PUBLIC_TENANT, ThirdPartyInfo
+from ...users import PUBLIC_TENANT, LoginMethod, ThirdPartyInfo, User
+from ..accountlinking import AccountLinking
 from ..multitenancy.functions import MultitenancyFunctions
 from ..session import SessionContainer
 from ..signing_in import automatic_linking, linked
@@ -19,6 +20,7 @@ from .settings import ThirdPartySettings
 from .types import RawUserInfoFromProvider, SignInUpOk, UserCreatedOrUpdated
 
 _NEW_EMAIL = "Your new e-mail address belongs to another account. Please contact support. (ERR_CODE_{})"
+_RISK = "another account with this e-mail address could be taken over"
 _TAKEN = "Email already associated with another primary user."  # the core says it so, too
 
 
@@ -101,38 +103,56 @@ class ThirdPartyFunctions(Functions[ThirdPartySettings]):
         :param session: of the user whom the login method is to be linked to.
         """
         third_party = ThirdPartyInfo(id=third_party_id, user_id=third_party_user_id)
-        if not self._may_have(third_party, email, is_verified, session, tenant_id):
-            return EmailChangeNotAllowed("another account with this e-mail address could be taken over")
-        body = {
-            "thirdPartyId": third_party_id,
-            "thirdPartyUserId": third_party_user_id,
-            "email": {"id": email, "isVerified": is_verified},
-        }
-        reply = self.core.post("/recipe/signinup", body, tenant_id=tenant_id)
-        outcome = reply.into(UserCreatedOrUpdated, EmailChangeNotAllowed)
-        if not isinstance(outcome, UserCreatedOrUpdated):
-            return outcome
-        user = linked(self.context, outcome.user, outcome.recipe_user_id, tenant_id=tenant_id, session=session)
-        return user if isinstance(user, LinkingToSessionUserFailed) else attrs.evolve(outcome, user=user)
+        before = self._login_methods(third_party, tenant_id)
 
-    def _may_have(
-        self,
-        third_party: ThirdPartyInfo,
-        email: str,
-        is_verified: bool,
-        session: SessionContainer | None,
-        tenant_id: str,
-    ) -> bool:
-        """Return whether an existing account may have this address. The core refuses that of another primary user."""
-        linking = automatic_linking(self.recipe.services)
-        if linking is None:
-            return True
-        info = AccountInfo(third_party=third_party)
-        for user in users_by_account_info(self.core, account_info=info, tenant_id=tenant_id):
-            method = next(one for one in user.login_methods if one.third_party == third_party)
-            if (
+        def is_refused() -> bool:
+            """Return whether an existing account may not have this address. The core refuses a primary user's."""
+            return any(
                 linking.email_change(user, method, email, is_verified=is_verified, session=session)
                 == "ACCOUNT_TAKEOVER_RISK"
-            ):
-                return False
-        return True
+                for linking, user, method in before
+            )
+
+        def put(address: str | None, is_verified: bool) -> UserCreatedOrUpdated | EmailChangeNotAllowed:
+            body = {
+                "thirdPartyId": third_party_id,
+                "thirdPartyUserId": third_party_user_id,
+                "email": {"id": address, "isVerified": is_verified},
+            }
+            reply = self.core.post("/recipe/signinup", body, tenant_id=tenant_id)
+            return reply.into(UserCreatedOrUpdated, EmailChangeNotAllowed)
+
+        if is_refused():
+            return EmailChangeNotAllowed(_RISK)
+        outcome = put(email, is_verified)
+        if not isinstance(outcome, UserCreatedOrUpdated):
+            return outcome
+        # Another request may have created a login method with the new address meanwhile.
+        old = next((method.email for _, _, method in before), email)
+        if old != email and is_refused():
+            put(old, False)
+            return EmailChangeNotAllowed(_RISK)
+        user = linked(
+            self.context,
+            outcome.user,
+            outcome.recipe_user_id,
+            tenant_id=tenant_id,
+            session=session,
+            is_new=outcome.created_new_recipe_user,
+        )
+        return user if isinstance(user, LinkingToSessionUserFailed) else attrs.evolve(outcome, user=user)
+
+    def _login_methods(
+        self, third_party: ThirdPartyInfo, tenant_id: str
+    ) -> list[tuple[AccountLinking, User, LoginMethod]]:
+        """Return the login method with an account at a provider and its user, where accounts are linked."""
+        linking = automatic_linking(self.recipe.services)
+        if linking is None:
+            return []
+        users = users_by_account_info(self.core, account_info=AccountInfo(third_party=third_party), tenant_id=tenant_id)
+        return [
+            (linking, user, method)
+            for user in users
+            for method in user.login_methods
+            if method.third_party == third_party
+        ]

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import attrs
 
 from recipes.shop import PASSWORD, Borrowed, Shop, Visitor, form
-from st_wsgi import LoginMethod, SecurityEvent, User, replace
+from st_wsgi import LoginMethod, Override, SecurityEvent, User, replace
 from st_wsgi.delivery import Message
 from st_wsgi.recipe_kit.recipe import Recipe
 from st_wsgi.recipes.accountlinking import (
@@ -20,7 +20,7 @@ from st_wsgi.recipes.accountlinking import (
     ShouldAutomaticallyLink,
     ShouldNotAutomaticallyLink,
 )
-from st_wsgi.recipes.emailpassword import EmailPassword
+from st_wsgi.recipes.emailpassword import EmailPassword, EmailPasswordAPIs, EmailPasswordFunctions
 from st_wsgi.recipes.emailverification import EmailVerification
 from st_wsgi.recipes.multitenancy import ProviderClientConfig, ProviderConfig
 from st_wsgi.recipes.passwordless import ContactEmailOrPhoneConfig, Passwordless
@@ -42,11 +42,13 @@ class Site:
     A site, and what it sent and was told.
 
     :param answer: of the app's function, which a test may change.
+    :param override: of the recipe emailpassword.
     """
 
     core: Borrowed
     answer: ShouldNotAutomaticallyLink | ShouldAutomaticallyLink = LINK_VERIFIED
     mode: Any = "OPTIONAL"
+    override: Override[EmailPasswordFunctions, EmailPasswordAPIs] | None = None
     shop: Shop = attrs.field(init=False)
     messages: queue.Queue[Message] = attrs.field(factory=queue.Queue)
     linked: list[tuple[User, LoginMethod]] = attrs.field(factory=list)
@@ -59,7 +61,7 @@ class Site:
                 should_do_automatic_account_linking=self._rule,
                 on_account_linked=lambda user, method: self.linked.append((user, method)),
             ),
-            EmailPassword(email_delivery=self.messages.put),
+            EmailPassword(email_delivery=self.messages.put, override=self.override),
             EmailVerification(mode=self.mode, email_delivery=self.messages.put),
             ThirdParty(providers=[ProviderInput(config=GITHUB, override=self._says)]),
             Passwordless(
