@@ -233,7 +233,7 @@ def _memory(count: int) -> Row:
     """How far the peak of the process grows over distinct tokens, once the cache is full."""
     setting = Setting.of(1)
     (key,) = StaticKeys.from_jwks(setting.jwks).snapshot().keys.values()
-    good = _AlwaysGood(key.kid, key.thumbprint, key.signature_length, key.n, key.e, key.public_key)
+    good = _AlwaysGood(key.kid, key.thumbprint, key.signature_length, key.members, key.public_key)
     verifier = SessionVerifier(keys=StaticKeys(list(KeySet.of([good]).keys.values())), issuer=ISSUER, tenants="public")
     head, _, signature = setting.tokens[0].split(".")
     now = int(time.time())

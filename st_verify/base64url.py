@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import binascii
 
 #: The 64 characters.
 ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-_TO_URL = bytes.maketrans(b"+/", b"-_")
 
 #: Allowed last characters of a segment, by its length modulo 4. The last character has 0, 2 or 4 unused bits. They must
 #: be zero, or several texts would decode to the same bytes (and fill a cache that is keyed by text).
@@ -27,4 +27,4 @@ def decode(segment: bytes) -> bytes:
 
 def encode(data: bytes) -> str:
     """Encode without padding."""
-    return binascii.b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=").decode("ascii")
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

@@ -152,14 +152,6 @@ class SessionClaim(ABC, Generic[T]):
         """Return a copy of the payload with this value, fetched now."""
         return {**payload, self.key: {"v": value, "t": self.now_ms()}}
 
-    def remove_from_payload(self, payload: Payload) -> dict[str, Any]:
-        """Return a copy of the payload without this claim."""
-        return {name: value for name, value in payload.items() if name != self.key}
-
-    def remove_from_payload_by_merge(self, payload: Payload) -> dict[str, Any]:
-        """Return a copy with null instead of the claim, which a merge takes as removal."""
-        return {**payload, self.key: None}
-
     def get_last_refetch_time(self, payload: Payload) -> int | None:
         """Return when the value was fetched, in milliseconds; None if that is missing or no integer."""
         at = self._stored(payload, "t")
@@ -183,16 +175,8 @@ class SessionClaim(ABC, Generic[T]):
         stored = payload.get(self.key)
         return stored.get(member) if isinstance(stored, Mapping) else None
 
-    def _validator(
-        self,
-        accepts: Callable[[T], bool],
-        expected: Mapping[str, Any],
-        max_age_in_sec: float | None,
-        id_: str | None,
-        refetch_on_failure_after: float | None = None,
-    ) -> ClaimValidator:
-        max_age = self.default_max_age_in_sec if max_age_in_sec is None else _max_age("max_age", max_age_in_sec)
-        return _ValueValidator(self, accepts, expected, max_age, id_, refetch_on_failure_after)
+    def _validator(self, accepts: Callable[[T], bool], *condition: Any) -> ClaimValidator:
+        return _ValueValidator(self, accepts, *condition)
 
 
 @dataclass(eq=False, repr=False)
@@ -204,9 +188,11 @@ class _ValueValidator(ClaimValidator, Generic[T]):
     expected: Mapping[str, Any]
     max_age: float | None
     id_: str | None
-    refetch_on_failure_after: float | None
+    refetch_on_failure_after: float | None = None
 
     def __post_init__(self) -> None:
+        if _max_age("max_age", self.max_age) is None:
+            self.max_age = self.about.default_max_age_in_sec
         super().__init__(self.about.key if self.id_ is None else self.id_, self.about)
 
     def should_refetch(self, payload: Payload) -> bool:
@@ -244,17 +230,19 @@ class PrimitiveClaim(SessionClaim[P]):
         value = self._stored(payload, "v")
         return cast(P, value) if isinstance(value, (str, int, float, bool)) else None
 
-    def has_value(self, val: P, max_age_in_sec: float | None = None, id_: str | None = None) -> ClaimValidator:
+    def has_value(
+        self, val: P, max_age_in_sec: float | None = None, id_: str | None = None, *, refetch_after: float | None = None
+    ) -> ClaimValidator:
         """
         Require this value. Type and value must be equal: 1, 1.0 and true are three values.
 
+        :param refetch_after: a host fetches another value anew when it is older than these seconds; None for never.
         :raises SettingError: `val` is no string, number or boolean.
         """
         require(isinstance(val, (str, int, float, bool)), f"val: pass a string, a number or a boolean, not {val!r}")
         val = _plain(val)
-        return self._validator(
-            lambda value: type(value) is type(val) and value == val, {"expectedValue": val}, max_age_in_sec, id_
-        )
+        wanted, expected = (type(val), val), {"expectedValue": val}
+        return self._validator(lambda v: (type(v), v) == wanted, expected, max_age_in_sec, id_, refetch_after)
 
 
 class BooleanClaim(PrimitiveClaim[bool]):

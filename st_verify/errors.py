@@ -32,29 +32,31 @@ from typing import Any, ClassVar
 class VerifyError(Exception):
     """The base of all errors of this package."""
 
+    @property
+    def reason(self) -> str:
+        """A fixed word for logs and metrics, such as ``expired``. The text of a `SettingError` or `NotStrictJSON`."""
+        return str(self.args[0])
+
 
 class SettingError(VerifyError, ValueError):
     """A setting is missing, contradictory or out of range. The text names the setting and the cure."""
 
 
 class FetchFailed(VerifyError):
-    """A key server gave no document. A fetcher of your own may raise it too."""
+    """
+    A key server gave no document. A fetcher of your own may raise it too.
+
+    :param reason: a fixed word such as ``timeout`` or ``status_503``, never text from the server.
+    """
 
     def __init__(self, reason: str, *, retry_after: float = 0.0) -> None:
         super().__init__(reason)
-        #: A fixed word such as ``timeout`` or ``status_503``, never text from the server.
-        self.reason: str = reason
         #: Seconds for which the server asked not to be called again; 0 if it named no time.
         self.retry_after: float = retry_after
 
 
 class KeySetRefused(VerifyError, ValueError):
-    """A JWK set cannot be used, or no key in it."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        #: A fixed word, never text from the document.
-        self.reason: str = reason
+    """A JWK set cannot be used, or no key in it. `reason` is a fixed word, never text from the document."""
 
 
 class NotStrictJSON(VerifyError, ValueError):
@@ -70,11 +72,6 @@ class Refused(VerifyError):
     message: ClassVar[str] = "unauthorised"
 
     # No __init__: refusing garbage must stay cheap.
-
-    @property
-    def reason(self) -> str:
-        """A fixed word for logs and metrics, such as ``expired``; `st_verify.REASONS` explains each."""
-        return str(self.args[0])
 
     def body(self) -> dict[str, Any]:
         """Return the JSON object of the response."""
@@ -164,7 +161,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "base64_form": "a base64url segment is not in canonical form",
         "header_json": "the header is not JSON with exactly one meaning",
         "header_members": "not exactly the header members of this kind of token (only session tokens have a version)",
-        "algorithm": "alg is not RS256",
+        "algorithm": "alg is not RS256, or not the algorithm of the key",
         "type": "typ is not JWT",
         "kid_form": "kid is not of the form d-… or s-… (older cores: set legacy_kids)",
         "version": "a token version that is not allowed here",
@@ -213,7 +210,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "all_keys_replaced": "no key of the previous key set is left",
         "key_without_usable_kid": "a published key is not used: it has no kid, or a malformed one",
         "kid_with_two_keys": "two different keys were published with one kid: neither is used",
-        "key_of_other_algorithm": "a published key is not used: it is not for RS256",
+        "key_of_other_algorithm": "a published key is not used: it is for another algorithm",
         "key_not_for_signatures": "a published key is not used: it is not for verifying signatures",
         "malformed_key": "a published key is not used: it is malformed",
         "weak_key": "a published key is not used: RSA keys need 2048 to 8192 bits and a sound modulus and exponent",

@@ -216,9 +216,10 @@ class _Target:
             port = parts.port
         except ValueError:
             raise SettingError("urls: a JWKS URL is malformed; pass one such as https://host/jwks.json") from None
-        host = parts.hostname
-        if parts.scheme not in ("https", "http") or not host:
-            raise SettingError("urls: a JWKS URL must start with https:// and a host")
+        host = parts.hostname or ""
+        require(
+            parts.scheme in ("https", "http") and bool(host), "urls: a JWKS URL must start with https:// and a host"
+        )
         require("@" not in parts.netloc and "#" not in url, "urls: a JWKS URL has no user info and no fragment")
         https = parts.scheme == "https"
         is_allowed = https or _is_loopback(host) or host in insecure_http_hosts

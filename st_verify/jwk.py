@@ -15,15 +15,20 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from st_verify import base64url, strict_json
 from st_verify.errors import KeySetRefused, NotStrictJSON
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from jwt.algorithms import Algorithm
 
 #: Largest JWK set, in bytes.
 MAX_DOCUMENT = 512 * 1024
@@ -32,6 +37,19 @@ _MAX_KID = 256
 # A Fermat test of a 2048 bit modulus takes about 20 ms, and the time grows with the cube of the length. One document
 # may cost as much as 64 such keys; keys that were checked before cost nothing.
 _MAX_WORK = 64.0
+
+#: The only algorithm of access tokens. Id tokens of providers may have any of `ALGORITHMS`.
+RS256 = "RS256"
+# By kty and crv: the only algorithm of such a key, the members that are its numbers, and their length in bytes. The
+# signature of a key on a curve has twice that length.
+_KINDS: Mapping[tuple[str, str], tuple[str, tuple[str, ...], int]] = {
+    ("RSA", ""): (RS256, ("n", "e"), 0),
+    ("EC", "P-256"): ("ES256", ("x", "y"), 32),
+    ("EC", "P-384"): ("ES384", ("x", "y"), 48),
+    ("EC", "P-521"): ("ES512", ("x", "y"), 66),
+    ("OKP", "Ed25519"): ("EdDSA", ("x",), 32),
+}
+ALGORITHMS: frozenset[str] = frozenset(alg for alg, _, _ in _KINDS.values())
 
 _PKCS1, _SHA256 = PKCS1v15(), SHA256()
 _BASE64URL = re.compile(r"([A-Za-z0-9_-]+)={0,2}")
@@ -47,24 +65,24 @@ Report = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """One RS256 public key and its id. A `KeySource` keeps the object for as long as key and id stay the same."""
+    """One public key, its id and its algorithm. A `KeySource` keeps the object for as long as they stay the same."""
 
     #: The key id.
     kid: str
-    #: RFC 7638, in base64url without padding.
+    #: RFC 7638, in base64url without padding. Keys of one thumbprint are one key.
     thumbprint: str
     #: In characters of base64url.
     signature_length: int
-    #: Modulus and exponent, in canonical base64url.
-    n: str = field(repr=False)
-    e: str = field(repr=False)
-    public_key: RSAPublicKey = field(repr=False, compare=False)
-
+    #: The members of the JWK that the thumbprint is made of, with numbers in canonical base64url.
+    members: Mapping[str, str] = field(repr=False, compare=False)
+    public_key: RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey = field(repr=False, compare=False)
     #: The only algorithm. A token's ``alg`` must equal it.
-    alg: ClassVar[str] = "RS256"
+    alg: str = RS256
 
     def verifies(self, signing_input: bytes, signature: bytes) -> bool:
-        """Return whether `signature` is this key's RS256 signature of `signing_input`."""
+        """Return whether `signature` is this key's signature of `signing_input`."""
+        if not isinstance(self.public_key, RSAPublicKey):
+            return _algorithm(self.alg).verify(signing_input, self.public_key, signature)
         # In OpenSSL one function (`ossl_rsa_verify`) does this and a plain verification: it compares the whole padded
         # block (RFC 8017 8.2.2). This is faster, since the standard library hashes a short text in less time.
         try:
@@ -75,7 +93,7 @@ class VerificationKey:
 
     def to_jwk(self) -> dict[str, str]:
         """Return the public JWK."""
-        return {"kty": "RSA", "kid": self.kid, "n": self.n, "e": self.e, "alg": self.alg, "use": "sig"}
+        return {**self.members, "kid": self.kid, "alg": self.alg, "use": "sig"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +116,6 @@ class KeySet:
         by_kid = MappingProxyType({key.kid: key for key in keys})
         lengths = frozenset(key.signature_length for key in keys)
         return KeySet(by_kid, frozenset(refused), lengths, oldest_ms=min(created, default=None))
-
-    def get(self, kid: str) -> VerificationKey | None:
-        """Return the key of this id, or None."""
-        return self.keys.get(kid)
 
     def may_be_newer(self, kid: str, now: float) -> bool:
         """
@@ -126,6 +140,7 @@ def read_key_set(
     *,
     previous: KeySet | None = None,
     pins: Collection[str] = (),
+    algorithms: Collection[str] = (RS256,),
     report: Report = lambda event, kid: None,
 ) -> KeySet:
     """
@@ -133,6 +148,7 @@ def read_key_set(
 
     :param previous: its keys are used again, as the same objects, if they have not changed.
     :param pins: RFC 7638 thumbprints. If there are any, other keys are refused.
+    :param algorithms: of `ALGORITHMS`. Keys for others are left out.
     :param report: called for every key that is left out.
     :raises KeySetRefused: the document cannot be used, or no key in it.
     """
@@ -157,23 +173,22 @@ def read_key_set(
             report("key_without_usable_kid", "")
             continue
         try:
-            n, e = _material(entry)
-            same = known.get(kid)
-            if same is not None and (same.n, same.e) == (n, e):
-                key = same
-            else:
-                work += (len(n) / 342) ** 3
+            alg, members = _material(entry, algorithms)
+            thumbprint = _thumbprint(members)
+            if pins and thumbprint not in pins:
+                raise _KeyRefused("key_not_pinned")
+            key = known.get(kid)
+            if key is None or key.thumbprint != thumbprint:
+                work += (len(members.get("n", "")) / 342) ** 3
                 if work > _MAX_WORK:
                     raise KeySetRefused("too_much_work")
-                key = _make_key(kid, n, e)
-            if pins and key.thumbprint not in pins:
-                raise _KeyRefused("key_not_pinned")
+                key = _make_key(kid, thumbprint, alg, members)
         except _KeyRefused as refusal:
             report(refusal.reason, kid)
             refused.add(kid)
             continue
         twin = accepted.setdefault(kid, key)
-        if (twin.n, twin.e) != (key.n, key.e):
+        if twin.thumbprint != thumbprint:
             report("kid_with_two_keys", kid)
             refused.add(kid)
     keys = [key for kid, key in accepted.items() if kid not in refused]
@@ -191,52 +206,64 @@ class _KeyRefused(KeySetRefused):
     """A key is left out. The reason is the name of an event."""
 
 
-def _material(jwk: Mapping[str, Any]) -> tuple[str, str]:
-    """Return n and e of a JWK whose members follow the policy, in canonical base64url."""
+def _material(jwk: Mapping[str, Any], algorithms: Collection[str]) -> tuple[str, dict[str, str]]:
+    """Return the algorithm of a JWK whose members follow the policy, and those that the thumbprint is made of."""
     if not _PRIVATE_MEMBERS.isdisjoint(jwk):
         raise _KeyRefused("private_key_published")
-    if jwk.get("kty") != "RSA" or jwk.get("alg", "RS256") != "RS256":
+    kind = kty, crv = str(jwk.get("kty")), str(jwk.get("crv", ""))
+    alg, names, length = _KINDS.get(kind, ("", (), 0))
+    if alg not in algorithms or jwk.get("alg", alg) != alg:
         raise _KeyRefused("key_of_other_algorithm")
     operations = jwk.get("key_ops", ["verify"])
     if jwk.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
         raise _KeyRefused("key_not_for_signatures")
-    n, e = _number(jwk.get("n")), _number(jwk.get("e"))
-    if not 2048 <= n.bit_length() <= 8192 or n % 2 == 0 or e % 2 == 0 or not 65537 <= e < 2**32:
-        raise _KeyRefused("weak_key")
-    return _to_base64url(n), _to_base64url(e)
+    numbers = [_octets(jwk.get(name)) for name in names]
+    if alg == RS256:
+        numbers = [number.lstrip(b"\0") for number in numbers]
+        n, e = (int.from_bytes(number, "big") for number in numbers)
+        if not 2048 <= n.bit_length() <= 8192 or n % 2 == 0 or e % 2 == 0 or not 65537 <= e < 2**32:
+            raise _KeyRefused("weak_key")
+    elif {len(number) for number in numbers} != {length}:
+        raise _KeyRefused("malformed_key")
+    curve = {"crv": crv} if crv else {}
+    return alg, {"kty": kty, **curve, **dict(zip(names, map(base64url.encode, numbers), strict=True))}
 
 
-def _number(value: object) -> int:
+def _octets(value: object) -> bytes:
     match = _BASE64URL.fullmatch(value) if isinstance(value, str) and len(value) <= 2048 else None
     digits = match[1].encode("ascii") if match else b""
     if not digits or not base64url.is_canonical(digits):
         raise _KeyRefused("malformed_key")
-    return int.from_bytes(base64url.decode(digits), "big")
+    return base64url.decode(digits)
 
 
-def _to_base64url(number: int) -> str:
-    return base64url.encode(number.to_bytes((number.bit_length() + 7) // 8, "big"))
+def _make_key(kid: str, thumbprint: str, alg: str, members: dict[str, str]) -> VerificationKey:
+    from jwt.exceptions import InvalidKeyError  # here for the reason in `_algorithm`
 
-
-def _make_key(kid: str, n: str, e: str) -> VerificationKey:
-    modulus = int.from_bytes(base64url.decode(n.encode("ascii")), "big")
-    if _is_weak(modulus):
-        raise _KeyRefused("weak_key")
-    # Imported here: PyJWT brings http.client, ssl, email and X.509, and would double the time to import the package.
-    from jwt.algorithms import RSAAlgorithm
-    from jwt.exceptions import InvalidKeyError
-
+    length = 2 * _KINDS[members["kty"], members.get("crv", "")][2]
+    if alg == RS256:
+        modulus = base64url.decode(members["n"].encode("ascii"))
+        length = len(modulus)
+        if _is_weak(int.from_bytes(modulus, "big")):
+            raise _KeyRefused("weak_key")
     try:
         # Only these members: with "d" PyJWT would make a private key.
-        public_key = RSAAlgorithm.from_jwk({"kty": "RSA", "n": n, "e": e})
-    except (InvalidKeyError, ValueError, TypeError, binascii.Error):
+        public_key = _algorithm(alg).from_jwk(members)
+    except (InvalidKeyError, UnsupportedAlgorithm, ValueError, TypeError, binascii.Error):
         raise _KeyRefused("malformed_key") from None
-    if not isinstance(public_key, RSAPublicKey):
-        raise _KeyRefused("malformed_key")
-    canonical = json.dumps({"e": e, "kty": "RSA", "n": n}, separators=(",", ":")).encode("ascii")
-    thumbprint = base64url.encode(sha256(canonical).digest())
-    signature_length = -(-((modulus.bit_length() + 7) // 8) * 4 // 3)
-    return VerificationKey(kid, thumbprint, signature_length, n, e, public_key)
+    return VerificationKey(kid, thumbprint, -(-length * 4 // 3), MappingProxyType(members), public_key, alg)
+
+
+def _thumbprint(members: Mapping[str, str]) -> str:
+    canonical = json.dumps(members, separators=(",", ":"), sort_keys=True)
+    return base64url.encode(sha256(canonical.encode("ascii")).digest())
+
+
+def _algorithm(name: str) -> Algorithm:
+    # Imported here: PyJWT brings http.client, ssl, email and X.509, and would double the time to import the package.
+    from jwt.algorithms import get_default_algorithms
+
+    return get_default_algorithms()[name]
 
 
 @lru_cache(maxsize=2 * MAX_KEYS)

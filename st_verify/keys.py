@@ -27,7 +27,6 @@ class KeySource(Protocol):
 
         :raises KeysUnavailable: there are none.
         """
-        ...
 
     def search(self, kid: str) -> KeySet:
         """
@@ -36,7 +35,6 @@ class KeySource(Protocol):
         :returns: the keys to look into again.
         :raises KeysUnavailable: the key server could not be asked.
         """
-        ...
 
 
 class StaticKeys:

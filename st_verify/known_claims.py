@@ -6,7 +6,7 @@ Their keys are ``st-ev``, ``st-role``, ``st-perm``, ``st-t-dmns`` and ``st-mfa``
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -27,8 +27,7 @@ class EmailVerificationClaimType(BooleanClaim):
         :param refetch_time_on_false_in_seconds: a host fetches a false value anew when it is older than this.
         :param max_age_in_seconds: a value that is older than this counts as expired.
         """
-        refetch_after = refetch_time_on_false_in_seconds
-        return self._validator(lambda value: value, {"expectedValue": True}, max_age_in_seconds, None, refetch_after)
+        return self.has_value(True, max_age_in_seconds, refetch_after=refetch_time_on_false_in_seconds)
 
 
 class OneOf(TypedDict):
@@ -47,7 +46,12 @@ class AllOfInAnyOrder(TypedDict):
 
 #: One step of a requirement list: a factor id, or a choice.
 Requirement = str | OneOf | AllOfInAnyOrder
-# The kind of a step, and its factors.
+# By the kind of a step: how many of its factors it needs, and what to say if they are missing.
+_STEPS: Mapping[str, tuple[Callable[[Iterable[bool]], bool], str]] = {
+    "factorId": (all, "Factor validation failed: {} not completed"),
+    "oneOf": (any, "None of these factors are complete in the session: {}"),
+    "allOfInAnyOrder": (all, "Some of the factors are not complete in the session: {}"),
+}
 _Step = tuple[str, list[str]]
 
 
@@ -110,17 +114,13 @@ class _FactorValidator(ClaimValidator):
         if self.steps is None and not value.v:
             return ClaimValidation.failed("MFA requirement for auth is not satisfied", {})
         for kind, factors in self.steps or ():
-            missing = [factor for factor in factors if factor not in value.c]
-            names = ", ".join(factors)
-            if kind == "oneOf" and len(missing) == len(factors):
-                message = f"None of these factors are complete in the session: {names}"
-                return ClaimValidation.failed(message, {"oneOf": factors})
-            if kind == "allOfInAnyOrder" and missing:
+            are_enough, message = _STEPS[kind]
+            if not are_enough(factor in value.c for factor in factors):
                 # The whole list and not the missing part, since the completed factors are data of the user.
-                message = f"Some of the factors are not complete in the session: {names}"
-                return ClaimValidation.failed(message, {"allOfInAnyOrder": factors}, missing=missing)
-            if kind == "factorId" and missing:
-                return ClaimValidation.failed(f"Factor validation failed: {names} not completed", {"factorId": names})
+                expected = {kind: factors[0] if kind == "factorId" else factors}
+                missing = [factor for factor in factors if factor not in value.c]
+                actual = {"missing": missing} if kind == "allOfInAnyOrder" else {}
+                return ClaimValidation.failed(message.format(", ".join(factors)), expected, **actual)
         return ClaimValidation.passed()
 
 

@@ -24,11 +24,11 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from st_verify.errors import EVENTS, FetchFailed, KeySetRefused, KeysUnavailable, SettingError
 from st_verify.fetch import FetchedKeys, HttpFetcher
-from st_verify.jwk import KeySet, read_key_set
+from st_verify.jwk import RS256, KeySet, read_key_set
 from st_verify.keys import THUMBPRINTS
 from st_verify.settings import Clock, count, flag, function, require, seconds, text_list
 
@@ -134,6 +134,9 @@ class RemoteKeys:
     on_event: Callable[[KeyEvent], None] | None = None
     clock: Clock | None = None
     jitter: Callable[[], float] = lambda: random.uniform(0, 5)
+
+    # Keys of providers of id tokens may be for others.
+    _algorithms: ClassVar[Collection[str]] = (RS256,)
 
     def __post_init__(self) -> None:
         for module in _NEEDED_TO_FETCH:
@@ -268,11 +271,17 @@ class RemoteKeys:
         """
         require(isinstance(document, bytes), "document: pass the bytes that export() returned")
         try:
-            keys = read_key_set(document, pins=self._pins, report=self._report_key)
+            keys = self._read(document)
         except KeySetRefused as refusal:
             raise SettingError(f"document: pass what export() returned; {refusal.reason}") from None
         now = self._monotonic()
         self._state = _State(keys, due=now, usable_until=now + self.max_stale, second_look=False)
+
+    def _read(self, document: bytes) -> KeySet:
+        previous, algorithms = None if self._state is None else self._state.keys, self._algorithms
+        return read_key_set(
+            document, previous=previous, pins=self._pins, algorithms=algorithms, report=self._report_key
+        )
 
     def _refresh(self, *, wait: float) -> bool:
         """Start a fetch unless one runs or the back-off forbids it. Return whether it succeeds in `wait` seconds."""
@@ -305,9 +314,7 @@ class RemoteKeys:
             fetched = self._fetch()
             if isinstance(fetched, bytes):
                 fetched = FetchedKeys(fetched)
-            previous = None if self._state is None else self._state.keys
-            keys = read_key_set(fetched.body, previous=previous, pins=self._pins, report=self._report_key)
-            self._succeeded(flight, keys, fetched.max_age)
+            self._succeeded(flight, self._read(fetched.body), fetched.max_age)
         except (FetchFailed, KeySetRefused) as failure:
             self._failed(failure.reason, getattr(failure, "retry_after", 0.0))
         except Exception as error:  # a fetcher may raise anything, and its thread has no other handler

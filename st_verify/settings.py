@@ -61,13 +61,10 @@ def text_set(name: str, value: str | Collection[str] | AnyType) -> frozenset[str
     """Return one or several strings as a set; None for `ANY`. No string may be empty or have white space."""
     if value is ANY:
         return None
-    values = [value] if isinstance(value, str) else value
-    is_list = isinstance(values, (list, tuple, set, frozenset)) and len(values) > 0
-    require(is_list, f"{name}: pass a str, a list of str, or ANY to accept every value")
-    for text in values:
-        is_word = isinstance(text, str) and bool(text) and not any(c.isspace() for c in text)
-        require(is_word, f"{name}: {text!r} must be a str that is not empty and has no white space")
-    return frozenset(values)
+    cure = "pass a str, a list of str, or ANY to accept every value; no str is empty or has white space"
+    words = text_list(name, [value] if isinstance(value, str) else value, r"\S+", cure)
+    require(bool(words), f"{name}: {cure}")
+    return words
 
 
 def issuer_set(value: str | Collection[str] | AnyType) -> frozenset[str] | None:

@@ -13,18 +13,18 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 from st_verify import base64url, strict_json
 from st_verify.errors import NoSession, NotStrictJSON, TryRefresh
+from st_verify.jwk import RS256
 from st_verify.settings import count, text_list
 
 #: Default and largest length of a token, in characters.
 MAX_TOKEN = 16_384
 
-# 1368 characters are a header of 1 KiB; 342 are the signature of a 2048 bit key, 1366 that of one of 8192 bits.
-_MIN_HEADER, _MAX_HEADER, _MIN_PAYLOAD, _MIN_SIGNATURE, _MAX_SIGNATURE = 20, 1368, 2, 342, 1366
-_MIN_TOKEN = _MIN_HEADER + 1 + _MIN_PAYLOAD + 1 + _MIN_SIGNATURE
+# 1368 characters are a header of 1 KiB, 1366 the signature of an 8192 bit key.
+_MIN_HEADER, _MAX_HEADER, _MIN_PAYLOAD, _MAX_SIGNATURE = 20, 1368, 2, 1366
 
 _KID = re.compile(r"[ds]-[A-Za-z0-9-]{1,128}")
 _KNOWN_HEADERS = 64
@@ -41,12 +41,14 @@ SECRET_CLAIMS: frozenset[str] = frozenset({"refreshTokenHash1", "parentRefreshTo
 
 @dataclass(frozen=True, slots=True)
 class TokenHeader:
-    """The two members of a header that differ between genuine tokens."""
+    """The members of a header that differ between genuine tokens."""
 
     #: The id of the key.
     kid: str
     #: "3", "4" or "5"; None for kinds of tokens whose header has no version.
     version: str | None
+    #: The algorithm. The key must be for it.
+    alg: str = RS256
 
 
 #: A token in parts: its header, the header's text (None if a token with this header was verified before), the bytes
@@ -71,11 +73,6 @@ class UnverifiedToken(NamedTuple):
         """The token's header."""
         return self.parts[0]
 
-    @property
-    def text(self) -> str:
-        """The token itself."""
-        return self.data.decode("ascii")
-
 
 class TokenParser:
     """
@@ -87,10 +84,14 @@ class TokenParser:
     :raises SettingError: one of them is malformed or out of range.
     """
 
+    #: Of a signature, in characters. The default is that of a 2048 bit key.
+    min_signature: ClassVar[int] = 342
+
     def __init__(
         self, *, versions: Collection[str] | None, legacy_kids: Collection[str] = (), max_token: int = MAX_TOKEN
     ) -> None:
-        self.max_token: int = count("max_token", max_token, low=_MIN_TOKEN, high=MAX_TOKEN)
+        self._min_token = _MIN_HEADER + 1 + _MIN_PAYLOAD + 1 + self.min_signature
+        self.max_token: int = count("max_token", max_token, low=self._min_token, high=MAX_TOKEN)
         cure = 'pass versions such as "5"'
         self._versions = None if versions is None else text_list("versions", versions, "[1-9][0-9]?", cure)
         self._legacy_kids = text_list("legacy_kids", legacy_kids, "[!-~]{1,256}", "pass key ids of visible ASCII")
@@ -105,7 +106,7 @@ class TokenParser:
         """
         if not isinstance(text, str):
             raise TypeError(f"token: pass a str, not {type(text).__name__}")
-        if not _MIN_TOKEN <= len(text) <= self.max_token or not _MIN_HEADER <= text.find(".") <= _MAX_HEADER:
+        if not self._min_token <= len(text) <= self.max_token or not _MIN_HEADER <= text.find(".") <= _MAX_HEADER:
             return None
         return text.encode() if text.isascii() else None
 
@@ -123,7 +124,7 @@ class TokenParser:
         """Do the same for the result of `candidate`, and raise the same."""
         signing_input, _, signature = candidate.rpartition(b".")
         header_text, _, payload = signing_input.partition(b".")
-        if len(payload) < _MIN_PAYLOAD or not _MIN_SIGNATURE <= len(signature) <= _MAX_SIGNATURE:
+        if len(payload) < _MIN_PAYLOAD or not self.min_signature <= len(signature) <= _MAX_SIGNATURE:
             raise NoSession("token_form")
         # Without the alphabet exactly the two dots are left.
         if candidate.translate(None, base64url.ALPHABET) != b"..":
@@ -155,7 +156,7 @@ class TokenParser:
         if header.keys() != self._members:
             # This refuses jwk, jku, x5*, crit, b64, zip, enc, cty and a missing version. None is ever read.
             raise NoSession("header_members")
-        if header["alg"] != "RS256":
+        if header["alg"] != RS256:
             raise NoSession("algorithm")
         if header["typ"] != "JWT":
             raise NoSession("type")
@@ -251,11 +252,6 @@ class AccessToken(VerifiedToken):
     def version(self) -> str:
         """One of "3", "4" and "5"."""
         return self._header.version or ""
-
-    @property
-    def refresh_token_hash_1(self) -> str:
-        """``refreshTokenHash1``. A secret."""
-        return str(self.payload()["refreshTokenHash1"])
 
     @property
     def anti_csrf_token(self) -> str | None:

@@ -2,7 +2,7 @@
 What the three verifiers share: text, key, signature and payload are checked, in this order.
 
 Three laws:
-* The algorithm comes from the key, never from the token.
+* The algorithm comes from the key, never from the token, which must name the same one.
 * The payload is parsed once, after the signature is checked. The two exceptions cannot make a token good: with several
   key sources the payload names the one to use, and a token with an unknown key id is judged before the key server is
   asked.
@@ -176,7 +176,7 @@ class TokenVerifier(ABC, Generic[T]):
         elif token.parser is parser:
             data, parts = token.data, token.parts
         else:
-            data = parser.candidate(token.text)
+            data = parser.candidate(token.data.decode("ascii"))
         if data is None:
             return None
         if cache is not None:
@@ -196,23 +196,23 @@ class TokenVerifier(ABC, Generic[T]):
             source = self._only_source
             if source is None:
                 # Keys are looked up only in the set of the issuer that the token names.
-                parsed = _parse(payload_text)
+                parsed = read_payload(payload_text)
                 source = self._source_of(parsed[1])
             issuers, keys = source
             key_set = keys.snapshot()
             key = key_set.keys.get(kid)
             if key is None:
                 self._refuse_pointless_search(kid, len(signature_text), key_set)
-                parsed = parsed or _parse(payload_text)
+                parsed = parsed or read_payload(payload_text)
                 self._judge(header, parsed, issuers, self._wall())
-                key = keys.search(kid).get(kid)
+                key = keys.search(kid).keys.get(kid)
             if key is None:
                 raise TryRefresh("unknown_kid")
-            if len(signature_text) != key.signature_length:
-                raise NoSession("signature_length")
+            if key.alg != header.alg or len(signature_text) != key.signature_length:
+                raise NoSession("signature_length" if key.alg == header.alg else "algorithm")
             if not key.verifies(signing_input, base64url.decode(signature_text)):
                 raise TryRefresh("bad_signature")
-            parsed = parsed or _parse(payload_text)
+            parsed = parsed or read_payload(payload_text)
             verified = self._judge(header, parsed, issuers, self._wall())
         except NoSession as refusal:
             if refusal.reason == "issuer" and parsed is not None:
@@ -275,7 +275,8 @@ def _check_audience(value: Any, audiences: frozenset[str]) -> None:
         raise NoSession("audience")
 
 
-def _parse(payload_text: bytes) -> Parsed:
+def read_payload(payload_text: bytes) -> Parsed:
+    """Decode and parse a payload. Raises `NoSession` if it is not a JSON object with exactly one meaning."""
     payload_json = base64url.decode(payload_text)
     try:
         payload = strict_json.loads(payload_json)

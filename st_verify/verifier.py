@@ -12,7 +12,7 @@ from typing import Any
 
 from st_verify.errors import Forbidden, NoSession
 from st_verify.settings import AnyType, flag, require, text_set
-from st_verify.texts import are_plain_texts, text
+from st_verify.texts import are_plain_texts, text, text_or_null
 from st_verify.token import AccessToken, TokenHeader, TokenParser, UnverifiedToken
 from st_verify.verification import Issuers, Parsed, TokenVerifier
 
@@ -92,11 +92,8 @@ class SessionVerifier(TokenVerifier[AccessToken]):
         :raises KeysUnavailable: there are no keys to decide with (503).
         :raises TypeError: `token` is neither a str nor an `UnverifiedToken`.
         """
-        verified = self._verified(token)
-        if verified is None:
-            raise NoSession("token_form")
-        if self._tenants is not None and verified.tenant_id not in self._tenants:
-            raise Forbidden("tenant")
+        verified = self.authenticate(token)
+        self.check_tenant(verified)
         return verified
 
     def authenticate(self, token: str | UnverifiedToken) -> AccessToken:
@@ -132,11 +129,8 @@ class SessionVerifier(TokenVerifier[AccessToken]):
         # A handle ends with "_" and its tenant, unless that is the default tenant.
         if (session_handle.partition("_")[2] if "_" in session_handle else "public") != tenant_id:
             raise NoSession("tenant_and_handle")
-        parent_hash = claim("parentRefreshTokenHash1")
-        if parent_hash is not None:
-            text(payload, "parentRefreshTokenHash1")
-        if claim("antiCsrfToken") is not None:
-            text(payload, "antiCsrfToken")
+        parent_hash = text_or_null(payload, "parentRefreshTokenHash1")
+        text_or_null(payload, "antiCsrfToken")
         issuer, issued, expires = self._registered(payload, issuers, now)
         return AccessToken(
             {

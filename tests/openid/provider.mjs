@@ -1,6 +1,6 @@
 // The certified OpenID provider with its pages for trials: `node provider.mjs '{"port": ..., "clients": [...]}'`.
-// Whoever signs in with a name has the address <name>@example.com. A POST to /rotate gives it another signing key, and
-// a POST to /forget one without the key from before.
+// Whoever signs in with a name has the address <name>@example.com. A POST to /rotate gives it other signing keys, and
+// a POST to /forget others without those from before. It has a key for RS256 and one for ES256.
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import Provider from "oidc-provider";
@@ -10,9 +10,13 @@ const cookieKeys = [randomUUID()];
 let keys = [];
 
 // Everything else that the provider remembers outlives the rotation: its storage is one for the process.
-function providerWithNewKey(kept) {
-    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-    keys = [{ ...privateKey.export({ format: "jwk" }), kid: randomUUID(), use: "sig", alg: "RS256" }, ...kept];
+function newKey(alg, ...kind) {
+    const { privateKey } = generateKeyPairSync(...kind);
+    return { ...privateKey.export({ format: "jwk" }), kid: randomUUID(), use: "sig", alg };
+}
+
+function providerWithNewKeys(kept) {
+    keys = [newKey("RS256", "rsa", { modulusLength: 2048 }), newKey("ES256", "ec", { namedCurve: "P-256" }), ...kept];
     const provider = new Provider(`http://127.0.0.1:${port}`, {
         clients,
         jwks: { keys },
@@ -28,11 +32,11 @@ function providerWithNewKey(kept) {
     return provider.callback();
 }
 
-let answer = providerWithNewKey([]);
+let answer = providerWithNewKeys([]);
 
 createServer((request, response) => {
     if (request.method === "POST" && ["/rotate", "/forget"].includes(request.url)) {
-        answer = providerWithNewKey(request.url === "/rotate" ? keys : []);
+        answer = providerWithNewKeys(request.url === "/rotate" ? keys : []);
         response.end();
     } else answer(request, response);
 }).listen(port, "127.0.0.1");

@@ -18,6 +18,7 @@ from sdks.processes import free_port, serving
 HERE = Path(__file__).parent
 PUBLIC_CLIENT = "client-with-pkce"
 SECRET_CLIENT = "client-with-a-secret"
+CURVE_CLIENT = "client-with-es256"
 SECRET = "secret-of-the-client-that-has-one"
 
 
@@ -39,12 +40,14 @@ class RealProvider:
 
 @contextmanager
 def running(folder: Path, *redirect_uris: str) -> Iterator[RealProvider]:
-    """Run the provider with a client that has a secret, and one that has none and must use PKCE."""
+    """Run the provider with two clients without a secret, which must use PKCE, and one that has a secret."""
     node_packages(HERE)
     port = free_port()
     common: dict[str, Any] = {"redirect_uris": redirect_uris, "grant_types": ["authorization_code"]}
+    public = {"token_endpoint_auth_method": "none", **common}
     clients = [
-        {"client_id": PUBLIC_CLIENT, "token_endpoint_auth_method": "none", **common},
+        {"client_id": PUBLIC_CLIENT, **public},
+        {"client_id": CURVE_CLIENT, "id_token_signed_response_alg": "ES256", **public},
         {"client_id": SECRET_CLIENT, "client_secret": SECRET, "token_endpoint_auth_method": "client_secret_post"}
         | common,
     ]

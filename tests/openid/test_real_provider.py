@@ -10,7 +10,7 @@ import pytest
 from recipes.shop import QUICK, Borrowed, Shop
 from recipes.thirdparty.parts import FAILURE, Flow, only_method, outcome, shop_with
 
-from openid.real_provider import PUBLIC_CLIENT, SECRET, SECRET_CLIENT, RealProvider, answer_of, running
+from openid.real_provider import CURVE_CLIENT, PUBLIC_CLIENT, SECRET, SECRET_CLIENT, RealProvider, answer_of, running
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.recipes.multitenancy import ProviderClientConfig, ProviderConfig
 from st_wsgi.request import current
@@ -18,6 +18,7 @@ from st_wsgi.request import current
 REDIRECT = "https://shop.example/auth/callback/"
 WAYS: dict[str, dict[str, Any]] = {
     "pkce": {"client_id": PUBLIC_CLIENT},
+    "es256": {"client_id": CURVE_CLIENT},
     "secret": {"client_id": SECRET_CLIENT, "client_secret": SECRET},
     "both": {"client_id": SECRET_CLIENT, "client_secret": SECRET, "force_pkce": True},
 }
@@ -85,12 +86,13 @@ def test_a_denied_consent(shop: Shop, way: str) -> None:
 
 
 @pytest.mark.parametrize("keep", [True, False], ids=["the old key kept", "the old key gone"])
-def test_a_rotated_key(shop: Shop, provider: RealProvider, keep: bool) -> None:
+@pytest.mark.parametrize("way", ["pkce", "es256"])
+def test_a_rotated_key(shop: Shop, provider: RealProvider, way: str, keep: bool) -> None:
     """The keys are in the cache when the provider begins to sign with another one."""
-    before = Flow.begin(shop.visitor(), "pkce")
+    before = Flow.begin(shop.visitor(), way)
     assert only_method(before.end(answer_of(before.url, name())))["verified"] is True
     provider.rotate(keep=keep)
-    after = Flow.begin(shop.visitor(), "pkce")
+    after = Flow.begin(shop.visitor(), way)
     assert only_method(after.end(answer_of(after.url, name())))["verified"] is True
 
 

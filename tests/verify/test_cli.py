@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from st_verify import REASONS
-from st_verify.cli import main
+from st_verify.__main__ import main
 from verify.hostile_server import hostile_server, reply
 from verify.minting import HASH, ISSUER, KID, Bench, header, jwk, jwks, payload, token
 
@@ -178,6 +178,7 @@ def test_wrong_usage_is_explained(capsys: Printed) -> None:
 
 def test_it_runs_as_a_module(keys_file: str, capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["st_verify", fresh(), "--keys", keys_file])
+    monkeypatch.delitem(sys.modules, "st_verify.__main__")
     with pytest.raises(SystemExit) as left:
         runpy.run_module("st_verify", run_name="__main__")
     assert left.value.code == 0

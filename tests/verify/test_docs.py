@@ -25,7 +25,7 @@ from st_verify import (
     TryRefresh,
     failed_claims,
 )
-from st_verify.cli import main
+from st_verify.__main__ import main
 from st_verify.errors import Forbidden, KeysUnavailable
 from st_verify.fetch import HttpFetcher
 from st_verify.wsgi import refusal_response

@@ -306,7 +306,7 @@ class Counted(VerificationKey):
 def counted(**options: Any) -> tuple[SessionVerifier, FakeClock]:
     (key,) = StaticKeys.from_jwks(jwks(jwk())).snapshot().keys.values()
     Counted.checks = 0
-    own = Counted(key.kid, key.thumbprint, key.signature_length, key.n, key.e, key.public_key)
+    own = Counted(key.kid, key.thumbprint, key.signature_length, key.members, key.public_key)
     time_now = FakeClock()
     keys = StaticKeys([own])
     return SessionVerifier(keys=keys, issuer=ISSUER, tenants="public", clock=time_now.clock, **options), time_now

@@ -68,12 +68,12 @@ WRONG: list[tuple[str, Make, str]] = [
     ("one with a slash in a list", lambda: session(issuer=[ISSUER, "https://b.example/"]), "b.example/' ends with a"),
     ("one in a mapping", lambda: session(keys={ISSUER + "/": KEYS}, issuer=None), "issuer: .*ends with a slash"),
     ("two issuers in one str", lambda: session(issuer=f"{ISSUER},{ISSUER}"), "issuer: .*pass them as a list"),
-    ("an empty issuer", lambda: session(issuer=[""]), "issuer: '' must be a str that is not empty"),
+    ("an empty issuer", lambda: session(issuer=[""]), "issuer: pass a str, .* empty or has white space, not ''"),
     ("an issuer of bytes", lambda: session(issuer=b"x"), "issuer: pass a str, a list of str, or ANY"),
     ("no tenants", lambda: session(tenants=None), "tenants: pass a str, a list of str, or ANY"),
     ("an empty list of tenants", lambda: session(tenants=[]), "tenants: pass a str, a list of str, or ANY"),
-    ("a tenant that is no str", lambda: session(tenants=[5]), "tenants: 5 must be a str"),
-    ("a padded audience", lambda: session(audience=" a"), "audience: ' a' must be a str .* no white space"),
+    ("a tenant that is no str", lambda: session(tenants=[5]), "tenants: pass a str, .*, not 5"),
+    ("a padded audience", lambda: session(audience=" a"), "audience: pass a str, .* has white space, not ' a'"),
     ("a truthy text for a key kind", lambda: session(use_dynamic_signing_key="no"), "signing_key: pass True or False"),
     ("a single version", lambda: session(versions="5"), 'versions: pass versions such as "5", in a list'),
     ("a version that is an int", lambda: session(versions=[5]), 'versions: pass versions such as "5", not 5'),
@@ -294,5 +294,5 @@ def test_objects_show_their_settings_and_no_secrets() -> None:
     bench = Bench()
     assert "1 keys" in repr(bench.keys)
     unverified = bench.verifier.parse(token(header(), payload(antiCsrfToken="secret-4")))
-    assert repr(unverified) == f"UnverifiedToken(header=TokenHeader(kid='{KID}', version='5'))"
+    assert repr(unverified) == f"UnverifiedToken(header=TokenHeader(kid='{KID}', version='5', alg='RS256'))"
     assert "secret" not in repr([remote, strict, bench.verifier, unverified, bench.verifier.verify(unverified or "")])

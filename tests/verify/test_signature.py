@@ -9,7 +9,7 @@ import tracemalloc
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from st_verify import KeySet, RemoteKeys, SessionVerifier
 from st_verify.errors import KeySetRefused
@@ -157,10 +157,12 @@ def test_a_key_agrees_with_the_verification_of_cryptography_about_every_changed_
     """
     (key,) = read_key_set(jwks(jwk())).keys.values()
     good = encoded(DIGEST_INFO + HASH)
+    public_key = key.public_key
+    assert isinstance(public_key, rsa.RSAPublicKey)
 
     def both(signature: bytes) -> bool:
         try:
-            key.public_key.verify(signature, SIGNING_INPUT, padding.PKCS1v15(), hashes.SHA256())
+            public_key.verify(signature, SIGNING_INPUT, padding.PKCS1v15(), hashes.SHA256())
         except InvalidSignature:
             assert not key.verifies(SIGNING_INPUT, signature)
             return False

@@ -27,7 +27,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import attrs
 import jwt
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 CLIENT_ID = "client-of-the-shop"
 CLIENT_SECRET = "secret-of-the-shop"
@@ -514,7 +514,7 @@ class ProviderServer:
         self,
         grant: Grant,
         *,
-        key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | bytes | None = None,
+        key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | None = None,
         algorithm: str = "RS256",
         header: Mapping[str, Json] | None = None,
         **claims: Json,

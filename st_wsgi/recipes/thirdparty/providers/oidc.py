@@ -19,7 +19,7 @@ import attrs
 
 from st_verify import ANY, FetchedKeys, FetchFailed, NotStrictJSON, Refused, RemoteKeys, base64url, strict_json
 from st_verify.errors import NoSession, SettingError, TryRefresh
-from st_verify.jwk import KeySet
+from st_verify.jwk import ALGORITHMS, KeySet
 from st_verify.token import TokenHeader, TokenParser, VerifiedClaims
 from st_verify.verification import Issuers, Parsed, TokenVerifier
 
@@ -173,11 +173,18 @@ class OpenIdProviders:
                 raise FetchFailed(f"status_{reply.status}")
             return FetchedKeys(reply.body)
 
-        return RemoteKeys(fetch=fetch, timeout=min(max(self._calls.timeout, 0.05), 60), name=address.partition("?")[0])
+        timeout = min(max(self._calls.timeout, 0.05), 60)
+        return _ProviderKeys(fetch=fetch, timeout=timeout, name=address.partition("?")[0])
+
+
+class _ProviderKeys(RemoteKeys):
+    _algorithms = ALGORITHMS
 
 
 class _IdTokenParser(TokenParser):
     """Id tokens have any header members that do not change what the signature means; none of these is read."""
+
+    min_signature = 86  # of a key on the curve P-256 or Ed25519
 
     def _read_header(self, header_text: bytes) -> TokenHeader:
         if not base64url.is_canonical(header_text):
@@ -188,7 +195,8 @@ class _IdTokenParser(TokenParser):
             raise NoSession("header_json") from None
         if not isinstance(header, dict):
             raise NoSession("header_json")
-        if header.get("alg") != "RS256":
+        algorithm = header.get("alg")
+        if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
             raise NoSession("algorithm")
         if header.get("typ") not in _TYPES:
             raise NoSession("type")
@@ -197,7 +205,7 @@ class _IdTokenParser(TokenParser):
         kid = header.get("kid")
         if not isinstance(kid, str) or not 0 < len(kid) <= _LONGEST_KID or not kid.isascii():
             raise NoSession("kid_form")
-        return TokenHeader(kid, None)
+        return TokenHeader(kid, None, algorithm)
 
 
 @dataclass(kw_only=True, eq=False)
