@@ -30,13 +30,13 @@ sys.dont_write_bytecode = False
 #: is divided: ``file`` keeps files together, ``all`` the folder, ``test`` nothing, and a parameter's name the tests
 #: that have the same value of it, because a server or a program runs for each value.
 DIVISIONS = {
+    "browser": "all",
+    "sdks": "sdk",
     "test_make.py": "test",
     "test_packaging.py": "file",
-    "sdks": "sdk",
-    "browser": "all",
     "servers/test_scenarios.py": "site",
     "servers/test_survey.py": "surveyed",
-    "servers": "test",
+    "servers": "file",
     "test_docs.py": "test",
     "load": "test",
     "embedded/test_processes.py": "test",

@@ -529,10 +529,29 @@ def test_the_other_command_is_one_of_installation() -> None:
     assert [line for line in COMMANDS if shlex.split(line)[0] not in SERVERS] == ["pip install ./st_verify . Flask"]
 
 
-@pytest.mark.parametrize("command", [line for line in COMMANDS if shlex.split(line)[0] in SERVERS])
-def test_each_command_that_starts_a_server(command: str, tmp_path: Path) -> None:
+def write_app() -> None:
+    """Write the app of the first page into the working directory."""
     (app,) = [code for code in blocks(page("getting-started")) if code.startswith("# app.py")]
     Path("app.py").write_text(app)
+
+
+#: Two of the same server do less than the others: that they are understood is enough.
+CHECKED = ["gunicorn --workers 2 app:app", "gunicorn --workers 2 --threads 4 app:app"]
+
+
+@pytest.mark.parametrize("command", CHECKED)
+def test_a_command_is_understood(command: str) -> None:
+    assert command in COMMANDS
+    write_app()
+    program, *arguments = shlex.split(command)
+    subprocess.run([sys.executable, "-m", program, "--check-config", *arguments], check=True)
+
+
+@pytest.mark.parametrize(
+    "command", [line for line in COMMANDS if shlex.split(line)[0] in SERVERS and line not in CHECKED]
+)
+def test_each_command_that_starts_a_server(command: str, tmp_path: Path) -> None:
+    write_app()
     port = free_port()
     program, *arguments = shlex.split(command)
     where = [f"--bind=127.0.0.1:{port}", "--no-control-socket"] if program == "gunicorn" else []

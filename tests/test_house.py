@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -78,13 +79,14 @@ def event_loops(tree: ast.Module) -> Iterator[str]:
             yield "asyncio"
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def breaches(rule: Rule, paths: list[Path]) -> set[tuple[str, str]]:
     """Pairs of file and breach."""
-    return {
-        (path.relative_to(ROOT).as_posix(), breach)
-        for path in paths
-        for breach in rule(ast.parse(path.read_text(encoding="utf-8")))
-    }
+    return {(path.relative_to(ROOT).as_posix(), breach) for path in paths for breach in rule(parsed(path))}
 
 
 def test_only_the_choice_of_the_core_imports_first_party_code_inside_a_function() -> None:

@@ -288,7 +288,7 @@ def shop() -> Iterator[Shop]:
 def test_sessions_live_as_the_protocol_says(shop: Shop) -> None:
     Sessions.shop = shop
     quick = settings(
-        max_examples=30,
+        max_examples=20,
         stateful_step_count=40,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
