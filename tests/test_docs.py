@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 import requests
+from contract import authenticator
 from pages import Programs, blocks, sections
 from sdks.processes import free_port, serving
 from werkzeug.test import Client
@@ -318,6 +319,20 @@ def test_passwordless(names: dict[str, Any]) -> None:
     refused = client.post("/auth/signinup/code", json={"email": "eve@elsewhere.example"}).json or {}
     assert refused == {"status": "SIGN_IN_UP_NOT_ALLOWED", "reason": "Please ask us for an invitation."}
     assert [message.to for message in sent] == ["+4930901820"]
+
+
+@PROGRAMS.of(page("passkeys"))
+def test_passkeys(names: dict[str, Any]) -> None:
+    """A sign-up with the settings of the page, and what its function says of the user."""
+    client, key = Client(names["st"].wrap(lambda _environ, _start: [])), authenticator.credential()
+    options = client.post("/auth/webauthn/options/register", json={"email": "ada@example.com"}).json or {}
+    answer = authenticator.created(options, key, rp_id="shop.example", origin="https://shop.example")
+    body = {"webauthnGeneratedOptionsId": options["webauthnGeneratedOptionsId"], "credential": answer}
+    signed_up = client.post("/auth/webauthn/signup", json=body).json or {}
+    assert names["passkeys"](signed_up["user"]["id"]) == [key.name]
+    client.post("/auth/user/webauthn/reset/token", json={"email": "ada@example.com"})
+    names["st"].services.get(names["Webauthn"]).background.close()
+    assert [message.kind for message in names["sent"]] == ["RECOVER_ACCOUNT"]
 
 
 @PROGRAMS.of(page("third-party"))

@@ -18,6 +18,7 @@ T3 = TypeVar("T3")
 T4 = TypeVar("T4")
 T5 = TypeVar("T5")
 T6 = TypeVar("T6")
+T7 = TypeVar("T7")
 
 _NO_CORE = "Set core to the address of a SuperTokens core, with the base path if it has one"
 
@@ -70,6 +71,18 @@ class Reply:
     def into(
         self, one: type[T1], two: type[T2], three: type[T3], four: type[T4], five: type[T5], six: type[T6], /
     ) -> T1 | T2 | T3 | T4 | T5 | T6: ...
+    @overload
+    def into(
+        self,
+        one: type[T1],
+        two: type[T2],
+        three: type[T3],
+        four: type[T4],
+        five: type[T5],
+        six: type[T6],
+        seven: type[T7],
+        /,
+    ) -> T1 | T2 | T3 | T4 | T5 | T6 | T7: ...
     def into(self, *results: type[Any]) -> Any:
         """Return the reply as the result class (an attrs class with a ``status``) whose status it has."""
         status = self.body.get("status")

@@ -148,6 +148,7 @@ class RecoveryAPIs(APIs[S, F]):
             if refusal is not None:
                 return refusal
         mark_as_verified(context.services, recipe_user_id, email, tenant_id=tenant_id)
+        self.functions._end_other_sessions(recipe_user_id)
         user = user_by_id(self.recipe.services.core, recipe_user_id.value) or user
         after = linked(context, user, recipe_user_id, tenant_id=tenant_id)
         return after if isinstance(after, User) else user

@@ -82,6 +82,8 @@ _CODES: dict[str, tuple[int, ...]] = {
     "emailpassword, new": (7, 8, 13, 14, 15, 16),
     "passwordless": (2, 3, 3, 17, 18, 19),
     "thirdparty": (6, 4, 20, 21, 22, 23),
+    "webauthn": (25, 30, 31, 32, 33, 34),
+    "webauthn, new": (25, 30, 26, 27, 28, 29),
 }
 """The support codes of the official SDKs, in the order of the refusals after ``NO_LINKING``."""
 

@@ -6,13 +6,14 @@ import base64
 import json
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
+from contract.authenticator import Credential, asserted, created, credential
 from flask import Flask
 
 from frameworks.conftest import ORIGIN, SharedCore
@@ -36,7 +37,9 @@ from st_wsgi.recipes.thirdparty import (
     UserInfo,
     UserInfoEmail,
 )
+from st_wsgi.recipes.webauthn import Webauthn
 
+HOST = str(urlsplit(ORIGIN).hostname)
 PASSWORD, NEW_PASSWORD = "correct horse 1", "another horse 2"
 SIGN_UP, SIGN_IN, SIGN_OUT = "POST /signup", "POST /signin", "POST /signout"
 RESET_MAIL, RESET = "POST /user/password/reset/token", "POST /user/password/reset"
@@ -47,6 +50,18 @@ BY_CODE_EXISTS = "GET /passwordless/email/exists"
 PHONE_EXISTS, OLDER_PHONE_EXISTS = "GET /passwordless/phonenumber/exists", "GET /signup/phonenumber/exists"
 LOGIN_METHODS = "GET /loginmethods"
 PROVIDER_PAGE, FROM_PROVIDER, FROM_APPLE = "GET /authorisationurl", "POST /signinup", "POST /callback/apple"
+KEY_OPTIONS, PROOF_OPTIONS = "POST /webauthn/options/register", "POST /webauthn/options/signin"
+KEY_SIGN_UP, KEY_SIGN_IN = "POST /webauthn/signup", "POST /webauthn/signin"
+KEY_EXISTS, KEY_MAIL, KEY_RESET = (
+    "GET /webauthn/email/exists",
+    "POST /user/webauthn/reset/token",
+    "POST /user/webauthn/reset",
+)
+KEY_ADD, KEY_LIST, KEY_REMOVE = (
+    "POST /webauthn/credential",
+    "GET /webauthn/credential/list",
+    "POST /webauthn/credential/remove",
+)
 REFRESH, KEYS, DISCOVERY = "POST /session/refresh", "GET /jwt/jwks.json", "GET /.well-known/openid-configuration"
 
 #: The statuses of each route in the reference. A number stands for a response with another HTTP status than 200.
@@ -82,8 +97,31 @@ STATUSES: dict[str, set[object]] = {
     FROM_APPLE: {"GENERAL_ERROR", 303, 400},
     KEYS: {None},
     DISCOVERY: {None},
+    KEY_OPTIONS: {
+        *("OK", "INVALID_EMAIL_ERROR", "RECOVER_ACCOUNT_TOKEN_INVALID_ERROR", "INVALID_OPTIONS_ERROR"),
+        *("GENERAL_ERROR", 400),
+    },
+    PROOF_OPTIONS: {"OK", "INVALID_OPTIONS_ERROR", "GENERAL_ERROR"},
+    KEY_SIGN_UP: {
+        *("OK", "EMAIL_ALREADY_EXISTS_ERROR", "SIGN_UP_NOT_ALLOWED", "INVALID_CREDENTIALS_ERROR"),
+        *("INVALID_OPTIONS_ERROR", "OPTIONS_NOT_FOUND_ERROR", "INVALID_AUTHENTICATOR_ERROR", "GENERAL_ERROR", 400),
+    },
+    KEY_SIGN_IN: {"OK", "INVALID_CREDENTIALS_ERROR", "SIGN_IN_NOT_ALLOWED", "GENERAL_ERROR", 400},
+    KEY_EXISTS: {"OK", "GENERAL_ERROR", 400},
+    KEY_MAIL: {"OK", "RECOVER_ACCOUNT_NOT_ALLOWED", "GENERAL_ERROR", 400},
+    KEY_RESET: {
+        *("OK", "RECOVER_ACCOUNT_TOKEN_INVALID_ERROR", "INVALID_CREDENTIALS_ERROR", "INVALID_OPTIONS_ERROR"),
+        *("OPTIONS_NOT_FOUND_ERROR", "INVALID_AUTHENTICATOR_ERROR", "GENERAL_ERROR", 400),
+    },
+    KEY_ADD: {
+        *("OK", "REGISTER_CREDENTIAL_NOT_ALLOWED", "INVALID_OPTIONS_ERROR", "OPTIONS_NOT_FOUND_ERROR"),
+        *("GENERAL_ERROR", 401),
+    },
+    KEY_LIST: {"OK", "GENERAL_ERROR", 401},
+    KEY_REMOVE: {"OK", "CREDENTIAL_NOT_FOUND_ERROR", "GENERAL_ERROR", 401},
 }
 
+FACTORS = ["emailpassword", "otp-email", "otp-phone", "thirdparty", "webauthn"]
 NO_DEVICE = {"deviceId": "AAAA", "preAuthSessionId": "none"}
 MALFORMED = {"formFields": "none", "token": 1}
 
@@ -121,6 +159,13 @@ class Backend:
         github = ProviderConfig(third_party_id="github", clients=[ProviderClientConfig(client_id="c1")])
         provider = ProviderInput(config=github, override=whose_token_is_an_address)
         recipes += [Multitenancy(override=apis), ThirdParty(providers=[provider], override=apis)]
+        self.fits = True
+        self.passkeys = Webauthn(
+            get_relying_party_id=lambda _tenant, _context: HOST if self.fits else "other.example",
+            email_delivery=self.mails.append,
+            override=apis,
+        )
+        recipes.append(self.passkeys)
         self.st = SuperTokens(app_info=info, core=core, recipes=recipes, rate_limit=None)
 
     def _guarded(self, original: Any) -> Any:
@@ -134,6 +179,7 @@ class Backend:
         """Return the token in the newest mail."""
         self.password.background.close()  # the mail is sent
         self.verification.background.close()
+        self.passkeys.background.close()
         return parse_qs(urlsplit(str(self.mails[-1].link)).query)["token"][0]
 
     def code(self) -> str:
@@ -242,8 +288,88 @@ def by_provider(user: Frontend, token: str = "", *, link: bool = False) -> Any:
     return user.send(FROM_PROVIDER, {**body, "shouldTryLinkingWithSessionUser": link}).json()
 
 
+NO_PASSKEY: dict[str, Any] = {
+    "webauthnGeneratedOptionsId": "none",
+    "credential": {"id": "AAAA", "type": "public-key", "response": {}},
+    "token": "none",
+    "webauthnCredentialId": "none",
+}
+
+
+def new_key(options: Any, key: Credential, *, origin: str = ORIGIN, **more: Any) -> dict[str, Any]:
+    sent = created(options, key, rp_id=HOST, origin=origin)
+    return {"webauthnGeneratedOptionsId": options["webauthnGeneratedOptionsId"], "credential": sent, **more}
+
+
+def proof(options: Any, key: Credential, **more: Any) -> dict[str, Any]:
+    sent = asserted(options, key, rp_id=HOST, origin=ORIGIN)
+    return {"webauthnGeneratedOptionsId": options["webauthnGeneratedOptionsId"], "credential": sent, **more}
+
+
+def signs_in_with_passkeys(user: Frontend, backend: Backend) -> None:
+    key, spare, email = credential(), credential(), f"key-{user.email}"
+
+    def options(**body: str) -> Any:
+        return user.send(KEY_OPTIONS, body or {"email": email}).json()
+
+    backend.fits = False
+    for route, body in ((KEY_OPTIONS, {"email": email}), (PROOF_OPTIONS, None)):
+        assert user.send(route, body).json() == {"status": "INVALID_OPTIONS_ERROR"}
+    backend.fits = True
+    assert options(email="none")["status"] == "INVALID_EMAIL_ERROR"
+    assert options(recoverAccountToken="none") == {"status": "RECOVER_ACCOUNT_TOKEN_INVALID_ERROR"}
+    to_sign_in = user.send(PROOF_OPTIONS).json()
+    link: dict[str, Any] = {"shouldTryLinkingWithSessionUser": True}
+    assert user.send(KEY_SIGN_UP, new_key(options(), key, **link)).json()["status"] == "SIGN_UP_NOT_ALLOWED"
+    assert user.send(KEY_SIGN_UP, NO_PASSKEY).json() == {"status": "OPTIONS_NOT_FOUND_ERROR"}
+    assert user.send(KEY_SIGN_UP, new_key(to_sign_in, key)).json() == {"status": "INVALID_OPTIONS_ERROR"}
+    unreadable = {**new_key(options(), key), "credential": NO_PASSKEY["credential"]}
+    assert user.send(KEY_SIGN_UP, unreadable).json() == {"status": "INVALID_CREDENTIALS_ERROR"}
+    elsewhere = user.send(KEY_SIGN_UP, new_key(options(), key, origin="https://evil.example")).json()
+    assert elsewhere["status"] == "INVALID_AUTHENTICATOR_ERROR"
+    made = user.send(KEY_SIGN_UP, new_key(options(), key)).json()
+    assert made["user"]["emails"] == [email]
+    assert user.send(KEY_SIGN_UP, new_key(options(), spare)).json() == {"status": "EMAIL_ALREADY_EXISTS_ERROR"}
+    assert user.send(KEY_EXISTS, query=f"?email={email}").json() == {"status": "OK", "exists": True}
+    assert user.send(KEY_EXISTS).status_code == 400
+    assert user.send(KEY_SIGN_IN, NO_PASSKEY).json() == {"status": "INVALID_CREDENTIALS_ERROR"}
+    assert user.send(KEY_SIGN_IN, proof(to_sign_in, key, **link)).json()["status"] == "SIGN_IN_NOT_ALLOWED"
+    assert user.send(KEY_SIGN_IN, proof(user.send(PROOF_OPTIONS).json(), key)).json()["user"] == made["user"]
+
+    assert user.send(KEY_ADD, NO_PASSKEY).json() == {"status": "OPTIONS_NOT_FOUND_ERROR"}
+    other = options(email=user.email)
+    assert user.send(KEY_ADD, new_key(other, spare)).json() == {"status": "INVALID_OPTIONS_ERROR"}
+    assert user.send(KEY_ADD, new_key(options(), key)).json()["status"] == "REGISTER_CREDENTIAL_NOT_ALLOWED"
+    assert user.send(KEY_ADD, new_key(options(), spare)).json() == {"status": "OK"}
+    assert len(user.send(KEY_LIST).json()["credentials"]) == 2
+    assert user.send(KEY_REMOVE, {"webauthnCredentialId": key.name}).json() == {"status": "OK"}
+    assert user.send(KEY_REMOVE, NO_PASSKEY).json() == {"status": "CREDENTIAL_NOT_FOUND_ERROR"}
+
+    assert user.send(KEY_MAIL, {"email": f"no-{email}"}).json() == {"status": "OK"}
+    answers: list[tuple[Callable[[], dict[str, Any]], str]] = [
+        (lambda: {**new_key(options(), key), "credential": NO_PASSKEY["credential"]}, "INVALID_CREDENTIALS_ERROR"),
+        (lambda: new_key(options(), key, origin="https://evil.example"), "INVALID_AUTHENTICATOR_ERROR"),
+        (lambda: new_key(other, key), "INVALID_OPTIONS_ERROR"),
+        (lambda: NO_PASSKEY, "OPTIONS_NOT_FOUND_ERROR"),
+        (lambda: new_key(options(), key), "OK"),
+    ]
+    for right, status in answers:
+        assert user.send(KEY_MAIL, {"email": email}).json() == {"status": "OK"}
+        body = {**right(), "token": backend.token()}
+        assert user.send(KEY_RESET, body).json()["status"] == status
+    assert user.send(KEY_RESET, body).json() == {"status": "RECOVER_ACCOUNT_TOKEN_INVALID_ERROR"}
+    assert user.send(KEY_SIGN_IN, proof(user.send(PROOF_OPTIONS).json(), key)).json()["user"]["id"]
+
+
 def every_override_answers(user: Frontend) -> None:
     closed = {"status": "GENERAL_ERROR", "message": "We are closed."}
+    assert user.send(KEY_OPTIONS, {"email": user.email}).json() == closed
+    assert user.send(KEY_MAIL, {"email": user.email}).json() == closed
+    assert user.send(KEY_EXISTS, query="?email=a@example.com").json() == closed
+    for route in (KEY_SIGN_UP, KEY_SIGN_IN, KEY_RESET, KEY_ADD, KEY_REMOVE):
+        assert user.send(route, NO_PASSKEY).json() == closed
+    for route in (PROOF_OPTIONS, KEY_LIST):
+        assert user.send(route).json() == closed
     assert user.send(PROVIDER_PAGE, query=PAGE).json() == closed
     assert user.send(FROM_APPLE, data={"state": "x"}).json() == closed
     assert by_provider(user) == closed
@@ -261,6 +387,18 @@ def every_override_answers(user: Frontend) -> None:
     assert user.verify("none") == closed
     for route in (MAIL, IS_VERIFIED, LOGIN_METHODS, SIGN_OUT):
         assert user.send(route).json() == closed
+
+
+def sets_a_new_password(user: Frontend, backend: Backend) -> None:
+    assert user.form(RESET_MAIL, email="none")["status"] == "FIELD_ERROR"
+    assert user.form(RESET_MAIL, email=f"no-{user.email}") == {"status": "OK"}
+    assert user.form(RESET_MAIL, email=user.email) == {"status": "OK"}
+    token = backend.token()
+    assert user.form(RESET, token=token, password="short")["status"] == "FIELD_ERROR"
+    assert user.form(RESET, token=token, password=NEW_PASSWORD) == {"status": "OK"}
+    used = user.form(RESET, token=token, password=PASSWORD)
+    assert used == {"status": "RESET_PASSWORD_INVALID_TOKEN_ERROR"}
+    assert user.form(SIGN_IN, email=user.email, password=NEW_PASSWORD)["status"] == "OK"
 
 
 def signs_in_with_codes(user: Frontend, backend: Backend) -> None:
@@ -311,9 +449,10 @@ def test_every_route_has_every_status(site: Site, backend: Backend, base: str, r
     """By each base path and recipe id that a frontend may send."""
     user = Frontend(site, base, {} if rid is None else {"rid": rid})
     assert user.send(REFRESH).json() == {"message": "unauthorised"}
-    for route in (SIGN_OUT, MAIL, IS_VERIFIED):
+    for route in (SIGN_OUT, MAIL, IS_VERIFIED, KEY_ADD, KEY_LIST, KEY_REMOVE):
         assert user.send(route).json() == {"message": "unauthorised"}
-    for route in (SIGN_UP, SIGN_IN, RESET_MAIL, RESET, VERIFY, CODE, RESEND, CONSUME, FROM_PROVIDER):
+    with_body = (SIGN_UP, SIGN_IN, RESET_MAIL, RESET, VERIFY, CODE, RESEND, CONSUME, FROM_PROVIDER)
+    for route in (*with_body, KEY_OPTIONS, KEY_SIGN_UP, KEY_SIGN_IN, KEY_MAIL, KEY_RESET):
         assert list(user.send(route, MALFORMED).json()) == ["message"]
 
     made = user.form(SIGN_UP, email=user.email, password=PASSWORD)
@@ -339,21 +478,13 @@ def test_every_route_has_every_status(site: Site, backend: Backend, base: str, r
     assert user.send(IS_VERIFIED).json() == {"status": "OK", "isVerified": True}
     assert user.send(MAIL).json() == {"status": "EMAIL_ALREADY_VERIFIED_ERROR"}
 
-    assert user.form(RESET_MAIL, email="none")["status"] == "FIELD_ERROR"
-    assert user.form(RESET_MAIL, email=f"no-{user.email}") == {"status": "OK"}
-    assert user.form(RESET_MAIL, email=user.email) == {"status": "OK"}
-    token = backend.token()
-    assert user.form(RESET, token=token, password="short")["status"] == "FIELD_ERROR"
-    assert user.form(RESET, token=token, password=NEW_PASSWORD) == {"status": "OK"}
-    used = user.form(RESET, token=token, password=PASSWORD)
-    assert used == {"status": "RESET_PASSWORD_INVALID_TOKEN_ERROR"}
-    assert user.form(SIGN_IN, email=user.email, password=NEW_PASSWORD)["status"] == "OK"
-
+    sets_a_new_password(user, backend)
     signs_in_with_codes(user, backend)
     signs_in_with_a_provider(user)
+    signs_in_with_passkeys(user, backend)
 
     assert user.send(REFRESH).json() == {}
-    assert user.send(LOGIN_METHODS).json()["firstFactors"] == ["emailpassword", "otp-email", "otp-phone", "thirdparty"]
+    assert user.send(LOGIN_METHODS).json()["firstFactors"] == FACTORS
     assert user.send(KEYS).json()["keys"]
     assert user.send(DISCOVERY).json()["jwks_uri"] == f"{ORIGIN}/auth/jwt/jwks.json"
 
@@ -363,6 +494,10 @@ def test_every_route_has_every_status(site: Site, backend: Backend, base: str, r
     refused = user.form(RESET_MAIL, email=other)
     assert refused["status"] == "PASSWORD_RESET_NOT_ALLOWED"
     assert refused["reason"]
+    assert user.send(KEY_MAIL, {"email": other}).json()["status"] == "RECOVER_ACCOUNT_NOT_ALLOWED"
+
+    # A session of the linked login method has ended. The routes of passkeys ask the core.
+    assert user.form(SIGN_IN, email=user.email, password=NEW_PASSWORD)["status"] == "OK"
 
     backend.is_down = True
     every_override_answers(user)

@@ -80,6 +80,7 @@ ELSEWHERE = {
     "F-05": [
         "recipes/emailpassword/test_sign_up.py::test_it_needs_a_session_that_lives",
         "recipes/accountlinking/test_in_session.py::test_a_session_that_was_revoked",
+        "recipes/webauthn/test_sign_in.py::test_f_05_they_need_a_session_that_lives",
     ],
     "F-06": [
         "recipes/emailverification/test_emailverification.py"
@@ -90,7 +91,22 @@ ELSEWHERE = {
         "recipes/emailpassword/test_sign_up.py::test_concurrent_sign_ups_with_one_e_mail_make_one_user",
         "recipes/thirdparty/test_attacks.py::test_parallel_sign_ups_make_one_user",
     ],
+    "F-10": [
+        "recipes/webauthn/test_recovery.py::test_unknown_ones_leave_the_token_good",
+        "recipes/webauthn/test_recovery.py::test_the_address",
+    ],
+    "F-11": [
+        "recipes/webauthn/test_recovery.py::test_they_may",
+        "recipes/webauthn/test_recovery.py::test_they_may_not_any_more",
+    ],
+    "F-12": [
+        "recipes/webauthn/test_recovery.py::test_their_sessions_and_passkeys_end_in_this_order",
+        "recipes/webauthn/test_recovery.py::test_sessions_of_other_tenants_end_too",
+    ],
+    "F-13": ["recipes/webauthn/test_recovery.py::test_f_13_a_primary_user"],
+    "F-14": ["recipes/webauthn/test_sign_in.py::test_f_14_a_proof_is_sent_to_the_core_once_in_a_request"],
     "F-15": [
+        "recipes/webauthn/test_recovery.py::test_f_15_a_recovery_and_another_address_end_the_other_sessions",
         "recipes/emailpassword/test_passwords.py::test_w_075_a_change_ends_the_other_sessions",
         "recipes/emailpassword/test_passwords.py::test_w_075_a_reset_ends_all_sessions_and_the_default_ends_none",
     ],
@@ -128,7 +144,6 @@ HERE = {"F-04", "F-40"}
 
 LATER = {
     "F-09": "multi-factor authentication",
-    **dict.fromkeys(["F-10", "F-11", "F-12", "F-13", "F-14"], "passkeys"),
     "F-16": "TOTP",
     **dict.fromkeys(["F-21", "F-22", "F-23"], "SAML and OAuth 2"),
     "F-29": "SAML",

@@ -34,6 +34,7 @@ from st_wsgi.recipes.thirdparty import (
 )
 from st_wsgi.recipes.usermetadata import UserMetadata
 from st_wsgi.recipes.userroles import UserRoles
+from st_wsgi.recipes.webauthn import Webauthn
 from st_wsgi.request import current
 from st_wsgi.request.context import RequestContext
 
@@ -70,6 +71,7 @@ SETTINGS: dict[type[Recipe[Any, Any]], dict[str, Any]] = {
     ThirdParty: {"providers": [ProviderInput(config=GITHUB, override=only_ada)]},
     UserMetadata: {},
     UserRoles: {},
+    Webauthn: {"get_relying_party_id": "shop.example", "email_delivery": no_mail},
 }
 
 #: A value for each parameter that a function needs.
@@ -78,6 +80,7 @@ VALUES: dict[str, Any] = {
     "claim": BooleanClaim("adult"),
     "code_id": "none",
     "config": ProviderConfig(third_party_id="google"),
+    "credential": {"id": "AAAA", "type": "public-key", "response": {}},
     "device_id": "none",
     "email": "ada@example.com",
     "message": Message(kind="PASSWORD_RESET", to="ada@example.com", tenant_id="public", link="https://shop.example/x"),
@@ -106,6 +109,8 @@ VALUES: dict[str, Any] = {
     "token": "none",
     "user_id": "ada",
     "value": True,
+    "webauthn_credential_id": "none",
+    "webauthn_generated_options_id": "none",
 }
 
 
@@ -194,9 +199,9 @@ def test_an_override_takes_the_place_of_a_function(core: Borrowed, name: str) ->
         call()
 
 
-@pytest.mark.parametrize("kind", [EmailPassword, EmailVerification])
+@pytest.mark.parametrize("kind", [EmailPassword, EmailVerification, Webauthn])
 def test_the_apps_own_mails_go_to_the_same_service(
-    core: Borrowed, kind: type[EmailPassword | EmailVerification]
+    core: Borrowed, kind: type[EmailPassword | EmailVerification | Webauthn]
 ) -> None:
     mails: list[Message] = []
     settings = {**SETTINGS[kind], "email_delivery": mails.append}

@@ -11,11 +11,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import attrs
 import pytest
+from contract.authenticator import credential
 from werkzeug.test import TestResponse
 
+from recipes.accountlinking.parts import Person, Site
 from recipes.passwordless.parts import parts_of
 from recipes.shop import PASSWORD, WEBSITE, Borrowed, Shop, Visitor, form
 from recipes.test_every_function import SETTINGS
+from recipes.webauthn.parts import Holder, made, proved
 from st_wsgi import GeneralError, Override, replace
 from st_wsgi.delivery import Message
 from st_wsgi.errors import BadInput
@@ -23,6 +26,7 @@ from st_wsgi.recipe_kit.recipe import Recipe
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
 from st_wsgi.recipes.session import Session
+from st_wsgi.recipes.webauthn import Webauthn
 
 #: From a visitor who is signed in, and a token that they got, to what they send.
 Body = Callable[[Visitor, str], Any]
@@ -52,6 +56,7 @@ class Request:
     :param calls: of the core, together with those for a mail in the background.
     :param token: the name of the request that the visitor gets a token by.
     :param found: where the token is: in the answer to that request, or in the mail.
+    :param prepare: does what has to come first, with the mails that were sent, and returns the body.
     :param before: what the route asks the core before it calls its API.
     :param is_form: the body is a form, and the answer sends the browser on.
     """
@@ -62,6 +67,7 @@ class Request:
     body: Body = lambda _visitor, _token: None
     token: str = ""
     found: Callable[[TestResponse, Message], str] = token_of
+    prepare: Callable[[Visitor, list[Message]], Any] | None = None
     before: Collection[str] = ()
     is_form: bool = False
 
@@ -107,6 +113,50 @@ def form_of_apple(_visitor: Visitor, _token: str) -> Any:
     return {"code": "none", "state": base64.b64encode(state.encode()).decode()}
 
 
+def holder_of(visitor: Visitor) -> Holder:
+    """Return the visitor as somebody with a passkey, under another address than that of their password."""
+    person = Person(Site.__new__(Site), visitor, f"key-{visitor.email}")
+    return Holder(person)
+
+
+def with_passkey(visitor: Visitor) -> Holder:
+    holder = holder_of(visitor)
+    assert holder.sign_up()["status"] == "OK"
+    return holder
+
+
+def new_passkey(visitor: Visitor, _mails: list[Message]) -> Any:
+    holder = holder_of(visitor)
+    return made(holder.register_options(), holder.key)
+
+
+def proof(visitor: Visitor, _mails: list[Message]) -> Any:
+    holder = with_passkey(visitor)
+    return proved(holder.sign_in_options(), holder.key)
+
+
+def one_more(visitor: Visitor, _mails: list[Message]) -> Any:
+    return made(with_passkey(visitor).register_options(), credential())
+
+
+def own_passkey(visitor: Visitor, _mails: list[Message]) -> Any:
+    return {"webauthnCredentialId": with_passkey(visitor).key.name}
+
+
+def recovery(visitor: Visitor, mails: list[Message]) -> Any:
+    holder = with_passkey(visitor)
+    ask(visitor, "recovery mail", body={"email": holder.person.email})
+    token = parse_qs(urlsplit(str(mails[-1].link)).query)["token"][0]
+    return {"token": token, **made(holder.register_options(), credential())}
+
+
+NO_PASSKEY = {
+    "token": "none",
+    "webauthnCredentialId": "none",
+    "webauthnGeneratedOptionsId": "none",
+    "credential": {"id": "AAAA", "type": "public-key", "response": {}},
+}
+
 RESET, VERIFY = "/auth/user/password/reset", "/auth/user/email/verify"
 EXISTS = "/email/exists?email=ada@example.com"
 CODE, DEVICE = "/auth/signinup/code", "GET /public/recipe/signinup/codes"
@@ -122,6 +172,20 @@ RESET_CALLS = [
     USER,
     "PUT /recipe/user",
     "POST /public/recipe/user/email/verify/token",  # who reads the mail has the address
+    "POST /public/recipe/user/email/verify",
+    USER,
+]
+KEY, OPTIONS = "/public/recipe/webauthn", "GET /public/recipe/webauthn/options"
+CHECKED = "POST /recipe/session/verify"
+RECOVERY_CALLS = [
+    OPTIONS,
+    f"POST {KEY}/user/recover/token/consume",
+    USER,
+    "POST /recipe/session/remove",
+    f"POST {KEY}/user/credential/register",
+    "GET /recipe/webauthn/user/credential/list",
+    "DELETE /recipe/webauthn/user/credential/remove",
+    "POST /public/recipe/user/email/verify/token",
     "POST /public/recipe/user/email/verify",
     USER,
 ]
@@ -169,6 +233,34 @@ REQUESTS = {
         "POST", "/auth/signinup", [TENANT, "POST /public/recipe/signinup", *SESSION], tokens, before=[TENANT]
     ),
     "back from Apple": Request("POST", "/auth/callback/apple", [], form_of_apple, is_form=True),
+    "options for a passkey": Request(
+        "POST", "/auth/webauthn/options/register", [f"POST {KEY}/options/register"], bare_address
+    ),
+    "options to sign in": Request("POST", "/auth/webauthn/options/signin", [f"POST {KEY}/options/signin"]),
+    "sign up with a passkey": Request(
+        "POST", "/auth/webauthn/signup", [OPTIONS, TENANT, f"POST {KEY}/signup", *SESSION], prepare=new_passkey
+    ),
+    "sign in with a passkey": Request(
+        "POST", "/auth/webauthn/signin", [f"POST {KEY}/signin", TENANT, *SESSION], prepare=proof
+    ),
+    "exists with a passkey": Request("GET", f"/auth/webauthn{EXISTS}", [BY_ADDRESS]),
+    "recovery mail": Request("POST", "/auth/user/webauthn/reset/token", [BY_ADDRESS], bare_address),
+    "recovery": Request("POST", "/auth/user/webauthn/reset", RECOVERY_CALLS, prepare=recovery),
+    "passkeys": Request("GET", "/auth/webauthn/credential/list", [CHECKED, USER], before=[CHECKED]),
+    "one more passkey": Request(
+        "POST",
+        "/auth/webauthn/credential",
+        [CHECKED, OPTIONS, USER, f"POST {KEY}/user/credential/register"],
+        prepare=one_more,
+        before=[CHECKED],
+    ),
+    "a passkey less": Request(
+        "POST",
+        "/auth/webauthn/credential/remove",
+        [CHECKED, USER, "DELETE /recipe/webauthn/user/credential/remove"],
+        prepare=own_passkey,
+        before=[CHECKED],
+    ),
     "refresh": Request("POST", "/auth/session/refresh", ["POST /recipe/session/refresh"]),
     "sign out": Request("POST", "/auth/signout", ["POST /recipe/session/remove"]),
     "login methods": Request("GET", "/auth/loginmethods", [TENANT]),
@@ -214,12 +306,13 @@ def make(core: Borrowed, mails: list[Message]) -> Callable[..., Shop]:
     return shop
 
 
-def ask(visitor: Visitor, name: str, token: str = "") -> TestResponse:
+def ask(visitor: Visitor, name: str, token: str = "", body: Any = None) -> TestResponse:
     request = REQUESTS[name]
-    body = request.body(visitor, token)
+    if body is None:
+        body = request.body(visitor, token) if request.prepare is None else NO_PASSKEY
     sent = {"data": body} if request.is_form else {"body": body}
     response = visitor.call(request.method, request.path, **sent)
-    for kind in (EmailPassword, EmailVerification):
+    for kind in (EmailPassword, EmailVerification, Webauthn):
         visitor.shop.st.services.get(kind).background.close()  # mails are sent
     return response
 
@@ -236,13 +329,15 @@ def test_no_route_is_left_out() -> None:
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_calls_of_the_core(make: Callable[..., Shop], mails: list[Message], name: str) -> None:
-    visitor, token = signed_up(make()), ""
+    visitor, token, body = signed_up(make()), "", None
     ask(visitor, "is verified")  # from here on the keys of access tokens are known
     if REQUESTS[name].token:
         answer = ask(visitor, REQUESTS[name].token)
         token = REQUESTS[name].found(answer, mails[-1])
+    if (prepare := REQUESTS[name].prepare) is not None:
+        body = prepare(visitor, mails)
     visitor.shop.core.calls.clear()
-    response = ask(visitor, name, token)
+    response = ask(visitor, name, token, body)
     if REQUESTS[name].is_form:
         assert response.status_code == 303
     else:
@@ -276,5 +371,7 @@ def test_an_override_answers_in_the_place_of_an_api(make: Callable[..., Shop], n
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_none_turns_a_route_over_to_the_app(make: Callable[..., Shop], name: str) -> None:
-    api, kinds = api_of(REQUESTS[name])
+    api, _ = api_of(REQUESTS[name])
+    # In all recipes: /auth/webauthn/signup would be the sign-up of a tenant with the name webauthn.
+    kinds = [kind for kind in SETTINGS if hasattr(kind.apis_class, api)]
     assert ask(make(kinds, **{api: None}).visitor(), name).get_json() == "the app's own"

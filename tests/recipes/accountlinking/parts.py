@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import re
 import uuid
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -43,12 +44,14 @@ class Site:
 
     :param answer: of the app's function, which a test may change.
     :param override: of the recipe emailpassword.
+    :param more: makes further recipes, whose mails go to the function that it gets.
     """
 
     core: Borrowed
     answer: ShouldNotAutomaticallyLink | ShouldAutomaticallyLink = LINK_VERIFIED
     mode: Any = "OPTIONAL"
     override: Override[EmailPasswordFunctions, EmailPasswordAPIs] | None = None
+    more: Callable[[Callable[[Message], None]], list[Recipe[Any, Any]]] = lambda _send: []
     shop: Shop = attrs.field(init=False)
     messages: queue.Queue[Message] = attrs.field(factory=queue.Queue)
     linked: list[tuple[User, LoginMethod]] = attrs.field(factory=list)
@@ -70,6 +73,7 @@ class Site:
                 email_delivery=self.messages.put,
                 sms_delivery=self.messages.put,
             ),
+            *self.more(self.messages.put),
         ]
         self.shop = Shop(self.core, recipes=listed, on_security_event=self.events.append)
 
