@@ -67,7 +67,7 @@ class ResponseChanges:
         parts += ["HttpOnly", f"SameSite={same_site.capitalize()}"]
         if secure:
             parts.append("Secure")
-        self._refuse_if_late()
+        self.refuse_if_late()
         self._cookies[name, domain, path] = _checked("Set-Cookie", "; ".join(parts))
 
     def set_header(self, name: str, value: str, *, expose: bool = False) -> None:
@@ -77,20 +77,20 @@ class ResponseChanges:
         :raises ResponseStarted: it is too late.
         :raises ValueError: CR, LF, NUL or anything else that a header cannot carry.
         """
-        self._refuse_if_late()
+        self.refuse_if_late()
         self._headers[name.lower()] = (name, _checked(name, value))
         if expose:
             self._exposed[name.lower()] = name
 
     def drop_header(self, name: str) -> None:
         """Forget a header that was recorded."""
-        self._refuse_if_late()
+        self.refuse_if_late()
         self._headers.pop(name.lower(), None)
         self._exposed.pop(name.lower(), None)
 
     def discard(self) -> None:
         """Forget everything that was recorded, since the request failed."""
-        self._refuse_if_late()
+        self.refuse_if_late()
         self._cookies.clear()
         self._headers.clear()
         self._exposed.clear()
@@ -104,7 +104,12 @@ class ResponseChanges:
         merged += (("Set-Cookie", cookie) for cookie in self._cookies.values())
         return expose_headers(merged, self._exposed.values()) if self._exposed else merged
 
-    def _refuse_if_late(self) -> None:
+    def refuse_if_late(self) -> None:
+        """
+        Refuse what needs a change of the response, before it is done.
+
+        :raises ResponseStarted: it is too late.
+        """
         if self.started:
             raise ResponseStarted(
                 "the response has already started, so a session change would be lost; "

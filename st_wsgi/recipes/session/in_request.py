@@ -166,6 +166,7 @@ def create_new_session(
     session_data_in_database: Mapping[str, Any] | None = None,
 ) -> SessionContainer:
     """Create a session and send its tokens with the response to this request."""
+    context.changes.refuse_if_late()  # nobody would have the tokens of the session
     functions = context.services.functions(SessionFunctions)
     recipe = functions.recipe
     method = recipe.transfer.creation_method(context)
@@ -192,6 +193,7 @@ def create_new_session(
 
 def refresh_session(context: RequestContext) -> SessionContainer:
     """Exchange the request's refresh token for new tokens and send them with the response."""
+    context.changes.refuse_if_late()  # the new tokens would be lost
     functions = context.services.functions(SessionFunctions)
     recipe = functions.recipe
     transfer = recipe.transfer

@@ -158,8 +158,9 @@ class TestStreams:
         assert Browser(shop.st.wrap(app), use_cookies=False).get("/page", headers=headers).text == "hello "
         assert len(seen) == 1
 
-    def test_and_when_it_creates_one_too_late(self, core: Borrowed) -> None:
-        """Its claims are fetched by the instance of the request, which need not be the default one."""
+    @pytest.mark.parametrize("refreshes", [False, True])
+    def test_and_when_it_creates_or_refreshes_one_too_late(self, core: Borrowed, refreshes: bool) -> None:
+        """The core is not asked: nobody would have the tokens."""
         shop = Shop(core, recipes=[EmailPassword(email_delivery=no_mail), UserRoles()])
         visitor = shop.visitor()
         user_id = (visitor.sign_up().json or {})["user"]["id"]
@@ -169,10 +170,17 @@ class TestStreams:
             start_response("200 OK", [])
             yield b"hello "
             with pytest.raises(ResponseStarted):
-                session.create_new_session(environ, recipe_user_id=RecipeUserId(user_id))
+                if refreshes:
+                    session.refresh_session(environ)
+                else:
+                    session.create_new_session(environ, recipe_user_id=RecipeUserId(user_id))
             yield b"all"
 
-        assert Browser(shop.st.wrap(app), use_cookies=False).get("/page").text == "hello all"
+        core.calls.clear()
+        headers = {"Cookie": visitor.cookie_header("/auth/session/refresh"), "rid": "session"}
+        assert Browser(shop.st.wrap(app), use_cookies=False).get("/page", headers=headers).text == "hello all"
+        assert [call for call in core.calls if call.startswith("POST")] == []
+        assert visitor.refresh().status_code == 200
 
     def test_an_error_page_after_the_app_has_returned_can_be_read_across_origins(self, core: Borrowed) -> None:
         shop = Shop(core, cors=Cors(origins=[WEBSITE], whole_app=True))
