@@ -41,8 +41,8 @@ const plain = ({ fetchResponse, ...answer }) => ({ ...answer, httpStatus: fetchR
 
 window.frontend = {
     events,
-    signUp: async (fields) => plain(await EmailPassword.signUp(form(fields))),
-    signIn: async (fields) => plain(await EmailPassword.signIn(form(fields))),
+    signUp: async (fields, more) => plain(await EmailPassword.signUp({ ...form(fields), ...more })),
+    signIn: async (fields, more) => plain(await EmailPassword.signIn({ ...form(fields), ...more })),
     emailExists: async (email) => plain(await EmailPassword.doesEmailExist({ email })),
     sendReset: async (email) => plain(await EmailPassword.sendPasswordResetEmail(form({ email }))),
     setPassword: async (password) => plain(await EmailPassword.submitNewPassword(form({ password }))),
@@ -51,7 +51,7 @@ window.frontend = {
     loginMethods: async () => plain(await Multitenancy.getLoginMethods({ tenantId: settings.tenant })),
     askForCode: async (contact) => plain(await Passwordless.createCode(contact)),
     resendCode: async () => plain(await Passwordless.resendCode()),
-    enterCode: async (userInputCode) => plain(await Passwordless.consumeCode({ userInputCode })),
+    enterCode: async (userInputCode, more) => plain(await Passwordless.consumeCode({ userInputCode, ...more })),
     isLinkOfThisBrowser: async () => {
         const attempt = await Passwordless.getLoginAttemptInfo();
         return attempt !== undefined && attempt.preAuthSessionId === Passwordless.getPreAuthSessionIdFromURL();
