@@ -1,7 +1,7 @@
 """
 Users who have lost what they sign in with get in again by mail: with a new password, or with a new passkey.
 
-The link in a mail opens an account, so the address must be the owner's: see :func:`_is_take_over_risk`.
+The link in a mail opens an account, so the address must be the owner's: see ``_is_take_over_risk``.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class RecoveryAPIs(APIs[S, F]):
         users = () if is_fake(email) else self._users_with(email, tenant_id)
         method = next((method for user in users if (method := self._method_of(user, email, tenant_id))), None)
         candidate = self._owner_afterwards(users, method, tenant_id)
-        if candidate is not None and _is_take_over_risk(candidate, email):
+        if candidate is not None and self._is_take_over_risk(candidate, email, tenant_id):
             return False
 
         def send() -> None:
@@ -142,7 +142,7 @@ class RecoveryAPIs(APIs[S, F]):
                 return made
             recipe_user_id = made.recipe_user_id
         else:
-            if user.is_primary_user and _is_take_over_risk(user, email):
+            if user.is_primary_user and self._is_take_over_risk(user, email, tenant_id):
                 return None
             refusal = change(method)
             if refusal is not None:
@@ -152,6 +152,22 @@ class RecoveryAPIs(APIs[S, F]):
         user = user_by_id(self.recipe.services.core, recipe_user_id.value) or user
         after = linked(context, user, recipe_user_id, tenant_id=tenant_id)
         return after if isinstance(after, User) else user
+
+    def _is_take_over_risk(self, primary: User, email: str, tenant_id: str) -> bool:
+        """
+        Return whether a recovery by this address could open another person's account.
+
+        That is so when the address was never verified as the user's, while the user has other ways to be reached. Where
+        links need verification, any other way in counts: all addresses may have been changed to that of another person.
+        """
+        methods = primary.login_methods
+        if any(method.email == email and method.verified for method in methods):
+            return False
+        if any(method.phone_number or method.email not in (None, email) for method in methods):
+            return True
+        linking = automatic_linking(self.recipe.services)
+        account = AccountInfoWithRecipeId.of(methods[0])
+        return len(methods) > 1 and linking is not None and bool(linking.rule(None, tenant_id)(account, primary))
 
     def _revoke_sessions(self, method: LoginMethod) -> None:
         """
@@ -220,14 +236,3 @@ class RecoveryAPIs(APIs[S, F]):
         if linking is None or linking.rule(None, tenant_id)(account, candidate) is None:
             return own
         return candidate.id if method is not None or self._may_sign_up(email, tenant_id) else None
-
-
-def _is_take_over_risk(primary: User, email: str) -> bool:
-    """
-    Return whether a recovery by this address could open another person's account.
-
-    That is so when the address was never verified as the user's, while the user has other ways to be reached.
-    """
-    is_verified = any(method.email == email and method.verified for method in primary.login_methods)
-    has_other = any(method.phone_number or method.email not in (None, email) for method in primary.login_methods)
-    return has_other and not is_verified

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from ...accounts import user_by_id
-from ...errors import ArgumentError
+from ...errors import ArgumentError, CoreRefused
 from ...recipe_kit.recipe import Functions
 from ...users import PUBLIC_TENANT, LoginMethod, RecipeUserId, User
 from ..session import SessionContainer
@@ -27,6 +27,11 @@ from .types import (
 _log = logging.getLogger("st_wsgi")
 _PATH = "/recipe/accountlinking/user"
 _TRIES = 10
+
+
+def is_about_unknown_user(refused: CoreRefused) -> bool:
+    """Return whether the core refused a call because there is no user with the id."""
+    return "Unknown user ID" in str(refused)
 
 
 class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
@@ -107,7 +112,12 @@ class AccountLinkingFunctions(Functions[AccountLinkingSettings]):
         """
         for _ in range(_TRIES):
             user, method = self._user_of(recipe_user_id)
-            outcome = self._link_once(user, method, session, tenant_id)
+            try:
+                outcome = self._link_once(user, method, session, tenant_id)
+            except CoreRefused as refused:
+                if not is_about_unknown_user(refused):
+                    raise
+                continue  # another request has deleted one of the users
             if outcome is not None:
                 return outcome
         _log.warning("a login method was not linked: other requests changed the accounts %d times meanwhile", _TRIES)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ...accounts import user_by_id
-from ...errors import BadInput, Unauthorised
+from ...errors import BadInput, CoreRefused, Unauthorised
 from ...recipe_kit.results import LinkingToSessionUserFailed
 from ...users import LoginMethod, User
 from ..emailverification import EmailVerification, EmailVerificationClaim
 from ..session import SessionContainer
 from .decisions import has_verified
-from .functions import AccountLinkingFunctions
+from .functions import AccountLinkingFunctions, is_about_unknown_user
 from .types import (
     AccountInfoTaken,
     AccountInfoWithRecipeId,
@@ -57,7 +57,12 @@ def primary_user_of_session(
         if session.get_claim_value(EmailVerificationClaim) is not False:
             session.set_claim_value(EmailVerificationClaim, False)
         session.assert_claims([EmailVerificationClaim.is_verified()])
-    made = functions.create_primary_user(recipe_user_id=method.recipe_user_id)
+    try:
+        made = functions.create_primary_user(recipe_user_id=method.recipe_user_id)
+    except CoreRefused as refused:
+        if is_about_unknown_user(refused):
+            raise Unauthorised("the user of the session does not exist") from None
+        raise
     if isinstance(made, PrimaryUserCreated):
         return made.user
     if isinstance(made, AccountInfoTaken):
@@ -89,7 +94,12 @@ def link_to_session_user(
             raise BadInput("the app does not link this way to sign in to the user of the session")
         if needs and not (method.verified or has_verified(primary, account)):
             return LinkingToSessionUserFailed("EMAIL_VERIFICATION_REQUIRED")
-        outcome = functions.link_accounts(recipe_user_id=method.recipe_user_id, primary_user_id=primary.id)
+        try:
+            outcome = functions.link_accounts(recipe_user_id=method.recipe_user_id, primary_user_id=primary.id)
+        except CoreRefused as refused:
+            if is_about_unknown_user(refused):
+                raise Unauthorised("a user was deleted meanwhile") from None
+            raise
         if isinstance(outcome, AccountsLinked):
             return outcome.user
         if not isinstance(outcome, NotAPrimaryUser):  # another request may have unlinked the primary user: try again

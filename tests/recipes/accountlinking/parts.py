@@ -45,6 +45,7 @@ class Site:
     :param answer: of the app's function, which a test may change.
     :param override: of the recipe emailpassword.
     :param more: makes further recipes, whose mails go to the function that it gets.
+    :param settings: of the instance.
     """
 
     core: Borrowed
@@ -52,6 +53,7 @@ class Site:
     mode: Any = "OPTIONAL"
     override: Override[EmailPasswordFunctions, EmailPasswordAPIs] | None = None
     more: Callable[[Callable[[Message], None]], list[Recipe[Any, Any]]] = lambda _send: []
+    settings: dict[str, Any] = attrs.field(factory=dict)
     shop: Shop = attrs.field(init=False)
     messages: queue.Queue[Message] = attrs.field(factory=queue.Queue)
     linked: list[tuple[User, LoginMethod]] = attrs.field(factory=list)
@@ -75,7 +77,7 @@ class Site:
             ),
             *self.more(self.messages.put),
         ]
-        self.shop = Shop(self.core, recipes=listed, on_security_event=self.events.append)
+        self.shop = Shop(self.core, recipes=listed, on_security_event=self.events.append, **self.settings)
 
     def _rule(
         self, account: AccountInfoWithRecipeId, user: User | None, session: Any, tenant_id: str, context: Any

@@ -11,7 +11,7 @@ import pytest
 import st_wsgi
 from recipes.accountlinking import parts
 from recipes.accountlinking.parts import LINK_VERIFIED, NO_LINK, Person, Site, support_code, token_in
-from recipes.shop import PASSWORD, Borrowed, Shop
+from recipes.shop import PASSWORD, Borrowed, Shop, form
 from st_wsgi import RecipeUserId, replace
 from st_wsgi.recipe_kit.recipe import Recipe
 from st_wsgi.recipes import accountlinking, emailpassword, passwordless, session
@@ -113,6 +113,29 @@ def test_who_signed_up_with_the_address_of_another_is_out_once_its_owner_sets_a_
     assert owner.set_password(NEW_PASSWORD) == {"status": "OK"}
     assert owner.sign_in(password=NEW_PASSWORD)["user"]["isPrimaryUser"]
     assert mallory.visitor.refresh().status_code == 401
+
+
+def test_an_account_whose_addresses_were_all_changed_to_that_of_another_is_not_given_to_its_owner(site: Site) -> None:
+    """Its owner would share it with the stranger, who has another way in."""
+    mallory, owner = site.person(), site.person()
+    mallory.by_provider()
+    mallory.sign_up(link=True)
+    mallory.visitor.sign_out()
+    method = RecipeUserId(
+        next(
+            one["recipeUserId"]
+            for one in mallory.sign_in()["user"]["loginMethods"]
+            if one["recipeId"] == "emailpassword"
+        )
+    )
+    assert emailpassword.update_email_or_password(recipe_user_id=method, email=owner.email).status == "OK"
+    assert mallory.by_provider(email=owner.email, verified=False)["status"] == "OK"
+    assert support_code(owner.forget_password()) == ("PASSWORD_RESET_NOT_ALLOWED", "ERR_CODE_001")
+    token = emailpassword.create_reset_password_token(user_id=method.value, email=owner.email)
+    assert token.status == "OK"
+    body = {"method": "token", "token": token.token, **form(password=NEW_PASSWORD)}
+    answer = owner.visitor.call("POST", "/auth/user/password/reset", body).get_json()
+    assert answer == {"status": "RESET_PASSWORD_INVALID_TOKEN_ERROR"}
 
 
 def test_a_session_that_was_revoked_is_not_replaced_by_a_living_one(site: Site) -> None:

@@ -160,6 +160,32 @@ class TestRefusedLinks:
         assert users(ada.email) == ()
 
 
+class TestDeletions:
+    """A user is deleted while another one is linked to them."""
+
+    @pytest.mark.parametrize("call", ["primary", "link"])
+    def test_the_older_user_of_an_address(self, site: Site, call: str) -> None:
+        site.answer = NO_LINK
+        ada = site.person()
+        older = passwordless.signinup(email=ada.email).user.id
+        younger = ada.sign_up()["user"]["id"]
+        ada.verify()
+        site.answer = LINK_VERIFIED
+        meanwhile(site, f"POST /recipe/accountlinking/user/{call}", lambda: st_wsgi.delete_user(user_id=older))
+        signed_in = ada.sign_in()["user"]
+        assert (signed_in["id"], signed_in["isPrimaryUser"]) == (younger, True)
+
+    @pytest.mark.parametrize("call", ["primary", "link"])
+    def test_the_user_of_the_session(self, site: Site, call: str) -> None:
+        site.answer = NO_LINK
+        ada = site.person()
+        user_id = ada.by_code()["user"]["id"]
+        site.answer = LINK_VERIFIED
+        meanwhile(site, f"POST /recipe/accountlinking/user/{call}", lambda: st_wsgi.delete_user(user_id=user_id))
+        assert ada.by_provider(link=True) == {"message": "unauthorised"}
+        assert users(ada.email) == ()
+
+
 class TestChangesOfAddress:
     """The owner of the new address signs up while a stranger's login method gets it."""
 
