@@ -11,6 +11,7 @@ from wsgiref.validate import validator
 
 import pytest
 import requests
+from contract import authenticator
 from werkzeug.test import Client, TestResponse
 
 from st_wsgi.request import current
@@ -121,6 +122,37 @@ def test_the_example_without_passwords(monkeypatch: pytest.MonkeyPatch, capsys: 
             body = {**session_id, **(typed if way == "code" else {"linkCode": link_code})}
             signed_in = client.post("/auth/signinup/code/consume", json=body, headers=COOKIES).json or {}
             assert signed_in["user"]["id"] in client.get("/whoami").text
+    finally:
+        current.set_default(None)
+        names["st"].close()
+
+
+def test_the_example_with_passkeys(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A sign-up, a list, and a recovery by the link that it prints."""
+    monkeypatch.setenv("ST_CORE", "sqlite://")
+    monkeypatch.setenv("ST_API_DOMAIN", API)
+    names = runpy.run_path(str(EXAMPLES / "passkeys.py"))
+    try:
+        client, key = ClosingClient(validator(names["app"])), authenticator.credential()
+
+        def post(path: str, body: dict[str, str], **more: str) -> Any:
+            """Send a new passkey to a route."""
+            options = client.post("/auth/webauthn/options/register", json=body).json or {}
+            answer = authenticator.created(options, key, rp_id="localhost", origin=API)
+            ids = {"webauthnGeneratedOptionsId": options["webauthnGeneratedOptionsId"], "credential": answer}
+            return client.post(path, json={**ids, **more}, headers=COOKIES).json
+
+        assert client.get("/whoami").status_code == 401
+        signed_up = post("/auth/webauthn/signup", {"email": "ada@example.com"})
+        assert signed_up["user"]["id"] in client.get("/whoami").text
+        assert client.get("/email").text == "ada@example.com"
+        assert len((client.get("/auth/webauthn/credential/list").json or {})["credentials"]) == 1
+        client.post("/auth/user/webauthn/reset/token", json={"email": "ada@example.com"})
+        next(one for one in names["st"].recipes if one.id == "webauthn").background.close()
+        link, key = capsys.readouterr().err.split()[-1], authenticator.credential()
+        assert client.get(link).mimetype == "text/html"
+        token = dict(parse_qsl(urlsplit(link).query))["token"]
+        assert post("/auth/user/webauthn/reset", {"recoverAccountToken": token}, token=token) == {"status": "OK"}
     finally:
         current.set_default(None)
         names["st"].close()

@@ -8,6 +8,7 @@ import Multitenancy from "supertokens-web-js/recipe/multitenancy";
 import Passwordless from "supertokens-web-js/recipe/passwordless";
 import Session from "supertokens-web-js/recipe/session";
 import ThirdParty from "supertokens-web-js/recipe/thirdparty";
+import Webauthn from "supertokens-web-js/recipe/webauthn";
 import { UserRoleClaim } from "supertokens-web-js/recipe/userroles";
 
 const query = new URLSearchParams(location.search);
@@ -25,6 +26,7 @@ SuperTokens.init({
             override: { functions: (original) => ({ ...original, getTenantId: () => settings.tenant }) },
         }),
         ThirdParty.init(),
+        Webauthn.init(),
         Session.init({
             tokenTransferMethod: settings.mode,
             sessionTokenFrontendDomain: settings.frontendDomain,
@@ -37,7 +39,7 @@ SuperTokens.init({
 const form = (fields) => ({ formFields: Object.entries(fields).map(([id, value]) => ({ id, value })) });
 
 // The SDK's answers carry the Response object, which does not travel to the test.
-const plain = ({ fetchResponse, ...answer }) => ({ ...answer, httpStatus: fetchResponse.status });
+const plain = ({ fetchResponse, error, ...answer }) => ({ ...answer, httpStatus: fetchResponse?.status });
 
 window.frontend = {
     events,
@@ -57,6 +59,16 @@ window.frontend = {
         return attempt !== undefined && attempt.preAuthSessionId === Passwordless.getPreAuthSessionIdFromURL();
     },
     openLink: async () => plain(await Passwordless.consumeCode()),
+    signUpWithPasskey: async (email) => plain(await Webauthn.registerCredentialWithSignUp({ email })),
+    signInWithPasskey: async () => plain(await Webauthn.authenticateCredentialWithSignIn({})),
+    passkeyEmailExists: async (email) => plain(await Webauthn.getEmailExists({ email })),
+    recoveryMail: async (email) => plain(await Webauthn.generateRecoverAccountToken({ email })),
+    recover: async () =>
+        plain(await Webauthn.registerCredentialWithRecoverAccount({ recoverAccountToken: query.get("token") })),
+    passkeys: async () => plain(await Webauthn.listCredentials({})),
+    addPasskey: async (recipeUserId, email) =>
+        plain(await Webauthn.createAndRegisterCredentialForSessionUser({ recipeUserId, email })),
+    removePasskey: async (webauthnCredentialId) => plain(await Webauthn.removeCredential({ webauthnCredentialId })),
     leaveFor: async (thirdPartyId) => {
         const frontendRedirectURI = `${location.origin}/auth/callback/${thirdPartyId}`;
         return ThirdParty.getAuthorisationURLWithQueryParamsAndSetState({ thirdPartyId, frontendRedirectURI });

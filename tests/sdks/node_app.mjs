@@ -12,6 +12,7 @@ import Session from "supertokens-node/recipe/session/index.js";
 import ThirdParty from "supertokens-node/recipe/thirdparty/index.js";
 import UserMetadata from "supertokens-node/recipe/usermetadata/index.js";
 import UserRoles from "supertokens-node/recipe/userroles/index.js";
+import Webauthn from "supertokens-node/recipe/webauthn/index.js";
 import { errorHandler, middleware } from "supertokens-node/framework/express/index.js";
 import { verifySession } from "supertokens-node/recipe/session/framework/express/index.js";
 
@@ -20,7 +21,11 @@ console.log = console.error; // standard output carries answers only
 // The messages with codes and links: where each went, its link and its code.
 const mails = [];
 const keep = async (input) =>
-    void mails.push({ to: input.email ?? input.phoneNumber, link: input.urlWithLinkCode, code: input.userInputCode });
+    void mails.push({
+        to: input.email ?? input.phoneNumber ?? input.user.email,
+        link: input.urlWithLinkCode ?? input.recoverAccountLink,
+        code: input.userInputCode,
+    });
 
 // What this app says about linking accounts; the test changes it.
 const rules = {
@@ -49,6 +54,7 @@ supertokens.init({
         ThirdParty.init(),
         UserMetadata.init(),
         UserRoles.init(),
+        Webauthn.init({ emailDelivery: { override: (original) => ({ ...original, sendEmail: keep }) } }),
         Session.init(),
     ],
     telemetry: false,

@@ -19,6 +19,7 @@ from st_wsgi.recipes.session import Session
 from st_wsgi.recipes.thirdparty import ThirdParty
 from st_wsgi.recipes.usermetadata import UserMetadata
 from st_wsgi.recipes.userroles import UserRoles
+from st_wsgi.recipes.webauthn import Webauthn
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -70,7 +71,7 @@ class Ours:
 
     def mails(self) -> list[dict[str, str]]:
         """Return the messages so far: where each went, its link and its code."""
-        for recipe in (EmailPassword, EmailVerification):
+        for recipe in (EmailPassword, EmailVerification, Webauthn):
             self.st.services.get(recipe).background.close()  # those that wait are sent first
         return [{"to": mail.to, "link": mail.link or "", "code": mail.code or ""} for mail in self._outbox]
 
@@ -112,6 +113,8 @@ def frontend_of_ours(core_url: str, api_key: str, *, api_domain: str = API, link
             ThirdParty(allow_private_networks=True),
             UserMetadata(),
             UserRoles(),
+            # Of the address that all of them are told, also where this app is told another one.
+            Webauthn(get_relying_party_id="127.0.0.1", get_origin=API, email_delivery=outbox.append),
             Session(),
         ],
     )

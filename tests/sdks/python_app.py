@@ -31,6 +31,7 @@ from supertokens_python.recipe import (
     thirdparty,
     usermetadata,
     userroles,
+    webauthn,
 )
 from supertokens_python.recipe.accountlinking.types import ShouldAutomaticallyLink, ShouldNotAutomaticallyLink
 from supertokens_python.recipe.emailpassword import syncio as passwords
@@ -56,7 +57,8 @@ class Outbox(EmailDeliveryInterface[Any]):  # type: ignore[misc]
     """Keeps the mails that the SDK would send over the internet."""
 
     async def send_email(self, template_vars: Any, user_context: dict[str, Any]) -> None:
-        link = getattr(template_vars, "email_verify_link", None) or template_vars.password_reset_link
+        names = ("email_verify_link", "password_reset_link", "recover_account_link")
+        link = next(link for name in names if (link := getattr(template_vars, name, None)))
         mails.append({"to": template_vars.user.email, "link": link})
 
 
@@ -103,6 +105,7 @@ init(
         thirdparty.init(),
         usermetadata.init(),
         userroles.init(),
+        webauthn.init(webauthn.WebauthnConfig(email_delivery=EmailDeliveryConfig(service=Outbox()))),
         session.init(),
     ],
     telemetry=False,

@@ -1,0 +1,234 @@
+"""Passkeys in Chromium's virtual authenticators: with the official web SDK, and on the page of the example."""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from flask import Flask, request
+from playwright.sync_api import CDPSession, Page, expect
+from sdks.processes import free_port, serving
+from werkzeug.middleware.shared_data import SharedDataMiddleware
+from werkzeug.serving import make_server
+
+import st_wsgi
+from browser.sites import CHEAP_HASHES, link_in_mail
+from browser.test_codes import _Quiet
+from browser.visitor import Tab, Visitor
+from st_wsgi import AppInfo
+from st_wsgi.delivery import Message
+from st_wsgi.recipes import session
+from st_wsgi.recipes.emailpassword import EmailPassword
+from st_wsgi.recipes.emailverification import EmailVerification
+from st_wsgi.recipes.session import Session
+from st_wsgi.recipes.webauthn import Webauthn
+from st_wsgi.request import current
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@attrs.frozen
+class Place:
+    """The website with its API on one origin, and the mails that it sent. Browsers make no passkeys for 127.0.0.1."""
+
+    origin: str
+    recipe: Webauthn
+    messages: list[Message]
+
+    def link(self, to: str) -> str:
+        """Return the link of the mail that went to an address last."""
+        self.recipe.background.close()
+        return next(str(message.link) for message in reversed(self.messages) if message.to == to)
+
+
+@pytest.fixture(scope="module")
+def place(page_folder: Path) -> Iterator[Place]:
+    port = free_port()
+    messages: list[Message] = []
+    place = Place(f"http://localhost:{port}", Webauthn(email_delivery=messages.append), messages)
+    st = st_wsgi.init(
+        app_info=AppInfo(app_name="Passkeys", api_domain=place.origin, website_domain=place.origin),
+        core=f"sqlite://?{CHEAP_HASHES}",
+        recipes=[
+            place.recipe,
+            EmailPassword(email_delivery=messages.append),
+            EmailVerification(mode="OPTIONAL", email_delivery=messages.append),
+            Session(),
+        ],
+    )
+    app = Flask("place")
+
+    @app.get("/sessioninfo")
+    def session_info() -> dict[str, Any]:
+        return {"userId": session.get_session(request).get_user_id()}
+
+    pages = {path: str(page_folder / "page.html") for path in ("/page.html", "/auth/webauthn/recover")}
+    files = pages | {path: str(page_folder / "page.js") for path in ("/page.js", "/auth/webauthn/page.js")}
+    wrapped = SharedDataMiddleware(st.wrap(app.wsgi_app), files)
+    server = make_server("127.0.0.1", port, wrapped, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield place
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        current.set_default(None)
+        st.close()
+
+
+class Authenticator:
+    """
+    A virtual authenticator of a page (Chrome DevTools Protocol, domain WebAuthn).
+
+    :param transport: ``internal`` for one that is built in, ``usb`` for a key.
+    :param resident: whether it can keep passkeys, so that it knows its user.
+    :param verifies: whether it asks for a finger or a PIN.
+    """
+
+    def __init__(
+        self, page: Page, *, transport: str = "internal", resident: bool = True, verifies: bool = True
+    ) -> None:
+        self._devtools: CDPSession = page.context.new_cdp_session(page)
+        self._devtools.send("WebAuthn.enable")
+        options = {
+            "protocol": "ctap2",
+            "transport": transport,
+            "hasResidentKey": resident,
+            "hasUserVerification": verifies,
+            "isUserVerified": verifies,
+            "automaticPresenceSimulation": True,
+        }
+        made = self._devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+        self._id = {"authenticatorId": made["authenticatorId"]}
+
+    def credentials(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._devtools.send("WebAuthn.getCredentials", self._id)["credentials"]
+        return found
+
+    def lose(self) -> None:
+        """Forget all passkeys."""
+        self._devtools.send("WebAuthn.clearCredentials", self._id)
+
+
+Open = Callable[..., tuple[Tab, Authenticator]]
+
+
+@pytest.fixture
+def opened(visitor: Visitor, place: Place) -> Open:
+    def open_page(url: str = "", mode: str = "cookie", **kind: Any) -> tuple[Tab, Authenticator]:
+        tab = visitor.open(url or f"{place.origin}/page.html?api={place.origin}&mode={mode}")
+        return tab, Authenticator(tab.page, **kind)
+
+    return open_page
+
+
+@pytest.mark.parametrize("mode", ["cookie", "header"])
+@pytest.mark.parametrize("transport", ["internal", "usb"])
+def test_sign_up_and_in(visitor: Visitor, opened: Open, transport: str, mode: str) -> None:
+    tab, authenticator = opened(mode=mode, transport=transport)
+    signed_up = tab.run("signUpWithPasskey", visitor.email)
+    assert signed_up["status"] == "OK", signed_up
+    assert signed_up["user"]["emails"] == [visitor.email]
+    [kept] = authenticator.credentials()
+    assert kept["isResidentCredential"] is True
+    assert kept["rpId"] == "localhost"
+    assert tab.session_info()["body"] == {"userId": signed_up["user"]["id"]}
+    assert visitor.holds() == mode
+    tab.run("signOut")
+    signed_in = tab.run("signInWithPasskey")
+    assert (signed_in["status"], signed_in["user"]["id"]) == ("OK", signed_up["user"]["id"])
+    assert tab.run("signUpWithPasskey", visitor.email)["status"] == "EMAIL_ALREADY_EXISTS_ERROR"
+
+
+@pytest.mark.parametrize("lacks", [{"resident": False}, {"verifies": False}])
+def test_a_usb_key_that_keeps_no_passkeys_or_verifies_nobody(
+    visitor: Visitor, opened: Open, lacks: dict[str, bool]
+) -> None:
+    """The browser refuses it: only with a passkey that is kept a user can sign in without saying who they are."""
+    tab, authenticator = opened(transport="usb", **lacks)
+    assert tab.run("signUpWithPasskey", visitor.email)["status"] == "FAILED_TO_REGISTER_USER"
+    assert authenticator.credentials() == []
+    assert tab.run("passkeyEmailExists", visitor.email) == {"status": "OK", "exists": False, "httpStatus": 200}
+
+
+def test_a_device_that_verifies_nobody(visitor: Visitor, opened: Open) -> None:
+    """Verification is not required. A passkey can be made, and the browser keeps it to itself later."""
+    tab, authenticator = opened(verifies=False)
+    assert tab.run("signUpWithPasskey", visitor.email)["status"] == "OK"
+    assert len(authenticator.credentials()) == 1
+    tab.run("signOut")
+    assert tab.run("signInWithPasskey")["status"] == "FAILED_TO_AUTHENTICATE_USER"
+    assert tab.run("sessionExists") is False
+
+
+def test_recovery(visitor: Visitor, place: Place, opened: Open) -> None:
+    tab, authenticator = opened()
+    user_id = tab.run("signUpWithPasskey", visitor.email)["user"]["id"]
+    tab.run("signOut")
+    authenticator.lose()
+    assert tab.run("signInWithPasskey")["status"] != "OK"
+    assert tab.run("recoveryMail", visitor.email)["status"] == "OK"
+    tab, authenticator = opened(place.link(visitor.email))
+    assert tab.run("recover")["status"] == "OK"
+    assert len(authenticator.credentials()) == 1
+    assert tab.run("signInWithPasskey")["user"]["id"] == user_id
+    assert tab.run("recover")["status"] == "RECOVER_ACCOUNT_TOKEN_INVALID_ERROR"
+
+
+def test_the_passkeys_of_a_user(visitor: Visitor, opened: Open) -> None:
+    tab, _ = opened()
+    user = tab.run("signUpWithPasskey", visitor.email)["user"]
+    added = tab.run("addPasskey", user["loginMethods"][0]["recipeUserId"], visitor.email)
+    assert added["status"] == "OK", added
+    listed = tab.run("passkeys")["credentials"]
+    assert len(listed) == 2
+    assert tab.run("removePasskey", listed[0]["webauthnCredentialId"])["status"] == "OK"
+    assert [one["webauthnCredentialId"] for one in tab.run("passkeys")["credentials"]] == [
+        listed[1]["webauthnCredentialId"]
+    ]
+
+
+def test_the_page_of_the_example(visitor: Visitor, tmp_path: Path) -> None:
+    """From a sign-up to a recovery."""
+    port, log = free_port(), tmp_path / "server.log"
+    env = {"PORT": str(port), "ST_CORE": f"sqlite:///{tmp_path}/auth.db"}
+    command = [sys.executable, str(ROOT / "examples" / "passkeys.py")]
+    with serving(command, port=port, log=log, env=env):
+        page = visitor.new_page()
+        page.goto(f"http://localhost:{port}")
+        authenticator = Authenticator(page)
+        state, keys = page.get_by_role("status"), page.get_by_role("listitem")
+        sign_in = page.get_by_role("button", name="Sign in with a passkey")
+        page.get_by_label("E-mail address").fill(visitor.email)
+        page.get_by_role("button", name="Sign up with a new passkey").click()
+        expect(state).to_have_text(re.compile(r"You are [0-9a-f-]{36}\."))
+        who = state.inner_text()
+        page.get_by_role("button", name="Add a passkey").click()
+        expect(keys).to_have_count(2)
+        keys.first.get_by_role("button", name="Remove").click()
+        expect(keys).to_have_count(1)
+
+        visitor.context.clear_cookies()
+        authenticator.lose()
+        page.reload()
+        sign_in.click()
+        expect(state).not_to_be_empty()  # in the words of the browser
+        page.get_by_label("E-mail address").fill(visitor.email)
+        page.get_by_role("button", name="I lost my passkey").click()
+        expect(state).to_have_text("If there is an account with this address, a mail is on its way.")
+        page.goto(link_in_mail(log, visitor.email, "/auth/webauthn/recover"))
+        page.get_by_role("button", name="Add a passkey").click()
+        expect(state).to_have_text("You have a new passkey. Please sign in with it.")
+        sign_in.click()
+        expect(state).to_have_text(who)
+        expect(keys).to_have_count(1)  # the address had not been verified before
+        page.set_viewport_size({"width": 360, "height": 700})
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
