@@ -230,7 +230,7 @@ def test_the_verifier_alone_judges_the_sessions_of_an_app_that_signs_users_in(
 ) -> None:
     """The example of a resource server, from the wheel, beside the Flask example whose keys it fetches."""
     port = free_port()
-    with running("flask_app", "itself", folder=tmp_path, access_token_validity=6, argon2_memory_kb=1024) as site:
+    with running("flask_app", "itself", folder=tmp_path, access_token_validity=10, argon2_memory_kb=1024) as site:
         env = {
             "PORT": str(port),
             "ST_ISSUER": f"{site.origin}/auth",

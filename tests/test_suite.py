@@ -47,7 +47,10 @@ def suite(folder: Path, files: dict[str, str], *words: str) -> subprocess.Comple
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, where the environment of a process can be read")
 @pytest.mark.parametrize("workers", ["0", "2"])
-def test_a_run_that_leaves_a_process_fails_and_names_it(tmp_path: Path, workers: str) -> None:
+def test_a_run_that_leaves_a_process_fails_and_names_it(
+    tmp_path: Path, workers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ST_TEST_PATIENCE", "0.5")
     run = suite(tmp_path, {"test_it.py": LEAVES_A_PROCESS}, "-n", workers)
     named = re.search(r"left a process running: (\d+) .*sleep", run.stdout)
     assert named is not None, run.stdout

@@ -65,7 +65,7 @@ class Site:
 def link_in_mail(log: Path, email: str, path: str) -> str:
     """The newest link to ``path`` that the console shows for an address, as a developer copies it."""
     links: list[str] = []
-    for _ in range(200):
+    for _ in range(600):
         links = re.findall(
             rf"^\[st_wsgi\] \w+ for {re.escape(email)}:\n(http\S+{path}\S+)$", log.read_text(), re.MULTILINE
         )

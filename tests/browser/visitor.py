@@ -63,7 +63,7 @@ class Tab:
 
     def wait_for_expiry(self) -> None:
         """Return as soon as the access token has expired by the page's clock."""
-        self.page.wait_for_function("window.frontend.frontToken().ate < Date.now()")
+        self.page.wait_for_function("window.frontend.frontToken().ate < Date.now()", polling=100)
 
     def known_payload(self) -> dict[str, Any]:
         """The access token's payload as the SDK keeps it, expired or not."""
@@ -109,13 +109,13 @@ class Visitor:
         first, *others = self.context.pages or [self.context.new_page()]
         for page in others:
             page.close()
-        if first.url.startswith("http"):
-            try:
+        try:
+            if first.url.startswith("http"):
                 first.evaluate("sessionStorage.clear()")
-            except Error:  # A test ended while its page was on the way to another one. A new tab has no storage either.
-                leaving, first = first, self.context.new_page()
-                leaving.close()
-        first.goto("about:blank")
+            first.goto("about:blank")
+        except Error:  # A test ended while its page was on the way to another one. A new tab is empty too.
+            leaving, first = first, self.context.new_page()
+            leaving.close()
         if first.viewport_size != WINDOW:
             first.set_viewport_size(WINDOW)
         self.context.clear_cookies()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ORIGIN = os.environ["ST_API_DOMAIN"]
 MEETING = Path(os.environ["MEETING"])
-PATIENCE = 3  # seconds
+PATIENCE = 8  # seconds
 
 st = st_wsgi.init(
     app_info=AppInfo(app_name="Survey", api_domain=ORIGIN, website_domain=ORIGIN),

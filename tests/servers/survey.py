@@ -38,7 +38,7 @@ from sdks.processes import free_port, serving  # noqa: E402  # found by the line
 
 ANSWER_LIMIT = 60.0  # seconds; the first sign-up makes keys
 SILENCE = 5.0  # seconds after which a server that says nothing is waiting for more
-SETTLED = 1.0  # seconds after a response in which a server closes the connection, if it wants to
+SETTLED = 2.0  # seconds after a response in which a server closes the connection, if it wants to
 CREDENTIALS = {"email": "ada@example.com", "password": "correct horse 1"}
 FORM = json.dumps({"formFields": [{"id": name, "value": value} for name, value in CREDENTIALS.items()]}).encode()
 JSON = "Content-Type: application/json\r\n"

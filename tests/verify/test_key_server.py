@@ -124,10 +124,10 @@ def test_the_request_is_plain() -> None:
 
 
 def test_nothing_listens() -> None:
-    """V-182"""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    assert fetch(f"http://127.0.0.1:{port}/") == "connection"
+    """V-182. The port is taken, so that no other program can listen there meanwhile."""
+    with socket.socket() as placeholder:
+        placeholder.bind(("127.0.0.1", 0))
+        assert fetch(f"http://127.0.0.1:{placeholder.getsockname()[1]}/") == "connection"
 
 
 def test_a_connection_that_is_never_accepted_ends_in_time() -> None:
@@ -355,7 +355,7 @@ def test_several_urls_are_tried_inside_one_deadline() -> None:
         hostile_server(reply(b"", status="500 X")) as broken,
         hostile_server(reply(GOOD)) as good,
     ):
-        assert fetch([silent.url, broken.url, good.url], timeout=1.5) == ""
+        assert fetch([silent.url, broken.url, good.url], timeout=6) == ""
         assert [len(server.requests) for server in (silent, broken, good)] == [1, 1, 1]
         assert fetch([good.url, silent.url]) == ""
         assert len(silent.requests) == 1
