@@ -41,6 +41,8 @@ EventName: TypeAlias = Literal[
     "user_deleted",
     "accounts_linked",
     "account_unlinked",
+    "totp_device_added",
+    "totp_device_removed",
 ]
 """The names of the events. They stay the same from release to release."""
 

@@ -34,7 +34,7 @@ from st_wsgi.recipes import session
 from st_wsgi.request import current
 
 ROOT = Path(__file__).parent.parent
-RECIPES = ("EmailPassword", "Session", "UserMetadata", "UserRoles")
+RECIPES = ("EmailPassword", "MultiFactorAuth", "Session", "Totp", "UserMetadata", "UserRoles")
 _EXAMPLE = re.compile(r"::\n\n((?:(?: {4}.*)?\n)+)")
 
 
@@ -66,7 +66,9 @@ def public_names() -> dict[str, Any]:
 
 
 def sign_in() -> str:
-    return session.create_new_session(recipe_user_id=RecipeUserId("ada")).get_access_token()
+    factors = {"st-mfa": {"c": {"emailpassword": 1_700_000_000, "totp": 1_700_000_000}, "v": True}}
+    made = session.create_new_session(recipe_user_id=RecipeUserId("ada"), access_token_payload=factors)
+    return made.get_access_token()
 
 
 @pytest.fixture

@@ -27,6 +27,9 @@ from .accountlinking import AccountInfoWithRecipeId, AccountLinking
 from .accountlinking.decisions import has_verified, shares_contact
 from .accountlinking.in_request import link_to_session_user, primary_user_of_session, session_user
 from .emailverification import EmailVerification
+from .multifactorauth import MultiFactorAuth, SecondFactors
+from .multifactorauth.decisions import made_up_email
+from .multifactorauth.functions import factors_to_set_up
 from .multitenancy import AssociationNotAllowed, Multitenancy, UserAssociated
 from .multitenancy.types import EMAIL_PASSWORD
 from .session import SessionContainer
@@ -43,6 +46,7 @@ __all__ = [
     "first_factors_allowed",
     "is_fake",
     "linked",
+    "offer_factors",
     "permission",
     "refused",
     "session_to_link",
@@ -109,6 +113,18 @@ def refused(
     return f"{_TEXTS[refusal]} (ERR_CODE_{codes[list(_TEXTS).index(refusal) - 1]:03})"
 
 
+def offer_factors(services: Services, factors: Iterable[str], second: SecondFactors | None = None) -> None:
+    """
+    Have users sign in with the factors of a recipe, which is being bound.
+
+    :param second: those that users can set up for a session. A recipe that has some follows ``MultiFactorAuth``.
+    """
+    services.get(Multitenancy).add_first_factors(factors)
+    mfa = services.find(MultiFactorAuth)
+    if mfa is not None and second is not None:
+        mfa.offered.append(second)
+
+
 @attrs.frozen(kw_only=True)
 class SignedIn(Ok):
     """
@@ -169,7 +185,9 @@ class Permission:
         It counts as verified from the start, so it is refused at sign-up and sign-in (FDI, rule F-04), and a user
         cannot add another user's made-up address to their account.
         """
-        return not is_fake(email) or (self.owner is not None and email in self.owner.emails)
+        if not is_fake(email) or self.owner is None:
+            return not is_fake(email)
+        return email in (*self.owner.emails, *map(made_up_email, self.owner.login_methods))
 
 
 def permission(
@@ -179,6 +197,7 @@ def permission(
     *,
     tenant_id: str,
     session: SessionContainer | None,
+    second_factors: Iterable[str] | None = None,
     is_verified: bool = False,
     is_sign_up: bool | None = None,
     check_credentials: Callable[[str], bool] | None = None,
@@ -189,6 +208,7 @@ def permission(
 
     :param account: the login method.
     :param session: from :func:`session_to_link`.
+    :param second_factors: the factors in a session, if they are others.
     :param is_verified: whether its address or number is verified, or will be by this sign-in.
     :param is_sign_up: None if it is one unless the login method exists.
     :param check_credentials: whether they are good in a tenant. A login method of the session's user that exists in
@@ -196,7 +216,7 @@ def permission(
     :param changes: False makes no primary user yet, for a request that only prepares a sign-in.
     :raises BadInput: the tenant does not exist, or the app does not link this to the session's user.
     :raises Unauthorised: the tenant does not allow this first factor, or the session's user does not exist.
-    :raises InvalidClaims: the address of the session's user has to be verified first: 403.
+    :raises InvalidClaims: the session's user has to verify their address, or to complete another factor, first: 403.
     """
     linking = automatic_linking(context.services)
     if linking is None:
@@ -220,6 +240,12 @@ def permission(
             raise BadInput("the app does not link this way to sign in to the user of the session")
     if own is None:
         session, factors = None, first_factors_allowed(context, factors, tenant_id=tenant_id)
+    elif session is not None and own is not user:
+        mfa = context.services.find(MultiFactorAuth)
+        second = factors if second_factors is None else second_factors
+        factors = second if mfa is None else factors_to_set_up(mfa.functions, session, own, second)
+    elif second_factors is not None:
+        factors = second_factors
     refusal: Refusal | None = None
     if is_sign_up is None:
         is_sign_up = user is None
@@ -355,6 +381,7 @@ def signed_in(
     *,
     user: User,
     recipe_user_id: RecipeUserId,
+    factor_id: str,
     tenant_id: str,
     session: SessionContainer | None = None,
     created: bool | None = None,
@@ -363,11 +390,15 @@ def signed_in(
     """
     Create a session for a user, send its tokens with the response to the request, and return both.
 
+    :param factor_id: that the user has completed. The session notes it, if the app has second factors.
     :param session: of the same user, signed in with another login method. It is kept, and no new one is created.
     :param signed_up: whether this is a sign-up, if *created* does not say so.
     """
     if session is None or user.login_method(session.get_recipe_user_id()) is None:
         session = create_new_session(context, tenant_id=tenant_id, recipe_user_id=recipe_user_id, user_id=user.id)
+    mfa = context.services.find(MultiFactorAuth)
+    if mfa is not None:
+        mfa.functions.mark_factor_as_complete_in_session(session=session, factor_id=factor_id)
     method = user.login_method(recipe_user_id)
     context.record(
         "signed_up" if created or signed_up else "signed_in",

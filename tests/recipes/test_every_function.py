@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -14,11 +15,12 @@ from recipes.shop import PASSWORD, Borrowed, Shop, no_mail
 from st_wsgi import Override, RecipeUserId, recipes, replace
 from st_wsgi.delivery import Message
 from st_wsgi.recipe_kit.recipe import Functions, Recipe
-from st_wsgi.recipes import emailpassword, session
+from st_wsgi.recipes import emailpassword, multifactorauth, session
 from st_wsgi.recipes.accountlinking import AccountInfoWithRecipeId, AccountLinking
-from st_wsgi.recipes.emailpassword import EmailPassword
+from st_wsgi.recipes.emailpassword import EmailPassword, SignUpOk
 from st_wsgi.recipes.emailverification import EmailVerification
 from st_wsgi.recipes.jwt import Jwt
+from st_wsgi.recipes.multifactorauth import MultiFactorAuth
 from st_wsgi.recipes.multitenancy import Multitenancy, ProviderConfig
 from st_wsgi.recipes.openid import OpenId
 from st_wsgi.recipes.passwordless import ContactEmailOrPhoneConfig, Passwordless
@@ -32,6 +34,7 @@ from st_wsgi.recipes.thirdparty import (
     UserInfo,
     UserInfoEmail,
 )
+from st_wsgi.recipes.totp import Totp
 from st_wsgi.recipes.usermetadata import UserMetadata
 from st_wsgi.recipes.userroles import UserRoles
 from st_wsgi.recipes.webauthn import Webauthn
@@ -59,6 +62,7 @@ SETTINGS: dict[type[Recipe[Any, Any]], dict[str, Any]] = {
     EmailPassword: {"email_delivery": no_mail},
     EmailVerification: {"mode": "OPTIONAL", "email_delivery": no_mail},
     Jwt: {},
+    MultiFactorAuth: {},
     Multitenancy: {},
     OpenId: {},
     Passwordless: {
@@ -69,6 +73,7 @@ SETTINGS: dict[type[Recipe[Any, Any]], dict[str, Any]] = {
     },
     Session: {},
     ThirdParty: {"providers": [ProviderInput(config=GITHUB, override=only_ada)]},
+    Totp: {},
     UserMetadata: {},
     UserRoles: {},
     Webauthn: {"get_relying_party_id": "shop.example", "email_delivery": no_mail},
@@ -82,10 +87,14 @@ VALUES: dict[str, Any] = {
     "config": ProviderConfig(third_party_id="google"),
     "credential": {"id": "AAAA", "type": "public-key", "response": {}},
     "device_id": "none",
+    "device_name": "phone",
     "email": "ada@example.com",
+    "existing_device_name": "phone",
+    "factor_id": "totp",
     "message": Message(kind="PASSWORD_RESET", to="ada@example.com", tenant_id="public", link="https://shop.example/x"),
     "is_verified": True,
     "metadata_update": {"plan": "free"},
+    "new_device_name": "tablet",
     "new_email": "ada@example.com",
     "new_session_data": {"plan": "free"},
     "oauth_tokens": {},
@@ -107,6 +116,7 @@ VALUES: dict[str, Any] = {
     "third_party_id": "google",
     "third_party_user_id": "ada",
     "token": "none",
+    "totp": "000000",
     "user_id": "ada",
     "value": True,
     "webauthn_credential_id": "none",
@@ -116,6 +126,13 @@ VALUES: dict[str, Any] = {
 
 def new_session() -> session.SessionContainer:
     return session.create_new_session_without_request_response(recipe_user_id=RecipeUserId("ada"))
+
+
+def session_of_user() -> session.SessionContainer:
+    """Return a session of a user whom the core knows."""
+    made = emailpassword.sign_up(email=f"{uuid.uuid4()}@example.com", password=PASSWORD)
+    assert isinstance(made, SignUpOk)
+    return session.create_new_session_without_request_response(recipe_user_id=made.recipe_user_id)
 
 
 def show_session() -> None:
@@ -136,6 +153,20 @@ def ask_for_login_methods() -> None:
 #: The functions that are for overrides only, and what the app's code calls that comes to them.
 UNDER_ANOTHER_NAME: dict[str, Callable[[], Any]] = {
     "emailpassword.create_new_recipe_user": lambda: emailpassword.sign_up(email="new@example.com", password=PASSWORD),
+    "multifactorauth.assert_allowed_to_setup_factor_else_throw_invalid_claim_error": lambda: (
+        multifactorauth.assert_allowed_to_setup_factor_else_throw_invalid_claim_error(
+            session=session_of_user(), factor_id="totp"
+        )
+    ),
+    "multifactorauth.get_factors_setup_for_user": lambda: multifactorauth.get_factors_setup_for_user(
+        user_id=session_of_user().get_user_id()
+    ),
+    "multifactorauth.get_mfa_requirements_for_auth": lambda: multifactorauth.get_mfa_requirements_for_auth(
+        session=session_of_user()
+    ),
+    "multifactorauth.mark_factor_as_complete_in_session": lambda: multifactorauth.mark_factor_as_complete_in_session(
+        session=session_of_user(), factor_id="totp"
+    ),
     "multitenancy.get_tenant_id": ask_for_login_methods,
     "session.create_new_session": new_session,
     "session.get_session": show_session,

@@ -18,6 +18,7 @@ from recipes.accountlinking.parts import Person, Site
 from recipes.passwordless.parts import parts_of
 from recipes.shop import PASSWORD, WEBSITE, Borrowed, Shop, Visitor, form
 from recipes.test_every_function import SETTINGS
+from recipes.totp.parts import SECRET, import_device, totp
 from recipes.webauthn.parts import Holder, made, proved
 from st_wsgi import GeneralError, Override, replace
 from st_wsgi.delivery import Message
@@ -32,17 +33,17 @@ from st_wsgi.recipes.webauthn import Webauthn
 Body = Callable[[Visitor, str], Any]
 
 
-def token_of(_answer: TestResponse, mail: Message) -> str:
-    """Return the token in the link of a mail."""
-    return parse_qs(urlsplit(str(mail.link)).query)["token"][0]
+def token_of(_answer: TestResponse, mails: list[Message]) -> str:
+    """Return the token in the link of the last mail."""
+    return parse_qs(urlsplit(str(mails[-1].link)).query)["token"][0]
 
 
-def link_of(_answer: TestResponse, mail: Message) -> str:
-    """Return the link of a mail."""
-    return str(mail.link)
+def link_of(_answer: TestResponse, mails: list[Message]) -> str:
+    """Return the link of the last mail."""
+    return str(mails[-1].link)
 
 
-def device_of(answer: TestResponse, _mail: Message) -> str:
+def device_of(answer: TestResponse, _mails: list[Message]) -> str:
     """Return the device that asked for a code."""
     device: str = answer.get_json()["deviceId"]
     return device
@@ -66,7 +67,7 @@ class Request:
     calls: list[str]
     body: Body = lambda _visitor, _token: None
     token: str = ""
-    found: Callable[[TestResponse, Message], str] = token_of
+    found: Callable[[TestResponse, list[Message]], str] = token_of
     prepare: Callable[[Visitor, list[Message]], Any] | None = None
     before: Collection[str] = ()
     is_form: bool = False
@@ -102,6 +103,26 @@ def bare_address(visitor: Visitor, _token: str) -> Any:
 
 def device(_visitor: Visitor, token: str) -> Any:
     return {"deviceId": token, "preAuthSessionId": "none"}
+
+
+def secret_of(answer: TestResponse, _mails: list[Message]) -> str:
+    """Return the secret of a new device."""
+    secret: str = answer.get_json()["secret"]
+    return secret
+
+
+def a_device(_visitor: Visitor, _token: str) -> Any:
+    return {"deviceName": "phone"}
+
+
+def code_of(_visitor: Visitor, secret: str) -> Any:
+    return {"deviceName": "phone", "totp": totp(secret or SECRET)}
+
+
+def code_of_a_new_device(visitor: Visitor, _token: str) -> Any:
+    if visitor.front_token is not None:
+        import_device(visitor.shop.core, visitor.front_token["uid"])
+    return {"totp": totp(SECRET)}
 
 
 def tokens(_visitor: Visitor, _token: str) -> Any:
@@ -165,8 +186,20 @@ PROVIDER = f"thirdPartyId=github&redirectURIOnProviderDashboard={WEBSITE}/auth/c
 TENANT = "GET /public/recipe/multitenancy/tenant/v2"
 BY_ADDRESS, USER = "GET /public/users/by-accountinfo", "GET /user/id"
 IS_VERIFIED, RENEWED = "GET /recipe/user/email/verify", "POST /recipe/session/regenerate"
+METADATA = "GET /recipe/user/metadata"
 #: The claims of emailverification and userroles, and the session.
-SESSION = [USER, IS_VERIFIED, "GET /public/recipe/user/roles", "POST /public/recipe/session"]
+SESSION = [
+    USER,
+    IS_VERIFIED,
+    "GET /public/recipe/user/roles",
+    "POST /public/recipe/session",
+    USER,  # after a write, everything is asked anew
+    METADATA,
+    TENANT,
+    RENEWED,
+]
+CHECKED, DEVICES = "POST /recipe/session/verify", "GET /recipe/totp/device/list"
+SET_UP = [CHECKED, USER, METADATA, TENANT, DEVICES]
 RESET_CALLS = [
     "POST /public/recipe/user/password/reset/token/consume",
     USER,
@@ -250,15 +283,43 @@ REQUESTS = {
     "one more passkey": Request(
         "POST",
         "/auth/webauthn/credential",
-        [CHECKED, OPTIONS, USER, f"POST {KEY}/user/credential/register"],
+        [*SET_UP[:-1], OPTIONS, f"POST {KEY}/user/credential/register"],
         prepare=one_more,
         before=[CHECKED],
     ),
     "a passkey less": Request(
         "POST",
         "/auth/webauthn/credential/remove",
-        [CHECKED, USER, "DELETE /recipe/webauthn/user/credential/remove"],
+        [*SET_UP[:-1], "DELETE /recipe/webauthn/user/credential/remove"],
         prepare=own_passkey,
+        before=[CHECKED],
+    ),
+    "next factor": Request("PUT", "/auth/mfa/info", SET_UP, before=[CHECKED]),
+    "a device": Request(
+        "POST", "/auth/totp/device", [*SET_UP[:-1], "POST /recipe/totp/device"], a_device, before=[CHECKED]
+    ),
+    "devices": Request("GET", "/auth/totp/device/list", [CHECKED, DEVICES], before=[CHECKED]),
+    "a device less": Request(
+        "POST",
+        "/auth/totp/device/remove",
+        [CHECKED, DEVICES, "POST /recipe/totp/device/remove"],
+        a_device,
+        before=[CHECKED],
+    ),
+    "first code of a device": Request(
+        "POST",
+        "/auth/totp/device/verify",
+        [*SET_UP[:-1], "POST /public/recipe/totp/device/verify", USER, METADATA, TENANT, RENEWED],
+        code_of,
+        token="a device",
+        found=secret_of,
+        before=[CHECKED],
+    ),
+    "code of a device": Request(
+        "POST",
+        "/auth/totp/verify",
+        [CHECKED, "POST /public/recipe/totp/verify", USER, METADATA, TENANT, RENEWED],
+        code_of_a_new_device,
         before=[CHECKED],
     ),
     "refresh": Request("POST", "/auth/session/refresh", ["POST /recipe/session/refresh"]),
@@ -333,7 +394,7 @@ def test_calls_of_the_core(make: Callable[..., Shop], mails: list[Message], name
     ask(visitor, "is verified")  # from here on the keys of access tokens are known
     if REQUESTS[name].token:
         answer = ask(visitor, REQUESTS[name].token)
-        token = REQUESTS[name].found(answer, mails[-1])
+        token = REQUESTS[name].found(answer, mails)
     if (prepare := REQUESTS[name].prepare) is not None:
         body = prepare(visitor, mails)
     visitor.shop.core.calls.clear()

@@ -105,6 +105,7 @@ class EmailPasswordAPIs(RecoveryAPIs[EmailPasswordSettings, EmailPasswordFunctio
             context,
             user=result.user,
             recipe_user_id=result.recipe_user_id,
+            factor_id=EMAIL_PASSWORD,
             tenant_id=tenant_id,
             session=may.session,
             signed_up=True,
@@ -160,6 +161,7 @@ class EmailPasswordAPIs(RecoveryAPIs[EmailPasswordSettings, EmailPasswordFunctio
             context,
             user=result.user,
             recipe_user_id=result.recipe_user_id,
+            factor_id=EMAIL_PASSWORD,
             tenant_id=tenant_id,
             session=may.session,
         )

@@ -8,9 +8,11 @@ import attrs
 
 from ...recipe_kit.recipe import Recipe, Requires
 from ...services import Services
+from ..multifactorauth import MultiFactorAuth
+from ..multifactorauth.decisions import factor_by_email
 from ..multitenancy import Multitenancy
 from ..session import Session
-from ..signing_in import EMAIL_PASSWORD
+from ..signing_in import EMAIL_PASSWORD, offer_factors
 from .apis import EmailPasswordAPIs
 from .functions import EmailPasswordFunctions
 from .routes import ROUTES
@@ -40,8 +42,9 @@ class EmailPassword(EmailPasswordSettings, Recipe[EmailPasswordFunctions, EmailP
 
     id = "emailpassword"
     requires: ClassVar[Requires] = (Session, Multitenancy)
+    follows: ClassVar[Requires] = (MultiFactorAuth,)
     routes = ROUTES
 
     def bind(self, services: Services) -> None:
         super().bind(services)
-        services.get(Multitenancy).add_first_factors([EMAIL_PASSWORD])
+        offer_factors(services, [EMAIL_PASSWORD], factor_by_email(EMAIL_PASSWORD, makes_up=True))

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import attrs
-
 from ...accounts import AccountInfo, user_by_id, users_by_account_info
 from ...delivery import Channel
 from ...errors import BadInput, CoreRefused, TenantUnknown
@@ -207,6 +205,7 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
             context,
             user=outcome.user,
             recipe_user_id=outcome.recipe_user_id,
+            factor_id=may.factors[0],
             tenant_id=tenant_id,
             session=may.session,
             created=outcome.created_new_recipe_user,
@@ -231,18 +230,16 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
         context: RequestContext,
     ) -> Permission:
         """Return whether an attempt may begin. In a session only a code can be used, not a link."""
-        may = permission(
+        return permission(
             context,
             AccountInfoWithRecipeId(recipe_id=PASSWORDLESS, email=email, phone_number=phone_number),
             self.recipe.factors(_channel(email)),
             tenant_id=tenant_id,
             session=session,
+            second_factors=[OTP_PHONE if email is None else OTP_EMAIL],
             is_verified=True,
             changes=False,
         )
-        if may.session is None:
-            return may
-        return attrs.evolve(may, factors=(OTP_PHONE if email is None else OTP_EMAIL,))
 
     def _is_unverified(self, session: SessionContainer, email: str) -> bool:
         """Return whether an address is that of the session's login method, and not verified yet."""

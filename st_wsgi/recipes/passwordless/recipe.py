@@ -8,8 +8,11 @@ import attrs
 
 from ...recipe_kit.recipe import Recipe, Requires
 from ...services import Services
+from ..multifactorauth import MultiFactorAuth
+from ..multifactorauth.decisions import factors_by_code
 from ..multitenancy import Multitenancy
 from ..session import Session
+from ..signing_in import offer_factors
 from .apis import PasswordlessAPIs
 from .functions import PasswordlessFunctions
 from .routes import ROUTES
@@ -39,8 +42,10 @@ class Passwordless(PasswordlessSettings, Recipe[PasswordlessFunctions, Passwordl
 
     id = PASSWORDLESS
     requires: ClassVar[Requires] = (Session, Multitenancy)
+    follows: ClassVar[Requires] = (MultiFactorAuth,)
     routes = ROUTES
 
     def bind(self, services: Services) -> None:
         super().bind(services)
-        services.get(Multitenancy).add_first_factors(self.factors("email", "sms"))
+        factors = self.factors("email", "sms")
+        offer_factors(services, factors, factors_by_code(PASSWORDLESS, factors))

@@ -20,14 +20,26 @@ from st_verify.claims import (
     wants_refetch,
 )
 from st_verify.claims import ClaimValidator as SessionClaimValidator
-from st_verify.known_claims import EmailVerificationClaimType
+from st_verify.known_claims import (
+    AllOfInAnyOrder,
+    EmailVerificationClaimType,
+    MFAClaimValue,
+    MultiFactorAuthClaimType,
+    OneOf,
+    Requirement,
+)
 
 __all__ = [
+    "AllOfInAnyOrder",
     "BooleanClaim",
     "ClaimValidation",
     "EmailVerificationClaimType",
+    "MFAClaimValue",
+    "MultiFactorAuthClaimType",
+    "OneOf",
     "PrimitiveArrayClaim",
     "PrimitiveClaim",
+    "Requirement",
     "SessionClaim",
     "SessionClaimValidator",
     "failures",

@@ -179,7 +179,7 @@ class StoredSessions(Functions[SessionSettings]):
             user_id=information.user_id,
             recipe_user_id=information.recipe_user_id,
             tenant_id=information.tenant_id,
-            access_token_payload=information.custom_claims_in_access_token_payload,
+            access_token_payload=_payload_of(information),
             claim_validators=validators,
         )
         update = result.access_token_payload_update
@@ -198,7 +198,7 @@ class StoredSessions(Functions[SessionSettings]):
             information.user_id,
             information.recipe_user_id,
             information.tenant_id,
-            information.custom_claims_in_access_token_payload,
+            _payload_of(information),
         )
         return self.functions.merge_into_access_token_payload(
             session_handle=session_handle, access_token_payload_update=update
@@ -229,6 +229,11 @@ class StoredSessions(Functions[SessionSettings]):
         for handle in handles:
             self.context.record("session_ended", session_handle=handle, tenant_id=tenant_id, user_id=user_id)
         return handles
+
+
+def _payload_of(information: SessionInformation) -> dict[str, Any]:
+    """Return what claims are fetched with: those that the core stores, and which session it is."""
+    return {**information.custom_claims_in_access_token_payload, "sessionHandle": information.session_handle}
 
 
 def _or_none(result: R | NoSession) -> R | None:

@@ -137,6 +137,7 @@ class ThirdPartyAPIs(APIs[ThirdPartySettings, ThirdPartyFunctions]):
             context,
             user=outcome.user,
             recipe_user_id=outcome.recipe_user_id,
+            factor_id=THIRD_PARTY,
             tenant_id=tenant_id,
             session=may.session,
             created=outcome.created_new_recipe_user,

@@ -20,6 +20,7 @@ from ...recipe_kit.results import (
 )
 from ...request.context import RequestContext
 from ...users import LoginMethod, RecipeUserId, User
+from ..multifactorauth.recipe import check_complete, check_setup
 from ..multitenancy.types import WEBAUTHN
 from ..recovering import RecoveryAPIs
 from ..session import SessionContainer
@@ -148,6 +149,7 @@ class WebauthnAPIs(RecoveryAPIs[WebauthnSettings, WebauthnFunctions]):
             context,
             user=outcome.user,
             recipe_user_id=outcome.recipe_user_id,
+            factor_id=WEBAUTHN,
             tenant_id=tenant_id,
             session=may.session,
             signed_up=True,
@@ -208,6 +210,7 @@ class WebauthnAPIs(RecoveryAPIs[WebauthnSettings, WebauthnFunctions]):
             context,
             user=outcome.user,
             recipe_user_id=outcome.recipe_user_id,
+            factor_id=WEBAUTHN,
             tenant_id=tenant_id,
             session=may.session,
         )
@@ -309,7 +312,9 @@ class WebauthnAPIs(RecoveryAPIs[WebauthnSettings, WebauthnFunctions]):
         Add a passkey to a login method of the session's user.
 
         :param recipe_user_id: of that login method; None for the one of the session, or else of the options' address.
+        :raises InvalidClaims: the user has to complete another factor first: 403.
         """
+        check_setup(self.recipe.services, session, WEBAUTHN)
         email = self._email_of_options(webauthn_generated_options_id, tenant_id)
         if not isinstance(email, str):
             return email
@@ -334,7 +339,12 @@ class WebauthnAPIs(RecoveryAPIs[WebauthnSettings, WebauthnFunctions]):
     def remove_credential_post(
         self, *, webauthn_credential_id: str, session: SessionContainer, context: RequestContext
     ) -> Ok | CredentialNotFound | GeneralError:
-        """Remove a passkey of the session's user."""
+        """
+        Remove a passkey of the session's user.
+
+        :raises InvalidClaims: the sign-in is not complete: 403.
+        """
+        check_complete(self.recipe.services, session)
         for method in self._methods(session):
             if method.webauthn is not None and webauthn_credential_id in method.webauthn.credential_ids:
                 return self.functions.remove_credential(

@@ -8,9 +8,12 @@ import attrs
 
 from ...recipe_kit.recipe import Recipe, Requires
 from ...services import Services
+from ..multifactorauth import MultiFactorAuth
+from ..multifactorauth.decisions import factor_by_email
 from ..multitenancy import Multitenancy
 from ..multitenancy.types import WEBAUTHN
 from ..session import Session
+from ..signing_in import offer_factors
 from .apis import WebauthnAPIs
 from .functions import WebauthnFunctions
 from .routes import ROUTES
@@ -43,8 +46,9 @@ class Webauthn(WebauthnSettings, Recipe[WebauthnFunctions, WebauthnAPIs]):
 
     id = WEBAUTHN
     requires: ClassVar[Requires] = (Session, Multitenancy)
+    follows: ClassVar[Requires] = (MultiFactorAuth,)
     routes = ROUTES
 
     def bind(self, services: Services) -> None:
         super().bind(services)
-        services.get(Multitenancy).add_first_factors([WEBAUTHN])
+        offer_factors(services, [WEBAUTHN], factor_by_email(WEBAUTHN))

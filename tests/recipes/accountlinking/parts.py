@@ -53,6 +53,7 @@ class Site:
     mode: Any = "OPTIONAL"
     override: Override[EmailPasswordFunctions, EmailPasswordAPIs] | None = None
     more: Callable[[Callable[[Message], None]], list[Recipe[Any, Any]]] = lambda _send: []
+    flow_type: Any = "USER_INPUT_CODE"
     settings: dict[str, Any] = attrs.field(factory=dict)
     shop: Shop = attrs.field(init=False)
     messages: queue.Queue[Message] = attrs.field(factory=queue.Queue)
@@ -71,7 +72,7 @@ class Site:
             ThirdParty(providers=[ProviderInput(config=GITHUB, override=self._says)]),
             Passwordless(
                 contact_config=ContactEmailOrPhoneConfig(),
-                flow_type="USER_INPUT_CODE",
+                flow_type=self.flow_type,
                 email_delivery=self.messages.put,
                 sms_delivery=self.messages.put,
             ),

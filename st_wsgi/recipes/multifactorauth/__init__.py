@@ -1,0 +1,104 @@
+"""
+Second factors: what a user has to complete beside the first sign-in.
+
+::
+
+    recipes = [EmailPassword(), Totp(), MultiFactorAuth(first_factors=["emailpassword"]), Session()]
+
+    add_to_required_secondary_factors_for_user(user_id="ada", factor_id="totp")
+
+    @app.post("/transfer")
+    @verify_session(override_global_claim_validators=require_factors(requirement_list=["totp"]))
+    def transfer():
+        return "done"
+
+Which factors a sign-in needs is a setting of the tenant (``required_secondary_factors``), of the user, or the outcome
+of an override of ``get_mfa_requirements_for_auth``. Until it is complete, views get no session: 403. A view may need
+more: :func:`require_factors`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...accounts import user_by_id
+from ...arguments import checked
+from ...errors import ArgumentError
+from ...recipe_kit.recipe import user_facing
+from ...request import current
+from ..session import SessionContainer
+from ..session.claim_types import AllOfInAnyOrder, MFAClaimValue, OneOf, Requirement
+from . import functions, recipe
+from .apis import MultiFactorAuthAPIs
+from .claims import MultiFactorAuthClaim, require_factors
+from .functions import MultiFactorAuthFunctions
+from .recipe import MultiFactorAuth
+from .types import FactorIds, Factors, MFAInfo, Requirements, SecondFactors
+
+__all__ = [
+    "AllOfInAnyOrder",
+    "FactorIds",
+    "Factors",
+    "MFAClaimValue",
+    "MFAInfo",
+    "MultiFactorAuth",
+    "MultiFactorAuthAPIs",
+    "MultiFactorAuthClaim",
+    "MultiFactorAuthFunctions",
+    "OneOf",
+    "Requirement",
+    "Requirements",
+    "SecondFactors",
+    "add_to_required_secondary_factors_for_user",
+    "assert_allowed_to_setup_factor_else_throw_invalid_claim_error",
+    "get_factors_setup_for_user",
+    "get_mfa_requirements_for_auth",
+    "get_required_secondary_factors_for_user",
+    "mark_factor_as_complete_in_session",
+    "remove_from_required_secondary_factors_for_user",
+    "require_factors",
+]
+
+add_to_required_secondary_factors_for_user: Final = user_facing(
+    MultiFactorAuth, MultiFactorAuthFunctions.add_to_required_secondary_factors_for_user
+)
+get_required_secondary_factors_for_user: Final = user_facing(
+    MultiFactorAuth, MultiFactorAuthFunctions.get_required_secondary_factors_for_user
+)
+mark_factor_as_complete_in_session: Final = user_facing(
+    MultiFactorAuth, MultiFactorAuthFunctions.mark_factor_as_complete_in_session
+)
+remove_from_required_secondary_factors_for_user: Final = user_facing(
+    MultiFactorAuth, MultiFactorAuthFunctions.remove_from_required_secondary_factors_for_user
+)
+
+
+@checked
+def assert_allowed_to_setup_factor_else_throw_invalid_claim_error(*, session: SessionContainer, factor_id: str) -> None:
+    """
+    Check whether the user of a session may set up a factor now.
+
+    :raises InvalidClaims: they may not, 403: they have to complete another one first.
+    :raises Unauthorised: the user does not exist any more.
+    """
+    recipe.check_setup(current.services().get(MultiFactorAuth).services, session, factor_id)
+
+
+@checked
+def get_factors_setup_for_user(*, user_id: str) -> tuple[str, ...]:
+    """
+    Return the factors that a user has set up, in all tenants.
+
+    :raises ArgumentError: no user has this id.
+    """
+    services = current.services()
+    user = user_by_id(services.core, user_id)
+    if user is None:
+        raise ArgumentError("no user has this id")
+    return services.get(MultiFactorAuth).functions.get_factors_setup_for_user(user=user)
+
+
+@checked
+def get_mfa_requirements_for_auth(*, session: SessionContainer) -> Requirements:
+    """Return what a session needs before it is signed in, and note in it how far it is."""
+    return functions.progress_in(current.services().get(MultiFactorAuth).functions, session).requirements

@@ -1,0 +1,231 @@
+"""The functions of the multifactorauth recipe: interface and default implementation."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from ...accounts import user_by_id
+from ...codec import member_from_json
+from ...errors import InvalidClaims, Unauthorised
+from ...recipe_kit.recipe import Functions
+from ...users import RecipeUserId, User
+from ..multitenancy import Multitenancy
+from ..multitenancy.types import TenantConfig
+from ..session import SessionContainer
+from ..session.claim_types import MFAClaimValue, MultiFactorAuthClaimType
+from ..session.functions import SessionFunctions
+from ..usermetadata import UserMetadataFunctions
+from .decisions import first_factors_of, next_step, setup_problem
+from .settings import MultiFactorAuthSettings
+from .types import Progress, Requirements
+
+CLAIM: Final = MultiFactorAuthClaimType("st-mfa")
+"""The form of the claim. The public one, which fetches its value by these functions, is in ``claims.py``."""
+
+_METADATA, _REQUIRED = "_supertokens", "requiredSecondaryFactors"
+
+
+class MultiFactorAuthFunctions(Functions[MultiFactorAuthSettings]):
+    """The functions of the multifactorauth recipe. What is required of a user is in their metadata."""
+
+    def get_mfa_requirements_for_auth(
+        self,
+        *,
+        tenant_id: str,
+        access_token_payload: Mapping[str, Any],
+        completed_factors: Mapping[str, float],
+        user: Callable[[], User],
+        factors_set_up_for_user: Callable[[], tuple[str, ...]],
+        required_secondary_factors_for_user: Callable[[], tuple[str, ...]],
+        required_secondary_factors_for_tenant: Callable[[], tuple[str, ...]],
+    ) -> Requirements:
+        """
+        Return what a session needs before it is signed in: one of the factors that its user or its tenant requires.
+
+        An override may require something else. The last four arguments are functions, since each asks the core.
+
+        :param completed_factors: when they were completed, in seconds since 1970.
+        """
+        factors = dict.fromkeys((*required_secondary_factors_for_user(), *required_secondary_factors_for_tenant()))
+        return [{"oneOf": list(factors)}] if factors else []
+
+    def assert_allowed_to_setup_factor_else_throw_invalid_claim_error(
+        self,
+        *,
+        session: SessionContainer,
+        factor_id: str,
+        mfa_requirements_for_auth: Callable[[], Requirements],
+        factors_set_up_for_user: Callable[[], tuple[str, ...]],
+    ) -> None:
+        """
+        Check whether the user of a session may set up a factor now.
+
+        :raises InvalidClaims: they may not, 403: they have to complete another one first.
+        """
+        value = session.get_claim_value(CLAIM)
+        step = next_step(() if value is None else value.c, mfa_requirements_for_auth())
+        problem = setup_problem(factor_id, step=step, set_up=factors_set_up_for_user() if step else ())
+        if problem is not None:
+            raise InvalidClaims([(CLAIM.key, {"message": problem})])
+
+    def mark_factor_as_complete_in_session(self, *, session: SessionContainer, factor_id: str) -> None:
+        """
+        Note in a session that its user has completed a factor just now.
+
+        :raises Unauthorised: the session or its user does not exist any more.
+        """
+        progress_in(self.functions, session, completed=factor_id)
+
+    def get_factors_setup_for_user(self, *, user: User) -> tuple[str, ...]:
+        """Return the factors that a user has set up, in all tenants."""
+        return tuple(dict.fromkeys(factor for one in self.recipe.offered for factor in one.set_up(user)))
+
+    def get_required_secondary_factors_for_user(self, *, user_id: str) -> tuple[str, ...]:
+        """
+        Return the factors of which a user has to complete one at each sign-in, whatever their tenant requires.
+
+        :raises CoreReplyInvalid: the app has written something else into the metadata.
+        """
+        required, _ = self._metadata(user_id)
+        return required
+
+    def add_to_required_secondary_factors_for_user(self, *, user_id: str, factor_id: str) -> None:
+        """Add one to the factors of which a user has to complete one at each sign-in."""
+        self._change(user_id, lambda required: dict.fromkeys((*required, factor_id)))
+
+    def remove_from_required_secondary_factors_for_user(self, *, user_id: str, factor_id: str) -> None:
+        """Remove one from the factors of which a user has to complete one at each sign-in."""
+        self._change(user_id, lambda required: (factor for factor in required if factor != factor_id))
+
+    def _metadata(self, user_id: str) -> tuple[tuple[str, ...], dict[str, Any]]:
+        """Return the factors that are required of a user, and what else SuperTokens keeps in their metadata."""
+        metadata = self.recipe.services.functions(UserMetadataFunctions).get_user_metadata(user_id=user_id)
+        path = "/recipe/user/metadata"
+        ours = {} if metadata.get(_METADATA) is None else member_from_json(dict, metadata, _METADATA, path=path)
+        return tuple(member_from_json(list[str], {_REQUIRED: [], **ours}, _REQUIRED, path=path)), ours
+
+    def _change(self, user_id: str, change: Callable[[tuple[str, ...]], Iterable[str]]) -> None:
+        before, ours = self._metadata(user_id)
+        after = list(change(before))
+        if after != list(before):
+            self.recipe.services.functions(UserMetadataFunctions).update_user_metadata(
+                user_id=user_id, metadata_update={_METADATA: {**ours, _REQUIRED: after}}
+            )
+
+
+def user_of(functions: MultiFactorAuthFunctions, session: SessionContainer) -> User:
+    """
+    Return the user of a session.
+
+    :raises Unauthorised: there is none any more.
+    """
+    user = user_by_id(functions.recipe.services.core, session.get_user_id())
+    if user is None:
+        raise Unauthorised("the user of the session does not exist")
+    return user
+
+
+def progress_in(
+    functions: MultiFactorAuthFunctions, session: SessionContainer, *, completed: str | None = None
+) -> Progress:
+    """
+    Return how far the sign-in of a session is, by today's requirements, and note it in the session.
+
+    :param completed: a factor that was completed just now.
+    :raises Unauthorised: the session, its user or its tenant does not exist any more.
+    """
+    payload = session.get_access_token_payload()
+    progress = progress_of(
+        functions, session.get_recipe_user_id(), session.get_tenant_id(), payload, completed=completed
+    )
+    value = MFAClaimValue(c=progress.completed, v=progress.is_complete)
+    if value != CLAIM.get_value_from_payload(payload):
+        session.set_claim_value(CLAIM, value)
+    return progress
+
+
+def progress_of(
+    functions: MultiFactorAuthFunctions,
+    recipe_user_id: RecipeUserId,
+    tenant_id: str,
+    payload: Mapping[str, Any],
+    *,
+    completed: str | None = None,
+) -> Progress:
+    """Do the same for the payload of an access token, and note nothing."""
+    services = functions.recipe.services
+    sessions = services.functions(SessionFunctions)
+
+    @functools.cache
+    def user() -> User:
+        found = user_by_id(services.core, recipe_user_id.value)
+        if found is None:
+            raise Unauthorised("the user of the session does not exist")
+        return found
+
+    @functools.cache
+    def tenant() -> TenantConfig:
+        found = services.get(Multitenancy).functions.get_tenant(tenant_id=tenant_id)
+        if found is None:
+            raise Unauthorised("the tenant of the session does not exist")
+        return found
+
+    def began_with() -> dict[str, float]:
+        """Return the first factor of a session that does not say so: it is new, or older than this recipe."""
+        method = user().login_method(recipe_user_id)
+        candidates = () if method is None else first_factors_of(method)
+        if completed in candidates:
+            return {}
+        allowed = services.get(Multitenancy).first_factors_of(tenant())
+        factor = next((one for one in candidates if one in allowed), None)
+        handle = payload.get("sessionHandle")
+        session = sessions.get_session_information(session_handle=handle) if isinstance(handle, str) else None
+        if factor is None or session is None:
+            raise Unauthorised("the session began with no first factor of its tenant, or has ended")
+        return {factor: session.time_created // 1000}
+
+    value = CLAIM.get_value_from_payload(payload)
+    factors: dict[str, float] = began_with() if value is None else dict(value.c)
+    if completed is not None:
+        factors[completed] = int(sessions.recipe.clock())
+    requirements = functions.get_mfa_requirements_for_auth(
+        tenant_id=tenant_id,
+        access_token_payload=payload,
+        completed_factors=factors,
+        user=user,
+        factors_set_up_for_user=lambda: functions.get_factors_setup_for_user(user=user()),
+        required_secondary_factors_for_user=lambda: functions.get_required_secondary_factors_for_user(
+            user_id=user().id
+        ),
+        required_secondary_factors_for_tenant=lambda: tenant().required_secondary_factors or (),
+    )
+    return Progress(completed=factors, requirements=requirements, next_step=next_step(factors, requirements))
+
+
+def factors_to_set_up(
+    functions: MultiFactorAuthFunctions, session: SessionContainer, user: User, factors: Iterable[str]
+) -> tuple[str, ...]:
+    """
+    Return those of some factors that the user of a session may set up now.
+
+    :raises InvalidClaims: there is none: 403.
+    """
+    progress = progress_in(functions, session)
+    set_up = functools.cache(lambda: functions.get_factors_setup_for_user(user=user))
+    allowed, refusal = [], None
+    for factor_id in factors:
+        try:
+            functions.assert_allowed_to_setup_factor_else_throw_invalid_claim_error(
+                session=session,
+                factor_id=factor_id,
+                mfa_requirements_for_auth=lambda: progress.requirements,
+                factors_set_up_for_user=set_up,
+            )
+            allowed.append(factor_id)
+        except InvalidClaims as error:
+            refusal = error
+    if refusal is not None and not allowed:
+        raise refusal
+    return tuple(allowed)

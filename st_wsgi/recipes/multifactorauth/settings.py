@@ -1,0 +1,31 @@
+"""The settings of the multifactorauth recipe, and the second factors that other recipes offer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from ...checks import a_list
+from ...recipe_kit.recipe import Settings
+from .types import SecondFactors
+
+_FACTORS: Any = attrs.validators.optional(a_list('factors such as ["emailpassword"]', kind=str, least=1))
+
+
+@attrs.define(kw_only=True, eq=False, slots=False)
+class MultiFactorAuthSettings(Settings):
+    """
+    The lower half of the recipe.
+
+    :ivar offered: what the other recipes offer. Each adds its own when it is bound.
+    """
+
+    first_factors: Sequence[str] | None = attrs.field(default=None, validator=_FACTORS)
+    offered: list[SecondFactors] = attrs.field(init=False, repr=False, factory=list)
+
+    @property
+    def second_factors(self) -> tuple[str, ...]:
+        """All second factors that the app has."""
+        return tuple(dict.fromkeys(factor for one in self.offered for factor in one.factors))
