@@ -20,7 +20,8 @@ from st_verify.fetch import FetchedKeys
 from st_verify.jwk import KeySet, VerificationKey
 from st_verify.keys import KeySource, StaticKeys
 from st_verify.known_claims import (
-    AllowedDomainsClaim, EmailVerificationClaim, MultiFactorAuthClaim, PermissionClaim, UserRoleClaim,
+    AllowedDomainsClaim, EmailVerificationClaim, MFAClaimValue, MultiFactorAuthClaim, PermissionClaim, UserRoleClaim,
+    requires_second_factor,
 )
 from st_verify.other_tokens import JwtVerifier, OAuth2AccessToken, OAuth2AccessVerifier, VerifiedJwt
 from st_verify.remote import KeyEvent, RemoteKeys
@@ -31,11 +32,12 @@ from st_verify.verifier import SessionVerifier
 __all__ = [
     "ANY", "EVENTS", "REASONS", "AccessToken", "AllowedDomainsClaim", "BooleanClaim", "ClaimError", "ClaimValidation",
     "ClaimValidator", "Clock", "EmailVerificationClaim", "FetchFailed", "FetchedKeys", "Forbidden", "InvalidClaims",
-    "JwtVerifier", "KeyEvent", "KeySet", "KeySetRefused", "KeySource", "KeysUnavailable", "MultiFactorAuthClaim",
-    "NoSession", "NotStrictJSON", "OAuth2AccessToken", "OAuth2AccessVerifier", "PermissionClaim",
-    "PrimitiveArrayClaim", "PrimitiveClaim", "Refused", "RemoteKeys", "RevocationUnavailable", "Revoked",
-    "SessionClaim", "SessionVerifier", "SettingError", "StaticKeys", "TryRefresh", "Unavailable", "UnverifiedToken",
-    "UserRoleClaim", "VerificationKey", "VerifiedJwt", "VerifyError", "failed_claims", "require_claims",
+    "JwtVerifier", "KeyEvent", "KeySet", "KeySetRefused", "KeySource", "KeysUnavailable", "MFAClaimValue",
+    "MultiFactorAuthClaim", "NoSession", "NotStrictJSON", "OAuth2AccessToken", "OAuth2AccessVerifier",
+    "PermissionClaim", "PrimitiveArrayClaim", "PrimitiveClaim", "Refused", "RemoteKeys", "RevocationUnavailable",
+    "Revoked", "SessionClaim", "SessionVerifier", "SettingError", "StaticKeys", "TryRefresh", "Unavailable",
+    "UnverifiedToken", "UserRoleClaim", "VerificationKey", "VerifiedJwt", "VerifyError", "failed_claims",
+    "require_claims", "requires_second_factor",
 ]
 # fmt: on
 

@@ -81,7 +81,8 @@ def _explain(verifier: SessionVerifier, keys: KeySource, text: str, legacy_kids:
             continue
         payload = _payload(token)
         report |= {"kind": _kind(token, payload), "kid": token.header.kid, "claims": _claims(payload)}
-        is_genuine = _is_signed(token, known)
+        key, (_, _, signing_input, _, signature) = known.get(token.header.kid), token.parts
+        is_genuine = key is not None and key.verifies(signing_input, base64url.decode(signature))
         break
     try:
         verifier.verify(text)
@@ -102,13 +103,6 @@ def _kind(token: UnverifiedToken, payload: dict[str, Any]) -> str:
     if type(kind) is int and kind in (1, 2):
         return f"OAuth2 {'access' if kind == 1 else 'ID'} token, no session token"
     return "token of the jwt recipe or of another issuer, no session token"
-
-
-def _is_signed(token: UnverifiedToken, known: KeySet) -> bool:
-    """Return whether a known key has signed the token, which may be refused for another reason."""
-    header, _, signing_input, _, signature = token.parts
-    key = known.keys.get(header.kid)
-    return key is not None and key.verifies(signing_input, base64url.decode(signature))
 
 
 def _payload(token: UnverifiedToken) -> dict[str, Any]:

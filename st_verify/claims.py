@@ -152,6 +152,14 @@ class SessionClaim(ABC, Generic[T]):
         """Return a copy of the payload with this value, fetched now."""
         return {**payload, self.key: {"v": value, "t": self.now_ms()}}
 
+    def remove_from_payload(self, payload: Payload) -> dict[str, Any]:
+        """Return a copy of the payload without this claim."""
+        return {name: value for name, value in payload.items() if name != self.key}
+
+    def remove_from_payload_by_merge(self, payload: Payload) -> dict[str, Any]:
+        """Return a copy with null instead of the claim, which a merge takes as removal."""
+        return {**payload, self.key: None}
+
     def get_last_refetch_time(self, payload: Payload) -> int | None:
         """Return when the value was fetched, in milliseconds; None if that is missing or no integer."""
         at = self._stored(payload, "t")

@@ -43,11 +43,7 @@ class SettingError(VerifyError, ValueError):
 
 
 class FetchFailed(VerifyError):
-    """
-    A key server gave no document. A fetcher of your own may raise it too.
-
-    :param reason: a fixed word such as ``timeout`` or ``status_503``, never text from the server.
-    """
+    """A key server gave no document. A fetcher of your own may raise it too, with a fixed word such as ``timeout``."""
 
     def __init__(self, reason: str, *, retry_after: float = 0.0) -> None:
         super().__init__(reason)

@@ -104,8 +104,6 @@ class KeySet:
     keys: Mapping[str, VerificationKey]
     #: Ids of published keys that are not used.
     refused: frozenset[str] = frozenset()
-    #: Lengths that a signature can have, in characters of base64url.
-    signature_lengths: frozenset[int] = frozenset()
     #: Creation time of the oldest dynamic key, in milliseconds; None if there is no dynamic key.
     oldest_ms: int | None = None
 
@@ -114,8 +112,11 @@ class KeySet:
         """Make a set of keys that follow the policy."""
         created = [int(match[1]) for key in keys if (match := _DYNAMIC_KID.fullmatch(key.kid))]
         by_kid = MappingProxyType({key.kid: key for key in keys})
-        lengths = frozenset(key.signature_length for key in keys)
-        return KeySet(by_kid, frozenset(refused), lengths, oldest_ms=min(created, default=None))
+        return KeySet(by_kid, frozenset(refused), oldest_ms=min(created, default=None))
+
+    def get(self, kid: str) -> VerificationKey | None:
+        """Return the key of this id, or None."""
+        return self.keys.get(kid)
 
     def may_be_newer(self, kid: str, now: float) -> bool:
         """
@@ -174,7 +175,8 @@ def read_key_set(
             continue
         try:
             alg, members = _material(entry, algorithms)
-            thumbprint = _thumbprint(members)
+            canonical = json.dumps(members, separators=(",", ":"), sort_keys=True).encode("ascii")
+            thumbprint = base64url.encode(sha256(canonical).digest())
             if pins and thumbprint not in pins:
                 raise _KeyRefused("key_not_pinned")
             key = known.get(kid)
@@ -240,23 +242,16 @@ def _octets(value: object) -> bytes:
 def _make_key(kid: str, thumbprint: str, alg: str, members: dict[str, str]) -> VerificationKey:
     from jwt.exceptions import InvalidKeyError  # here for the reason in `_algorithm`
 
-    length = 2 * _KINDS[members["kty"], members.get("crv", "")][2]
-    if alg == RS256:
-        modulus = base64url.decode(members["n"].encode("ascii"))
-        length = len(modulus)
-        if _is_weak(int.from_bytes(modulus, "big")):
-            raise _KeyRefused("weak_key")
+    number = base64url.decode(members["n" if alg == RS256 else "x"].encode("ascii"))
+    length = len(number) if alg == RS256 else 2 * len(number)
+    if alg == RS256 and _is_weak(int.from_bytes(number, "big")):
+        raise _KeyRefused("weak_key")
     try:
         # Only these members: with "d" PyJWT would make a private key.
         public_key = _algorithm(alg).from_jwk(members)
     except (InvalidKeyError, UnsupportedAlgorithm, ValueError, TypeError, binascii.Error):
         raise _KeyRefused("malformed_key") from None
     return VerificationKey(kid, thumbprint, -(-length * 4 // 3), MappingProxyType(members), public_key, alg)
-
-
-def _thumbprint(members: Mapping[str, str]) -> str:
-    canonical = json.dumps(members, separators=(",", ":"), sort_keys=True)
-    return base64url.encode(sha256(canonical.encode("ascii")).digest())
 
 
 def _algorithm(name: str) -> Algorithm:

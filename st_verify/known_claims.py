@@ -12,7 +12,10 @@ from typing import Any, TypedDict
 
 from st_verify.claims import BooleanClaim, ClaimValidation, ClaimValidator, Payload, PrimitiveArrayClaim, SessionClaim
 from st_verify.errors import SettingError
-from st_verify.settings import require
+from st_verify.settings import require, seconds
+
+# A factor's time may be this many seconds in the future: the auth server's clock against ours.
+_SKEW = 60
 
 
 class EmailVerificationClaimType(BooleanClaim):
@@ -52,7 +55,6 @@ _STEPS: Mapping[str, tuple[Callable[[Iterable[bool]], bool], str]] = {
     "oneOf": (any, "None of these factors are complete in the session: {}"),
     "allOfInAnyOrder": (all, "Some of the factors are not complete in the session: {}"),
 }
-_Step = tuple[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class MultiFactorAuthClaimType(SessionClaim[MFAClaimValue]):
 
     def has_completed_mfa_requirements_for_auth(self, claim_key: str | None = None) -> ClaimValidator:
         """Require that the auth server calls the sign-in complete."""
-        return _FactorValidator(claim_key, self, None)
+        return _FactorValidator(claim_key, self, (), least=0)
 
     def has_completed_requirement_list(
         self, requirement_list: Sequence[Requirement], claim_key: str | None = None
@@ -97,34 +99,45 @@ class MultiFactorAuthClaimType(SessionClaim[MFAClaimValue]):
         :raises SettingError: a step is neither a factor id nor a choice.
         """
         require(not isinstance(requirement_list, str), "requirement_list: pass a list, not a single str")
-        return _FactorValidator(claim_key, self, [_step(requirement) for requirement in requirement_list])
+        return _FactorValidator(claim_key, self, requirement_list)
 
 
+@dataclass(eq=False, repr=False)
 class _FactorValidator(ClaimValidator):
-    """Checks steps of factors; without steps, whether the sign-in is complete."""
+    """Checks steps of factors. With `least`, the sign-in must be complete too, by as many factors."""
 
-    def __init__(self, id_: str | None, about: MultiFactorAuthClaimType, steps: list[_Step] | None) -> None:
-        super().__init__(about.key if id_ is None else id_, about)
-        self.about, self.steps = about, steps
+    id_: str | None
+    about: MultiFactorAuthClaimType
+    requirements: Sequence[Requirement]
+    least: int | None = None
+    max_age: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__init__(self.about.key if self.id_ is None else self.id_, self.about)
+        self.steps = [_step(requirement) for requirement in self.requirements]
+        self.limit = {} if self.max_age is None else {"maxAgeInSeconds": seconds("max_age", self.max_age, low=1)}
 
     def validate(self, payload: Payload) -> ClaimValidation:
-        value = self.about.get_value_from_payload(payload)
+        value, now = self.about.get_value_from_payload(payload), self.about.clock()
         if value is None:
             return ClaimValidation.failed("value does not exist", {})
-        if self.steps is None and not value.v:
-            return ClaimValidation.failed("MFA requirement for auth is not satisfied", {})
-        for kind, factors in self.steps or ():
+        age = self.max_age
+        recent = {factor for factor, at in value.c.items() if age is None or now - age <= at <= now + _SKEW}
+        counts = bool(recent or self.steps or age is None)
+        if self.least is not None and not (value.v and len(value.c) >= self.least and counts):
+            return ClaimValidation.failed("MFA requirement for auth is not satisfied", self.limit)
+        for kind, factors in self.steps:
             are_enough, message = _STEPS[kind]
-            if not are_enough(factor in value.c for factor in factors):
+            if not are_enough(factor in recent for factor in factors):
                 # The whole list and not the missing part, since the completed factors are data of the user.
-                expected = {kind: factors[0] if kind == "factorId" else factors}
-                missing = [factor for factor in factors if factor not in value.c]
+                expected = {kind: factors[0] if kind == "factorId" else factors, **self.limit}
+                missing = [factor for factor in factors if factor not in recent]
                 actual = {"missing": missing} if kind == "allOfInAnyOrder" else {}
                 return ClaimValidation.failed(message.format(", ".join(factors)), expected, **actual)
         return ClaimValidation.passed()
 
 
-def _step(requirement: Requirement) -> _Step:
+def _step(requirement: Requirement) -> tuple[str, list[str]]:
     if isinstance(requirement, str):
         return "factorId", [requirement]
     if isinstance(requirement, Mapping) and len(requirement) == 1:
@@ -140,3 +153,18 @@ UserRoleClaim: PrimitiveArrayClaim = PrimitiveArrayClaim("st-role")
 PermissionClaim: PrimitiveArrayClaim = PrimitiveArrayClaim("st-perm")
 AllowedDomainsClaim: PrimitiveArrayClaim = PrimitiveArrayClaim("st-t-dmns")
 MultiFactorAuthClaim: MultiFactorAuthClaimType = MultiFactorAuthClaimType("st-mfa")
+
+
+def requires_second_factor(*steps: Requirement, max_age: float | None = None) -> ClaimValidator:
+    """
+    Require a complete sign-in by at least two factors (``st-mfa``), and every step of a list.
+
+    >>> failed_claims([requires_second_factor("totp", max_age=300)], {})
+    [ClaimError(id='st-mfa', reason={'message': 'value does not exist'})]
+
+    :param steps: as in `has_completed_requirement_list`, one by one.
+    :param max_age: seconds after its completion for which a factor counts; None for the whole session. Without steps,
+        the latest factor must count.
+    :raises SettingError: a step is neither a factor id nor a choice, or `max_age` is no number of seconds from 1.
+    """
+    return _FactorValidator(None, MultiFactorAuthClaim, steps, least=2, max_age=max_age)

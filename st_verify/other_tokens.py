@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 from st_verify.errors import Forbidden, NoSession
 from st_verify.settings import ANY, AnyType, AnyValue, require, text_set
-from st_verify.texts import text, text_or_null
 from st_verify.token import SECRET_CLAIMS, TokenHeader, VerifiedClaims
-from st_verify.verification import Issuers, Parsed, TokenVerifier
+from st_verify.verification import Issuers, Parsed, TokenVerifier, text, text_or_null
 
 
 @dataclass(frozen=True, slots=True)

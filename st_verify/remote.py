@@ -13,6 +13,7 @@ with the keys that it has. A request waits, at most `timeout`, only without usab
 
 from __future__ import annotations
 
+import functools
 import importlib
 import logging
 import math
@@ -158,7 +159,8 @@ class RemoteKeys:
         seconds("default_refresh", self.default_refresh, low=0, high=_DAY)
         count("lookup_burst", self.lookup_burst, low=0)
         seconds("lookup_interval", self.lookup_interval, low=0, high=_DAY)
-        self._pins = text_list("pins", self.pins, *THUMBPRINTS)
+        pins, algorithms = text_list("pins", self.pins, *THUMBPRINTS), self._algorithms
+        self._read = functools.partial(read_key_set, pins=pins, algorithms=algorithms, report=self._report_key)
         self._fetch: Fetcher = self.fetch or HttpFetcher(
             self.urls or (), self.timeout, self.ssl_context, self.insecure_http_hosts
         )
@@ -277,12 +279,6 @@ class RemoteKeys:
         now = self._monotonic()
         self._state = _State(keys, due=now, usable_until=now + self.max_stale, second_look=False)
 
-    def _read(self, document: bytes) -> KeySet:
-        previous, algorithms = None if self._state is None else self._state.keys, self._algorithms
-        return read_key_set(
-            document, previous=previous, pins=self._pins, algorithms=algorithms, report=self._report_key
-        )
-
     def _refresh(self, *, wait: float) -> bool:
         """Start a fetch unless one runs or the back-off forbids it. Return whether it succeeds in `wait` seconds."""
         with self._lock:
@@ -314,7 +310,8 @@ class RemoteKeys:
             fetched = self._fetch()
             if isinstance(fetched, bytes):
                 fetched = FetchedKeys(fetched)
-            self._succeeded(flight, self._read(fetched.body), fetched.max_age)
+            previous = None if self._state is None else self._state.keys
+            self._succeeded(flight, self._read(fetched.body, previous=previous), fetched.max_age)
         except (FetchFailed, KeySetRefused) as failure:
             self._failed(failure.reason, getattr(failure, "retry_after", 0.0))
         except Exception as error:  # a fetcher may raise anything, and its thread has no other handler

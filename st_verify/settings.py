@@ -91,7 +91,7 @@ def text_list(name: str, values: Collection[str], pattern: str, cure: str) -> fr
     return frozenset(values)
 
 
-def seconds(name: str, value: float, *, low: float, high: float) -> float:
+def seconds(name: str, value: float, *, low: float, high: float = 1e9) -> float:
     """Return a number of seconds between `low` and `high`, both included; no bool and not NaN."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     require(is_number and low <= value <= high, f"{name}: pass seconds between {low:g} and {high:g}, not {value!r}")

@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, NoReturn
+from typing import Any, ClassVar, NamedTuple, NoReturn, cast
 
 from st_verify import base64url, strict_json
 from st_verify.errors import NoSession, NotStrictJSON, TryRefresh
@@ -72,6 +72,11 @@ class UnverifiedToken(NamedTuple):
     def header(self) -> TokenHeader:
         """The token's header."""
         return self.parts[0]
+
+    @property
+    def text(self) -> str:
+        """The token itself."""
+        return self.data.decode("ascii")
 
 
 class TokenParser:
@@ -254,10 +259,14 @@ class AccessToken(VerifiedToken):
         return self._header.version or ""
 
     @property
+    def refresh_token_hash_1(self) -> str:
+        """``refreshTokenHash1``. A secret."""
+        return str(self.payload()["refreshTokenHash1"])
+
+    @property
     def anti_csrf_token(self) -> str | None:
         """``antiCsrfToken``, for the anti-CSRF mode VIA_TOKEN. A secret."""
-        value: str | None = self.payload().get("antiCsrfToken")
-        return value
+        return cast("str | None", self.payload().get("antiCsrfToken"))
 
     @property
     def claims(self) -> Mapping[str, Any]:
@@ -269,5 +278,4 @@ class AccessToken(VerifiedToken):
 
     def payload(self) -> dict[str, Any]:
         """Return the whole payload as a fresh dict, **with** the protocol's secrets (``front-token`` needs them)."""
-        payload: dict[str, Any] = json.loads(self.payload_json)
-        return payload
+        return dict(json.loads(self.payload_json))

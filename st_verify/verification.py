@@ -12,6 +12,7 @@ Three laws:
 from __future__ import annotations
 
 import logging
+import re
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
@@ -24,7 +25,6 @@ from st_verify.errors import NoSession, NotStrictJSON, TryRefresh
 from st_verify.jwk import KeySet, VerificationKey
 from st_verify.keys import KeySource
 from st_verify.settings import AnyType, Clock, count, issuer_set, require, seconds, text_set
-from st_verify.texts import text
 from st_verify.token import MAX_TOKEN, TokenHeader, TokenParser, UnverifiedToken, VerifiedToken
 
 _logger = logging.getLogger("st_verify")
@@ -37,6 +37,9 @@ _SECONDS_BETWEEN_ISSUER_LOGS = 60.0
 # Base64url lengths of signatures by keys of 2048, 3072, 4096 and 8192 bits. A key that is not known yet has one of
 # these, or a length that the set has already.
 _USUAL_SIGNATURES = frozenset({342, 512, 683, 1366})
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_MAX_TEXT = 1024
+_PLAIN = bytes(range(0x20, 0x7F))
 #: A payload as it was signed, and parsed.
 Parsed = tuple[bytes, dict[str, Any]]
 #: The allowed values of ``iss``; None for any.
@@ -176,7 +179,7 @@ class TokenVerifier(ABC, Generic[T]):
         elif token.parser is parser:
             data, parts = token.data, token.parts
         else:
-            data = parser.candidate(token.data.decode("ascii"))
+            data = parser.candidate(token.text)
         if data is None:
             return None
         if cache is not None:
@@ -205,7 +208,7 @@ class TokenVerifier(ABC, Generic[T]):
                 self._refuse_pointless_search(kid, len(signature_text), key_set)
                 parsed = parsed or read_payload(payload_text)
                 self._judge(header, parsed, issuers, self._wall())
-                key = keys.search(kid).keys.get(kid)
+                key = keys.search(kid).get(kid)
             if key is None:
                 raise TryRefresh("unknown_kid")
             if key.alg != header.alg or len(signature_text) != key.signature_length:
@@ -226,7 +229,7 @@ class TokenVerifier(ABC, Generic[T]):
 
     def _refuse_pointless_search(self, kid: str, signature_length: int, known: KeySet) -> None:
         """Refuse an unknown key id for which no key server can have a new key."""
-        if signature_length not in _USUAL_SIGNATURES | known.signature_lengths:
+        if signature_length not in _USUAL_SIGNATURES | {key.signature_length for key in known.keys.values()}:
             raise NoSession("signature_length")
         if not known.may_be_newer(kid, self._wall()):
             raise TryRefresh("unknown_kid")
@@ -285,3 +288,33 @@ def read_payload(payload_text: bytes) -> Parsed:
     if not isinstance(payload, dict):
         raise NoSession("payload_json")
     return payload_json, payload
+
+
+def are_plain_texts(*values: object) -> bool:
+    """
+    Return whether all are non-empty strings of visible ASCII, together no longer than one `text` may be.
+
+    This is one fast check for every token instead of a call of `text` for each claim. If it says no, `text` decides.
+    """
+    try:
+        together = "".join(values)  # type: ignore[arg-type]  # raises TypeError for anything but strings
+    except TypeError:
+        return False
+    if "" in values or len(together) > _MAX_TEXT or not together.isascii():
+        return False
+    return not together.encode().translate(None, _PLAIN)
+
+
+def text(payload: Mapping[str, Any], name: str) -> str:
+    """Return a claim that is a non-empty string without control characters. Raises `NoSession` for anything else."""
+    value = payload.get(name)
+    if not isinstance(value, str) or not value or len(value) > _MAX_TEXT:
+        raise NoSession(f"{name}_form")
+    if not (value.isascii() and value.isprintable()) and _CONTROL.search(value):
+        raise NoSession(f"{name}_form")
+    return value
+
+
+def text_or_null(payload: Mapping[str, Any], name: str) -> str | None:
+    """Return such a claim; None if it is null or absent."""
+    return None if payload.get(name) is None else text(payload, name)

@@ -12,9 +12,8 @@ from typing import Any
 
 from st_verify.errors import Forbidden, NoSession
 from st_verify.settings import AnyType, flag, require, text_set
-from st_verify.texts import are_plain_texts, text, text_or_null
 from st_verify.token import AccessToken, TokenHeader, TokenParser, UnverifiedToken
-from st_verify.verification import Issuers, Parsed, TokenVerifier
+from st_verify.verification import Issuers, Parsed, TokenVerifier, are_plain_texts, text, text_or_null
 
 
 @dataclass(kw_only=True, eq=False)
@@ -92,7 +91,9 @@ class SessionVerifier(TokenVerifier[AccessToken]):
         :raises KeysUnavailable: there are no keys to decide with (503).
         :raises TypeError: `token` is neither a str nor an `UnverifiedToken`.
         """
-        verified = self.authenticate(token)
+        verified = self._verified(token)
+        if verified is None:
+            raise NoSession("token_form")
         self.check_tenant(verified)
         return verified
 

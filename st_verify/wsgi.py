@@ -12,22 +12,26 @@ cleared here, since a parallel request may have set new ones.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import json
+import logging
 import math
+import os
+import queue
 import sys
+import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from wsgiref.util import setup_testing_defaults
 
 from st_verify.claims import ClaimValidator, require_claims
-from st_verify.csrf import SAFE_METHODS, CsrfMode, CsrfRules
-from st_verify.errors import Forbidden, NoSession, Refused, TryRefresh, Unavailable
-from st_verify.headers import bearer_token, cookie_values
-from st_verify.revocation import IsRevoked, RevocationCheck
-from st_verify.settings import flag, function, require
+from st_verify.errors import Forbidden, NoSession, Refused, RevocationUnavailable, Revoked, TryRefresh, Unavailable
+from st_verify.headers import SAFE_METHODS, CsrfMode, CsrfRules, bearer_token, cookie_values
+from st_verify.settings import count, flag, function, require, seconds
 from st_verify.token import AccessToken, UnverifiedToken
 from st_verify.verifier import SessionVerifier
 
@@ -39,7 +43,10 @@ __all__ = [
     "refusal_response", "session_of",
 ]  # fmt: skip
 
+_logger = logging.getLogger("st_verify")
 Environ = dict[str, Any]
+#: Returns True if the session has ended. May do I/O and may raise.
+IsRevoked = Callable[[AccessToken], bool]
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -48,6 +55,67 @@ ENVIRON_KEY = "st_verify.session"
 TRANSPORTS = ("any", "header", "cookie")
 
 _PHRASES = {401: "Unauthorized", 403: "Forbidden", 503: "Service Unavailable"}
+
+
+class RevocationCheck:
+    """
+    A revocation hook, its deadline, and what to do if it gives no answer.
+
+    >>> check = RevocationCheck(lambda session: session.session_handle in {"h-1"}, timeout=0.5)
+
+    :param is_revoked: called for every request with a genuine token, in a thread of its own.
+    :param timeout: seconds to wait for it, 0.01 to 60.
+    :param fail_open: what to do if the hook raises or is late: True serves the request, False answers 503.
+    :param max_waiting: hooks that may run at the same time, so that a hanging hook holds few threads. Waiting for
+        another hook counts against the timeout.
+    :raises SettingError: one of them has a wrong type or is out of range.
+    """
+
+    def __init__(
+        self, is_revoked: IsRevoked, *, timeout: float = 1.0, fail_open: bool = False, max_waiting: int = 32
+    ) -> None:
+        function("is_revoked", is_revoked)
+        self._is_revoked = is_revoked
+        self._name = getattr(is_revoked, "__qualname__", type(is_revoked).__name__)
+        self._timeout = seconds("timeout", timeout, low=0.01, high=60)
+        self._fail_open = flag("fail_open", fail_open)
+        self._max_waiting = count("max_waiting", max_waiting, low=1)
+        self._free: tuple[int, threading.Semaphore] = (-1, threading.Semaphore())
+
+    def __repr__(self) -> str:
+        return f"RevocationCheck({self._name}, timeout={self._timeout:g}, fail_open={self._fail_open})"
+
+    def check(self, token: AccessToken) -> None:
+        """
+        Ask the hook.
+
+        :raises Revoked: it returned True.
+        :raises RevocationUnavailable: it returned neither True nor False in time, and `fail_open` is False.
+        """
+        deadline = time.monotonic() + self._timeout
+        if self._free[0] != os.getpid():
+            # After a fork, the child has none of the threads that would release what they hold.
+            self._free = (os.getpid(), threading.Semaphore(self._max_waiting))
+        turn, answers = self._free[1], queue.SimpleQueue[object]()
+        answer: object = None
+        if turn.acquire(timeout=self._timeout):
+            threading.Thread(None, self._ask, "st_verify-revoked", (token, turn, answers), daemon=True).start()
+            with contextlib.suppress(queue.Empty):
+                answer = answers.get(timeout=max(0.0, deadline - time.monotonic()))
+        if answer is True:
+            raise Revoked("revoked")
+        if answer is not False and not self._fail_open:
+            raise RevocationUnavailable("revocation")
+
+    def _ask(self, token: AccessToken, turn: threading.Semaphore, answers: queue.SimpleQueue[object]) -> None:
+        answer: object = None
+        try:
+            answer = self._is_revoked(token)
+        except Exception:  # the hook may raise anything, and fail_open decides what that means
+            _logger.exception("the revocation hook %s raised", self._name)
+        finally:
+            turn.release()
+            answers.put(answer)
 
 
 @dataclass(eq=False, repr=False)

@@ -360,10 +360,13 @@ def test_what_a_host_should_fetch_anew() -> None:
     assert MultiFactorAuthClaim.has_completed_requirement_list([]).should_refetch({})
 
 
-def test_values_are_stored_with_their_time() -> None:
+def test_values_are_stored_with_their_time_and_removed_in_two_ways() -> None:
     stored = roles.add_to_payload({"a": 1}, ["x"])
     assert stored == {"a": 1, "st-role": {"v": ["x"], "t": MS}}
     assert (roles.get_value_from_payload(stored), roles.get_last_refetch_time(stored)) == (["x"], MS)
+    assert roles.remove_from_payload(stored) == {"a": 1}
+    assert roles.remove_from_payload({}) == {}
+    assert roles.remove_from_payload_by_merge(stored) == {"a": 1, "st-role": None}
     once = MultiFactorAuthClaim.add_to_payload({}, MFAClaimValue(c={"emailpassword": 1}, v=False))
     twice = MultiFactorAuthClaim.add_to_payload(once, MFAClaimValue(c={"totp": 2}, v=True))
     assert twice == {MFA: {"c": {"emailpassword": 1, "totp": 2}, "v": True}}

@@ -141,5 +141,5 @@ def test_the_payload_is_handed_out_as_signed(bench: Bench) -> None:
     verified = bench.verifier.verify(raw(GOOD))
     assert verified.payload_json == GOOD.encode()
     assert verified.payload() == json.loads(GOOD)
-    assert verified.payload()["refreshTokenHash1"] == HASH
+    assert verified.refresh_token_hash_1 == HASH
     assert (verified.issuer, verified.issued_at) == (ISSUER, NOW - 10)

@@ -170,7 +170,7 @@ def test_a_token_that_is_no_str_is_a_mistake_of_the_caller(bench: Bench, wrong: 
 def test_a_gated_token_is_verified_without_being_gated_again(bench: Bench) -> None:
     gated = bench.verifier.parse(GOOD)
     assert gated is not None
-    assert gated.data == GOOD.encode()
+    assert gated.text == GOOD
     assert gated.header.kid == KID
     assert GOOD not in repr(gated) and BODY not in repr(gated)
     assert bench.verifier.verify(gated) == bench.verifier.verify(GOOD)

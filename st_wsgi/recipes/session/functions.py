@@ -10,8 +10,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from st_verify.csrf import check_anti_csrf_token
 from st_verify.errors import Refused
+from st_verify.headers import check_anti_csrf_token
 from st_verify.token import AccessToken
 
 from ...codec import present

@@ -10,9 +10,8 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from st_verify.csrf import CsrfMode, CsrfRules
 from st_verify.errors import TryRefresh
-from st_verify.headers import bearer_token, cookie_values
+from st_verify.headers import CsrfMode, CsrfRules, bearer_token, cookie_values
 
 from ...config import AppInfo
 from ...errors import ConfigError, TryRefreshToken
