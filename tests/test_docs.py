@@ -346,6 +346,17 @@ def test_third_party(names: dict[str, Any]) -> None:
     assert started == {"status": "OK", "urlWithQueryParams": names["page"].url_with_query_params}
 
 
+@PROGRAMS.of(page("saml"))
+def test_saml(names: dict[str, Any]) -> None:
+    """The page needs a core with SAML, so only what asks no core is called."""
+    client = Client(names["st"].wrap(lambda _environ, _start: []))
+    for method, path in (("GET", "/auth/saml/login"), ("POST", "/auth/acme/saml/callback")):
+        assert client.open(path, method=method, json=None if method == "GET" else {}).status_code == 400
+    functions = names["Saml"].functions_class
+    listed = {line.split("`")[1] for line in page("saml").splitlines() if line.startswith("| `")}
+    assert listed == {name for name in vars(functions) if not name.startswith("_")}
+
+
 @PROGRAMS.of(page("account-linking"))
 def test_account_linking(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     """The page's function decides, its other one is told, and its code links and separates by hand."""

@@ -15,6 +15,7 @@ import pytest
 import requests
 from contract.authenticator import Credential, asserted, created, credential
 from flask import Flask
+from recipes.saml.peer import METADATA, CoreWithSaml, saml_response
 
 from frameworks.conftest import ORIGIN, SharedCore
 from frameworks.sites import Site, serving
@@ -26,6 +27,7 @@ from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
 from st_wsgi.recipes.multitenancy import Multitenancy
 from st_wsgi.recipes.passwordless import ContactEmailOrPhoneConfig, Passwordless
+from st_wsgi.recipes.saml import Saml, SamlFunctions
 from st_wsgi.recipes.session import Session
 from st_wsgi.recipes.thirdparty import (
     Provider,
@@ -50,6 +52,7 @@ BY_CODE_EXISTS = "GET /passwordless/email/exists"
 PHONE_EXISTS, OLDER_PHONE_EXISTS = "GET /passwordless/phonenumber/exists", "GET /signup/phonenumber/exists"
 LOGIN_METHODS = "GET /loginmethods"
 PROVIDER_PAGE, FROM_PROVIDER, FROM_APPLE = "GET /authorisationurl", "POST /signinup", "POST /callback/apple"
+SAML_PAGE, FROM_SAML = "GET /saml/login", "POST /saml/callback"
 KEY_OPTIONS, PROOF_OPTIONS = "POST /webauthn/options/register", "POST /webauthn/options/signin"
 KEY_SIGN_UP, KEY_SIGN_IN = "POST /webauthn/signup", "POST /webauthn/signin"
 KEY_EXISTS, KEY_MAIL, KEY_RESET = (
@@ -95,6 +98,11 @@ STATUSES: dict[str, set[object]] = {
     PROVIDER_PAGE: {"OK", "GENERAL_ERROR", 400},
     FROM_PROVIDER: {"OK", "NO_EMAIL_GIVEN_BY_PROVIDER", "SIGN_IN_UP_NOT_ALLOWED", "GENERAL_ERROR", 400},
     FROM_APPLE: {"GENERAL_ERROR", 303, 400},
+    SAML_PAGE: {"INVALID_CLIENT_ERROR", "GENERAL_ERROR", 302, 400},
+    FROM_SAML: {
+        *("SAML_RESPONSE_VERIFICATION_FAILED_ERROR", "INVALID_RELAY_STATE_ERROR", "INVALID_CLIENT_ERROR"),
+        *("IDP_LOGIN_DISALLOWED_ERROR", "GENERAL_ERROR", 302, 400),
+    },
     KEYS: {None},
     DISCOVERY: {None},
     KEY_OPTIONS: {
@@ -123,6 +131,7 @@ STATUSES: dict[str, set[object]] = {
 
 FACTORS = ["emailpassword", "otp-email", "otp-phone", "thirdparty", "webauthn"]
 NO_DEVICE = {"deviceId": "AAAA", "preAuthSessionId": "none"}
+ACME, UNKNOWN_CLIENT = "https://idp.example/acme", "INVALID_CLIENT_ERROR"
 MALFORMED = {"formFields": "none", "token": 1}
 
 
@@ -159,6 +168,7 @@ class Backend:
         github = ProviderConfig(third_party_id="github", clients=[ProviderClientConfig(client_id="c1")])
         provider = ProviderInput(config=github, override=whose_token_is_an_address)
         recipes += [Multitenancy(override=apis), ThirdParty(providers=[provider], override=apis)]
+        recipes.append(Saml(override=apis))
         self.fits = True
         self.passkeys = Webauthn(
             get_relying_party_id=lambda _tenant, _context: HOST if self.fits else "other.example",
@@ -166,7 +176,7 @@ class Backend:
             override=apis,
         )
         recipes.append(self.passkeys)
-        self.st = SuperTokens(app_info=info, core=core, recipes=recipes, rate_limit=None)
+        self.st = SuperTokens(app_info=info, core=CoreWithSaml(core), recipes=recipes, rate_limit=None)
 
     def _guarded(self, original: Any) -> Any:
         names = {route.api for route in original.recipe.routes if route.api != "refresh_post"}
@@ -283,6 +293,27 @@ def signs_in_with_a_provider(user: Frontend) -> None:
     assert user.send(FROM_APPLE, data={"code": "a b"}).status_code == 400
 
 
+def signs_in_with_saml(user: Frontend, functions: SamlFunctions) -> None:
+    client: dict[str, Any] = {"redirect_uris": [ORIGIN], "default_redirect_uri": ORIGIN, "client_id": "acme"}
+    client["metadata_xml"] = METADATA.format("acme")
+    functions.create_or_update_client(**client)
+    to_acme, from_acme = f"?client_id=acme&redirect_uri={ORIGIN}", {"SAMLResponse": saml_response(issuer=ACME)}
+    assert user.send(SAML_PAGE).status_code == 400
+    assert user.send(SAML_PAGE, query=f"?client_id=none&redirect_uri={ORIGIN}").json() == {"status": UNKNOWN_CLIENT}
+    assert user.send(FROM_SAML, {}).status_code == 400
+    state = parse_qs(urlsplit(user.send(SAML_PAGE, query=to_acme).headers["Location"]).query)["RelayState"][0]
+    answers = [
+        ({"SAMLResponse": saml_response(signed=False), "RelayState": state}, "SAML_RESPONSE_VERIFICATION_FAILED_ERROR"),
+        ({**from_acme, "RelayState": state}, "INVALID_RELAY_STATE_ERROR"),
+        ({"SAMLResponse": saml_response(issuer="none")}, UNKNOWN_CLIENT),
+        (from_acme, "IDP_LOGIN_DISALLOWED_ERROR"),
+    ]
+    for form, status in answers:
+        assert user.send(FROM_SAML, data=form).json() == {"status": status}
+    functions.create_or_update_client(allow_idp_initiated_login=True, **client)
+    assert user.send(FROM_SAML, data=from_acme).headers["Location"].startswith(f"{ORIGIN}?code=")
+
+
 def by_provider(user: Frontend, token: str = "", *, link: bool = False) -> Any:
     body = {"thirdPartyId": "github", "oAuthTokens": {"id_token": token or user.email}}
     return user.send(FROM_PROVIDER, {**body, "shouldTryLinkingWithSessionUser": link}).json()
@@ -373,6 +404,8 @@ def every_override_answers(user: Frontend) -> None:
     assert user.send(PROVIDER_PAGE, query=PAGE).json() == closed
     assert user.send(FROM_APPLE, data={"state": "x"}).json() == closed
     assert by_provider(user) == closed
+    assert user.send(SAML_PAGE, query="?client_id=acme&redirect_uri=x").json() == closed
+    assert user.send(FROM_SAML, data={"SAMLResponse": "AAAA"}).json() == closed
     for route in (SIGN_UP, SIGN_IN):
         assert user.form(route, email=f"new-{user.email}", password=PASSWORD) == closed
     assert user.send(CODE, {"email": user.email}).json() == closed
@@ -481,6 +514,7 @@ def test_every_route_has_every_status(site: Site, backend: Backend, base: str, r
     sets_a_new_password(user, backend)
     signs_in_with_codes(user, backend)
     signs_in_with_a_provider(user)
+    signs_in_with_saml(user, backend.st.services.functions(SamlFunctions))
     signs_in_with_passkeys(user, backend)
 
     assert user.send(REFRESH).json() == {}

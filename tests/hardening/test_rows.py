@@ -797,6 +797,7 @@ ELSEWHERE = {
     "W-008": "recipes/thirdparty/test_attacks.py::test_a_form_that_cannot_be_read",
     "W-020": "recipes/thirdparty/test_attacks.py::test_it_goes_nowhere_else",
     "W-021": "recipes/thirdparty/test_attacks.py::test_a_state_that_cannot_be_read",
+    "W-022": "recipes/saml/test_saml.py::test_no_redirect_to_an_address_that_is_not_registered",
     "W-041": "test_middleware.py::test_the_bodies_of_foreign_requests_stay_unread",
     "W-048": "test_phone.py::test_both_ways_agree",
     "W-051": "test_bad_input.py::test_hostile_texts_in_any_field_never_break_a_route",
@@ -819,6 +820,7 @@ ELSEWHERE = {
     "W-108": "recipes/thirdparty/test_sign_in.py::test_a_tenant_changes_the_apps_provider_for_itself_alone",
     "W-109": "recipes/thirdparty/test_strangers.py::test_nothing_inside_is_asked",
     "W-110": "recipes/emailpassword/test_sign_up.py::test_concurrent_sign_ups_with_one_e_mail_make_one_user",
+    "W-111": "recipes/saml/test_saml.py::test_the_response_goes_to_the_core_as_it_came",
     "W-120": "test_server_boundary.py::test_a_chunked_body_is_read_where_the_server_decodes_it",
     "W-121": "test_body.py::test_the_next_reader_finds_the_same_body",
     "W-125": "test_instances.py::test_each_of_many_requests_in_flight_has_its_own_context",
@@ -828,7 +830,6 @@ ELSEWHERE = {
 """Rows that a test of another file shows in full."""
 
 LATER = {
-    "W-022": "comes with SAML and OAuth2",
     "W-023": "comes with OAuth2",
     "W-077": "comes with multi-factor authentication",
     "W-085": "comes with TOTP",
@@ -837,7 +838,6 @@ LATER = {
     "W-089": "comes with the dashboard",
     "W-090": "comes with the dashboard",
     "W-091": "comes with OAuth2",
-    "W-111": "comes with SAML",
 }
 """Rows that belong to a recipe which is not there yet."""
 

@@ -24,6 +24,7 @@ from st_wsgi.recipes.multifactorauth import MultiFactorAuth
 from st_wsgi.recipes.multitenancy import Multitenancy, ProviderConfig
 from st_wsgi.recipes.openid import OpenId
 from st_wsgi.recipes.passwordless import ContactEmailOrPhoneConfig, Passwordless
+from st_wsgi.recipes.saml import Saml
 from st_wsgi.recipes.session import BooleanClaim, Session
 from st_wsgi.recipes.thirdparty import (
     Provider,
@@ -71,6 +72,7 @@ SETTINGS: dict[type[Recipe[Any, Any]], dict[str, Any]] = {
         "email_delivery": no_mail,
         "sms_delivery": no_mail,
     },
+    Saml: {},
     Session: {},
     ThirdParty: {"providers": [ProviderInput(config=GITHUB, override=only_ada)]},
     Totp: {},
@@ -81,11 +83,15 @@ SETTINGS: dict[type[Recipe[Any, Any]], dict[str, Any]] = {
 
 #: A value for each parameter that a function needs.
 VALUES: dict[str, Any] = {
+    "access_token": "none",
     "access_token_payload_update": {"plan": "free"},
+    "acs_url": "https://api.shop.example/auth/public/saml/callback",
     "claim": BooleanClaim("adult"),
+    "client_id": "none",
     "code_id": "none",
     "config": ProviderConfig(third_party_id="google"),
     "credential": {"id": "AAAA", "type": "public-key", "response": {}},
+    "default_redirect_uri": "https://shop.example/x",
     "device_id": "none",
     "device_name": "phone",
     "email": "ada@example.com",
@@ -94,6 +100,7 @@ VALUES: dict[str, Any] = {
     "message": Message(kind="PASSWORD_RESET", to="ada@example.com", tenant_id="public", link="https://shop.example/x"),
     "is_verified": True,
     "metadata_update": {"plan": "free"},
+    "metadata_xml": "<xml/>",
     "new_device_name": "tablet",
     "new_email": "ada@example.com",
     "new_session_data": {"plan": "free"},
@@ -108,8 +115,11 @@ VALUES: dict[str, Any] = {
     "raw_user_info_from_provider": RAW,
     "primary_user_id": "ada",
     "recipe_user_id": RecipeUserId("ada"),
+    "redirect_uri": "https://shop.example/x",
+    "redirect_uris": ["https://shop.example/x"],
     "refresh_token": "none",
     "role": "editor",
+    "saml_response": "AAAA",
     "session_handle": "none",
     "session_handles": ["none"],
     "tenant_id": "acme",

@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from recipes.accountlinking.parts import Person, Site
 from recipes.passwordless.parts import parts_of
+from recipes.saml.peer import SamlPeer, saml_response
 from recipes.shop import PASSWORD, WEBSITE, Borrowed, Shop, Visitor, form
 from recipes.test_every_function import SETTINGS
 from recipes.totp.parts import SECRET, import_device, totp
@@ -59,7 +60,8 @@ class Request:
     :param found: where the token is: in the answer to that request, or in the mail.
     :param prepare: does what has to come first, with the mails that were sent, and returns the body.
     :param before: what the route asks the core before it calls its API.
-    :param is_form: the body is a form, and the answer sends the browser on.
+    :param is_form: the body is a form.
+    :param status: of a response that sends the browser on.
     """
 
     method: str
@@ -71,6 +73,7 @@ class Request:
     prepare: Callable[[Visitor, list[Message]], Any] | None = None
     before: Collection[str] = ()
     is_form: bool = False
+    status: int = 200
 
 
 def new_account(visitor: Visitor, _token: str) -> Any:
@@ -265,7 +268,21 @@ REQUESTS = {
     "back from a provider": Request(
         "POST", "/auth/signinup", [TENANT, "POST /public/recipe/signinup", *SESSION], tokens, before=[TENANT]
     ),
-    "back from Apple": Request("POST", "/auth/callback/apple", [], form_of_apple, is_form=True),
+    "back from Apple": Request("POST", "/auth/callback/apple", [], form_of_apple, is_form=True, status=303),
+    "page of an organisation": Request(
+        "GET",
+        f"/auth/saml/login?client_id=acme&redirect_uri={WEBSITE}",
+        ["POST /public/recipe/saml/login"],
+        status=302,
+    ),
+    "back from an organisation": Request(
+        "POST",
+        "/auth/saml/callback",
+        ["POST /public/recipe/saml/callback"],
+        lambda _visitor, _token: {"SAMLResponse": saml_response(issuer="https://idp.example/acme")},
+        is_form=True,
+        status=302,
+    ),
     "options for a passkey": Request(
         "POST", "/auth/webauthn/options/register", [f"POST {KEY}/options/register"], bare_address
     ),
@@ -340,6 +357,19 @@ def api_of(request: Request) -> tuple[str, list[type[Recipe[Any, Any]]]]:
     return APIS[f"{request.method} {urlsplit(request.path).path}"]
 
 
+def with_acme() -> SamlPeer:
+    """Return the SAML of a core that knows one organisation."""
+    peer = SamlPeer()
+    acme = {
+        "redirectURIs": [WEBSITE],
+        "defaultRedirectURI": WEBSITE,
+        "idpEntityId": "https://idp.example/acme",
+        "allowIDPInitiatedLogin": True,
+    }
+    peer.clients["/public", "acme"] = {"clientId": "acme", **acme}
+    return peer
+
+
 @pytest.fixture
 def mails() -> list[Message]:
     """The mails that were sent."""
@@ -349,6 +379,8 @@ def mails() -> list[Message]:
 @pytest.fixture
 def make(core: Borrowed, mails: list[Message]) -> Callable[..., Shop]:
     """Make a shop with every recipe, some of them with an override of their APIs."""
+
+    core.answer = with_acme().answer
 
     def shop(kinds: Collection[type[Recipe[Any, Any]]] = (), **apis: Any) -> Shop:
         listed = []
@@ -399,10 +431,8 @@ def test_calls_of_the_core(make: Callable[..., Shop], mails: list[Message], name
         body = prepare(visitor, mails)
     visitor.shop.core.calls.clear()
     response = ask(visitor, name, token, body)
-    if REQUESTS[name].is_form:
-        assert response.status_code == 303
-    else:
-        assert response.status_code == 200
+    assert response.status_code == REQUESTS[name].status
+    if response.status_code == 200:
         assert response.get_json().get("status", "OK") == "OK"
     assert visitor.shop.core.calls == REQUESTS[name].calls
 

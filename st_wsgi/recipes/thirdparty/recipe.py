@@ -14,6 +14,7 @@ from ...request.context import RequestContext
 from ...services import Services
 from ..multitenancy import Multitenancy
 from ..multitenancy.types import THIRD_PARTY
+from ..saml import Saml
 from ..session import Session
 from .apis import ThirdPartyAPIs
 from .functions import ThirdPartyFunctions
@@ -55,6 +56,7 @@ class ThirdParty(ThirdPartySettings, Recipe[ThirdPartyFunctions, ThirdPartyAPIs]
 
     id = THIRD_PARTY
     requires: ClassVar[Requires] = (Session, Multitenancy)
+    follows: ClassVar[Requires] = (Saml,)
     routes = ROUTES
     answers: ClassVar[Answers] = (ProviderFailed,)
 

@@ -73,7 +73,7 @@ class ThirdPartySettings(Settings):
         self.calls = Calls(allow_private_networks=self.allow_private_networks, timeout=self.timeout)
         self.openid = OpenIdProviders(self.calls)
         for one in self.providers:
-            one.check(calls=self.calls, openid=self.openid)
+            one.check(calls=self.calls, openid=self.openid, services=services)
             if not one.config.clients:
                 _log.warning("the provider %s has no clients: only tenants can use it", one.config.third_party_id)
 
@@ -85,7 +85,7 @@ class ThirdPartySettings(Settings):
         without any has the app's providers that are for all tenants.
         """
         for one in self._inputs_of(tenant):
-            yield one.provider(tenant_id=tenant.tenant_id, calls=self.calls, openid=self.openid)
+            yield one.provider(tenant_id=tenant.tenant_id, calls=self.calls, openid=self.openid, services=self.services)
 
     def _inputs_of(self, tenant: TenantConfig) -> Iterator[ProviderInput]:
         if not tenant.third_party_providers:

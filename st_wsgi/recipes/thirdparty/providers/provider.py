@@ -16,13 +16,16 @@ from ....checks import a, a_flag, a_function
 from ....codec import present
 from ....errors import BadInput, ConfigError, ProviderFailed
 from ....recipe_kit.override import compose
+from ....services import Services
 from ....users import PUBLIC_TENANT
 from ...multitenancy.types import ProviderConfig, ProviderConfigForClient, UserFields
+from ...saml.functions import SamlFunctions
 from ..types import AuthorisationRedirect, RawUserInfoFromProvider, RedirectUriInfo, UserInfo, UserInfoEmail
 from . import quirks
 from .calls import Calls
 from .configuration import client_of, completed
 from .oidc import OpenIdProviders
+from .saml import SamlOfTenant
 from .table import known_provider
 
 _LONGEST_ID = 256  # characters that the core stores
@@ -52,13 +55,16 @@ class Provider:
     id: str
     tenant_id: str
 
-    def __init__(self, config: ProviderConfig, *, tenant_id: str, calls: Calls, openid: OpenIdProviders) -> None:
+    def __init__(
+        self, config: ProviderConfig, *, tenant_id: str, calls: Calls, openid: OpenIdProviders, services: Services
+    ) -> None:
         self.id = config.third_party_id
         self.tenant_id = tenant_id
         self._whole = config
         self._known = known_provider(config.third_party_id)
         self._calls = calls
         self._openid = openid
+        self._saml = SamlOfTenant(services, tenant_id) if self._known.is_saml else None
         self._state = _State()
 
     def __repr__(self) -> str:
@@ -92,6 +98,8 @@ class Provider:
         :raises ProviderFailed: the provider has no such page.
         """
         config = self.config
+        if self._saml is not None:
+            return self._saml.page(config, redirect_uri_on_provider_dashboard)
         verifier = secrets.token_urlsafe(_VERIFIER_BYTES) if _has_pkce(config) else None
         params: dict[str, Any] = {
             "client_id": config.client_id,
@@ -121,6 +129,8 @@ class Provider:
         code, verifier = params.get("code"), redirect_uri_info.pkce_code_verifier
         if not isinstance(code, str) or not code:
             raise BadInput("redirectURIQueryParams has no code")
+        if self._saml is not None:
+            return {"access_token": code}
         if verifier is None and _has_pkce(config):
             raise BadInput("pkceCodeVerifier is missing: another browser may have got the code")
         form = {
@@ -152,6 +162,8 @@ class Provider:
         """
         config = self.config
         access_token, id_token = _token(oauth_tokens, "access_token"), _token(oauth_tokens, "id_token")
+        if self._saml is not None:
+            return self._saml.user(config, _needed(access_token, "access_token"))
         claims: dict[str, Any] = {}
         info: dict[str, Any] = {}
         if id_token is not None and config.jwks_uri is not None:
@@ -225,7 +237,9 @@ class Provider:
 
         :raises ConfigError: something is missing that no request can bring.
         """
-        if "get_config_for_client_type" in vars(self):
+        if self._saml is not None:
+            self._saml.services.functions(SamlFunctions)
+        if self._saml is not None or "get_config_for_client_type" in vars(self):
             return
         for client in self._whole.clients:
             try:
@@ -266,17 +280,17 @@ class ProviderInput:
     include_in_non_public_tenants_by_default: bool = attrs.field(default=False, validator=a_flag())
     override: ProviderOverride | None = attrs.field(default=None, validator=a_function("a provider"))
 
-    def check(self, *, calls: Calls, openid: OpenIdProviders) -> None:
+    def check(self, *, calls: Calls, openid: OpenIdProviders, services: Services) -> None:
         """
         Try the configuration and the override, so that errors show at the start.
 
         :raises ConfigError: one of them is not usable.
         """
-        self.provider(tenant_id=PUBLIC_TENANT, calls=calls, openid=openid)._check()
+        self.provider(tenant_id=PUBLIC_TENANT, calls=calls, openid=openid, services=services)._check()
 
-    def provider(self, *, tenant_id: str, calls: Calls, openid: OpenIdProviders) -> Provider:
+    def provider(self, *, tenant_id: str, calls: Calls, openid: OpenIdProviders, services: Services) -> Provider:
         """Return a new provider, with the override."""
-        provider = Provider(self.config, tenant_id=tenant_id, calls=calls, openid=openid)
+        provider = Provider(self.config, tenant_id=tenant_id, calls=calls, openid=openid, services=services)
         return compose(provider, () if self.override is None else (self.override,))
 
 

@@ -35,6 +35,7 @@ class KnownProvider:
     :param address_name: the member of ``additional_config`` that tells where the provider is.
     :param addresses: with that in the place of ``{}``.
     :param has_basic_authorization: at the token endpoint, where others take id and secret in the form.
+    :param is_saml: its users sign in by the saml recipe.
     :param sends_user_once: with the first sign-in, in the form that comes back.
     :param prepare: completes a configuration.
     :param user_info: asks who the owner of an access token is.
@@ -48,6 +49,7 @@ class KnownProvider:
     address_name: str = ""
     addresses: Mapping[str, str] = attrs.field(factory=dict)
     has_basic_authorization: bool = False
+    is_saml: bool = False
     sends_user_once: bool = False
     prepare: Prepare = lambda config: config
     user_info: AskForUser = quirks.user_info
@@ -173,6 +175,7 @@ _TABLE: dict[str, KnownProvider] = {
         address_name="oktaDomain",
         addresses={"oidc_discovery_endpoint": f"{{}}{WELL_KNOWN}"},
     ),
+    "saml": _row("SAML", is_saml=True),
     "twitter": _row(
         "Twitter",
         ("data.id", "email", "email_verified"),

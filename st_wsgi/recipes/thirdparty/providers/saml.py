@@ -1,0 +1,57 @@
+"""The provider ``saml``: its page is our own route for SAML, and its code is the access token that the core made."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import attrs
+
+from ....errors import ConfigError, ProviderFailed
+from ....services import Services
+from ...multitenancy.types import ProviderConfigForClient
+from ...saml.functions import SamlFunctions
+from ...saml.types import SamlUserInfo
+from ..types import AuthorisationRedirect, RawUserInfoFromProvider, UserInfo, UserInfoEmail
+
+
+@attrs.frozen
+class SamlOfTenant:
+    """The saml recipe as a provider asks it."""
+
+    services: Services
+    tenant_id: str
+
+    def page(self, config: ProviderConfigForClient, redirect_uri: str) -> AuthorisationRedirect:
+        """Return the address that sends browsers to the identity provider."""
+        self.functions()
+        query = urlencode({"client_id": config.client_id, "redirect_uri": redirect_uri})
+        address = f"{self.services.app_info.issuer}/{self.tenant_id}/saml/login"
+        return AuthorisationRedirect(url_with_query_params=f"{address}?{query}", pkce_code_verifier=None)
+
+    def user(self, config: ProviderConfigForClient, access_token: str) -> UserInfo:
+        """
+        Return who the user of an access token is. The organisation vouches for the address.
+
+        :raises ProviderFailed: the core does not know the token, or it is another client's.
+        """
+        told = self.functions().get_user_info(
+            access_token=access_token, client_id=config.client_id, tenant_id=self.tenant_id
+        )
+        if not isinstance(told, SamlUserInfo):
+            raise ProviderFailed(f"the core answered {told.status} for the access token")
+        return UserInfo(
+            third_party_user_id=told.sub,
+            email=UserInfoEmail(id=told.email, is_verified=True) if told.email else None,
+            raw_user_info_from_provider=RawUserInfoFromProvider(from_user_info_api=told.claims),
+        )
+
+    def functions(self) -> SamlFunctions:
+        """
+        Return the functions of the recipe.
+
+        :raises ProviderFailed: the app does not have it.
+        """
+        try:
+            return self.services.functions(SamlFunctions)
+        except ConfigError as missing:
+            raise ProviderFailed(str(missing)) from None
