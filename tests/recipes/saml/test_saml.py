@@ -273,7 +273,7 @@ class TestFunctions:
         assert "a-secret" not in repr(made)
         assert saml.list_clients().clients == (made,)
         assert saml.list_clients(tenant_id="acme").clients == ()
-        twin = {"redirect_uris": [CALLBACK], "default_redirect_uri": CALLBACK}
+        twin: dict[str, Any] = {"redirect_uris": [CALLBACK], "default_redirect_uri": CALLBACK}
         again = saml.create_or_update_client(metadata_xml=METADATA.format("one"), client_id="another", **twin)
         assert again.status == "DUPLICATE_IDP_ENTITY_ERROR"
         for metadata in ("", "no xml", "<xml/>", "bm90aGluZw=="):
