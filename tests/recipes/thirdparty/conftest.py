@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 from transport.conftest import certificate
 
-from recipes.thirdparty.providers import IdP, running
+from recipes.thirdparty.providers import IdP
 
 __all__ = ["certificate"]  # a fixture
 
 
 @pytest.fixture
 def idp() -> Iterator[IdP]:
-    with running() as provider:
+    with IdP() as provider:
         yield provider

@@ -28,6 +28,7 @@ import attrs
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from typing_extensions import Self
 
 CLIENT_ID = "client-of-the-shop"
 CLIENT_SECRET = "secret-of-the-shop"
@@ -438,6 +439,8 @@ class ProviderServer:
         self.dialect = dialect
         self.requests: list[Request] = []
         self.faults: dict[str, Fault] = {}
+        #: What paths are answered with in place of what the provider does by itself: a JSON value, or bytes.
+        self.answers: dict[str, Callable[[Request], Answer]] = {}
         self.codes: dict[str, Grant] = {}
         self.access_tokens: dict[str, Grant] = {}
         #: What may stand in no log.
@@ -463,7 +466,7 @@ class ProviderServer:
         self.origin = f"{'http' if tls is None else 'https'}://{host}:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
-    def __enter__(self) -> ProviderServer:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -546,11 +549,12 @@ class ProviderServer:
             if fault := self.faults.get(name):
                 self._fail(handler, fault)
                 return
-            status, answer = self._answer(name, request)
-            kind, body = "application/json", json.dumps(answer).encode()
+            status, answer = self.answers.get(request.path, functools.partial(self._answer, name))(request)
+            kind, body = "application/json", answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             if self.dialect.id == "github" and name == "token" and "json" not in request.headers.get("Accept", ""):
                 kind, body = "application/x-www-form-urlencoded", urlencode(answer).encode()
-            self._send(handler, status, body, {"Content-Type": f"{kind}; charset=utf-8"})
+            away = {"Location": f"{self.origin}/elsewhere"} if status // 100 == 3 else {}
+            self._send(handler, status, body, {"Content-Type": f"{kind}; charset=utf-8", **away})
         except ConnectionError:  # the client had enough
             handler.close_connection = True
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import hashlib
-import json
 import secrets
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 import jwt
-from verify.minting import jwk, private_key
+from verify.minting import b64, jwk, private_key
 from werkzeug.test import TestResponse
 
 from recipes.shop import WEBSITE, Borrowed, Shop, Visitor
+from recipes.thirdparty.provider_server import Dialect, ProviderServer, Request, without_none
 from st_wsgi.recipe_kit.recipe import Recipe
 from st_wsgi.recipes.thirdparty import ProviderClientConfig, ProviderConfig, ProviderInput, ThirdParty
 
@@ -27,147 +22,94 @@ CLIENT, SECRET = "client-1", "a-client-secret"
 CALLBACK = f"{WEBSITE}/auth/callback/idp"
 
 Json = dict[str, Any]
-#: From the fields or parameters of a request, and its headers, to a status and a JSON value, or bytes.
-Answer = Callable[["Asked"], "tuple[int, Any]"]
-
-
-@attrs.frozen
-class Asked:
-    """A request that came to the provider."""
-
-    method: str
-    path: str
-    fields: dict[str, str]
-    headers: dict[str, str]
-    body: bytes
 
 
 @attrs.define
-class Grant:
+class Asked:
     """What the provider remembers of a code."""
 
     params: Json
     user: Json
 
 
-class IdP:
+class IdP(ProviderServer):
     """
-    A provider.
+    A provider that does as it is told, also what it should not.
 
-    :ivar answers: what paths are answered with in place of what the provider does by itself.
-    :ivar asked: all requests that came.
     :ivar claims: of the next id tokens, over the usual ones; None leaves one out.
+    :ivar document: members of the discovery document, in the same way.
     """
 
     def __init__(self) -> None:
-        self.answers: dict[str, Answer] = {}
-        self.asked: list[Asked] = []
+        super().__init__(
+            Dialect(
+                id="idp",
+                authorization="/authorize",
+                token="/token",
+                scope="openid",
+                user_info="/me",
+                discovery="/.well-known/openid-configuration",
+                keys="/jwks",
+            )
+        )
         self.claims: Json = {}
-        self.header: Json = {}
+        self.document: Json = {}
         self.key, self.kid = "provider", "key-1"
-        self.grants: dict[str, Grant] = {}
+        self.logins: dict[str, Asked] = {}
         self.users: dict[str, Json] = {}
-        self.discovery: Json = {}
-        provider = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                provider.serve(self, b"")
-
-            def do_POST(self) -> None:
-                provider.serve(self, self.rfile.read(int(self.headers["Content-Length"])))
-
-            def log_message(self, *_: object) -> None: ...
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
 
     def paths(self) -> list[str]:
         """Return the paths that were asked for, in order."""
-        return [one.path for one in self.asked]
-
-    def serve(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
-        address = urlsplit(request.path)
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        text = body.decode() if headers.get("content-type", "").startswith("application/x-www") else address.query
-        asked = Asked(request.command, address.path, dict(parse_qsl(text)), headers, body)
-        self.asked.append(asked)
-        own = {
-            "/.well-known/openid-configuration": self._document,
-            "/jwks": lambda _: (200, {"keys": [jwk(self.key, self.kid)]}),
-            "/token": self._token,
-            "/me": self._me,
-        }
-        answer = self.answers.get(address.path) or own.get(address.path) or (lambda _: (404, {}))
-        status, value = answer(asked)
-        content = value if isinstance(value, bytes) else json.dumps(value).encode()
-        with contextlib.suppress(OSError):
-            request.send_response(status)
-            request.send_header("Content-Type", "application/json")
-            request.send_header("Content-Length", str(len(content)))
-            if status // 100 == 3:
-                request.send_header("Location", f"{self.url}/elsewhere")
-            request.end_headers()
-            request.wfile.write(content)
+        return [one.path for one in self.requests]
 
     def log_in(self, address: str, user: Json) -> str:
         """Have a user log in on the page at this address, and return the code that the browser brings back."""
         params = dict(parse_qsl(urlsplit(address).query))
         assert params["response_type"] == "code"
         code = secrets.token_urlsafe(16)
-        self.grants[code] = Grant(params, user)
+        self.logins[code] = Asked(params, user)
         return code
 
-    def id_token(self, user: Json, client_id: str = CLIENT) -> str:
+    def signed(self, user: Json, client_id: str = CLIENT) -> str:
+        """Return an id token."""
         now = int(time.time())
-        claims = {"iss": self.url, "aud": client_id, "iat": now, "exp": now + 300, **user, **self.claims}
-        claims = {name: value for name, value in claims.items() if value is not None}
+        claims = {"iss": self.origin, "aud": client_id, "iat": now, "exp": now + 300, **user, **self.claims}
         key: Any = private_key(self.key)
-        return jwt.encode(claims, key, "RS256", {"kid": self.kid, **self.header})
+        return jwt.encode(without_none(**claims), key, "RS256", {"kid": self.kid})
 
     def access_token(self, user: Json) -> str:
         token = secrets.token_urlsafe(16)
         self.users[token] = user
         return token
 
-    def _document(self, _: Asked) -> tuple[int, Json]:
-        document = {
-            "issuer": self.url,
-            "authorization_endpoint": f"{self.url}/authorize?theme=dark",
-            "token_endpoint": f"{self.url}/token",
-            "userinfo_endpoint": f"{self.url}/me",
-            "jwks_uri": f"{self.url}/jwks",
-        }
-        return 200, {name: value for name, value in {**document, **self.discovery}.items() if value is not None}
+    def discovery(self) -> Json:
+        own = {"issuer": self.origin, "authorization_endpoint": f"{self.origin}/authorize?theme=dark"}
+        return without_none(**{**super().discovery(), **own, **self.document})
 
-    def _token(self, asked: Asked) -> tuple[int, Json]:
-        grant = self.grants.pop(asked.fields.get("code", ""), None)
-        refused = 400, {"error": "invalid_grant", "error_description": f"bad {asked.fields.get('code')}"}
-        if grant is None or asked.fields.get("redirect_uri") != grant.params["redirect_uri"]:
+    def _answer(self, name: str, request: Request) -> tuple[int, Any]:
+        if name == "keys":
+            return 200, {"keys": [jwk(self.key, self.kid)]}
+        if name == "user":
+            user = self.users.get(request.headers.get("Authorization", "").removeprefix("Bearer "))
+            return (401, {"error": "invalid_token"}) if user is None else (200, user)
+        return super()._answer(name, request)
+
+    def _exchange(self, request: Request) -> tuple[int, Any]:
+        fields = request.form
+        login = self.logins.pop(fields.get("code", ""), None)
+        refused = 400, {"error": "invalid_grant", "error_description": f"bad {fields.get('code')}"}
+        if login is None or fields.get("redirect_uri") != login.params["redirect_uri"]:
             return refused
-        challenge = grant.params.get("code_challenge")
+        challenge = login.params.get("code_challenge")
         if challenge is not None:
-            digest = hashlib.sha256(asked.fields.get("code_verifier", "").encode()).digest()
-            if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != challenge:
+            if b64(hashlib.sha256(fields.get("code_verifier", "").encode()).digest()) != challenge:
                 return refused
-        elif asked.fields.get("client_secret") != SECRET:
+        elif fields.get("client_secret") != SECRET:
             return 401, {"error": "invalid_client"}
-        tokens = {"access_token": self.access_token(grant.user), "token_type": "Bearer"}
-        if "openid" in grant.params.get("scope", ""):
-            tokens["id_token"] = self.id_token(grant.user, grant.params["client_id"])
+        tokens = {"access_token": self.access_token(login.user), "token_type": "Bearer"}
+        if "openid" in login.params.get("scope", ""):
+            tokens["id_token"] = self.signed(login.user, login.params["client_id"])
         return 200, tokens
-
-    def _me(self, asked: Asked) -> tuple[int, Json]:
-        user = self.users.get(asked.headers.get("authorization", "").removeprefix("Bearer "))
-        return (401, {"error": "invalid_token"}) if user is None else (200, user)
 
 
 def client(**settings: Any) -> ProviderClientConfig:
@@ -177,7 +119,7 @@ def client(**settings: Any) -> ProviderClientConfig:
 
 def openid(idp: IdP, **config: Any) -> ProviderConfig:
     """Return the configuration of a provider by its discovery document."""
-    address = f"{idp.url}/.well-known/openid-configuration"
+    address = f"{idp.origin}/.well-known/openid-configuration"
     settings: Json = {"third_party_id": "idp", "oidc_discovery_endpoint": address, "clients": [client()]}
     return ProviderConfig(**{**settings, **config})
 
@@ -186,9 +128,9 @@ def oauth(idp: IdP, **config: Any) -> ProviderConfig:
     """Return the configuration of a provider without OpenID."""
     settings: Json = {
         "third_party_id": "idp",
-        "authorization_endpoint": f"{idp.url}/authorize",
-        "token_endpoint": f"{idp.url}/token",
-        "user_info_endpoint": f"{idp.url}/me",
+        "authorization_endpoint": f"{idp.origin}/authorize",
+        "token_endpoint": f"{idp.origin}/token",
+        "user_info_endpoint": f"{idp.origin}/me",
         "clients": [client(scope=["email"])],
     }
     return ProviderConfig(**{**settings, **config})
@@ -238,12 +180,3 @@ def sign_in(idp: IdP, visitor: Visitor, user: Json, *, tenant: str = "", **query
 def send_tokens(visitor: Visitor, *, third_party_id: str = "idp", **tokens: Any) -> TestResponse:
     """Sign in with tokens that the client has got by itself."""
     return visitor.call("POST", "/auth/signinup", {"thirdPartyId": third_party_id, "oAuthTokens": tokens})
-
-
-@contextlib.contextmanager
-def running() -> Iterator[IdP]:
-    provider = IdP()
-    try:
-        yield provider
-    finally:
-        provider.close()

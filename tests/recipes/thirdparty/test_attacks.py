@@ -26,7 +26,6 @@ from recipes.thirdparty.providers import (
     come_back,
     oauth,
     openid,
-    running,
     send_tokens,
     shop_with,
     sign_in,
@@ -74,7 +73,7 @@ class TestIdTokens:
     ) -> None:
         ada = person()
         idp.claims = claims
-        answer = send_tokens(shop_with(core, openid(idp)).visitor(), id_token=idp.id_token(ada))
+        answer = send_tokens(shop_with(core, openid(idp)).visitor(), id_token=idp.signed(ada))
         assert answer.get_json()["status"] == ("OK" if is_good else "GENERAL_ERROR")
         assert clears_nothing(answer) is not is_good
         assert "setting" not in caplog.text  # strangers cannot make it look as if one were wrong
@@ -82,7 +81,7 @@ class TestIdTokens:
     def test_a_subject_that_is_a_number(self, core: Borrowed, idp: IdP) -> None:
         """FDI, rule F-28."""
         number = uuid.uuid4().int % 10**12
-        answer = send_tokens(shop_with(core, openid(idp)).visitor(), id_token=idp.id_token(person(sub=number)))
+        answer = send_tokens(shop_with(core, openid(idp)).visitor(), id_token=idp.signed(person(sub=number)))
         assert answer.get_json()["user"]["thirdParty"] == [{"id": "idp", "userId": str(number)}]
 
     @pytest.mark.parametrize(
@@ -110,7 +109,7 @@ class TestIdTokens:
     def test_a_key_of_another_provider(self, core: Borrowed, idp: IdP) -> None:
         visitor, ada = shop_with(core, openid(idp)).visitor(), person()
         idp.key = "another"
-        token = idp.id_token(ada)
+        token = idp.signed(ada)
         idp.key = "provider"
         assert send_tokens(visitor, id_token=token).get_json() == FAILED
 
@@ -129,12 +128,12 @@ class TestIdTokens:
         assert idp.paths().count("/.well-known/openid-configuration") == 1
 
     def test_the_users_of_a_tenant_of_microsoft(self, core: Borrowed, idp: IdP) -> None:
-        idp.discovery = {"issuer": "https://login.example/{tenantid}/v2.0"}
+        idp.document = {"issuer": "https://login.example/{tenantid}/v2.0"}
         visitor, ada = shop_with(core, openid(idp)).visitor(), person(tid="t1")
         idp.claims = {"iss": "https://login.example/t1/v2.0"}
-        assert send_tokens(visitor, id_token=idp.id_token(ada)).get_json()["status"] == "OK"
+        assert send_tokens(visitor, id_token=idp.signed(ada)).get_json()["status"] == "OK"
         idp.claims = {"iss": "https://login.example/t2/v2.0"}
-        assert send_tokens(visitor, id_token=idp.id_token(ada)).get_json() == FAILED
+        assert send_tokens(visitor, id_token=idp.signed(ada)).get_json() == FAILED
 
     @pytest.mark.parametrize("token", ["x", "a.b.c", ".." + "x" * 600, "é" * 700, "a" * 100_00, "x.y.z" * 100])
     def test_no_tokens(self, core: Borrowed, idp: IdP, token: str) -> None:
@@ -143,7 +142,7 @@ class TestIdTokens:
 
 def signed_with_header(idp: IdP, user: Json, header: Json) -> str:
     """Return an id token with a header that a library would not write, signed all the same."""
-    payload = idp.id_token(user).split(".")[1]
+    payload = idp.signed(user).split(".")[1]
     members = {"alg": "RS256", "typ": "JWT", "kid": idp.kid, **header}
     written = b64(json.dumps({name: value for name, value in members.items() if value is not None}).encode())
     signature = private_key(idp.key).sign(f"{written}.{payload}".encode(), padding.PKCS1v15(), hashes.SHA256())
@@ -232,7 +231,7 @@ class TestAddresses:
     def test_a_tenant_cannot_have_the_app_call_its_own_network(self, core: Borrowed, idp: IdP) -> None:
         """By its settings as well as by what a discovery document names."""
         shop = shop_with(core, allow_private_networks=False)
-        inside = idp.url.replace("http://127.0.0.1", "https://localhost")
+        inside = idp.origin.replace("http://127.0.0.1", "https://localhost")
         for config in (
             ProviderConfig(third_party_id="idp", oidc_discovery_endpoint=inside, clients=[client()]),
             openid(idp),
@@ -243,7 +242,7 @@ class TestAddresses:
             create_or_update_third_party_config(config=config, skip_validation=True, tenant_id=tenant_id)
             answer = come_back(shop.visitor(), "x", {}, tenant=tenant_id)
             assert answer.get_json() == FAILED
-        assert idp.asked == []
+        assert idp.requests == []
 
     @pytest.mark.parametrize(
         "said",
@@ -259,7 +258,7 @@ class TestAddresses:
         ],
     )
     def test_a_discovery_document_names_other_addresses(self, core: Borrowed, idp: IdP, said: Json) -> None:
-        idp.discovery = said
+        idp.document = said
         shop = shop_with(core, openid(idp))
         started = begin(shop.visitor())
         if said == {"token_endpoint": "http://8.8.8.8/token"}:
@@ -344,27 +343,27 @@ class TestBrokenProviders:
         visitor = shop_with(core, openid(idp)).visitor()
         for _ in range(5):
             assert begin(visitor).get_json() == FAILED
-        assert len(idp.asked) == 1
+        assert len(idp.requests) == 1
 
 
 class TestDiscoveryDocuments:
     def test_a_good_one_stays_while_the_provider_is_down(self, idp: IdP) -> None:
         now = [0.0]
-        address = f"{idp.url}/.well-known/openid-configuration"
+        address = f"{idp.origin}/.well-known/openid-configuration"
         document = Document(Calls(allow_private_networks=True), address, clock=lambda: now[0])
         good = document.read()
         idp.answers["/.well-known/openid-configuration"] = lambda _: (503, {})
         now[0] += 3600
         assert document.read() == good
         assert document.read() == good
-        assert len(idp.asked) == 2
+        assert len(idp.requests) == 2
         del idp.answers["/.well-known/openid-configuration"]
-        idp.discovery = {"token_endpoint": f"{idp.url}/new"}
+        idp.document = {"token_endpoint": f"{idp.origin}/new"}
         now[0] += 10
-        assert document.read().token_endpoint == f"{idp.url}/new"
+        assert document.read().token_endpoint == f"{idp.origin}/new"
 
     def test_many_readers_fetch_it_once(self, idp: IdP) -> None:
-        document = Document(Calls(allow_private_networks=True), f"{idp.url}/.well-known/openid-configuration")
+        document = Document(Calls(allow_private_networks=True), f"{idp.origin}/.well-known/openid-configuration")
         ready = threading.Barrier(16)
 
         def read(_: int) -> Any:
@@ -373,7 +372,7 @@ class TestDiscoveryDocuments:
 
         with ThreadPoolExecutor(16) as pool:
             assert len(set(pool.map(read, range(16)))) == 1
-        assert len(idp.asked) == 1
+        assert len(idp.requests) == 1
 
 
 def state_of(url: object, encode: Callable[[bytes], bytes] = base64.b64encode) -> str:
@@ -478,11 +477,11 @@ def test_parallel_sign_ups_make_one_user(core: Borrowed, idp: IdP) -> None:
 
 def test_providers_are_not_mixed_up(core: Borrowed, idp: IdP) -> None:
     """A code and a token are good at the provider only that they came from."""
-    with running() as other:
+    with IdP() as other:
         shop = shop_with(core, openid(idp), openid(other, third_party_id="other"))
         visitor, ada = shop.visitor(), person()
         code = idp.log_in(begin(visitor).get_json()["urlWithQueryParams"], ada)
         assert come_back(visitor, code, {}, third_party_id="other").get_json() == FAILED
-        token = idp.id_token(ada)
+        token = idp.signed(ada)
         assert send_tokens(visitor, third_party_id="other", id_token=token).get_json() == FAILED
         assert send_tokens(visitor, id_token=token).get_json()["status"] == "OK"

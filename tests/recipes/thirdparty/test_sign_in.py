@@ -84,7 +84,7 @@ class TestByCode:
         started = begin(visitor).get_json()
         assert started.keys() == {"status", "urlWithQueryParams"}
         address = urlsplit(started["urlWithQueryParams"])
-        assert address._replace(query="").geturl() == f"{idp.url}/authorize"
+        assert address._replace(query="").geturl() == f"{idp.origin}/authorize"
         assert dict(parse_qsl(address.query)) == {
             "theme": "dark",
             "client_id": CLIENT,
@@ -258,7 +258,7 @@ class TestEmails:
 class TestByTokens:
     def test_an_id_token_signs_in(self, core: Borrowed, idp: IdP) -> None:
         visitor, ada = shop_with(core, openid(idp)).visitor(), person()
-        user = send_tokens(visitor, id_token=idp.id_token(ada)).get_json()["user"]
+        user = send_tokens(visitor, id_token=idp.signed(ada)).get_json()["user"]
         assert user["emails"] == [ada["email"]]
         assert "/me" not in idp.paths()
 
@@ -268,7 +268,7 @@ class TestByTokens:
         body = {
             "thirdPartyId": "idp",
             "clientType": "web",
-            "oAuthTokens": {"id_token": idp.id_token(person(), "client-2")},
+            "oAuthTokens": {"id_token": idp.signed(person(), "client-2")},
         }
         assert visitor.call("POST", "/auth/signinup", body).get_json()["status"] == "OK"
 
@@ -276,7 +276,7 @@ class TestByTokens:
         """FDI, rule F-24."""
         answer = send_tokens(shop_with(core, oauth(idp)).visitor(), access_token=idp.access_token(person()))
         assert (answer.get_json(), clears_nothing(answer)) == (FAILED, True)
-        assert idp.asked == []
+        assert idp.requests == []
 
     def test_the_app_checks_access_tokens_by_itself(self, core: Borrowed, idp: IdP) -> None:
         ours, theirs = idp.access_token(person()), idp.access_token(person())
@@ -292,16 +292,16 @@ class TestByTokens:
 
     def test_both_tokens_must_be_of_one_user(self, core: Borrowed, idp: IdP) -> None:
         visitor, ada, eve = shop_with(core, openid(idp)).visitor(), person(), person()
-        mixed = send_tokens(visitor, id_token=idp.id_token(ada), access_token=idp.access_token(eve))
+        mixed = send_tokens(visitor, id_token=idp.signed(ada), access_token=idp.access_token(eve))
         assert mixed.get_json() == FAILED
-        same = send_tokens(visitor, id_token=idp.id_token(ada), access_token=idp.access_token(ada))
+        same = send_tokens(visitor, id_token=idp.signed(ada), access_token=idp.access_token(ada))
         assert same.get_json()["status"] == "OK"
 
     @pytest.mark.parametrize("said", [{}, {"sub": None}, {"sub": 7}])
     def test_a_user_info_without_a_subject_is_nobodys(self, core: Borrowed, idp: IdP, said: Json) -> None:
         ada = person()
         idp.answers["/me"] = lambda _: (200, {"email": "x@example.com", "email_verified": True, **said})
-        tokens = {"id_token": idp.id_token(ada), "access_token": "any"}
+        tokens = {"id_token": idp.signed(ada), "access_token": "any"}
         assert send_tokens(shop_with(core, openid(idp)).visitor(), **tokens).get_json() == FAILED
 
     def test_claims_that_the_app_refuses(self, core: Borrowed, idp: IdP) -> None:
@@ -490,7 +490,7 @@ class TestTenants:
         assert shown == [{"id": "google-x", "name": "Google"}]
         shown = visitor.call("GET", "/auth/loginmethods?clientType=b").get_json()["thirdParty"]["providers"]
         assert shown == [{"id": "several"}]
-        assert idp.asked == []
+        assert idp.requests == []
 
 
 class TestSettings:
@@ -516,7 +516,7 @@ class TestSettings:
             shop_with(core, openid(idp), override=lambda _original: None)
 
     def test_an_override_may_make_the_configuration(self, core: Borrowed, idp: IdP) -> None:
-        whole = ProviderConfigForClient(third_party_id="own", client_id="c", authorization_endpoint=f"{idp.url}/x")
+        whole = ProviderConfigForClient(third_party_id="own", client_id="c", authorization_endpoint=f"{idp.origin}/x")
 
         def made(original: Provider) -> Provider:
             return replace(original, get_config_for_client_type=lambda **_: whole)
@@ -584,10 +584,10 @@ class TestOverridesAndFunctions:
         shop_with(core, openid(idp))
         provider = get_provider(third_party_id="idp")
         assert provider is not None
-        assert (provider.config.client_id, provider.config.token_endpoint) == (CLIENT, f"{idp.url}/token")
+        assert (provider.config.client_id, provider.config.token_endpoint) == (CLIENT, f"{idp.origin}/token")
         assert SECRET not in repr(provider.config)
         ada = person()
-        assert provider.get_user_info(oauth_tokens={"id_token": idp.id_token(ada)}).third_party_user_id == ada["sub"]
+        assert provider.get_user_info(oauth_tokens={"id_token": idp.signed(ada)}).third_party_user_id == ada["sub"]
         assert get_provider(third_party_id="none") is None
 
     def test_users_are_made_without_a_provider(self, core: Borrowed, idp: IdP) -> None:
@@ -628,7 +628,7 @@ def test_no_secret_is_logged(core: Borrowed, idp: IdP, caplog: pytest.LogCapture
     started = begin(visitor).get_json()
     code = idp.log_in(started["urlWithQueryParams"], person())
     idp.answers["/me"] = lambda _: (500, {"error": token, "message": token})
-    token = idp.id_token(person())
+    token = idp.signed(person())
     assert come_back(visitor, code, started).get_json() == FAILED
     assert come_back(visitor, code, started).get_json() == FAILED
     send_tokens(visitor, id_token=token[:-4] + "AAAA")
