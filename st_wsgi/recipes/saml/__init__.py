@@ -5,14 +5,15 @@ SAML: organisations whose people sign in at the organisation's own identity prov
 
     from st_wsgi.recipes.saml import create_or_update_client
 
-    client = create_or_update_client(
-        redirect_uris=["https://shop.example/auth/callback/saml"],
-        default_redirect_uri="https://shop.example/auth/callback/saml",
-        metadata_xml=Path("metadata-of-acme.xml").read_text(),
-        tenant_id="acme",
-    )
+    def client_id_for(tenant_id, metadata_xml):
+        return create_or_update_client(
+            redirect_uris=["https://shop.example/auth/callback/saml"],
+            default_redirect_uri="https://shop.example/auth/callback/saml",
+            metadata_xml=metadata_xml,
+            tenant_id=tenant_id,
+        ).client_id
 
-The ``client_id`` of the outcome goes into the configuration of the provider ``saml`` of that tenant.
+The id goes into the configuration of the provider ``saml`` of that tenant. It needs an official core.
 """
 
 from __future__ import annotations
