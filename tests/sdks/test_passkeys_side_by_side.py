@@ -52,7 +52,8 @@ class Holder(Visitor):
 
     def make(self, path: str, options: dict[str, Any], key: Credential, **told: Any) -> Answer:
         """Send a new passkey to a route. *told* stands in the place of the truth, or beside it in the body."""
-        more = {name: told.pop(name) for name in ("token", "shouldTryLinkingWithSessionUser") if name in told}
+        names = ("token", "shouldTryLinkingWithSessionUser")
+        more: dict[str, Any] = {name: told.pop(name) for name in names if name in told}
         body: dict[str, Any] = {**ids(options), "credential": created(options, key, **WHERE | told), **more}
         return self.post(path, body, rid="webauthn")
 
