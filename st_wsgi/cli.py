@@ -23,13 +23,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from typing import Any, Literal, TextIO
+from urllib.parse import quote
 
 from .core_client.hosts import readable_hosts
 from .core_client.querier import Querier
 from .core_client.transport import HTTPTransport
-from .embedded import EmbeddedCore, maintenance, population, push
+from .embedded import EmbeddedCore, copying, maintenance, population, push
 from .embedded.admission import is_loopback
-from .embedded.core import parse_address
+from .embedded.core import locate, parse_address
 from .embedded.tenancy import Tenant
 from .embedded.wsgi import CoreApp
 from .errors import ConfigError, SuperTokensError
@@ -108,7 +109,9 @@ def _group(commands: Commands, name: str, summary: str) -> Commands:
 
 def _command(commands: Commands, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
-    parser.add_argument("--db", default="auth.db", help="the file, or an address such as sqlite:///auth.db")
+    parser.add_argument(
+        "--db", default="auth.db", help="the file, or the address of a database, such as postgresql://user@host/auth"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a core setting")
     parser.add_argument("--app", default="public", help="the app (default: public)")
     parser.add_argument("--tenant", default="public", help="the tenant (default: public)")
@@ -146,6 +149,11 @@ def _add_db(commands: Commands) -> None:
     _command(db, "migrate", _db_migrate, "bring the schema up to date, after a backup")
     backing_up = _command(db, "backup", _db_backup, "copy the database while it is in use")
     backing_up.add_argument("target", type=pathlib.Path, help="a new file")
+    copying_all = db.add_parser("copy", help="copy everything to another database, of whatever engine")
+    copying_all.add_argument("--from", dest="db", required=True, metavar="ADDRESS", help="the database to copy")
+    copying_all.add_argument("--to", required=True, metavar="ADDRESS", help="an empty one, or one that was cut short")
+    copying_all.add_argument("--json", action="store_true", help="print JSON")
+    copying_all.set_defaults(run=_db_copy, set=[])
     _command(db, "check", _db_check, "read everything and tell whether it is sound")
 
 
@@ -234,27 +242,31 @@ def _settings(arguments: argparse.Namespace) -> dict[str, object]:
     return settings
 
 
-def _address(arguments: argparse.Namespace) -> tuple[pathlib.Path | None, dict[str, object]]:
-    """Return the file (None: in memory) and the settings that ``--db`` and ``--set`` name."""
-    if not arguments.db.startswith("sqlite:") and "://" not in arguments.db:
-        return pathlib.Path(arguments.db), _settings(arguments)
-    path, given = parse_address(arguments.db)
-    return path, {**given, **_settings(arguments)}
+def _address_of(place: str) -> str:
+    """Return the address of a database that is named by it, or by a file."""
+    return place if place.startswith("sqlite:") or "://" in place else f"sqlite:///{quote(place)}"
 
 
 def _file(arguments: argparse.Namespace) -> pathlib.Path:
-    path, _ = _address(arguments)
+    address = _address_of(arguments.db)
+    if address.startswith("postgres"):
+        raise ConfigError(
+            "this command is for files. PostgreSQL is copied by pg_dump, checks its files by pg_amcheck, and every "
+            "start of a core brings the schema up to date"
+        )
+    path, _ = parse_address(address)
     if path is None:
         raise ConfigError("this command needs a file: --db auth.db")
     return path
 
 
-def _open(arguments: argparse.Namespace) -> EmbeddedCore:
-    """Open a database that exists: only ``core serve``, ``db migrate`` and ``user create`` make one."""
-    path, settings = _address(arguments)
+def _open(arguments: argparse.Namespace, *, new: bool = False) -> EmbeddedCore:
+    """Open a database that exists, or also a *new* one: ``core serve``, ``db migrate`` and ``user create`` make it."""
+    address, settings = _address_of(arguments.db), _settings(arguments)
+    path = parse_address(address)[0] if address.startswith("sqlite:") and not new else None
     if path is not None and not path.exists():
         raise ConfigError(f"{path}: there is no database. Name one with --db")
-    return EmbeddedCore(path, settings=settings)
+    return EmbeddedCore.open(address, settings=settings)
 
 
 class Caller:
@@ -300,14 +312,15 @@ class Caller:
 def _serve(arguments: argparse.Namespace) -> int:
     if CoreServer is None:
         raise CommandFailed("serving the core needs waitress. Run `pip install 'st-wsgi[serve]'`")
-    path, settings = _address(arguments)
+    opener, settings = locate(_address_of(arguments.db))
+    settings.update(_settings(arguments))
     settings.update(_api_keys(arguments, settings))
     if not is_loopback(arguments.host) and not settings.get("api_keys"):
         raise CommandFailed(
             f"without an API key everybody who reaches {arguments.host or 'this machine'} could read and change all "
             f"users. Set one with {_KEY_VARIABLE} or --api-key-file, or listen on 127.0.0.1"
         )
-    with EmbeddedCore(path, settings=settings) as core:
+    with EmbeddedCore(opener, settings=settings) as core:
         base = core.services.tenancy.base
         server = CoreServer(
             CoreApp(core, base_path=base.text("base_path") or ""),
@@ -381,6 +394,19 @@ def _db_backup(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _db_copy(arguments: argparse.Namespace) -> int:
+    with _open(arguments) as core, EmbeddedCore.open(_address_of(arguments.to)) as other:
+        source, target = core.services.store, other.services.store
+
+        def progress(table: str, rows: int) -> None:
+            if rows:
+                print(f"{table}: {rows} rows", file=sys.stderr)
+
+        counts = copying.copy(source, target, progress)
+    _show(arguments, counts, f"{source.name} copied to {target.name}: {sum(counts.values())} rows")
+    return 0
+
+
 def _db_check(arguments: argparse.Namespace) -> int:
     path = _file(arguments)
     report = maintenance.check(path)
@@ -412,8 +438,7 @@ def _line(user: dict[str, Any]) -> str:
 def _user_create(arguments: argparse.Namespace) -> int:
     if "@" not in arguments.email:
         raise CommandFailed(f"{arguments.email!r} is not an email")
-    path, settings = _address(arguments)
-    with EmbeddedCore(path, settings=settings) as core:
+    with _open(arguments, new=True) as core:
         caller = Caller(core, arguments)
         answer = caller.send("POST", "/recipe/signup", email=arguments.email, password=_password(arguments))
     if answer["status"] != "OK":
@@ -588,9 +613,7 @@ def _users_import(arguments: argparse.Namespace) -> int:
             if arguments.to is not None:
                 core = stack.enter_context(_other_core(arguments, sending.CDI_VERSIONS))
             else:
-                path, settings = _address(arguments)
-                embedded = stack.enter_context(EmbeddedCore(path, settings=settings))
-                core = Caller(embedded, arguments).core
+                core = Caller(stack.enter_context(_open(arguments, new=True)), arguments).core
 
             def progress(done: int) -> None:
                 print(f"{done} of {report.read} users", file=sys.stderr)

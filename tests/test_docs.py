@@ -471,8 +471,9 @@ def test_the_embedded_core_and_its_commands(names: dict[str, Any]) -> None:
         line: st_wsgi_command(line + (" --password-stdin" if "user create" in line else ""), typed="correct horse 2\n")
         for line in (command.replace("ada@", "grace@") for command in commands)
     }
-    assert len(printed) == 7
+    assert len(printed) == 8
     assert Path("copy.db").is_file()
+    assert Path("new.db").is_file()
     assert user_id in printed["python -m st_wsgi user list"]
     assert "grace@example.com" in printed["python -m st_wsgi user list"]
     exported = [json.loads(line) for line in printed["python -m st_wsgi export"].splitlines()]

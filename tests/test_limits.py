@@ -466,7 +466,7 @@ def test_expired_counters_leave_the_file() -> None:
         for _ in range(40):
             core.attempts.add("new", 60)
         with core.services.store.read() as db:
-            assert db.execute("SELECT count(*) FROM attempts").fetchone() == (1,)
+            assert db.run("SELECT count(*) FROM attempts").fetchone() == (1,)
 
 
 def test_a_store_of_the_apps_own_learns_neither_address_nor_account() -> None:

@@ -138,8 +138,8 @@ PLACES: dict[str, tuple[Start, str]] = {
         "other.db is the database of another program. Name another file for the core",
     ),
     "PostgreSQL": (
-        lambda: start(core="postgresql://user:hunter2@db/auth"),
-        "does not support PostgreSQL yet: write sqlite:///auth.db for a file",
+        lambda: start(core="postgresql://user:hunter2@127.0.0.1:1/auth"),
+        "Is the server up, and does this machine reach it?",
     ),
     "another database": (
         lambda: start(core="mysql://user:hunter2@db/auth"),
@@ -632,8 +632,12 @@ COMMANDS = {
     ),
     "no database": (["db", "migrate", "--db", "notes.txt"], "notes.txt is not a SQLite database. Name another file"),
     "PostgreSQL": (
-        ["core", "serve", "--db", "postgresql://user:hunter2@db/auth"],
-        "the embedded core does not support PostgreSQL yet: write sqlite:///auth.db for a file",
+        ["core", "serve", "--db", "postgresql://user:hunter2@127.0.0.1:1/auth"],
+        "Is the server up, and does this machine reach it?",
+    ),
+    "a copy of PostgreSQL": (
+        ["db", "backup", "copy.db", "--db", "postgresql://user:hunter2@127.0.0.1:1/auth"],
+        "this command is for files. PostgreSQL is copied by pg_dump",
     ),
     "a database that is not there": (["user", "list"], "auth.db: there is no database. Name one with --db"),
     "a setting without a value": (["user", "list", "--set", "access_token_validity"], "write NAME=VALUE"),

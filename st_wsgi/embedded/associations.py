@@ -6,9 +6,9 @@ from typing import Any
 
 from . import methods, usage
 from .call import Call, Endpoint
-from .database import Database
 from .fields import bad, trimmed
 from .methods import Kind
+from .storage.database import Database
 from .tenancy import Tenant
 from .users import external_id, internal_id, user_exists
 

@@ -7,6 +7,7 @@ They are no part of the core driver interface: the app in this process counts th
 from __future__ import annotations
 
 from .call import CoreServices
+from .storage.database import Database
 
 _ADD = """INSERT INTO attempts (app, name, number, expires_at) VALUES (?, ?, 1, ?)
     ON CONFLICT (app, name) DO UPDATE SET
@@ -24,17 +25,21 @@ class Attempts:
     def add(self, key: str, seconds: int, /) -> tuple[int, float]:
         """Count one attempt; return how many there were in the period, and the seconds until that ends."""
         app, now = self._app, self._services.clock()
-        with self._services.store.write() as db:
+
+        def count(db: Database) -> tuple[int, int]:
             # In two steps: RETURNING came with SQLite 3.35, which is newer than that of some systems.
             db.change(_ADD, app, key, now + seconds * 1000, now, now)
-            number, end = db.row(_COUNTED, app, key)
             self._services.cleaner.a_little(db, now)
+            counted: tuple[int, int] = db.row(_COUNTED, app, key)
+            return counted
+
+        number, end = self._services.store.written(count, together=True)
         return number, (end - now) / 1000
 
     def clear(self, key: str, /) -> None:
         """Forget the attempts of a key."""
-        with self._services.store.write() as db:
-            db.delete("attempts", app=self._app, name=key)
+        app = self._app
+        self._services.store.written(lambda db: db.delete("attempts", app=app, name=key))
 
     @property
     def _app(self) -> int:

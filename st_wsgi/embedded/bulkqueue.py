@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -18,12 +17,11 @@ from collections.abc import Callable, Collection, Mapping
 from ..errors import SuperTokensError
 from ..forks import renew_after_fork
 from .bulkusers import BulkReader, BulkUser, UserRefused
-from .database import Database
 from .fields import CallRefused
 from .hashes import HashUnusable
 from .offload import HashingBusy
 from .passwords import Passwords
-from .store import Store, explain
+from .storage.database import Database, Store, Taken
 from .tenancy import Tenancy
 
 LEASE = 60_000
@@ -102,9 +100,10 @@ class BulkQueue:
                 self.run()
                 if self._left_out():
                     self._closed.wait(_PATIENCE)
-        except (SuperTokensError, sqlite3.Error) as error:
-            text = explain(error, self._store.name) if isinstance(error, sqlite3.Error) else error
-            _log.error("bulk import: %s", text)
+        except SuperTokensError as error:
+            _log.error("bulk import: %s", error)
+        except self._store.errors as error:
+            _log.error("bulk import: %s", self._store.explain(error))
         except Exception:
             # The boundary of the thread. The users of the round stay in the queue.
             _log.exception("bulk import failed")
@@ -133,30 +132,31 @@ class BulkQueue:
         They are as long as the transaction. Other processes look only now and then whether it is over.
         """
         now = self._clock()
+        to_hash, pause = self._store.written(lambda db: self._take(db, now))
+        left = [row for row, reader in to_hash if not self._hash_one(row, reader, now + LEASE // 2)]
+        if left:
+            self._mark_all(left, "NEW")
+        return pause
+
+    def _take(self, db: Database, now: int) -> tuple[list[tuple[_Row, BulkReader]], float | None]:
+        """Store users who bring no passwords; return those to hash, marked, and how long to pause after them all."""
+        started = time.monotonic()
         to_hash: list[tuple[_Row, BulkReader]] = []
         left_out = self._left_out()
         query = f"SELECT app, id, content FROM bulk_import_users WHERE {_none_of(left_out)} AND status ="
-        with self._store.write() as db:
-            started = time.monotonic()
-            rows = db.rows(f"{query} 'NEW' ORDER BY created_at, id LIMIT ?", *left_out, _ROUND)
-            rows += db.rows(f"{query} 'PROCESSING' AND updated_at < ? LIMIT ?", *left_out, now - LEASE, _ROUND)
-            readers = {app: self._reader(db, app) for app in {row[0] for row in rows}}
-            for app, user_id, text in rows:
-                row = app, user_id, json.loads(text)
-                if (reader := readers[app]) is None:
-                    continue  # another process may have the right settings, as in a rolling restart
-                if any("plainTextPassword" in method for method in row[2]["loginMethods"]):
-                    to_hash.append((row, reader))
-                    self._mark(db, row, "PROCESSING")
-                else:
-                    self._store_one(db, row, reader, {})
-            pause = max(_PAUSE, time.monotonic() - started)
-        left = [row for row, reader in to_hash if not self._hash_one(row, reader, now + LEASE // 2)]
-        if left:
-            with self._store.write() as db:
-                for row in left:
-                    self._mark(db, row, "NEW")
-        return pause if rows else None
+        rows = db.rows(f"{query} 'NEW' ORDER BY created_at, id LIMIT ?", *left_out, _ROUND)
+        rows += db.rows(f"{query} 'PROCESSING' AND updated_at < ? LIMIT ?", *left_out, now - LEASE, _ROUND)
+        readers = {app: self._reader(db, app) for app in {row[0] for row in rows}}
+        for app, user_id, text in rows:
+            row = app, user_id, json.loads(text)
+            if (reader := readers[app]) is None:
+                continue  # another process may have the right settings, as in a rolling restart
+            if any("plainTextPassword" in method for method in row[2]["loginMethods"]):
+                to_hash.append((row, reader))
+                self._mark(db, row, "PROCESSING")
+            else:
+                self._store_one(db, row, reader, {})
+        return to_hash, max(_PAUSE, time.monotonic() - started) if rows else None
 
     def _reader(self, db: Database, app: int) -> BulkReader | None:
         """Return what reads the users of an app; None, and pause the app, when its settings do not fit here."""
@@ -185,11 +185,10 @@ class BulkQueue:
             except HashingBusy:
                 self._closed.wait(_PATIENCE)
             except HashUnusable as error:
-                with self._store.write() as db:
-                    self._mark(db, row, "FAILED", str(error))
+                self._mark_all([row], "FAILED", str(error))
                 return True
-        with self._store.write() as db:
-            self._store_one(db, row, None, hashed)
+        new_hashes = hashed
+        self._store.written(lambda db: self._store_one(db, row, None, new_hashes))
         return True
 
     def _store_one(self, db: Database, row: _Row, reader: BulkReader | None, hashed: Mapping[str, str]) -> None:
@@ -198,29 +197,34 @@ class BulkQueue:
 
         :param reader: of this transaction, since roles and tenants may have changed; None for a new one.
         """
-        db.execute("SAVEPOINT one_user")
+        reader = reader or self._reader(db, row[0])
+        if reader is None:  # the settings have changed while passwords were hashed
+            self._mark(db, row, "NEW")
+            return
         try:
-            query = "DELETE FROM bulk_import_users WHERE app = ? AND id = ? AND status <> 'FAILED'"
-            if db.change(query, *row[:2]):  # else a call removed it, or another process was quicker
-                reader = reader or self._reader(db, row[0])
-                if reader is None:  # the settings have changed while passwords were hashed
-                    db.execute("ROLLBACK TO one_user")
-                    self._mark(db, row, "NEW")
-                else:
+            with db.attempt():
+                query = "DELETE FROM bulk_import_users WHERE app = ? AND id = ? AND status <> 'FAILED'"
+                if db.change(query, *row[:2]):  # else a call removed it, or another process was quicker
                     reader.store(db, reader.read(row[2]), hashed)
-        except (UserRefused, CallRefused, sqlite3.IntegrityError) as error:
-            db.execute("ROLLBACK TO one_user")
-            problem = "an id of the user is in use" if isinstance(error, sqlite3.IntegrityError) else error.text
-            self._mark(db, row, "FAILED", problem)
-        except (SuperTokensError, sqlite3.Error):
+        except (UserRefused, CallRefused) as error:
+            self._mark(db, row, "FAILED", error.text)
+        except Taken:
+            self._mark(db, row, "FAILED", "an id of the user is in use")
+        except SuperTokensError:
             raise  # of the database, and not of this user
+        except self._store.errors:
+            raise
         except Exception:
             # An error that goes on would end every round at this user, and all users after them would never be stored.
             _log.exception("bulk import: user %s failed", row[1])
-            db.execute("ROLLBACK TO one_user")
             self._mark(db, row, "FAILED", "internal error, see the log of the core")
-        finally:
-            db.execute("RELEASE one_user")
+
+    def _mark_all(self, rows: Collection[_Row], status: str, problem: str | None = None) -> None:
+        def mark(db: Database) -> None:
+            for row in rows:
+                self._mark(db, row, status, problem)
+
+        self._store.written(mark)
 
     def _mark(self, db: Database, row: _Row, status: str, problem: str | None = None) -> None:
         changes = {"status": status, "error_message": problem, "updated_at": self._clock()}

@@ -15,11 +15,11 @@ from typing import Any
 import attrs
 
 from . import emailpassword, hashes, metadata, methods, passwordless, thirdparty, totp
-from .database import Database
 from .fields import dump, sound, trimmed
 from .methods import Identity, Kind
 from .passwords import Passwords
 from .phones import normal_phone
+from .storage.database import Database
 from .tenancy import Tenant
 from .users import normal_email, set_verified, update_copies, user_exists
 

@@ -15,13 +15,12 @@ import attrs
 
 from ..core_client.transport import CoreReply
 from .cleanup import Cleaner
-from .database import Database
 from .fields import Body, CallRefused, Query
 from .keys import Keys
 from .passwords import Passwords
 from .settings import CoreSettings
 from .stats import RequestStats
-from .store import Store
+from .storage.database import Database, Store
 from .tenancy import Tenancy, Tenant
 from .versions import Version
 
@@ -72,6 +71,7 @@ class Call:
     query: Query
     headers: Mapping[str, str]
     _reads: bool
+    _together: bool
     _until_the_end: ExitStack
     _admitted: bool = False
     _db: Database | None = None
@@ -138,7 +138,9 @@ class Call:
         Within a block of :meth:`reading` or :meth:`writing` it is what that block opened.
         """
         if self._db is None:
-            self._db = self._until_the_end.enter_context(self.reading() if self._reads else self.writing())
+            self.admit()
+            store = self.services.store
+            self._db = self._until_the_end.enter_context(store.read() if self._reads else self._write())
         return self._db
 
     def reading(self) -> AbstractContextManager[Database]:
@@ -147,7 +149,10 @@ class Call:
 
     def writing(self) -> AbstractContextManager[Database]:
         """Open a transaction of its own, likewise."""
-        return self._opened(self.services.store.write)
+        return self._opened(self._write)
+
+    def _write(self) -> AbstractContextManager[Database]:
+        return self.services.store.write(together=self._together)
 
     @contextmanager
     def _opened(self, source: Callable[[], AbstractContextManager[Database]]) -> Iterator[Database]:
@@ -172,6 +177,8 @@ class Endpoint:
     :param rid: for ``/recipe/user``, the recipe that the ``rid`` header names.
     :param keyless: served without an API key.
     :param early: the tenant is checked before the fields.
+    :param together: its transactions may run beside others of this kind. What they depend on is a row that they lock,
+        or what a unique index says. The other ones run alone.
     """
 
     method: str
@@ -181,3 +188,4 @@ class Endpoint:
     rid: str | None = None
     keyless: bool = False
     early: bool = False
+    together: bool = False

@@ -6,8 +6,8 @@ Nothing relies on it: an expired row is refused wherever it is read.
 
 from __future__ import annotations
 
-from .database import Database
-from .schema import tables_with
+from .storage.database import Database
+from .storage.tables import tables_with
 
 EVERY = 32
 """One write in so many cleans up."""
@@ -36,9 +36,6 @@ def clean(db: Database, now: int, *, batch: int = BATCH) -> int:
     gone = 0
     for table in tables_with("expires_at"):
         query = f"SELECT {', '.join(table.key)} FROM {table.name} WHERE expires_at < ? LIMIT ?"
-        keys = db.rows(query, now - _GRACE, batch)
-        gone += len(keys)
-        if keys:
-            condition = " AND ".join(f"{column} = ?" for column in table.key)
-            db.executemany(f"DELETE FROM {table.name} WHERE {condition}", keys)
+        for key in db.rows(query, now - _GRACE, batch):
+            gone += db.delete(table.name, **dict(zip(table.key, key, strict=True)))
     return gone

@@ -1,5 +1,5 @@
 """
-A core in one SQLite file, as a transport.
+A core in one SQLite file, or in PostgreSQL, as a transport.
 
 The official core's order of checks holds for every call (``webserver/WebserverAPI.java``): the client's address, the
 API key, the CDI version, the handler's own fields, the tenant, the work. What a call may do is in the rows that the
@@ -12,10 +12,10 @@ import logging
 import os
 import pathlib
 import re
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -60,7 +60,8 @@ from .offload import HashingBusy
 from .passwords import Passwords
 from .settings import CoreSettings
 from .stats import RequestStats
-from .store import Store, explain
+from .storage.database import Store
+from .storage.sqlite import SQLiteStore
 from .tenancy import NEVER_TENANTS, Tenancy, Tenant
 from .versions import Version
 
@@ -145,12 +146,13 @@ _ADMITTED = CoreReply(200, "")
 
 class EmbeddedCore:
     """
-    A SuperTokens core in this process, with its users in one SQLite file.
+    A SuperTokens core in this process, with its users in one SQLite file or in PostgreSQL.
 
     A :class:`~st_wsgi.core_client.transport.Transport`: ``send`` takes calls from any number of threads, greenlets and
     (for a file) processes. The bodies it returns are fresh objects that belong to the caller.
 
     :param path: the file, made if it is not there; None keeps everything in memory, for as long as this object lives.
+        Or what opens another database.
     :param settings: core settings by their official names, such as ``{"access_token_validity": 2}``.
     :param clock: returns the time in milliseconds since 1970.
     :raises ConfigError: for a setting or a file that cannot be used. The message names it and what to do.
@@ -161,14 +163,14 @@ class EmbeddedCore:
 
     def __init__(
         self,
-        path: str | os.PathLike[str] | None = None,
+        path: str | os.PathLike[str] | Callable[[], Store] | None = None,
         *,
         settings: Mapping[str, object] | None = None,
         clock: Clock = _now,
     ) -> None:
         base = CoreSettings.of(settings or {})
         passwords = Passwords(base)
-        store = Store(path)
+        store = path() if callable(path) else SQLiteStore(path)
         tenancy = Tenancy(store, base)
         self._services = CoreServices(
             store=store,
@@ -186,13 +188,14 @@ class EmbeddedCore:
         """
         Return the core at *address*.
 
-        ``sqlite:///auth.db`` is relative, ``sqlite:////srv/auth.db`` absolute, ``sqlite://`` in memory. The query
-        holds core settings: ``sqlite:///auth.db?access_token_validity=2``. *settings* go on top.
+        ``sqlite:///auth.db`` is relative, ``sqlite:////srv/auth.db`` absolute, ``sqlite://`` in memory, and
+        ``postgresql://user@host:5432/database`` a server. The query holds core settings:
+        ``sqlite:///auth.db?access_token_validity=2``. *settings* go on top.
 
         :raises ConfigError: when the address, a setting or the file is not usable.
         """
-        path, given = parse_address(address)
-        return cls(path, settings={**given, **(settings or {})}, clock=clock)
+        opener, given = locate(address)
+        return cls(opener, settings={**given, **(settings or {})}, clock=clock)
 
     @staticmethod
     def check_api_key(address: str, api_key: str | None) -> None:
@@ -201,7 +204,7 @@ class EmbeddedCore:
 
         :raises ConfigError: the core has ``api_keys`` and this is none of them, or it has none.
         """
-        _, values = parse_address(address)
+        _, values = locate(address)
         keys = CoreSettings.of(values).api_keys
         if keys and (api_key is None or api_key.strip().encode() not in keys):
             raise ConfigError("core has the setting api_keys: pass one of them as api_key too, or leave api_keys out")
@@ -256,30 +259,35 @@ class EmbeddedCore:
 
         def reply() -> dict[str, Any] | CoreReply:
             self._services.imports.look()
-            place = self._place(request)
+            place = self._services.store.repeated(lambda: self._place(request))
             if place.public is not None:
                 self._services.stats.count(place.app_id, self._services.clock())
             endpoint, version = self._admit(request, place, client)
             body = read_body() if request.method in ("POST", "PUT") and not place.keyless else {}
             if body is None:
                 raise CallRefused(400, "Invalid Json Input")
-            with ExitStack() as until_the_end:
-                call = Call(
-                    services=self._services,
-                    scope=endpoint.scope,
-                    app_id=place.app_id,
-                    tenant_id=place.tenant_id,
-                    tenant=place.tenant,
-                    version=version,
-                    body=Body(body),
-                    query=Query(request.params),
-                    headers=request.headers,
-                    reads=request.method == "GET",
-                    until_the_end=until_the_end,
-                )
-                if endpoint.early:
-                    call.admit()
-                return endpoint.handler(call)
+
+            def handle() -> dict[str, Any] | CoreReply:
+                with ExitStack() as until_the_end:
+                    call = Call(
+                        services=self._services,
+                        scope=endpoint.scope,
+                        app_id=place.app_id,
+                        tenant_id=place.tenant_id,
+                        tenant=place.tenant,
+                        version=version,
+                        body=Body(body),
+                        query=Query(request.params),
+                        headers=request.headers,
+                        reads=request.method == "GET",
+                        together=endpoint.together,
+                        until_the_end=until_the_end,
+                    )
+                    if endpoint.early:
+                        call.admit()
+                    return endpoint.handler(call)
+
+            return self._services.store.repeated(handle)
 
         return self._guarded(request, reply)
 
@@ -287,7 +295,7 @@ class EmbeddedCore:
         """Return the reply to a call over HTTP whose large body need not be received, None when it must be."""
 
         def reply() -> CoreReply:
-            place = self._place(request)
+            place = self._services.store.repeated(lambda: self._place(request))
             self._admit(request, place, client)
             if place.public is None or place.keyless:
                 raise CallRefused(413, "this call takes no such body")
@@ -308,9 +316,11 @@ class EmbeddedCore:
             return CoreReply(500, str(error), TEXT)
         except HashingBusy:
             return CoreReply(503, "too many passwords are being hashed: try again", {**TEXT, "retry-after": "1"})
-        except sqlite3.Error as error:
-            text = explain(error, self._services.store.name)
+        except self._services.store.errors as error:
+            text = self._services.store.explain(error)
             _log.error("%s %s: %s", request.method, request.path, text)
+            if self._services.store.passing(error):
+                return CoreReply(503, text, {**TEXT, "retry-after": "1"})
             return CoreReply(500, text, TEXT)
         return made if isinstance(made, CoreReply) else CoreReply(200, made)
 
@@ -342,6 +352,23 @@ class EmbeddedCore:
         return _Place(app_id, tenant_id, rows, tenant, public)
 
 
+def locate(address: str) -> tuple[Callable[[], Store], dict[str, object]]:
+    """
+    Return what opens the database at an address, and the core settings in its query.
+
+    :raises ConfigError: when it is no address of a database.
+    """
+    if re.match("postgres(ql)?:", address, re.IGNORECASE):
+        try:
+            from .storage import postgres  # an app on a file never loads psycopg
+        except ImportError as error:
+            raise ConfigError("PostgreSQL needs psycopg. Run `pip install 'st-wsgi[postgres]'`") from error
+        place, own, settings = postgres.split(address)
+        return partial(postgres.PostgresStore, place, own), settings
+    path, settings = parse_address(address)
+    return partial(SQLiteStore, path), settings
+
+
 def parse_address(address: str) -> tuple[pathlib.Path | None, dict[str, object]]:
     """
     Return the file (None for memory) and the core settings of a ``sqlite:`` address.
@@ -351,15 +378,10 @@ def parse_address(address: str) -> tuple[pathlib.Path | None, dict[str, object]]
     :raises ConfigError: when it is not such an address.
     """
     parts = urlsplit(address)
-    if parts.scheme in ("postgres", "postgresql"):
-        raise ConfigError(
-            "the embedded core does not support PostgreSQL yet: write sqlite:///auth.db for a file, or run the "
-            "official core on PostgreSQL and give its address"
-        )
     if parts.scheme != "sqlite":
         raise ConfigError(
-            f"the embedded core keeps its users in a SQLite file, not in {parts.scheme or address!r}. "
-            "Write sqlite:///auth.db"
+            f"the embedded core keeps its users in a SQLite file or in PostgreSQL, not in {parts.scheme or address!r}. "
+            "Write sqlite:///auth.db or postgresql://user@host:5432/database"
         )
     if parts.netloc or parts.fragment:
         raise ConfigError(

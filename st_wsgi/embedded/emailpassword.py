@@ -10,9 +10,9 @@ from typing import Any
 from ..grammar import FAKE_EMAIL_DOMAINS
 from . import hashes, methods, signin, tenants_v1
 from .call import Call, Endpoint
-from .database import Database
 from .fields import bad, trimmed
 from .methods import Identity
+from .storage.database import Database
 from .users import external_id, internal_id, normal_email, set_verified, user_exists, user_json
 
 RECIPE = "emailpassword"
@@ -223,11 +223,11 @@ def import_hash(call: Call) -> dict[str, Any]:
 
 
 ENDPOINTS = (
-    Endpoint("POST", "/recipe/signup", "tenant", sign_up),
-    Endpoint("POST", "/recipe/signin", "tenant", sign_in),
+    Endpoint("POST", "/recipe/signup", "tenant", sign_up, together=True),
+    Endpoint("POST", "/recipe/signin", "tenant", sign_in, together=True),
     Endpoint("GET", "/recipe/user", "tenant", get_user, rid=RECIPE),
     Endpoint("PUT", "/recipe/user", "app", put_user, rid=RECIPE),
-    Endpoint("POST", "/recipe/user/password/reset/token", "tenant", create_reset_token),
+    Endpoint("POST", "/recipe/user/password/reset/token", "tenant", create_reset_token, together=True),
     Endpoint("POST", "/recipe/user/password/reset/token/consume", "tenant", consume_reset_token),
     Endpoint("POST", "/recipe/user/password/reset", "tenant", reset_password),
     Endpoint("POST", "/recipe/user/passwordhash/import", "tenant", import_hash),

@@ -28,7 +28,7 @@ from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf import argon2
 
-from .database import Database
+from .storage.database import Database
 
 Algorithm = Literal["ARGON2", "BCRYPT", "FIREBASE_SCRYPT", "PBKDF2", "SCRYPT"]
 

@@ -8,8 +8,8 @@ import attrs
 
 from . import usage
 from .call import Call, Endpoint
-from .database import Database
 from .fields import Answered, bad, trimmed
+from .storage.database import Database
 from .users import update_copies, user_exists
 
 _KINDS = ("SUPERTOKENS", "EXTERNAL", "ANY")

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from .cache import LeastRecentlyUsed
 from .offload import offloaded
 from .settings import CoreSettings
-from .store import Store
+from .storage.database import Database, Store
 from .tenancy import Tenant
 
 _OVERLAP = 60_000
@@ -149,9 +149,8 @@ class Keys:
         """Return the cipher that seals the refresh tokens of an app."""
         seal = self._loaded(tenant).seal
         if seal is None:
-            with self._store.write() as db:
-                new = base64.b64encode(secrets.token_bytes(32)).decode()
-                db.insert_new("key_values", app=tenant.app, name=_SEAL, value=new)
+            new = base64.b64encode(secrets.token_bytes(32)).decode()
+            self._store.written(lambda db: db.insert_new("key_values", app=tenant.app, name=_SEAL, value=new))
             seal = self._load(tenant).seal
         assert seal is not None, "it was just made"
         return seal
@@ -163,7 +162,9 @@ class Keys:
         :param end_sessions: also replace the key that seals refresh tokens, so that no session can be refreshed.
         """
         dynamic, static = _new_pem(), _new_pem()
-        with self._store.write() as db:
+        settings = tenant.settings
+
+        def change(db: Database) -> Replacement:
             rows = db.select("signing_keys", "key_id, dynamic, created_at", app=tenant.app)
             newest = max((row[2] for row in rows if row[1]), default=0)
             created_at = max(now, newest + 1)  # the time is in the id, which must be a new one
@@ -174,12 +175,13 @@ class Keys:
             db.change("UPDATE apps SET key_version = key_version + 1 WHERE app = ?", tenant.app)
             if end_sessions:
                 db.delete("key_values", app=tenant.app, name=_SEAL)
-        settings = tenant.settings
-        return Replacement(
-            old_key_ids=tuple(sorted(row[0] for row in rows)),
-            new_key_ids=tuple(key[0] for key in made),
-            cached_until=max(now, newest + settings.signing_key_interval - _overlap(settings)),
-        )
+            return Replacement(
+                old_key_ids=tuple(sorted(row[0] for row in rows)),
+                new_key_ids=tuple(key[0] for key in made),
+                cached_until=max(now, newest + settings.signing_key_interval - _overlap(settings)),
+            )
+
+        return self._store.written(change)
 
     def _loaded(self, tenant: Tenant) -> _AppKeys:
         return self._apps.get((tenant.app, tenant.key_version)) or self._load(tenant)
@@ -207,7 +209,8 @@ class Keys:
             return keys
         pem = _new_pem()
         oldest = now - settings.signing_key_interval - 2 * settings.access_token_validity
-        with self._store.write() as db:
+
+        def store(db: Database) -> None:
             query = "SELECT max(created_at) FROM signing_keys WHERE app = ? AND dynamic = ?"
             newest = db.value(query, app, int(dynamic))
             if newest is None or (dynamic and newest + settings.signing_key_interval - _overlap(settings) < now):
@@ -215,6 +218,8 @@ class Keys:
                 db.change("INSERT INTO signing_keys VALUES (?, ?, ?, ?, ?)", app, key_id, int(dynamic), pem, now)
             if dynamic:
                 db.change("DELETE FROM signing_keys WHERE app = ? AND dynamic = 1 AND created_at < ?", app, oldest)
+
+        self._store.written(store)
         return self._load(tenant)
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from . import methods, removal, sessionrows, usage
 from .call import Call, Endpoint
-from .database import Database
 from .fields import Answered, bad
 from .methods import Kind, Method
+from .storage.database import Database
 from .users import external_id, internal_id, primary_id, touch, user_exists, user_json
 
 _OTHER_OWNER: dict[Kind, str] = {

@@ -7,11 +7,11 @@ from typing import Any
 
 from . import methods, signin
 from .call import Call, Endpoint
-from .database import Database
 from .fields import bad, page_start, page_token
 from .methods import Identity
 from .phones import normal_phone_or_none
-from .schema import DOMAIN, SEVERAL_ATS
+from .storage.database import Database
+from .storage.tables import DOMAIN, SEVERAL_ATS
 from .users import external_id, internal_id, normal_email, user_exists, user_json, users_json
 from .versions import ROTATING
 

@@ -11,8 +11,8 @@ import attrs
 
 from ..errors import ConfigError
 from . import population
-from .schema import MIGRATIONS, TABLES
-from .store import Store, backup, explain, inspect, read_only
+from .storage.sqlite import MIGRATIONS, SQLiteStore, backup, explain, inspect, read_only
+from .storage.tables import TABLES
 
 
 @attrs.frozen
@@ -47,7 +47,7 @@ def check(path: pathlib.Path) -> Report:
             tables = ["apps", *(table.name for table in TABLES)]
             rows = {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
         if not problems:
-            with closing(Store(path)) as store:
+            with closing(SQLiteStore(path)) as store:
                 problems = [f"{number} {what}" for what, number in population.orphans(store).items()]
     except sqlite3.DatabaseError as error:
         return Report(version, (explain(error, str(path)),), {})
@@ -79,7 +79,7 @@ def update(path: pathlib.Path) -> tuple[int | None, int]:
     :raises ConfigError: when the file is not usable.
     """
     before = _version(path)
-    Store(path).close()
+    SQLiteStore(path).close()
     return before, len(MIGRATIONS)
 
 

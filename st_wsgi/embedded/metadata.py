@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .call import Call, Endpoint
-from .database import Database
 from .fields import dump
+from .storage.database import Database
 
 
 def _find(db: Database, app: int, user_id: str) -> dict[str, Any]:

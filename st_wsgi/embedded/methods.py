@@ -7,7 +7,6 @@ under its own id. The rows of a group in ``method_tenants`` say which tenants th
 
 from __future__ import annotations
 
-import sqlite3
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -15,7 +14,7 @@ from typing import Any, Literal
 import attrs
 
 from . import hashes
-from .database import Database
+from .storage.database import Database, Taken
 from .tenancy import Tenant
 from .users import update_copies
 
@@ -176,14 +175,11 @@ Contact = Literal["email", "phone_number"]
 
 def change(db: Database, app: int, user_id: str, column: Contact, value: str | None) -> bool:
     """Change a part of an identity in all tenants; return False, with nothing changed, when one of them has it."""
-    db.execute("SAVEPOINT identity")
     try:
-        db.update("method_tenants", {column: value}, app=app, user_id=user_id)
-    except sqlite3.IntegrityError:
-        db.execute("ROLLBACK TO identity")
+        with db.attempt():
+            db.update("method_tenants", {column: value}, app=app, user_id=user_id)
+    except Taken:
         return False
-    finally:
-        db.execute("RELEASE identity")
     db.update("login_methods", {column: value}, app=app, user_id=user_id)
     update_copies(db, app, user_id)
     return True

@@ -20,10 +20,10 @@ import attrs
 from . import methods, signin, tenants_v1
 from .authenticators import url_text
 from .call import Call, Endpoint
-from .database import Database
 from .fields import Answered, Body, bad
 from .methods import Contact, Identity
 from .phones import normal_phone_or_none
+from .storage.database import Database
 from .users import normal_email, set_verified
 
 RECIPE = "passwordless"
@@ -315,7 +315,7 @@ def put_user(call: Call) -> dict[str, Any]:
 
 
 ENDPOINTS = (
-    Endpoint("POST", "/recipe/signinup/code", "tenant", create_code),
+    Endpoint("POST", "/recipe/signinup/code", "tenant", create_code, together=True),
     Endpoint("POST", "/recipe/signinup/code/consume", "tenant", consume_code),
     Endpoint("POST", "/recipe/signinup/code/check", "tenant", check_code),
     Endpoint("POST", "/recipe/signinup/code/remove", "tenant", remove_code),

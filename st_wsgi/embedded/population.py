@@ -9,15 +9,15 @@ from typing import Any
 import attrs
 
 from . import tenantrows
-from .database import Database
 from .fields import dump
 from .knownsettings import setting_of
-from .schema import EXTERNAL, VERIFIED
-from .store import Store
+from .storage.database import Database, Store
+from .storage.tables import EXTERNAL, VERIFIED
 from .users import external_ids, users_json
 
 REDACTED = "[redacted]"
 _BATCH = 200
+_IDENTITY = ("email", "phone_number", "third_party_id", "third_party_user_id")
 
 
 @attrs.frozen
@@ -184,11 +184,10 @@ def orphans(store: Store) -> dict[str, int]:
         "login methods of tenants without their user": "SELECT count(*) FROM method_tenants t WHERE NOT EXISTS"
         " (SELECT 1 FROM login_methods m WHERE m.app = t.app AND m.user_id = t.user_id)",
         "login methods whose tenants show another identity or user": "SELECT count(*) FROM method_tenants t"
-        " JOIN login_methods m USING (app, user_id) WHERE t.email IS NOT m.email"
-        " OR t.phone_number IS NOT m.phone_number OR t.third_party_id IS NOT m.third_party_id"
-        " OR t.third_party_user_id IS NOT m.third_party_user_id OR t.primary_user_id <> m.primary_user_id",
+        " JOIN login_methods m USING (app, user_id) WHERE t.primary_user_id <> m.primary_user_id OR "
+        + " OR ".join(f"COALESCE(t.{name}, '') <> COALESCE(m.{name}, '')" for name in _IDENTITY),
         "login methods that show another mapping or verification": "SELECT count(*) FROM login_methods o"
-        f" WHERE external_user_id IS NOT {EXTERNAL} OR verified <> {VERIFIED}",
+        f" WHERE COALESCE(external_user_id, '') <> COALESCE({EXTERNAL}, '') OR verified <> {VERIFIED}",
         "codes without their device": "SELECT count(*) FROM passwordless_codes c WHERE NOT EXISTS (SELECT 1"
         " FROM passwordless_devices d WHERE d.app = c.app AND d.tenant_id = c.tenant_id"
         " AND d.device_id_hash = c.device_id_hash)",

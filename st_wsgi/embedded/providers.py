@@ -7,8 +7,8 @@ from typing import Any
 
 from . import tenantrows
 from .call import Call, Endpoint
-from .database import Database
 from .fields import Body, CallRefused, bad, trimmed
+from .storage.database import Database
 
 _MAPS = (
     "authorizationEndpointQueryParams",

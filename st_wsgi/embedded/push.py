@@ -15,7 +15,7 @@ import attrs
 from ..errors import CoreRefused, CoreReplyInvalid, SuperTokensError
 from . import population
 from .population import Person
-from .store import Store
+from .storage.database import Store
 
 VERSIONS = ("5.1", "5.2", "5.3", "5.4")
 """The versions of the core driver interface that have all that a push needs."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from . import methods, usage
 from .call import Call, Endpoint
-from .database import Database
+from .storage.database import Database
 from .users import external_id, internal_id, primary_id, user_exists
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .call import Call, Endpoint
-from .database import Database
 from .fields import Answered
+from .storage.database import Database
 
 
 def _check(db: Database, app: int, role: str) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import attrs
 
 from .call import Call, Endpoint
-from .database import Database
 from .fields import bad, dump
+from .storage.database import Database
 from .tokens import PROTECTED, tenant_of_handle
 from .users import internal_id, primary_id, touch
 
@@ -47,9 +47,10 @@ COLUMNS = (
 """The columns of :class:`SessionRow`, in its order."""
 
 
-def find(db: Database, app: int, handle: str) -> SessionRow | None:
+def find(db: Database, app: int, handle: str, *, for_change: bool = False) -> SessionRow | None:
     """Return a session, expired or not; None when there is none."""
-    row = db.row(f"SELECT {COLUMNS} FROM sessions WHERE app = ? AND handle = ?", app, handle)
+    lock = db.for_change if for_change else ""
+    row = db.row(f"SELECT {COLUMNS} FROM sessions WHERE app = ? AND handle = ?{lock}", app, handle)
     return None if row is None else SessionRow(*row)
 
 
@@ -219,10 +220,10 @@ _PAYLOAD = ("jwt_payload", "userDataInJWT")
 
 ENDPOINTS = (
     Endpoint("GET", "/recipe/session", "app-tolerant", get),
-    Endpoint("POST", "/recipe/session/remove", "special", remove),
+    Endpoint("POST", "/recipe/session/remove", "special", remove, together=True),
     Endpoint("GET", "/recipe/session/user", "special", of_user),
     Endpoint("GET", "/recipe/session/data", "app-tolerant", partial(get_kept, _DATA)),
-    Endpoint("PUT", "/recipe/session/data", "app-tolerant", partial(put_kept, _DATA)),
+    Endpoint("PUT", "/recipe/session/data", "app-tolerant", partial(put_kept, _DATA), together=True),
     Endpoint("GET", "/recipe/jwt/data", "app-tolerant", partial(get_kept, _PAYLOAD)),
-    Endpoint("PUT", "/recipe/jwt/data", "app-tolerant", partial(put_kept, _PAYLOAD)),
+    Endpoint("PUT", "/recipe/jwt/data", "app-tolerant", partial(put_kept, _PAYLOAD), together=True),
 )

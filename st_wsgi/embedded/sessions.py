@@ -159,7 +159,7 @@ def refresh(call: Call) -> dict[str, Any]:
     presented_hash1 = hash1(presented)
     child_anti_csrf = str(uuid.uuid4()) if enable_anti_csrf else None
     with call.writing() as db:
-        row = sessionrows.find(db, app, info.handle)
+        row = sessionrows.find(db, app, info.handle, for_change=True)
         if row is None or row.expires_at < now:
             return unauthorised("Session missing in db or has expired")
         # A session keeps the name of the login method that it was made with, also when that is mapped meanwhile.
@@ -255,7 +255,7 @@ def _settle(call: Call, token: AccessTokenContent, now: int) -> dict[str, Any]:
     """Make the refresh that *token* came from count, and answer with a token that says so."""
     app = call.app
     with call.writing() as db:
-        row = sessionrows.find(db, app, token.handle)
+        row = sessionrows.find(db, app, token.handle, for_change=True)
         if row is None:
             return unauthorised("Session missing in db")
         validity = call.settings.refresh_token_validity
@@ -298,7 +298,7 @@ def regenerate(call: Call) -> dict[str, Any]:
     if payload is not None:
         check_payload(payload)
     with call.writing() as db:
-        row = sessionrows.find(db, app, token.handle)
+        row = sessionrows.find(db, app, token.handle, for_change=True)
         if row is None or row.expires_at < now:
             return unauthorised(MISSING)
         stored = row.payload if payload is None else dump(payload)
@@ -312,8 +312,8 @@ def regenerate(call: Call) -> dict[str, Any]:
 
 
 ENDPOINTS = (
-    Endpoint("POST", "/recipe/session", "tenant", create),
-    Endpoint("POST", "/recipe/session/verify", "app-tolerant", verify),
-    Endpoint("POST", "/recipe/session/refresh", "app-tolerant", refresh),
-    Endpoint("POST", "/recipe/session/regenerate", "app-tolerant", regenerate),
+    Endpoint("POST", "/recipe/session", "tenant", create, together=True),
+    Endpoint("POST", "/recipe/session/verify", "app-tolerant", verify, together=True),
+    Endpoint("POST", "/recipe/session/refresh", "app-tolerant", refresh, together=True),
+    Endpoint("POST", "/recipe/session/regenerate", "app-tolerant", regenerate, together=True),
 )

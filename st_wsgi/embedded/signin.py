@@ -7,10 +7,10 @@ from typing import Any
 
 from . import methods
 from .call import Call
-from .database import Database
 from .fields import Answered
 from .methods import Contact, Identity, Method
 from .passwords import Check
+from .storage.database import Database
 from .users import external_id, internal_id, method_json, primary_id, touch, users_json
 
 

@@ -11,7 +11,7 @@ from .cache import LeastRecentlyUsed
 from .fields import CallRefused
 from .knownsettings import SettingRefused, setting_of
 from .settings import CoreSettings
-from .store import Store
+from .storage.database import Store
 
 NEVER_TENANTS = ("recipe", "config", "users", "hello")
 """What is no tenant id, since paths begin with it."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import attrs
 
-from .database import Database
 from .fields import dump
-from .schema import TABLES, tables_with
+from .storage.database import Database
+from .storage.tables import TABLES, tables_with
 
 RECIPE_FACTORS: Mapping[str, tuple[str, ...]] = {
     "emailPassword": ("emailpassword",),

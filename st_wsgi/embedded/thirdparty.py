@@ -8,9 +8,9 @@ import attrs
 
 from . import methods, signin, tenants_v1
 from .call import Call, Endpoint
-from .database import Database
 from .fields import Answered, Body, bad
 from .methods import Identity, Method
+from .storage.database import Database
 from .tenancy import Tenant
 from .users import normal_email, set_verified, update_copies
 
@@ -56,6 +56,7 @@ def _known(db: Database, here: Tenant, account: Identity) -> Method:
 
 def _change_email(db: Database, app: int, method: Method, email: str) -> None:
     """Take the email that the provider reports now. :raises Answered: when another primary user has it."""
+    db.alone()  # which other users have it must stay so
     if methods.is_taken(db, app, method, Identity(email)):
         reason = "Email already associated with another primary user."
         raise Answered("EMAIL_CHANGE_NOT_ALLOWED_ERROR", reason=reason)
@@ -85,7 +86,7 @@ def users_by_email(call: Call) -> dict[str, Any]:
 
 
 ENDPOINTS = (
-    Endpoint("POST", "/recipe/signinup", "tenant", sign_in_up),
+    Endpoint("POST", "/recipe/signinup", "tenant", sign_in_up, together=True),
     Endpoint("GET", "/recipe/user", "tenant", get_user, rid=RECIPE),
     Endpoint("GET", "/recipe/users/by-email", "tenant", users_by_email),
 )

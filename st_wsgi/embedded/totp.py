@@ -20,8 +20,8 @@ from typing import Any
 import attrs
 
 from .call import Call, Endpoint
-from .database import Database
 from .fields import Answered, bad
+from .storage.database import Database
 
 _LONGEST_CODE = 8
 MOST_SKEW = 1000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .database import Database
-from .schema import tables_with
+from .storage.database import Database
+from .storage.tables import tables_with
 from .users import update_copies
 
 _KEEPERS: Mapping[str, str | None] = {

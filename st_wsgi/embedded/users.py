@@ -12,9 +12,9 @@ from typing import Any
 
 import attrs
 
-from .database import Database
 from .fields import trimmed
-from .schema import COPIES
+from .storage.database import Database
+from .storage.tables import COPIES
 from .versions import NEWEST, WEBAUTHN, Version
 
 

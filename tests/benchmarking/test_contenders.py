@@ -15,7 +15,7 @@ from benchmarks.programs import CannotRun, child, core, free_port, running
 from benchmarks.request_cost import CASES
 from benchmarks.throughput import CHEAP
 from st_wsgi.embedded.maintenance import check
-from st_wsgi.embedded.store import Store
+from st_wsgi.embedded.storage.sqlite import SQLiteStore
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -43,8 +43,8 @@ def test_a_core_with_many_rows_answers_for_its_users(tmp_path: Path) -> None:
         act()
     floor.close()
     with subject.core.services.store.read() as db:
-        assert db.execute("SELECT count(*) FROM sessions").fetchone() == (300 + USED,)
-        assert db.execute("SELECT count(DISTINCT primary_user_id) FROM method_tenants").fetchone() == (300 + USED,)
+        assert db.run("SELECT count(*) FROM sessions").fetchone() == (300 + USED,)
+        assert db.run("SELECT count(DISTINCT primary_user_id) FROM method_tenants").fetchone() == (300 + USED,)
     subject.core.close()
 
 
@@ -63,7 +63,7 @@ def test_a_core_that_was_filled_answers_as_one_that_was_asked(tmp_path: Path) ->
 def _told(path: Path) -> list[list[tuple[str, ...]]]:
     """Return what the schema of a file says, and what it tells SQLite's planner."""
     queries = "SELECT name, sql FROM sqlite_master ORDER BY name", "SELECT * FROM sqlite_stat1 ORDER BY tbl, idx"
-    with closing(Store(path)) as store, store.read() as db:
+    with closing(SQLiteStore(path)) as store, store.read() as db:
         return [db.rows(query) for query in queries]
 
 

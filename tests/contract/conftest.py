@@ -1,8 +1,8 @@
 """
 The cores that the contract suite runs on.
 
-``embedded`` is one in this process, ``served`` one over HTTP. With ``ST_CORE_URL`` (and ``ST_CORE_API_KEY``) set, the
-suite also runs on the core there, in an app that it makes and removes.
+``memory``, ``file`` and ``postgres`` are in this process, ``served`` is one over HTTP. With ``ST_CORE_URL`` (and
+``ST_CORE_API_KEY``) set, the suite also runs on the core there, in an app that it makes and removes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
+from cluster import Cluster, cluster  # noqa: F401  # a fixture
 
 from contract.client import Caller, InProcess, OverHTTP, Wire, fresh, serving
 from contract.official_types import official_types
@@ -20,7 +21,7 @@ from st_wsgi.embedded import EmbeddedCore, population
 
 QUICK = {"argon2_memory_kb": 64}
 
-CORES = ["memory", "file", "served", *(["remote"] if os.environ.get("ST_CORE_URL") else [])]
+CORES = ["memory", "file", "postgres", "served", *(["remote"] if os.environ.get("ST_CORE_URL") else [])]
 
 
 @pytest.fixture(scope="session", params=CORES)
@@ -30,6 +31,11 @@ def wire(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         remote = OverHTTP(os.environ["ST_CORE_URL"])
         yield remote
         remote.close()
+        return
+    if request.param == "postgres":
+        postgres: Cluster = request.getfixturevalue("cluster")
+        with EmbeddedCore.open(postgres.address(), settings=QUICK) as core:
+            yield InProcess(core)
         return
     path = None if request.param == "memory" else tmp_path_factory.mktemp("core") / "auth.db"
     with EmbeddedCore(path, settings=QUICK) as core:
@@ -49,7 +55,7 @@ def flat(request: pytest.FixtureRequest) -> Iterator[None]:
     another is the same there.
     """
     wire = request.getfixturevalue("wire") if "wire" in request.fixturenames else None
-    if not isinstance(wire, InProcess) or wire.core.services.store.path is not None:
+    if not isinstance(wire, InProcess) or request.node.callspec.params.get("wire") != "memory":
         yield
         return
     with watched(wire.core):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from st_wsgi.embedded import EmbeddedCore
+from st_wsgi.embedded.storage.database import Database
+from st_wsgi.embedded.storage.sqlite import SQLiteDatabase
 
 _FEW = re.compile(
     r"SCAN (wanted|names|one|json_each|CONSTANT|apps)\b"  # what the call names itself; apps are few in a core
@@ -26,17 +27,23 @@ ALLOWED = {
 """Statements that may read all of an app or tenant, and why."""
 
 
+def trace(core: EmbeddedCore, callback: Callable[[str], object] | None) -> None:
+    """Call *callback* from now on with every statement of a core in memory, which has one connection."""
+    with core.services.store.read() as db:
+        assert isinstance(db, SQLiteDatabase)
+        db.set_trace_callback(callback)
+
+
 @contextmanager
 def watched(core: EmbeddedCore) -> Iterator[None]:
     """Fail at the end when a statement that a core in memory issued meanwhile reads a growing table as a whole."""
     issued: set[str] = set()
-    with core.services.store.read() as db:
-        db.set_trace_callback(issued.add)
+    trace(core, issued.add)
     try:
         yield
     finally:
+        trace(core, None)
         with core.services.store.read() as db:
-            db.set_trace_callback(None)
             slow = [found for statement in issued for found in _slow(db, statement)]
     assert not slow, "\n".join(f"{step}: {statement}" for step, statement in slow)
 
@@ -44,14 +51,14 @@ def watched(core: EmbeddedCore) -> Iterator[None]:
 _SEEN: set[str] = set()
 
 
-def _slow(db: sqlite3.Connection, statement: str) -> Iterator[tuple[str, str]]:
+def _slow(db: Database, statement: str) -> Iterator[tuple[str, str]]:
     shape = re.sub(r"\b\d+\b", "?", re.sub(r"'(?:[^']|'')*'", "?", statement))
     if shape in _SEEN or not re.match("SELECT|UPDATE|DELETE|INSERT|WITH", shape):
         return
     _SEEN.add(shape)
     if any(re.match(pattern, shape) for pattern in ALLOWED):
         return
-    for *_, step in db.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall():
+    for *_, step in db.rows(f"EXPLAIN QUERY PLAN {statement}"):
         whole = step.startswith("SCAN") or re.search(r"\((app=\?( AND (tenant_id|recipe_id)=\?)*)?\)$", step)
         if "FOR ORDER BY" in step or (whole and not _FEW.match(step)):
             yield step, statement

@@ -23,7 +23,7 @@ from st_wsgi.core_client.transport import CoreRequest, Method  # noqa: E402
 from st_wsgi.embedded import EmbeddedCore  # noqa: E402
 from st_wsgi.embedded.passwords import Passwords  # noqa: E402
 from st_wsgi.embedded.settings import CoreSettings  # noqa: E402
-from st_wsgi.embedded.store import Store  # noqa: E402
+from st_wsgi.embedded.storage.sqlite import SQLiteStore  # noqa: E402
 
 # And this one before them.
 fork_begins = threading.Event()
@@ -153,7 +153,11 @@ def closing_parent(folder: pathlib.Path) -> None:
 
 def waiting(folder: pathlib.Path) -> None:
     """A fork waits for a thread with a connection; that thread may take another one, and the fork follows."""
-    with closing(Store(folder / "one.db")) as one, closing(Store(folder / "two.db")) as two, one.read() as db:
+    with (
+        closing(SQLiteStore(folder / "one.db")) as one,
+        closing(SQLiteStore(folder / "two.db")) as two,
+        one.read() as db,
+    ):
         thread = threading.Thread(target=lambda: wait_for(forked(lambda: None)))
         thread.start()
         assert fork_begins.wait(PATIENCE)
@@ -169,7 +173,7 @@ def waiting(folder: pathlib.Path) -> None:
 def inside(folder: pathlib.Path) -> None:
     """Threads that have a connection, one of them in a transaction, fork at the same time: none waits for the other."""
     together = threading.Barrier(3)
-    with closing(Store(folder / "auth.db")) as store:
+    with closing(SQLiteStore(folder / "auth.db")) as store:
 
         def read() -> None:
             with store.read() as db:

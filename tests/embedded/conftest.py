@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Callable, Iterator
 
 import pytest
+from cluster import Cluster, cluster  # noqa: F401  # a fixture
 from contract.client import Caller, InProcess
 
 from st_wsgi.embedded import EmbeddedCore
@@ -43,11 +44,15 @@ def clock() -> Clock:
 
 @pytest.fixture
 def make_core(clock: Clock) -> Iterator[Callable[..., EmbeddedCore]]:
-    """Make cores that are closed in the end: in memory, or on a file, with settings by name."""
+    """Make cores that are closed in the end: in memory, on a file or at an address, with settings by name."""
     made = []
 
-    def make(path: pathlib.Path | None = None, **settings: object) -> EmbeddedCore:
-        core = EmbeddedCore(path, settings={**QUICK, **settings}, clock=clock)
+    def make(place: pathlib.Path | str | None = None, **settings: object) -> EmbeddedCore:
+        given: dict[str, object] = {**QUICK, **settings}
+        if isinstance(place, str):
+            core = EmbeddedCore.open(place, settings=given, clock=clock)
+        else:
+            core = EmbeddedCore(place, settings=given, clock=clock)
         made.append(core)
         return core
 
@@ -56,13 +61,30 @@ def make_core(clock: Clock) -> Iterator[Callable[..., EmbeddedCore]]:
         core.close()
 
 
+#: What these are about is above the engines: they run on one.
+ABOVE_THE_ENGINES = ("test_admission.py", "test_passwords.py", "test_server.py")
+
+#: What these are about is one engine.
+OF_SQLITE = ("test_store.py", "test_statements.py")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests that take a core on each engine, if their file can come out differently there."""
+    if "core" in metafunc.fixturenames:
+        one = metafunc.definition.path.name in (*ABOVE_THE_ENGINES, *OF_SQLITE)
+        metafunc.parametrize("core", ["memory"] if one else ["memory", "postgres"], indirect=True)
+
+
 @pytest.fixture
-def core(make_core: Callable[..., EmbeddedCore]) -> EmbeddedCore:
-    """A core in memory."""
-    return make_core()
+def core(request: pytest.FixtureRequest, make_core: Callable[..., EmbeddedCore]) -> EmbeddedCore:
+    """A core on one engine."""
+    if request.param == "memory":
+        return make_core()
+    server: Cluster = request.getfixturevalue("cluster")
+    return make_core(server.address())
 
 
 @pytest.fixture
 def app(core: EmbeddedCore) -> Caller:
-    """The public app of a core in memory."""
+    """The public app of that core."""
     return caller(core)

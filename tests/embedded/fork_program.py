@@ -20,8 +20,7 @@ def roles(core: EmbeddedCore, role: str) -> list[str]:
 
 def main() -> None:
     """Fork with an open connection."""
-    path = sys.argv[1] if len(sys.argv) > 1 else None
-    core = EmbeddedCore(path, settings={"argon2_memory_kb": 64})
+    core = EmbeddedCore.open(sys.argv[1], settings={"argon2_memory_kb": 64})
     roles(core, "before")
     child = os.fork()
     if child == 0:

@@ -12,8 +12,9 @@ import gevent  # noqa: E402
 
 from st_wsgi.core_client.transport import CoreRequest  # noqa: E402
 from st_wsgi.embedded import EmbeddedCore  # noqa: E402
+from st_wsgi.embedded.storage.sqlite import SQLiteStore  # noqa: E402
 
-core = EmbeddedCore(sys.argv[1], settings={"argon2_iterations": 3, "hashing_queue_timeout_ms": 60_000})
+core = EmbeddedCore.open(sys.argv[1], settings={"argon2_iterations": 3, "hashing_queue_timeout_ms": 60_000})
 counted = 0
 signing_up = True
 
@@ -39,5 +40,6 @@ greenlets = [gevent.spawn(sign_up, number) for number in range(4)]
 print([greenlet.get() for greenlet in greenlets])
 signing_up = False
 counter.join()
-print(counted, len(core.services.store._idle))
+store = core.services.store
+print(counted, len(store._idle) if isinstance(store, SQLiteStore) else 1)
 core.close()

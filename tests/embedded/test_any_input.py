@@ -79,9 +79,10 @@ headers = st.fixed_dictionaries({}, optional={"cdi-version": texts, "api-key": t
 
 
 @pytest.fixture(scope="module")
-def core() -> Iterator[EmbeddedCore]:
-    """One core for all examples, so that what some store others find."""
-    with EmbeddedCore(settings=QUICK) as core:
+def core(request: pytest.FixtureRequest) -> Iterator[EmbeddedCore]:
+    """One core on each engine for all examples, so that what some store others find."""
+    address = "sqlite://" if request.param == "memory" else request.getfixturevalue("cluster").address()
+    with EmbeddedCore.open(address, settings=QUICK) as core:
         core.send(CoreRequest("PUT", "/recipe/multitenancy/tenant/v2", body={"tenantId": "t1"}))
         yield core
 

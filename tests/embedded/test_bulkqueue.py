@@ -110,7 +110,7 @@ def test_the_first_call_of_a_process_goes_on(
     assert thread is not None
     thread.join(60)
     with core.services.store.read() as db:
-        assert db.execute("SELECT count(*) FROM bulk_import_users").fetchone()[0] == 0
+        assert db.run("SELECT count(*) FROM bulk_import_users").fetchone()[0] == 0
 
 
 def test_closing_lets_the_rest_wait(
@@ -135,9 +135,9 @@ def test_closing_lets_the_rest_wait(
     go_on.set()
     closing.join(60)
     with make_core(path).services.store.read() as db:
-        rows = db.execute("SELECT status FROM bulk_import_users").fetchall()
+        rows = db.run("SELECT status FROM bulk_import_users").fetchall()
         assert rows == [("NEW",)] * 2
-        stored = [row[0] for row in db.execute("SELECT user_id FROM login_methods")]
+        stored = db.column("SELECT user_id FROM login_methods")
     assert len(stored) == 1
     assert set(stored) < set(ids)
 
@@ -170,8 +170,8 @@ def test_an_app_that_is_removed_takes_its_queue_along(core: EmbeddedCore, waitin
     waiting()
     queue_of(core).run()
     with core.services.store.read() as db:
-        assert db.execute("SELECT count(*) FROM bulk_import_users").fetchone()[0] == 0
-        assert db.execute("SELECT count(*) FROM login_methods").fetchone()[0] == 0
+        assert db.run("SELECT count(*) FROM bulk_import_users").fetchone()[0] == 0
+        assert db.run("SELECT count(*) FROM login_methods").fetchone()[0] == 0
 
 
 def test_every_app_has_its_own_settings(core: EmbeddedCore) -> None:
@@ -182,7 +182,7 @@ def test_every_app_has_its_own_settings(core: EmbeddedCore) -> None:
     add(below, [{"loginMethods": [method]}])
     assert failed(below) == []
     with core.services.store.read() as db:
-        assert db.execute("SELECT password_hash FROM login_methods").fetchone()[0].startswith("$2a$")
+        assert db.run("SELECT password_hash FROM login_methods").fetchone()[0].startswith("$2a$")
     below.post("/recipe/signin", email=method["email"], password=PASSWORD).has()
 
 
@@ -193,14 +193,14 @@ def test_a_user_who_cannot_be_read_keeps_nobody_from_their_turn(
     app = caller(core)
     first, second = add(app, [{"loginMethods": [account()]}]) + add(app, [{"loginMethods": [account()]}])
     with core.services.store.write() as db:
-        db.execute(
+        db.run(
             "UPDATE bulk_import_users SET content = replace(content, 'superTokensUserId', 'other') WHERE id = ?",
             (first,),
         )
     waiting()
     queue_of(core).run()
     with core.services.store.read() as db:
-        rows = db.execute("SELECT id, status, error_message FROM bulk_import_users").fetchall()
+        rows = db.run("SELECT id, status, error_message FROM bulk_import_users").fetchall()
     assert rows == [(first, "FAILED", "internal error, see the log of the core")]
     assert user(app, second)["id"] == second
     assert f"user {first} failed" in caplog.text
@@ -235,14 +235,14 @@ def test_an_app_whose_settings_do_not_fit_here(
     app.put("/recipe/multitenancy/app/v2", appId="b", coreConfig={"refresh_token_validity": 100}).has()
     ids = add(app.below("appid-b"), [{"loginMethods": [plain() if n else account()]} for n in range(60)])
     with right.services.store.write() as db:  # another process has taken this one up and has ended
-        db.execute("UPDATE bulk_import_users SET status = 'PROCESSING', updated_at = 0 WHERE id = ?", (ids[0],))
+        db.run("UPDATE bulk_import_users SET status = 'PROCESSING', updated_at = 0 WHERE id = ?", (ids[0],))
     others = add(app, [{"loginMethods": [account()]}, {"loginMethods": [plain()]}])
     wrong = make_core(path, access_token_validity=7000)
     waiting()
     for _ in range(2):
         queue_of(wrong).run()
     with right.services.store.read() as db:
-        rows = db.execute("SELECT id, status, error_message FROM bulk_import_users").fetchall()
+        rows = db.run("SELECT id, status, error_message FROM bulk_import_users").fetchall()
     assert sorted(rows) == sorted((one, "NEW" if n else "PROCESSING", None) for n, one in enumerate(ids))
     told = [record.getMessage() for record in caplog.records if "bulk import" in record.getMessage()]
     assert len(told) == 1
@@ -297,7 +297,7 @@ def test_users_who_come_while_the_thread_ends(core: EmbeddedCore, monkeypatch: p
     assert queue._thread is not None
     queue._thread.join(60)
     with core.services.store.read() as db:
-        assert db.execute("SELECT count(*) FROM bulk_import_users").fetchone()[0] == 0
+        assert db.run("SELECT count(*) FROM bulk_import_users").fetchone()[0] == 0
     assert user(app, added[0])["id"] == added[0]
 
 

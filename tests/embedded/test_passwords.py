@@ -249,7 +249,7 @@ def test_an_app_chooses_its_algorithm(make_core: Callable[..., EmbeddedCore]) ->
         app.post("/recipe/signup", email=address, password="secret").has()
         app.post("/recipe/signin", email=address, password="secret").has()
     with core.services.store.read() as db:
-        stored = [row[0] for row in db.execute("SELECT password_hash FROM login_methods ORDER BY app")]
+        stored = db.column("SELECT password_hash FROM login_methods ORDER BY app")
     assert list(map(algorithm_of, stored)) == ["ARGON2", "BCRYPT"]
 
 
@@ -359,7 +359,7 @@ def test_signing_in_renews_a_hash_of_another_kind(core: EmbeddedCore, work: Any,
 def hash_in(core: EmbeddedCore) -> str:
     """Return the hash of the only user."""
     with core.services.store.read() as db:
-        return str(db.execute("SELECT password_hash FROM login_methods").fetchone()[0])
+        return str(db.run("SELECT password_hash FROM login_methods").fetchone()[0])
 
 
 def test_a_changed_password_is_not_undone(core: EmbeddedCore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,12 +12,13 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
-from contract.client import Caller, email, fresh
+from cluster import Cluster, running
+from contract.client import Caller, fresh
 from contract.test_emailpassword import sign_up
 from contract.test_sessions import create, refresh
 
 from embedded.conftest import caller
-from st_wsgi.embedded import EmbeddedCore, maintenance
+from st_wsgi.embedded import EmbeddedCore, population
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -42,9 +43,18 @@ def run(program: str, *arguments: object) -> str:
     return done.stdout
 
 
-def test_a_fork_opens_connections_of_its_own(tmp_path: pathlib.Path) -> None:
-    """Parent and child go on with the same file after a fork."""
-    assert run("fork_program.py", tmp_path / "auth.db").splitlines() == [
+@pytest.fixture(params=["file", "postgres"])
+def address(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> str:
+    """The address of a database that several processes can use."""
+    if request.param == "file":
+        return f"sqlite:///{tmp_path / 'auth.db'}"
+    cluster: Cluster = request.getfixturevalue("cluster")
+    return cluster.address()
+
+
+def test_a_fork_opens_connections_of_its_own(address: str) -> None:
+    """Parent and child go on with the same database after a fork."""
+    assert run("fork_program.py", address).splitlines() == [
         "child ['before', 'child']",
         "parent ['before', 'child', 'parent']",
     ]
@@ -52,7 +62,7 @@ def test_a_fork_opens_connections_of_its_own(tmp_path: pathlib.Path) -> None:
 
 def test_memory_is_not_shared_by_a_fork() -> None:
     """A core in memory tells a forked child to use a file; the parent is not disturbed."""
-    child, parent = run("fork_program.py").splitlines()
+    child, parent = run("fork_program.py", "sqlite://").splitlines()
     assert "in memory cannot be shared by processes" in child
     assert "sqlite:///auth.db" in child
     assert parent == "parent ['before', 'parent']"
@@ -79,9 +89,9 @@ def test_a_fork(scene: str, tmp_path: pathlib.Path) -> None:
     assert run("busy_fork_program.py", scene, tmp_path) == "fine\n"
 
 
-def test_hashing_does_not_stop_other_greenlets(tmp_path: pathlib.Path) -> None:
-    """Under gevent, others run while passwords are hashed, and all greenlets share one connection."""
-    statuses, rest = run("greenlet_program.py", tmp_path / "auth.db").splitlines()
+def test_hashing_does_not_stop_other_greenlets(address: str) -> None:
+    """Under gevent, others run while passwords are hashed, and all greenlets share one connection to a file."""
+    statuses, rest = run("greenlet_program.py", address).splitlines()
     counted, connections = map(int, rest.split())
     assert statuses == str(["OK"] * 4)
     assert counted >= 10
@@ -89,10 +99,10 @@ def test_hashing_does_not_stop_other_greenlets(tmp_path: pathlib.Path) -> None:
 
 
 @contextmanager
-def _writer(path: pathlib.Path) -> Iterator[subprocess.Popen[str]]:
+def _writer(address: str) -> Iterator[subprocess.Popen[str]]:
     """Run a writer, which ends by ``kill -9``, whatever becomes of the test."""
     with subprocess.Popen(
-        [sys.executable, HERE / "writer_program.py", path],
+        [sys.executable, HERE / "writer_program.py", address],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -104,13 +114,12 @@ def _writer(path: pathlib.Path) -> Iterator[subprocess.Popen[str]]:
             writer.kill()
 
 
-def test_what_was_acknowledged_survives_kill_9(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path) -> None:
+def test_what_was_acknowledged_survives_kill_9(make_core: Callable[..., EmbeddedCore], address: str) -> None:
     """Four processes write and are killed without warning, again and again; nothing that was answered is lost."""
-    path = tmp_path / "auth.db"
     said: list[dict[str, str]] = []
     for _ in range(ROUNDS):
         with ExitStack() as running:
-            writers = [running.enter_context(_writer(path)) for _ in range(WRITERS)]
+            writers = [running.enter_context(_writer(address)) for _ in range(WRITERS)]
             # Some are killed early, in the middle of other processes' writes, some late.
             for position, writer in enumerate(writers):
                 assert writer.stdout is not None
@@ -121,15 +130,39 @@ def test_what_was_acknowledged_survives_kill_9(make_core: Callable[..., Embedded
                 writer.kill()
                 # What was printed before the signal took effect was acknowledged too.
                 said += [json.loads(line) for line in writer.stdout.read().splitlines() if line.endswith("}")]
-    report = maintenance.check(path)
-    assert report.problems == ()
-    app = caller(make_core(path))
+    assert len({line["user"] for line in said if "user" in line}) >= ROUNDS * WRITERS
+    _check(make_core(address), said)
+
+
+def test_what_was_acknowledged_survives_the_death_of_the_server(make_core: Callable[..., EmbeddedCore]) -> None:
+    """PostgreSQL is killed while four processes write; when it is back, nothing that was answered is lost."""
+    said: list[dict[str, str]] = []
+    with running() as server, ExitStack() as writing:
+        address = server.address()
+        writers = [writing.enter_context(_writer(address)) for _ in range(WRITERS)]
+        for writer in writers:
+            assert writer.stdout is not None
+            said += [json.loads(writer.stdout.readline()) for _ in range(6)]
+        server.stop("immediate")
+        for writer in writers:
+            assert writer.stdout is not None
+            said += [json.loads(line) for line in writer.stdout.read().splitlines()]
+            assert writer.wait(30) == 1
+        server.start()
+        core = make_core(address)
+        _check(core, said)
+        core.close()
+
+
+def _check(core: EmbeddedCore, said: list[dict[str, str]]) -> None:
+    """Everything is there, and all tables say the same."""
+    assert population.orphans(core.services.store) == {}
+    app = caller(core)
     for acknowledged in said:
         if "user" in acknowledged:
             app.get("/user/id", userId=acknowledged["user"]).has()
         elif "role" in acknowledged:
             app.get("/recipe/user/roles", userId=acknowledged["of"]).says("OK", roles=[acknowledged["role"]])
-    assert len({line["user"] for line in said if "user" in line}) >= ROUNDS * WRITERS
     _check_rotations(app, [line for line in said if "current" in line])
 
 
@@ -144,12 +177,9 @@ def _check_rotations(app: Caller, said: list[dict[str, str]]) -> None:
             refresh(app, child).has()
 
 
-def test_processes_and_threads_write_at_the_same_time(
-    make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path
-) -> None:
-    """Two cores on one file, four threads each: every write succeeds, none finds the file locked."""
-    path = tmp_path / "auth.db"
-    cores = [make_core(path), make_core(path)]
+def test_processes_and_threads_write_at_the_same_time(make_core: Callable[..., EmbeddedCore], address: str) -> None:
+    """Two cores on one database, four threads each: every write succeeds, none finds the file locked."""
+    cores = [make_core(address), make_core(address)]
     errors: list[Any] = []
 
     def work(app: Caller) -> None:
@@ -169,27 +199,6 @@ def test_processes_and_threads_write_at_the_same_time(
         thread.join(60)
     assert errors == []
     assert len(caller(cores[0]).get("/recipe/roles").body["roles"]) == 80
-
-
-def test_one_email_is_one_account_whoever_asks_first(
-    make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path
-) -> None:
-    """The same sign-up in two processes' cores makes one user."""
-    path = tmp_path / "auth.db"
-    apps = [caller(make_core(path)) for _ in range(2)]
-    barrier = threading.Barrier(2)
-    address, statuses = email(), []
-
-    def work(app: Caller) -> None:
-        barrier.wait(10)
-        statuses.append(app.post("/recipe/signup", email=address, password="secret").body["status"])
-
-    threads = [threading.Thread(target=work, args=(app,)) for app in apps]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert sorted(statuses) == ["EMAIL_ALREADY_EXISTS_ERROR", "OK"]
 
 
 def test_parallel_refreshes_of_one_token(app: Caller) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from contract.plans import trace
 
 from st_wsgi.core_client.transport import CoreRequest, Method
 from st_wsgi.embedded import EmbeddedCore
@@ -24,15 +25,13 @@ IMPORTED: dict[str, Any] = {
 def statements(core: EmbeddedCore, method: Method, path: str, body: Any = None, **params: str) -> int:
     """Return how many statements the second of two equal calls issues, without those of transactions."""
     issued: list[str] = []
-    for trace in (None, issued.append):
-        with core.services.store.read() as db:
-            db.set_trace_callback(trace)
+    for callback in (None, issued.append):
+        trace(core, callback)
         request = CoreRequest(method, path, params=params, body=body, headers={"cdi-version": "5.4"})
         reply = core.send(request)
         assert isinstance(reply.body, Mapping), reply
         assert reply.body["status"] == "OK"
-    with core.services.store.read() as db:
-        db.set_trace_callback(None)
+    trace(core, None)
     return sum(not statement.startswith(("BEGIN", "COMMIT")) for statement in issued)
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from contract.client import Caller, email, fresh
 from contract.logins import by_code, code, consume, linked, phone, sign_in_up, social, typed, user
+from contract.plans import trace
 from contract.test_bulkimport import account, failed, plain
 from contract.test_dashboard import made as dashboard_user
 from contract.test_dashboard import session as dashboard_session
@@ -34,8 +35,8 @@ from contract.test_webauthn import to_register
 from embedded.conftest import QUICK, Clock, caller
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.embedded.cleanup import clean
-from st_wsgi.embedded.schema import MIGRATIONS, TABLES
-from st_wsgi.embedded.store import Migrations, Store, inspect
+from st_wsgi.embedded.storage.sqlite import MIGRATIONS, Migrations, SQLiteStore, inspect
+from st_wsgi.embedded.storage.tables import TABLES
 from st_wsgi.errors import ConfigError, CoreUnavailable
 
 
@@ -61,9 +62,9 @@ def test_a_new_file_is_its_owners(make_core: Callable[..., EmbeddedCore], tmp_pa
     for found in tmp_path.iterdir():
         assert stat.S_IMODE(found.stat().st_mode) == 0o600
     with core.services.store.read() as db:
-        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert db.execute("PRAGMA synchronous").fetchone() == (1,)
-        assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+        assert db.run("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert db.run("PRAGMA synchronous").fetchone() == (1,)
+        assert db.run("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
 
 
 def test_opening_twice_changes_nothing(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path) -> None:
@@ -85,7 +86,7 @@ def test_migrating_makes_a_backup_first(tmp_path: pathlib.Path) -> None:
     with EmbeddedCore(path, settings=QUICK) as core:
         user = sign_up(caller(core))
     for _ in range(2):
-        with closing(Store(path, migrations=NEXT)) as store, store.read() as db:
+        with closing(SQLiteStore(path, migrations=NEXT)) as store, store.read() as db:
             assert db.execute("SELECT x FROM extra").fetchall() == [(1,)]
             assert db.execute("PRAGMA user_version").fetchone() == (len(NEXT),)
     saved = tmp_path / f"auth.db.v{len(MIGRATIONS)}.bak"
@@ -104,7 +105,7 @@ def test_processes_that_start_together_migrate_once(tmp_path: pathlib.Path) -> N
         def start(migrations: Migrations = migrations, together: threading.Barrier = together) -> None:
             together.wait(10)
             try:
-                Store(path, migrations=migrations).close()
+                SQLiteStore(path, migrations=migrations).close()
             except BaseException as error:
                 errors.append(error)  # noqa: B023 # read before the next round
                 raise
@@ -116,7 +117,7 @@ def test_processes_that_start_together_migrate_once(tmp_path: pathlib.Path) -> N
             thread.join(60)
         assert errors == []
         assert len(list(tmp_path.glob("*.bak*"))) == saved
-    with closing(Store(path, migrations=NEXT)) as store, store.read() as db:
+    with closing(SQLiteStore(path, migrations=NEXT)) as store, store.read() as db:
         assert db.execute("SELECT x FROM extra").fetchall() == [(1,)]
 
 
@@ -124,7 +125,7 @@ def test_processes_that_start_together_migrate_once(tmp_path: pathlib.Path) -> N
 def test_a_log_that_goes_while_the_file_is_looked_at(after: int, tmp_path: pathlib.Path) -> None:
     """The last process on a file takes its log away when it closes; one that opens it just then is not disturbed."""
     path, log = tmp_path / "auth.db", tmp_path / "auth.db-wal"
-    Store(path).close()
+    SQLiteStore(path).close()
     log.write_bytes(b"a log that another process is writing to")
     looks = itertools.count()
 
@@ -145,11 +146,11 @@ def test_a_log_that_goes_while_the_file_is_looked_at(after: int, tmp_path: pathl
 def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: pathlib.Path) -> None:
     """All of a migration happens, or nothing."""
     path = tmp_path / "auth.db"
-    Store(path).close()
+    SQLiteStore(path).close()
     broken = (*MIGRATIONS, ("CREATE TABLE extra (x INTEGER)", "NONSENSE"))
     with pytest.raises(ConfigError, match="syntax error"):
-        Store(path, migrations=broken)
-    with closing(Store(path)) as store, store.read() as db:
+        SQLiteStore(path, migrations=broken)
+    with closing(SQLiteStore(path)) as store, store.read() as db:
         assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
         assert db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'extra'").fetchone() == (0,)
 
@@ -157,13 +158,13 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: pathlib.Path
 def test_a_newer_file_is_not_touched(tmp_path: pathlib.Path) -> None:
     """A file of a later version is refused with the remedy, its unfinished log included."""
     path = tmp_path / "auth.db"
-    with closing(Store(path, migrations=NEXT)) as store:
+    with closing(SQLiteStore(path, migrations=NEXT)) as store:
         with store.write() as db:
             db.execute("INSERT INTO extra VALUES (2)")
         before = contents(path)
         assert before["auth.db-wal"]
         with pytest.raises(ConfigError, match=r"newer version.*Upgrade the package"):
-            Store(path)
+            SQLiteStore(path)
         after = contents(path)
         assert {name: after[name] for name in ("auth.db", "auth.db-wal")} == {
             name: before[name] for name in ("auth.db", "auth.db-wal")
@@ -176,7 +177,7 @@ def test_what_is_no_database_is_not_touched(tmp_path: pathlib.Path) -> None:
     path.write_text("my notes, long enough to be mistaken for something")
     before = contents(path)
     with pytest.raises(ConfigError, match=r"notes\.txt is not a SQLite database"):
-        Store(path)
+        SQLiteStore(path)
     assert contents(path) == before
 
 
@@ -188,20 +189,20 @@ def test_another_programs_database_is_not_touched(tmp_path: pathlib.Path) -> Non
         db.commit()
     before = contents(path)
     with pytest.raises(ConfigError, match="database of another program"):
-        Store(path)
+        SQLiteStore(path)
     assert contents(path) == before
 
 
 def test_a_damaged_file_is_not_touched(tmp_path: pathlib.Path) -> None:
     """A file whose first page is gone is refused, with what to do."""
     path = tmp_path / "auth.db"
-    Store(path).close()
+    SQLiteStore(path).close()
     data = bytearray(path.read_bytes())
     data[100:4096] = b"\xff" * 3996
     path.write_bytes(data)
     before = contents(path)
     with pytest.raises(ConfigError, match=r"db check.*backup"):
-        Store(path)
+        SQLiteStore(path)
     assert contents(path) == before
 
 
@@ -212,7 +213,7 @@ def test_damage_found_later(make_core: Callable[..., EmbeddedCore], tmp_path: pa
         sign_up(caller(core))
         with core.services.store.read() as db:
             query = "SELECT rootpage FROM sqlite_master WHERE name = 'page_oldest_first'"
-            page = db.execute(query).fetchone()[0]
+            page = db.run(query).fetchone()[0]
     data = bytearray(path.read_bytes())
     data[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
     path.write_bytes(data)
@@ -250,8 +251,8 @@ def test_a_full_disk(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.P
     app = caller(core)
     create(app, "user")
     with core.services.store.read() as db:
-        pages = db.execute("PRAGMA page_count").fetchone()[0]
-        db.execute(f"PRAGMA max_page_count={pages}")
+        pages = db.run("PRAGMA page_count").fetchone()[0]
+        db.run(f"PRAGMA max_page_count={pages}")
     body = {
         "userId": "user",
         "enableAntiCsrf": False,
@@ -263,19 +264,19 @@ def test_a_full_disk(make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.P
     assert "the disk is full" in answer.body
     assert len(app.get("/recipe/session/user", userId="user").body["sessionHandles"]) == 1
     with core.services.store.read() as db:
-        db.execute("PRAGMA max_page_count=1000000")
-        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        db.run("PRAGMA max_page_count=1000000")
+        assert db.run("PRAGMA integrity_check").fetchall() == [("ok",)]
     app.post("/recipe/session", **body).has()
 
 
 READ_ONLY = """
 import os, sys
-from st_wsgi.embedded.store import Migrations, Store, inspect
+from st_wsgi.embedded.storage.sqlite import Migrations, SQLiteStore, inspect
 from st_wsgi.errors import ConfigError
 if os.geteuid() == 0:
     os.setuid(65534)
 try:
-    Store(sys.argv[1])
+    SQLiteStore(sys.argv[1])
 except ConfigError as error:
     print(error)
 """
@@ -284,7 +285,7 @@ except ConfigError as error:
 def test_a_read_only_file(tmp_path: pathlib.Path) -> None:
     """A file or folder that may not be written is refused with the remedy."""
     path = tmp_path / "auth.db"
-    Store(path).close()
+    SQLiteStore(path).close()
     for found in (path, tmp_path):
         found.chmod(0o444 if found is path else 0o555)
     # For root nothing is read-only: the program then becomes the account `nobody`, which must reach the file.
@@ -306,7 +307,7 @@ def test_a_read_only_file(tmp_path: pathlib.Path) -> None:
 def test_a_folder_is_no_file(tmp_path: pathlib.Path) -> None:
     """A path that is a folder is refused, not a traceback."""
     with pytest.raises(ConfigError, match=str(tmp_path)):
-        Store(tmp_path)
+        SQLiteStore(tmp_path)
 
 
 def test_a_closed_core_says_so(
@@ -330,6 +331,7 @@ def test_connections_are_reused(make_core: Callable[..., EmbeddedCore], tmp_path
     """One call after the other uses one connection, none before the first."""
     core = make_core(tmp_path / "auth.db")
     store = core.services.store
+    assert isinstance(store, SQLiteStore)
     assert len(store._idle) == 0
     app = caller(core)
     for _ in range(3):
@@ -341,7 +343,7 @@ def test_a_call_that_fails_gives_its_connection_back(make_core: Callable[..., Em
     """An exception inside a transaction rolls it back and leaves the store usable."""
     core = make_core()
     with pytest.raises(ZeroDivisionError), core.services.store.write() as db:
-        db.execute("INSERT INTO roles VALUES (1, 'role')")
+        db.run("INSERT INTO roles VALUES (1, 'role')")
         raise ZeroDivisionError
     caller(core).get("/recipe/roles").says("OK", roles=[])
 
@@ -351,10 +353,8 @@ def test_every_table_of_an_app_goes_with_it(core: EmbeddedCore) -> None:
     with core.services.store.read() as db:
         tables = {
             name
-            for (name,) in db.execute(
-                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-            )
-            if any(column[1] == "app" for column in db.execute(f"PRAGMA table_info({name})"))
+            for (name,) in db.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+            if any(column[1] == "app" for column in db.rows(f"PRAGMA table_info({name})"))
         }
     assert tables == {"apps", *(table.name for table in TABLES)}
 
@@ -490,18 +490,17 @@ def test_everyday_calls_stay_flat(core: EmbeddedCore, clock: Clock) -> None:
     app = caller(core)
     everyday_calls(app)
     statements: set[str] = set()
-    with core.services.store.read() as db:
-        db.set_trace_callback(statements.add)
+    trace(core, statements.add)
     everyday_calls(app)
     with core.services.store.write() as db:
         clean(db, clock.now)
     slow = []
+    trace(core, None)
     with core.services.store.read() as db:
-        db.set_trace_callback(None)
         for statement in statements:
             if not re.match("SELECT|UPDATE|DELETE|INSERT", statement):
                 continue
-            for *_, step in db.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall():
+            for *_, step in db.rows(f"EXPLAIN QUERY PLAN {statement}"):
                 # A page of users is read from the start of an index that is in its order.
                 page = re.search(r"INDEX page_(newest|oldest)_first", step)
                 few = re.search(
@@ -527,11 +526,9 @@ def test_many_users_take_as_many_statements_as_few(core: EmbeddedCore) -> None:
             social(app, address, provider=f"provider-{place}")
         by_email = {"email": address, "doUnionOfAccountInfo": "true"}
         for path, params in (("/users", {}), ("/users", {"provider": "go"}), ("/users/by-accountinfo", by_email)):
-            with core.services.store.read() as db:
-                db.set_trace_callback(statements.append)
+            trace(core, statements.append)
             users = app.get(path, **params).has()["users"]
-            with core.services.store.read() as db:
-                db.set_trace_callback(None)
+            trace(core, None)
             assert len(users) >= many
             counts.setdefault(f"{path} {sorted(params)}", []).append(len(statements))
             statements.clear()
@@ -547,11 +544,9 @@ def test_many_apps_take_as_many_statements_as_few(core: EmbeddedCore) -> None:
         for number in range(many):
             app.put("/recipe/multitenancy/app/v2", appId=f"a{number}").has()
             app.below(f"appid-a{number}").put("/recipe/multitenancy/tenant/v2", tenantId="t").has()
-        with core.services.store.read() as db:
-            db.set_trace_callback(statements.append)
+        trace(core, statements.append)
         apps = app.get("/recipe/multitenancy/app/list/v2").has()["apps"]
-        with core.services.store.read() as db:
-            db.set_trace_callback(None)
+        trace(core, None)
         assert [one["appId"] for one in apps] == ["public", *(f"a{number}" for number in range(many))]
         assert all(len(one["tenants"]) == 2 for one in apps[1:])
         counts.append(len(statements))

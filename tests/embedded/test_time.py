@@ -159,7 +159,7 @@ def test_expired_rows_go_along_with_writes(core: EmbeddedCore, app: Caller, cloc
 
     def rows() -> int:
         with core.services.store.read() as db:
-            found: int = db.execute("SELECT count(*) FROM sessions").fetchone()[0]
+            found: int = db.run("SELECT count(*) FROM sessions").fetchone()[0]
         return found
 
     for _ in range(5):

@@ -151,8 +151,8 @@ def test_a_sign_up_that_fails_stores_nobody(core: EmbeddedCore, app: Caller) -> 
     options = to_register(app, email())
     send(app, "signup", options, created(options, own))
     with core.services.store.read() as db:
-        assert db.execute("SELECT count(*) FROM login_methods").fetchone() == (1,)
-        assert db.execute("SELECT count(*) FROM last_active").fetchone() == (1,)
+        assert db.run("SELECT count(*) FROM login_methods").fetchone() == (1,)
+        assert db.run("SELECT count(*) FROM last_active").fetchone() == (1,)
 
 
 @pytest.mark.parametrize(

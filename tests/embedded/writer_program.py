@@ -1,7 +1,7 @@
 """
 Writes without end and says on standard output what was acknowledged, one line of JSON each, until it is killed.
 
-Its argument is the file; its process id makes its names its own.
+Its argument is the address of the database; its process id makes its names its own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from st_wsgi.core_client.transport import CoreRequest, Method
 from st_wsgi.embedded import EmbeddedCore
 
-core = EmbeddedCore(sys.argv[1], settings={"argon2_memory_kb": 64})
+core = EmbeddedCore.open(sys.argv[1], settings={"argon2_memory_kb": 64})
 
 
 def call(method: Method, path: str, **body: Any) -> dict[str, Any]:

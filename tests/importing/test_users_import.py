@@ -426,7 +426,7 @@ def test_a_queue_that_is_stuck_leaves_nobody_who_failed(
 
     def fail_one(queue: BulkQueue) -> None:
         with queue._store.write() as db:
-            db.execute(
+            db.run(
                 "UPDATE bulk_import_users SET status = 'FAILED', error_message = 'no luck' "
                 "WHERE content LIKE '%a@example.com%'"
             )
@@ -482,7 +482,7 @@ def test_users_who_fail_are_progress_too(tmp_path: pathlib.Path, monkeypatch: py
     def others(done: int) -> None:
         told.append(done)
         with core.services.store.write() as db:
-            db.execute("UPDATE bulk_import_users SET status = 'FAILED', error_message = 'no luck'")
+            db.run("UPDATE bulk_import_users SET status = 'FAILED', error_message = 'no luck'")
         if len(told) < 4:
             caller(core).post("/bulk-import/users", users=users).has()
 

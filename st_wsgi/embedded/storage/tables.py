@@ -1,25 +1,21 @@
 """
-The tables. A script takes a database from each version of the schema to the next. A released one is never edited.
+The tables, of all engines. A script takes a database from each version of the schema to the next. A released one is
+never edited. It is written as SQLite takes it; each engine makes of it what it needs.
 
 ``app`` is the number of an app (never reused, so that nothing cached for a removed app can serve a new one of the same
 name). Times are milliseconds since 1970. A login method is one row of ``login_methods`` whatever its recipe, with its
 identity (``email``, ``phone_number``, ``third_party_*``) repeated in ``method_tenants`` for each tenant it belongs to:
 there the uniqueness per tenant lives, and there pages of users are read from an index.
 
-SQLite's planner knows nothing of the data unless it is told, and takes ``app = ?`` for a good condition, although
-nearly all rows are of one app. So the schema brings the statistics (``sqlite_stat1``) of a large core of one app along:
-behind a table (for its primary key) and behind an index stands how many rows it has, and how many of them are alike in
-the first column, in the first two, and so on.
+Behind a table (for its primary key) and behind an index stands how many rows it has in a large core of one app, and how
+many of them are alike in the first column, in the first two, and so on. SQLite's planner wants to be told.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import attrs
-
-APPLICATION_ID = 0x53745753
 
 DOMAIN = "substr(email, instr(email, '@') + 1)"
 """What an index of domains holds: the part of an email behind its first ``@``."""
@@ -197,7 +193,11 @@ INSERT INTO tenants (app, tenant_id, created_at) VALUES (1, 'public', 0);
 
 _STATEMENT = re.compile(r"^ *(\w[^;]*);(?: -- (.*))?$", re.MULTILINE)
 _TABLE = re.compile(r"CREATE TABLE (\w+) \(([^;]*) PRIMARY KEY \((.*)\)\)")
-_NAME = re.compile(r"CREATE (?:UNIQUE )?(?:TABLE (\w+)|INDEX (\w+)\s+ON (\w+))")
+
+VERSIONS: tuple[tuple[tuple[str, str], ...], ...] = tuple(
+    tuple(_STATEMENT.findall(script)) for script in re.split(r"^-- Version .*$", _SCHEMA, flags=re.MULTILINE)[1:]
+)
+"""The statements by version, each with its statistics: the first entry makes version 1 of nothing."""
 
 
 @attrs.frozen
@@ -208,29 +208,6 @@ class Table:
     columns: tuple[str, ...]
     key: tuple[str, ...]
 
-
-def _for_sqlite(script: str) -> Iterator[str]:
-    """Yield the statements of a script, and those that give SQLite's planner the statistics."""
-    rows = []
-    for statement, numbers in _STATEMENT.findall(script):
-        # A table with a key of its own needs no hidden one.
-        yield f"{statement} WITHOUT ROWID" if _TABLE.match(statement) else statement
-        named = _NAME.match(statement)
-        if named is not None and numbers:
-            of_table, of_index, indexed = named.groups()
-            index = of_index or ("sqlite_autoindex_apps_1" if of_table == "apps" else of_table)
-            stat = numbers.replace("M", "000000").replace("k", "000")
-            rows.append(f"('{of_table or indexed}', '{index}', '{stat}')")
-    if rows:
-        yield "ANALYZE sqlite_master"  # makes the table for them
-        yield f"INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES {', '.join(rows)}"
-        yield "ANALYZE sqlite_master"  # makes SQLite read them
-
-
-MIGRATIONS: tuple[tuple[str, ...], ...] = tuple(
-    tuple(_for_sqlite(script)) for script in re.split(r"^-- Version .*$", _SCHEMA, flags=re.MULTILINE)[1:]
-)
-"""The statements by version: the first entry makes version 1 of nothing."""
 
 TABLES = tuple(
     Table(name, tuple(re.findall(r"(\w+) (?:INTEGER|TEXT|BLOB)", columns)), tuple(key.split(", ")))

@@ -3,10 +3,10 @@ The SQLite file behind an embedded core: connections, transactions, migrations.
 
 Three rules hold everywhere:
 
-* a write happens inside :meth:`Store.write`, in a transaction that takes its lock at the start;
+* a write happens inside :meth:`SQLiteStore.write`, in a transaction that takes its lock at the start;
 * a connection serves one thread at a time and never leaves the process that opened it;
-* nothing inside :meth:`Store.read` or :meth:`Store.write` waits for anything but SQLite. Under gevent another greenlet
-  of the process would otherwise wait for a lock that its own process holds, and so would a fork.
+* nothing inside these transactions and :meth:`SQLiteStore.read` waits for anything but SQLite. Under gevent another
+  greenlet of the process would otherwise wait for a lock that its own process holds, and so would a fork.
 
 A fork takes place while no other thread is inside SQLite and no connection to a file is open. A child would inherit
 SQLite's own locks, held by threads that it does not have, and what SQLite remembers of the locks that the process has
@@ -19,25 +19,58 @@ ever breaking the file.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import pathlib
+import re
 import sqlite3
 import stat
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import partial
+from typing import Any, ClassVar
 
-from ..errors import ConfigError, CoreUnavailable, SuperTokensError
-from ..forks import part_before_fork, renew_after_fork, turns
-from .database import Database
-from .schema import APPLICATION_ID, MIGRATIONS
+from ...errors import ConfigError, CoreUnavailable, SuperTokensError
+from ...forks import part_before_fork, renew_after_fork, turns
+from .database import Database, Store
+from .tables import VERSIONS
+
+APPLICATION_ID = 0x53745753
 
 Migrations = Sequence[Sequence[str]]
 """SQL statements by version: the first entry makes version 1 of nothing."""
+
+_NAME = re.compile(r"CREATE (?:UNIQUE )?(?:TABLE (\w+)|INDEX (\w+)\s+ON (\w+))")
+
+
+def _for_sqlite(statements: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """
+    Yield the statements of a version, and those that give the planner the statistics (``sqlite_stat1``).
+
+    It knows nothing of the data unless it is told, and takes ``app = ?`` for a good condition, although nearly all rows
+    are of one app.
+    """
+    rows = []
+    for statement, numbers in statements:
+        # A table with a key of its own needs no hidden one.
+        yield f"{statement} WITHOUT ROWID" if statement.endswith("))") and "PRIMARY KEY (" in statement else statement
+        named = _NAME.match(statement)
+        if named is not None and numbers:
+            of_table, of_index, indexed = named.groups()
+            index = of_index or ("sqlite_autoindex_apps_1" if of_table == "apps" else of_table)
+            stat = numbers.replace("M", "000000").replace("k", "000")
+            rows.append(f"('{of_table or indexed}', '{index}', '{stat}')")
+    if rows:
+        yield "ANALYZE sqlite_master"  # makes the table for them
+        yield f"INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES {', '.join(rows)}"
+        yield "ANALYZE sqlite_master"  # makes SQLite read them
+
+
+MIGRATIONS: Migrations = tuple(tuple(_for_sqlite(statements)) for statements in VERSIONS)
 
 BUSY_TIMEOUT = 60.0
 """Seconds to wait for another process that writes."""
@@ -55,11 +88,54 @@ All threads and processes share that memory, and the system takes it back when o
 _OTHERS = 0o077
 _log = logging.getLogger("st_wsgi.core")
 
-_ABANDONED: list[deque[Database]] = []
+_ABANDONED: list[deque[SQLiteDatabase]] = []
 """Connections that came through a fork after all: kept, because closing them here would disturb the parent's locks."""
 
 
-class Store:
+class SQLiteDatabase(Database, sqlite3.Connection):
+    """A connection to a file, or to memory."""
+
+    wanted: ClassVar[str] = "json_each(?) AS wanted"
+    for_change: ClassVar[str] = ""
+    not_unique: ClassVar[type[Exception]] = sqlite3.IntegrityError
+
+    def run(self, query: str, values: Sequence[Any] = (), /) -> sqlite3.Cursor:
+        """Run a statement."""
+        return self.execute(query, values)
+
+    def run_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run a statement with the values of each row."""
+        self.executemany(statement, rows)
+
+    def alone(self) -> None:
+        """Go on: SQLite has one writer."""
+
+    def number_on(self) -> None:
+        """Do nothing: ``AUTOINCREMENT`` has followed the numbers."""
+
+    def listed(self, texts: Collection[str]) -> str:
+        """Return a list of texts as one value."""
+        return json.dumps(list(texts))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """
+        Commit what happens inside, or nothing of it when it raises.
+
+        ``BEGIN IMMEDIATE`` takes the lock of the writer at once: SQLite would refuse to upgrade a lock later, whatever
+        the time-out.
+        """
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:  # whatever it was, nothing of the transaction stays, and it goes on its way
+            if self.in_transaction:
+                self.execute("ROLLBACK")
+            raise
+
+
+class SQLiteStore(Store):
     """
     One SQLite database, shared by threads, greenlets and processes.
 
@@ -71,10 +147,12 @@ class Store:
     :raises ConfigError: when the file cannot be used; it says why and what to do, and the file is untouched.
     """
 
+    errors: ClassVar[tuple[type[Exception], ...]] = (sqlite3.Error,)
+
     def __init__(self, path: str | os.PathLike[str] | None, *, migrations: Migrations = MIGRATIONS) -> None:
         self._migrations = migrations
         self.path: pathlib.Path | None = None if path is None else pathlib.Path(path)
-        self._idle: deque[Database] = deque()
+        self._idle: deque[SQLiteDatabase] = deque()
         self._writing = threading.RLock()
         self._unusable: Callable[[], SuperTokensError] | None = None
         self._reported = False
@@ -101,6 +179,10 @@ class Store:
         with self._writing if self.path is None else nullcontext(), turns.taken():
             self._close_idle()
 
+    def explain(self, error: Exception) -> str:
+        """Return what went wrong, and what to do about it."""
+        return explain(error, self.name)
+
     def before_fork(self) -> None:
         """Close the connections to a file, which this process and its child open again when they need some."""
         if self.path is not None:
@@ -119,7 +201,7 @@ class Store:
             )
 
     @contextmanager
-    def read(self) -> Iterator[Database]:
+    def read(self) -> Iterator[SQLiteDatabase]:
         """Hand out a connection for reading: every statement sees the newest commit."""
         if self.path is not None:
             with self._lent() as db:
@@ -130,7 +212,7 @@ class Store:
                 yield self._idle[0]
 
     @contextmanager
-    def snapshot(self) -> Iterator[Database]:
+    def snapshot(self) -> Iterator[SQLiteDatabase]:
         """Hand out a connection for reading on which all statements see the same state of the database."""
         with self.read() as db:
             db.execute("BEGIN")
@@ -140,14 +222,14 @@ class Store:
                 db.execute("ROLLBACK")
 
     @contextmanager
-    def write(self) -> Iterator[Database]:
+    def write(self, *, together: bool = False) -> Iterator[SQLiteDatabase]:
         """Hand out a connection inside a write transaction: committed at the end, rolled back by an exception."""
         # Writers of this process queue here, where waiting is cheap; SQLite's own waiting is for other processes.
         with self._writing, self.read() as db, db.transaction():
             yield db
 
     @contextmanager
-    def _lent(self) -> Iterator[Database]:
+    def _lent(self) -> Iterator[SQLiteDatabase]:
         self._check_usable()
         with turns.taken():
             idle = self._idle
@@ -176,7 +258,7 @@ class Store:
                 _log.warning("%s: %s", self.name, error)
             raise error
 
-    def _connect(self, uri: str) -> Database:
+    def _connect(self, uri: str) -> SQLiteDatabase:
         db = sqlite3.connect(
             uri,
             uri=True,
@@ -184,7 +266,7 @@ class Store:
             isolation_level=None,
             check_same_thread=False,
             cached_statements=512,
-            factory=Database,
+            factory=SQLiteDatabase,
         )
         memory = f"cache_size=-{CACHE_KIB}", f"mmap_size={MAPPED_BYTES}"
         for pragma in ("synchronous=NORMAL", "temp_store=MEMORY", "foreign_keys=OFF", *memory):
@@ -237,7 +319,7 @@ def _uri(path: pathlib.Path, mode: str) -> str:
     return f"{path.absolute().as_uri()}?mode={mode}"
 
 
-def _use_wal(db: Database, path: pathlib.Path) -> None:
+def _use_wal(db: SQLiteDatabase, path: pathlib.Path) -> None:
     """Switch a new file to its write-ahead log; processes that start together wait for each other."""
     deadline = time.monotonic() + BUSY_TIMEOUT
     while True:
@@ -330,7 +412,7 @@ def read_only(path: pathlib.Path, options: str = "") -> sqlite3.Connection:
     return sqlite3.connect(_uri(path, "ro") + options, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
 
 
-def migrate(db: Database, migrations: Migrations = MIGRATIONS, *, path: pathlib.Path | None = None) -> None:
+def migrate(db: SQLiteDatabase, migrations: Migrations = MIGRATIONS, *, path: pathlib.Path | None = None) -> None:
     """
     Bring the schema up to date, in one transaction.
 

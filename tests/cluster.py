@@ -1,0 +1,115 @@
+"""A PostgreSQL server of the tests' own: made in a folder, gone with the tests."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+#: Where Debian and others put the programs, the newest version last.
+_FOLDERS = (*map(str, sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))), "/usr/local/pgsql/bin")
+
+MISSING = "PostgreSQL is not installed: initdb and pg_ctl are needed (apt-get install postgresql)"
+
+
+def program(name: str) -> str | None:
+    """Return where a program of PostgreSQL is, None when it is not installed."""
+    path = os.pathsep.join((*reversed(_FOLDERS), os.environ.get("PATH", "")))
+    return shutil.which(name, path=path)
+
+
+class Cluster:
+    """A server that listens on the loopback interface."""
+
+    def __init__(self, folder: pathlib.Path, port: int) -> None:
+        self.folder = folder
+        self.port = port
+
+    def address(self, schema: str | None = None, **settings: object) -> str:
+        """Return the address of a schema, a new one if none is named."""
+        named = {"schema": schema or f"t{uuid.uuid4().hex}", **settings}
+        query = "&".join(f"{name}={value}" for name, value in named.items())
+        return f"postgresql://tests@127.0.0.1:{self.port}/postgres?{query}"
+
+    def start(self) -> None:
+        """Start the server, and wait until it takes connections."""
+        options = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self.folder}"
+        # Nothing here has to outlive the machine: only the processes of the server are killed.
+        options += " -c fsync=off -c max_connections=200"
+        log = str(self.folder / "log")
+        self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-l", log, "-o", options, "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop the server: *immediate* is as if it had been killed."""
+        self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-m", mode, "stop")
+
+    def make(self) -> None:
+        """Make the files of the server."""
+        self._run(
+            *("initdb", "-D", str(self.folder / "data"), "-U", "tests", "-A", "trust", "-E", "UTF8"),
+            *("--locale=C.UTF-8", "--no-sync"),
+        )
+
+    def _run(self, name: str, *arguments: str) -> None:
+        found = program(name)
+        assert found is not None, MISSING
+        # The server refuses to run as root. What it prints goes to a file: it would keep a pipe open.
+        with (self.folder / "output").open("a+") as output:
+            done = subprocess.run(
+                [found, *arguments],
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                user=_owner(),
+                cwd=self.folder,
+            )
+            output.seek(0)
+            assert done.returncode == 0, output.read()
+
+
+def _owner() -> str | None:
+    """Return the account that the server runs as, None for our own."""
+    if os.geteuid() != 0:
+        return None
+    return "postgres" if any(entry.pw_name == "postgres" for entry in pwd.getpwall()) else "nobody"
+
+
+@contextmanager
+def running() -> Iterator[Cluster]:
+    """Run a server until the block ends; skip the test where PostgreSQL is not installed."""
+    if program("initdb") is None or program("pg_ctl") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    # Not below pytest's own folder, which only its owner may enter.
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
+        owner = _owner()
+        if owner is not None:
+            shutil.chown(folder, owner)
+        server = Cluster(pathlib.Path(folder), port)
+        server.make()
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A server for all tests of this run."""
+    with running() as made:
+        yield made

@@ -1,0 +1,338 @@
+"""The server: its address, its schema, and what happens when it is not there, full of connections or read-only."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from cluster import Cluster, running
+from contract.client import Caller, email
+from contract.test_emailpassword import sign_up
+from contract.test_sessions import create
+
+from embedded.conftest import QUICK, caller
+from st_wsgi.embedded import EmbeddedCore
+from st_wsgi.embedded.core import locate
+from st_wsgi.embedded.storage import postgres
+from st_wsgi.embedded.storage.database import Database
+from st_wsgi.embedded.storage.postgres import CommitUncertain, PostgresStore, migrate, split, translated
+from st_wsgi.embedded.storage.tables import VERSIONS
+from st_wsgi.errors import ConfigError, CoreUnavailable
+
+NEXT = (*VERSIONS, (("CREATE TABLE extra (x INTEGER)", ""), ("INSERT INTO extra VALUES (1)", "")))
+
+
+def test_settings_in_an_address() -> None:
+    """What the core, the pool and libpq are told apart by their names, wherever they stand."""
+    address = (
+        "postgresql://ann@db:5433/auth?access_token_validity=2&sslmode=require&schema=shop"
+        "&application_name=a%20b&api_keys=a,b&pool_size=3"
+    )
+    assert split(address) == (
+        "postgresql://ann@db:5433/auth?sslmode=require&application_name=a%20b",
+        {"schema": "shop", "pool_size": "3"},
+        {"access_token_validity": "2", "api_keys": "a,b"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("postgresql://ann@db/auth?schema=a&schema=b", "'schema' is in the address twice"),
+        ("postgresql://ann@db/auth?acces_token_validity=2", "Did you mean access_token_validity"),
+        ("postgresql://ann@db/auth?schema=a-b", "take a name of small letters"),
+        ("postgresql://ann@db/auth?pool_size=many", "pool_size='many': write a whole number"),
+        ("postgresql://ann:hunter2%zz@db/auth", "with special characters of user and password as %XX"),
+    ],
+)
+def test_addresses_that_are_refused(address: str, problem: str) -> None:
+    """What cannot be meant is refused with what can be, and no password."""
+    with pytest.raises(ConfigError) as caught:
+        EmbeddedCore.open(address)
+    assert problem in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_without_psycopg(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to install."""
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.delitem(sys.modules, "st_wsgi.embedded.storage.postgres")
+    monkeypatch.delattr("st_wsgi.embedded.storage.postgres")
+    with pytest.raises(ConfigError, match=r"pip install 'st-wsgi\[postgres\]'"):
+        locate("postgresql://db/auth")
+
+
+def test_statements() -> None:
+    """One text of SQL is what PostgreSQL takes, too."""
+    query = "SELECT 1 FROM roles AS r JOIN user_roles u USING (app) WHERE r.app = ? AND role LIKE ?"
+    expected = (
+        "SELECT 1 FROM shop.roles AS r JOIN shop.user_roles u USING (app) WHERE r.app = $1 AND role ILIKE $2 ESCAPE ''"
+    )
+    assert translated(query, "shop").decode() == expected
+
+
+def test_a_server_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
+    """It is named, with what to look at; its password is not."""
+    with pytest.raises(ConfigError) as caught:
+        EmbeddedCore.open("postgresql://ann:hunter2@127.0.0.1:1/auth")
+    assert "postgresql://ann@127.0.0.1:1/auth" in str(caught.value)
+    assert "Is the server up" in str(caught.value)
+    assert "hunter2" not in str(caught.value) + caplog.text
+
+
+def test_a_password_is_never_shown(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither the core nor its store, nor anything they log, has it."""
+    caplog.set_level(logging.DEBUG)
+    address = cluster.address().replace("tests@", "tests:hunter2@")
+    with EmbeddedCore.open(address, settings=QUICK) as core:
+        sign_up(caller(core))
+        assert f"postgresql://tests@127.0.0.1:{cluster.port}/postgres" in repr(core)
+        assert "hunter2" not in repr(core) + repr(core.services) + core.services.store.name + caplog.text
+
+
+def test_the_tables_are_in_a_schema_of_their_own(cluster: Cluster) -> None:
+    """Two schemas are two cores, and neither sees tables of the app."""
+    addresses = [cluster.address("one"), cluster.address("two")]
+    with psycopg.connect(addresses[0].partition("?")[0], autocommit=True) as db:
+        db.execute("CREATE TABLE public.sessions (theirs TEXT)")
+    ids = []
+    for address in addresses:
+        with EmbeddedCore.open(address, settings=QUICK) as core:
+            ids.append(sign_up(caller(core), "ann@example.com")["id"])
+    for address, own, other in ((addresses[0], *ids), (addresses[1], *reversed(ids))):
+        with EmbeddedCore.open(address, settings=QUICK) as core:
+            assert caller(core).get("/user/id", userId=own).body["status"] == "OK"
+            assert caller(core).get("/user/id", userId=other).body["status"] == "UNKNOWN_USER_ID_ERROR"
+
+
+def test_processes_that_start_together_make_the_schema_once(cluster: Cluster) -> None:
+    """The first makes it, the others wait for that; a later version brings it up to date, likewise."""
+    address = cluster.address("together")
+    for versions in (VERSIONS, NEXT):
+        together, problems = threading.Barrier(6), []
+
+        def start(versions: postgres.Versions = versions, together: threading.Barrier = together) -> None:
+            together.wait(10)
+            try:
+                with psycopg.connect(split(address)[0], autocommit=True, cursor_factory=psycopg.RawCursor) as db:
+                    migrate(db, "together", versions)
+            except BaseException as error:
+                problems.append(error)  # noqa: B023 # read before the next round
+                raise
+
+        threads = [threading.Thread(target=start) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert problems == []
+    with psycopg.connect(split(address)[0]) as db:
+        assert db.execute("SELECT x FROM together.extra").fetchall() == [(1,)]
+        assert db.execute("SELECT version FROM together.schema_version").fetchall() == [(len(NEXT),)]
+
+
+def test_a_newer_schema_is_refused(cluster: Cluster) -> None:
+    """A process of the package before an upgrade does not touch what the upgrade made."""
+    address = cluster.address("newer")
+    with psycopg.connect(split(address)[0], autocommit=True, cursor_factory=psycopg.RawCursor) as db:
+        migrate(db, "newer", NEXT)
+    with pytest.raises(ConfigError, match=r"newer version.*Upgrade the package"):
+        EmbeddedCore.open(address)
+
+
+def test_tables_of_another_program_are_not_touched(cluster: Cluster) -> None:
+    """A schema with other tables is refused."""
+    address = cluster.address("theirs")
+    with psycopg.connect(split(address)[0], autocommit=True) as db:
+        db.execute("CREATE SCHEMA theirs")
+        db.execute("CREATE TABLE theirs.apps (x INTEGER)")
+    with pytest.raises(ConfigError, match="the schema theirs has tables of another program"):
+        EmbeddedCore.open(address)
+
+
+def test_a_migration_that_fails_changes_nothing(cluster: Cluster) -> None:
+    """All of a migration happens, or nothing."""
+    address = cluster.address("broken")
+    EmbeddedCore.open(address).close()
+    broken = (*VERSIONS, (("CREATE TABLE extra (x INTEGER)", ""), ("NONSENSE", "")))
+    with psycopg.connect(split(address)[0], autocommit=True, cursor_factory=psycopg.RawCursor) as db:
+        with pytest.raises(psycopg.errors.SyntaxError):
+            migrate(db, "broken", broken)
+        assert db.execute("SELECT to_regclass('broken.extra')").fetchone() == (None,)
+    EmbeddedCore.open(address).close()
+
+
+@pytest.fixture
+def own_cluster() -> Iterator[Cluster]:
+    """A server that a test may stop."""
+    with running() as cluster:
+        yield cluster
+
+
+def test_a_server_that_restarts(own_cluster: Cluster, make_core: Callable[..., EmbeddedCore]) -> None:
+    """Calls in between are told so; the next ones work, on new connections, and nothing that was said is lost."""
+    core = make_core(own_cluster.address(pool_timeout_ms=500))
+    app = caller(core)
+    before = sign_up(app)["id"]
+    own_cluster.stop()
+    for _ in range(2):
+        answer = app.get("/user/id", userId=before)
+        assert answer.status == 503
+        assert "Is the server up" in answer.body
+        assert int(answer.headers["retry-after"]) > 0
+    own_cluster.start()
+    app.get("/user/id", userId=before).has()
+    # Dead connections of the pool are not met one by one.
+    together(app, 4, lambda number: sign_up(app))
+    own_cluster.stop()
+    own_cluster.start()
+    for _ in range(6):
+        sign_up(app)
+
+
+def together(app: Caller, number: int, work: Callable[[int], object]) -> None:
+    """Do something in several threads at once; all of it must work."""
+    problems: list[BaseException] = []
+
+    def run(place: int) -> None:
+        try:
+            work(place)
+        except BaseException as error:
+            problems.append(error)
+            raise
+
+    threads = [threading.Thread(target=run, args=(place,)) for place in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert problems == []
+
+
+def test_more_threads_than_connections(cluster: Cluster, make_core: Callable[..., EmbeddedCore]) -> None:
+    """They wait for each other, and the server never sees more than the setting says."""
+    core = make_core(cluster.address(pool_size=2, application_name="bounded"))
+    app = caller(core)
+    create(app, "first")
+    seen: list[int] = []
+
+    def work(number: int) -> None:
+        with psycopg.connect(split(cluster.address())[0]) as db:
+            for _ in range(10):
+                create(app, f"user-{number}")
+                query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bounded'"
+                seen.extend(count for (count,) in db.execute(query).fetchall())
+
+    together(app, 8, work)
+    assert 1 <= max(seen) <= 2
+
+
+def test_a_server_that_takes_no_writes(own_cluster: Cluster, make_core: Callable[..., EmbeddedCore]) -> None:
+    """What reads goes on; what writes is told where to write; afterwards all is well again."""
+    app = caller(make_core(own_cluster.address(application_name="standby")))
+    user = sign_up(app)["id"]
+    with psycopg.connect(split(own_cluster.address())[0], autocommit=True) as db:
+        for value in ("on", "off"):
+            db.execute(f"ALTER ROLE tests SET default_transaction_read_only = {value}".encode())
+            query = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'standby'"
+            db.execute(query)
+            if value == "on":
+                app.get("/user/id", userId=user).has()
+                answer = app.post("/recipe/signup", email=email(), password="correct horse 1")
+                assert (answer.status, "target_session_attrs=read-write" in answer.body) == (503, True)
+    sign_up(app)
+
+
+@pytest.mark.parametrize("value", ["a\0b", "".join(map(chr, range(0x4E00, 0x4E00 + 3000)))])
+def test_values_that_postgresql_cannot_keep(
+    cluster: Cluster, make_core: Callable[..., EmbeddedCore], value: str
+) -> None:
+    """A null character, or a key that is too long for an index, is the caller's mistake."""
+    app = caller(make_core(cluster.address()))
+    answer = app.put("/recipe/role", role=value)
+    assert answer.status == 400
+    assert "cannot be stored" in answer.body
+    app.post("/recipe/user/metadata/bulk", userIds=["a\0b"]).says("OK", users=[{"userId": "a\0b", "metadata": None}])
+    app.get("/recipe/roles").says("OK", roles=[])
+
+
+def test_transactions_that_never_go_together(cluster: Cluster) -> None:
+    """Work is repeated a bounded number of times, and then it is said that there was too much of it."""
+    store = PostgresStore(*split(cluster.address())[:2])
+    tries: list[int] = []
+
+    def work() -> None:
+        tries.append(1)
+        raise psycopg.errors.SerializationFailure("could not serialize access")
+
+    with pytest.raises(psycopg.errors.SerializationFailure) as caught:
+        store.repeated(work)
+    assert len(tries) == postgres.REPEATS
+    assert store.passing(caught.value)
+    assert "Too many calls change the same thing at once" in store.explain(caught.value)
+    store.close()
+
+
+def test_a_closed_core(cluster: Cluster) -> None:
+    """Calls that come later are told so."""
+    with EmbeddedCore.open(cluster.address(), settings=QUICK) as core:
+        app = caller(core)
+        sign_up(app)
+    with pytest.raises(CoreUnavailable, match="was closed"):
+        app.get("/recipe/roles")
+
+
+def test_a_process_that_stops_in_the_middle(cluster: Cluster, make_core: Callable[..., EmbeddedCore]) -> None:
+    """A transaction that does nothing for long is ended, so that the others go on."""
+    address = cluster.address("stopped")
+    store = PostgresStore(split(address)[0], {"schema": "stopped", "statement_timeout_ms": "300"})
+    app = caller(make_core(address))
+    with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout), store.write() as db:
+        app.put("/recipe/role", role="admin").has(createdNewRole=True)
+        db.rows("SELECT 1")
+    with store.read() as db:
+        assert db.column("SELECT role FROM roles") == ["admin"]
+    store.close()
+
+
+def test_calls_that_must_not_meet(cluster: Cluster, make_core: Callable[..., EmbeddedCore]) -> None:
+    """While a call writes that is alone, those that write wait, and those that read do not."""
+    address = cluster.address("alone")
+    store = PostgresStore(split(address)[0], {"schema": "alone"})
+    app = caller(make_core(f"{address}&lock_timeout_ms=50"))
+    create(app, "user")
+    for together in (True, False):
+        with store.write(together=together):
+            app.get("/recipe/roles").has()
+            answers = [app.put("/recipe/role", role="admin"), app.post("/user/remove", userId="u")]
+            assert [answer.status for answer in answers] == [503, 503]
+            if together:
+                create(app, "user")
+    app.put("/recipe/role", role="admin").has(createdNewRole=True)
+    store.close()
+
+
+def test_a_connection_that_breaks_in_a_commit(cluster: Cluster) -> None:
+    """Nobody knows what became of it: it is said so, and it is not done again."""
+    store = PostgresStore(*split(cluster.address())[:2])
+    tries: list[int] = []
+
+    def work(db: Database) -> None:
+        tries.append(1)
+        db.insert("roles", app=1, role="admin")
+        backend = db.value("SELECT pg_backend_pid()")
+        with psycopg.connect(split(cluster.address())[0], autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 10000)", (backend,))
+
+    with pytest.raises(CommitUncertain) as caught:
+        store.written(work)
+    assert len(tries) == 1
+    assert store.passing(caught.value)
+    assert "The change may have been stored" in store.explain(caught.value)
+    with store.read() as db:
+        assert db.column("SELECT role FROM roles") == []
+    store.close()
