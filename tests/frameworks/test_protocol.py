@@ -302,10 +302,14 @@ def signs_in_with_saml(user: Frontend, functions: SamlFunctions) -> None:
     assert user.send(SAML_PAGE, query=f"?client_id=none&redirect_uri={ORIGIN}").json() == {"status": UNKNOWN_CLIENT}
     assert user.send(FROM_SAML, {}).status_code == 400
     state = parse_qs(urlsplit(user.send(SAML_PAGE, query=to_acme).headers["Location"]).query)["RelayState"][0]
+    gone = parse_qs(urlsplit(user.send(SAML_PAGE, query=to_acme).headers["Location"]).query)["RelayState"][0]
+    functions.remove_client(client_id="acme")
+    unknown = user.send(FROM_SAML, data={**from_acme, "RelayState": gone}).json()
+    assert unknown == {"status": UNKNOWN_CLIENT}
+    functions.create_or_update_client(**client)
     answers = [
         ({"SAMLResponse": saml_response(signed=False), "RelayState": state}, "SAML_RESPONSE_VERIFICATION_FAILED_ERROR"),
         ({**from_acme, "RelayState": state}, "INVALID_RELAY_STATE_ERROR"),
-        ({"SAMLResponse": saml_response(issuer="none")}, UNKNOWN_CLIENT),
         (from_acme, "IDP_LOGIN_DISALLOWED_ERROR"),
     ]
     for form, status in answers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Iterable
 
 from ...checks import a_list
@@ -25,6 +26,8 @@ from .types import (
     SamlResponseVerified,
     SamlUserInfo,
 )
+
+_log = logging.getLogger("st_wsgi.saml")
 
 _PATH = "/recipe/saml"
 # What the core says with the status 400 of texts that are no SAML (CDI 5.4).
@@ -117,9 +120,13 @@ class SamlFunctions(Functions[Settings]):
         try:
             reply = self.core.post(f"{_PATH}/callback", present(body), tenant_id=tenant_id)
         except CoreRefused as refusal:
-            if refusal.status == 400 and _NO_RESPONSE in refusal.text:
-                return SamlResponseNotVerified()
-            raise
+            # Strangers can send anything here. The official core stumbles over some of it, such as a sign-in that began
+            # at an identity provider which it does not know, and replies with the status 500.
+            if refusal.status >= 500:
+                _log.warning("a SAML response is refused, since %s", refusal)
+            elif not (refusal.status == 400 and _NO_RESPONSE in refusal.text):
+                raise
+            return SamlResponseNotVerified()
         return reply.into(
             SamlResponseVerified, SamlResponseNotVerified, InvalidRelayState, InvalidClient, IdpLoginDisallowed
         )

@@ -98,11 +98,11 @@ class SamlUserInfo(Ok):
     """
     Who signed in.
 
-    :param sub: the user's id at the identity provider.
+    :param sub: the user's id at the identity provider; None if the assertion has none.
     :param claims: all attributes of the assertion.
     """
 
-    sub: str
+    sub: str | None = None
     email: str | None = None
     claims: dict[str, Any] = attrs.field(factory=dict, repr=False)
 

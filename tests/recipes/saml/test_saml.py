@@ -128,8 +128,13 @@ class TestSignIn:
     def test_a_code_is_good_once_and_for_one_client_of_one_tenant(self, shop: Shop) -> None:
         registered(allow_idp_initiated_login=True)
         issuer = "https://idp.example/" + CLIENT
-        code = code_in(post_back(shop.visitor(), {"SAMLResponse": saml_response(**person(issuer=issuer))}))
-        assert isinstance(saml.get_user_info(access_token=code, client_id="another"), InvalidToken)
+        codes = [
+            code_in(post_back(shop.visitor(), {"SAMLResponse": saml_response(**person(issuer=issuer))}))
+            for _ in range(2)
+        ]
+        assert isinstance(saml.get_user_info(access_token=codes[0], client_id="another"), InvalidToken)
+        assert isinstance(saml.get_user_info(access_token=codes[0], client_id=CLIENT), InvalidToken)
+        code = codes[1]
         assert isinstance(saml.get_user_info(access_token=code, client_id=CLIENT, tenant_id="acme"), InvalidToken)
         assert sign_in(shop.visitor(), code).get_json()["status"] == "OK"
         assert sign_in(shop.visitor(), code).get_json()["status"] == "GENERAL_ERROR"
@@ -140,6 +145,14 @@ class TestSignIn:
         someone = person(email=None, issuer="https://idp.example/" + CLIENT)
         code = code_in(post_back(shop.visitor(), {"SAMLResponse": saml_response(**someone)}))
         assert sign_in(shop.visitor(), code).get_json() == {"status": "NO_EMAIL_GIVEN_BY_PROVIDER"}
+
+    @pytest.mark.parametrize("sub", [None, "", "x" * 257])
+    def test_somebody_without_a_usable_id(self, shop: Shop, sub: str | None) -> None:
+        registered(allow_idp_initiated_login=True)
+        someone = person(sub=sub, issuer="https://idp.example/" + CLIENT)
+        code = code_in(post_back(shop.visitor(), {"SAMLResponse": saml_response(**someone)}))
+        answer = sign_in(shop.visitor(), code)
+        assert (answer.status_code, answer.get_json()["status"]) == (200, "GENERAL_ERROR")
 
     def test_a_tenant_has_an_identity_provider_of_its_own(self, shop: Shop) -> None:
         create_or_update_tenant(tenant_id="acme", config=TenantConfigCreateOrUpdate(first_factors=["thirdparty"]))
@@ -194,7 +207,9 @@ class TestRefusals:
         [
             ({"signed": False}, "good", "SAML_RESPONSE_VERIFICATION_FAILED_ERROR"),
             ({}, "unknown", "INVALID_RELAY_STATE_ERROR"),
-            ({"issuer": "https://idp.example/nobody"}, None, "INVALID_CLIENT_ERROR"),
+            ({"issuer": "https://idp.example/nobody"}, None, "SAML_RESPONSE_VERIFICATION_FAILED_ERROR"),
+            ({}, None, "SAML_RESPONSE_VERIFICATION_FAILED_ERROR"),
+            ({}, "removed", "INVALID_CLIENT_ERROR"),
             ({"issuer": "https://idp.example/" + CLIENT}, None, "IDP_LOGIN_DISALLOWED_ERROR"),
         ],
     )
@@ -204,8 +219,10 @@ class TestRefusals:
         registered()
         visitor = shop.visitor()
         form = {"SAMLResponse": saml_response(**person(**says))}
-        if relay_state == "good":
+        if relay_state in ("good", "removed"):
             form["RelayState"] = at_the_provider(visitor, page(visitor))["RelayState"]
+            if relay_state == "removed":
+                saml.remove_client(client_id=CLIENT)
         elif relay_state is not None:
             form["RelayState"] = relay_state
         answer = post_back(visitor, form)

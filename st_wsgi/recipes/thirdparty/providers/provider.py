@@ -163,7 +163,8 @@ class Provider:
         config = self.config
         access_token, id_token = _token(oauth_tokens, "access_token"), _token(oauth_tokens, "id_token")
         if self._saml is not None:
-            return self._saml.user(config, _needed(access_token, "access_token"))
+            user = self._saml.user(config, _needed(access_token, "access_token"))
+            return attrs.evolve(user, third_party_user_id=_user_id(user.third_party_user_id))
         claims: dict[str, Any] = {}
         info: dict[str, Any] = {}
         if id_token is not None and config.jwks_uri is not None:

@@ -40,7 +40,7 @@ class SamlOfTenant:
         if not isinstance(told, SamlUserInfo):
             raise ProviderFailed(f"the core answered {told.status} for the access token")
         return UserInfo(
-            third_party_user_id=told.sub,
+            third_party_user_id=told.sub or "",
             email=UserInfoEmail(id=told.email, is_verified=True) if told.email else None,
             raw_user_info_from_provider=RawUserInfoFromProvider(from_user_info_api=told.claims),
         )
