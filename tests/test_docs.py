@@ -21,10 +21,12 @@ from contextlib import closing, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import requests
 from contract import authenticator
 from pages import Programs, blocks, sections
+from recipes.totp.parts import totp
 from sdks.processes import free_port, serving
 from werkzeug.test import Client
 
@@ -380,6 +382,36 @@ def test_account_linking(names: dict[str, Any], capsys: pytest.CaptureFixture[st
     assert linked.id == user.id
     names["separate"](linked)
     assert st_wsgi.get_user(user_id=guest.id) != linked
+
+
+@PROGRAMS.of(page("second-factors"))
+def test_second_factors(names: dict[str, Any]) -> None:
+    """A user is required to have an app, sets one up, and then may open the view that needs it."""
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        text = names["transfer"](environ)
+        start_response("200 OK", [])
+        return [text.encode()]
+
+    client = Client(names["st"].wrap(app))
+    user_id, header = sign_up(client)
+    refusals = client.get("/transfer", headers=header).json or {}
+    assert refusals["claimValidationErrors"][0]["reason"]["factorId"] == "totp"
+    names["require_an_app"](user_id)
+    info = client.put("/auth/mfa/info", headers=header)
+    assert (info.json or {})["factors"]["next"] == ["totp"]
+    header = {"Authorization": f"Bearer {info.headers['st-access-token']}"}
+    made = client.post("/auth/totp/device", json={}, headers=header).json or {}
+    body = {"deviceName": made["deviceName"], "totp": totp(made["secret"])}
+    verified = client.post("/auth/totp/device/verify", json=body, headers=header)
+    header = {"Authorization": f"Bearer {verified.headers['st-access-token']}"}
+    assert client.get("/transfer", headers=header).text == user_id
+    original = names["st"].services.get(names["MultiFactorAuth"]).functions
+    rule = names["only_administrators"](original).get_mfa_requirements_for_auth
+    ada = st_wsgi.get_user(user_id=user_id)
+    assert ada is not None
+    boss = attrs.evolve(ada, emails=("boss@shop.example",))
+    assert (rule(user=lambda: boss), rule(user=lambda: ada)) == (["totp"], [])
 
 
 @PROGRAMS.of(page("accounts"))

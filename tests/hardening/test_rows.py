@@ -805,8 +805,10 @@ ELSEWHERE = {
     "W-063": "recipes/session/test_threads.py::test_tabs_that_refresh_at_once_all_stay_signed_in",
     "W-068": "recipes/session/test_answers.py::sign_out_with_an_expired_token",
     "W-075": "recipes/emailpassword/test_passwords.py::test_w_075_a_change_ends_the_other_sessions",
+    "W-077": "recipes/multifactorauth/test_sign_in.py::test_f_09_adds_and_removes_no_device",
     "W-081": "recipes/emailpassword/test_reset.py::test_until_the_response_nothing_depends_on_the_account",
     "W-084": "recipes/passwordless/test_sign_in.py::test_guesses_at_once_lose_no_count",
+    "W-085": "recipes/totp/test_totp.py::test_w_085_a_code_is_good_once",
     "W-093": "recipes/session/test_answers.py::test_nothing_of_a_token_is_in_an_answer_or_in_a_log",
     "W-095": "transport/test_answers.py::test_a_redirect_is_not_followed",
     "W-100": "recipes/thirdparty/test_strangers.py::test_one_that_another_browser_began_to_ask_for",
@@ -831,8 +833,6 @@ ELSEWHERE = {
 
 LATER = {
     "W-023": "comes with OAuth2",
-    "W-077": "comes with multi-factor authentication",
-    "W-085": "comes with TOTP",
     "W-087": "comes with the dashboard",
     "W-088": "comes with the dashboard",
     "W-089": "comes with the dashboard",

@@ -39,7 +39,7 @@ class TotpFunctions(Functions[TotpSettings]):
         Create a device of a user, which has to be verified before it can be used.
 
         :param user_identifier_info: which account the user's app shows. Default: their e-mail address or phone number.
-        :param device_name: default: ``TOTP Device 1`` and so on.
+        :param device_name: default: ``TOTP Device 0`` and so on.
         :param skew: how many periods before and after the present one count too. Default: that of the recipe.
         :param period: seconds for which the device shows a code. Default: that of the recipe.
         :raises CoreRefused: one of them is not usable.
