@@ -15,6 +15,7 @@ from recipes.shop import PASSWORD, QUICK, Borrowed, Clock, Shop, form, no_mail
 from recipes.totp.parts import SECRET, import_device, totp, wrong
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.errors import ConfigError
+from st_wsgi.recipe_kit.recipe import Recipe
 from st_wsgi.recipes import totp as recipe
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.multifactorauth import MultiFactorAuth, add_to_required_secondary_factors_for_user
@@ -263,8 +264,8 @@ class TestSettings:
             Totp(**wrong)
 
     def test_values(self, core: Borrowed) -> None:
-        totp_of_two_steps = Totp(issuer="A/B", default_skew=2, default_period=60)
-        recipes = [EmailPassword(email_delivery=no_mail), MultiFactorAuth(), totp_of_two_steps]
+        recipes: list[Recipe[Any, Any]] = [EmailPassword(email_delivery=no_mail), MultiFactorAuth()]
+        recipes.append(Totp(issuer="A/B", default_skew=2, default_period=60))
         shop = Shop(core, recipes=recipes)
         visitor = shop.visitor()
         visitor.sign_up()
