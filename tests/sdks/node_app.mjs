@@ -85,7 +85,37 @@ const sessionFacts = (session) => {
     };
 };
 
+// A function of account linking by its name in the Python SDK.
+const linkingFunction = async ({ function: name, user_id, primary_user_id, email, is_verified, access_token }) => {
+    const session =
+        access_token === undefined
+            ? undefined
+            : await Session.getSessionWithoutRequestResponse(access_token, undefined, { antiCsrfCheck: false });
+    const method = user_id === undefined ? undefined : recipeUserId(user_id);
+    const functions = {
+        can_create_primary_user: () => AccountLinking.canCreatePrimaryUser(method),
+        create_primary_user: () => AccountLinking.createPrimaryUser(method),
+        can_link_accounts: () => AccountLinking.canLinkAccounts(method, primary_user_id),
+        link_accounts: () => AccountLinking.linkAccounts(method, primary_user_id),
+        unlink_account: () => AccountLinking.unlinkAccount(method),
+        is_sign_up_allowed: () =>
+            AccountLinking.isSignUpAllowed("public", { recipeId: "emailpassword", email }, is_verified, session),
+        is_sign_in_allowed: () => AccountLinking.isSignInAllowed("public", method, session),
+        is_email_change_allowed: () => AccountLinking.isEmailChangeAllowed(method, email, is_verified, session),
+        create_primary_user_id_or_link_accounts: () =>
+            AccountLinking.createPrimaryUserIdOrLinkAccounts("public", method, session),
+        get_primary_user_that_can_be_linked_to_recipe_user_id: () =>
+            AccountLinking.getPrimaryUserThatCanBeLinkedToRecipeUserId("public", method),
+    };
+    const result = await functions[name]();
+    if (result === undefined || typeof result === "boolean") return result ?? null;
+    if (result.loginMethods !== undefined) return { user: result.toJson() };
+    const { user, description, ...facts } = result;
+    return user === undefined ? outcome(facts) : { ...outcome(facts), user: user.toJson() };
+};
+
 const calls = {
+    linking: linkingFunction,
     mails: ({ after }) => mails.slice(after),
     linking_rule: (given) => (rule = given.rule),
     create_code: async ({ email, tenant_id }) => outcome(await Passwordless.createCode({ email, tenantId: tenant_id })),

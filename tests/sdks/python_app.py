@@ -33,7 +33,12 @@ from supertokens_python.recipe import (
     userroles,
     webauthn,
 )
-from supertokens_python.recipe.accountlinking.types import ShouldAutomaticallyLink, ShouldNotAutomaticallyLink
+from supertokens_python.recipe.accountlinking import syncio as links
+from supertokens_python.recipe.accountlinking.types import (
+    AccountInfoWithRecipeId,
+    ShouldAutomaticallyLink,
+    ShouldNotAutomaticallyLink,
+)
 from supertokens_python.recipe.emailpassword import syncio as passwords
 from supertokens_python.recipe.emailverification import syncio as verification
 from supertokens_python.recipe.multitenancy import syncio as tenants
@@ -249,6 +254,57 @@ def providers(tenant_id: str) -> list[dict[str, Any]]:
     return [] if found is None else [provider.to_json() for provider in found.third_party_providers]
 
 
+def linking_function(
+    *,
+    function: str,
+    user_id: str | None = None,
+    primary_user_id: str | None = None,
+    email: str | None = None,
+    is_verified: bool = False,
+    access_token: str | None = None,
+) -> Any:
+    found = None
+    if access_token is not None:
+        found = sessions.get_session_without_request_response(access_token, anti_csrf_check=False)
+    method = convert_to_recipe_user_id(user_id or "")
+    new = AccountInfoWithRecipeId("emailpassword", email=email)
+    functions = {
+        "can_create_primary_user": lambda: links.can_create_primary_user(method),
+        "create_primary_user": lambda: links.create_primary_user(method),
+        "can_link_accounts": lambda: links.can_link_accounts(method, primary_user_id or ""),
+        "link_accounts": lambda: links.link_accounts(method, primary_user_id or ""),
+        "unlink_account": lambda: links.unlink_account(method),
+        "is_sign_up_allowed": lambda: links.is_sign_up_allowed("public", new, is_verified, found),
+        "is_sign_in_allowed": lambda: links.is_sign_in_allowed("public", method, found),
+        "is_email_change_allowed": lambda: links.is_email_change_allowed(method, email or "", is_verified, found),
+        "create_primary_user_id_or_link_accounts": lambda: links.create_primary_user_id_or_link_accounts(
+            "public", method, found
+        ),
+        "get_primary_user_that_can_be_linked_to_recipe_user_id": lambda: (
+            links.get_primary_user_that_can_be_linked_to_recipe_user_id("public", method)
+        ),
+    }
+    result = functions[function]()
+    if result is None or isinstance(result, bool):
+        return result
+    if hasattr(result, "login_methods"):
+        return {"user": result.to_json()}
+    facts = {
+        name: getattr(result, name)
+        for name in (
+            "status",
+            "primary_user_id",
+            "was_already_a_primary_user",
+            "accounts_already_linked",
+            "was_linked",
+            "was_recipe_user_deleted",
+        )
+        if hasattr(result, name)
+    }
+    user = getattr(result, "user", None)
+    return facts if user is None else {**facts, "user": user.to_json()}
+
+
 def by_recipe_user_id(function: Any) -> Any:
     """The function with a plain user id where it wants a RecipeUserId."""
     return lambda user_id: function(convert_to_recipe_user_id(user_id))
@@ -264,6 +320,7 @@ UNVERIFY = by_recipe_user_id(verification.unverify_email)
 
 CALLS: dict[str, Any] = {
     "mails": lambda after: mails[after:],
+    "linking": linking_function,
     "linking_rule": lambda rule: linking.update(rule=RULES[rule]),
     "create_code": lambda email, tenant_id: outcome(codes.create_code(tenant_id, email=email)),
     "passwordless_sign_in_up": lambda email, tenant_id: account(codes.signinup(tenant_id, email, None)),
