@@ -1,5 +1,5 @@
 """
-Users who have lost what they sign in with get in again by mail: with a new password, or with a new passkey.
+What passwords and passkeys share: a sign-up with an e-mail address, and a way back in by mail after a loss.
 
 The link in a mail opens an account, so the address must be the owner's: see ``_is_take_over_risk``.
 """
@@ -16,14 +16,34 @@ from ..checks import a_flag
 from ..events import EventName
 from ..recipe_kit.mail import MailFunctions, MailSettings
 from ..recipe_kit.recipe import APIs
-from ..recipe_kit.results import Exists, LinkingToSessionUserFailed, MailToken, SignInOk, SignUpOk, UnknownUserId
+from ..recipe_kit.results import (
+    EmailAlreadyExists,
+    Exists,
+    LinkingToSessionUserFailed,
+    MailToken,
+    SignInOk,
+    SignUpNotAllowed,
+    SignUpOk,
+    UnknownUserId,
+)
 from ..request.context import RequestContext
 from ..users import LoginMethod, RecipeUserId, User
 from .accountlinking.decisions import primary_user_of
 from .emailverification.recipe import mark_as_verified
 from .session import Session, SessionContainer
 from .session.container import SESSION_KEY
-from .signing_in import AccountInfoWithRecipeId, automatic_linking, is_fake, linked
+from .signing_in import (
+    AccountInfoWithRecipeId,
+    Refusal,
+    SignedIn,
+    automatic_linking,
+    is_fake,
+    linked,
+    permission,
+    refused,
+    signed_in,
+    unless_withdrawn,
+)
 
 __all__ = ["CreateToken", "RecoveryAPIs", "RecoveryFunctions", "RecoverySettings"]
 
@@ -77,6 +97,56 @@ class RecoveryAPIs(APIs[S, F]):
     """
 
     _requested: ClassVar[EventName]
+
+    def _signed_up(
+        self,
+        email: str,
+        sign_up: Callable[[SessionContainer | None], SignUpOk | LinkingToSessionUserFailed | _Refused],
+        *,
+        tenant_id: str,
+        session: SessionContainer | None,
+        context: RequestContext,
+    ) -> SignedIn | SignUpNotAllowed | EmailAlreadyExists | _Refused:
+        """
+        Sign a user up with an e-mail address, and in.
+
+        :param sign_up: the recipe's function. It takes the session of the user that the login method is linked to.
+        """
+
+        def not_allowed(refusal: Refusal) -> SignUpNotAllowed:
+            text = refused(context, self.recipe.id, refusal, tenant_id=tenant_id, account=email, is_sign_up=True)
+            return SignUpNotAllowed(text)
+
+        may = permission(
+            context,
+            AccountInfoWithRecipeId(recipe_id=self.recipe.id, email=email),
+            [self.recipe.id],
+            tenant_id=tenant_id,
+            session=session,
+            is_verified=is_fake(email),
+            is_sign_up=True,
+        )
+        is_taken = may.user is not None and may.refusal == "SIGN_UP_NOT_ALLOWED"
+        if may.refusal is not None and not is_taken:
+            return not_allowed(may.refusal)
+        if is_taken or not may.accepts(email):
+            return EmailAlreadyExists()
+        outcome = unless_withdrawn(context, lambda: sign_up(may.session))
+        if outcome is None:
+            return not_allowed("SIGN_UP_NOT_ALLOWED")
+        if isinstance(outcome, LinkingToSessionUserFailed):
+            return not_allowed(outcome.reason)
+        if not isinstance(outcome, SignUpOk):
+            return outcome
+        return signed_in(
+            context,
+            user=outcome.user,
+            recipe_user_id=outcome.recipe_user_id,
+            factor_id=self.recipe.id,
+            tenant_id=tenant_id,
+            session=may.session,
+            signed_up=True,
+        )
 
     def _exists(self, email: str, tenant_id: str) -> Exists:
         return Exists(any(self._method_of(user, email, tenant_id) for user in self._users_with(email, tenant_id)))

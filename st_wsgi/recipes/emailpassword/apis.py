@@ -26,11 +26,9 @@ from ..signing_in import (
     Refusal,
     SignedIn,
     automatic_linking,
-    is_fake,
     permission,
     refused,
     signed_in,
-    unless_withdrawn,
 )
 from .functions import EmailPasswordFunctions
 from .settings import EmailPasswordSettings
@@ -69,47 +67,16 @@ class EmailPasswordAPIs(RecoveryAPIs[EmailPasswordSettings, EmailPasswordFunctio
         """
         email, password = text_of(form_fields, EMAIL), text_of(form_fields, PASSWORD)
 
-        def not_allowed(refusal: Refusal) -> SignUpNotAllowed:
-            return SignUpNotAllowed(
-                refused(context, EMAIL_PASSWORD, refusal, tenant_id=tenant_id, account=email, is_sign_up=True)
-            )
-
-        account = AccountInfoWithRecipeId(recipe_id=EMAIL_PASSWORD, email=email)
-        may = permission(
-            context,
-            account,
-            _FACTORS,
+        outcome = self._signed_up(
+            email,
+            lambda owner: self.functions.sign_up(email=email, password=password, session=owner, tenant_id=tenant_id),
             tenant_id=tenant_id,
             session=session,
-            is_verified=is_fake(email),
-            is_sign_up=True,
+            context=context,
         )
-        is_taken = may.user is not None and may.refusal == "SIGN_UP_NOT_ALLOWED"
-        if may.refusal is not None and not is_taken:
-            return not_allowed(may.refusal)
-        result: SignUpOk | EmailAlreadyExists | LinkingToSessionUserFailed | None = EmailAlreadyExists()
-        if not is_taken and may.accepts(email):
-            result = unless_withdrawn(
-                context,
-                lambda: self.functions.sign_up(
-                    email=email, password=password, session=may.session, tenant_id=tenant_id
-                ),
-            )
-        if result is None:
-            return not_allowed("SIGN_UP_NOT_ALLOWED")
-        if isinstance(result, EmailAlreadyExists):
+        if isinstance(outcome, EmailAlreadyExists):
             raise FieldErrors([(EMAIL, "There is an account with this address already. Please sign in.")])
-        if isinstance(result, LinkingToSessionUserFailed):
-            return not_allowed(result.reason)
-        return signed_in(
-            context,
-            user=result.user,
-            recipe_user_id=result.recipe_user_id,
-            factor_id=EMAIL_PASSWORD,
-            tenant_id=tenant_id,
-            session=may.session,
-            signed_up=True,
-        )
+        return outcome
 
     def sign_in_post(
         self,

@@ -28,11 +28,9 @@ from ..signing_in import (
     AccountInfoWithRecipeId,
     Refusal,
     SignedIn,
-    is_fake,
     permission,
     refused,
     signed_in,
-    unless_withdrawn,
 )
 from .functions import WebauthnFunctions
 from .settings import WebauthnSettings
@@ -116,43 +114,13 @@ class WebauthnAPIs(RecoveryAPIs[WebauthnSettings, WebauthnFunctions]):
         if not isinstance(email, str):
             return email
         context.count_attempt(account=email, address=False)
-
-        def not_allowed(refusal: Refusal) -> SignUpNotAllowed:
-            text = refused(context, WEBAUTHN, refusal, tenant_id=tenant_id, account=email, is_sign_up=True)
-            return SignUpNotAllowed(text)
-
-        may = permission(
-            context,
-            AccountInfoWithRecipeId(recipe_id=WEBAUTHN, email=email),
-            _FACTORS,
+        proof = _proof(webauthn_generated_options_id, credential)
+        return self._signed_up(
+            email,
+            lambda owner: self.functions.sign_up(**proof, session=owner, tenant_id=tenant_id),
             tenant_id=tenant_id,
             session=session,
-            is_verified=is_fake(email),
-            is_sign_up=True,
-        )
-        is_taken = may.user is not None and may.refusal == "SIGN_UP_NOT_ALLOWED"
-        if may.refusal is not None and not is_taken:
-            return not_allowed(may.refusal)
-        if is_taken or not may.accepts(email):
-            return EmailAlreadyExists()
-        proof = _proof(webauthn_generated_options_id, credential)
-        outcome = unless_withdrawn(
-            context, lambda: self.functions.sign_up(**proof, session=may.session, tenant_id=tenant_id)
-        )
-        if outcome is None:
-            return not_allowed("SIGN_UP_NOT_ALLOWED")
-        if isinstance(outcome, LinkingToSessionUserFailed):
-            return not_allowed(outcome.reason)
-        if not isinstance(outcome, SignUpOk):
-            return outcome
-        return signed_in(
-            context,
-            user=outcome.user,
-            recipe_user_id=outcome.recipe_user_id,
-            factor_id=WEBAUTHN,
-            tenant_id=tenant_id,
-            session=may.session,
-            signed_up=True,
+            context=context,
         )
 
     def sign_in_post(
