@@ -386,7 +386,7 @@ def test_account_linking(names: dict[str, Any], capsys: pytest.CaptureFixture[st
 
 @PROGRAMS.of(page("second-factors"))
 def test_second_factors(names: dict[str, Any]) -> None:
-    """A user is required to have an app, sets one up, and then may open the view that needs it."""
+    """A user who needs TOTP sets it up, and then may open the view that needs it."""
 
     def app(environ: Any, start_response: Any) -> list[bytes]:
         text = names["transfer"](environ)
@@ -397,7 +397,7 @@ def test_second_factors(names: dict[str, Any]) -> None:
     user_id, header = sign_up(client)
     refusals = client.get("/transfer", headers=header).json or {}
     assert refusals["claimValidationErrors"][0]["reason"]["factorId"] == "totp"
-    names["require_an_app"](user_id)
+    names["require_totp"](user_id)
     info = client.put("/auth/mfa/info", headers=header)
     assert (info.json or {})["factors"]["next"] == ["totp"]
     header = {"Authorization": f"Bearer {info.headers['st-access-token']}"}
@@ -407,7 +407,7 @@ def test_second_factors(names: dict[str, Any]) -> None:
     header = {"Authorization": f"Bearer {verified.headers['st-access-token']}"}
     assert client.get("/transfer", headers=header).text == user_id
     original = names["st"].services.get(names["MultiFactorAuth"]).functions
-    rule = names["only_administrators"](original).get_mfa_requirements_for_auth
+    rule = names["only_staff"](original).get_mfa_requirements_for_auth
     ada = st_wsgi.get_user(user_id=user_id)
     assert ada is not None
     boss = attrs.evolve(ada, emails=("boss@shop.example",))
