@@ -14,9 +14,11 @@ from st_wsgi.recipes import session
 from st_wsgi.recipes.accountlinking import AccountLinking, ShouldAutomaticallyLink, ShouldNotAutomaticallyLink
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
+from st_wsgi.recipes.multifactorauth import MultiFactorAuth
 from st_wsgi.recipes.passwordless import ContactEmailOrPhoneConfig, Passwordless
 from st_wsgi.recipes.session import Session
 from st_wsgi.recipes.thirdparty import ThirdParty
+from st_wsgi.recipes.totp import Totp
 from st_wsgi.recipes.usermetadata import UserMetadata
 from st_wsgi.recipes.userroles import UserRoles
 from st_wsgi.recipes.webauthn import Webauthn
@@ -87,11 +89,14 @@ def form(email: str, password: str = PASSWORD) -> dict[str, Any]:
     return {"formFields": [{"id": "email", "value": email}, {"id": "password", "value": password}]}
 
 
-def frontend_of_ours(core_url: str, api_key: str, *, api_domain: str = API, links: bool = False) -> Ours:
+def frontend_of_ours(
+    core_url: str, api_key: str, *, api_domain: str = API, links: bool = False, factors: bool = False
+) -> Ours:
     """
     Return a frontend of an app with our SDK on the core.
 
     :param links: accounts are linked automatically, as its rule says.
+    :param factors: it has second factors, too.
     """
     outbox: list[Message] = []
     linking = [AccountLinking(should_do_automatic_account_linking=lambda *_: RULES[ours.rule])] if links else []
@@ -102,6 +107,7 @@ def frontend_of_ours(core_url: str, api_key: str, *, api_domain: str = API, link
         rate_limit=None,  # the official SDKs have no limits
         recipes=[
             *linking,
+            *([MultiFactorAuth(), Totp()] if factors else []),
             EmailPassword(email_delivery=outbox.append),
             EmailVerification(mode="OPTIONAL", email_delivery=outbox.append),
             Passwordless(

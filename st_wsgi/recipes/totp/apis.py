@@ -66,7 +66,7 @@ class TotpAPIs(APIs[TotpSettings, TotpFunctions]):
         self, *, device_name: str, totp: str, session: SessionContainer, context: RequestContext
     ) -> DeviceVerified | UnknownDevice | InvalidTotp | LimitReached | GeneralError:
         """
-        Verify a device by a code that it shows, which completes the factor.
+        Verify a device by a code that it shows, which completes the factor. One that is verified completes nothing.
 
         :raises InvalidClaims: the user has to complete another factor first: 403.
         """
@@ -74,7 +74,7 @@ class TotpAPIs(APIs[TotpSettings, TotpFunctions]):
         outcome = self.functions.verify_device(
             user_id=session.get_user_id(), device_name=device_name, totp=totp, tenant_id=session.get_tenant_id()
         )
-        if isinstance(outcome, DeviceVerified):
+        if isinstance(outcome, DeviceVerified) and not outcome.was_already_verified:  # else the code was not looked at
             self._mfa.mark_factor_as_complete_in_session(session=session, factor_id=TOTP)
         return outcome
 

@@ -92,6 +92,14 @@ class TestDevices:
         }
         assert ada.done == {"emailpassword"}
 
+    @pytest.mark.parametrize("code", ["not a code", "000000"])
+    def test_one_that_is_verified_already_completes_nothing(self, ada: Member, code: str) -> None:
+        """The core does not look at the code then: a person who knows the password could enter any."""
+        import_device(ada.person.site.core, ada.user_id)
+        answer = post(ada, f"{DEVICE}/verify", deviceName="phone", totp=code)
+        assert answer == {"status": "OK", "wasAlreadyVerified": True}
+        assert ada.done == {"emailpassword"}
+
     def test_a_device_of_another_user_is_not_seen(self, ada: Member) -> None:
         other = Member.of(ada.person.site)
         add(other)
