@@ -225,7 +225,7 @@ def permission(
         return Permission(factors=first_factors_allowed(context, factors, tenant_id=tenant_id))
     users = _users_with(linking, account, tenant_id)
     user, method = _owner(users, account, tenant_id)
-    if user is None and session is not None and check_credentials is not None:
+    if user is None and session is not None and (check_credentials is not None or not changes):
         user, method = _owner_elsewhere(linking, account, tenant_id, session, check_credentials)
     own: User | None = None
     if session is not None and user is not None and user.id == session.get_user_id():
@@ -517,13 +517,21 @@ def _owner_elsewhere(
     account: AccountInfoWithRecipeId,
     tenant_id: str,
     session: SessionContainer,
-    check_credentials: Callable[[str], bool],
+    check_credentials: Callable[[str], bool] | None,
 ) -> tuple[User, LoginMethod] | tuple[None, None]:
-    """If the session's user has a login method in another tenant, add it to this one and return both."""
+    """
+    If the session's user has a login method in another tenant, add it to this one and return both.
+
+    :param check_credentials: None adds it to no tenant yet.
+    """
     own = session_user(linking.functions, session)
     for method in own.login_methods if own.is_primary_user else ():
         there = next(iter(method.tenant_ids), None)
-        if there is not None and _is_same(method, account, there) and check_credentials(there):
+        if there is None or not _is_same(method, account, there):
+            continue
+        if check_credentials is None:
+            return own, method
+        if check_credentials(there):
             tenancy = linking.services.get(Multitenancy).functions
             outcome = tenancy.associate_user_to_tenant(recipe_user_id=method.recipe_user_id, tenant_id=tenant_id)
             if isinstance(outcome, AssociationNotAllowed):

@@ -10,6 +10,7 @@ from werkzeug.test import Client, TestResponse
 
 from st_wsgi import AppInfo, SuperTokens
 from st_wsgi.delivery import Message
+from st_wsgi.recipe_kit.recipe import Recipe
 from st_wsgi.recipes import session
 from st_wsgi.recipes.accountlinking import AccountLinking, ShouldAutomaticallyLink, ShouldNotAutomaticallyLink
 from st_wsgi.recipes.emailpassword import EmailPassword
@@ -100,6 +101,7 @@ def frontend_of_ours(
     """
     outbox: list[Message] = []
     linking = [AccountLinking(should_do_automatic_account_linking=lambda *_: RULES[ours.rule])] if links else []
+    second: list[Recipe[Any, Any]] = [MultiFactorAuth(), Totp()] if factors else []
     st = SuperTokens(
         app_info=AppInfo(app_name="peer", api_domain=api_domain, website_domain=api_domain),
         core=core_url,
@@ -107,7 +109,7 @@ def frontend_of_ours(
         rate_limit=None,  # the official SDKs have no limits
         recipes=[
             *linking,
-            *([MultiFactorAuth(), Totp()] if factors else []),
+            *second,
             EmailPassword(email_delivery=outbox.append),
             EmailVerification(mode="OPTIONAL", email_delivery=outbox.append),
             Passwordless(

@@ -24,6 +24,7 @@ from .types import Progress, Requirements
 CLAIM: Final = MultiFactorAuthClaimType("st-mfa")
 """The form of the claim. The public one, which fetches its value by these functions, is in ``claims.py``."""
 
+_TRIES = 10
 _METADATA, _REQUIRED = "_supertokens", "requiredSecondaryFactors"
 
 
@@ -107,12 +108,16 @@ class MultiFactorAuthFunctions(Functions[MultiFactorAuthSettings]):
         return tuple(member_from_json(list[str], {_REQUIRED: [], **ours}, _REQUIRED, path=path)), ours
 
     def _change(self, user_id: str, change: Callable[[tuple[str, ...]], Iterable[str]]) -> None:
-        before, ours = self._metadata(user_id)
-        after = list(change(before))
-        if after != list(before):
-            self.recipe.services.functions(UserMetadataFunctions).update_user_metadata(
-                user_id=user_id, metadata_update={_METADATA: {**ours, _REQUIRED: after}}
-            )
+        """Change what is required of a user: one thread after the other, and again if another process undid it."""
+        for _ in range(_TRIES):
+            with self.recipe.metadata_turn:
+                before, ours = self._metadata(user_id)
+                after = list(change(before))
+                if after == list(before):
+                    return
+                self.recipe.services.functions(UserMetadataFunctions).update_user_metadata(
+                    user_id=user_id, metadata_update={_METADATA: {**ours, _REQUIRED: after}}
+                )
 
 
 def user_of(functions: MultiFactorAuthFunctions, session: SessionContainer) -> User:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import attrs
 import pytest
 
 from recipes.accountlinking.parts import Site
@@ -13,6 +16,7 @@ from recipes.multifactorauth.parts import Member, replaced, requirements, site
 from recipes.shop import PASSWORD, Borrowed, Clock, Shop, Visitor, form, no_mail, payload_of
 from recipes.totp.parts import SECRET, import_device, totp
 from st_wsgi import RecipeUserId
+from st_wsgi.core_client.transport import CoreReply, CoreRequest
 from st_wsgi.errors import ArgumentError, ConfigError, CoreReplyInvalid, InvalidClaims, Unauthorised
 from st_wsgi.recipes import multifactorauth as mfa
 from st_wsgi.recipes import multitenancy, session
@@ -317,6 +321,44 @@ class TestFunctions:
         with pytest.raises(CoreReplyInvalid):
             mfa.get_required_secondary_factors_for_user(user_id=member.user_id)
         assert member.call("PUT", "/auth/mfa/info").status_code == 500
+
+    def test_changes_at_once_all_hold(self, core: Borrowed) -> None:
+        """Metadata are read by one call and written by another one."""
+        site(core)
+        for _ in range(10):
+            user_id = uuid.uuid4().hex
+            mfa.add_to_required_secondary_factors_for_user(user_id=user_id, factor_id="old")
+            both = threading.Barrier(4)
+
+            def change(name: str, user_id: str = user_id, both: threading.Barrier = both) -> None:
+                both.wait(20)
+                if name == "old":
+                    mfa.remove_from_required_secondary_factors_for_user(user_id=user_id, factor_id=name)
+                else:
+                    mfa.add_to_required_secondary_factors_for_user(user_id=user_id, factor_id=name)
+
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(change, ["old", "totp", "otp-email", "otp-phone"]))
+            required = mfa.get_required_secondary_factors_for_user(user_id=user_id)
+            assert sorted(required) == ["otp-email", "otp-phone", "totp"]
+
+    def test_a_change_that_another_process_undid_is_made_again(self, core: Borrowed) -> None:
+        site(core)
+        user_id = uuid.uuid4().hex
+        written: list[CoreRequest] = []
+
+        def undo_once(request: CoreRequest) -> CoreReply | None:
+            if (request.method, request.path) != ("PUT", "/recipe/user/metadata") or written:
+                return None
+            written.append(request)
+            reply = core.core.send(request)
+            body = {"userId": user_id, "metadataUpdate": {"_supertokens": {"requiredSecondaryFactors": ["other"]}}}
+            core.core.send(attrs.evolve(request, body=body))
+            return reply
+
+        core.answer = undo_once
+        mfa.add_to_required_secondary_factors_for_user(user_id=user_id, factor_id="totp")
+        assert mfa.get_required_secondary_factors_for_user(user_id=user_id) == ("other", "totp")
 
     def test_requirements_of_a_session(self, core: Borrowed, with_session: Any) -> None:
         member = Member.of(site(core), requires=("totp", "otp-email"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import st_wsgi
 from recipes.accountlinking.parts import NO_LINK, Person, Site, token_in
 from recipes.multifactorauth.parts import Member, requirements, site
 from recipes.multifactorauth.test_sessions import REFUSED
@@ -155,6 +156,29 @@ class TestSecond:
         answer = member.person.enter_code(device, link=True)
         assert answer.get("status") == "OK", answer
         assert visitor.visit().status_code == 200
+
+    def test_a_code_that_the_user_set_up_in_another_tenant(self, core: Borrowed) -> None:
+        """The code is sent, and entering it adds the login method to the tenant of the session."""
+        at = site(core)
+        tenant = f"t{uuid.uuid4().hex}"
+        config = TenantConfigCreateOrUpdate(first_factors=["emailpassword"], required_secondary_factors=["otp-email"])
+        multitenancy.create_or_update_tenant(tenant_id=tenant, config=config)
+        person = at.person()
+        member = Member(person, person.by_code()["user"]["id"])
+        person.sign_up(link=True)
+        user = st_wsgi.get_user(user_id=member.user_id)
+        assert user is not None
+        word = next(method for method in user.login_methods if method.recipe_id == "emailpassword")
+        multitenancy.associate_user_to_tenant(recipe_user_id=word.recipe_user_id, tenant_id=tenant)
+        person.visitor.call("POST", f"/auth/{tenant}/signin", form(email=person.email, password=PASSWORD))
+        assert member.info()["factors"]["next"] == ["otp-email"]
+        link = {"email": person.email, "shouldTryLinkingWithSessionUser": True}
+        device = person.visitor.call("POST", f"/auth/{tenant}/signinup/code", link).get_json()
+        assert device.get("status") == "OK", device
+        resent = {**{name: device[name] for name in ("deviceId", "preAuthSessionId")}, **link}
+        assert person.visitor.call("POST", f"/auth/{tenant}/signinup/code/resend", resent).get_json()["status"] == "OK"
+        assert person.enter_code(device, link=True)["user"]["id"] == member.user_id
+        assert member.page() == member.user_id
 
 
 class TestWhoHasThePasswordAlone:
