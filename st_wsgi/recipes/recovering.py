@@ -212,6 +212,8 @@ class RecoveryAPIs(APIs[S, F]):
                 return made
             recipe_user_id = made.recipe_user_id
         else:
+            if method.email != email:  # it was changed after the mail was sent
+                return None
             if user.is_primary_user and self._is_take_over_risk(user, email, tenant_id):
                 return None
             refusal = change(method)

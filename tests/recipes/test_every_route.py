@@ -219,8 +219,11 @@ RECOVERY_CALLS = [
     USER,
     "POST /recipe/session/remove",
     f"POST {KEY}/user/credential/register",
+    f"DELETE {KEY}/options/remove",
     "GET /recipe/webauthn/user/credential/list",
     "DELETE /recipe/webauthn/user/credential/remove",
+    "POST /recipe/session/remove",
+    "GET /recipe/webauthn/user/credential/list",  # there are no others left
     "POST /public/recipe/user/email/verify/token",
     "POST /public/recipe/user/email/verify",
     USER,
@@ -291,7 +294,13 @@ REQUESTS = {
         "POST", "/auth/webauthn/signup", [OPTIONS, TENANT, f"POST {KEY}/signup", *SESSION], prepare=new_passkey
     ),
     "sign in with a passkey": Request(
-        "POST", "/auth/webauthn/signin", [f"POST {KEY}/signin", TENANT, *SESSION], prepare=proof
+        "POST",
+        "/auth/webauthn/signin",
+        [
+            *(OPTIONS, f"POST {KEY}/signin", f"DELETE {KEY}/options/remove", TENANT, *SESSION),
+            "GET /recipe/webauthn/user/credential",  # no recovery has removed it meanwhile
+        ],
+        prepare=proof,
     ),
     "exists with a passkey": Request("GET", f"/auth/webauthn{EXISTS}", [BY_ADDRESS]),
     "recovery mail": Request("POST", "/auth/user/webauthn/reset/token", [BY_ADDRESS], bare_address),
@@ -300,7 +309,13 @@ REQUESTS = {
     "one more passkey": Request(
         "POST",
         "/auth/webauthn/credential",
-        [*SET_UP[:-1], OPTIONS, f"POST {KEY}/user/credential/register"],
+        [
+            *SET_UP[:-1],
+            OPTIONS,
+            f"POST {KEY}/user/credential/register",
+            f"DELETE {KEY}/options/remove",
+            "GET /recipe/session",
+        ],
         prepare=one_more,
         before=[CHECKED],
     ),

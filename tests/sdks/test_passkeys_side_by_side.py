@@ -129,7 +129,7 @@ def recovering(visitor: Holder, email: str) -> Steps:
     yield "another token", visitor.make(RESET, visitor.options(email=email), new, token="none")
     options = visitor.options(recoverAccountToken=token)
     yield "recover", visitor.make(RESET, options, new, token=token)
-    yield "again", visitor.make(RESET, options, new, token=token)
+    yield "again", visitor.make(RESET, visitor.options(email=email), new, token=token)
     yield "sign in", visitor.prove(new)
     yield "verified", visitor.send("/auth/user/email/verify", rid="emailverification")
     visitor.post("/auth/signout")

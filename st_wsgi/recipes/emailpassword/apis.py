@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import FieldErrors
-from ...recipe_kit.forms import EMAIL, PASSWORD, FieldValue, text_of
+from ...recipe_kit.forms import EMAIL, PASSWORD, FieldValue, normalise_email, text_of
 from ...recipe_kit.results import (
     EmailAlreadyExists,
     Exists,
@@ -162,7 +162,7 @@ class EmailPasswordAPIs(RecoveryAPIs[EmailPasswordSettings, EmailPasswordFunctio
         consumed = self.functions.consume_password_reset_token(token=token, tenant_id=tenant_id)
         if not isinstance(consumed, ResetTokenConsumed):
             return consumed
-        email = consumed.email
+        email = normalise_email(consumed.email)
 
         def change(method: LoginMethod) -> InvalidResetToken | None:
             if not self._set_password(method.recipe_user_id, password, tenant_id):

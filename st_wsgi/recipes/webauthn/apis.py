@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
+import attrs
+
 from ...accounts import user_by_id
+from ...errors import Unauthorised
 from ...recipe_kit.forms import normalise_email
 from ...recipe_kit.results import (
     EmailAlreadyExists,
@@ -23,7 +27,7 @@ from ...users import LoginMethod, RecipeUserId, User
 from ..multifactorauth.recipe import check_complete, check_setup
 from ..multitenancy.types import WEBAUTHN
 from ..recovering import RecoveryAPIs
-from ..session import SessionContainer
+from ..session import Session, SessionContainer
 from ..signing_in import (
     AccountInfoWithRecipeId,
     Refusal,
@@ -55,6 +59,7 @@ from .types import (
 )
 
 _FACTORS = (WEBAUTHN,)
+_TRIES = 10
 _TAKE_OVER_RISK = "A passkey cannot be added by mail: it would not be safe. Please contact support. (ERR_CODE_001)"
 _NOT_ADDED = {
     "UNKNOWN_USER_ID_ERROR": "This account cannot have a passkey yet. Please contact support. (ERR_CODE_007)",
@@ -84,9 +89,14 @@ class WebauthnAPIs(RecoveryAPIs[WebauthnSettings, WebauthnFunctions]):
         :param email: in its normal form; None if there is a token.
         :param recover_account_token: of a mail; None if there is an address.
         """
-        return self.functions.register_options(
+        options = self.functions.register_options(
             email=email, recover_account_token=recover_account_token, display_name=display_name, tenant_id=tenant_id
         )
+        if recover_account_token is not None or not isinstance(options, RegisterOptions):
+            return options
+        # Strangers ask, too. The core names the user who has the address already.
+        name = base64.urlsafe_b64encode(options.webauthn_generated_options_id.encode()).decode().rstrip("=")
+        return attrs.evolve(options, user={**options.user, "id": name})
 
     def sign_in_options_post(
         self, *, tenant_id: str, context: RequestContext
@@ -174,7 +184,7 @@ class WebauthnAPIs(RecoveryAPIs[WebauthnSettings, WebauthnFunctions]):
             return not_allowed(outcome.reason)
         if not isinstance(outcome, SignInOk):
             return failed(outcome.status)
-        return signed_in(
+        result = signed_in(
             context,
             user=outcome.user,
             recipe_user_id=outcome.recipe_user_id,
@@ -182,6 +192,10 @@ class WebauthnAPIs(RecoveryAPIs[WebauthnSettings, WebauthnFunctions]):
             tenant_id=tenant_id,
             session=may.session,
         )
+        if not method.verified and self._was_removed(credential["id"], outcome.recipe_user_id):
+            result.session.revoke_session()  # a recovery has ended all sessions but this one, which it did not see
+            return failed(InvalidCredentials.status)
+        return result
 
     def email_exists_get(self, *, email: str, tenant_id: str, context: RequestContext) -> Exists | GeneralError:
         """Return whether a user of this tenant has signed up with this e-mail and a passkey."""
@@ -231,8 +245,6 @@ class WebauthnAPIs(RecoveryAPIs[WebauthnSettings, WebauthnFunctions]):
         proof = _proof(webauthn_generated_options_id, credential)
 
         def change(method: LoginMethod) -> CredentialRefusal | InvalidRecoverAccountToken | None:
-            if method.email != email:  # it was changed after the mail was sent
-                return InvalidRecoverAccountToken()
             if not method.verified:
                 self._revoke_sessions(method)
             owner = method.recipe_user_id
@@ -242,10 +254,7 @@ class WebauthnAPIs(RecoveryAPIs[WebauthnSettings, WebauthnFunctions]):
             if not isinstance(added, Ok):
                 return InvalidCredentials() if isinstance(added, CredentialAlreadyExists) else added
             if not method.verified:
-                for other in self.functions.list_credentials(recipe_user_id=owner):
-                    name = other.webauthn_credential_id
-                    if name != credential["id"]:
-                        self.functions.remove_credential(webauthn_credential_id=name, recipe_user_id=owner)
+                self._remove_others(method, credential["id"])
             return None
 
         def create() -> SignUpOk | CredentialRefusal | InvalidRecoverAccountToken:
@@ -281,6 +290,7 @@ class WebauthnAPIs(RecoveryAPIs[WebauthnSettings, WebauthnFunctions]):
 
         :param recipe_user_id: of that login method; None for the one of the session, or else of the options' address.
         :raises InvalidClaims: the user has to complete another factor first: 403.
+        :raises Unauthorised: the session ends meanwhile.
         """
         check_setup(self.recipe.services, session, WEBAUTHN)
         email = self._email_of_options(webauthn_generated_options_id, tenant_id)
@@ -300,6 +310,14 @@ class WebauthnAPIs(RecoveryAPIs[WebauthnSettings, WebauthnFunctions]):
             recipe_user_id=method.recipe_user_id,
             tenant_id=tenant_id,
         )
+        if isinstance(outcome, Ok):
+            handle = session.get_handle()
+            if self.recipe.services.get(Session).functions.get_session_information(session_handle=handle) is None:
+                # A recovery has ended the session meanwhile, and did not see this passkey.
+                self.functions.remove_credential(
+                    webauthn_credential_id=credential["id"], recipe_user_id=method.recipe_user_id
+                )
+                raise Unauthorised("the session has ended")
         if isinstance(outcome, Ok | InvalidOptions | OptionsNotFound):
             return outcome
         return RegisterCredentialNotAllowed(_NOT_ADDED[outcome.status])
@@ -319,6 +337,28 @@ class WebauthnAPIs(RecoveryAPIs[WebauthnSettings, WebauthnFunctions]):
                     webauthn_credential_id=webauthn_credential_id, recipe_user_id=method.recipe_user_id
                 )
         return CredentialNotFound()
+
+    def _remove_others(self, method: LoginMethod, kept: str) -> None:
+        """
+        Remove all passkeys of a login method but one, and end its sessions.
+
+        Whoever signs in meanwhile with a passkey that is not removed yet could add another one. So this goes on until
+        it finds none after the sessions have ended.
+        """
+        owner = method.recipe_user_id
+        for _ in range(_TRIES):
+            listed = self.functions.list_credentials(recipe_user_id=owner)
+            others = [one.webauthn_credential_id for one in listed if one.webauthn_credential_id != kept]
+            if not others:
+                return
+            for name in others:
+                self.functions.remove_credential(webauthn_credential_id=name, recipe_user_id=owner)
+            self._revoke_sessions(method)
+        raise Unauthorised("passkeys were added again and again during a recovery")
+
+    def _was_removed(self, credential_id: str, owner: RecipeUserId) -> bool:
+        found = self.functions.get_credential(webauthn_credential_id=credential_id, recipe_user_id=owner)
+        return isinstance(found, CredentialNotFound)
 
     def _email_of_options(self, options_id: str, tenant_id: str) -> str | InvalidOptions | OptionsNotFound:
         """Return the address of a user for whom options to make a passkey are; those to sign in have none."""

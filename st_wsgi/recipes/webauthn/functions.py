@@ -214,6 +214,10 @@ class WebauthnFunctions(RecoveryFunctions[WebauthnSettings]):
         if known is not None and before == credential:
             user = user_by_id(self.core, known.recipe_user_id.value)
             return UnknownUserId() if user is None else SignInOk(user=user, recipe_user_id=known.recipe_user_id)
+        # The core takes options of all tenants. Those of another one may be for another website.
+        ids = {"webauthn_generated_options_id": webauthn_generated_options_id, "tenant_id": tenant_id}
+        if isinstance(self.functions.get_generated_options(**ids), OptionsNotFound):
+            return OptionsNotFound()
         body = {"webauthnGeneratedOptionsId": webauthn_generated_options_id, "credential": dict(credential)}
         outcome = self.core.post(f"{_PATH}/signin", body, tenant_id=tenant_id).into(
             SignInOk,
@@ -225,6 +229,9 @@ class WebauthnFunctions(RecoveryFunctions[WebauthnSettings]):
             UnknownUserId,
         )
         if isinstance(outcome, SignInOk):
+            # Up to CDI 5.4 options stay good. A proof would be, too, with a passkey that does not count its uses.
+            if not self.core.speaks("5.5") and not isinstance(self.functions.remove_generated_options(**ids), Ok):
+                return InvalidCredentials()
             accepted[key] = (credential, outcome)
         return outcome
 
@@ -282,6 +289,9 @@ class WebauthnFunctions(RecoveryFunctions[WebauthnSettings]):
             UnknownUserId,
         )
         if isinstance(outcome, Ok):
+            self.functions.remove_generated_options(
+                webauthn_generated_options_id=webauthn_generated_options_id, tenant_id=tenant_id
+            )
             self.context.record("passkey_added", user_id=recipe_user_id.value)
         return outcome
 

@@ -81,9 +81,9 @@ def list_credentials(apis: WebauthnAPIs, context: RequestContext) -> object:
 
 
 def register_credential(apis: WebauthnAPIs, context: RequestContext) -> object:
+    body = context.read_json()  # before the session is checked: a body may come long after its headers
     session = session_of_route(context, check_database=True)
     context.count_attempt(user_id=session.get_recipe_user_id().value)
-    body = context.read_json()
     owner = RecipeUserId(text_in(body, "recipeUserId")) if body.get("recipeUserId") is not None else None
     return apis.register_credential_post(
         **_proof(body), recipe_user_id=owner, tenant_id=context.tenant_id, session=session, context=context
@@ -91,8 +91,9 @@ def register_credential(apis: WebauthnAPIs, context: RequestContext) -> object:
 
 
 def remove_credential(apis: WebauthnAPIs, context: RequestContext) -> object:
+    body = context.read_json()
     session = session_of_route(context, check_database=True)
-    credential_id = text_in(context.read_json(), "webauthnCredentialId")
+    credential_id = text_in(body, "webauthnCredentialId")
     return apis.remove_credential_post(webauthn_credential_id=credential_id, session=session, context=context)
 
 
