@@ -6,7 +6,6 @@ import os
 import pathlib
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import uuid
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from sdks.processes import free_port
 
 #: Where Debian and others put the programs, the newest version last.
 _FOLDERS = (*map(str, sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))), "/usr/local/pgsql/bin")
@@ -91,15 +91,12 @@ def running() -> Iterator[Cluster]:
         if os.environ.get("CI") == "true":
             pytest.fail(MISSING)
         pytest.skip(MISSING)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     # Not below pytest's own folder, which only its owner may enter.
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
         owner = _owner()
         if owner is not None:
             shutil.chown(folder, owner)
-        server = Cluster(pathlib.Path(folder), port)
+        server = Cluster(pathlib.Path(folder), free_port())
         server.make()
         server.start()
         try:

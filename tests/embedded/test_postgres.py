@@ -175,7 +175,7 @@ def own_cluster() -> Iterator[Cluster]:
 
 def test_a_server_that_restarts(own_cluster: Cluster, make_core: Callable[..., EmbeddedCore]) -> None:
     """Calls in between are told so; the next ones work, on new connections, and nothing that was said is lost."""
-    core = make_core(own_cluster.address(pool_timeout_ms=500))
+    core = make_core(own_cluster.address(pool_timeout_ms=500, hashing_queue_size=100))
     app = caller(core)
     before = sign_up(app)["id"]
     own_cluster.stop()
