@@ -133,9 +133,9 @@ class Call:
     @property
     def db(self) -> Database:
         """
-        The database. Its first use opens a transaction that ends with the call, and in a ``GET`` only a connection.
+        The database. The first use opens a transaction that ends with the call; in a ``GET``, a connection.
 
-        Within a block of :meth:`reading` or :meth:`writing` it is what that block opened.
+        Within a block of :meth:`reading` or :meth:`writing` it is the connection of that block.
         """
         if self._db is None:
             self.admit()
@@ -144,11 +144,11 @@ class Call:
         return self._db
 
     def reading(self) -> AbstractContextManager[Database]:
-        """Open the database for reading, in a call that does something slow before or after."""
+        """Open the database for reading in this block only, in a call that does something slow before or after."""
         return self._opened(self.services.store.read)
 
     def writing(self) -> AbstractContextManager[Database]:
-        """Open a transaction of its own, likewise."""
+        """Open a transaction for this block only, in a call that does something slow before or after."""
         return self._opened(self._write)
 
     def _write(self) -> AbstractContextManager[Database]:
@@ -177,8 +177,8 @@ class Endpoint:
     :param rid: for ``/recipe/user``, the recipe that the ``rid`` header names.
     :param keyless: served without an API key.
     :param early: the tenant is checked before the fields.
-    :param together: its transactions may run beside others of this kind. What they depend on is a row that they lock,
-        or what a unique index says. The other ones run alone.
+    :param together: its transactions may run at the same time as others of this kind. They depend only on one row,
+        which they lock, or on a unique index. All other transactions write alone.
     """
 
     method: str

@@ -1,8 +1,8 @@
 """
-Copying a whole embedded core from one database to another, of whatever engines: from a file to PostgreSQL, or back.
+Copies a whole embedded core to another database, of the same engine or the other one.
 
-Every row goes as it is, with hashes, keys, sessions and tokens, so that nobody is signed out. A copy that was cut short
-goes on where it was: until it is complete, the target holds a mark of it.
+Every row is copied unchanged, with hashes, keys, sessions and tokens, so that nobody is signed out. Until the copy is
+complete, the target has a mark. So an interrupted copy can continue.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ _MARK = {"app": 0, "name": "unfinished copy"}
 """The key of the mark, in ``key_values``: no app has the number 0."""
 
 Progress = Callable[[str, int], None]
-"""Takes the name of a table, and how many rows of it are there."""
+"""Takes the name of a table, and how many of its rows were copied."""
 
 
 def copy(source: Store, target: Store, progress: Progress = lambda table, rows: None) -> dict[str, int]:
     """
-    Copy everything; return how many rows there are, by table.
+    Copy everything, and return the number of rows of each table.
 
-    :raises ConfigError: when the target is in use, or what it has in the end is not what the source has.
+    :param progress: called after each batch, with the table and the number of its rows that were copied so far.
+    :raises ConfigError: the target is in use, or differs from the source in the end.
     """
     with target.read() as new:
         if not new.exists("key_values", **_MARK) and not _is_empty(new):
@@ -55,20 +56,21 @@ def copy(source: Store, target: Store, progress: Progress = lambda table, rows: 
             wrong.append(f"{table.name} ({before[0]} rows, {after[0]} over there)")
     if wrong:
         raise ConfigError(
-            f"{target.name} is not what {source.name} is: {', '.join(wrong)}. Somebody wrote meanwhile: stop all "
-            "processes that use either, and copy again into an empty database"
+            f"{target.name} differs from {source.name}: {', '.join(wrong)}. A process wrote during the copy: stop all "
+            "processes that use one of the two, and copy again into an empty database"
         )
     target.written(_end)
     return counts
 
 
 def _is_empty(db: Database) -> bool:
-    """Return whether a database has nothing but the public app."""
+    """Return whether a database has only the public app."""
     some = {table.name: len(db.rows(f"SELECT 1 FROM {table.name} LIMIT 2")) for table in _TABLES}
     return {name: rows for name, rows in some.items() if rows} == {"apps": 1, "tenants": 1}
 
 
 def _begin(db: Database) -> None:
+    """Set the mark. The public app of the new database is deleted: that of the source takes its place."""
     if db.insert_new("key_values", **_MARK, value=""):
         for table in ("tenants", "apps"):
             db.change(f"DELETE FROM {table}")
@@ -76,17 +78,18 @@ def _begin(db: Database) -> None:
 
 def _end(db: Database) -> None:
     db.delete("key_values", **_MARK)
-    db.number_on()
+    db.continue_app_numbers()
 
 
 def _last(db: Database, table: Table) -> list[Any] | None:
-    """Return the key of the last row that is there, but for the mark."""
+    """Return the key of the last copied row, without the mark. None before the first one."""
     order = ", ".join(f"{column} DESC" for column in table.key)
     row = db.row(f"SELECT {', '.join(table.key)} FROM {table.name} WHERE app > 0 ORDER BY {order} LIMIT 1")
     return None if row is None else list(row)
 
 
 def _next(db: Database, table: Table, after: list[Any] | None) -> list[Any]:
+    """Return the next batch of rows after a key, in the order of the keys."""
     key = ", ".join(table.key)
     behind = "app > 0" if after is None else f"({key}) > ({', '.join('?' * len(table.key))})"
     query = f"SELECT {', '.join(table.columns)} FROM {table.name} WHERE {behind} ORDER BY {key} LIMIT ?"

@@ -152,7 +152,7 @@ class EmbeddedCore:
     (for a file) processes. The bodies it returns are fresh objects that belong to the caller.
 
     :param path: the file, made if it is not there; None keeps everything in memory, for as long as this object lives.
-        Or what opens another database.
+        A function opens another database.
     :param settings: core settings by their official names, such as ``{"access_token_validity": 2}``.
     :param clock: returns the time in milliseconds since 1970.
     :raises ConfigError: for a setting or a file that cannot be used. The message names it and what to do.
@@ -319,7 +319,7 @@ class EmbeddedCore:
         except self._services.store.errors as error:
             text = self._services.store.explain(error)
             _log.error("%s %s: %s", request.method, request.path, text)
-            if self._services.store.passing(error):
+            if self._services.store.is_transient(error):
                 return CoreReply(503, text, {**TEXT, "retry-after": "1"})
             return CoreReply(500, text, TEXT)
         return made if isinstance(made, CoreReply) else CoreReply(200, made)
@@ -354,9 +354,9 @@ class EmbeddedCore:
 
 def locate(address: str) -> tuple[Callable[[], Store], dict[str, object]]:
     """
-    Return what opens the database at an address, and the core settings in its query.
+    Return a function that opens the database at an address, and the core settings in its query.
 
-    :raises ConfigError: when it is no address of a database.
+    :raises ConfigError: it is no address of a database.
     """
     if re.match("postgres(ql)?:", address, re.IGNORECASE):
         try:

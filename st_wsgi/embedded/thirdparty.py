@@ -56,7 +56,7 @@ def _known(db: Database, here: Tenant, account: Identity) -> Method:
 
 def _change_email(db: Database, app: int, method: Method, email: str) -> None:
     """Take the email that the provider reports now. :raises Answered: when another primary user has it."""
-    db.alone()  # which other users have it must stay so
+    db.alone()  # no other call may give another user this email meanwhile
     if methods.is_taken(db, app, method, Identity(email)):
         reason = "Email already associated with another primary user."
         raise Answered("EMAIL_CHANGE_NOT_ALLOWED_ERROR", reason=reason)

@@ -4,9 +4,10 @@ What a recipe is: its settings, a class of functions, a class of APIs, and a tab
 Functions and APIs are interface and default implementation in one. Default code never calls its own public methods on
 ``self`` but on ``self.functions``, the functions with the app's overrides, so that every caller gets an override.
 
-A recipe has two halves, since its functions and APIs need its settings while it needs their classes. The lower half, a
-subclass of :class:`Settings`, has the settings and all that the functions and APIs may use; the upper half adds them to
-:class:`Recipe` together with the classes and the routes. See ``recipes/emailpassword``.
+A recipe has two classes. The first one, a subclass of :class:`Settings`, has the settings and all that the functions
+and APIs use. The second one inherits from it and from :class:`Recipe`, and adds the classes of functions and APIs and
+the routes. One class alone would be a circular import: it needs the functions and APIs, and they need its settings. See
+``recipes/emailpassword``.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ Answers: TypeAlias = tuple[type[Answerable], ...]
 @attrs.define(kw_only=True, eq=False, slots=False)
 class Settings:
     """
-    The lower half of a recipe: its settings, and the instance that it is part of.
+    The settings of a recipe, and the instance that it is part of.
 
     Settings are attrs fields. They are written once, with a type, a default and a validator of
     :mod:`~st_wsgi.checks`; they are the constructor's keyword arguments and appear in the repr, unless

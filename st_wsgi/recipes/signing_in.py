@@ -115,9 +115,9 @@ def refused(
 
 def offer_factors(services: Services, factors: Iterable[str], second: SecondFactors | None = None) -> None:
     """
-    Have users sign in with the factors of a recipe, which is being bound.
+    Add the factors of a recipe to those of the app, while the recipe is bound.
 
-    :param second: those that users can set up for a session. A recipe that has some follows ``MultiFactorAuth``.
+    :param second: its second factors. A recipe that has some names ``MultiFactorAuth`` in ``follows``.
     """
     services.get(Multitenancy).add_first_factors(factors)
     mfa = services.find(MultiFactorAuth)
@@ -208,7 +208,7 @@ def permission(
 
     :param account: the login method.
     :param session: from :func:`session_to_link`.
-    :param second_factors: the factors in a session, if they are others.
+    :param second_factors: the factors in a session, if they differ from *factors*.
     :param is_verified: whether its address or number is verified, or will be by this sign-in.
     :param is_sign_up: None if it is one unless the login method exists.
     :param check_credentials: whether they are good in a tenant. A login method of the session's user that exists in
@@ -276,10 +276,11 @@ def linked(
     """
     Link a login method whose credentials were just checked, and return its user as they are afterwards.
 
-    With a session it is linked to the user of that. Otherwise the app's rule decides; without one, nothing changes.
+    With a session, it is linked to the user of the session. Otherwise the app's rule decides; without one, nothing
+    changes.
 
-    :param is_new: whether it was created just now. If it cannot be linked to the user of the session, it is deleted:
-        it would be in the way of the owner of its address.
+    :param is_new: whether it was created just now. If it cannot be linked to the user of the session, it is deleted, so
+        that the owner of its address can still sign up.
     :raises ArgumentError: there is a session, and the app does not link automatically.
     """
     linking = automatic_linking(context.services)
@@ -311,16 +312,17 @@ def linked(
     return outcome
 
 
-class _Withdrawn(Exception):  # no error: a refusal on its way through overrides of the app
-    """A sign-up that was permitted would be refused now."""
+class _Withdrawn(Exception):  # not an ...Error: the app's overrides pass it on, and the route answers with a refusal
+    """The permission for a sign-up is withdrawn: others have signed up with the address since it was given."""
 
 
 def unless_withdrawn(context: RequestContext, sign_up: Callable[[], _Outcome]) -> _Outcome | None:
     """
-    Call a function that may create a login method. Return None if that is deleted again: others have come meanwhile.
+    Call a function that may create a login method. Return None if the permission was withdrawn: it is deleted again.
 
-    Another request may create a login method with the same address after :func:`permission` was asked. Each of the two
-    looks again when its own is there and when it is linked, so that at least one finds the other, and is refused.
+    After :func:`permission`, another request may create a login method with the same address. So each of the two looks
+    for others again, once its login method exists and once it is linked. At least one of the two finds the other one,
+    and is refused.
     """
     context.signs_up = True
     try:
@@ -339,11 +341,11 @@ def _others(
     tenant_id: str,
 ) -> tuple[User, ...]:
     """
-    Return the other users with the address or number of a new login method: *known*, and those who have come since.
+    Return the other users with the address or number of a new login method: *known*, and those who were added since.
 
-    Those who are known stay what they were, for linking the new login method may have made one of them primary.
+    The known users are returned as they were before: linking the new login method may have made one of them primary.
 
-    :raises _Withdrawn: beside them it would not be permitted.
+    :raises _Withdrawn: the sign-up is not permitted beside these users.
     """
     account = AccountInfoWithRecipeId.of(method)
     users = linking.users_with_contact_of(account, tenant_id)
@@ -351,7 +353,7 @@ def _others(
         session is not None and user.id == session.get_user_id() and has_verified(user, account) for user in users
     )
     ids = {user.id for user in known}
-    # Whoever began with the new login method is no other user. The user to whom it was linked is one.
+    # A user whose oldest login method is the new one is no other user. The user whom it was linked to is one.
     new = [
         user
         for user in users
@@ -492,7 +494,7 @@ def automatic_linking(services: Services) -> AccountLinking | None:
 
 
 def _users_with(linking: AccountLinking, account: AccountInfoWithRecipeId, tenant_id: str) -> tuple[User, ...]:
-    """Return the users among whom is the one with a login method, if there is one."""
+    """Return the users with the address, number or provider's account of a login method."""
     info = (
         AccountInfo(email=account.email, phone_number=account.phone_number)
         if account.third_party is None
@@ -504,7 +506,7 @@ def _users_with(linking: AccountLinking, account: AccountInfoWithRecipeId, tenan
 def _owner(
     users: Iterable[User], account: AccountInfoWithRecipeId, tenant_id: str
 ) -> tuple[User, LoginMethod] | tuple[None, None]:
-    """Return who has a login method in a tenant."""
+    """Return the user who has a login method in a tenant, and the login method."""
     for user in users:
         for method in user.login_methods:
             if _is_same(method, account, tenant_id):

@@ -106,7 +106,7 @@ class ResponseChanges:
 
     def refuse_if_late(self) -> None:
         """
-        Refuse what needs a change of the response, before it is done.
+        Raise if the response can no longer be changed. Work that needs a change calls this first.
 
         :raises ResponseStarted: it is too late.
         """

@@ -46,7 +46,7 @@ class RequestContext:
     :ivar instead: an error of this package to answer in place of the app's response, or None.
     :ivar route: the row of the route table that the request is for, None for the app's own requests.
     :ivar user_id: of the user whose session the request has, once it has been read; else None.
-    :ivar signs_up: a route has permitted a sign-up that goes on.
+    :ivar signs_up: whether a route has permitted a sign-up, and waits for its outcome.
     :ivar tenant_id: that of the path, ``public`` if it names none; that of the session, once a route has read one.
     """
 

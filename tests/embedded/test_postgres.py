@@ -272,7 +272,7 @@ def test_transactions_that_never_go_together(cluster: Cluster) -> None:
     with pytest.raises(psycopg.errors.SerializationFailure) as caught:
         store.repeated(work)
     assert len(tries) == postgres.REPEATS
-    assert store.passing(caught.value)
+    assert store.is_transient(caught.value)
     assert "Too many calls change the same thing at once" in store.explain(caught.value)
     store.close()
 
@@ -331,7 +331,7 @@ def test_a_connection_that_breaks_in_a_commit(cluster: Cluster) -> None:
     with pytest.raises(CommitUncertain) as caught:
         store.written(work)
     assert len(tries) == 1
-    assert store.passing(caught.value)
+    assert store.is_transient(caught.value)
     assert "The change may have been stored" in store.explain(caught.value)
     with store.read() as db:
         assert db.column("SELECT role FROM roles") == []

@@ -1,6 +1,6 @@
 """
-Where an embedded core keeps its rows: the seam that the areas use, and one module for each engine behind it.
+The database of an embedded core: SQLite or PostgreSQL.
 
-``database.py`` is the seam, ``tables.py`` the tables; ``sqlite.py`` and ``postgres.py`` are the engines. An area has
-one text of SQL for both, and never names an engine.
+``database.py`` is the interface that all areas use, ``tables.py`` has the tables, ``sqlite.py`` and ``postgres.py`` are
+the engines. The areas write each statement once, for both engines.
 """

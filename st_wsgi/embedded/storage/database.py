@@ -1,4 +1,4 @@
-"""What the areas see of a database: a connection, with the few ways in which they ask it, and where it comes from."""
+"""The interface of a database: ``Database`` is a connection, ``Store`` hands connections out."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ class Cursor(Protocol):
 
 class Database(ABC):
     """
-    A connection. In every text of SQL a ``?`` stands for a value; the values follow the text.
+    A connection. In a statement, ``?`` is the placeholder of a value.
 
-    :cvar wanted: the table ``wanted (value)`` of the texts in a list, which :meth:`listed` makes a value.
-    :cvar not_unique: what the engine raises when a unique index refuses a row.
-    :cvar for_change: stands behind a query, so that nobody else changes its rows before this transaction ends.
+    :cvar wanted: SQL for a table ``wanted (value)`` with the texts of a list. Its placeholder takes what :meth:`listed`
+        returns.
+    :cvar not_unique: the exception of the engine when a unique index refuses a row.
+    :cvar for_change: SQL at the end of a query that locks the rows it finds until this transaction ends.
     """
 
     wanted: ClassVar[str]
@@ -49,12 +50,12 @@ class Database(ABC):
         """Run a statement with the values of each row."""
 
     @abstractmethod
-    def number_on(self) -> None:
-        """Number new apps behind those that came with their numbers."""
+    def continue_app_numbers(self) -> None:
+        """Give new apps higher numbers than the apps that were copied with their numbers."""
 
     @abstractmethod
     def alone(self) -> None:
-        """Go on only if no other transaction writes: otherwise the whole work is done again, alone."""
+        """Continue only if this transaction writes alone. Otherwise the whole call is repeated, alone."""
 
     def rows(self, query: str, *values: object) -> list[Any]:
         """Return the rows that a query finds."""
@@ -80,14 +81,14 @@ class Database(ABC):
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """
-        Take back what happens inside when it raises, and go on with the transaction.
+        Roll back to the beginning of the block when it raises. The transaction can continue.
 
-        :raises Taken: when a unique index refused a row.
+        :raises Taken: a unique index refused a row.
         """
         self.run("SAVEPOINT attempt")
         try:
             yield
-        except BaseException as error:  # whatever it was, nothing of the attempt stays, and it goes on its way
+        except BaseException as error:  # roll back for every exception, and pass it on
             self.run("ROLLBACK TO attempt")
             if isinstance(error, self.not_unique):
                 raise Taken from error
@@ -96,7 +97,7 @@ class Database(ABC):
             self.run("RELEASE attempt")
 
     def select(self, table: str, columns: str, **where: object) -> list[Any]:
-        """Return columns of the rows that have these values; None is no value that a row could have."""
+        """Return columns of the rows that have these values. None matches no row."""
         return self.rows(f"SELECT {columns} FROM {table} WHERE {_equal(where)}", *where.values())
 
     def first(self, table: str, columns: str, **where: object) -> Any:
@@ -142,8 +143,8 @@ class Database(ABC):
         """
         Return the rows of a table that have one of many ids in a column, with one statement.
 
-        :param by: the column, ``user_id`` if left out. When there are several, the rows of all of them are returned;
-            a condition may stand behind each, such as ``user_id AND t.linked = 1``.
+        :param by: the column, ``user_id`` by default. With several, the rows for each of them are returned. A condition
+            may follow each, such as ``user_id AND t.linked = 1``.
         """
         if not ids:
             return []
@@ -165,7 +166,7 @@ class Store(ABC):
 
     Nothing inside :meth:`read` or :meth:`write` waits for anything but the database.
 
-    :cvar errors: what the engine raises when something is wrong with the database.
+    :cvar errors: the exceptions of the engine when a statement or the database fails.
     """
 
     errors: ClassVar[tuple[type[Exception], ...]]
@@ -173,7 +174,7 @@ class Store(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """What to call the database in messages; nothing secret."""
+        """The name of the database in messages, without secrets."""
 
     @abstractmethod
     def read(self) -> AbstractContextManager[Database]:
@@ -188,8 +189,8 @@ class Store(ABC):
         """
         Hand out a connection inside a write transaction: committed at the end, rolled back by an exception.
 
-        :param together: others of this kind may run meanwhile; what two of them do must be right in any order of their
-            statements. Otherwise no other one runs meanwhile.
+        :param together: transactions of this kind may run at the same time. They must be correct in any order of their
+            statements. Without it, no other transaction writes at the same time.
         """
 
     @abstractmethod
@@ -200,16 +201,16 @@ class Store(ABC):
     def explain(self, error: Exception) -> str:
         """Return what went wrong, and what to do about it."""
 
-    def passing(self, error: Exception) -> bool:
-        """Return whether an error may be over in some seconds."""
+    def is_transient(self, error: Exception) -> bool:
+        """Return whether a call that failed with this error may succeed some seconds later."""
         return False
 
     def repeated(self, work: Callable[[], T]) -> T:
-        """Return what *work* returns. It is done again when its transaction got in the way of another one."""
+        """Return what *work* returns. It is repeated if its transaction and another one were in conflict."""
         return work()
 
     def written(self, work: Callable[[Database], T], *, together: bool = False) -> T:
-        """Return what *work* returns, which is done in a write transaction, and likewise again."""
+        """Return what *work* returns. It runs in a write transaction, and is repeated as by :meth:`repeated`."""
 
         def once() -> T:
             with self.write(together=together) as db:

@@ -3,12 +3,12 @@ The PostgreSQL database behind an embedded core: connections, transactions, migr
 
 Three rules hold everywhere:
 
-* a write is one transaction, and while it runs no other one writes, as in SQLite. Only those that say ``together`` run
-  side by side. A lock (``pg_advisory_xact_lock``) that these share keeps both kinds apart;
-* a read sees the newest commit with every statement, and holds no lock;
-* a commit is never repeated. When the connection breaks in the middle of it, nobody knows whether it happened.
+* a write is one transaction, and no other one writes at the same time, as in SQLite. Only transactions with
+  ``together`` may run beside each other: they share a lock (``pg_advisory_xact_lock``) that others take exclusively;
+* each statement of a read sees the newest commit, and a read holds no lock;
+* a commit is never repeated. If the connection breaks during a commit, the transaction may be committed or not.
 
-``docs/postgresql.md`` says why.
+``docs/postgresql.md`` has the reasons.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ SETTINGS: Mapping[str, str | int] = {
     "statement_timeout_ms": 30_000,
     "prepare_threshold": 5,
 }
-"""What an address may say beside the settings of the core and those of libpq, with the defaults."""
+"""The settings in an address that are neither the core's nor libpq's, with their defaults."""
 
 _DEFAULTS = {
     "connect_timeout": "5",
@@ -58,22 +58,22 @@ _DEFAULTS = {
     "tcp_user_timeout": "15000",
     "keepalives_idle": "30",
 }
-"""Of libpq, unless the address says otherwise: a server that is gone is noticed."""
+"""Settings of libpq with which a dead server is noticed. Those in the address take precedence."""
 
 REPEATS = 5
 _LOCK = 0x53745753
-_IN_THE_WAY = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
-"""Two transactions met. A unique index may notice it first."""
+_CONFLICTS = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
+"""Errors of two transactions in conflict. A unique index may notice the conflict first."""
 
 _ABANDONED: list[ConnectionPool[Connection]] = []
-"""Pools that came through a fork: kept, since closing one would end the connections of the parent."""
+"""Pools inherited by a fork. They are kept, because closing one would end the connections of the parent."""
 
 
 def split(address: str) -> tuple[str, dict[str, str], dict[str, object]]:
     """
-    Return an address as libpq takes it, and from its query what is of :data:`SETTINGS` and what is of the core.
+    Split an address into the address for libpq, the settings of :data:`SETTINGS` and the settings of the core.
 
-    :raises ConfigError: when a name is there twice.
+    :raises ConfigError: a setting is in the address twice.
     """
     own: dict[str, str] = {}
     of_core: dict[str, object] = {}
@@ -94,7 +94,7 @@ def split(address: str) -> tuple[str, dict[str, str], dict[str, object]]:
 
 
 class _Flag(Int8Dumper):
-    """Yes and no are 1 and 0, as in SQLite."""
+    """Writes True as 1 and False as 0, as SQLite does."""
 
     def dump(self, obj: Any) -> bytes:
         return b"1" if obj else b"0"
@@ -110,7 +110,7 @@ _TABLE = re.compile(rf"\b(FROM|JOIN|INTO|UPDATE) ({'|'.join(('apps', *(table.nam
 
 @lru_cache(maxsize=2048)
 def translated(query: str, schema: str) -> bytes:
-    """Return a statement as PostgreSQL takes it: numbered values, tables of a schema, and a ``LIKE`` without case."""
+    """Return a statement in the SQL of PostgreSQL: numbered placeholders, schema names, ``LIKE`` without case."""
     query = query.replace("LIKE ?", "ILIKE ? ESCAPE ''").replace("instr(", "strpos(")
     first, *others = query.split("?")
     numbered = first + "".join(f"${number}{text}" for number, text in enumerate(others, 1))
@@ -149,46 +149,46 @@ class PostgresDatabase(Database):
             cursor.executemany(translated(statement, self._schema), rows)
 
     def alone(self) -> None:
-        """Go on only if no other transaction writes. :raises Crowded: when others may."""
+        """Continue only if this transaction writes alone. :raises NotAlone: it does not."""
         if self.together:
-            raise Crowded
+            raise NotAlone
 
-    def number_on(self) -> None:
-        """Number new apps behind those that came with their numbers."""
+    def continue_app_numbers(self) -> None:
+        """Give new apps higher numbers than the apps that were copied with their numbers."""
         sequence = f"{self._schema}.apps"
         self.run("SELECT setval(pg_get_serial_sequence(?, 'app'), (SELECT max(app) FROM apps))", (sequence,))
 
     def listed(self, texts: Collection[str]) -> list[str]:
-        """Return a list of texts as one value; what PostgreSQL cannot keep, no row has."""
+        """Return a list of texts as one value, without texts that PostgreSQL cannot store: no row has them."""
         return [text for text in texts if sound(text) and "\0" not in text]
 
 
-class Crowded(Exception):
-    """Work has to be done again, while no other transaction writes."""
+class NotAlone(Exception):
+    """The work has to be repeated in a transaction that writes alone."""
 
 
 class CommitUncertain(Exception):
-    """Nobody knows whether a transaction was committed."""
+    """The connection broke during a commit: the transaction may be committed or not."""
 
 
-_PASSING = (
+_TRANSIENT = (
     psycopg.OperationalError,
     errors.ReadOnlySqlTransaction,
     errors.IdleInTransactionSessionTimeout,
     errors.UniqueViolation,
     CommitUncertain,
 )
-"""Errors that may be over in some seconds."""
+"""Errors after which a call may succeed some seconds later."""
 
 
 class _Here(threading.local):
     """
-    What a store knows of each thread or greenlet.
+    The state of a store in each thread or greenlet.
 
-    :ivar db: the connection that it has at the moment: it takes no second one, for which all might wait.
-    :ivar repeating: whether it is doing something that is repeated.
-    :ivar committed: whether that has begun to commit something.
-    :ivar alone: whether that must be done while no other transaction writes.
+    :ivar db: the connection that it has now. It never takes a second one: if all did, all might wait for ever.
+    :ivar repeating: whether it is inside :meth:`PostgresStore.repeated`.
+    :ivar committed: whether the work there has begun a commit.
+    :ivar alone: whether the work there has to write alone.
     """
 
     db: PostgresDatabase | None = None
@@ -203,9 +203,9 @@ class PostgresStore(Store):
 
     Connections are opened when they are needed, and anew after a fork.
 
-    :param address: what libpq takes, as an address ``postgresql://...``.
+    :param address: an address for libpq, ``postgresql://...``.
     :param settings: of :data:`SETTINGS`.
-    :raises ConfigError: when the address or the database cannot be used; it says why and what to do.
+    :raises ConfigError: the address or the database cannot be used. The text has the reason and what to do.
     """
 
     errors: ClassVar[tuple[type[Exception], ...]] = (psycopg.Error, CommitUncertain)
@@ -221,14 +221,14 @@ class PostgresStore(Store):
         self._begin = (
             f"BEGIN; SET LOCAL lock_timeout = {numbers['lock_timeout_ms']};"
             f" SET LOCAL statement_timeout = {numbers['statement_timeout_ms']};"
-            # A machine that goes away in the middle would keep the lock from all others.
+            # A machine that disappears during a transaction would keep the lock.
             f" SET LOCAL idle_in_transaction_session_timeout = {numbers['statement_timeout_ms']};"
             f" SELECT pg_advisory_xact_lock{{}}({_LOCK}, hashtext('{self._schema}'))"
         )
         try:
             place = {**_DEFAULTS, **{name: str(value) for name, value in conninfo_to_dict(address).items()}}
         except psycopg.Error:
-            # Without what libpq says, which may have a part of the password in it.
+            # The text of libpq is left out, because it may contain a part of the password.
             raise ConfigError(
                 "the address of PostgreSQL cannot be read. Write postgresql://user:password@host:5432/database, with "
                 "special characters of user and password as %XX"
@@ -249,7 +249,7 @@ class PostgresStore(Store):
 
     @property
     def name(self) -> str:
-        """What to call the database in messages; nothing secret."""
+        """The name of the database in messages, without secrets."""
         return self._name
 
     def close(self) -> None:
@@ -291,9 +291,9 @@ class PostgresStore(Store):
             yield db
 
     def repeated(self, work: Callable[[], T]) -> T:
-        """Return what *work* returns. It is done again when its transaction got in the way of another one."""
+        """Return what *work* returns. It is repeated if its transaction and another one were in conflict."""
         here = self._here
-        if here.repeating:  # the work is a part of another one, which is repeated as a whole
+        if here.repeating:  # this is a part of other work, which is repeated as a whole
             return work()
         here.repeating, here.committed, here.alone, tries = True, False, False, 0
         try:
@@ -301,23 +301,23 @@ class PostgresStore(Store):
                 tries += 1
                 try:
                     return work()
-                except Crowded:
+                except NotAlone:
                     here.alone = True
-                except _IN_THE_WAY:
+                except _CONFLICTS:
                     if tries >= REPEATS:
                         raise
                     time.sleep(random.random() * 0.01 * 2**tries)
                 except psycopg.OperationalError as error:
-                    # The server has restarted, maybe: all connections of the pool are dead, and new ones may be fine.
+                    # The server may have restarted. Then all connections of the pool are dead, and new ones work.
                     if tries >= REPEATS or not _is_lost(error) or here.committed or self._pool is None:
                         raise
                     self._pool.check()
         finally:
             here.repeating = here.alone = False
 
-    def passing(self, error: Exception) -> bool:
-        """Return whether it may be over in some seconds."""
-        return isinstance(error, _PASSING)
+    def is_transient(self, error: Exception) -> bool:
+        """Return whether a call that failed with this error may succeed some seconds later."""
+        return isinstance(error, _TRANSIENT)
 
     def explain(self, error: Exception) -> str:
         """Return what went wrong, and what to do about it."""
@@ -368,7 +368,7 @@ class PostgresStore(Store):
             db.connection.execute(begin.encode())
             try:
                 yield db
-            except BaseException:  # whatever it was, nothing of the transaction stays, and it goes on its way
+            except BaseException:  # roll back for every exception, and pass it on
                 with suppress(psycopg.Error):
                     db.connection.execute("ROLLBACK")
                 raise
@@ -391,14 +391,14 @@ _REMEDIES = (
     ("does not exist", "Correct the address, or make what it names"),
     ("ReadOnlySqlTransaction", "Name the server that takes writes: target_session_attrs=read-write"),
     ("InsufficientPrivilege", "Let its owner run: CREATE SCHEMA {schema} AUTHORIZATION <user of the core>"),
-    *((kind.__name__, "Too many calls change the same thing at once: try again") for kind in _IN_THE_WAY),
+    *((kind.__name__, "Too many calls change the same thing at once: try again") for kind in _CONFLICTS),
     ("", "Is the server up, and does this machine reach it?"),
 )
-"""What to do about an error, by its class or what it says; the first that fits counts."""
+"""What to do about an error, by the name of its class or a part of its text. The first match counts."""
 
 
 def _is_lost(error: psycopg.OperationalError) -> bool:
-    """Return whether the connection is gone: the error comes from this side, or the server says goodbye (class 57P)."""
+    """Return whether the connection is lost: the error is from this side, or the server closed it (57P0x)."""
     return (error.sqlstate or "57P0").startswith("57P0") and not isinstance(error, PoolTimeout)
 
 
@@ -412,7 +412,7 @@ def migrate(connection: Connection, schema: str, versions: Versions = VERSIONS) 
     """
     Bring the schema up to date, in one transaction; processes that start together wait for the first.
 
-    :raises ConfigError: when a newer version of this package has been here, or another program.
+    :raises ConfigError: the schema is of a newer version of this package, or has tables of another program.
     """
     table = sql.Identifier(schema, "schema_version")
     if _version(connection, table) == len(versions):

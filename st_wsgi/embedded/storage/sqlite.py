@@ -42,17 +42,17 @@ from .tables import VERSIONS
 APPLICATION_ID = 0x53745753
 
 Migrations = Sequence[Sequence[str]]
-"""SQL statements by version: the first entry makes version 1 of nothing."""
+"""SQL statements by version. The first entry creates version 1 in an empty database."""
 
 _NAME = re.compile(r"CREATE (?:UNIQUE )?(?:TABLE (\w+)|INDEX (\w+)\s+ON (\w+))")
 
 
 def _for_sqlite(statements: Iterable[tuple[str, str]]) -> Iterator[str]:
     """
-    Yield the statements of a version, and those that give the planner the statistics (``sqlite_stat1``).
+    Yield the statements of a version, and those that write statistics for the planner (``sqlite_stat1``).
 
-    It knows nothing of the data unless it is told, and takes ``app = ?`` for a good condition, although nearly all rows
-    are of one app.
+    Without statistics, the planner takes ``app = ?`` for a selective condition, although nearly all rows have the same
+    app.
     """
     rows = []
     for statement, numbers in statements:
@@ -89,7 +89,7 @@ _OTHERS = 0o077
 _log = logging.getLogger("st_wsgi.core")
 
 _ABANDONED: list[deque[SQLiteDatabase]] = []
-"""Connections that came through a fork after all: kept, because closing them here would disturb the parent's locks."""
+"""Connections inherited by a fork. They are kept, because closing them here would disturb the parent's locks."""
 
 
 class SQLiteDatabase(Database, sqlite3.Connection):
@@ -108,10 +108,10 @@ class SQLiteDatabase(Database, sqlite3.Connection):
         self.executemany(statement, rows)
 
     def alone(self) -> None:
-        """Go on: SQLite has one writer."""
+        """Continue: SQLite has one writer."""
 
-    def number_on(self) -> None:
-        """Do nothing: ``AUTOINCREMENT`` has followed the numbers."""
+    def continue_app_numbers(self) -> None:
+        """Do nothing: ``AUTOINCREMENT`` continues after the highest number by itself."""
 
     def listed(self, texts: Collection[str]) -> str:
         """Return a list of texts as one value."""
@@ -129,7 +129,7 @@ class SQLiteDatabase(Database, sqlite3.Connection):
         try:
             yield
             self.execute("COMMIT")
-        except BaseException:  # whatever it was, nothing of the transaction stays, and it goes on its way
+        except BaseException:  # roll back for every exception, and pass it on
             if self.in_transaction:
                 self.execute("ROLLBACK")
             raise
@@ -168,7 +168,7 @@ class SQLiteStore(Store):
 
     @property
     def name(self) -> str:
-        """What to call the database in messages."""
+        """The name of the database in messages."""
         return "the in-memory database" if self.path is None else str(self.path)
 
     def close(self) -> None:

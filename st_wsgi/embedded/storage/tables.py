@@ -1,14 +1,14 @@
 """
-The tables, of all engines. A script takes a database from each version of the schema to the next. A released one is
-never edited. It is written as SQLite takes it; each engine makes of it what it needs.
+The tables, for both engines. For each version of the schema, a script upgrades a database from the version before. A
+released script is never edited. The scripts are SQL of SQLite; each engine adapts the statements.
 
 ``app`` is the number of an app (never reused, so that nothing cached for a removed app can serve a new one of the same
 name). Times are milliseconds since 1970. A login method is one row of ``login_methods`` whatever its recipe, with its
-identity (``email``, ``phone_number``, ``third_party_*``) repeated in ``method_tenants`` for each tenant it belongs to:
-there the uniqueness per tenant lives, and there pages of users are read from an index.
+identity (``email``, ``phone_number``, ``third_party_*``) repeated in ``method_tenants`` for each tenant it belongs to.
+The unique indexes of that table make it unique in a tenant, and pages of users are read from its other indexes.
 
-Behind a table (for its primary key) and behind an index stands how many rows it has in a large core of one app, and how
-many of them are alike in the first column, in the first two, and so on. SQLite's planner wants to be told.
+The comment after a table (for its primary key) or an index has statistics for SQLite's planner: how many rows there are
+in a large core of one app, how many of them share the first column, the first two columns, and so on.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import re
 import attrs
 
 DOMAIN = "substr(email, instr(email, '@') + 1)"
-"""What an index of domains holds: the part of an email behind its first ``@``."""
+"""The column of an index of domains: the part of an email after its first ``@``."""
 
 SEVERAL_ATS = "email LIKE '%@%@%'"
 """The condition of an index of the emails that have another ``@``, as in ``"a@b"@example.com``."""
@@ -31,7 +31,7 @@ VERIFIED = f"""(SELECT count(*) FROM verified_emails AS v
 """Whether the email of a login method ``o`` was verified under the id that apps use."""
 
 COPIES = f"UPDATE login_methods AS o SET external_user_id = {EXTERNAL}, verified = {VERIFIED}"
-"""Makes login methods repeat both: looked up for each method, they would slow down pages of users."""
+"""Copies both to the login methods: looking them up for each method would slow down pages of users."""
 
 _SCHEMA = f"""
 -- Version 1
@@ -197,7 +197,7 @@ _TABLE = re.compile(r"CREATE TABLE (\w+) \(([^;]*) PRIMARY KEY \((.*)\)\)")
 VERSIONS: tuple[tuple[tuple[str, str], ...], ...] = tuple(
     tuple(_STATEMENT.findall(script)) for script in re.split(r"^-- Version .*$", _SCHEMA, flags=re.MULTILINE)[1:]
 )
-"""The statements by version, each with its statistics: the first entry makes version 1 of nothing."""
+"""The statements by version, each with its statistics. The first entry creates version 1 in an empty database."""
 
 
 @attrs.frozen

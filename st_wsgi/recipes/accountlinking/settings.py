@@ -29,7 +29,7 @@ from .types import (
 
 @attrs.define(kw_only=True, eq=False, slots=False)
 class AccountLinkingSettings(Settings):
-    """The lower half of the recipe."""
+    """The settings of the recipe, for its functions and APIs."""
 
     should_do_automatic_account_linking: ShouldDoAutomaticAccountLinking | None = attrs.field(
         default=None,

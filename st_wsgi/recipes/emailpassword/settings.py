@@ -16,7 +16,7 @@ from .types import SignUpFeature
 @attrs.define(kw_only=True, eq=False, slots=False)
 class EmailPasswordSettings(RecoverySettings):
     """
-    The lower half of the recipe.
+    The settings of the recipe, for its functions and APIs.
 
     :ivar sign_up_fields: of the sign-up form, each with its rule.
     :ivar sign_in_fields: likewise.

@@ -17,7 +17,7 @@ from .types import EmailDoesNotExist, EmailInfo, EmailOfUser, GetEmailForRecipeU
 @attrs.define(kw_only=True, eq=False, slots=False)
 class EmailVerificationSettings(MailSettings):
     """
-    The lower half of the recipe.
+    The settings of the recipe, for its functions and APIs.
 
     :ivar on_verified: set by the accountlinking recipe: it may link the login method now. None without it.
     """

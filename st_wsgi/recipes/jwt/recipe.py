@@ -22,7 +22,7 @@ _WITHOUT_MAX_AGE = 60
 
 @attrs.define(kw_only=True, eq=False, slots=False)
 class JwtSettings(Settings):
-    """The lower half of the recipe."""
+    """The settings of the recipe, for its functions and APIs."""
 
     jwt_validity_seconds: int = attrs.field(default=_HUNDRED_YEARS, validator=a_number("seconds", least=1, most=2**53))
 

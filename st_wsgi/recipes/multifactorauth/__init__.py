@@ -12,9 +12,9 @@ Second factors: what a user has to complete beside the first sign-in.
     def transfer():
         return "done"
 
-Which factors a sign-in needs is a setting of the tenant (``required_secondary_factors``), of the user, or the outcome
-of an override of ``get_mfa_requirements_for_auth``. Until it is complete, views get no session: 403. A view may need
-more: :func:`require_factors`.
+A sign-in needs one of the factors that the tenant (``required_secondary_factors``) or the user requires. An override of
+``get_mfa_requirements_for_auth`` may require others. Until the sign-in is complete, views get no session: 403. A single
+view requires more with :func:`require_factors`.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def assert_allowed_to_setup_factor_else_throw_invalid_claim_error(*, session: Se
     """
     Check whether the user of a session may set up a factor now.
 
-    :raises InvalidClaims: they may not, 403: they have to complete another one first.
+    :raises InvalidClaims: they have to complete another factor first: 403.
     :raises Unauthorised: the user does not exist any more.
     """
     recipe.check_setup(current.services().get(MultiFactorAuth).services, session, factor_id)
@@ -100,5 +100,5 @@ def get_factors_setup_for_user(*, user_id: str) -> tuple[str, ...]:
 
 @checked
 def get_mfa_requirements_for_auth(*, session: SessionContainer) -> Requirements:
-    """Return what a session needs before it is signed in, and note in it how far it is."""
+    """Return the requirements of a session's sign-in, and bring the claim in the session up to date."""
     return functions.progress_in(current.services().get(MultiFactorAuth).functions, session).requirements

@@ -19,7 +19,7 @@ class MultiFactorAuthAPIs(APIs[MultiFactorAuthSettings, MultiFactorAuthFunctions
         self, *, session: SessionContainer, context: RequestContext
     ) -> MFAInfo | GeneralError:
         """
-        Return what the user of a session can do next, and note today's requirements in the session.
+        Return what the user of a session can do next, and bring the claim in the session up to date.
 
         :raises Unauthorised: the user or their login method does not exist any more.
         :raises ConfigError: the next step needs factors that no recipe offers: 500.

@@ -1,4 +1,4 @@
-"""The completed factors of a session as its claim, and validators for views that need some of them."""
+"""The claim with the completed factors of a session, and the validators of views that require factors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MultiFactorAuthClaim: MultiFactorAuthClaimType = MultiFactorAuthClaimType(CLAIM.
 @checked
 def require_factors(*, requirement_list: Sequence[Requirement]) -> OverrideGlobalClaimValidators:
     """
-    Return what makes a view require factors, beside those that the sign-in needs.
+    Return the argument with which ``verify_session`` requires factors, beside those that the sign-in needs.
 
     :param requirement_list: steps, one after the other. Each is a factor, ``{"oneOf": [...]}`` or
         ``{"allOfInAnyOrder": [...]}``.

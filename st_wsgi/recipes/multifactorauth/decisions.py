@@ -1,4 +1,4 @@
-"""What comes next in a sign-in, what a user may set up, and for which addresses: tables without side effects."""
+"""What comes next in a sign-in, what a user may set up, and for which addresses: functions without side effects."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def next_step(completed: Collection[str], requirements: Requirements) -> tuple[s
     """
     Return the factors of the first step that is not done.
 
-    =========================  ==================  ======================
-    the step                   it is done by       otherwise next
-    =========================  ==================  ======================
-    a factor                   the factor          the factor
-    one of some                any of them         all of them
-    one of none                anything            -
-    all of some, in any order  all of them         those that are missing
-    =========================  ==================  ======================
+    ============================  =============  ======================
+    the step                      it is done by  otherwise next
+    ============================  =============  ======================
+    a factor                      the factor     the factor
+    ``oneOf``                     any of them    all of them
+    ``oneOf`` with an empty list  (always done)  -
+    ``allOfInAnyOrder``           all of them    those that are missing
+    ============================  =============  ======================
 
     :raises ConfigError: a step is something else.
     """
@@ -118,7 +118,7 @@ def sign_in_emails(user: User, session_method: LoginMethod, *, recipe_id: str) -
 
 
 def made_up_email(method: LoginMethod) -> str:
-    """Return the address that stands for a login method without one, for a password as its second factor."""
+    """Return the made-up address with which a user without one signs in with a password as second factor."""
     return f"{method.recipe_user_id.value.lower()}@stfakeemail.supertokens.com"
 
 

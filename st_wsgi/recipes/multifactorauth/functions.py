@@ -22,7 +22,7 @@ from .settings import MultiFactorAuthSettings
 from .types import Progress, Requirements
 
 CLAIM: Final = MultiFactorAuthClaimType("st-mfa")
-"""The form of the claim. The public one, which fetches its value by these functions, is in ``claims.py``."""
+"""The claim for reading and writing payloads. ``MultiFactorAuthClaim`` in ``claims.py`` also fetches its value."""
 
 _TRIES = 10
 _METADATA, _REQUIRED = "_supertokens", "requiredSecondaryFactors"
@@ -43,7 +43,7 @@ class MultiFactorAuthFunctions(Functions[MultiFactorAuthSettings]):
         required_secondary_factors_for_tenant: Callable[[], tuple[str, ...]],
     ) -> Requirements:
         """
-        Return what a session needs before it is signed in: one of the factors that its user or its tenant requires.
+        Return what a sign-in needs: one of the factors that the user or the tenant requires.
 
         An override may require something else. The last four arguments are functions, since each asks the core.
 
@@ -63,7 +63,7 @@ class MultiFactorAuthFunctions(Functions[MultiFactorAuthSettings]):
         """
         Check whether the user of a session may set up a factor now.
 
-        :raises InvalidClaims: they may not, 403: they have to complete another one first.
+        :raises InvalidClaims: they have to complete another factor first: 403.
         """
         value = session.get_claim_value(CLAIM)
         step = next_step(() if value is None else value.c, mfa_requirements_for_auth())
@@ -136,7 +136,7 @@ def progress_in(
     functions: MultiFactorAuthFunctions, session: SessionContainer, *, completed: str | None = None
 ) -> Progress:
     """
-    Return how far the sign-in of a session is, by today's requirements, and note it in the session.
+    Return how far the sign-in of a session is, by the present requirements, and write it into the claim of the session.
 
     :param completed: a factor that was completed just now.
     :raises Unauthorised: the session, its user or its tenant does not exist any more.
@@ -159,7 +159,7 @@ def progress_of(
     *,
     completed: str | None = None,
 ) -> Progress:
-    """Do the same for the payload of an access token, and note nothing."""
+    """Return how far a sign-in is, from the payload of an access token. This changes no session."""
     services = functions.recipe.services
     sessions = services.functions(SessionFunctions)
 
@@ -178,7 +178,7 @@ def progress_of(
         return found
 
     def began_with() -> dict[str, float]:
-        """Return the first factor of a session that does not say so: it is new, or older than this recipe."""
+        """Return the first factor of a session without the claim. It is new, or from before the app had this recipe."""
         method = user().login_method(recipe_user_id)
         candidates = () if method is None else first_factors_of(method)
         if completed in candidates:

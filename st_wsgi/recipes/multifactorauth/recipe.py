@@ -58,7 +58,7 @@ def check_setup(services: Services, session: SessionContainer, factor_id: str) -
 
 def check_complete(services: Services, session: SessionContainer) -> None:
     """
-    Check whether the sign-in of a session is complete by today's requirements, if the app has second factors.
+    Check whether the sign-in of a session is complete by the present requirements, if the app has second factors.
 
     :raises InvalidClaims: it is not: 403.
     """

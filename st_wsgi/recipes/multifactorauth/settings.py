@@ -20,7 +20,7 @@ _FACTORS: Any = attrs.validators.optional(a_list('factors such as ["emailpasswor
 @attrs.define(kw_only=True, eq=False, slots=False)
 class MultiFactorAuthSettings(Settings):
     """
-    The lower half of the recipe.
+    The settings of the recipe, for its functions and APIs.
 
     :ivar offered: what the other recipes offer. Each adds its own when it is bound.
     :ivar metadata_turn: held while what is required of a user is changed.

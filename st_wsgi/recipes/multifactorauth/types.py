@@ -25,7 +25,7 @@ Requirements: TypeAlias = Sequence[Requirement]
 """Steps, one after the other: a factor, ``{"oneOf": [...]}`` or ``{"allOfInAnyOrder": [...]}``."""
 
 Addresses: TypeAlias = Mapping[str, Sequence[str]]
-"""From factors to the e-mail addresses or phone numbers that a user can use for them, the best one first."""
+"""The e-mail addresses or phone numbers that a user can use, by factor, the best one first."""
 
 
 class FactorIds:
@@ -52,8 +52,8 @@ class SecondFactors:
 
     :param factors: their ids.
     :param set_up: returns those of them that a user has set up.
-    :param emails: takes a user and the login method of the session.
-    :param phone_numbers: likewise.
+    :param emails: takes a user and the login method of the session, and returns the addresses for each factor.
+    :param phone_numbers: takes the same, and returns the phone numbers for each factor.
     """
 
     factors: tuple[str, ...]
@@ -87,9 +87,9 @@ class Factors:
     """
     The factors of a session.
 
-    :param next: which the user has to complete next: one of them, or all, as the requirements say.
-    :param already_setup: which the user has set up.
-    :param allowed_to_setup: which the user may set up now.
+    :param next: those of the next step. The user completes one or all of them, as the step says.
+    :param already_setup: those that the user has set up.
+    :param allowed_to_setup: those that the user may set up now.
     """
 
     next: tuple[str, ...]
@@ -102,8 +102,8 @@ class MFAInfo(Ok):
     """
     What a frontend needs to ask for the next factor.
 
-    :param emails: from factors to the addresses that the user can use for them, the best one first.
-    :param phone_numbers: likewise.
+    :param emails: the addresses that the user can use, by factor, the best one first.
+    :param phone_numbers: the phone numbers that the user can use, by factor, the best one first.
     """
 
     factors: Factors

@@ -14,7 +14,7 @@ from .types import FACTORS, GetAllowedDomainsForTenantId, ProvidersOfTenant, Ten
 @attrs.define(kw_only=True, eq=False, slots=False)
 class MultitenancySettings(Settings):
     """
-    The lower half of the recipe.
+    The settings of the recipe, for its functions and APIs.
 
     :ivar available_first_factors: those of the app's recipes. Each of them adds its own when it is bound.
     :ivar static_first_factors: those that the multifactorauth recipe chooses among them; None for all.

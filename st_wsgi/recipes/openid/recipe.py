@@ -25,7 +25,7 @@ def _issuer(value: str | None) -> str | None:
 
 @attrs.define(kw_only=True, eq=False, slots=False)
 class OpenIdSettings(Settings):
-    """The lower half of the recipe."""
+    """The settings of the recipe, for its functions and APIs."""
 
     issuer: str | None = attrs.field(default=None, converter=_issuer)
 

@@ -38,7 +38,7 @@ _CHANNELS: dict[str, tuple[Channel, ...]] = {
 
 @attrs.define(kw_only=True, eq=False, slots=False)
 class PasswordlessSettings(SmsSettings):
-    """The lower half of the recipe."""
+    """The settings of the recipe, for its functions and APIs."""
 
     contact_config: ContactConfig = attrs.field(
         validator=Check(

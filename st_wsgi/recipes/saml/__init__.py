@@ -1,5 +1,5 @@
 """
-SAML: organisations whose people sign in at the organisation's own identity provider.
+SAML: users sign in with the identity provider of their organisation.
 
 ::
 
@@ -13,7 +13,7 @@ SAML: organisations whose people sign in at the organisation's own identity prov
             tenant_id=tenant_id,
         ).client_id
 
-The id goes into the configuration of the provider ``saml`` of that tenant. It needs an official core.
+The client id goes into the configuration of the tenant's provider ``saml``. SAML needs an official core.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class SamlAPIs(APIs[Settings, SamlFunctions]):
         | IdpLoginDisallowed
         | GeneralError
     ):
-        """Take what the identity provider says of a user, and send the browser on with a code."""
+        """Have the core verify a SAML response, and return the redirect URI with a code."""
         return self.functions.verify_saml_response(
             saml_response=saml_response, relay_state=relay_state, tenant_id=tenant_id
         )

@@ -30,7 +30,7 @@ from .types import (
 _log = logging.getLogger("st_wsgi.saml")
 
 _PATH = "/recipe/saml"
-# What the core says with the status 400 of texts that are no SAML (CDI 5.4).
+# Parts of the core's replies with status 400 to texts that are no SAML (CDI 5.4).
 _NO_METADATA, _NO_RESPONSE = "valid SAML metadata", "malformed SAML response"
 
 
@@ -56,8 +56,8 @@ class SamlFunctions(Functions[Settings]):
         """
         Register an identity provider, or change one.
 
-        :param metadata_xml: what the identity provider publishes of itself, as XML or in base64.
-        :param client_id: None for a new one that the core chooses.
+        :param metadata_xml: the metadata of the identity provider, as XML or in base64.
+        :param client_id: of the client to change; None registers a new one, whose id the core makes.
         """
         a_list("addresses", kind=str).argument("redirect_uris", redirect_uris)
         is_xml = metadata_xml.lstrip("\ufeff \t\r\n").startswith("<")
@@ -111,17 +111,17 @@ class SamlFunctions(Functions[Settings]):
         self, *, saml_response: str, relay_state: str | None = None, tenant_id: str = PUBLIC_TENANT
     ) -> SamlResponseVerified | SamlResponseNotVerified | InvalidRelayState | InvalidClient | IdpLoginDisallowed:
         """
-        Have the core verify what the identity provider says.
+        Have the core verify a SAML response.
 
-        :param saml_response: in base64, as it came.
-        :param relay_state: of the sign-in; None if it began at the identity provider.
+        :param saml_response: in base64, as the browser sent it.
+        :param relay_state: as the browser sent it; None if the sign-in began at the identity provider.
         """
         body = {"samlResponse": saml_response, "relayState": relay_state}
         try:
             reply = self.core.post(f"{_PATH}/callback", present(body), tenant_id=tenant_id)
         except CoreRefused as refusal:
-            # Strangers can send anything here. The official core stumbles over some of it, such as a sign-in that began
-            # at an identity provider which it does not know, and replies with the status 500.
+            # Anyone can send SAML responses. To some of them the official core replies with the status 500, such as to
+            # a sign-in that began at an identity provider which it does not know. The app must not answer with 500.
             if refusal.status >= 500:
                 _log.warning("a SAML response is refused, since %s", refusal)
             elif not (refusal.status == 400 and _NO_RESPONSE in refusal.text):

@@ -18,8 +18,8 @@ class Saml(Recipe[SamlFunctions, SamlAPIs]):
     """
     Sign-in with an identity provider of an organisation that speaks SAML 2.0.
 
-    The provider ``saml`` of the thirdparty recipe signs users in with it. It needs an official core, 12.0.10 or newer,
-    since the core does the work with XML; the embedded core has no SAML.
+    Frontends sign in with it as with the provider ``saml`` of the thirdparty recipe. SAML needs an official core,
+    12.0.10 or newer: the core does the work with XML, and the embedded core has no SAML.
 
     :param override: replacements of functions and APIs.
     """

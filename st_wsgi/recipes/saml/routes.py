@@ -31,7 +31,7 @@ def login(apis: SamlAPIs, context: RequestContext) -> object:
         tenant_id=context.tenant_id,
         context=context,
     )
-    return _sent_on(result.redirect_uri) if isinstance(result, LoginRequest) else result
+    return _redirect(result.redirect_uri) if isinstance(result, LoginRequest) else result
 
 
 def callback(apis: SamlAPIs, context: RequestContext) -> object:
@@ -48,10 +48,10 @@ def callback(apis: SamlAPIs, context: RequestContext) -> object:
     result = apis.callback_post(
         saml_response=saml_response, relay_state=relay_state, tenant_id=context.tenant_id, context=context
     )
-    return _sent_on(result.redirect_uri) if isinstance(result, SamlResponseVerified) else result
+    return _redirect(result.redirect_uri) if isinstance(result, SamlResponseVerified) else result
 
 
-def _sent_on(url: str) -> Response:
+def _redirect(url: str) -> Response:
     return Response(status=302, headers={"Location": url, "Cache-Control": "no-store"})
 
 

@@ -16,7 +16,7 @@ class SamlClient(Ok):
 
     :param client_id: the provider's ``client_id`` in the configuration of the thirdparty recipe.
     :param redirect_uris: the addresses that browsers may be sent to after the sign-in.
-    :param idp_entity_id: how the identity provider calls itself.
+    :param idp_entity_id: the entity id in the metadata of the identity provider.
     """
 
     client_id: str
@@ -43,7 +43,7 @@ class DuplicateIdpEntity(Outcome):
 
 
 class InvalidMetadataXml(Outcome):
-    """The metadata is not that of a SAML identity provider."""
+    """The text is no metadata of a SAML identity provider."""
 
     status: ClassVar[Literal["INVALID_METADATA_XML_ERROR"]] = "INVALID_METADATA_XML_ERROR"
 
@@ -82,7 +82,7 @@ class InvalidRelayState(Outcome):
 
 
 class SamlResponseNotVerified(Outcome):
-    """The SAML response is not of the identity provider, not for this app, too old, or no SAML response."""
+    """The SAML response is not genuine, not for this app, too old, or not SAML at all."""
 
     status: ClassVar[Literal["SAML_RESPONSE_VERIFICATION_FAILED_ERROR"]] = "SAML_RESPONSE_VERIFICATION_FAILED_ERROR"
 
@@ -108,6 +108,6 @@ class SamlUserInfo(Ok):
 
 
 class InvalidToken(Outcome):
-    """The access token is unknown, used, too old, or another client's."""
+    """The access token is unknown, was used before, has expired, or belongs to another client."""
 
     status: ClassVar[Literal["INVALID_TOKEN_ERROR"]] = "INVALID_TOKEN_ERROR"

@@ -25,7 +25,7 @@ from .verification import TokenVerification
 @attrs.define(kw_only=True, eq=False, slots=False)
 class SessionSettings(SessionConfig, Settings):
     """
-    The lower half of the session recipe.
+    The settings of the session recipe, for its functions and APIs.
 
     :ivar transfer: how tokens travel.
     :ivar verification: whether an access token is good.

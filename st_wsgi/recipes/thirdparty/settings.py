@@ -52,7 +52,7 @@ def _uris(values: Iterable[str]) -> tuple[str, ...]:
 @attrs.define(kw_only=True, eq=False, slots=False)
 class ThirdPartySettings(Settings):
     """
-    The lower half of the recipe.
+    The settings of the recipe, for its functions and APIs.
 
     :ivar calls: calls providers.
     :ivar openid: discovery documents and keys of providers.

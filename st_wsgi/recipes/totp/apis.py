@@ -101,20 +101,21 @@ def may_remove(device_name: str, devices: tuple[Device, ...]) -> bool:
     """
     Return whether a device may be removed before a sign-in is complete (FDI, rule F-16).
 
-    ========================  ==========================================================  =======
-    the user has              the name                                                    allowed
-    ========================  ==========================================================  =======
-    no verified device        any                                                         yes
-    a verified device         is that of an unverified device, letter by letter, and      yes
-                              looks like that of no verified one: a core's database may
-                              not tell them apart
-    a verified device         otherwise                                                   no
-    ========================  ==========================================================  =======
+    ==================  =====================================================  =======
+    the user has        the name is                                            allowed
+    ==================  =====================================================  =======
+    no verified device  any name                                               yes
+    a verified device   exactly that of an unverified device, and that of no   yes
+                        verified device in another spelling
+    a verified device   any other name                                         no
+    ==================  =====================================================  =======
+
+    Spellings count because the database of a core may compare names without case or normalisation.
     """
-    verified = {_looks(device.name) for device in devices if device.verified}
+    verified = {_folded(device.name) for device in devices if device.verified}
     is_unverified = any(device.name == device_name and not device.verified for device in devices)
-    return not verified or (is_unverified and _looks(device_name) not in verified)
+    return not verified or (is_unverified and _folded(device_name) not in verified)
 
 
-def _looks(name: str) -> str:
+def _folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name).lower()

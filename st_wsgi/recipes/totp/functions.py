@@ -110,7 +110,7 @@ class TotpFunctions(Functions[TotpSettings]):
 
 
 def _account_of(user: User) -> str | None:
-    """Return what names a user in their app: the address or number of the first login method, else any."""
+    """Return the account name in a user's app: an address or number, first of the method with their id."""
     own = [method for method in user.login_methods if method.recipe_user_id.value == user.id]
     texts = [text for method in own for text in (method.email, method.phone_number) if text]
     return next(iter((*texts, *user.emails, *user.phone_numbers)), None)

@@ -12,7 +12,7 @@ from ...recipe_kit.recipe import Settings
 
 @attrs.define(kw_only=True, eq=False, slots=False)
 class TotpSettings(Settings):
-    """The lower half of the recipe."""
+    """The settings of the recipe, for its functions and APIs."""
 
     issuer: str | None = attrs.field(
         default=None,
@@ -22,7 +22,7 @@ class TotpSettings(Settings):
     default_period: int = attrs.field(default=30, validator=a_number("seconds", least=1, most=600))
 
     def qr_code_string(self, secret: str, *, account: str | None, period: int) -> str:
-        """Return the address of a secret, as authenticator apps read it (Key Uri Format of Google Authenticator)."""
+        """Return the text of a QR code, as authenticator apps read it (Key Uri Format of Google Authenticator)."""
         issuer = quote(self.issuer or self.services.app_info.app_name, safe="")
         label = issuer if account is None else f"{issuer}:{quote(account, safe='')}"
         return f"otpauth://totp/{label}?secret={secret}&issuer={issuer}&digits=6&period={period}"

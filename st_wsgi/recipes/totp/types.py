@@ -23,7 +23,7 @@ class DeviceCreated(NewDevice):
     A device, which has to be verified by a code that it shows.
 
     :param secret: base32, for users who type it in.
-    :param qr_code_string: the address that a QR code has for the user's app. It contains the secret.
+    :param qr_code_string: the text of the QR code that the user's app reads. It contains the secret.
     """
 
     qr_code_string: str = attrs.field(repr=False)
@@ -48,7 +48,7 @@ class Device:
 
     :param period: seconds for which it shows a code.
     :param skew: how many periods before and after the present one count too.
-    :param verified: whether a code of it was entered.
+    :param verified: whether the user has entered a code of it.
     """
 
     name: str

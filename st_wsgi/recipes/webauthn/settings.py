@@ -36,7 +36,7 @@ def _origins(value: str | Iterable[str] | GetForTenant | None) -> tuple[str, ...
 
 @attrs.define(kw_only=True, eq=False, slots=False)
 class WebauthnSettings(RecoverySettings):
-    """The lower half of the recipe."""
+    """The settings of the recipe, for its functions and APIs."""
 
     page = "/webauthn/recover"
     mail_kind = "RECOVER_ACCOUNT"

@@ -313,7 +313,7 @@ def _token(tokens: Mapping[str, Any], name: str) -> str | None:
 
 
 def _read(config: ProviderConfigForClient, raw: RawUserInfoFromProvider) -> UserInfo:
-    """Return what the two sources say of a user; the id token comes first, since its signature was verified."""
+    """Return the user from both sources. The id token comes first, since its signature was verified."""
     fields = config.user_info_map
     if fields is None:
         raise ProviderFailed("the configuration has no user_info_map")

@@ -1,4 +1,4 @@
-"""The provider ``saml``: its page is our own route for SAML, and its code is the access token that the core made."""
+"""The provider ``saml``: its page is the route ``/saml/login``, and its code is the access token of the core."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..types import AuthorisationRedirect, RawUserInfoFromProvider, UserInfo, Us
 
 @attrs.frozen
 class SamlOfTenant:
-    """The saml recipe as a provider asks it."""
+    """The saml recipe, for the provider ``saml`` of one tenant."""
 
     services: Services
     tenant_id: str
@@ -30,7 +30,7 @@ class SamlOfTenant:
 
     def user(self, config: ProviderConfigForClient, access_token: str) -> UserInfo:
         """
-        Return who the user of an access token is. The organisation vouches for the address.
+        Return the user of an access token. Their address counts as verified by the organisation.
 
         :raises ProviderFailed: the core does not know the token, or it is another client's.
         """
@@ -38,7 +38,7 @@ class SamlOfTenant:
             access_token=access_token, client_id=config.client_id, tenant_id=self.tenant_id
         )
         if not isinstance(told, SamlUserInfo):
-            raise ProviderFailed(f"the core answered {told.status} for the access token")
+            raise ProviderFailed(f"the core replied {told.status} to the access token")
         return UserInfo(
             third_party_user_id=told.sub or "",
             email=UserInfoEmail(id=told.email, is_verified=True) if told.email else None,
