@@ -41,6 +41,7 @@ EventName: TypeAlias = Literal[
     "user_deleted",
     "accounts_linked",
     "account_unlinked",
+    "factor_completed",
     "totp_device_added",
     "totp_device_removed",
 ]

@@ -29,7 +29,7 @@ from .accountlinking.in_request import link_to_session_user, primary_user_of_ses
 from .emailverification import EmailVerification
 from .multifactorauth import MultiFactorAuth, SecondFactors
 from .multifactorauth.decisions import made_up_email
-from .multifactorauth.functions import factors_to_set_up
+from .multifactorauth.functions import factors_to_set_up, refusals_recorded
 from .multitenancy import AssociationNotAllowed, Multitenancy, UserAssociated
 from .multitenancy.types import EMAIL_PASSWORD
 from .session import SessionContainer
@@ -243,7 +243,10 @@ def permission(
     elif session is not None and own is not user:
         mfa = context.services.find(MultiFactorAuth)
         second = factors if second_factors is None else second_factors
-        factors = second if mfa is None else factors_to_set_up(mfa.functions, session, own, second)
+        factors = second
+        if mfa is not None:
+            with refusals_recorded(mfa.functions, session):
+                factors = factors_to_set_up(mfa.functions, session, own, second)
     elif second_factors is not None:
         factors = second_factors
     refusal: Refusal | None = None

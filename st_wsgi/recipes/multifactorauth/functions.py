@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, Literal
 
 from ...accounts import user_by_id
 from ...codec import member_from_json
@@ -77,7 +78,9 @@ class MultiFactorAuthFunctions(Functions[MultiFactorAuthSettings]):
 
         :raises Unauthorised: the session or its user does not exist any more.
         """
-        progress_in(self.functions, session, completed=factor_id)
+        progress = progress_in(self.functions, session, completed=factor_id)
+        if len(progress.completed) > 1:
+            record(self, "factor_completed", session, factor_id)
 
     def get_factors_setup_for_user(self, *, user: User) -> tuple[str, ...]:
         """Return the factors that a user has set up, in all tenants."""
@@ -118,6 +121,35 @@ class MultiFactorAuthFunctions(Functions[MultiFactorAuthSettings]):
                 self.recipe.services.functions(UserMetadataFunctions).update_user_metadata(
                     user_id=user_id, metadata_update={_METADATA: {**ours, _REQUIRED: after}}
                 )
+
+
+def record(
+    functions: MultiFactorAuthFunctions,
+    name: Literal["factor_completed", "sign_in_failed"],
+    session: SessionContainer,
+    reason: str,
+    *,
+    recipe_id: str | None = None,
+) -> None:
+    """Record a security event about the user of a session."""
+    functions.context.record(
+        name,
+        tenant_id=session.get_tenant_id(),
+        user_id=session.get_user_id(),
+        session_handle=session.get_handle(),
+        reason=reason,
+        recipe_id=recipe_id,
+    )
+
+
+@contextmanager
+def refusals_recorded(functions: MultiFactorAuthFunctions, session: SessionContainer) -> Iterator[None]:
+    """Record it if a user has to complete a factor first: a person who has their password may be trying."""
+    try:
+        yield
+    except InvalidClaims:
+        record(functions, "sign_in_failed", session, "FACTOR_REQUIRED")
+        raise
 
 
 def user_of(functions: MultiFactorAuthFunctions, session: SessionContainer) -> User:

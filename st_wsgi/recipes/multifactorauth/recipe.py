@@ -14,7 +14,7 @@ from ..session import Session, SessionContainer
 from ..usermetadata import UserMetadata
 from .apis import MultiFactorAuthAPIs
 from .claims import MultiFactorAuthClaim
-from .functions import MultiFactorAuthFunctions, factors_to_set_up, progress_in, user_of
+from .functions import MultiFactorAuthFunctions, factors_to_set_up, progress_in, refusals_recorded, user_of
 from .routes import ROUTES
 from .settings import MultiFactorAuthSettings
 
@@ -53,7 +53,8 @@ def check_setup(services: Services, session: SessionContainer, factor_id: str) -
     """
     mfa = services.find(MultiFactorAuth)
     if mfa is not None:
-        factors_to_set_up(mfa.functions, session, user_of(mfa.functions, session), [factor_id])
+        with refusals_recorded(mfa.functions, session):
+            factors_to_set_up(mfa.functions, session, user_of(mfa.functions, session), [factor_id])
 
 
 def check_complete(services: Services, session: SessionContainer) -> None:
@@ -65,4 +66,5 @@ def check_complete(services: Services, session: SessionContainer) -> None:
     mfa = services.find(MultiFactorAuth)
     if mfa is not None:
         progress_in(mfa.functions, session)
-        session.assert_claims([MultiFactorAuthClaim.has_completed_mfa_requirements_for_auth()])
+        with refusals_recorded(mfa.functions, session):
+            session.assert_claims([MultiFactorAuthClaim.has_completed_mfa_requirements_for_auth()])

@@ -9,6 +9,7 @@ from ...recipe_kit.recipe import APIs
 from ...recipe_kit.results import GeneralError, Ok, UnknownUserId
 from ...request.context import RequestContext
 from ..multifactorauth import MultiFactorAuth, MultiFactorAuthFunctions
+from ..multifactorauth.functions import record
 from ..multifactorauth.recipe import check_complete, check_setup
 from ..multitenancy.types import TOTP
 from ..session import SessionContainer
@@ -74,7 +75,9 @@ class TotpAPIs(APIs[TotpSettings, TotpFunctions]):
         outcome = self.functions.verify_device(
             user_id=session.get_user_id(), device_name=device_name, totp=totp, tenant_id=session.get_tenant_id()
         )
-        if isinstance(outcome, DeviceVerified) and not outcome.was_already_verified:  # else the code was not looked at
+        if not isinstance(outcome, DeviceVerified):
+            record(self._mfa, "sign_in_failed", session, outcome.status, recipe_id=TOTP)
+        elif not outcome.was_already_verified:  # else the code was not looked at
             self._mfa.mark_factor_as_complete_in_session(session=session, factor_id=TOTP)
         return outcome
 
@@ -87,9 +90,7 @@ class TotpAPIs(APIs[TotpSettings, TotpFunctions]):
         if isinstance(outcome, Ok):
             self._mfa.mark_factor_as_complete_in_session(session=session, factor_id=TOTP)
         else:
-            context.record(
-                "sign_in_failed", tenant_id=tenant_id, reason=outcome.status, recipe_id=TOTP, user_id=user_id
-            )
+            record(self._mfa, "sign_in_failed", session, outcome.status, recipe_id=TOTP)
         return outcome
 
     @property

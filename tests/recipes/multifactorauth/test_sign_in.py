@@ -205,6 +205,24 @@ class TestWhoHasThePasswordAlone:
         assert refusal(thief.person.sign_up(link=True, email=own)) == first
         assert thief.person.site.linked == []
 
+    def test_its_attempts_are_events(self, thief: Member) -> None:
+        events = thief.person.site.events
+        for path, body in [
+            ("/auth/totp/device", {}),
+            ("/auth/totp/device/remove", {"deviceName": "phone"}),
+            ("/auth/signinup/code", {"phoneNumber": number(), "shouldTryLinkingWithSessionUser": True}),
+        ]:
+            events.clear()
+            assert thief.call("POST", path, body).status_code == 403
+            [event] = [one for one in events if one.name == "sign_in_failed"]
+            assert (event.reason, event.user_id, bool(event.session_handle)) == ("FACTOR_REQUIRED", thief.user_id, True)
+
+    def test_a_completed_second_factor_is_an_event(self, thief: Member) -> None:
+        events = thief.person.site.events
+        assert "factor_completed" not in [one.name for one in events]
+        thief.enter_totp()
+        assert (events[-1].name, events[-1].reason, events[-1].user_id) == ("factor_completed", "totp", thief.user_id)
+
     def test_f_09_changes_no_address(self, thief: Member) -> None:
         """There is no route for it: a view of the app's own gets no session."""
         changed: list[str] = []

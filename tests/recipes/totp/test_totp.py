@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import io
+import json
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +18,7 @@ from recipes.totp.parts import SECRET, import_device, totp, wrong
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipe_kit.recipe import Recipe
+from st_wsgi.recipes import session
 from st_wsgi.recipes import totp as recipe
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.multifactorauth import MultiFactorAuth, add_to_required_secondary_factors_for_user
@@ -137,6 +140,35 @@ class TestDevices:
     def test_a_body_that_is_not_as_the_protocol_has_it(self, ada: Member, path: str, body: Any) -> None:
         assert ada.call("POST", path, body).status_code == 400
 
+    def test_a_body_that_is_late_comes_with_the_session_of_then(self, ada: Member) -> None:
+        """A client may send the headers, and the body after the session was revoked."""
+        add(ada)
+
+        class Late(io.BytesIO):
+            def read(self, size: int | None = -1, /) -> bytes:
+                session.revoke_all_sessions_for_user(user_id=ada.user_id)
+                return super().read(size)
+
+        for path, body in (
+            (DEVICE, {"deviceName": "mine"}),
+            (f"{DEVICE}/verify", {"deviceName": "phone", "totp": "000000"}),
+            (f"{DEVICE}/remove", {"deviceName": "phone"}),
+            (VERIFY, {"totp": "000000"}),
+        ):
+            ada.person.sign_in()
+            data = json.dumps(body).encode()
+            sent = {"wsgi.input": Late(data), "CONTENT_LENGTH": str(len(data)), "CONTENT_TYPE": "application/json"}
+            assert ada.person.visitor.call("POST", path, environ=sent).status_code == 401, path
+        [device] = recipe.list_devices(user_id=ada.user_id).devices
+        assert (device.name, device.verified) == ("phone", True)
+
+    def test_names_and_devices_have_limits(self, ada: Member) -> None:
+        assert ada.call("POST", DEVICE, {"deviceName": "n" * 257}).status_code == 400
+        found = [ada.call("POST", DEVICE, {"deviceName": f"{number}" * 256}).status_code for number in range(10)]
+        assert (found[:9], found[-1]) == ([200] * 9, 429)
+        gone = [ada.call("POST", f"{DEVICE}/remove", {"deviceName": "none"}).status_code for _ in range(11)]
+        assert (gone[:10], gone[-1]) == ([200] * 10, 429)
+
 
 class TestCodes:
     def test_w_085_a_code_is_good_once(self, ada: Member) -> None:
@@ -170,9 +202,11 @@ class TestCodes:
             ada.enter_totp()
         assert ada.call("POST", VERIFY, {"totp": "000000"}).status_code == 429  # the app's own limit
 
-    def test_wrong_codes_are_events(self, ada: Member) -> None:
+    @pytest.mark.parametrize("path", [VERIFY, f"{DEVICE}/verify"])
+    def test_wrong_codes_are_events(self, ada: Member, path: str) -> None:
+        secret = post(ada, DEVICE, deviceName="tablet")["secret"]
         import_device(ada.person.site.core, ada.user_id)
-        ada.enter_totp(wrong(SECRET))
+        post(ada, path, deviceName="tablet", totp=wrong(secret))
         event = ada.person.site.events[-1]
         assert (event.name, event.reason, event.recipe_id, event.user_id) == (
             "sign_in_failed",
