@@ -31,7 +31,8 @@ class MultiFactorAuthAPIs(APIs[MultiFactorAuthSettings, MultiFactorAuthFunctions
         progress = progress_in(self.functions, session)
         set_up = self.functions.get_factors_setup_for_user(user=user)
         try:
-            allowed = factors_to_set_up(self.functions, session, user, self.recipe.second_factors)
+            offered = self.recipe.second_factors
+            allowed = factors_to_set_up(self.functions, session, user, offered, progress=progress)
         except InvalidClaims:
             allowed = ()
         possible = tuple(factor for factor in progress.next_step if factor in allowed or factor in set_up)

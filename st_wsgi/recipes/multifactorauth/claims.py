@@ -32,7 +32,8 @@ def require_factors(*, requirement_list: Sequence[Requirement]) -> OverrideGloba
     Return the argument with which ``verify_session`` requires factors, beside those that the sign-in needs.
 
     :param requirement_list: steps, one after the other. Each is a factor, ``{"oneOf": [...]}`` or
-        ``{"allOfInAnyOrder": [...]}``.
+        ``{"allOfInAnyOrder": [...]}``. A ``oneOf`` without factors is never
+        completed, since a view that requires nothing needs no step.
     :raises SettingError: a step is something else.
     """
     validator = MultiFactorAuthClaim.has_completed_requirement_list(requirement_list)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ...errors import ConfigError
 from ...grammar import FAKE_EMAIL_DOMAINS
@@ -29,20 +29,29 @@ def next_step(completed: Collection[str], requirements: Requirements) -> tuple[s
 
     :raises ConfigError: a step is something else.
     """
-    for step in requirements if isinstance(requirements, list | tuple) else (None,):
-        one_of = step.get("oneOf") if isinstance(step, dict) and len(step) == 1 else None
-        factors = [step] if isinstance(step, str) else one_of
-        if isinstance(step, dict) and len(step) == 1 and factors is None:
-            factors = step.get("allOfInAnyOrder")
-        if not isinstance(factors, list | tuple) or not all(isinstance(factor, str) for factor in factors):
-            raise ConfigError(
-                "get_mfa_requirements_for_auth must return a list of factors, "
-                f'{{"oneOf": [...]}} and {{"allOfInAnyOrder": [...]}}, not {requirements!r}'
-            )
+    if not isinstance(requirements, list | tuple):
+        raise ConfigError(f"get_mfa_requirements_for_auth must return a list of steps, not {requirements!r}")
+    for step in requirements:
+        kind, factors = _kind_and_factors(step)
         missing = [factor for factor in factors if factor not in completed]
-        if missing and (one_of is None or len(missing) == len(factors)):
+        if missing and (kind == "allOfInAnyOrder" or len(missing) == len(factors)):
             return tuple(dict.fromkeys(missing))
     return ()
+
+
+def _kind_and_factors(step: object) -> tuple[str, Sequence[str]]:
+    """Return the kind of a step and its factors. A single factor is all of one."""
+    if isinstance(step, str):
+        return "allOfInAnyOrder", [step]
+    if isinstance(step, dict) and len(step) == 1:
+        [(kind, factors)] = step.items()
+        is_list = isinstance(factors, list | tuple) and all(isinstance(factor, str) for factor in factors)
+        if is_list and kind in ("oneOf", "allOfInAnyOrder"):
+            return kind, factors
+    raise ConfigError(
+        "get_mfa_requirements_for_auth must return a list of factors, "
+        f'{{"oneOf": [...]}} and {{"allOfInAnyOrder": [...]}}; one of its steps is {step!r}'
+    )
 
 
 def setup_problem(factor_id: str, *, step: Collection[str], set_up: Collection[str]) -> str | None:

@@ -242,14 +242,20 @@ def progress_of(
 
 
 def factors_to_set_up(
-    functions: MultiFactorAuthFunctions, session: SessionContainer, user: User, factors: Iterable[str]
+    functions: MultiFactorAuthFunctions,
+    session: SessionContainer,
+    user: User,
+    factors: Iterable[str],
+    *,
+    progress: Progress | None = None,
 ) -> tuple[str, ...]:
     """
     Return those of some factors that the user of a session may set up now.
 
+    :param progress: of the session, if it is known already.
     :raises InvalidClaims: there is none: 403.
     """
-    progress = progress_in(functions, session)
+    requirements = (progress or progress_in(functions, session)).requirements
     set_up = functools.cache(lambda: functions.get_factors_setup_for_user(user=user))
     allowed, refusal = [], None
     for factor_id in factors:
@@ -257,7 +263,7 @@ def factors_to_set_up(
             functions.assert_allowed_to_setup_factor_else_throw_invalid_claim_error(
                 session=session,
                 factor_id=factor_id,
-                mfa_requirements_for_auth=lambda: progress.requirements,
+                mfa_requirements_for_auth=lambda: requirements,
                 factors_set_up_for_user=set_up,
             )
             allowed.append(factor_id)

@@ -24,5 +24,5 @@ class TotpSettings(Settings):
     def qr_code_string(self, secret: str, *, account: str | None, period: int) -> str:
         """Return the text of a QR code, as authenticator apps read it (Key Uri Format of Google Authenticator)."""
         issuer = quote(self.issuer or self.services.app_info.app_name, safe="")
-        label = issuer if account is None else f"{issuer}:{quote(account, safe='')}"
+        label = issuer if account is None else f"{issuer}:{quote(account, safe='', errors='replace')}"
         return f"otpauth://totp/{label}?secret={secret}&issuer={issuer}&digits=6&period={period}"

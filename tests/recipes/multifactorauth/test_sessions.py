@@ -103,6 +103,9 @@ class TestRequirements:
         assert sorted(given["factors_set_up_for_user"]()) == ["emailpassword", "totp"]
         assert given["required_secondary_factors_for_user"]() == ("totp",)
         assert given["required_secondary_factors_for_tenant"]() == ()
+        told.clear()
+        member.info()
+        assert len(told) == 1  # all that one response says is by one outcome
 
     def test_one_that_no_recipe_offers_is_a_fault_of_the_settings(
         self, core: Borrowed, caplog: pytest.LogCaptureFixture

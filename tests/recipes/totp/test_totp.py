@@ -273,6 +273,11 @@ class TestFunctions:
         [listed] = recipe.list_devices(user_id=ada.user_id).devices
         assert (listed.name, listed.skew, listed.period, listed.verified) == ("slow", 0, 60, False)
 
+    def test_an_account_that_cannot_be_written(self, ada: Member) -> None:
+        made = recipe.create_device(user_id=ada.user_id, user_identifier_info="\ud800")
+        assert isinstance(made, DeviceCreated)
+        assert made.qr_code_string.startswith("otpauth://totp/Shop:%3F?secret=")
+
     def test_a_user_who_is_unknown(self, ada: Member) -> None:
         assert recipe.create_device(user_id="nobody").status == "UNKNOWN_USER_ID_ERROR"
 
