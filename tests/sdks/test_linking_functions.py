@@ -282,8 +282,8 @@ def on_purpose(row: Row, sdk: str, different: dict[str, tuple[Any, Any]]) -> set
     return set()
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
-def test_both_decide_the_same(bench: Bench, row: Row, request: pytest.FixtureRequest) -> None:
+def compare(bench: Bench, row: Row, language: str) -> None:
+    """Have both apps decide in a row."""
     state = bench.state(row)
     mine = list(looking(bench.mine(state), state))
     theirs = list(looking(bench.theirs(state), state))
@@ -295,4 +295,17 @@ def test_both_decide_the_same(bench: Bench, row: Row, request: pytest.FixtureReq
             state = bench.state(row)
             said.extend(act(ask(state), state))
     different = {step: (one, other) for (step, one), (_, other) in zip(mine, theirs, strict=True) if one != other}
-    assert set(different) == on_purpose(row, request.node.callspec.params["linking_sdk"], different), different
+    assert set(different) == on_purpose(row, language, different), different
+
+
+@pytest.mark.parametrize("linking_sdk", ["node"], indirect=True)
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_the_sdk_for_node_decides_the_same(bench: Bench, row: Row) -> None:
+    compare(bench, row, "node")
+
+
+@pytest.mark.parametrize("linking_sdk", ["python"], indirect=True)
+@pytest.mark.parametrize("row", ROWS[::3], ids=str)
+def test_the_sdk_for_python_decides_the_same(bench: Bench, row: Row) -> None:
+    """That SDK follows the one for Node. Each value of each column meets it too."""
+    compare(bench, row, "python")

@@ -142,7 +142,7 @@ JOURNEYS = {"from sign-up to sign-out": from_sign_up_to_sign_out, "recovering": 
 
 @pytest.mark.parametrize("journey", JOURNEYS)
 def test_every_version_and_mode_gets_the_same_answers(sides: tuple[Side, Side], journey: str) -> None:
-    for mode, fdi in itertools.product(MODES, TURNS):
+    for mode, fdi in zip(itertools.cycle(MODES), TURNS):  # how tokens travel does not depend on the version
         mine, theirs = (
             JOURNEYS[journey](Holder(side, mode=mode, fdi=fdi), f"{uuid.uuid4().hex}@example.com") for side in sides
         )
