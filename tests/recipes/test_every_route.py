@@ -207,6 +207,7 @@ RESET_CALLS = [
     "POST /public/recipe/user/password/reset/token/consume",
     USER,
     "PUT /recipe/user",
+    "POST /recipe/session/remove",  # somebody else may have signed up with the address
     "POST /public/recipe/user/email/verify/token",  # who reads the mail has the address
     "POST /public/recipe/user/email/verify",
     USER,

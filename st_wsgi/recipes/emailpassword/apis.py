@@ -18,6 +18,7 @@ from ...recipe_kit.results import (
 )
 from ...request.context import RequestContext
 from ...users import LoginMethod, RecipeUserId, User
+from ..emailverification import EmailVerification
 from ..recovering import RecoveryAPIs
 from ..session import SessionContainer
 from ..signing_in import (
@@ -25,7 +26,6 @@ from ..signing_in import (
     AccountInfoWithRecipeId,
     Refusal,
     SignedIn,
-    automatic_linking,
     permission,
     refused,
     signed_in,
@@ -167,7 +167,8 @@ class EmailPasswordAPIs(RecoveryAPIs[EmailPasswordSettings, EmailPasswordFunctio
         def change(method: LoginMethod) -> InvalidResetToken | None:
             if not self._set_password(method.recipe_user_id, password, tenant_id):
                 return InvalidResetToken()
-            if automatic_linking(context.services) is not None and not method.verified:
+            # Without emailverification nobody has verified an address, and resets would end everybody's sessions.
+            if context.services.find(EmailVerification) is not None and not method.verified:
                 self._revoke_sessions(method)
             return None
 

@@ -303,3 +303,25 @@ def test_until_the_response_nothing_depends_on_the_account(core: Borrowed, monke
     core.calls.clear()
     shop.st.services.get(EmailPassword).background.close()
     assert core.calls == ["POST /public/recipe/user/password/reset/token"]
+
+
+@pytest.mark.parametrize("is_verified", [False, True])
+def test_a_reset_ends_the_sessions_of_who_signed_up_with_an_address_that_was_never_verified(
+    core: Borrowed, mailbox: Mailbox, is_verified: bool
+) -> None:
+    """Somebody else may have done that, also in an app that links no accounts."""
+    shop = Shop(
+        core,
+        recipes=[EmailPassword(email_delivery=mailbox), EmailVerification(mode="OPTIONAL", email_delivery=mailbox)],
+    )
+    first = signed_up(shop)
+    if is_verified:
+        first.call("POST", "/auth/user/email/verify/token")
+        first.call("POST", "/auth/user/email/verify", {"method": "token", "token": token_in(mailbox.next())})
+    owner = shop.visitor()
+    owner.email = first.email
+    ask_for_mail(owner)
+    body = {"method": "token", "token": token_in(mailbox.next()), **form(password=NEW)}
+    assert owner.call("POST", RESET, body).get_json() == {"status": "OK"}
+    assert first.refresh().status_code == (200 if is_verified else 401)
+    assert owner.sign_in(NEW).get_json()["status"] == "OK"
