@@ -410,8 +410,9 @@ def test_second_factors(names: dict[str, Any]) -> None:
     rule = names["only_staff"](original).get_mfa_requirements_for_auth
     ada = st_wsgi.get_user(user_id=user_id)
     assert ada is not None
-    boss = attrs.evolve(ada, emails=("boss@shop.example",))
-    assert (rule(user=lambda: boss), rule(user=lambda: ada)) == (["totp"], [])
+    boss = attrs.evolve(ada, emails=("ada@example.com", "boss@shop.example"))
+    by_phone = attrs.evolve(ada, emails=())
+    assert [rule(user=lambda user=user: user) for user in (boss, ada, by_phone)] == [["totp"], [], []]
 
 
 @PROGRAMS.of(page("accounts"))
