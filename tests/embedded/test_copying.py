@@ -92,10 +92,10 @@ def test_nobody_is_signed_out(make_core: Callable[..., EmbeddedCore], addresses:
     app.below("appid-new").get("/users/count").says("OK", count=0)
 
 
-def test_a_copy_that_was_cut_short_goes_on(
+def test_an_interrupted_copy_continues(
     make_core: Callable[..., EmbeddedCore], addresses: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is there stays, and the rest follows."""
+    """The rows that were copied stay, and the rest is copied."""
     monkeypatch.setattr(copying, "_BATCH", 2)
     source, target = make_core(addresses[0]), make_core(addresses[1])
     filled(source)
@@ -113,8 +113,10 @@ def test_a_copy_that_was_cut_short_goes_on(
         copying.copy(source.services.store, target.services.store)
 
 
-def test_a_source_that_is_written_to(make_core: Callable[..., EmbeddedCore], addresses: tuple[str, str]) -> None:
-    """What changed meanwhile is not passed over in silence."""
+def test_a_write_during_the_copy_is_an_error(
+    make_core: Callable[..., EmbeddedCore], addresses: tuple[str, str]
+) -> None:
+    """The copy differs from the source then."""
     source, target = make_core(addresses[0]), make_core(addresses[1])
     app, _ = caller(source), filled(source)
 

@@ -27,7 +27,7 @@ NEXT = (*VERSIONS, (("CREATE TABLE extra (x INTEGER)", ""), ("INSERT INTO extra 
 
 
 def test_settings_in_an_address() -> None:
-    """What the core, the pool and libpq are told apart by their names, wherever they stand."""
+    """Settings of the core, the pool and libpq are told apart by their names, in any order."""
     address = (
         "postgresql://ann@db:5433/auth?access_token_validity=2&sslmode=require&schema=shop"
         "&application_name=a%20b&api_keys=a,b&pool_size=3"
@@ -50,7 +50,7 @@ def test_settings_in_an_address() -> None:
     ],
 )
 def test_addresses_that_are_refused(address: str, problem: str) -> None:
-    """What cannot be meant is refused with what can be, and no password."""
+    """The text says what a right address is, and has no password."""
     with pytest.raises(ConfigError) as caught:
         EmbeddedCore.open(address)
     assert problem in str(caught.value)
@@ -67,7 +67,7 @@ def test_without_psycopg(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_statements() -> None:
-    """One text of SQL is what PostgreSQL takes, too."""
+    """Statements of SQLite are translated to those of PostgreSQL."""
     query = "SELECT 1 FROM roles AS r JOIN user_roles u USING (app) WHERE r.app = ? AND role LIKE ?"
     expected = (
         "SELECT 1 FROM shop.roles AS r JOIN shop.user_roles u USING (app) WHERE r.app = $1 AND role ILIKE $2 ESCAPE ''"
@@ -75,8 +75,8 @@ def test_statements() -> None:
     assert translated(query, "shop").decode() == expected
 
 
-def test_a_server_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
-    """It is named, with what to look at; its password is not."""
+def test_a_server_that_cannot_be_reached(caplog: pytest.LogCaptureFixture) -> None:
+    """The error names the server and what to check, without the password."""
     with pytest.raises(ConfigError) as caught:
         EmbeddedCore.open("postgresql://ann:hunter2@127.0.0.1:1/auth")
     assert "postgresql://ann@127.0.0.1:1/auth" in str(caught.value)
@@ -260,8 +260,8 @@ def test_values_that_postgresql_cannot_keep(
     app.get("/recipe/roles").says("OK", roles=[])
 
 
-def test_transactions_that_never_go_together(cluster: Cluster) -> None:
-    """Work is repeated a bounded number of times, and then it is said that there was too much of it."""
+def test_transactions_that_always_conflict(cluster: Cluster) -> None:
+    """Work is repeated a limited number of times. Then it fails, and the text names the conflict."""
     store = PostgresStore(*split(cluster.address())[:2])
     tries: list[int] = []
 
@@ -278,7 +278,7 @@ def test_transactions_that_never_go_together(cluster: Cluster) -> None:
 
 
 def test_a_closed_core(cluster: Cluster) -> None:
-    """Calls that come later are told so."""
+    """Later calls fail with that reason."""
     with EmbeddedCore.open(cluster.address(), settings=QUICK) as core:
         app = caller(core)
         sign_up(app)
@@ -286,8 +286,8 @@ def test_a_closed_core(cluster: Cluster) -> None:
         app.get("/recipe/roles")
 
 
-def test_a_process_that_stops_in_the_middle(cluster: Cluster, make_core: Callable[..., EmbeddedCore]) -> None:
-    """A transaction that does nothing for long is ended, so that the others go on."""
+def test_an_idle_transaction_is_ended(cluster: Cluster, make_core: Callable[..., EmbeddedCore]) -> None:
+    """A transaction that is idle for too long is ended, so that others can continue."""
     address = cluster.address("stopped")
     store = PostgresStore(split(address)[0], {"schema": "stopped", "statement_timeout_ms": "300"})
     app = caller(make_core(address))
@@ -299,8 +299,10 @@ def test_a_process_that_stops_in_the_middle(cluster: Cluster, make_core: Callabl
     store.close()
 
 
-def test_calls_that_must_not_meet(cluster: Cluster, make_core: Callable[..., EmbeddedCore]) -> None:
-    """While a call writes that is alone, those that write wait, and those that read do not."""
+def test_a_call_that_writes_alone_excludes_other_writers(
+    cluster: Cluster, make_core: Callable[..., EmbeddedCore]
+) -> None:
+    """While a call writes alone, other writers wait, and readers do not."""
     address = cluster.address("alone")
     store = PostgresStore(split(address)[0], {"schema": "alone"})
     app = caller(make_core(f"{address}&lock_timeout_ms=50"))
@@ -317,7 +319,7 @@ def test_calls_that_must_not_meet(cluster: Cluster, make_core: Callable[..., Emb
 
 
 def test_a_connection_that_breaks_in_a_commit(cluster: Cluster) -> None:
-    """Nobody knows what became of it: it is said so, and it is not done again."""
+    """The commit may have happened or not: the error says so, and the work is not repeated."""
     store = PostgresStore(*split(cluster.address())[:2])
     tries: list[int] = []
 

@@ -1,9 +1,9 @@
 """
-The decision table of account linking, function by function: the same as those of the official SDKs in every row.
+The decision table of account linking: each function decides as in the official SDKs, in every row.
 
-A login method with a password, and another user with its address: verified or not, primary or not, in the same tenant
-or not, with a session of that user or without, for each rule of the app. What only looks is asked on one state by both;
-what changes something gets a state of its own for each.
+A row has a login method with a password, and another user with the same address: verified or not, primary or not, in
+the same tenant or not, with a session of that user or without, for each rule of the app. Functions that change nothing
+are called in both SDKs on the same accounts. For functions that change something, each SDK gets accounts of its own.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from st_wsgi.recipes.session import Session
 
 TENANT = "linkingrows"
 Ask: TypeAlias = Callable[..., Any]
-"""Takes the name of a function and its arguments; returns what it says, the ids of the row replaced by names."""
+"""Takes the name of a function and its arguments; returns the outcome, with names in place of the ids of the row."""
 
 
 @attrs.frozen
@@ -37,11 +37,11 @@ class Row:
     A login method, and another user with its address.
 
     :param rule: what the app says about linking, "none", "link" or "verified".
-    :param is_verified: whether the address of the login method is.
+    :param is_verified: whether the address of the login method is verified.
     :param other: "nobody", "user" or "primary".
-    :param other_is_verified: whether the address of the other one is.
-    :param same_tenant: whether the other one is in it.
-    :param in_session: whether the functions get a session of the other one.
+    :param other_is_verified: whether the address of the other user is verified.
+    :param same_tenant: whether the other user is in the tenant of the login method.
+    :param in_session: whether the functions get a session of the other user.
     """
 
     rule: str

@@ -125,13 +125,13 @@ def test_a_hostile_time_is_no_error() -> None:
 
 
 @pytest.mark.parametrize("max_age", these(0, -1, float("nan"), float("inf"), True, "60"))
-def test_ages_that_are_none(max_age: Any) -> None:
+def test_invalid_max_age(max_age: Any) -> None:
     with pytest.raises(SettingError, match="max_age: pass seconds"):
         requires_second_factor("totp", max_age=max_age)
 
 
 @pytest.mark.parametrize("step", these(5, None, ["totp"], {}, {"anyOf": ["totp"]}, {"oneOf": "totp"}, {"oneOf": [5]}))
-def test_steps_that_are_none(step: Any) -> None:
+def test_invalid_steps(step: Any) -> None:
     with pytest.raises(SettingError, match="a step is a factor id"):
         requires_second_factor(step)
 

@@ -265,7 +265,7 @@ def own_core() -> Iterator[EmbeddedCore]:
         yield core
 
 
-def test_whatever_happens_in_whatever_order(own_core: EmbeddedCore) -> None:
+def test_random_sequences_never_mix_people(own_core: EmbeddedCore) -> None:
     class Machine(Accounts):
         world = World(own_core)
 

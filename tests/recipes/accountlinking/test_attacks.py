@@ -115,7 +115,7 @@ def test_who_signed_up_with_the_address_of_another_is_out_once_its_owner_sets_a_
     assert mallory.visitor.refresh().status_code == 401
 
 
-def test_an_account_whose_addresses_were_all_changed_to_that_of_another_is_not_given_to_its_owner(site: Site) -> None:
+def test_no_password_by_mail_once_all_addresses_were_changed_to_those_of_another(site: Site) -> None:
     """Its owner would share it with the stranger, who has another way in."""
     mallory, owner = site.person(), site.person()
     mallory.by_provider()

@@ -46,7 +46,7 @@ ONE, ALL = {"oneOf": ["a", "b"]}, {"allOfInAnyOrder": ["a", "b"]}
         ([ONE, ALL, "c"], "ab", "c"),
     ],
 )
-def test_what_comes_next(steps: list[Any], completed: str, expected: str) -> None:
+def test_next_step(steps: list[Any], completed: str, expected: str) -> None:
     assert "".join(next_step(set(completed), steps)) == expected
 
 
@@ -67,7 +67,7 @@ def test_what_comes_next(steps: list[Any], completed: str, expected: str) -> Non
         {"oneOf": ["a"]},
     ],
 )
-def test_an_override_that_returns_no_steps_opens_nothing(steps: Any) -> None:
+def test_an_override_that_returns_no_steps_is_an_error(steps: Any) -> None:
     with pytest.raises(ConfigError, match="get_mfa_requirements_for_auth must return"):
         next_step({"a"}, steps)
 
@@ -86,7 +86,7 @@ def test_an_override_that_returns_no_steps_opens_nothing(steps: Any) -> None:
         ("ab", "c", "c", False),
     ],
 )
-def test_what_may_be_set_up(step: str, set_up: str, factor: str, allowed: bool) -> None:
+def test_setup_problem(step: str, set_up: str, factor: str, allowed: bool) -> None:
     assert (setup_problem(factor, step=tuple(step), set_up=tuple(set_up)) is None) == allowed
 
 
@@ -113,7 +113,7 @@ def device(name: str, *, verified: bool) -> Device:
         (["\u212aey"], ["key"], "key", False),
     ],
 )
-def test_f_16_what_may_be_removed(verified: list[str], unverified: list[str], name: str, allowed: bool) -> None:
+def test_f_16_may_remove(verified: list[str], unverified: list[str], name: str, allowed: bool) -> None:
     devices = [device(one, verified=True) for one in verified] + [device(one, verified=False) for one in unverified]
     assert may_remove(name, tuple(devices)) == allowed
 
@@ -209,5 +209,5 @@ def test_the_numbers_for_a_code() -> None:
         (method("another", 1), ()),
     ],
 )
-def test_what_a_session_of_a_login_method_began_with(one: LoginMethod, expected: tuple[str, ...]) -> None:
+def test_first_factors_of_a_login_method(one: LoginMethod, expected: tuple[str, ...]) -> None:
     assert first_factors_of(one) == expected

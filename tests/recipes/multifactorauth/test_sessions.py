@@ -29,17 +29,17 @@ REFUSED = [{"id": "st-mfa", "reason": {"message": "MFA requirement for auth is n
 
 
 class TestRequirements:
-    def test_without_any_the_first_factor_is_enough(self, core: Borrowed) -> None:
+    def test_without_requirements_the_first_factor_is_enough(self, core: Borrowed) -> None:
         member = Member.of(site(core))
         assert (member.claim["v"], member.done, member.page()) == (True, {"emailpassword"}, member.user_id)
 
-    def test_of_a_user(self, core: Borrowed) -> None:
+    def test_a_factor_required_of_a_user(self, core: Borrowed) -> None:
         member = Member.of(site(core), requires=("totp",), has_app=True)
         assert (member.claim["v"], member.done, member.page()) == (False, {"emailpassword"}, REFUSED)
         assert member.enter_totp() == {"status": "OK"}
         assert (member.claim["v"], member.done, member.page()) == (True, {"emailpassword", "totp"}, member.user_id)
 
-    def test_a_session_that_goes_on_is_asked_at_the_next_sync(self, core: Borrowed) -> None:
+    def test_a_new_requirement_reaches_a_session_at_the_next_call_of_mfa_info(self, core: Borrowed) -> None:
         member = Member.of(site(core))
         mfa.add_to_required_secondary_factors_for_user(user_id=member.user_id, factor_id="totp")
         assert member.page() == member.user_id  # as the token says, until it is written anew
@@ -49,7 +49,7 @@ class TestRequirements:
         assert member.info()["factors"]["next"] == []
         assert member.page() == member.user_id
 
-    def test_of_a_tenant(self, core: Borrowed) -> None:
+    def test_a_factor_required_of_a_tenant(self, core: Borrowed) -> None:
         at = site(core)
         tenant = f"t{uuid.uuid4().hex}"
         config = TenantConfigCreateOrUpdate(first_factors=None, required_secondary_factors=["totp"])
@@ -62,7 +62,7 @@ class TestRequirements:
             factors = visitor.call("PUT", path).get_json()["factors"]
             assert (factors["next"], factors["allowedToSetup"]) == (["totp"], ["totp"])
 
-    def test_of_the_user_or_of_the_tenant_one_is_enough(self, core: Borrowed) -> None:
+    def test_one_factor_required_of_user_or_tenant_is_enough(self, core: Borrowed) -> None:
         at = site(core)
         tenant = f"t{uuid.uuid4().hex}"
         config = TenantConfigCreateOrUpdate(first_factors=None, required_secondary_factors=["otp-phone"])
@@ -78,14 +78,14 @@ class TestRequirements:
         assert member.enter_totp() == {"status": "OK"}
         assert visitor.visit().status_code == 200
 
-    def test_of_the_app(self, core: Borrowed) -> None:
+    def test_requirements_of_an_override(self, core: Borrowed) -> None:
         at = site(core, override=requirements("emailpassword", {"oneOf": ["totp", "otp-email"]}))
         member = Member.of(at, has_app=True)
         assert member.page() == REFUSED
         member.enter_totp()
         assert member.page() == member.user_id
 
-    def test_what_the_app_is_told(self, core: Borrowed) -> None:
+    def test_the_arguments_of_the_override(self, core: Borrowed) -> None:
         told: list[dict[str, Any]] = []
 
         def rule(**given: Any) -> Any:
@@ -107,7 +107,7 @@ class TestRequirements:
         member.info()
         assert len(told) == 1  # all that one response says is by one outcome
 
-    def test_one_that_no_recipe_offers_is_a_fault_of_the_settings(
+    def test_a_required_factor_that_no_recipe_offers_is_a_500(
         self, core: Borrowed, caplog: pytest.LogCaptureFixture
     ) -> None:
         member = Member.of(site(core), requires=("retina",))
@@ -154,14 +154,14 @@ class TestRoutes:
         member.enter_totp()
         assert member.person.visitor.visit().get_json() == "open"
 
-    def test_it_adds_to_what_the_sign_in_needs(self, core: Borrowed) -> None:
+    def test_require_factors_adds_to_the_requirements_of_the_sign_in(self, core: Borrowed) -> None:
         at = site(core)
         member = Member.of(at, requires=("totp",))
         both = mfa.require_factors(requirement_list=["emailpassword"])
         at.shop.view = lambda environ: session.get_session(environ, override_global_claim_validators=both).get_handle()
         assert member.page() == REFUSED
 
-    def test_a_view_for_users_who_are_on_the_way(self, core: Borrowed) -> None:
+    def test_a_view_for_incomplete_sign_ins(self, core: Borrowed) -> None:
         at = site(core)
         member = Member.of(at, requires=("totp",))
         at.shop.view = lambda environ: {
@@ -169,7 +169,7 @@ class TestRoutes:
         }
         assert member.page() == member.user_id
 
-    def test_a_step_that_is_none_is_refused_at_start(self) -> None:
+    def test_an_invalid_step_is_refused_at_the_start(self) -> None:
         with pytest.raises(ValueError, match="a step is a factor id"):
             mfa.require_factors(requirement_list=[{"anyOf": ["totp"]}])  # type: ignore[list-item]
 
@@ -190,7 +190,7 @@ def old_session(at: Site, visitor: Visitor, recipe_user_id: str, **payload: Any)
 class TestOlderSessions:
     """Sessions without the claim, or with one that is not of its form: what they began with is worked out."""
 
-    def test_by_its_login_method(self, core: Borrowed) -> None:
+    def test_the_first_factor_follows_from_the_login_method(self, core: Borrowed) -> None:
         at = site(core)
         member = Member.of(at)
         handle = old_session(at, member.person.visitor, member.user_id)
@@ -213,7 +213,7 @@ class TestOlderSessions:
             [True],
         ],
     )
-    def test_a_claim_of_another_form_counts_for_nothing(self, core: Borrowed, forged: Any) -> None:
+    def test_a_malformed_claim_is_ignored(self, core: Borrowed, forged: Any) -> None:
         at = site(core)
         member = Member.of(at, requires=("totp",), has_app=True)
         old_session(at, member.person.visitor, member.user_id, **{"st-mfa": forged})
@@ -227,7 +227,7 @@ class TestOlderSessions:
         assert member.enter_totp() == {"status": "OK"}
         assert (member.claim["v"], member.done) == (True, {"emailpassword", "totp"})
 
-    def test_by_code_it_was_a_link_if_links_are_first_factors(self, core: Borrowed) -> None:
+    def test_a_passwordless_session_began_with_the_allowed_first_factor(self, core: Borrowed) -> None:
         at = site(core, flow_type="USER_INPUT_CODE_AND_MAGIC_LINK")
         ada = at.person()
         member = Member(ada, ada.by_code()["user"]["id"])
@@ -236,7 +236,7 @@ class TestOlderSessions:
         member.page()
         assert member.done == {"link-email"}
 
-    def test_one_that_began_with_no_first_factor_of_the_tenant_ends(self, core: Borrowed) -> None:
+    def test_a_session_without_an_allowed_first_factor_is_refused(self, core: Borrowed) -> None:
         at = site(core)
         member = Member.of(at)
         again = site(core, first=["otp-email"])
@@ -244,13 +244,13 @@ class TestOlderSessions:
         old_session(again, member.person.visitor, member.user_id)
         assert member.page() == {"message": "unauthorised"}
 
-    def test_one_of_a_user_whom_the_core_does_not_know(self, core: Borrowed) -> None:
+    def test_a_session_of_an_unknown_user_is_refused(self, core: Borrowed) -> None:
         at = site(core)
         visitor = at.shop.visitor()
         old_session(at, visitor, "nobody")
         assert visitor.visit().get_json() == {"message": "unauthorised"}
 
-    def test_by_its_handle(self, core: Borrowed) -> None:
+    def test_a_stored_session_gets_the_claim_by_its_handle(self, core: Borrowed) -> None:
         at = site(core)
         member = Member.of(at, requires=("totp",))
         handle = old_session(at, member.person.visitor, member.user_id)
@@ -264,7 +264,7 @@ class TestOlderSessions:
         assert payload["st-mfa"] == {"c": {"emailpassword": information.time_created // 1000}, "v": False}
         assert "sessionHandle" not in payload
 
-    def test_the_time_is_that_of_the_sign_in(self, timed_core: Borrowed, clock: Clock) -> None:
+    def test_the_first_factor_has_the_time_of_the_sign_in(self, timed_core: Borrowed, clock: Clock) -> None:
         at = site(timed_core, settings={"sessions": clock.session()})
         member = Member.of(at)
         began = clock() // 1000
@@ -300,7 +300,7 @@ class TestFunctions:
         with pytest.raises(ArgumentError, match="no user has this id"):
             mfa.get_factors_setup_for_user(user_id="nobody")
 
-    def test_what_is_required_of_a_user_stands_beside_the_apps_metadata(self, core: Borrowed) -> None:
+    def test_required_factors_are_stored_beside_the_apps_metadata(self, core: Borrowed) -> None:
         site(core)
         user_id = uuid.uuid4().hex
         update_user_metadata(user_id=user_id, metadata_update={"plan": "pro", "_supertokens": {"other": 1}})
@@ -318,14 +318,14 @@ class TestFunctions:
     @pytest.mark.parametrize(
         "written", ["totp", {"requiredSecondaryFactors": "totp"}, {"requiredSecondaryFactors": [1]}]
     )
-    def test_metadata_that_cannot_be_read_open_nothing(self, core: Borrowed, written: Any) -> None:
+    def test_malformed_metadata_complete_no_sign_in(self, core: Borrowed, written: Any) -> None:
         member = Member.of(site(core))
         update_user_metadata(user_id=member.user_id, metadata_update={"_supertokens": written})
         with pytest.raises(CoreReplyInvalid):
             mfa.get_required_secondary_factors_for_user(user_id=member.user_id)
         assert member.call("PUT", "/auth/mfa/info").status_code == 500
 
-    def test_changes_at_once_all_hold(self, core: Borrowed) -> None:
+    def test_changes_at_the_same_time_are_all_stored(self, core: Borrowed) -> None:
         """Metadata are read by one call and written by another one."""
         site(core)
         for _ in range(10):
@@ -408,7 +408,7 @@ class TestFunctions:
 
 
 class TestFirstFactors:
-    def test_those_of_the_setting(self, core: Borrowed) -> None:
+    def test_first_factors_of_the_setting(self, core: Borrowed) -> None:
         at = site(core, first=["emailpassword"])
         visitor = at.shop.visitor()
         assert visitor.call("GET", "/auth/loginmethods").get_json()["firstFactors"] == ["emailpassword"]
@@ -416,7 +416,7 @@ class TestFirstFactors:
         assert at.person().ask_for_code() == {"message": "unauthorised"}
         assert at.person().by_provider() == {"message": "unauthorised"}
 
-    def test_those_of_the_tenant_come_before(self, core: Borrowed) -> None:
+    def test_first_factors_of_the_tenant_take_precedence(self, core: Borrowed) -> None:
         at = site(core, first=["emailpassword"])
         tenant = f"t{uuid.uuid4().hex}"
         config = TenantConfigCreateOrUpdate(first_factors=["otp-email"])
@@ -427,7 +427,7 @@ class TestFirstFactors:
         assert visitor.call("POST", f"/auth/{tenant}/signup", body).status_code == 401
 
     @pytest.mark.parametrize("wrong", [[], "emailpassword", [1]])
-    def test_others_are_refused_at_start(self, wrong: Any) -> None:
+    def test_invalid_first_factors_are_refused_at_the_start(self, wrong: Any) -> None:
         with pytest.raises(ConfigError, match="first_factors must be a list of factors"):
             mfa.MultiFactorAuth(first_factors=wrong)
 

@@ -36,7 +36,7 @@ class TestFirst:
     @pytest.mark.parametrize(
         ("way", "factor"), [("sign_up", "emailpassword"), ("by_code", "otp-email"), ("by_provider", "thirdparty")]
     )
-    def test_the_session_says_how_it_began(self, core: Borrowed, way: str, factor: str) -> None:
+    def test_the_claim_has_the_first_factor(self, core: Borrowed, way: str, factor: str) -> None:
         person = site(core).person()
         answer = getattr(person, way)()
         member = Member(person, answer["user"]["id"])
@@ -45,13 +45,13 @@ class TestFirst:
         getattr(person, "sign_in" if way == "sign_up" else way)()
         assert member.done == {factor}
 
-    def test_by_phone(self, core: Borrowed) -> None:
+    def test_the_claim_has_a_first_factor_by_phone(self, core: Borrowed) -> None:
         person = site(core).person()
         member = Member(person, person.by_code(phoneNumber=number())["user"]["id"])
         assert member.done == {"otp-phone"}
 
-    def test_another_sign_in_begins_anew(self, core: Borrowed) -> None:
-        """Without the wish to link, the new session has none of the factors of the one that it takes the place of."""
+    def test_a_sign_in_without_linking_starts_a_new_session_without_the_old_factors(self, core: Borrowed) -> None:
+        """Without ``shouldTryLinkingWithSessionUser``, the new session has none of the factors of the former one."""
         member = Member.of(site(core), requires=("totp",), has_app=True)
         member.enter_totp()
         member.person.sign_in()
@@ -59,7 +59,7 @@ class TestFirst:
 
 
 class TestSecond:
-    def test_a_code_by_mail_is_set_up_by_entering_it(self, core: Borrowed) -> None:
+    def test_entering_a_code_by_mail_sets_the_factor_up(self, core: Borrowed) -> None:
         at = site(core)
         member = Member.of(at)
         member.person.verify()
@@ -126,7 +126,7 @@ class TestSecond:
         assert member.person.by_provider(link=True)["user"]["id"] == member.user_id
         assert (member.done, member.page()) == ({"emailpassword", "thirdparty"}, member.user_id)
 
-    def test_several_one_after_the_other(self, core: Borrowed) -> None:
+    def test_several_second_factors_in_order(self, core: Borrowed) -> None:
         at = site(core, override=requirements("emailpassword", {"allOfInAnyOrder": ["totp", "otp-phone"]}))
         member = Member.of(at)
         member.person.verify()
@@ -139,7 +139,7 @@ class TestSecond:
         member.person.by_code(link=True, phoneNumber=number())
         assert member.page() == member.user_id
 
-    def test_in_another_tenant_too(self, core: Borrowed) -> None:
+    def test_a_second_factor_in_another_tenant(self, core: Borrowed) -> None:
         at = site(core)
         tenant = f"t{uuid.uuid4().hex}"
         config = TenantConfigCreateOrUpdate(first_factors=["emailpassword"], required_secondary_factors=["otp-phone"])
@@ -182,7 +182,7 @@ class TestSecond:
 
 
 class TestWhoHasThePasswordAlone:
-    """A thief knows the password, and the user has another factor. W-077, and rule F-09."""
+    """A thief knows the password of a user who is required to have another factor. W-077, and rule F-09."""
 
     @pytest.fixture
     def thief(self, core: Borrowed) -> Member:
@@ -262,10 +262,10 @@ class TestWhoHasThePasswordAlone:
         own.by_code()
         answer = thief.person.ask_for_code(link=True, email=own.email)
         assert refusal(answer) == "a factor that is set up has to be completed first"
-        answer = thief.person.by_code(email=own.email)  # without the wish to link, it is another session
+        answer = thief.person.by_code(email=own.email)  # without shouldTryLinkingWithSessionUser, it is another session
         assert answer["user"]["id"] != thief.user_id
 
-    def test_their_own_authenticator_app_is_not_asked(self, thief: Member) -> None:
+    def test_a_code_of_the_thiefs_own_app_is_wrong(self, thief: Member) -> None:
         other = Member.of(thief.person.site)
         import_device(thief.person.site.core, other.user_id, secret="GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")
         assert thief.enter_totp(totp("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"))["status"] == "INVALID_TOTP_ERROR"
@@ -292,7 +292,7 @@ class TestWhoHasThePasswordAlone:
             copy = thief.person.visitor.snapshot()
             assert copy.call(method, path, body).status_code == 401, path
 
-    def test_without_a_session_there_is_nothing(self, thief: Member) -> None:
+    def test_routes_without_a_session_get_401(self, thief: Member) -> None:
         visitor = thief.person.site.shop.visitor()
         assert visitor.call("PUT", "/auth/mfa/info").get_json() == {"message": "unauthorised"}
         assert visitor.call("POST", "/auth/totp/verify", {"totp": "000000"}).status_code == 401

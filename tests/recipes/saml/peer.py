@@ -19,15 +19,15 @@ METADATA = '<?xml version="1.0"?><md:EntityDescriptor entityID="https://idp.exam
 
 
 def saml_response(**says: Any) -> str:
-    """Return what an identity provider posts; ``signed=False`` for a forged one."""
+    """Return a SAML response in base64; a forged one with ``signed=False``."""
     return base64.b64encode(("<Response>" + json.dumps(says)).encode()).decode()
 
 
 class SamlPeer:
     """
-    The part of a core that does SAML.
+    The SAML part of a core.
 
-    :ivar received: the SAML responses, as they came.
+    :ivar received: the SAML responses, unchanged.
     """
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ class SamlPeer:
             known = [one for (owner, _), one in self.clients.items() if owner == tenant]
             client = next((one for one in known if one["idpEntityId"] == says.get("issuer")), None)
             if client is None:
-                return None  # as the official core, which stumbles over it
+                return None  # the official core replies with 500, too
             if not client["allowIDPInitiatedLogin"]:
                 return {"status": "IDP_LOGIN_DISALLOWED_ERROR"}
             client_id, address, state = client["clientId"], client["defaultRedirectURI"], None

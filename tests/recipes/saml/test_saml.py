@@ -93,7 +93,7 @@ def code_in(answer: TestResponse) -> str:
 
 class TestSignIn:
     @pytest.mark.parametrize("is_json", [False, True])
-    def test_from_the_first_page_to_the_session(self, shop: Shop, core: CoreWithSaml, is_json: bool) -> None:
+    def test_a_whole_sign_in(self, shop: Shop, core: CoreWithSaml, is_json: bool) -> None:
         registered()
         visitor, someone = shop.visitor(), person()
         address = page(visitor)
@@ -118,7 +118,7 @@ class TestSignIn:
         assert told["createdNewRecipeUser"] is True
         assert visitor.visit().get_json() == {"userId": told["user"]["id"]}
 
-    def test_the_response_goes_to_the_core_as_it_came(self, shop: Shop, core: CoreWithSaml) -> None:
+    def test_the_core_gets_the_saml_response_unchanged(self, shop: Shop, core: CoreWithSaml) -> None:
         """F-29, W-111: nothing here reads, changes or trusts it."""
         registered(allow_idp_initiated_login=True)
         sent = saml_response(**person(issuer="https://idp.example/" + CLIENT, text="\u00e9 <!DOCTYPE x>"))
@@ -140,14 +140,14 @@ class TestSignIn:
         assert sign_in(shop.visitor(), code).get_json()["status"] == "GENERAL_ERROR"
         assert sign_in(shop.visitor(), "none").get_json()["status"] == "GENERAL_ERROR"
 
-    def test_somebody_without_an_address(self, shop: Shop) -> None:
+    def test_a_user_without_an_address(self, shop: Shop) -> None:
         registered(allow_idp_initiated_login=True)
         someone = person(email=None, issuer="https://idp.example/" + CLIENT)
         code = code_in(post_back(shop.visitor(), {"SAMLResponse": saml_response(**someone)}))
         assert sign_in(shop.visitor(), code).get_json() == {"status": "NO_EMAIL_GIVEN_BY_PROVIDER"}
 
     @pytest.mark.parametrize("sub", [None, "", "x" * 257])
-    def test_somebody_without_a_usable_id(self, shop: Shop, sub: str | None) -> None:
+    def test_a_user_without_a_usable_id(self, shop: Shop, sub: str | None) -> None:
         registered(allow_idp_initiated_login=True)
         someone = person(sub=sub, issuer="https://idp.example/" + CLIENT)
         code = code_in(post_back(shop.visitor(), {"SAMLResponse": saml_response(**someone)}))
@@ -213,7 +213,7 @@ class TestRefusals:
             ({"issuer": "https://idp.example/" + CLIENT}, None, "IDP_LOGIN_DISALLOWED_ERROR"),
         ],
     )
-    def test_what_the_core_does_not_accept(
+    def test_refused_saml_responses(
         self, shop: Shop, says: dict[str, Any], relay_state: str | None, status: str
     ) -> None:
         registered()
@@ -229,8 +229,8 @@ class TestRefusals:
         assert (answer.status_code, answer.get_json()) == (200, {"status": status})
         assert "Location" not in answer.headers
 
-    def test_xml_that_is_none(self, shop: Shop) -> None:
-        """The core refuses it with the status 400; to the browser it is one more response that is not verified."""
+    def test_a_saml_response_that_is_no_xml(self, shop: Shop) -> None:
+        """The core refuses it with the status 400. The browser gets the same response as for a forged one."""
         answer = post_back(shop.visitor(), {"SAMLResponse": "bm90aGluZw=="})
         assert answer.get_json() == {"status": "SAML_RESPONSE_VERIFICATION_FAILED_ERROR"}
 
@@ -252,7 +252,7 @@ class TestRefusals:
         assert shop.visitor().call("POST", "/auth/saml/callback", form).status_code == 400
         assert core.received == []
 
-    def test_bodies_that_are_no_form(self, shop: Shop, core: CoreWithSaml) -> None:
+    def test_malformed_bodies(self, shop: Shop, core: CoreWithSaml) -> None:
         """W-008: of another type, with a field twice, with many fields, too large."""
         visitor, good = shop.visitor(), saml_response(**person())
         bodies = [
@@ -317,12 +317,12 @@ class TestFunctions:
 
 
 class TestSettings:
-    def test_the_provider_needs_the_recipe(self, core: Any) -> None:
+    def test_the_provider_without_the_recipe(self, core: Any) -> None:
         with pytest.raises(ConfigError, match=r"add Saml\(\) to recipes"):
             provider = ProviderConfig(third_party_id="saml", clients=[ProviderClientConfig(client_id=CLIENT)])
             Shop(core, recipes=[ThirdParty(providers=[ProviderInput(config=provider)])])
 
-    def test_a_provider_of_a_tenant_needs_it_too(self, core: Any, caplog: pytest.LogCaptureFixture) -> None:
+    def test_a_tenants_provider_without_the_recipe(self, core: Any, caplog: pytest.LogCaptureFixture) -> None:
         shop = Shop(core, recipes=[ThirdParty()])
         create_or_update_tenant(tenant_id="beta", config=TenantConfigCreateOrUpdate(first_factors=["thirdparty"]))
         config = ProviderConfig(third_party_id="saml", clients=[ProviderClientConfig(client_id="c")])

@@ -48,7 +48,7 @@ def add(member: Member, name: str = "phone") -> str:
 
 
 class TestDevices:
-    def test_from_the_first_to_the_last(self, ada: Member) -> None:
+    def test_create_verify_list_and_remove(self, ada: Member) -> None:
         made = post(ada, DEVICE)
         assert (made["status"], made["deviceName"], len(base64.b32decode(made["secret"]))) == (
             "OK",
@@ -81,7 +81,7 @@ class TestDevices:
         import_device(ada.person.site.core, ada.user_id, name="tablet")
         assert post(ada, DEVICE, deviceName="tablet") == {"status": "DEVICE_ALREADY_EXISTS_ERROR"}
 
-    def test_a_device_that_is_unknown(self, ada: Member) -> None:
+    def test_verifying_an_unknown_device(self, ada: Member) -> None:
         answer = post(ada, f"{DEVICE}/verify", deviceName="none", totp="000000")
         assert answer == {"status": "UNKNOWN_DEVICE_ERROR"}
 
@@ -96,7 +96,7 @@ class TestDevices:
         assert ada.done == {"emailpassword"}
 
     @pytest.mark.parametrize("code", ["not a code", "000000"])
-    def test_one_that_is_verified_already_completes_nothing(self, ada: Member, code: str) -> None:
+    def test_verifying_a_verified_device_again_completes_no_factor(self, ada: Member, code: str) -> None:
         """The core does not look at the code then: a person who knows the password could enter any."""
         import_device(ada.person.site.core, ada.user_id)
         answer = post(ada, f"{DEVICE}/verify", deviceName="phone", totp=code)
@@ -110,7 +110,7 @@ class TestDevices:
         assert post(ada, f"{DEVICE}/remove", deviceName="phone") == {"status": "OK", "didDeviceExist": False}
         assert len(other.call("GET", f"{DEVICE}/list").get_json()["devices"]) == 1
 
-    def test_f_16_an_unverified_one_goes_before_the_sign_in_is_complete(self, core: Borrowed) -> None:
+    def test_f_16_an_unverified_device_can_be_removed(self, core: Borrowed) -> None:
         ada = Member.of(site(core))
         add(ada, "phone")
         post(ada, DEVICE, deviceName="tablet")
@@ -137,7 +137,7 @@ class TestDevices:
             (VERIFY, {"totp": ["000000"]}),
         ],
     )
-    def test_a_body_that_is_not_as_the_protocol_has_it(self, ada: Member, path: str, body: Any) -> None:
+    def test_malformed_bodies_get_400(self, ada: Member, path: str, body: Any) -> None:
         assert ada.call("POST", path, body).status_code == 400
 
     def test_a_body_that_is_late_comes_with_the_session_of_then(self, ada: Member) -> None:
@@ -186,11 +186,11 @@ class TestCodes:
     def test_a_user_without_a_device(self, ada: Member) -> None:
         assert ada.enter_totp("000000") == {"status": "UNKNOWN_USER_ID_ERROR"}
 
-    def test_an_unverified_device_is_not_asked(self, ada: Member) -> None:
+    def test_a_code_of_an_unverified_device_is_wrong(self, ada: Member) -> None:
         secret = post(ada, DEVICE, deviceName="phone")["secret"]
         assert ada.enter_totp(totp(secret))["status"] == "INVALID_TOTP_ERROR"
 
-    def test_too_many(self, ada: Member) -> None:
+    def test_too_many_wrong_codes(self, ada: Member) -> None:
         import_device(ada.person.site.core, ada.user_id)
         for attempt in range(1, 6):
             answer = ada.enter_totp(wrong(SECRET))
@@ -260,7 +260,7 @@ class TestVectors:
 
 
 class TestFunctions:
-    def test_a_device_of_its_own_kind(self, ada: Member) -> None:
+    def test_create_device_with_all_arguments(self, ada: Member) -> None:
         made = recipe.create_device(
             user_id=ada.user_id, user_identifier_info="ada & co", device_name="slow", skew=0, period=60
         )
@@ -278,10 +278,10 @@ class TestFunctions:
         assert isinstance(made, DeviceCreated)
         assert made.qr_code_string.startswith("otpauth://totp/Shop:%3F?secret=")
 
-    def test_a_user_who_is_unknown(self, ada: Member) -> None:
+    def test_create_device_for_an_unknown_user(self, ada: Member) -> None:
         assert recipe.create_device(user_id="nobody").status == "UNKNOWN_USER_ID_ERROR"
 
-    def test_another_name(self, ada: Member) -> None:
+    def test_update_device(self, ada: Member) -> None:
         add(ada, "phone")
         recipe.create_device(user_id=ada.user_id, device_name="tablet")
         rename = recipe.update_device
@@ -290,7 +290,7 @@ class TestFunctions:
         assert rename(**given, new_device_name="watch").status == "OK"
         assert rename(**given, new_device_name="ring").status == "UNKNOWN_DEVICE_ERROR"
 
-    def test_codes(self, ada: Member) -> None:
+    def test_verify_totp_and_remove_device(self, ada: Member) -> None:
         secret = add(ada)
         assert recipe.verify_totp(user_id=ada.user_id, totp=totp(secret, steps=1)).status == "OK"
         assert recipe.verify_totp(user_id=ada.user_id, totp=wrong(secret)).status == "INVALID_TOTP_ERROR"
@@ -299,18 +299,18 @@ class TestFunctions:
 
 
 class TestSettings:
-    def test_it_needs_second_factors(self, core: Borrowed) -> None:
+    def test_totp_without_multifactorauth_is_refused(self, core: Borrowed) -> None:
         with pytest.raises(ConfigError, match="add MultiFactorAuth"):
             Shop(core, recipes=[Totp()])
 
     @pytest.mark.parametrize(
         "wrong", [{"issuer": ""}, {"issuer": 1}, {"default_skew": -1}, {"default_period": 0}, {"default_period": "30"}]
     )
-    def test_values_that_cannot_be(self, wrong: dict[str, Any]) -> None:
+    def test_invalid_settings_are_refused(self, wrong: dict[str, Any]) -> None:
         with pytest.raises(ConfigError, match=next(iter(wrong))):
             Totp(**wrong)
 
-    def test_values(self, core: Borrowed) -> None:
+    def test_settings_reach_the_qr_code_and_the_device(self, core: Borrowed) -> None:
         recipes: list[Recipe[Any, Any]] = [EmailPassword(email_delivery=no_mail), MultiFactorAuth()]
         recipes.append(Totp(issuer="A/B", default_skew=2, default_period=60))
         shop = Shop(core, recipes=recipes)

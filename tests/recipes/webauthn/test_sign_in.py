@@ -87,7 +87,7 @@ def test_an_address_that_is_taken(site: Site, ann: Holder) -> None:
 
 
 @pytest.mark.parametrize("email", ["ann", "ann@", "", "x" * 300 + "@example.com"])
-def test_an_address_that_is_none(ann: Holder, email: str) -> None:
+def test_an_invalid_address(ann: Holder, email: str) -> None:
     assert ann.register_options(email=email)["status"] == "INVALID_EMAIL_ERROR"
 
 
@@ -116,7 +116,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("wrong", [*WRONG, "type", "key of another algorithm"])
-def test_a_sign_up_that_is_not_what_was_asked_for(site: Site, ann: Holder, wrong: str) -> None:
+def test_a_sign_up_that_does_not_match_the_options(site: Site, ann: Holder, wrong: str) -> None:
     told, status = WRONG.get(wrong, ({"type": "webauthn.get"}, "INVALID_AUTHENTICATOR_ERROR"))
     if wrong == "key of another algorithm":
         told, status = {"attested": bytes(18)}, "INVALID_CREDENTIALS_ERROR"
@@ -128,7 +128,7 @@ def test_a_sign_up_that_is_not_what_was_asked_for(site: Site, ann: Holder, wrong
 
 
 @pytest.mark.parametrize("wrong", [*WRONG, "type", "signature", "another key"])
-def test_a_sign_in_that_is_not_what_was_asked_for(site: Site, ann: Holder, wrong: str) -> None:
+def test_a_sign_in_that_does_not_match_the_options(site: Site, ann: Holder, wrong: str) -> None:
     """The browser learns nothing but that; the reason is in the security event."""
     ann.sign_up()
     ann.person.visitor = site.shop.visitor()
@@ -270,7 +270,7 @@ class TestPasskeys:
         answer = ann.send("/auth/webauthn/credential", body)
         assert (answer["status"], answer["reason"][-14:]) == ("REGISTER_CREDENTIAL_NOT_ALLOWED", "(ERR_CODE_026)")
 
-    def test_a_user_without_any_cannot_add_one_to_their_password(self, site: Site) -> None:
+    def test_a_user_with_a_password_alone_cannot_register_a_passkey(self, site: Site) -> None:
         ann = Holder(site.person())
         ann.person.sign_up()
         answer = ann.add(ann.key)
@@ -278,7 +278,7 @@ class TestPasskeys:
         assert ann.keys() == []
 
     @pytest.mark.parametrize("path", ["credential/list", "credential", "credential/remove"])
-    def test_f_05_they_need_a_session_that_lives(self, site: Site, ann: Holder, path: str) -> None:
+    def test_f_05_a_revoked_session_gets_401(self, site: Site, ann: Holder, path: str) -> None:
         method = "GET" if path.endswith("list") else "POST"
         assert ann.person.visitor.call(method, f"/auth/webauthn/{path}", {}).status_code == 401
         ann.sign_up()
@@ -294,7 +294,7 @@ class TestOrigins:
     """Several websites share the passkeys of one domain."""
 
     @pytest.mark.parametrize("origin", [WEBSITE, OTHER_SITE, ANDROID])
-    def test_each_of_them(self, core: Borrowed, origin: str) -> None:
+    def test_each_configured_origin(self, core: Borrowed, origin: str) -> None:
         site = passkey_site(core, get_origin=[WEBSITE, OTHER_SITE, ANDROID])
         site.shop.origin = origin
         ann = Holder(site.person())
@@ -304,7 +304,7 @@ class TestOrigins:
         assert ann.sign_in(origin=other) == INVALID
 
     @pytest.mark.parametrize("told", [None, "https://evil.example", "null"])
-    def test_a_page_that_is_none_of_them_gets_the_first(self, core: Borrowed, told: str | None) -> None:
+    def test_a_page_of_another_origin_gets_the_first_origin(self, core: Borrowed, told: str | None) -> None:
         site = passkey_site(core, get_origin=[OTHER_SITE, WEBSITE])
         site.shop.origin = told
         ann = Holder(site.person())
@@ -333,7 +333,7 @@ class TestOrigins:
         assert asked == [("public", "www")]
         assert ann.sign_up(options, origin=OTHER_SITE, rp_id="www.shop.example")["status"] == "OK"
 
-    def test_one_that_does_not_fit_at_run_time(self, core: Borrowed) -> None:
+    def test_a_function_that_returns_an_unusable_origin(self, core: Borrowed) -> None:
         site = passkey_site(core, get_origin=lambda tenant_id, context: "https://shop.elsewhere.example")
         assert Holder(site.person()).register_options() == {"status": "INVALID_OPTIONS_ERROR"}
 
@@ -364,7 +364,7 @@ def test_settings_that_cannot_work_are_refused_at_the_start(settings: dict[str, 
         ).close()
 
 
-def test_a_setting_that_returns_no_text_is_a_fault_of_the_app(core: Borrowed) -> None:
+def test_a_setting_that_returns_no_text_is_a_500(core: Borrowed) -> None:
     recipe = Webauthn(email_delivery=no_mail, get_relying_party_id=lambda _tenant, _context: "")
     shop = Shop(core, recipes=[recipe])
     with pytest.raises(ConfigError, match="get_relying_party_id must return a text"):
@@ -387,7 +387,7 @@ def test_a_setting_that_returns_no_text_is_a_fault_of_the_app(core: Borrowed) ->
         {"credential": {"id": "x", "type": None, "response": {}}},
     ],
 )
-def test_bodies_that_are_none_are_a_400(ann: Holder, path: str, change: dict[str, Any]) -> None:
+def test_malformed_bodies_get_400(ann: Holder, path: str, change: dict[str, Any]) -> None:
     ann.sign_up()
     body = {"token": "x", **made(ann.register_options(), credential()), **change}
     where = "/auth/user/webauthn/reset" if path == "reset" else f"/auth/webauthn/{path}"
