@@ -160,9 +160,9 @@ class RecoveryAPIs(APIs[S, F]):
         is_allowed: Callable[[User], bool] = lambda _candidate: True,
     ) -> bool:
         """
-        Send the user with an e-mail address the link, and return True; False if that could open another's account.
+        Send the link to the user with an e-mail address. Return False if it could open another person's account.
 
-        Nothing else about the account shows: the token is created and the mail is sent in the background.
+        The outcome tells nothing else about the account: the token is created and the mail is sent in the background.
 
         :param create_token: the recipe's function, with the overrides of the app.
         :param is_allowed: a rule of the recipe's own for the user who will have the new credentials.
@@ -193,11 +193,11 @@ class RecoveryAPIs(APIs[S, F]):
         create: Callable[[], SignUpOk | _Refused],
     ) -> User | _Refused | None:
         """
-        Give the user of a token new credentials, and return them. Who read the mail has its address verified by that.
+        Give the user of a token new credentials. The user has read the mail, so its address is verified.
 
         :param change: changes the credentials of a login method.
         :param create: creates a login method for a user who has none of this recipe.
-        :returns: what these two refuse it with; None if the token is not good any more.
+        :returns: the user; or the refusal of *change* or *create*; or None if the token cannot be used any more.
         """
         user = user_by_id(self.recipe.services.core, user_id)
         if user is None:

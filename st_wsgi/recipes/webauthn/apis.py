@@ -94,7 +94,7 @@ class WebauthnAPIs(RecoveryAPIs[WebauthnSettings, WebauthnFunctions]):
         )
         if recover_account_token is not None or not isinstance(options, RegisterOptions):
             return options
-        # Strangers ask, too. The core names the user who has the address already.
+        # Anyone may ask for options. Those of the core contain the id of the user who has the address already.
         name = base64.urlsafe_b64encode(options.webauthn_generated_options_id.encode()).decode().rstrip("=")
         return attrs.evolve(options, user={**options.user, "id": name})
 
@@ -193,7 +193,7 @@ class WebauthnAPIs(RecoveryAPIs[WebauthnSettings, WebauthnFunctions]):
             session=may.session,
         )
         if not method.verified and self._was_removed(credential["id"], outcome.recipe_user_id):
-            result.session.revoke_session()  # a recovery has ended all sessions but this one, which it did not see
+            result.session.revoke_session()  # a recovery ended all sessions before this one was created
             return failed(InvalidCredentials.status)
         return result
 
@@ -230,7 +230,7 @@ class WebauthnAPIs(RecoveryAPIs[WebauthnSettings, WebauthnFunctions]):
         context: RequestContext,
     ) -> RecoverAccountPostOk | InvalidRecoverAccountToken | CredentialRefusal | GeneralError:
         """
-        Add a passkey to an account with the token of a mail. The mail was read, so its address is verified by that.
+        Add a passkey to an account with the token of a mail. The user has read the mail, so its address is verified.
 
         If the address was not verified before, a stranger may have signed up with it: their sessions and passkeys end.
         """
@@ -313,7 +313,7 @@ class WebauthnAPIs(RecoveryAPIs[WebauthnSettings, WebauthnFunctions]):
         if isinstance(outcome, Ok):
             handle = session.get_handle()
             if self.recipe.services.get(Session).functions.get_session_information(session_handle=handle) is None:
-                # A recovery has ended the session meanwhile, and did not see this passkey.
+                # A recovery ended the session before this passkey was stored, so it did not remove the passkey.
                 self.functions.remove_credential(
                     webauthn_credential_id=credential["id"], recipe_user_id=method.recipe_user_id
                 )
@@ -342,8 +342,8 @@ class WebauthnAPIs(RecoveryAPIs[WebauthnSettings, WebauthnFunctions]):
         """
         Remove all passkeys of a login method but one, and end its sessions.
 
-        Whoever signs in meanwhile with a passkey that is not removed yet could add another one. So this goes on until
-        it finds none after the sessions have ended.
+        A person who signs in with a passkey before it is removed could add another one. So this is repeated until it
+        finds no other passkey after the sessions have ended.
         """
         owner = method.recipe_user_id
         for _ in range(_TRIES):
@@ -361,7 +361,7 @@ class WebauthnAPIs(RecoveryAPIs[WebauthnSettings, WebauthnFunctions]):
         return isinstance(found, CredentialNotFound)
 
     def _email_of_options(self, options_id: str, tenant_id: str) -> str | InvalidOptions | OptionsNotFound:
-        """Return the address of a user for whom options to make a passkey are; those to sign in have none."""
+        """Return the e-mail address in the options of a new passkey. Options to sign in have none, and are refused."""
         options = self.functions.get_generated_options(webauthn_generated_options_id=options_id, tenant_id=tenant_id)
         if not isinstance(options, GeneratedOptions):
             return options

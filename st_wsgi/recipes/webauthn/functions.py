@@ -214,7 +214,7 @@ class WebauthnFunctions(RecoveryFunctions[WebauthnSettings]):
         if known is not None and before == credential:
             user = user_by_id(self.core, known.recipe_user_id.value)
             return UnknownUserId() if user is None else SignInOk(user=user, recipe_user_id=known.recipe_user_id)
-        # The core takes options of all tenants. Those of another one may be for another website.
+        # The core accepts options of all tenants. Those of another tenant may be for another website.
         ids = {"webauthn_generated_options_id": webauthn_generated_options_id, "tenant_id": tenant_id}
         if isinstance(self.functions.get_generated_options(**ids), OptionsNotFound):
             return OptionsNotFound()
@@ -229,7 +229,7 @@ class WebauthnFunctions(RecoveryFunctions[WebauthnSettings]):
             UnknownUserId,
         )
         if isinstance(outcome, SignInOk):
-            # Up to CDI 5.4 options stay good. A proof would be, too, with a passkey that does not count its uses.
+            # Up to CDI 5.4, options can be used again. So could a proof of a passkey that has no counter.
             if not self.core.speaks("5.5") and not isinstance(self.functions.remove_generated_options(**ids), Ok):
                 return InvalidCredentials()
             accepted[key] = (credential, outcome)

@@ -345,7 +345,7 @@ class TestFunctions:
             required = mfa.get_required_secondary_factors_for_user(user_id=user_id)
             assert sorted(required) == ["otp-email", "otp-phone", "totp"]
 
-    def test_a_change_that_another_process_undid_is_made_again(self, core: Borrowed) -> None:
+    def test_a_change_that_another_process_overwrote_is_repeated(self, core: Borrowed) -> None:
         site(core)
         user_id = uuid.uuid4().hex
         written: list[CoreRequest] = []

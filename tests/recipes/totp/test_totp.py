@@ -140,7 +140,7 @@ class TestDevices:
     def test_malformed_bodies_get_400(self, ada: Member, path: str, body: Any) -> None:
         assert ada.call("POST", path, body).status_code == 400
 
-    def test_a_body_that_is_late_comes_with_the_session_of_then(self, ada: Member) -> None:
+    def test_a_body_that_arrives_after_the_session_was_revoked(self, ada: Member) -> None:
         """A client may send the headers, and the body after the session was revoked."""
         add(ada)
 
