@@ -63,6 +63,7 @@ class Accounts(RuleBasedStateMachine):
         self.browsers = {name: Visitor(site.shop) for name in NAMES}
         self.tenants = [f"t{run}-{number}" for number in (0, 1)]
         self.holders: dict[str, str] = {}
+        self.kept: list[tuple[str, int, Message]] = []
         for tenant in self.tenants:
             multitenancy.create_or_update_tenant(
                 tenant_id=tenant, config=multitenancy.TenantConfigCreateOrUpdate(first_factors=None)
@@ -151,13 +152,23 @@ class Accounts(RuleBasedStateMachine):
             place = self.tenants.index(parse_qs(urlsplit(str(message.link)).query)["tenantId"][0])
             self.post(name, place, "/user/email/verify", {"method": "token", "token": token_in(message)})
 
-    @rule(name=who, which=number, place=place)
-    def reset(self, name: str, which: int, place: int) -> None:
+    @rule(name=who, which=number, place=place, at_once=flag)
+    def forget_the_password(self, name: str, which: int, place: int, at_once: bool) -> None:
+        """The mail is opened at once, or kept."""
         self.post(name, place, "/user/password/reset/token", form(email=self.address((name, which))))
         message = self.mail()
         if message is not None:
-            body = {"method": "token", "token": token_in(message), **form(password=f"of {name} 1")}
-            self.post(name, place, "/user/password/reset", body)
+            self.kept.append((name, place, message))
+            if at_once:
+                self.set_a_password(-1)
+
+    @precondition(lambda self: self.kept)
+    @rule(which=st.integers(0, 9))
+    def set_a_password(self, which: int) -> None:
+        """By a mail that was kept."""
+        name, place, message = self.kept.pop(which % len(self.kept))
+        body = {"method": "token", "token": token_in(message), **form(password=f"of {name} 1")}
+        self.post(name, place, "/user/password/reset", body)
 
     @precondition(somebody_has_a_session)
     @rule(name=who, address=whose)
