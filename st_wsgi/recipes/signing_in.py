@@ -29,7 +29,7 @@ from .accountlinking.in_request import link_to_session_user, primary_user_of_ses
 from .emailverification import EmailVerification
 from .multifactorauth import MultiFactorAuth, SecondFactors
 from .multifactorauth.decisions import made_up_email
-from .multifactorauth.functions import factors_to_set_up, refusals_recorded
+from .multifactorauth.functions import factors_to_set_up, is_protected, refusals_recorded
 from .multitenancy import AssociationNotAllowed, Multitenancy, UserAssociated
 from .multitenancy.types import EMAIL_PASSWORD
 from .session import SessionContainer
@@ -301,7 +301,9 @@ def linked(
             undo.callback(_delete, context, recipe_user_id)
         others = _others(linking, method, (), session, tenant_id) if look_again else ()
         outcome: User | LinkingToSessionUserFailed = user
-        if session is not None:
+        if session is not None and user.id != session.get_user_id() and _is_protected(context, user, method, tenant_id):
+            outcome = LinkingToSessionUserFailed("RECIPE_USER_ID_ALREADY_LINKED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR")
+        elif session is not None:
             outcome = link_to_session_user(linking.functions, user, method, session)
         elif not user.is_primary_user:
             functions = linking.functions
@@ -313,6 +315,16 @@ def linked(
         if isinstance(outcome, User):
             undo.pop_all()
     return outcome
+
+
+def _is_protected(context: RequestContext, user: User, method: LoginMethod, tenant_id: str) -> bool:
+    """
+    Return whether a login method alone does not open its user's account.
+
+    A thief who has a password must not take the account over by linking the password to a session of their own.
+    """
+    mfa = context.services.find(MultiFactorAuth)
+    return mfa is not None and is_protected(mfa.functions, user, method, tenant_id)
 
 
 class _Withdrawn(Exception):  # not an ...Error: the app's overrides pass it on, and the route answers with a refusal

@@ -11,7 +11,7 @@ from ...accounts import user_by_id
 from ...codec import member_from_json
 from ...errors import InvalidClaims, Unauthorised
 from ...recipe_kit.recipe import Functions
-from ...users import RecipeUserId, User
+from ...users import LoginMethod, RecipeUserId, User
 from ..multitenancy import Multitenancy
 from ..multitenancy.types import TenantConfig
 from ..session import SessionContainer
@@ -272,3 +272,19 @@ def factors_to_set_up(
     if refusal is not None and not allowed:
         raise refusal
     return tuple(allowed)
+
+
+def is_protected(functions: MultiFactorAuthFunctions, user: User, method: LoginMethod, tenant_id: str) -> bool:
+    """
+    Return whether a user who signs in with a login method alone would need another factor, which is theirs already.
+
+    That is one of those that are required of the user, or one that they have set up.
+    """
+    now = int(functions.recipe.services.functions(SessionFunctions).recipe.clock())
+    value = MFAClaimValue(c=dict.fromkeys(first_factors_of(method), now), v=False)
+    payload = {"sub": user.id, "rsub": method.recipe_user_id.value, "tId": tenant_id}
+    step = progress_of(functions, method.recipe_user_id, tenant_id, CLAIM.add_to_payload(payload, value)).next_step
+    if not step:
+        return False
+    required = functions.get_required_secondary_factors_for_user(user_id=user.id)
+    return bool(required) or not set(step).isdisjoint(functions.get_factors_setup_for_user(user=user))
