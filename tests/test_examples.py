@@ -12,6 +12,7 @@ from wsgiref.validate import validator
 import pytest
 import requests
 from contract import authenticator
+from recipes.totp.parts import totp
 from werkzeug.test import Client, TestResponse
 
 from st_wsgi.request import current
@@ -153,6 +154,47 @@ def test_the_example_with_passkeys(monkeypatch: pytest.MonkeyPatch, capsys: pyte
         assert client.get(link).mimetype == "text/html"
         token = dict(parse_qsl(urlsplit(link).query))["token"]
         assert post("/auth/user/webauthn/reset", {"recoverAccountToken": token}, token=token) == {"status": "OK"}
+    finally:
+        current.set_default(None)
+        names["st"].close()
+
+
+def test_the_example_with_second_factors(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A code by mail opens the account, and only the authenticator app opens the view that needs it."""
+    monkeypatch.setenv("ST_CORE", "sqlite://?argon2_memory_kb=64")
+    monkeypatch.setenv("ST_API_DOMAIN", API)
+    names = runpy.run_path(str(EXAMPLES / "second_factor.py"))
+    try:
+        client = ClosingClient(validator(names["app"]))
+
+        def call(method: str, path: str, body: Any = None) -> Any:
+            headers = {**COOKIES, "fdi-version": "4.2"}
+            return client.open(f"/auth{path}", method=method, json=body, headers=headers).json
+
+        assert client.get("/").mimetype == "text/html"
+        assert client.get("/account").status_code == 401
+        user_id = call("POST", "/signup", SIGN_UP)["user"]["id"]
+        assert client.get("/account").status_code == 403
+        info = call("PUT", "/mfa/info")
+        assert set(info["factors"]["next"]) == {"totp", "otp-email"}
+
+        linking = {"shouldTryLinkingWithSessionUser": True}
+        device = call("POST", "/signinup/code", {"email": info["emails"]["otp-email"][0], **linking})
+        code = capsys.readouterr().err.split()[-1]
+        ids = {name: device[name] for name in ("deviceId", "preAuthSessionId")}
+        assert call("POST", "/signinup/code/consume", {**ids, "userInputCode": code, **linking})["status"] == "OK"
+        assert user_id in client.get("/account").text
+        assert client.get("/transfer").status_code == 403
+
+        device = call("POST", "/totp/device", {})
+        body = {"deviceName": device["deviceName"], "totp": totp(device["secret"])}
+        assert call("POST", "/totp/device/verify", body)["status"] == "OK"
+        assert client.get("/transfer").status_code == 200
+
+        assert call("POST", "/signin", SIGN_UP)["status"] == "OK"
+        assert client.get("/account").status_code == 403
+        assert call("POST", "/totp/verify", {"totp": totp(device["secret"], steps=1)})["status"] == "OK"
+        assert user_id in client.get("/account").text
     finally:
         current.set_default(None)
         names["st"].close()
