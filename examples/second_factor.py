@@ -142,11 +142,14 @@ get("up").onclick = () => { if (get("start").reportValidity()) first("/signup");
 get("out").onclick = async () => { show(await call("POST", "/signout", {})); next(); };
 get("transfer").onclick = async () => {
     const response = await fetch("/transfer");
-    get("state").textContent = response.ok ? await response.text() : "Your authenticator app is needed for this.";
-    if (response.status === 403) {
-        const info = await call("PUT", "/mfa/info");
-        useApp(info.factors.alreadySetup.includes("totp"));
+    if (response.ok) {
+        get("state").textContent = await response.text();
+        return;
     }
+    const {factors} = await call("PUT", "/mfa/info");
+    if (!factors) return next();
+    await useApp(factors.alreadySetup.includes("totp"));
+    get("state").textContent = "Your authenticator app is needed for this.";
 };
 next();
 </script></html>

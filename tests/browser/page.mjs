@@ -1,13 +1,15 @@
 // What a website does with the official web SDK, as functions that the tests call: window.frontend.
 // The address of the page says how: ?api=<origin of the API>&mode=cookie|header, and for shared cookie domains
-// &frontendDomain=...&backendDomain=... , or &tenant=... . The links of mails lead to the page too, without that: what was said last holds.
+// &frontendDomain=...&backendDomain=... , or &tenant=... , or &factors=second . The links of mails lead to the page too, without that: what was said last holds.
 import SuperTokens from "supertokens-web-js";
 import EmailPassword from "supertokens-web-js/recipe/emailpassword";
 import EmailVerification, { EmailVerificationClaim } from "supertokens-web-js/recipe/emailverification";
+import MultiFactorAuth from "supertokens-web-js/recipe/multifactorauth";
 import Multitenancy from "supertokens-web-js/recipe/multitenancy";
 import Passwordless from "supertokens-web-js/recipe/passwordless";
 import Session from "supertokens-web-js/recipe/session";
 import ThirdParty from "supertokens-web-js/recipe/thirdparty";
+import Totp from "supertokens-web-js/recipe/totp";
 import Webauthn from "supertokens-web-js/recipe/webauthn";
 import { UserRoleClaim } from "supertokens-web-js/recipe/userroles";
 
@@ -27,6 +29,7 @@ SuperTokens.init({
         }),
         ThirdParty.init(),
         Webauthn.init(),
+        ...(settings.factors === "second" ? [MultiFactorAuth.init(), Totp.init()] : []),
         Session.init({
             tokenTransferMethod: settings.mode,
             sessionTokenFrontendDomain: settings.frontendDomain,
@@ -69,6 +72,10 @@ window.frontend = {
     addPasskey: async (recipeUserId, email) =>
         plain(await Webauthn.createAndRegisterCredentialForSessionUser({ recipeUserId, email })),
     removePasskey: async (webauthnCredentialId) => plain(await Webauthn.removeCredential({ webauthnCredentialId })),
+    factors: async () => plain(await MultiFactorAuth.resyncSessionAndFetchMFAInfo()),
+    addApp: async () => plain(await Totp.createDevice()),
+    verifyApp: async (deviceName, totp) => plain(await Totp.verifyDevice({ deviceName, totp })),
+    enterTotp: async (totp) => plain(await Totp.verifyCode({ totp })),
     leaveFor: async (thirdPartyId) => {
         const frontendRedirectURI = `${location.origin}/auth/callback/${thirdPartyId}`;
         return ThirdParty.getAuthorisationURLWithQueryParamsAndSetState({ thirdPartyId, frontendRedirectURI });

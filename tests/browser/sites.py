@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 from attrs import frozen
@@ -21,11 +22,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+from flask import Flask
 from sdks.installs import node_packages
 from sdks.processes import ROOT, free_port, serving
+from werkzeug.middleware.shared_data import SharedDataMiddleware
+from werkzeug.serving import WSGIRequestHandler, make_server
 
+from st_wsgi import SuperTokens
 from st_wsgi.core_client.transport import CoreRequest
 from st_wsgi.embedded import EmbeddedCore
+from st_wsgi.request import current
 
 HERE = Path(__file__).parent
 
@@ -60,6 +66,35 @@ class Site:
         with EmbeddedCore.open(f"sqlite:///{self.folder}/auth.db") as core:
             core.send(CoreRequest("PUT", "/recipe/role", body={"role": role, "permissions": []}))
             core.send(CoreRequest("PUT", "/public/recipe/user/role", body={"userId": user_id, "role": role}))
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Print nothing."""
+
+
+@contextmanager
+def with_page(st: SuperTokens, app: Flask, *, port: int, folder: Path, also_at: Sequence[str] = ()) -> Iterator[None]:
+    """
+    Serve an app and the page on one origin, in a thread of this process. Close the SDK in the end.
+
+    :param also_at: the paths of links that lead to the page.
+    """
+    pages = dict.fromkeys(("/page.html", *also_at), "page.html")
+    scripts = {f"{path.rpartition('/')[0]}/page.js": "page.js" for path in pages}
+    files = {path: str(folder / file) for path, file in (pages | scripts).items()}
+    wrapped = SharedDataMiddleware(st.wrap(app.wsgi_app), files)
+    server = make_server("127.0.0.1", port, wrapped, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        current.set_default(None)
+        st.close()
 
 
 def link_in_mail(log: Path, email: str, path: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,9 @@ import pytest
 from flask import Flask, request
 from playwright.sync_api import Error
 from sdks.processes import free_port
-from werkzeug.middleware.shared_data import SharedDataMiddleware
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 import st_wsgi
-from browser.sites import CHEAP_HASHES
+from browser.sites import CHEAP_HASHES, with_page
 from browser.visitor import Tab, Visitor
 from st_wsgi import AppInfo
 from st_wsgi.delivery import Message
@@ -25,16 +22,10 @@ from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.multitenancy import TenantConfigCreateOrUpdate, create_or_update_tenant
 from st_wsgi.recipes.passwordless import ContactEmailOrPhoneConfig, Passwordless
 from st_wsgi.recipes.session import Session
-from st_wsgi.request import current
 
 CONSUME = "/auth/signinup/code/consume"
 BOTH: Any = "USER_INPUT_CODE_AND_MAGIC_LINK"
 RESTART = "RESTART_FLOW_ERROR"
-
-
-class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:
-        """Say nothing."""
 
 
 @attrs.frozen
@@ -83,20 +74,8 @@ def place(page_folder: Path) -> Iterator[Place]:
         found = session.get_session(request)
         return {"userId": found.get_user_id(), "tenantId": found.get_tenant_id()}
 
-    served = {"/page.html": "page.html", "/page.js": "page.js", "/auth/verify": "page.html", "/auth/page.js": "page.js"}
-    files = {path: str(page_folder / file) for path, file in served.items()}
-    wrapped = SharedDataMiddleware(st.wrap(app.wsgi_app), files)
-    server = make_server("127.0.0.1", port, wrapped, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with with_page(st, app, port=port, folder=page_folder, also_at=["/auth/verify"]):
         yield place
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        current.set_default(None)
-        st.close()
 
 
 def wrong(code: str) -> str:

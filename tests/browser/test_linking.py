@@ -12,11 +12,9 @@ import attrs
 import pytest
 from flask import Flask, request
 from sdks.processes import free_port
-from werkzeug.middleware.shared_data import SharedDataMiddleware
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 import st_wsgi
-from browser.sites import CHEAP_HASHES
+from browser.sites import CHEAP_HASHES, with_page
 from browser.visitor import PASSWORD, Tab, Visitor
 from st_wsgi import AppInfo
 from st_wsgi.delivery import Message
@@ -26,15 +24,9 @@ from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
 from st_wsgi.recipes.passwordless import ContactEmailOrPhoneConfig, Passwordless
 from st_wsgi.recipes.session import Session
-from st_wsgi.request import current
 
 LINK = {"shouldTryLinkingWithSessionUser": True}
 LIMIT = 30  # seconds after which something that was to happen has failed
-
-
-class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:
-        """Say nothing."""
 
 
 @attrs.frozen
@@ -100,21 +92,8 @@ def place(page_folder: Path) -> Iterator[Place]:
         found = session.get_session(request)
         return {"userId": found.get_user_id(), "handle": found.get_handle()}
 
-    served = {"/page.html": "page.html", "/page.js": "page.js"}
-    served |= {"/auth/verify-email": "page.html", "/auth/page.js": "page.js"}
-    files = {path: str(page_folder / file) for path, file in served.items()}
-    wrapped = SharedDataMiddleware(st.wrap(app.wsgi_app), files)
-    server = make_server("127.0.0.1", port, wrapped, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with with_page(st, app, port=port, folder=page_folder, also_at=["/auth/verify-email"]):
         yield place
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        current.set_default(None)
-        st.close()
 
 
 def phone_of(visitor: Visitor) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,9 @@ import pytest
 from flask import Flask, request
 from playwright.sync_api import CDPSession, Page, expect
 from sdks.processes import free_port, serving
-from werkzeug.middleware.shared_data import SharedDataMiddleware
-from werkzeug.serving import make_server
 
 import st_wsgi
-from browser.sites import CHEAP_HASHES, link_in_mail
-from browser.test_codes import _Quiet
+from browser.sites import CHEAP_HASHES, link_in_mail, with_page
 from browser.visitor import Tab, Visitor
 from st_wsgi import AppInfo
 from st_wsgi.delivery import Message
@@ -28,7 +24,6 @@ from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
 from st_wsgi.recipes.session import Session
 from st_wsgi.recipes.webauthn import Webauthn
-from st_wsgi.request import current
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -68,20 +63,8 @@ def place(page_folder: Path) -> Iterator[Place]:
     def session_info() -> dict[str, Any]:
         return {"userId": session.get_session(request).get_user_id()}
 
-    pages = {path: str(page_folder / "page.html") for path in ("/page.html", "/auth/webauthn/recover")}
-    files = pages | {path: str(page_folder / "page.js") for path in ("/page.js", "/auth/webauthn/page.js")}
-    wrapped = SharedDataMiddleware(st.wrap(app.wsgi_app), files)
-    server = make_server("127.0.0.1", port, wrapped, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with with_page(st, app, port=port, folder=page_folder, also_at=["/auth/webauthn/recover"]):
         yield place
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        current.set_default(None)
-        st.close()
 
 
 class Authenticator:

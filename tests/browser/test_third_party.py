@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,28 +15,21 @@ from flask import Flask, request
 from openid.real_provider import PUBLIC_CLIENT, SECRET, SECRET_CLIENT, RealProvider, running
 from playwright.sync_api import Error, Page, expect
 from sdks.processes import ROOT, free_port, serving
-from werkzeug.middleware.shared_data import SharedDataMiddleware
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 import st_wsgi
+from browser.sites import with_page
 from browser.visitor import Tab, Visitor
 from st_wsgi import AppInfo
 from st_wsgi.recipes import session
 from st_wsgi.recipes.multitenancy import ProviderClientConfig, ProviderConfig
 from st_wsgi.recipes.session import Session
 from st_wsgi.recipes.thirdparty import ProviderInput, ThirdParty
-from st_wsgi.request import current
 
 WAYS: dict[str, dict[str, Any]] = {
     "pkce": {"client_id": PUBLIC_CLIENT},
     "secret": {"client_id": SECRET_CLIENT, "client_secret": SECRET},
     "both": {"client_id": SECRET_CLIENT, "client_secret": SECRET, "force_pkce": True},
 }
-
-
-class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:
-        """Say nothing."""
 
 
 @attrs.frozen
@@ -71,8 +63,8 @@ class Place:
 def place(page_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     port = free_port()
     origin = f"http://127.0.0.1:{port}"
-    callbacks = [f"{origin}/auth/callback/{way}" for way in WAYS]
-    with running(tmp_path_factory.mktemp("provider"), *callbacks) as provider:
+    callbacks = [f"/auth/callback/{way}" for way in WAYS]
+    with running(tmp_path_factory.mktemp("provider"), *(f"{origin}{path}" for path in callbacks)) as provider:
         inputs = [
             ProviderInput(
                 config=ProviderConfig(
@@ -94,21 +86,8 @@ def place(page_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         def session_info() -> dict[str, Any]:
             return {"userId": session.get_session(request).get_user_id()}
 
-        served = {"/page.html": "page.html", "/page.js": "page.js", "/auth/callback/page.js": "page.js"}
-        served |= {f"/auth/callback/{way}": "page.html" for way in WAYS}
-        files = {path: str(page_folder / file) for path, file in served.items()}
-        wrapped = SharedDataMiddleware(st.wrap(app.wsgi_app), files)
-        server = make_server("127.0.0.1", port, wrapped, threaded=True, request_handler=_Quiet)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
+        with with_page(st, app, port=port, folder=page_folder, also_at=callbacks):
             yield Place(origin, provider)
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
-            current.set_default(None)
-            st.close()
 
 
 def name() -> str:

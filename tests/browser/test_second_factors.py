@@ -1,0 +1,185 @@
+"""A second factor after the password in Chromium: with the official web SDK, and on the page of the example."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from flask import Flask, request
+from playwright.sync_api import expect
+from recipes.totp.parts import totp, wrong
+from sdks.processes import free_port, serving
+
+import st_wsgi
+from browser.sites import CHEAP_HASHES, with_page
+from browser.visitor import PASSWORD, Tab, Visitor
+from st_wsgi import AppInfo, Override, replace
+from st_wsgi.delivery import Message
+from st_wsgi.recipes import session
+from st_wsgi.recipes.accountlinking import AccountLinking, ShouldAutomaticallyLink
+from st_wsgi.recipes.emailpassword import EmailPassword
+from st_wsgi.recipes.emailverification import EmailVerification
+from st_wsgi.recipes.multifactorauth import MultiFactorAuth, MultiFactorAuthFunctions, require_factors
+from st_wsgi.recipes.passwordless import ContactEmailOnlyConfig, Passwordless
+from st_wsgi.recipes.session import Session, verify_session
+from st_wsgi.recipes.totp import Totp
+
+ROOT = Path(__file__).parent.parent.parent
+LINK = {"shouldTryLinkingWithSessionUser": True}
+MFA = "st-mfa"
+
+
+def either(original: MultiFactorAuthFunctions) -> MultiFactorAuthFunctions:
+    """Require an authenticator app or a code by mail of everybody."""
+
+    def get_mfa_requirements_for_auth(**_: Any) -> Any:
+        return [{"oneOf": ["totp", "otp-email"]}]
+
+    return replace(original, get_mfa_requirements_for_auth=get_mfa_requirements_for_auth)
+
+
+@attrs.frozen
+class Place:
+    """The website with its API on one origin, and the messages that it sent."""
+
+    origin: str
+    messages: list[Message] = attrs.field(factory=list)
+
+    def open(self, visitor: Visitor, mode: str = "cookie") -> Tab:
+        """Open the page, and sign its visitor up with a password."""
+        tab = visitor.open(f"{self.origin}/page.html?api={self.origin}&mode={mode}&factors=second")
+        assert tab.run("signUp", {"email": visitor.email, "password": PASSWORD})["status"] == "OK"
+        return tab
+
+    def code(self, to: str) -> str:
+        """Return the newest code that was sent to an address."""
+        return next(str(message.code) for message in reversed(self.messages) if message.to == to)
+
+
+@pytest.fixture(scope="module")
+def place(page_folder: Path) -> Iterator[Place]:
+    port = free_port()
+    place = Place(f"http://127.0.0.1:{port}")
+    keep = place.messages.append
+    st = st_wsgi.init(
+        app_info=AppInfo(app_name="Factors", api_domain=place.origin, website_domain=place.origin),
+        core=f"sqlite://?{CHEAP_HASHES}",
+        recipes=[
+            EmailPassword(email_delivery=keep),
+            Passwordless(contact_config=ContactEmailOnlyConfig(), flow_type="USER_INPUT_CODE", email_delivery=keep),
+            Totp(),
+            MultiFactorAuth(first_factors=["emailpassword"], override=Override(functions=either)),
+            AccountLinking(should_do_automatic_account_linking=lambda *_: ShouldAutomaticallyLink()),
+            EmailVerification(mode="OPTIONAL", email_delivery=keep),
+            Session(),
+        ],
+    )
+    app = Flask("place")
+
+    @app.get("/account")
+    def account() -> dict[str, Any]:
+        return {"userId": session.get_session(request).get_user_id()}
+
+    @app.get("/transfer")
+    @verify_session(override_global_claim_validators=require_factors(requirement_list=["totp"]))
+    def transfer() -> dict[str, Any]:
+        return {"userId": session.get_session(request).get_user_id()}
+
+    with with_page(st, app, port=port, folder=page_folder):
+        yield place
+
+
+def add_app(tab: Tab) -> str:
+    """Set up an authenticator app, and return its secret."""
+    device = tab.run("addApp")
+    assert device["status"] == "OK"
+    assert device["qrCodeString"].startswith("otpauth://totp/Factors:")
+    refused = tab.run("verifyApp", device["deviceName"], wrong(device["secret"]))
+    assert (refused["status"], refused["currentNumberOfFailedAttempts"]) == ("INVALID_TOTP_ERROR", 1)
+    assert tab.run("verifyApp", device["deviceName"], totp(device["secret"]))["status"] == "OK"
+    return str(device["secret"])
+
+
+@pytest.mark.parametrize("mode", ["cookie", "header"])
+def test_a_password_and_then_an_authenticator_app(visitor: Visitor, place: Place, mode: str) -> None:
+    tab = place.open(visitor, mode)
+    assert tab.run("openView", "/account") == {"status": 403, "claims": [MFA], "mail": None}
+    assert MFA in tab.run("invalidClaims")
+    asked = tab.run("factors")["factors"]
+    assert (asked["next"], asked["alreadySetup"]) == (["totp", "otp-email"], ["emailpassword"])
+    secret = add_app(tab)
+    user = tab.run("openView", "/account")
+    assert user["status"] == 200
+    assert MFA not in tab.run("invalidClaims")
+
+    tab.run("signOut")
+    assert tab.run("signIn", {"email": visitor.email, "password": PASSWORD})["status"] == "OK"
+    assert tab.run("openView", "/account") == {"status": 403, "claims": [MFA], "mail": None}
+    assert tab.run("factors")["factors"]["next"] == ["totp"]  # what is set up comes first
+    assert tab.run("enterTotp", wrong(secret))["status"] == "INVALID_TOTP_ERROR"
+    assert tab.run("enterTotp", totp(secret, steps=1))["status"] == "OK"
+    assert tab.run("openView", "/account") == user
+    assert visitor.holds() == mode
+
+
+def test_a_password_and_then_a_code_by_mail_is_not_enough_for_a_view_that_needs_the_app(
+    visitor: Visitor, place: Place
+) -> None:
+    tab = place.open(visitor)
+    [email] = tab.run("factors")["emails"]["otp-email"]
+    assert email == visitor.email
+    assert tab.run("askForCode", {"email": email, **LINK})["status"] == "OK"
+    signed_in = tab.run("enterCode", place.code(email), LINK)
+    assert signed_in["status"] == "OK"
+    assert len(signed_in["user"]["loginMethods"]) == 2
+    assert tab.run("openView", "/account") == {"status": 200, "body": {"userId": signed_in["user"]["id"]}}
+    assert tab.run("openView", "/transfer") == {"status": 403, "claims": [MFA], "mail": None}
+    add_app(tab)
+    assert tab.run("openView", "/transfer")["status"] == 200
+
+
+def test_the_page_of_the_example(visitor: Visitor, tmp_path: Path) -> None:
+    """A code by mail opens the account; the view that needs the app leads to it."""
+    port, log = free_port(), tmp_path / "server.log"
+    env = {"PORT": str(port), "ST_CORE": f"sqlite:///{tmp_path}/auth.db?{CHEAP_HASHES}"}
+    with serving([sys.executable, str(ROOT / "examples" / "second_factor.py")], port=port, log=log, env=env):
+        page = visitor.new_page()
+        page.goto(f"http://127.0.0.1:{port}")
+        state, code = page.get_by_role("status"), page.get_by_label("Code")
+        page.get_by_label("E-mail address").fill(visitor.email)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign up").click()
+        page.get_by_role("button", name="Send a code by mail").click()
+        expect(code).to_be_visible()
+        [sent] = re.findall(r"^(\d{6})$", log.read_text(), re.MULTILINE)
+        code.fill(sent)
+        page.get_by_role("button", name="Continue").click()
+        expect(state).to_have_text(re.compile(r"You are [0-9a-f-]{36}\."))
+        who = state.inner_text()
+
+        transfer = page.get_by_role("button", name="Transfer money")
+        transfer.click()
+        expect(state).to_have_text("Your authenticator app is needed for this.")
+        secret = page.locator("#secret").inner_text()
+        code.fill(wrong(secret))
+        page.get_by_role("button", name="Continue").click()
+        expect(state).to_have_text("This code is wrong.")
+        code.fill(totp(secret))
+        page.get_by_role("button", name="Continue").click()
+        expect(state).to_have_text(who)
+        transfer.click()
+        expect(state).to_have_text("The money is on its way.")
+
+        page.get_by_role("button", name="Sign out").click()
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Use an authenticator app").click()
+        code.fill(totp(secret, steps=1))
+        page.get_by_role("button", name="Continue").click()
+        expect(state).to_have_text(who)
+        page.set_viewport_size({"width": 360, "height": 700})
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
