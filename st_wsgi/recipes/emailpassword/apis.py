@@ -26,6 +26,7 @@ from ..signing_in import (
     AccountInfoWithRecipeId,
     Refusal,
     SignedIn,
+    automatic_linking,
     permission,
     refused,
     signed_in,
@@ -167,8 +168,9 @@ class EmailPasswordAPIs(RecoveryAPIs[EmailPasswordSettings, EmailPasswordFunctio
         def change(method: LoginMethod) -> InvalidResetToken | None:
             if not self._set_password(method.recipe_user_id, password, tenant_id):
                 return InvalidResetToken()
-            # Without emailverification nobody has verified an address, and resets would end everybody's sessions.
-            if context.services.find(EmailVerification) is not None and not method.verified:
+            # An app with neither verifies no addresses: each reset would end all sessions of the user.
+            verifies = context.services.find(EmailVerification) or automatic_linking(context.services)
+            if verifies is not None and not method.verified:
                 self._revoke_sessions(method)
             return None
 
