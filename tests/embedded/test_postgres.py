@@ -291,7 +291,9 @@ def test_an_idle_transaction_is_ended(cluster: Cluster, make_core: Callable[...,
     address = cluster.address("stopped")
     store = PostgresStore(split(address)[0], {"schema": "stopped", "statement_timeout_ms": "300"})
     app = caller(make_core(address))
-    with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout), store.write() as db:
+    # Older versions of psycopg lose the kind of the error.
+    ended = (psycopg.errors.IdleInTransactionSessionTimeout, psycopg.OperationalError)
+    with pytest.raises(ended, match="idle-in-transaction"), store.write() as db:
         app.put("/recipe/role", role="admin").has(createdNewRole=True)
         db.rows("SELECT 1")
     with store.read() as db:
