@@ -267,6 +267,14 @@ class Querier:
         """Return whether the CDI version that is spoken is *version* or a later one."""
         return _numbers(self.api_version()) >= _numbers(version)
 
+    def forget(self) -> None:
+        """Forget the replies of this request: what others have changed meanwhile shows with the next question."""
+        in_flight = self._in_flight()
+        if in_flight is None or not in_flight.ours:
+            _Cache.newest = object()
+        if (cache := self._cache()) is not None:
+            cache.bodies = {}
+
     def calls_in_request(self) -> int:
         """Return how many calls the request in flight has made to the core, without those that the cache answered."""
         cache = self._cache()
@@ -275,11 +283,11 @@ class Querier:
     # Below: from the verbs down to the transport.
 
     def _write(self, request: CoreRequest) -> Reply:
-        self._forget()
+        self.forget()
         try:
             return self._call(request)
         finally:  # a failed write may have been done
-            self._forget()
+            self.forget()
 
     def _request(self, method: Method, path: str, params: Parameters, body: Body, tenant_id: str | None) -> CoreRequest:
         if not _PATH.fullmatch(path):
@@ -344,13 +352,6 @@ class Querier:
         caches = in_flight.core_cache
         cache: _Cache | None = caches.get(self._version)  # which the clients of all recipes have in common
         return caches.setdefault(self._version, _Cache()) if cache is None else cache
-
-    def _forget(self) -> None:
-        in_flight = self._in_flight()
-        if in_flight is None or not in_flight.ours:
-            _Cache.newest = object()
-        if (cache := self._cache()) is not None:
-            cache.bodies = {}
 
     def _user_context(self) -> dict[str, Any]:
         in_flight = self._in_flight()

@@ -80,6 +80,13 @@ class TestSignUps:
         assert support_code(owner.by_code()) == ("SIGN_IN_UP_NOT_ALLOWED", "ERR_CODE_002")
         assert [user.id for user in users(owner.email)] == [mallory.who()]
 
+    def test_the_owner_is_made_primary_by_the_other_request(self, site: Site) -> None:
+        """So the owner's request writes nothing after its first look. The second look asks the core all the same."""
+        owner, mallory = site.person(), site.person()
+        meanwhile(site, "GET /user/id", lambda: mallory.sign_up(email=owner.email))
+        assert support_code(owner.by_code()) == ("SIGN_IN_UP_NOT_ALLOWED", "ERR_CODE_002")
+        assert [user.id for user in users(owner.email)] == [mallory.who()]
+
     def test_two_who_prove_the_address_become_one(self, site: Site) -> None:
         owner = site.person()
         there = site.person(owner.email)
