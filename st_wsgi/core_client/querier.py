@@ -268,7 +268,7 @@ class Querier:
         return _numbers(self.api_version()) >= _numbers(version)
 
     def forget(self) -> None:
-        """Forget the replies of this request: what others have changed meanwhile shows with the next question."""
+        """Clear the cache of this request, so that the next call shows what others have changed meanwhile."""
         in_flight = self._in_flight()
         if in_flight is None or not in_flight.ours:
             _Cache.newest = object()

@@ -363,7 +363,7 @@ def _others(
     :raises _Withdrawn: the sign-up is not permitted beside these users.
     """
     account = AccountInfoWithRecipeId.of(method)
-    linking.core.forget()  # the other request may have made this user primary, so that this one has written nothing
+    linking.core.forget()  # this request may have asked before, and written nothing since
     users = linking.users_with_contact_of(account, tenant_id)
     is_verified = method.verified or any(
         session is not None and user.id == session.get_user_id() and has_verified(user, account) for user in users

@@ -114,6 +114,7 @@ class MultiFactorAuthFunctions(Functions[MultiFactorAuthSettings]):
         """Change what is required of a user: one thread after the other, and again if another process undid it."""
         for _ in range(_TRIES):
             with self.recipe.metadata_turn:
+                self.core.forget()  # what this request read earlier may be out of date
                 before, ours = self._metadata(user_id)
                 after = list(change(before))
                 if after == list(before):

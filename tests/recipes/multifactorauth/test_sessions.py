@@ -363,6 +363,22 @@ class TestFunctions:
         mfa.add_to_required_secondary_factors_for_user(user_id=user_id, factor_id="totp")
         assert mfa.get_required_secondary_factors_for_user(user_id=user_id) == ("other", "totp")
 
+    def test_a_change_begins_with_what_the_core_has_now(self, core: Borrowed) -> None:
+        """The request knows an older reply of the core, which another process has changed since."""
+        at, user_id = site(core), uuid.uuid4().hex
+
+        def view(_environ: object) -> str:
+            assert mfa.get_required_secondary_factors_for_user(user_id=user_id) == ()
+            ours = {"_supertokens": {"requiredSecondaryFactors": ["other"]}}
+            body = {"userId": user_id, "metadataUpdate": ours}
+            headers = {"cdi-version": "5.4"}
+            core.core.send(CoreRequest(method="PUT", path="/recipe/user/metadata", body=body, headers=headers))
+            mfa.add_to_required_secondary_factors_for_user(user_id=user_id, factor_id="totp")
+            return "done"
+
+        assert at.shop.during(at.shop.visitor(), view).get_json() == "done"
+        assert mfa.get_required_secondary_factors_for_user(user_id=user_id) == ("other", "totp")
+
     def test_requirements_of_a_session(self, core: Borrowed, with_session: Any) -> None:
         member = Member.of(site(core), requires=("totp", "otp-email"))
         assert with_session(member, lambda made: mfa.get_mfa_requirements_for_auth(session=made)) == [
