@@ -23,7 +23,7 @@ API = os.environ.get("ST_API_DOMAIN", f"http://localhost:{PORT}")
 st = st_wsgi.init(
     app_info=AppInfo(app_name="Example with passkeys", api_domain=API, website_domain=API),
     core=os.environ.get("ST_CORE", "sqlite:///auth.db"),
-    # Without emailverification, nobody knows that an address is the user's: a recovery would remove all other passkeys.
+    # Without emailverification no address is known to be the user's, so a recovery would remove all other passkeys.
     recipes=[Webauthn(), EmailVerification(mode="OPTIONAL"), Session()],
 )
 app = Flask(__name__)

@@ -149,7 +149,7 @@ def _add_db(commands: Commands) -> None:
     _command(db, "migrate", _db_migrate, "bring the schema up to date, after a backup")
     backing_up = _command(db, "backup", _db_backup, "copy the database while it is in use")
     backing_up.add_argument("target", type=pathlib.Path, help="a new file")
-    copying_all = db.add_parser("copy", help="copy everything to another database, of whatever engine")
+    copying_all = db.add_parser("copy", help="copy everything to another database, SQLite or PostgreSQL")
     copying_all.add_argument("--from", dest="db", required=True, metavar="ADDRESS", help="the database to copy")
     copying_all.add_argument("--to", required=True, metavar="ADDRESS", help="an empty one, or one that was cut short")
     copying_all.add_argument("--json", action="store_true", help="print JSON")

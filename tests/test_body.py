@@ -12,7 +12,7 @@ import pytest
 from toy import Browser, supertokens
 
 from st_wsgi.errors import BadInput, BodyTooLarge
-from st_wsgi.request.body import MAX_BODY, read_json
+from st_wsgi.request.body import MAX_BODY, MAX_FORM, read_form, read_json
 
 JSON = "application/json"
 
@@ -137,6 +137,19 @@ def test_what_is_not_one_unambiguous_json_object_is_a_400(body: bytes) -> None:
 @pytest.mark.parametrize("body", [b"{}", b' {"a": [1, 2.5, null, true, "x"]} ', b'{"a": "\\ud83d\\ude00"}'])
 def test_plain_json_objects_are_read(body: bytes) -> None:
     assert read_json(environ(body)) == json.loads(body)
+
+
+def test_a_form_has_at_most_64_kib_and_20_fields() -> None:
+    """W-008: a form comes from another site, so it gets less room than JSON."""
+    kind = "application/x-www-form-urlencoded"
+    assert MAX_FORM == 65_536
+    assert len(read_form(environ(b"a=" + b"x" * (MAX_FORM - 2), kind))["a"]) == MAX_FORM - 2
+    with pytest.raises(BodyTooLarge):
+        read_form(environ(b"a=" + b"x" * (MAX_FORM - 1), kind))
+    fields = [f"f{number}=1" for number in range(21)]
+    assert len(read_form(environ("&".join(fields[:20]).encode(), kind))) == 20
+    with pytest.raises(BadInput, match="not a valid form"):
+        read_form(environ("&".join(fields).encode(), kind))
 
 
 def of_size(size: int) -> bytes:

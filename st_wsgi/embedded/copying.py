@@ -1,8 +1,8 @@
 """
 Copies a whole embedded core to another database, of the same engine or the other one.
 
-Every row is copied unchanged, with hashes, keys, sessions and tokens, so that nobody is signed out. Until the copy is
-complete, the target has a mark. So an interrupted copy can continue.
+Every row is copied unchanged, with hashes, keys, sessions and tokens, so users stay signed in. The target has a mark
+until the copy is complete, so an interrupted copy can continue.
 """
 
 from __future__ import annotations

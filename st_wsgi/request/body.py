@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 MAX_BODY = 100_000
 """Bytes of a body that a route reads."""
 
-_MOST_FIELDS = 50
+MAX_FORM = 64 * 1024
+"""Bytes of a form that a route reads."""
+
+_MOST_FIELDS = 20
 
 
 def read_json(environ: WSGIEnvironment) -> dict[str, Any]:
@@ -41,11 +44,11 @@ def read_form(environ: WSGIEnvironment) -> dict[str, str]:
     Read the body as a form, for the few routes to which a browser sends one.
 
     :raises BadInput: another content type, text that is not UTF-8, too many fields, or a field twice.
-    :raises BodyTooLarge: more than ``MAX_BODY`` bytes.
+    :raises BodyTooLarge: more than ``MAX_FORM`` bytes.
     """
     _check_content_type(environ.get("CONTENT_TYPE", ""), "application/x-www-form-urlencoded")
     try:
-        text = _read(environ, MAX_BODY).decode("ascii")
+        text = _read(environ, MAX_FORM).decode("ascii")
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError:
         raise BadInput("the body is not a valid form") from None

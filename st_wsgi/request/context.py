@@ -225,7 +225,7 @@ class RequestContext:
 
     def read_form(self) -> dict[str, str]:
         """
-        Read the body, which must be a form of at most 100 kB without a field twice.
+        Read the body, which must be a form of at most 64 KiB and 20 fields, none of them twice.
 
         :raises BadInput: it is something else.
         :raises BodyTooLarge: it is larger.

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from attrs import frozen
+import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -28,8 +28,10 @@ from sdks.processes import ROOT, free_port, serving
 from werkzeug.middleware.shared_data import SharedDataMiddleware
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from browser.visitor import Tab, Visitor
 from st_wsgi import SuperTokens
 from st_wsgi.core_client.transport import CoreRequest
+from st_wsgi.delivery import Message
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.request import current
 
@@ -41,7 +43,7 @@ CHEAP_HASHES = "argon2_memory_kb=64"
 EXAMPLE = ROOT / "examples" / "flask_app.py"
 
 
-@frozen
+@attrs.frozen
 class Site:
     """An API and the page of the website that uses it. Both are origins, such as ``http://127.0.0.1:3000``.
 
@@ -66,6 +68,31 @@ class Site:
         with EmbeddedCore.open(f"sqlite:///{self.folder}/auth.db") as core:
             core.send(CoreRequest("PUT", "/recipe/role", body={"role": role, "permissions": []}))
             core.send(CoreRequest("PUT", "/public/recipe/user/role", body={"userId": user_id, "role": role}))
+
+
+@attrs.frozen
+class Place:
+    """The website with its API on one origin, and the messages that it sent."""
+
+    origin: str
+    messages: list[Message] = attrs.field(factory=list)
+
+    def open(self, visitor: Visitor, mode: str = "cookie", **more: str) -> Tab:
+        """Open the page, with more settings in its address."""
+        query = urlencode({"api": self.origin, "mode": mode, **more})
+        return visitor.open(f"{self.origin}/page.html?{query}")
+
+    def newest(self, to: str) -> Message:
+        """Return the newest message that was sent to an address or a number."""
+        return next(message for message in reversed(self.messages) if message.to == to)
+
+    def link(self, to: str) -> str:
+        """Return the newest link that was sent to an address."""
+        return str(self.newest(to).link)
+
+    def code(self, to: str) -> str:
+        """Return the newest code that was sent to an address or a number."""
+        return str(self.newest(to).code)
 
 
 class _Quiet(WSGIRequestHandler):

@@ -6,17 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 from flask import Flask, request
 from playwright.sync_api import Error
 from sdks.processes import free_port
 
 import st_wsgi
-from browser.sites import CHEAP_HASHES, with_page
-from browser.visitor import Tab, Visitor
+from browser.sites import CHEAP_HASHES, Place, with_page
+from browser.visitor import Visitor
 from st_wsgi import AppInfo
-from st_wsgi.delivery import Message
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.multitenancy import TenantConfigCreateOrUpdate, create_or_update_tenant
@@ -26,26 +24,6 @@ from st_wsgi.recipes.session import Session
 CONSUME = "/auth/signinup/code/consume"
 BOTH: Any = "USER_INPUT_CODE_AND_MAGIC_LINK"
 RESTART = "RESTART_FLOW_ERROR"
-
-
-@attrs.frozen
-class Place:
-    """The website with its API on one origin, and the messages that it sent."""
-
-    origin: str
-    messages: list[Message] = attrs.field(factory=list)
-
-    def open(self, visitor: Visitor, mode: str = "cookie", tenant: str = "") -> Tab:
-        more = f"&tenant={tenant}" if tenant else ""
-        return visitor.open(f"{self.origin}/page.html?api={self.origin}&mode={mode}{more}")
-
-    def link(self, to: str) -> str:
-        """Return the newest link that was sent to an address."""
-        return next(str(message.link) for message in reversed(self.messages) if message.to == to)
-
-    def code(self, to: str) -> str:
-        """Return the newest code that was sent to an address or a number."""
-        return next(str(message.code) for message in reversed(self.messages) if message.to == to)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 from flask import Flask, request
 from playwright.sync_api import expect
@@ -16,10 +15,9 @@ from recipes.totp.parts import totp, wrong
 from sdks.processes import free_port, serving
 
 import st_wsgi
-from browser.sites import CHEAP_HASHES, with_page
+from browser.sites import CHEAP_HASHES, Place, with_page
 from browser.visitor import PASSWORD, Tab, Visitor
 from st_wsgi import AppInfo, Override, replace
-from st_wsgi.delivery import Message
 from st_wsgi.recipes import session
 from st_wsgi.recipes.accountlinking import AccountLinking, ShouldAutomaticallyLink
 from st_wsgi.recipes.emailpassword import EmailPassword
@@ -35,30 +33,12 @@ MFA = "st-mfa"
 
 
 def either(original: MultiFactorAuthFunctions) -> MultiFactorAuthFunctions:
-    """Require an authenticator app or a code by mail of everybody."""
+    """Require an authenticator app or a code by mail of all users."""
 
     def get_mfa_requirements_for_auth(**_: Any) -> Any:
         return [{"oneOf": ["totp", "otp-email"]}]
 
     return replace(original, get_mfa_requirements_for_auth=get_mfa_requirements_for_auth)
-
-
-@attrs.frozen
-class Place:
-    """The website with its API on one origin, and the messages that it sent."""
-
-    origin: str
-    messages: list[Message] = attrs.field(factory=list)
-
-    def open(self, visitor: Visitor, mode: str = "cookie") -> Tab:
-        """Open the page, and sign its visitor up with a password."""
-        tab = visitor.open(f"{self.origin}/page.html?api={self.origin}&mode={mode}&factors=second")
-        assert tab.run("signUp", {"email": visitor.email, "password": PASSWORD})["status"] == "OK"
-        return tab
-
-    def code(self, to: str) -> str:
-        """Return the newest code that was sent to an address."""
-        return next(str(message.code) for message in reversed(self.messages) if message.to == to)
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +74,13 @@ def place(page_folder: Path) -> Iterator[Place]:
         yield place
 
 
+def signed_up(visitor: Visitor, place: Place, mode: str = "cookie") -> Tab:
+    """Open the page, and sign its visitor up with a password."""
+    tab = place.open(visitor, mode, factors="second")
+    assert tab.run("signUp", {"email": visitor.email, "password": PASSWORD})["status"] == "OK"
+    return tab
+
+
 def add_app(tab: Tab) -> str:
     """Set up an authenticator app, and return its secret."""
     device = tab.run("addApp")
@@ -107,7 +94,7 @@ def add_app(tab: Tab) -> str:
 
 @pytest.mark.parametrize("mode", ["cookie", "header"])
 def test_a_password_and_then_an_authenticator_app(visitor: Visitor, place: Place, mode: str) -> None:
-    tab = place.open(visitor, mode)
+    tab = signed_up(visitor, place, mode)
     assert tab.run("openView", "/account") == {"status": 403, "claims": [MFA], "mail": None}
     assert MFA in tab.run("invalidClaims")
     asked = tab.run("factors")["factors"]
@@ -130,7 +117,7 @@ def test_a_password_and_then_an_authenticator_app(visitor: Visitor, place: Place
 def test_a_password_and_then_a_code_by_mail_is_not_enough_for_a_view_that_needs_the_app(
     visitor: Visitor, place: Place
 ) -> None:
-    tab = place.open(visitor)
+    tab = signed_up(visitor, place)
     [email] = tab.run("factors")["emails"]["otp-email"]
     assert email == visitor.email
     assert tab.run("askForCode", {"email": email, **LINK})["status"] == "OK"

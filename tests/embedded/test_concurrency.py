@@ -139,7 +139,7 @@ def test_a_link_while_somebody_signs_up(apps: list[Caller]) -> None:
 
 
 def test_a_link_while_the_user_is_deleted(apps: list[Caller]) -> None:
-    """Nobody is linked to a user who is gone."""
+    """A login method is not linked to a user who was deleted."""
     for _ in range(ROUNDS):
         owner, own = sign_up(apps[0])["id"], sign_up(apps[0])["id"]
         make_primary(apps[0], owner).has()
@@ -151,7 +151,7 @@ def test_a_link_while_the_user_is_deleted(apps: list[Caller]) -> None:
 
 
 def test_a_role_that_is_removed_while_it_is_given(apps: list[Caller]) -> None:
-    """Nobody has a role that does not exist."""
+    """No user has a role that does not exist."""
     for number in range(ROUNDS):
         role, user = fresh("role"), f"user-{number}"
         apps[0].put("/recipe/role", role=role, permissions=["read"]).has()
@@ -188,7 +188,7 @@ def test_one_code_signs_in_once(apps: list[Caller]) -> None:
 
 
 def test_wrong_codes_are_all_counted(apps: list[Caller]) -> None:
-    """Trying at the same moment gives nobody more tries."""
+    """Attempts at the same moment do not raise the limit."""
     attempt = typed(code(apps[0], email=email()), "no")
     answers = together(*(partial(consume, app, attempt) for app in apps * 4))
     assert statuses(answers) == {"INCORRECT_USER_INPUT_CODE_ERROR": 4, "RESTART_FLOW_ERROR": 4}

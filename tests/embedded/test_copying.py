@@ -1,4 +1,4 @@
-"""From a file to PostgreSQL and back: everything is there, and nobody is signed out."""
+"""From a file to PostgreSQL and back: everything is there, and users stay signed in."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ def own_cluster() -> Iterator[Cluster]:
 
 
 def test_a_server_that_restarts(own_cluster: Cluster, make_core: Callable[..., EmbeddedCore]) -> None:
-    """Calls in between are told so; the next ones work, on new connections, and nothing that was said is lost."""
+    """Calls in between fail with an error that says so. The next ones work, on new connections, and nothing is lost."""
     core = make_core(own_cluster.address(pool_timeout_ms=500, hashing_queue_size=100))
     app = caller(core)
     before = sign_up(app)["id"]
@@ -232,7 +232,7 @@ def test_more_threads_than_connections(cluster: Cluster, make_core: Callable[...
 
 
 def test_a_server_that_takes_no_writes(own_cluster: Cluster, make_core: Callable[..., EmbeddedCore]) -> None:
-    """What reads goes on; what writes is told where to write; afterwards all is well again."""
+    """Reads go on. Writes fail with an error that names the remedy. Both work again afterwards."""
     app = caller(make_core(own_cluster.address(application_name="standby")))
     user = sign_up(app)["id"]
     with psycopg.connect(split(own_cluster.address())[0], autocommit=True) as db:

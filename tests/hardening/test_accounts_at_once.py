@@ -1,8 +1,8 @@
 """
 Many requests at once about one address: the owner and strangers sign up, link, verify, change addresses and recover.
 
-Whoever comes first, the address has one user afterwards, strangers are not in the account of the owner, and nothing
-fails. Over HTTP, with threads of the server and of the visitors, on a core in memory, on a file, and served.
+Whichever request comes first: the address has one user afterwards, no stranger can open the owner's account, and no
+request fails. Over HTTP, with threads of the server and of the visitors, on a core in memory, on a file, and served.
 """
 
 from __future__ import annotations

@@ -178,7 +178,7 @@ def test_sources_of_access_tokens_use_no_such_key(public: dict[str, Any]) -> Non
 
 
 def test_an_access_token_by_a_key_on_a_curve_is_refused_even_if_an_app_makes_the_key_itself() -> None:
-    """The law holds where the source of keys has not applied it: a token's algorithm must be that of its key."""
+    """A token's algorithm must be that of its key, even if the source of keys has not checked it."""
     private = ed25519.Ed25519PrivateKey.generate()
     [key], _ = read({"kty": "OKP", "crv": "Ed25519", "x": b64(private.public_key().public_bytes_raw())})
     own = VerificationKey("s-2", key.thumbprint, 342, key.members, key.public_key, key.alg)

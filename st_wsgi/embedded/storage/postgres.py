@@ -185,7 +185,8 @@ class _Here(threading.local):
     """
     The state of a store in each thread or greenlet.
 
-    :ivar db: the connection that it has now. It never takes a second one: if all did, all might wait for ever.
+    :ivar db: the connection that it has now. It never takes a second one, since threads that wait for each other's
+        connections would wait for ever.
     :ivar repeating: whether it is inside :meth:`PostgresStore.repeated`.
     :ivar committed: whether the work there has begun a commit.
     :ivar alone: whether the work there has to write alone.

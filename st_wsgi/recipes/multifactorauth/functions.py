@@ -145,7 +145,7 @@ def record(
 
 @contextmanager
 def refusals_recorded(functions: MultiFactorAuthFunctions, session: SessionContainer) -> Iterator[None]:
-    """Record it if a user has to complete a factor first: a person who has their password may be trying."""
+    """Record an event when another factor has to be completed first: a stranger with the password may be trying."""
     try:
         yield
     except InvalidClaims:

@@ -166,7 +166,7 @@ def create_new_session(
     session_data_in_database: Mapping[str, Any] | None = None,
 ) -> SessionContainer:
     """Create a session and send its tokens with the response to this request."""
-    context.changes.refuse_if_late()  # nobody would have the tokens of the session
+    context.changes.refuse_if_late()  # the client would never get the tokens of the session
     functions = context.services.functions(SessionFunctions)
     recipe = functions.recipe
     method = recipe.transfer.creation_method(context)

@@ -203,7 +203,7 @@ class WebauthnFunctions(RecoveryFunctions[WebauthnSettings]):
         self, *, webauthn_generated_options_id: str, credential: Credential, tenant_id: str = PUBLIC_TENANT
     ) -> SignInOk | CredentialRefusal | CredentialNotFound | UnknownUserId:
         """
-        Ask the core whose passkey this is, in whatever tenant they are.
+        Ask the core whose passkey this is. It looks in all tenants.
 
         A proof that the core has accepted in this request is not sent again: it would look like that of a copied
         passkey, whose counter does not go up (FDI, rule F-14).
@@ -310,7 +310,7 @@ class WebauthnFunctions(RecoveryFunctions[WebauthnSettings]):
     def remove_credential(
         self, *, webauthn_credential_id: str, recipe_user_id: RecipeUserId
     ) -> Ok | CredentialNotFound:
-        """Remove a passkey of a login method. Nobody can sign in with it any more."""
+        """Remove a passkey of a login method. It can no longer be used to sign in."""
         params = {"webauthnCredentialId": webauthn_credential_id, "recipeUserId": recipe_user_id.value}
         outcome = self.core.delete(f"{_CREDENTIAL}/remove", params).into(Ok, CredentialNotFound)
         if isinstance(outcome, Ok):

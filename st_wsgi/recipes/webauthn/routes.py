@@ -49,7 +49,7 @@ def sign_up(apis: WebauthnAPIs, context: RequestContext) -> object:
 
 
 def sign_in(apis: WebauthnAPIs, context: RequestContext) -> object:
-    context.count_address()  # nobody can guess a signature, so that accounts need no limit of their own
+    context.count_address()  # a signature cannot be guessed, so accounts need no limit of their own
     body = context.read_json()
     session = session_to_link(context, body)
     result = apis.sign_in_post(**_proof(body), tenant_id=context.tenant_id, session=session, context=context)

@@ -79,8 +79,8 @@ class WebauthnSettings(RecoverySettings):
         """
         listed = self._listed_origins()
         if listed:
-            told = context.header("origin")
-            return told if told in listed else listed[0]
+            origin = context.header("origin")
+            return origin if origin in listed else listed[0]
         if self.get_origin is None:
             return current.website_origin(self.services.app_info)
         return self._value("get_origin", "", tenant_id, context)

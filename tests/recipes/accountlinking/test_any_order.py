@@ -1,8 +1,9 @@
 """
 Three people sign up and in, link, verify, change addresses and delete in any order, in two tenants.
 
-The model is who owns which address and number: whatever happens, nobody shares a user with somebody else, no login
-method belongs to two users, and no two primary users of a tenant have the same address, number or account elsewhere.
+The model says which person owns which address and number. After each step, no two persons can sign in as the same user,
+no login method belongs to two users, and no two primary users of a tenant have the same address, number or account at
+a provider.
 
 ``ST_LINKING_EXAMPLES=1000`` tries that many sequences.
 """
@@ -144,7 +145,7 @@ class Accounts(RuleBasedStateMachine):
     @precondition(somebody_has_a_session)
     @rule(name=who)
     def verify(self, name: str) -> None:
-        """Of mails that verify an address, people open those that they asked for."""
+        """People open only those mails of verification that they asked for."""
         methods = self.methods_of_session(name)
         self.post(name, None, "/user/email/verify/token", {})
         message = self.mail()
@@ -221,7 +222,7 @@ class Accounts(RuleBasedStateMachine):
         return list({user.id: user for user in found}.values())
 
     def people(self, user: User) -> set[str]:
-        """Return everybody who can get into a user, has a session of theirs, or has proved an address of theirs."""
+        """Return the people who can sign in as a user, have a session of theirs, or have proved their address."""
         people = {
             self.holders[handle]
             for handle in session.get_all_session_handles_for_user(user_id=user.id)

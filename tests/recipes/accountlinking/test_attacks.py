@@ -116,7 +116,7 @@ def test_who_signed_up_with_the_address_of_another_is_out_once_its_owner_sets_a_
 
 
 def test_no_password_by_mail_once_all_addresses_were_changed_to_those_of_another(site: Site) -> None:
-    """Its owner would share it with the stranger, who has another way in."""
+    """Its owner would share the account with the stranger, who has another way to sign in."""
     mallory, owner = site.person(), site.person()
     mallory.by_provider()
     mallory.sign_up(link=True)

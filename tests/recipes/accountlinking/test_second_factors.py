@@ -1,4 +1,4 @@
-"""Who has the first factor of an account alone cannot take it over by linking it to a session of their own."""
+"""The first factor alone is not enough to link an account to another person's session."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ class TestStreams:
 
     @pytest.mark.parametrize("refreshes", [False, True])
     def test_and_when_it_creates_or_refreshes_one_too_late(self, core: Borrowed, refreshes: bool) -> None:
-        """The core is not asked: nobody would have the tokens."""
+        """The core is not asked, since the client would never get the tokens."""
         shop = Shop(core, recipes=[EmailPassword(email_delivery=no_mail), UserRoles()])
         visitor = shop.visitor()
         user_id = (visitor.sign_up().json or {})["user"]["id"]

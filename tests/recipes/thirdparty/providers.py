@@ -34,7 +34,7 @@ class Asked:
 
 class IdP(ProviderServer):
     """
-    A provider that does as it is told, also what it should not.
+    A provider that also does what a provider must not do, if a test asks for it.
 
     :ivar claims: of the next id tokens, over the usual ones; None leaves one out.
     :ivar document: members of the discovery document, in the same way.

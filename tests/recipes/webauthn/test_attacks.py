@@ -164,7 +164,7 @@ def test_a_passkey_that_was_removed_is_not_added_again_by_the_same_answer(site: 
 
 
 def test_options_do_not_tell_who_has_an_account(site: Site) -> None:
-    """Nor the id of the user: the core offers that of anybody with the address, whatever they sign in with."""
+    """Options do not contain the id of the user either. The core puts it in for any user with the address."""
     ann = site.person()
     user_id = ann.sign_up()["user"]["id"]
     for email in (ann.email, f"x{ann.email}"):

@@ -105,7 +105,7 @@ def test_029_and_034_the_sessions_own_address_belongs_to_another_primary_user(si
 
 
 def test_030_a_sign_in_beside_an_account_that_is_verified(site: Site) -> None:
-    """Only to the holder of the passkey: nobody else learns that there are two accounts."""
+    """Only the holder of the passkey learns that there are two accounts."""
     site.answer = NO_LINK
     ann = Holder(site.person())
     ann.sign_up()

@@ -402,7 +402,7 @@ def test_f_15_a_recovery_and_another_address_end_the_other_sessions(core: Borrow
 
 
 def test_a_site_without_verification_of_addresses(core: Borrowed) -> None:
-    """Nobody's address is verified there: each recovery ends the sessions and the other passkeys."""
+    """No address is verified there, so each recovery ends the sessions and removes the other passkeys."""
     mails: list[Message] = []
     recipe = Webauthn(get_relying_party_id=RP, email_delivery=mails.append)
     shop = Shop(core, recipes=[recipe])

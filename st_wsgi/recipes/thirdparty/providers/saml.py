@@ -34,15 +34,15 @@ class SamlOfTenant:
 
         :raises ProviderFailed: the core does not know the token, or it is another client's.
         """
-        told = self.functions().get_user_info(
+        outcome = self.functions().get_user_info(
             access_token=access_token, client_id=config.client_id, tenant_id=self.tenant_id
         )
-        if not isinstance(told, SamlUserInfo):
-            raise ProviderFailed(f"the core replied {told.status} to the access token")
+        if not isinstance(outcome, SamlUserInfo):
+            raise ProviderFailed(f"the core replied {outcome.status} to the access token")
         return UserInfo(
-            third_party_user_id=told.sub or "",
-            email=UserInfoEmail(id=told.email, is_verified=True) if told.email else None,
-            raw_user_info_from_provider=RawUserInfoFromProvider(from_user_info_api=told.claims),
+            third_party_user_id=outcome.sub or "",
+            email=UserInfoEmail(id=outcome.email, is_verified=True) if outcome.email else None,
+            raw_user_info_from_provider=RawUserInfoFromProvider(from_user_info_api=outcome.claims),
         )
 
     def functions(self) -> SamlFunctions:
