@@ -25,6 +25,7 @@ from urllib.parse import unquote_plus
 
 import psycopg
 from psycopg import errors, sql
+from psycopg.abc import PQGen
 from psycopg.adapt import AdaptersMap
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.numeric import Int8Dumper
@@ -48,6 +49,7 @@ SETTINGS: Mapping[str, str | int] = {
     "pool_timeout_ms": 5000,
     "lock_timeout_ms": 10_000,
     "statement_timeout_ms": 30_000,
+    "reply_timeout_ms": 35_000,
     "prepare_threshold": 5,
 }
 """The settings in an address that are neither the core's nor libpq's, with their defaults."""
@@ -65,7 +67,40 @@ _LOCK = 0x53745753
 _CONFLICTS = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
 """Errors of two transactions in conflict. A unique index may notice the conflict first."""
 
-_ABANDONED: list[ConnectionPool[Connection]] = []
+
+class _NoReply(psycopg.OperationalError):
+    """The server did not reply in time, and the connection was closed."""
+
+
+class _LimitedConnection(psycopg.Connection[Row]):
+    """
+    A connection that is closed when a reply takes too long: if the server or the network hangs, nothing else ends it.
+
+    :ivar limit: how many seconds a reply takes at most; 0 for no limit.
+    """
+
+    limit: float = 0
+
+    def wait(self, gen: PQGen[T], *args: Any, **more: Any) -> T:
+        """Wait for the server. :raises _NoReply: for too long."""
+        return super().wait(self._limited(gen) if self.limit else gen, *args, **more)
+
+    def _limited(self, gen: PQGen[T]) -> PQGen[T]:
+        end = time.monotonic() + self.limit
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted  # every 0.1 seconds even if nothing has come
+                if time.monotonic() > end:
+                    self.pgconn.finish()
+                    raise _NoReply(f"the server did not reply within {self.limit:g} seconds")
+                wanted = gen.send(ready)
+        except StopIteration as done:
+            outcome: T = done.value
+            return outcome
+
+
+_ABANDONED: list[ConnectionPool[_LimitedConnection]] = []
 """Pools inherited by a fork. They are kept, because closing one would end the connections of the parent."""
 
 
@@ -219,6 +254,7 @@ class PostgresStore(Store):
         numbers = {name: _whole(name, value) for name, value in given.items() if name != "schema"}
         self._size, self._patience = max(1, numbers["pool_size"]), numbers["pool_timeout_ms"] / 1000
         self._prepare = numbers["prepare_threshold"] or None
+        self._reply_limit = numbers["reply_timeout_ms"] / 1000
         self._begin = (
             f"BEGIN; SET LOCAL lock_timeout = {numbers['lock_timeout_ms']};"
             f" SET LOCAL statement_timeout = {numbers['statement_timeout_ms']};"
@@ -238,7 +274,7 @@ class PostgresStore(Store):
         host, port = place.get("host") or place.get("hostaddr") or "", place.get("port") or "5432"
         self._name = f"postgresql://{place.get('user', '')}@{host}:{port}/{place.get('dbname', '')} ({self._schema})"
         self._closed = False
-        self._pool: ConnectionPool[Connection] | None = None
+        self._pool: ConnectionPool[_LimitedConnection] | None = None
         self._opening = threading.Lock()
         self._here = _Here()
         try:
@@ -308,11 +344,14 @@ class PostgresStore(Store):
                     if tries >= REPEATS:
                         raise
                     time.sleep(random.random() * 0.01 * 2**tries)
-                except psycopg.OperationalError as error:
-                    # The server may have restarted. Then all connections of the pool are dead, and new ones work.
-                    if tries >= REPEATS or not _is_lost(error) or here.committed or self._pool is None:
+                except errors.ReadOnlySqlTransaction:
+                    # Another server may take the writes now: new connections find it.
+                    self._replace(self._pool)
+                    if tries > 1 or here.committed:
                         raise
-                    self._pool.check()
+                except psycopg.OperationalError as error:
+                    if tries >= REPEATS or not _is_lost(error) or here.committed or isinstance(error, _NoReply):
+                        raise
         finally:
             here.repeating = here.alone = False
 
@@ -334,14 +373,16 @@ class PostgresStore(Store):
             "prepare_threshold": self._prepare,
         }
 
-    def _opened(self) -> ConnectionPool[Connection]:
+    def _opened(self) -> ConnectionPool[_LimitedConnection]:
         with self._opening:
             if self._closed:
                 raise CoreUnavailable("this embedded core was closed: make a new SuperTokens instance")
             if self._pool is None:
                 self._pool = ConnectionPool(
                     self._conninfo,
+                    connection_class=_LimitedConnection,
                     kwargs=self._connecting(),
+                    configure=self._configure,
                     min_size=0,
                     max_size=self._size,
                     timeout=self._patience,
@@ -351,6 +392,17 @@ class PostgresStore(Store):
                     open=True,
                 )
             return self._pool
+
+    def _configure(self, connection: _LimitedConnection) -> None:
+        connection.limit = self._reply_limit
+
+    def _replace(self, pool: ConnectionPool[_LimitedConnection] | None) -> None:
+        """Open new connections from now on. After a restart of the server, all those of a pool are dead."""
+        with self._opening:
+            if self._pool is pool:
+                self._pool = None
+        if pool is not None:
+            pool.close()
 
     @contextmanager
     def _lent(self) -> Iterator[PostgresDatabase]:
@@ -362,6 +414,8 @@ class PostgresStore(Store):
                 yield db
             finally:
                 self._here.db = before
+                if connection.closed:
+                    self._replace(pool)
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[PostgresDatabase]:
@@ -383,6 +437,7 @@ class PostgresStore(Store):
 
 
 _REMEDIES = (
+    ("_NoReply", "The server or the network hangs: see to it, or raise reply_timeout_ms"),
     ("CommitUncertain", "The change may have been stored: look before you make it again"),
     ("PoolTimeout", "Is the server up? If it is, all {size} connections are in use: set pool_size"),
     ("DiskFull", "The disk of the server is full. Nothing was changed; free some space"),
