@@ -151,6 +151,10 @@ class Call:
         """Open a transaction for this block only, in a call that does something slow before or after."""
         return self._opened(self._write)
 
+    def changing_one(self) -> AbstractContextManager[Database]:
+        """Open the database for reading and changing one row, as :meth:`.Store.changing_one` does."""
+        return self._opened(self.services.store.changing_one)
+
     def _write(self) -> AbstractContextManager[Database]:
         return self.services.store.write(together=self._together)
 

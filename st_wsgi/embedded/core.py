@@ -257,36 +257,41 @@ class EmbeddedCore:
         :param client: the address of a client that calls over HTTP; None for a call in this process.
         """
 
-        def reply() -> dict[str, Any] | CoreReply:
-            self._services.imports.look()
-            place = self._services.store.repeated(lambda: self._place(request))
-            if place.public is not None:
+        bodies: list[Mapping[str, Any] | None] = []
+        counted = False
+
+        def handle() -> dict[str, Any] | CoreReply:
+            nonlocal counted
+            place = self._place(request)
+            if place.public is not None and not counted:
+                counted = True
                 self._services.stats.count(place.app_id, self._services.clock())
             endpoint, version = self._admit(request, place, client)
-            body = read_body() if request.method in ("POST", "PUT") and not place.keyless else {}
-            if body is None:
+            if not bodies:  # it can be read once, whatever is repeated
+                bodies.append(read_body() if request.method in ("POST", "PUT") and not place.keyless else {})
+            if bodies[0] is None:
                 raise CallRefused(400, "Invalid Json Input")
+            with ExitStack() as until_the_end:
+                call = Call(
+                    services=self._services,
+                    scope=endpoint.scope,
+                    app_id=place.app_id,
+                    tenant_id=place.tenant_id,
+                    tenant=place.tenant,
+                    version=version,
+                    body=Body(bodies[0]),
+                    query=Query(request.params),
+                    headers=request.headers,
+                    reads=request.method == "GET",
+                    together=endpoint.together,
+                    until_the_end=until_the_end,
+                )
+                if endpoint.early:
+                    call.admit()
+                return endpoint.handler(call)
 
-            def handle() -> dict[str, Any] | CoreReply:
-                with ExitStack() as until_the_end:
-                    call = Call(
-                        services=self._services,
-                        scope=endpoint.scope,
-                        app_id=place.app_id,
-                        tenant_id=place.tenant_id,
-                        tenant=place.tenant,
-                        version=version,
-                        body=Body(body),
-                        query=Query(request.params),
-                        headers=request.headers,
-                        reads=request.method == "GET",
-                        together=endpoint.together,
-                        until_the_end=until_the_end,
-                    )
-                    if endpoint.early:
-                        call.admit()
-                    return endpoint.handler(call)
-
+        def reply() -> dict[str, Any] | CoreReply:
+            self._services.imports.look()
             return self._services.store.repeated(handle)
 
         return self._guarded(request, reply)
@@ -346,10 +351,7 @@ class EmbeddedCore:
 
     def _place(self, request: CoreRequest) -> _Place:
         app_id, tenant_id, rows = _split(unquote(request.path))
-        tenant = public = self._services.tenancy.find(app_id, tenant_id)
-        if tenant_id != "public":
-            public = self._services.tenancy.find(app_id, "public")
-        return _Place(app_id, tenant_id, rows, tenant, public)
+        return _Place(app_id, tenant_id, rows, *self._services.tenancy.find_with_public(app_id, tenant_id))
 
 
 def locate(address: str) -> tuple[Callable[[], Store], dict[str, object]]:

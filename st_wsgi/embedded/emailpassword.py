@@ -28,12 +28,14 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+_BY_EMAIL = (
+    "SELECT m.user_id, m.password_hash FROM method_tenants t JOIN login_methods m USING (app, user_id)"
+    " WHERE t.app = ? AND t.tenant_id = ? AND t.email = ? AND t.recipe_id = ?"
+)
+
+
 def _by_email(db: Database, app: int, tenant_id: str, email: str) -> tuple[str, str] | None:
-    query = (
-        "SELECT m.user_id, m.password_hash FROM method_tenants t JOIN login_methods m USING (app, user_id)"
-        " WHERE t.app = ? AND t.tenant_id = ? AND t.email = ? AND t.recipe_id = ?"
-    )
-    found: tuple[str, str] | None = db.row(query, app, tenant_id, email, RECIPE)
+    found: tuple[str, str] | None = db.row(_BY_EMAIL, app, tenant_id, email, RECIPE)
     return found
 
 
@@ -77,18 +79,16 @@ def sign_in(call: Call) -> dict[str, Any]:
     here = call.here
     tenants_v1.refuse_if_disabled(call, "emailPassword")
     with call.reading() as db:
-        found = _by_email(db, here.app, here.tenant_id, email)
-        kinds = hashes.kinds_of(db, here.app)
-    user_id, stored = found if found is not None else ("", None)
-    check = signin.check_password(call, password, stored, kinds)
+        kinds_too = f"{_BY_EMAIL} UNION ALL SELECT NULL, name FROM key_values WHERE {hashes.IS_KIND}"
+        rows = db.rows(kinds_too, here.app, here.tenant_id, email, RECIPE, here.app)
+    user_id, stored = next((row for row in rows if row[0] is not None), ("", None))
+    check = signin.check_password(call, password, stored, hashes.kinds(row[1] for row in rows if row[0] is None))
     if not check.right:
         return {"status": "WRONG_CREDENTIALS_ERROR"}
-    with call.writing() as db:
-        method = methods.find(db, here.app, user_id)
-        if method is None or method.email != email:
-            return {"status": "WRONG_CREDENTIALS_ERROR"}
-        if check.new_hash is not None:
+    if check.new_hash is not None:
+        with call.writing() as db:
             _set_hash(db, here.app, user_id, check.new_hash, before=stored)
+    with call.changing_one():
         return signin.signed_in(call, RECIPE, user_id, Identity(email))
 
 

@@ -267,7 +267,15 @@ def remember_kind(db: Database, app: int, stored: str) -> None:
         db.insert_new("key_values", app=app, name=_KIND + parsed.kind, value="")
 
 
+IS_KIND = f"app = ? AND name >= '{_KIND}' AND name < '{_KIND}~'"
+"""The condition for rows of ``key_values`` that name the kinds of hashes which were ever stored for users of an app."""
+
+
+def kinds(names: Iterable[str]) -> list[str]:
+    """Return the kinds of hashes from the names of such rows."""
+    return [name.removeprefix(_KIND) for name in names]
+
+
 def kinds_of(db: Database, app: int) -> list[str]:
     """Return the kinds of hashes that were ever stored for users of *app*."""
-    query = "SELECT name FROM key_values WHERE app = ? AND name >= ? AND name < ?"
-    return [name.removeprefix(_KIND) for name in db.column(query, app, _KIND, _KIND + "~")]
+    return kinds(db.column(f"SELECT name FROM key_values WHERE {IS_KIND}", app))

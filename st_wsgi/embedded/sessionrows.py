@@ -13,7 +13,7 @@ from .call import Call, Endpoint
 from .fields import bad, dump
 from .storage.database import Database
 from .tokens import PROTECTED, tenant_of_handle
-from .users import internal_id, primary_id, touch
+from .users import JOINED_TO_SESSION, USER_OF_SESSION, SessionUser, internal_id, primary_id, touch
 
 MISSING = "Session does not exist."
 
@@ -54,18 +54,47 @@ def find(db: Database, app: int, handle: str, *, for_change: bool = False) -> Se
     return None if row is None else SessionRow(*row)
 
 
-def add(db: Database, app: int, row: SessionRow) -> None:
-    """Store a new session."""
-    db.change(f"INSERT INTO sessions (app, {COLUMNS}) VALUES (?{', ?' * 11})", app, *attrs.astuple(row))
+def find_with_user(db: Database, app: int, handle: str) -> tuple[SessionRow, SessionUser] | None:
+    """Return a session, expired or not, and whose it is; None when there is none."""
+    columns = f"one.{COLUMNS.replace(', ', ', one.')}, {USER_OF_SESSION}"
+    lock = f"{db.for_change} OF one" if db.for_change else ""
+    query = f"SELECT {columns} FROM sessions AS one{JOINED_TO_SESSION} WHERE one.app = ? AND one.handle = ?{lock}"
+    row = db.row(query, app, handle)  # the first of several if the user is in several tenants
+    if row is None:
+        return None
+    *own, group, external = row
+    found = SessionRow(*own)
+    # A session keeps the name of the login method that it was made with, also when that is mapped meanwhile.
+    return found, SessionUser(external or group, found.user_id, group)
 
 
-def replace(db: Database, app: int, row: SessionRow) -> None:
-    """Store which refresh tokens a session has now, how long it lives, and with which kind of key it signs."""
-    db.change(
-        "UPDATE sessions SET refresh_token_hash_2 = ?, prev_refresh_token_hash_2 = ?, rotated_at = ?, expires_at = ?,"
-        " use_static_key = ? WHERE app = ? AND handle = ?",
-        *(row.refresh_hash2, row.previous_hash2, row.rotated_at, row.expires_at, row.static_key, app, row.handle),
-    )
+def add(db: Database, app: int, row: SessionRow, user: SessionUser) -> None:
+    """Store a new session, and that its user is active."""
+    statement = f"INSERT INTO sessions (app, {COLUMNS}) VALUES (?{', ?' * 11})"
+    active = {"app": app, "user_id": user.internal_id}
+    db.change_then_put(statement, (app, *attrs.astuple(row)), "last_active", active, last_active=row.created_at)
+
+
+_REPLACE = (
+    "UPDATE sessions SET refresh_token_hash_2 = ?, prev_refresh_token_hash_2 = ?, rotated_at = ?, expires_at = ?,"
+    " use_static_key = ? WHERE app = ? AND handle = ? AND refresh_token_hash_2 = ?"
+)
+
+
+def replace(db: Database, app: int, before: SessionRow, row: SessionRow, *, user: SessionUser, now: int) -> None:
+    """Store a session after a refresh in place of the one before, and that its user is active."""
+    active = {"app": app, "user_id": user.internal_id}
+    db.change_then_put(_REPLACE, _replacing(app, before, row), "last_active", active, last_active=now)
+
+
+def settle(db: Database, app: int, before: SessionRow, row: SessionRow) -> None:
+    """Store a session after the first use of a new token, in place of the one before."""
+    db.change(_REPLACE, *_replacing(app, before, row))
+
+
+def _replacing(app: int, before: SessionRow, row: SessionRow) -> tuple[object, ...]:
+    after = (row.refresh_hash2, row.previous_hash2, row.rotated_at, row.expires_at, row.static_key)
+    return *after, app, row.handle, before.refresh_hash2
 
 
 def unauthorised(message: str) -> dict[str, Any]:

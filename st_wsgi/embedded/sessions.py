@@ -20,7 +20,7 @@ from .keys import TokenInvalid, split_token
 from .rotation import Reuse, arrive, is_live, rotate
 from .sessionrows import MISSING, SessionRow, check_payload, check_tenant, unauthorised
 from .tokens import AccessTokenContent, RefreshTokenContent, RefreshTokenInvalid, hash1, hash2, tenant_of_handle
-from .users import SessionUser, session_user, touch
+from .users import SessionUser, session_user
 from .versions import ROTATING
 
 
@@ -99,8 +99,7 @@ def create(call: Call) -> dict[str, Any]:
             created_at=now,
             expires_at=now + call.settings.refresh_token_validity,
         )
-        sessionrows.add(db, here.app, row)
-        touch(db, here.app, user.internal_id, now)
+        sessionrows.add(db, here.app, row, user)
         call.services.cleaner.a_little(db, now)
     return _tokens(call, row, user, refresh=refresh, parent_hash1=None, anti_csrf=anti_csrf, lifetime=lifetime, now=now)
 
@@ -158,12 +157,11 @@ def refresh(call: Call) -> dict[str, Any]:
     lifetime = _lifetime(call, asked_lifetime)
     presented_hash1 = hash1(presented)
     child_anti_csrf = str(uuid.uuid4()) if enable_anti_csrf else None
-    with call.writing() as db:
-        row = sessionrows.find(db, app, info.handle, for_change=True)
-        if row is None or row.expires_at < now:
+    with call.changing_one() as db:
+        found = sessionrows.find_with_user(db, app, info.handle)
+        if found is None or found[0].expires_at < now:
             return unauthorised("Session missing in db or has expired")
-        # A session keeps the name of the login method that it was made with, also when that is mapped meanwhile.
-        user = attrs.evolve(session_user(db, app, row.user_id), recipe_user_id=row.user_id)
+        row, user = found
         child = RefreshTokenContent(info.handle, user.recipe_user_id, presented_hash1, child_anti_csrf).sealed(seal)
         after = _after_refresh(call, row, presented_hash1=presented_hash1, info=info, child_hash2=hash2(child), now=now)
         if not isinstance(after, SessionRow):
@@ -171,9 +169,7 @@ def refresh(call: Call) -> dict[str, Any]:
                 sessionrows.remove_handles(db, app, [info.handle])
             return _reused(call, info.handle, user, after)
         after = attrs.evolve(after, static_key=static)
-        if after != row:
-            sessionrows.replace(db, app, after)
-        touch(db, app, user.internal_id, now)
+        sessionrows.replace(db, app, row, after, user=user, now=now)
         call.services.cleaner.a_little(db, now)
     parent = None if call.version >= ROTATING else presented_hash1
     return _tokens(
@@ -261,7 +257,7 @@ def _settle(call: Call, token: AccessTokenContent, now: int) -> dict[str, Any]:
         validity = call.settings.refresh_token_validity
         after = arrive(row, token.refresh_hash1, token.parent_hash1, now=now, validity=validity)
         if after is not None and after != row:
-            sessionrows.replace(db, app, after)
+            sessionrows.settle(db, app, row, after)
         payload = json.loads(row.payload)
         if after is None and payload == token.payload:
             return {"status": "OK", "session": _session_json(token)}

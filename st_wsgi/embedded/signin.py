@@ -11,7 +11,7 @@ from .fields import Answered
 from .methods import Contact, Identity, Method
 from .passwords import Check
 from .storage.database import Database
-from .users import external_id, internal_id, method_json, primary_id, touch, users_json
+from .users import external_id, internal_id, method_json, touched_user, users_json
 
 
 def has(method: Mapping[str, Any], identity: Identity) -> bool:
@@ -40,16 +40,17 @@ def signed_in(
     :param identity: what it was found by; the oldest login method of the user that has it is named in the answer.
     :param verified: show the login method's email as verified. What was just verified counts for the SuperTokens id,
         which later answers do not look at when the id is mapped.
+    :raises Answered: the user or the identity was removed meanwhile.
     """
-    group = primary_id(call.db, call.app, user_id)
-    touch(call.db, call.app, group, call.now)
-    [user] = users_json(call.db, call.app, [group], call.version)
+    user = touched_user(call.db, call.app, user_id, call.now, call.version)
+    same = [] if user is None else _matching(user, recipe_id, identity)
+    if user is None or not same:
+        raise Answered("WRONG_CREDENTIALS_ERROR")
     if verified:
         name = external_id(call.db, call.app, user_id)
         for method in user["loginMethods"]:
             method["verified"] |= method["recipeUserId"] == name
-    same = _matching(user, recipe_id, identity)[0]
-    return {"status": "OK", "user": user, "recipeUserId": same["recipeUserId"]}
+    return {"status": "OK", "user": user, "recipeUserId": same[0]["recipeUserId"]}
 
 
 def _matching(user: Mapping[str, Any], recipe_id: str, identity: Identity) -> list[dict[str, Any]]:

@@ -55,17 +55,21 @@ class Tenancy:
 
     def find(self, app_id: str, tenant_id: str) -> Tenant | None:
         """Return a tenant, None when it or its app does not exist."""
-        with self._store.read() as db:
-            rows = db.rows(
-                "SELECT app, tenant_id, core_config, key_version FROM apps JOIN tenants USING (app)"
-                " WHERE app_id = ? AND tenant_id IN ('public', ?)",
-                *(app_id, tenant_id),
-            )
+        return self.find_with_public(app_id, tenant_id)[0]
+
+    def find_with_public(self, app_id: str, tenant_id: str) -> tuple[Tenant | None, Tenant | None]:
+        """Return a tenant and the public tenant of its app; None for one that does not exist."""
+        rows = self._store.settled(
+            "SELECT app, tenant_id, core_config, key_version FROM apps JOIN tenants USING (app)"
+            " WHERE app_id = ? AND tenant_id IN ('public', ?) ORDER BY tenant_id",
+            *(app_id, tenant_id),
+        )
+        found = {}
         configs = {row[1]: row[2] for row in rows}
-        if tenant_id not in configs:
-            return None
-        own = configs[tenant_id] if tenant_id != "public" else "{}"
-        return Tenant(rows[0][0], app_id, tenant_id, rows[0][3], self.settings(configs["public"], own))
+        for app, name, config, key_version in rows:
+            own = config if name != "public" else "{}"
+            found[name] = Tenant(app, app_id, name, key_version, self.settings(configs["public"], own))
+        return found.get(tenant_id), found.get("public")
 
     def settings(self, of_app: str, of_tenant: str) -> CoreSettings:
         """Return the settings that two ``coreConfig`` objects (as JSON text) make over the base."""

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from .fields import trimmed
-from .storage.database import Database
+from .storage.database import Database, on_conflict
 from .storage.tables import COPIES
 from .versions import NEWEST, WEBAUTHN, Version
 
@@ -73,23 +73,43 @@ class SessionUser:
     internal_id: str
 
 
+USER_OF_SESSION = "COALESCE(t.primary_user_id, e.user_id, one.user_id), p.external_user_id"
+"""The user of a session ``one``: the SuperTokens id, and the app's own id or null."""
+
+JOINED_TO_SESSION = (
+    " LEFT JOIN user_id_mappings AS e ON e.app = one.app AND e.external_user_id = one.user_id"
+    " LEFT JOIN method_tenants AS t ON t.app = one.app AND t.user_id = COALESCE(e.user_id, one.user_id)"
+    " LEFT JOIN user_id_mappings AS p ON p.app = one.app"
+    " AND p.user_id = COALESCE(t.primary_user_id, e.user_id, one.user_id)"
+)
+"""What :data:`USER_OF_SESSION` needs behind ``FROM``."""
+
+
 def session_user(db: Database, app: int, user_id: str) -> SessionUser:
     """Return whose session one of *user_id* is; any id will do, also one that no user has."""
     group, external, recipe_user_id = db.row(
-        "SELECT COALESCE(t.primary_user_id, one.id), p.external_user_id, COALESCE(o.external_user_id, one.id)"
-        " FROM (SELECT COALESCE((SELECT user_id FROM user_id_mappings WHERE app = ? AND external_user_id = ?), ?)"
-        " AS id) AS one"
-        " LEFT JOIN method_tenants AS t ON t.app = ? AND t.user_id = one.id"
-        " LEFT JOIN user_id_mappings AS o ON o.app = ? AND o.user_id = one.id"
-        " LEFT JOIN user_id_mappings AS p ON p.app = ? AND p.user_id = COALESCE(t.primary_user_id, one.id) LIMIT 1",
-        *(app, user_id, user_id, app, app, app),
+        f"SELECT {USER_OF_SESSION}, COALESCE(o.external_user_id, one.user_id)"
+        f" FROM (SELECT ? AS app, ? AS user_id) AS one{JOINED_TO_SESSION}"
+        " LEFT JOIN user_id_mappings AS o ON o.app = one.app AND o.user_id = one.user_id AND e.user_id IS NULL LIMIT 1",
+        *(app, user_id),
     )
-    return SessionUser(group if external is None else external, recipe_user_id, group)
+    return SessionUser(external or group, recipe_user_id, group)
 
 
 def touch(db: Database, app: int, user_id: str, now: int) -> None:
     """Note that a user (SuperTokens id) was active."""
     db.put("last_active", {"app": app, "user_id": user_id}, last_active=now)
+
+
+def touched_user(db: Database, app: int, user_id: str, now: int, version: Version) -> dict[str, Any] | None:
+    """Note that the user of a login method (SuperTokens id) is active; return them, or None if there is no such one."""
+    touching = (
+        "INSERT INTO last_active (app, user_id, last_active) SELECT app, primary_user_id, ? FROM login_methods"
+        f" WHERE app = ? AND user_id = ?{db.to_stay}{on_conflict(('app', 'user_id'), ('last_active',))}"
+    )
+    query, values = _group(db, app, user_id)
+    rows = db.change_and_rows(touching, (now, app, user_id), query, *values)
+    return next(iter(_users(db, app, rows, version).values()), None)
 
 
 def set_verified(db: Database, app: int, user_id: str, email: str) -> None:
@@ -107,8 +127,8 @@ def update_copies(db: Database, app: int, *user_ids: str) -> None:
 
 def user_json(db: Database, app: int, user_id: str, version: Version = NEWEST) -> dict[str, Any] | None:
     """Return the user that *user_id* (SuperTokens id of a method or group) belongs to, None when there is none."""
-    users = users_json(db, app, [primary_id(db, app, user_id)], version)
-    return users[0] if users else None
+    query, values = _group(db, app, user_id)
+    return next(iter(_users(db, app, db.rows(query, *values), version).values()), None)
 
 
 def method_json(db: Database, app: int, user_id: str, version: Version) -> dict[str, Any] | None:
@@ -133,19 +153,44 @@ def users_json(db: Database, app: int, primary_ids: Sequence[str], version: Vers
 
     The number of statements does not depend on how many users there are, nor on their login methods.
     """
-    # Most methods are the first of their group and have its id. The others are side by side in an index of their own.
-    others = "primary_user_id AND t.user_id <> t.primary_user_id"
-    first = "user_id AND t.user_id = t.primary_user_id"
-    methods = db.of_many(_SHOWN, "login_methods", app, primary_ids, first, others)
-    if not methods:
+    if not primary_ids:
         return []
+    rows = db.rows(_in_groups(db.wanted), *[db.listed(primary_ids), app] * 3)
+    users = _users(db, app, rows, version)
+    return [users[group] for group in primary_ids if group in users]
+
+
+def _group(db: Database, app: int, user_id: str) -> tuple[str, list[object]]:
+    """Return the query of :func:`_in_groups` for the group of *user_id*, with its values."""
+    group = "COALESCE((SELECT primary_user_id FROM login_methods WHERE app = ? AND user_id = ?), ?)"
+    return _in_groups(f"(SELECT {group} AS value) AS wanted"), [app, user_id, user_id, app] * 3
+
+
+def _in_groups(wanted: str) -> str:
+    """Return a query for the login methods of groups, and for the tenants of each, in rows without a time."""
+    # Most methods are the first of their group and have its id. The others are side by side in an index of their own.
+    of_method = f"SELECT {_SHOWN} FROM {wanted} CROSS JOIN login_methods AS t WHERE t.app = ? AND wanted.value ="
+    return (
+        f"{of_method} t.user_id AND t.user_id = t.primary_user_id"
+        f" UNION ALL {of_method} t.primary_user_id AND t.user_id <> t.primary_user_id"
+        f" UNION ALL SELECT NULL, user_id, tenant_id{', NULL' * 8} FROM {wanted} CROSS JOIN method_tenants AS t"
+        " WHERE t.app = ? AND wanted.value = t.primary_user_id"
+    )
+
+
+def _users(db: Database, app: int, rows: Iterable[Sequence[Any]], version: Version) -> dict[str, dict[str, Any]]:
+    """Return the JSON of users by the ids of their groups, from the rows of :func:`_in_groups`."""
+    tenants: dict[str, list[str]] = {}
+    methods: list[Any] = []
+    for row in rows:
+        if row[0] is None:
+            tenants.setdefault(row[1], []).append(row[2])
+        else:
+            methods.append(row)
     methods.sort()
     names = {row[1]: row[9] for row in methods if row[9] is not None}
     retired = {row[2] for row in methods}.difference(row[1] for row in methods)
     names |= external_ids(db, app, retired)
-    tenants: dict[str, list[str]] = {}
-    for user_id, tenant_id in db.of_many("user_id, tenant_id", "method_tenants", app, primary_ids, "primary_user_id"):
-        tenants.setdefault(user_id, []).append(tenant_id)
     passkeys: dict[str, list[str]] = {}
     if version >= WEBAUTHN:
         owners = [row[1] for row in methods if row[3] == "webauthn"]
@@ -170,7 +215,7 @@ def users_json(db: Database, app: int, primary_ids: Sequence[str], version: Vers
             # Without any, the official core shows one that is null.
             method["webauthn"] = {"credentialIds": passkeys.get(user_id, [None])}
         groups.setdefault(group, (names.get(group, group), linked == 1, []))[2].append(method)
-    return [_user(*groups[group], version) for group in primary_ids if group in groups]
+    return {group: _user(*shown, version) for group, shown in groups.items()}
 
 
 def _user(user_id: str, is_primary: bool, methods: Sequence[Mapping[str, Any]], version: Version) -> dict[str, Any]:

@@ -320,6 +320,22 @@ def test_a_call_that_writes_alone_excludes_other_writers(
     store.close()
 
 
+def test_what_another_process_changes_counts_at_once(cluster: Cluster, make_core: Callable[..., EmbeddedCore]) -> None:
+    """A core remembers tenants and their settings. The statement of a call says whether they are still the same."""
+    address = cluster.address()
+    app, other = (caller(make_core(address)) for _ in range(2))
+    tenant = app.below("t1")
+    unknown = "AppId or tenantId not found => Tenant with the following connectionURIDomain, appId and tenantId "
+    unknown += "combination not found: (, public, t1)"
+    for _ in range(2):
+        for method, path, body in (("GET", "/users", None), ("POST", "/recipe/signinup/code", {"email": "a@b.c"})):
+            tenant.call(method, path, body).refused(400, unknown)
+            other.put("/recipe/multitenancy/tenant/v2", tenantId="t1").has()
+            tenant.call(method, path, body).has()
+            other.post("/recipe/multitenancy/tenant/remove", tenantId="t1").says("OK", didExist=True)
+            tenant.call(method, path, body).refused(400, unknown)
+
+
 def test_a_connection_that_breaks_in_a_commit(cluster: Cluster) -> None:
     """The commit may have happened or not: the error says so, and the work is not repeated."""
     store = PostgresStore(*split(cluster.address())[:2])

@@ -49,15 +49,15 @@ def core() -> Iterator[EmbeddedCore]:
         yield core
 
 
-def test_a_user_is_two_statements_whatever_their_login_methods(core: EmbeddedCore) -> None:
+def test_a_user_is_one_statement_whatever_their_login_methods(core: EmbeddedCore) -> None:
     one = sign_up(core, "/recipe/signup", PASSWORD)
     ten = sign_up(core, "/bulk-import/import", IMPORTED)
     counts = [statements(core, "GET", "/user/id", userId=user_id) for user_id in (one, ten)]
-    # The tenant, the id of the mapping, whether there is such a user, their group, and those two.
-    assert counts == [6, 6]
-    assert statements(core, "GET", "/users", limit="100") == 4
+    # The tenant, the id of the mapping, whether there is such a user, and that one.
+    assert counts == [4, 4]
+    assert statements(core, "GET", "/users", limit="100") == 3
 
 
 def test_a_sign_in_with_a_provider(core: EmbeddedCore) -> None:
     sign_up(core, "/recipe/signinup", ACCOUNT)
-    assert statements(core, "POST", "/recipe/signinup", ACCOUNT) == 9
+    assert statements(core, "POST", "/recipe/signinup", ACCOUNT) == 7

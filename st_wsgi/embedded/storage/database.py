@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -31,10 +31,12 @@ class Database(ABC):
         returns.
     :cvar not_unique: the exception of the engine when a unique index refuses a row.
     :cvar for_change: SQL at the end of a query that locks the rows it finds until this transaction ends.
+    :cvar to_stay: SQL at the end of a query whose rows nobody can delete until this transaction ends.
     """
 
     wanted: ClassVar[str]
-    for_change: ClassVar[str]
+    for_change: str
+    to_stay: ClassVar[str]
     not_unique: ClassVar[type[Exception]]
 
     @abstractmethod
@@ -56,6 +58,23 @@ class Database(ABC):
     @abstractmethod
     def alone(self) -> None:
         """Continue only if this transaction writes alone. Otherwise the whole call is repeated, alone."""
+
+    def change_then_put(
+        self, statement: str, values: Sequence[Any], table: str, key: Mapping[str, object], **more: object
+    ) -> None:
+        """
+        Change a row, and put another one as :meth:`put` does.
+
+        The change has its condition in the statement. Nothing happens if another call was quicker, so that the
+        condition does not hold any more. Then the whole call is repeated.
+        """
+        if self.change(statement, *values):
+            self.put(table, key, **more)
+
+    def change_and_rows(self, statement: str, values: Sequence[Any], query: str, *others: object) -> list[Any]:
+        """Run a change, and return the rows of a query that does not depend on it."""
+        self.run(statement, values)
+        return self.rows(query, *others)
 
     def rows(self, query: str, *values: object) -> list[Any]:
         """Return the rows that a query finds."""
@@ -127,8 +146,7 @@ class Database(ABC):
 
     def put(self, table: str, key: Mapping[str, object], **values: object) -> None:
         """Store a row, in place of the one with this key if there is one."""
-        changes = ", ".join(f"{name} = excluded.{name}" for name in values)
-        self._insert(table, {**key, **values}, f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}")
+        self._insert(table, {**key, **values}, on_conflict(key, values))
 
     def update(self, table: str, changes: Mapping[str, object], **where: object) -> int:
         """Change the rows that have these values; return how many there are."""
@@ -154,6 +172,11 @@ class Database(ABC):
             for column in by or ("user_id",)
         )
         return self.rows(query, *[self.listed(ids), app] * max(len(by), 1))
+
+
+def on_conflict(key: Iterable[str], values: Iterable[str]) -> str:
+    """Return the end of an insert that takes the place of a row with the same key."""
+    return f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in values)}"
 
 
 def _equal(where: Mapping[str, object]) -> str:
@@ -192,6 +215,25 @@ class Store(ABC):
         :param together: transactions of this kind may run at the same time. They must be correct in any order of their
             statements. Without it, no other transaction writes at the same time.
         """
+
+    def changing_one(self) -> AbstractContextManager[Database]:
+        """
+        Hand out a connection for a call that reads and then changes one row.
+
+        Each statement may be a transaction of its own: :meth:`Database.change_then_put` sees to it that no change of
+        another call is lost.
+        """
+        return self.write(together=True)
+
+    def settled(self, query: str, *values: object) -> list[Any]:
+        """
+        Return the rows of a query that nearly always finds the same.
+
+        Inside :meth:`repeated` they may be those that it found earlier. In that case, another statement of the work
+        compares them with the newest commit, and the work is repeated if they differ.
+        """
+        with self.read() as db:
+            return db.rows(query, *values)
 
     @abstractmethod
     def close(self) -> None:

@@ -4,7 +4,8 @@ The PostgreSQL database behind an embedded core: connections, transactions, migr
 Three rules hold everywhere:
 
 * a write is one transaction, and no other one writes at the same time, as in SQLite. Only transactions with
-  ``together`` may run beside each other: they share a lock (``pg_advisory_xact_lock``) that others take exclusively;
+  ``together`` may run beside each other: they share a lock (``pg_advisory_xact_lock``) that others take exclusively.
+  :meth:`PostgresStore.changing_one` takes no such lock: one statement that has its condition is enough there;
 * each statement of a read sees the newest commit, and a read holds no lock;
 * a commit is never repeated. If the connection breaks during a commit, the transaction may be committed or not.
 
@@ -34,8 +35,9 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ...errors import ConfigError, CoreUnavailable
 from ...forks import renew_after_fork
+from ..cache import LeastRecentlyUsed
 from ..fields import bad, sound
-from .database import Database, Store
+from .database import Cursor, Database, Store, on_conflict
 from .tables import TABLES, VERSIONS
 
 T = TypeVar("T")
@@ -64,7 +66,26 @@ _DEFAULTS = {
 
 REPEATS = 5
 _LOCK = 0x53745753
-_CONFLICTS = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
+_SETTLED = 4096
+
+
+class NotAlone(Exception):
+    """The work has to be repeated in a transaction that writes alone."""
+
+
+class Outdated(Exception):
+    """Rows of :meth:`PostgresStore.settled` have changed. The work has to be repeated with the newest ones."""
+
+
+class Overtaken(Exception):
+    """Another call changed the row first."""
+
+
+class CommitUncertain(Exception):
+    """The connection broke during a commit: the transaction may be committed or not."""
+
+
+_CONFLICTS = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation, Overtaken)
 """Errors of two transactions in conflict. A unique index may notice the conflict first."""
 
 
@@ -163,25 +184,86 @@ class PostgresDatabase(Database):
     """A connection to a server."""
 
     wanted: ClassVar[str] = "unnest(?::text[]) AS wanted (value)"
-    for_change: ClassVar[str] = " FOR UPDATE"
+    to_stay: ClassVar[str] = " FOR KEY SHARE"
     not_unique: ClassVar[type[Exception]] = errors.UniqueViolation
 
-    def __init__(self, connection: Connection, schema: str) -> None:
+    def __init__(self, connection: Connection, schema: str, here: _Here, *, in_transaction: bool = True) -> None:
         self.connection = connection
         self.together = False
+        self.for_change = " FOR UPDATE" if in_transaction else ""
         self._schema = schema
+        self._here = here
+        self._in_transaction = in_transaction
 
-    def run(self, query: str, values: Sequence[Any] = (), /) -> psycopg.Cursor[Row]:
+    def run(self, query: str, values: Sequence[Any] = (), /) -> Cursor:
         """Run a statement. :raises CallRefused: for a value that PostgreSQL cannot keep."""
+        if self._here.assumed:
+            if query.startswith("SELECT"):
+                return self._run_with_checks(query, values)
+            self.confirm()
+        return self._run(query, values)
+
+    def _run(self, query: str, values: Sequence[Any]) -> psycopg.Cursor[Row]:
+        execute = self.execute if self._in_transaction or query.startswith("SELECT") else self.commit
         try:
-            return self.connection.execute(translated(query, self._schema), values or None)
+            return execute(translated(query, self._schema), values)
         except (psycopg.DataError, errors.ProgramLimitExceeded, UnicodeEncodeError) as error:
             raise bad(f"a value cannot be stored: {str(error).splitlines()[0]}") from error
 
+    def execute(self, statement: bytes, values: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
+        """Run a statement in the SQL of PostgreSQL."""
+        return self.connection.execute(statement, values or None)
+
+    def commit(self, statement: bytes = b"COMMIT", values: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
+        """Run a statement that commits. :raises CommitUncertain: the connection broke meanwhile."""
+        before, self._here.committed = self._here.committed, True
+        try:
+            return self.execute(statement, values)
+        except psycopg.Error as error:
+            if isinstance(error, psycopg.OperationalError) and _is_lost(error):
+                raise CommitUncertain("the connection broke in the middle of a commit") from error
+            self._here.committed = before
+            raise
+
+    def _run_with_checks(self, query: str, values: Sequence[Any]) -> _Found:
+        """Run a query that also compares the rows which this work assumed. :raises Outdated: they have changed."""
+        assumed = self._here.assumed or {}
+        same = " AND ".join(f"ARRAY(SELECT one::text FROM ({text}) AS one) = ?::text[]" for text, _ in assumed)
+        checking = [value for (_, own), rows in assumed.items() for value in (*own, rows)]
+        # Its first two columns: whether the rows are the same, and whether the query found this row.
+        both = (
+            f"SELECT * FROM (SELECT {same}) AS checks LEFT JOIN (SELECT true, own.* FROM ({query}) AS own) AS o ON true"
+        )
+        found = self._run(both, [*checking, *values]).fetchall()
+        if not found[0][0]:
+            raise Outdated
+        assumed.clear()
+        return _Found([row[2:] for row in found if row[1]])
+
+    def confirm(self) -> None:
+        """Compare the rows that this work assumed. :raises Outdated: they have changed."""
+        if self._here.assumed:
+            self._run_with_checks("SELECT 1", ())
+
     def run_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run a statement with the values of each row."""
+        self.confirm()
         with self.connection.cursor() as cursor:
             cursor.executemany(translated(statement, self._schema), rows)
+
+    def change_then_put(
+        self, statement: str, values: Sequence[Any], table: str, key: Mapping[str, object], **more: object
+    ) -> None:
+        """Change a row and put another one, with one statement. :raises Overtaken: the first row was changed."""
+        row = {**key, **more}
+        put = f"INSERT INTO {table} ({', '.join(row)}) SELECT {', '.join('?' * len(row))} FROM changed"
+        query = f"WITH changed AS ({statement} RETURNING 1) {put}{on_conflict(key, more)}"
+        if not self.change(query, *values, *row.values()):
+            raise Overtaken
+
+    def change_and_rows(self, statement: str, values: Sequence[Any], query: str, *others: object) -> list[Any]:
+        """Run a change and a query as one statement."""
+        return self.rows(f"WITH changed AS ({statement}) {query}", *values, *others)
 
     def alone(self) -> None:
         """Continue only if this transaction writes alone. :raises NotAlone: it does not."""
@@ -198,12 +280,18 @@ class PostgresDatabase(Database):
         return [text for text in texts if sound(text) and "\0" not in text]
 
 
-class NotAlone(Exception):
-    """The work has to be repeated in a transaction that writes alone."""
+class _Found:
+    """Rows that a query found."""
 
+    def __init__(self, rows: list[Row]) -> None:
+        self._rows = rows
+        self.rowcount = len(rows)
 
-class CommitUncertain(Exception):
-    """The connection broke during a commit: the transaction may be committed or not."""
+    def fetchone(self) -> Row | None:
+        return self._rows[0] if self._rows else None
+
+    def fetchall(self) -> list[Row]:
+        return self._rows
 
 
 _TRANSIENT = (
@@ -211,6 +299,7 @@ _TRANSIENT = (
     errors.ReadOnlySqlTransaction,
     errors.IdleInTransactionSessionTimeout,
     errors.UniqueViolation,
+    Overtaken,
     CommitUncertain,
 )
 """Errors after which a call may succeed some seconds later."""
@@ -225,12 +314,17 @@ class _Here(threading.local):
     :ivar repeating: whether it is inside :meth:`PostgresStore.repeated`.
     :ivar committed: whether the work there has begun a commit.
     :ivar alone: whether the work there has to write alone.
+    :ivar locking: whether the work there locks a row before it reads it.
+    :ivar assumed: the queries of :meth:`PostgresStore.settled` whose rows were not compared yet, with these rows as
+        texts. None when all rows have to be read.
     """
 
     db: PostgresDatabase | None = None
     repeating: bool = False
     committed: bool = False
     alone: bool = False
+    locking: bool = False
+    assumed: dict[tuple[str, tuple[object, ...]], list[str]] | None = None
 
 
 class PostgresStore(Store):
@@ -244,7 +338,7 @@ class PostgresStore(Store):
     :raises ConfigError: the address or the database cannot be used. The text has the reason and what to do.
     """
 
-    errors: ClassVar[tuple[type[Exception], ...]] = (psycopg.Error, CommitUncertain)
+    errors: ClassVar[tuple[type[Exception], ...]] = (psycopg.Error, CommitUncertain, Overtaken)
 
     def __init__(self, address: str, settings: Mapping[str, str] | None = None) -> None:
         given = {**SETTINGS, **(settings or {})}
@@ -255,13 +349,16 @@ class PostgresStore(Store):
         self._size, self._patience = max(1, numbers["pool_size"]), numbers["pool_timeout_ms"] / 1000
         self._prepare = numbers["prepare_threshold"] or None
         self._reply_limit = numbers["reply_timeout_ms"] / 1000
-        self._begin = (
-            f"BEGIN; SET LOCAL lock_timeout = {numbers['lock_timeout_ms']};"
-            f" SET LOCAL statement_timeout = {numbers['statement_timeout_ms']};"
+        self._limits = {
+            "lock_timeout": numbers["lock_timeout_ms"],
+            "statement_timeout": numbers["statement_timeout_ms"],
             # A machine that disappears during a transaction would keep the lock.
-            f" SET LOCAL idle_in_transaction_session_timeout = {numbers['statement_timeout_ms']};"
-            f" SELECT pg_advisory_xact_lock{{}}({_LOCK}, hashtext('{self._schema}'))"
-        )
+            "idle_in_transaction_session_timeout": numbers["statement_timeout_ms"],
+        }
+        local = "".join(f" SET LOCAL {name} = {value};" for name, value in self._limits.items())
+        self._begin = f"BEGIN;{local} SELECT pg_advisory_xact_lock{{}}({_LOCK}, hashtext('{self._schema}'))"
+        self._settled: LeastRecentlyUsed[tuple[str, tuple[object, ...]], tuple[list[Row], list[str]]]
+        self._settled = LeastRecentlyUsed(_SETTLED)
         try:
             place = {**_DEFAULTS, **{name: str(value) for name, value in conninfo_to_dict(address).items()}}
         except psycopg.Error:
@@ -327,22 +424,48 @@ class PostgresStore(Store):
             db.together = together
             yield db
 
+    @contextmanager
+    def changing_one(self) -> Iterator[PostgresDatabase]:
+        """Hand out a connection without a transaction; a transaction when another call was quicker before."""
+        if self._here.locking or self._here.db is not None:
+            with self.write(together=True) as db:
+                yield db
+        else:
+            with self._lent(in_transaction=False) as db:
+                yield db
+
+    def settled(self, query: str, *values: object) -> list[Any]:
+        """Return the rows of a query, maybe those of an earlier time, which the next statement compares."""
+        key, assumed = (query, values), self._here.assumed
+        known = None if assumed is None else self._settled.get(key)
+        if assumed is None or known is None:
+            with self.read() as db:
+                found = db.rows(f"SELECT one.*, one::text FROM ({query}) AS one", *values)
+            known = [row[:-1] for row in found], [row[-1] for row in found]
+            self._settled.put(key, known)
+        else:
+            assumed[key] = known[1]
+        return known[0]
+
     def repeated(self, work: Callable[[], T]) -> T:
         """Return what *work* returns. It is repeated if its transaction and another one were in conflict."""
         here = self._here
         if here.repeating:  # this is a part of other work, which is repeated as a whole
             return work()
-        here.repeating, here.committed, here.alone, tries = True, False, False, 0
+        here.repeating, here.committed, here.assumed, tries = True, False, {}, 0
         try:
             while True:
                 tries += 1
                 try:
-                    return work()
+                    return self._confirmed(work)
                 except NotAlone:
                     here.alone = True
+                except Outdated:
+                    here.assumed = None
                 except _CONFLICTS:
                     if tries >= REPEATS:
                         raise
+                    here.locking = True
                     time.sleep(random.random() * 0.01 * 2**tries)
                 except errors.ReadOnlySqlTransaction:
                     # Another server may take the writes now: new connections find it.
@@ -352,8 +475,28 @@ class PostgresStore(Store):
                 except psycopg.OperationalError as error:
                     if tries >= REPEATS or not _is_lost(error) or here.committed or isinstance(error, _NoReply):
                         raise
+                if here.assumed is not None:
+                    here.assumed.clear()
         finally:
-            here.repeating = here.alone = False
+            here.repeating = here.alone = here.locking = False
+            here.assumed = None
+
+    def _confirmed(self, work: Callable[[], T]) -> T:
+        """Return what *work* returns or raises, if it is right about the rows that it assumed. :raises Outdated: no."""
+        try:
+            outcome = work()
+        except (psycopg.Error, CommitUncertain, Overtaken, NotAlone, Outdated):
+            raise
+        except BaseException:  # a refusal, too, may be due to such rows
+            self._confirm()
+            raise
+        self._confirm()
+        return outcome
+
+    def _confirm(self) -> None:
+        if self._here.assumed:
+            with self.read() as db:
+                db.confirm()
 
     def is_transient(self, error: Exception) -> bool:
         """Return whether a call that failed with this error may succeed some seconds later."""
@@ -394,7 +537,11 @@ class PostgresStore(Store):
             return self._pool
 
     def _configure(self, connection: _LimitedConnection) -> None:
+        """Limit the statements that are no part of a transaction, but not through a pooler, which has many clients."""
         connection.limit = self._reply_limit
+        limits = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in self._limits.items())
+        # A pooler has a process number of its own.
+        connection.execute(f"SELECT {limits} WHERE pg_backend_pid() = {connection.info.backend_pid}".encode())
 
     def _replace(self, pool: ConnectionPool[_LimitedConnection] | None) -> None:
         """Open new connections from now on. After a restart of the server, all those of a pool are dead."""
@@ -405,10 +552,10 @@ class PostgresStore(Store):
             pool.close()
 
     @contextmanager
-    def _lent(self) -> Iterator[PostgresDatabase]:
+    def _lent(self, *, in_transaction: bool = True) -> Iterator[PostgresDatabase]:
         pool = self._pool if self._pool is not None and not self._closed else self._opened()
         with pool.connection() as connection:
-            db = PostgresDatabase(connection, self._schema)
+            db = PostgresDatabase(connection, self._schema, self._here, in_transaction=in_transaction)
             before, self._here.db = self._here.db, db
             try:
                 yield db
@@ -420,20 +567,14 @@ class PostgresStore(Store):
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[PostgresDatabase]:
         with self._lent() as db:
-            db.connection.execute(begin.encode())
+            db.execute(begin.encode())
             try:
                 yield db
             except BaseException:  # roll back for every exception, and pass it on
                 with suppress(psycopg.Error):
-                    db.connection.execute("ROLLBACK")
+                    db.execute(b"ROLLBACK")
                 raise
-            self._here.committed = True
-            try:
-                db.connection.execute("COMMIT")
-            except psycopg.OperationalError as error:
-                if _is_lost(error):
-                    raise CommitUncertain("the connection broke in the middle of a commit") from error
-                raise
+            db.commit()
 
 
 _REMEDIES = (

@@ -96,7 +96,8 @@ class SQLiteDatabase(Database, sqlite3.Connection):
     """A connection to a file, or to memory."""
 
     wanted: ClassVar[str] = "json_each(?) AS wanted"
-    for_change: ClassVar[str] = ""
+    for_change = ""
+    to_stay: ClassVar[str] = ""
     not_unique: ClassVar[type[Exception]] = sqlite3.IntegrityError
 
     def run(self, query: str, values: Sequence[Any] = (), /) -> sqlite3.Cursor:
