@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: made in a folder, gone with the tests."""
+"""A PostgreSQL server of the tests' own, and a pooler in front of it: made in a folder, gone with the tests."""
 
 from __future__ import annotations
 
@@ -9,22 +9,44 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from sdks.processes import free_port
+from sdks.processes import free_port, serving
 
 #: Where Debian and others put the programs, the newest version last.
 _FOLDERS = (*map(str, sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))), "/usr/local/pgsql/bin")
 
 MISSING = "PostgreSQL is not installed: initdb and pg_ctl are needed (apt-get install postgresql)"
+NO_POOLER = "pgbouncer is not installed (apt-get install pgbouncer)"
+
+_POOLER = """
+[databases]
+* = host=127.0.0.1 port={server}
+[pgbouncer]
+pool_mode = transaction
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = trust
+auth_file = {folder}/users
+default_pool_size = {size}
+"""
 
 
 def program(name: str) -> str | None:
-    """Return where a program of PostgreSQL is, None when it is not installed."""
-    path = os.pathsep.join((*reversed(_FOLDERS), os.environ.get("PATH", "")))
+    """Return where a program of PostgreSQL or pgbouncer is, None when it is not installed."""
+    path = os.pathsep.join((*reversed(_FOLDERS), os.environ.get("PATH", ""), "/usr/sbin"))
     return shutil.which(name, path=path)
+
+
+def needed(message: str, *names: str) -> None:
+    """Skip the test where programs are not installed; fail it there if all tests have to run."""
+    if None in map(program, names):
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
 
 
 class Cluster:
@@ -87,10 +109,7 @@ def _owner() -> str | None:
 @contextmanager
 def running() -> Iterator[Cluster]:
     """Run a server until the block ends; skip the test where PostgreSQL is not installed."""
-    if program("initdb") is None or program("pg_ctl") is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(MISSING)
-        pytest.skip(MISSING)
+    needed(MISSING, "initdb", "pg_ctl")
     # Not below pytest's own folder, which only its owner may enter.
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
         owner = _owner()
@@ -110,3 +129,25 @@ def cluster() -> Iterator[Cluster]:
     """A server for all tests of this run."""
     with running() as made:
         yield made
+
+
+@contextmanager
+def pooler(server: Cluster, size: int = 3) -> Iterator[int]:
+    """Run pgbouncer in front of a server, in transaction mode with so many connections; yield its port."""
+    needed(NO_POOLER, "pgbouncer")
+    port, owner = free_port(), _owner()
+    with tempfile.TemporaryDirectory(prefix="pooler-") as name:
+        folder = pathlib.Path(name)
+        (folder / "users").write_text('"tests" ""\n')
+        (folder / "settings").write_text(_POOLER.format(server=server.port, port=port, folder=folder, size=size))
+        folder.chmod(0o755)
+        command = [str(program("pgbouncer")), *(() if owner is None else ("-u", owner)), str(folder / "settings")]
+        with serving(command, port=port, log=folder / "log"):
+            yield port
+
+
+@pytest.fixture(scope="session")
+def pooled(cluster: Cluster) -> Iterator[Callable[..., str]]:
+    """Addresses as of :meth:`Cluster.address`, behind a pooler."""
+    with pooler(cluster) as port:
+        yield lambda *schema, **settings: cluster.address(*schema, **settings).replace(f":{cluster.port}", f":{port}")

@@ -1,7 +1,8 @@
 """
 The cores that the contract suite runs on.
 
-``memory``, ``file`` and ``postgres`` are in this process, ``served`` is one over HTTP. With ``ST_CORE_URL`` (and
+``memory``, ``file`` and ``postgres`` are in this process, ``served`` is one over HTTP. ``pooled`` is PostgreSQL behind
+pgbouncer, for some files. With ``ST_CORE_URL`` (and
 ``ST_CORE_API_KEY``) set, the suite also runs on the core there, in an app that it makes and removes.
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
-from cluster import Cluster, cluster  # noqa: F401  # a fixture
+from cluster import Cluster, cluster, pooled  # noqa: F401  # fixtures
 
 from contract.client import Caller, InProcess, OverHTTP, Wire, fresh, serving
 from contract.official_types import official_types
@@ -24,7 +25,18 @@ QUICK = {"argon2_memory_kb": 64}
 CORES = ["memory", "file", "postgres", "served", *(["remote"] if os.environ.get("ST_CORE_URL") else [])]
 
 
-@pytest.fixture(scope="session", params=CORES)
+#: What these call reads, writes, locks and repeats in every way that there is.
+POOLED = ("test_emailpassword.py", "test_roles.py", "test_sessions.py")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test on each core."""
+    if "wire" in metafunc.fixturenames:
+        some = ["pooled"] if metafunc.definition.path.name in POOLED else []
+        metafunc.parametrize("wire", [*CORES, *some], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def wire(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
     """A way to each core in turn."""
     if request.param == "remote":
@@ -32,9 +44,10 @@ def wire(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield remote
         remote.close()
         return
-    if request.param == "postgres":
+    if request.param in ("postgres", "pooled"):
         postgres: Cluster = request.getfixturevalue("cluster")
-        with EmbeddedCore.open(postgres.address(), settings=QUICK) as core:
+        address = postgres.address if request.param == "postgres" else request.getfixturevalue("pooled")
+        with EmbeddedCore.open(address(), settings=QUICK) as core:
             yield InProcess(core)
         return
     path = None if request.param == "memory" else tmp_path_factory.mktemp("core") / "auth.db"

@@ -513,7 +513,7 @@ class PostgresStore(Store):
             "autocommit": True,
             "context": _ADAPTERS,
             "cursor_factory": psycopg.RawCursor,
-            "prepare_threshold": self._prepare,
+            "prepare_threshold": None,
         }
 
     def _opened(self) -> ConnectionPool[_LimitedConnection]:
@@ -537,11 +537,14 @@ class PostgresStore(Store):
             return self._pool
 
     def _configure(self, connection: _LimitedConnection) -> None:
-        """Limit the statements that are no part of a transaction, but not through a pooler, which has many clients."""
+        """Limit the statements that are no part of a transaction, and prepare them, but not through a pooler."""
         connection.limit = self._reply_limit
         limits = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in self._limits.items())
-        # A pooler has a process number of its own.
-        connection.execute(f"SELECT {limits} WHERE pg_backend_pid() = {connection.info.backend_pid}".encode())
+        # A pooler has process numbers of its own. Behind it, clients take turns in a session of the server: they would
+        # get our limits, and statements that another one prepared under the same name.
+        query = f"SELECT {limits} WHERE pg_backend_pid() = {connection.info.backend_pid}"
+        if connection.execute(query.encode()).fetchone() is not None:
+            connection.prepare_threshold = self._prepare
 
     def _replace(self, pool: ConnectionPool[_LimitedConnection] | None) -> None:
         """Open new connections from now on. After a restart of the server, all those of a pool are dead."""
@@ -585,6 +588,7 @@ _REMEDIES = (
     ("TooManyConnections", "Raise max_connections of the server, or lower pool_size"),
     ("too many clients", "Raise max_connections of the server, or lower pool_size"),
     ("authentication failed", "Correct user and password"),
+    ("startup parameter", "A pooler refuses a setting of the address: name it in its ignore_startup_parameters"),
     ("does not exist", "Correct the address, or make what it names"),
     ("ReadOnlySqlTransaction", "Name the server that takes writes: target_session_attrs=read-write"),
     ("InsufficientPrivilege", "Let its owner run: CREATE SCHEMA {schema} AUTHORIZATION <user of the core>"),
