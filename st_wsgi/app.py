@@ -123,6 +123,7 @@ class SuperTokens:
 
     services: Services = attrs.field(init=False)
     router: Router = attrs.field(init=False)
+    pages: Any = attrs.field(init=False)
     _warned_of_cors: bool = attrs.field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
@@ -160,7 +161,9 @@ class SuperTokens:
                 self.services.add(recipe)
             for recipe in self.recipes:
                 recipe.bind(self.services)
-            self.router = Router(base_path=self.app_info.api_base_path, recipes=self.recipes)
+            self.pages = next((recipe for recipe in self.recipes if recipe.serves_pages), None)
+            website = None if self.pages is None else self.app_info.website_base_path
+            self.router = Router(base_path=self.app_info.api_base_path, recipes=self.recipes, pages=website)
             on_failure.pop_all()
 
     def __repr__(self) -> str:
@@ -182,14 +185,20 @@ class SuperTokens:
         if self.cors is not None and cross_origin.is_preflight(environ):
             return self._preflight(self.cors, context, path)
         match = self.router.match(method=environ.get("REQUEST_METHOD", ""), path=path, rid=environ.get("HTTP_RID"))
-        if match is None:
-            if self.cors is None and cross_origin.is_preflight(environ):
-                self._warn_of_preflight(environ, path)
+        if match is not None:
+            context.ours = True
+            context.route = match.route
+            context.tenant_id = match.tenant_id
+            return self._respond(
+                context, f"{match.route.method} {match.route.path}", lambda: self._call(match, context)
+            )
+        if self.cors is None and cross_origin.is_preflight(environ):
+            self._warn_of_preflight(environ, path)
+        if self.pages is None or not self.pages.serves(context):
             return None
         context.ours = True
-        context.route = match.route
-        context.tenant_id = match.tenant_id
-        return self._respond(match, context)
+        what = f"{environ.get('REQUEST_METHOD')} {path}"
+        return self._respond(context, what, lambda: self.pages.serve(context, self.handle))
 
     def close(self) -> None:
         """
@@ -200,14 +209,22 @@ class SuperTokens:
         current.forget_default(self.services)
         self.services.close()
 
-    def _respond(self, match: Match, context: RequestContext) -> Response:
+    def _call(self, match: Match, context: RequestContext) -> Response:
+        multitenancy = self.services.find(Multitenancy)
+        if multitenancy is not None:
+            context.tenant_id = multitenancy.tenant_of(context)
+        outcome = match.route.handler(match.recipe.apis, context)
+        return outcome if isinstance(outcome, Response) else json_response(outcome)
+
+    def _respond(self, context: RequestContext, what: str, respond: Callable[[], Response]) -> Response:
+        """
+        Return what *respond* returns, or the response to its error.
+
+        :param what: method and path, for the log.
+        """
         try:
             try:
-                multitenancy = self.services.find(Multitenancy)
-                if multitenancy is not None:
-                    context.tenant_id = multitenancy.tenant_of(context)
-                outcome = match.route.handler(match.recipe.apis, context)
-                return outcome if isinstance(outcome, Response) else json_response(outcome)
+                return respond()
             except Answerable as error:
                 if not isinstance(error, SessionError):
                     context.changes.discard()
@@ -216,12 +233,12 @@ class SuperTokens:
             context.changes.discard()
             return context.answer(BadInput(NO_SUCH_TENANT))
         except CoreError as error:  # its message says what to do; a traceback would hide it
-            what = match.route.method, match.route.path, context.tenant_id, error
-            _log.error("%s %s failed, tenant %s: %s", *what, exc_info=_log.isEnabledFor(logging.DEBUG))
+            details = what, context.tenant_id, error
+            _log.error("%s failed, tenant %s: %s", *details, exc_info=_log.isEnabledFor(logging.DEBUG))
             context.changes.discard()
             return context.answer(InternalError())
         except Exception:  # no framework stands between our own routes and the server
-            _log.exception("%s %s failed, tenant %s", match.route.method, match.route.path, context.tenant_id)
+            _log.exception("%s failed, tenant %s", what, context.tenant_id)
             context.changes.discard()
             return context.answer(InternalError())
 

@@ -93,7 +93,11 @@ class Services:
 
     def has(self, recipe_id: str) -> bool:
         """Return whether the app has the recipe of this name, such as ``emailpassword``."""
-        return any(recipe.id == recipe_id for recipe in self._recipes.values())
+        return self.named(recipe_id) is not None
+
+    def named(self, recipe_id: str) -> Any:
+        """Return the recipe of this name, such as ``emailpassword``, or None if the app does not have it."""
+        return next((recipe for recipe in self._recipes.values() if recipe.id == recipe_id), None)
 
     def answerer(self, error: Answerable) -> Any:
         """Return the recipe that answers *error*, or None."""

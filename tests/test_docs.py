@@ -91,6 +91,17 @@ def test_getting_started(names: dict[str, Any]) -> None:
     assert Client(names["app"]).get("/auth/jwt/jwks.json").status_code == 200
 
 
+@PROGRAMS.of(page("pages"))
+def test_pages(names: dict[str, Any]) -> None:
+    client, html = Client(names["app"]), {"Accept": "text/html"}
+    asked = client.get("/orders", headers=html)
+    assert (asked.status_code, asked.location) == (303, "/auth?redirectToPath=%2Forders")
+    assert "#7a3cff" in client.get(re.findall(r'href="(/auth/style-\w+.css)"', client.get("/auth").text)[0]).text
+    shown = names["Shown"](title="<", head=names["h"]("b"), body=names["h"]("i"), language="en", direction="ltr")
+    with names["app"].app_context():
+        assert "<title>&lt;</title><b></b></head><body><i></i>" in names["frame"](shown)
+
+
 FRAMEWORKS_HERE = ["Flask", "Bottle", "Pyramid", "Falcon", "CherryPy", "web.py", "Any WSGI app", "Streaming"]
 
 

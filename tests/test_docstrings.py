@@ -58,7 +58,7 @@ NO_CODE = {"st_wsgi/errors.py module 0"}
 def public_names() -> dict[str, Any]:
     names: dict[str, Any] = dict(vars(errors))
     folders = [f"st_wsgi.recipes.{module.name}" for module in pkgutil.iter_modules(recipes.__path__)]
-    for module in ("st_wsgi", "st_wsgi.delivery", *folders):
+    for module in ("st_wsgi", "st_wsgi.delivery", "st_wsgi.pages", *folders):
         package = importlib.import_module(module)
         names |= {name: getattr(package, name) for name in package.__all__ if name not in names}
         names[module.rpartition(".")[2]] = package

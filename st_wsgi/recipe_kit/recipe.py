@@ -161,12 +161,14 @@ class Recipe(Settings, Generic[F, A]):
     :cvar follows: recipes that are bound before this one if the app lists them.
     :cvar routes: the rows of the route table.
     :cvar answers: the errors that this recipe answers.
+    :cvar serves_pages: it has methods ``serves`` and ``serve`` for pages that it shows to users.
     """
 
     requires: ClassVar[Requires] = ()
     follows: ClassVar[Requires] = ()
     routes: ClassVar[tuple[Route, ...]] = ()
     answers: ClassVar[Answers] = ()
+    serves_pages: ClassVar[bool] = False
     functions_class: ClassVar[type[Functions[Any]]]
     apis_class: ClassVar[type[APIs[Any, Any]]]
 

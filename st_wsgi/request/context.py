@@ -80,6 +80,16 @@ class RequestContext:
         """
         self.environ = self._request = self._answered = None
 
+    def within(self, environ: WSGIEnvironment) -> RequestContext:
+        """
+        Return the context of a call of one of our routes that this request makes.
+
+        Cookies and headers that the route records go to the response to this request.
+        """
+        inner = RequestContext(self.services, environ)
+        inner._changes, inner._user_context, inner._core_cache = self.changes, self.user_context, self.core_cache
+        return inner
+
     @property
     def changes(self) -> ResponseChanges:
         """Cookies and headers to add to the response."""

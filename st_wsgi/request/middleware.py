@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
 
+class Pages(Protocol):
+    """The part of a recipe with pages that the callables use."""
+
+    def serves(self, context: RequestContext, /) -> bool: ...
+
+
 class Instance(Protocol):
     """The part of :class:`~st_wsgi.app.SuperTokens` that the callables use."""
 
@@ -37,6 +43,8 @@ class Instance(Protocol):
     def router(self) -> Router: ...
     @property
     def cors(self) -> Cors | None: ...
+    @property
+    def pages(self) -> Pages | None: ...
 
     def handle(self, context: RequestContext, /) -> Response | None: ...
 
@@ -145,7 +153,10 @@ class Middleware:
         if rules is not None and cors.is_preflight(environ):
             return rules.whole_app or bool(router.methods(path))
         method, rid = environ.get("REQUEST_METHOD", ""), environ.get("HTTP_RID")
-        return router.match(method=method, path=path, rid=rid) is not None
+        if router.match(method=method, path=path, rid=rid) is not None:
+            return True
+        pages = self._supertokens.pages
+        return pages is not None and pages.serves(RequestContext(self._supertokens.services, environ))
 
 
 class _Exchange(RequestContext):

@@ -70,13 +70,18 @@ class Router:
 
     :param base_path: the API's base path.
     :param recipes: with ``id``, ``routes`` and ``apis``.
+    :param pages: the base path of the pages, if the app has ours.
+    :ivar prefix: of all paths that can be ours.
     :raises ConfigError: two recipes have the same row.
     """
 
     prefix: str
 
-    def __init__(self, *, base_path: str, recipes: Iterable[Any]) -> None:
-        self.prefix = base_path + "/"
+    def __init__(self, *, base_path: str, recipes: Iterable[Any], pages: str | None = None) -> None:
+        self._base = base_path + "/"
+        self.prefix = self._base
+        if pages is not None:
+            self.prefix = pages if self._base.startswith(f"{pages}/") else ""
         self._table: dict[str, dict[str, tuple[Match, ...]]] = {}
         for recipe in recipes:
             for route in recipe.routes:
@@ -100,12 +105,12 @@ class Router:
         :param path: PATH_INFO as the server decoded it. The spelling without a tenant wins.
         :param rid: the recipe id header, which decides between recipes that share a row.
         """
-        if not path.startswith(self.prefix):
+        if not path.startswith(self._base):
             return None
         rows = self._table.get("GET" if method == "HEAD" else method)
         if rows is None:
             return None
-        below = path[len(self.prefix) - 1 :]
+        below = path[len(self._base) - 1 :]
         if below.endswith("/"):
             below = below[:-1]
         matches = rows.get(below)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import attrs
@@ -34,6 +34,9 @@ from st_wsgi.core_client.transport import CoreRequest
 from st_wsgi.delivery import Message
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.request import current
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 HERE = Path(__file__).parent
 
@@ -110,7 +113,13 @@ def with_page(st: SuperTokens, app: Flask, *, port: int, folder: Path, also_at: 
     pages = dict.fromkeys(("/page.html", *also_at), "page.html")
     scripts = {f"{path.rpartition('/')[0]}/page.js": "page.js" for path in pages}
     files = {path: str(folder / file) for path, file in (pages | scripts).items()}
-    wrapped = SharedDataMiddleware(st.wrap(app.wsgi_app), files)
+    with serving_app(st, SharedDataMiddleware(st.wrap(app.wsgi_app), files), port=port):
+        yield
+
+
+@contextmanager
+def serving_app(st: SuperTokens, wrapped: WSGIApplication, *, port: int) -> Iterator[None]:
+    """Serve a wrapped app in a thread of this process. Close the SDK in the end."""
     server = make_server("127.0.0.1", port, wrapped, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

@@ -1,0 +1,76 @@
+"""The HTML document around a page, and the style sheet."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+from typing import TYPE_CHECKING
+
+from .html import Html, h, joined
+from .settings import Brand, Shown
+
+if TYPE_CHECKING:
+    from .visit import View, Visit
+
+
+class StyleSheet:
+    """
+    The style sheet with the colours of a brand.
+
+    :ivar text: what the browser gets.
+    :ivar path: below the website's base path. It has a hash of the text, so that browsers may keep it for ever.
+    """
+
+    text: str
+    path: str
+
+    def __init__(self, brand: Brand) -> None:
+        ours = importlib.resources.files(__package__).joinpath("style.css").read_text("utf-8")
+        colours = f":root {{ --accent: {brand.colour}; --on-accent: {brand.text_colour}; }}\n"
+        self.text = colours + ours
+        self.path = f"/style-{hashlib.sha256(self.text.encode()).hexdigest()[:16]}.css"
+
+
+def document(visit: Visit, view: View, *, nonce: str | None) -> str:
+    """
+    Return the whole document of a page, in the app's frame if it has one.
+
+    :param nonce: for the page's script.
+    """
+    pages = visit.pages
+    title = view.title if view.status < 400 else visit.text("Error: {title}", title=view.title)
+    script = None if view.script is None else h("script", src=view.script, defer=True, nonce=nonce)
+    shown = Shown(
+        title=f"{title} · {pages.name}",
+        head=joined(h("link", rel="stylesheet", href=pages.base_path + pages.style.path), script),
+        body=h("main", h("h1", view.title), view.content, class_="st-page"),
+        language=visit.language.code,
+        direction=visit.language.direction,
+    )
+    return _own_frame(visit, shown) if pages.frame is None else pages.frame(shown)
+
+
+def _own_frame(visit: Visit, shown: Shown) -> str:
+    brand = visit.pages.brand
+    logo = None if brand.logo is None else h("img", src=brand.logo, alt="", height="40")
+    links = [
+        h("a", visit.text(text), href=address)
+        for text, address in (("Terms of use", brand.terms), ("Privacy policy", brand.privacy))
+        if address is not None
+    ]
+    head = h(
+        "head",
+        h("meta", charset="utf-8"),
+        h("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        h("meta", name="color-scheme", content="light dark"),
+        h("title", shown.title),
+        shown.head,
+    )
+    body = h(
+        "body",
+        h("header", h("a", logo, h("span", visit.pages.name), href="/"), class_="st-brand"),
+        shown.body,
+        h("footer", links, class_="st-foot") if links else None,
+        class_="st-body",
+    )
+    return Html("<!doctype html>\n") + h("html", head, body, lang=shown.language, dir=shown.direction)

@@ -1,0 +1,196 @@
+"""
+Sessions without a frontend SDK: what the SDK does with a 401 or 403, done for a browser's navigation by redirects.
+
+* A missing session leads to the sign-in page, and back to the address that was asked for.
+* An access token that has expired leads through the route that renews it, and back.
+* A claim that is not satisfied leads to the page on which the user can satisfy it.
+
+A loop is impossible: only the renewal sends users on without a click. It stops when an app goes on asking for it while
+the session is good, and when the new access token has expired already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from urllib.parse import urlencode
+
+from werkzeug.wrappers import Response
+
+from ..errors import Answerable, InvalidClaims, SessionError, TryRefreshToken, Unauthorised
+from ..recipes.session import Session
+from ..recipes.session.cookies import REFRESH_COOKIE, REFRESH_PATH
+from ..recipes.session.transfer import TokenTransfer
+from ..request.context import RequestContext
+from ..urls import scheme_of
+from .html import h
+from .table import CURES
+from .visit import View, Visit
+from .way_back import WAY_BACK, path_of_request
+
+FORM = "/form"
+"""What follows the path of the renewal when it gets the form of a page, which goes back to the page afterwards."""
+
+_ROUNDS_COOKIE = "st-renewals"
+_MOST_ROUNDS = 3
+_PERIOD = 10  # seconds
+_AGAIN = "again"
+_QUICK_WAITS = 3
+
+_MARKS_OF_SCRIPTS = ("rid", "st-auth-mode", "fdi-version", "x-requested-with", "authorization")
+
+
+def is_navigation(context: RequestContext) -> bool:
+    """
+    Return whether a browser asks for a page to show it.
+
+    Scripts that call an API ask for something else than HTML, or their headers show what they are.
+    """
+    method = (context.environ or {}).get("REQUEST_METHOD")
+    return (
+        method in ("GET", "HEAD")
+        and "text/html" in (context.header("accept") or "")
+        and (context.header("sec-fetch-mode") or "navigate") == "navigate"
+        and not any(context.header(name) for name in _MARKS_OF_SCRIPTS)
+    )
+
+
+def leading_on(visit: Visit, error: SessionError) -> View | Response:
+    """Return where a browser goes on when its session does not do: to renew it, to sign in, or to satisfy a claim."""
+    pages, path = visit.pages, path_of_request(visit.context.environ or {})
+    query = {} if path == pages.after_sign_in else {WAY_BACK: path}
+    if isinstance(error, TryRefreshToken):
+        return visit.redirect(_renewal_path(visit) + _query(query), with_form=visit.is_post)
+    if isinstance(error, Unauthorised) or error.code == 401:
+        return visit.redirect(pages.base_path + _query(query))
+    for claim, _reason in error.errors if isinstance(error, InvalidClaims) else ():
+        cure = CURES.get(claim)
+        if cure is not None and pages.has(cure):
+            return visit.redirect(pages.base_path + cure + _query(query))
+    return _denied(visit)
+
+
+def error_page(visit: Visit, error: Answerable) -> View:
+    """Return the page for an error that is not about the session."""
+    if error.code == 403:
+        return _denied(visit)
+    text = "The request could not be understood."
+    if error.code >= 500:
+        text = "Something went wrong on our side. Please try again in a moment."
+    return View(
+        visit.text("Something went wrong"),
+        [
+            h("p", visit.text(text), class_="alert", role="alert"),
+            h("p", h("a", visit.text("To the sign-in page"), href=visit.pages.base_path), class_="other"),
+        ],
+        status=error.code,
+        headers=error.headers(),
+    )
+
+
+def renewal(visit: Visit) -> View | Response:
+    """
+    Renew the session, and lead back to the page that asked for it.
+
+    The first of several tabs renews it. A refresh token may be exchanged twice before the new one is used, but then
+    one of the two new ones is lost, and with it the session. So the other tabs wait until the browser has the new one.
+    """
+    rounds = _rounds(visit)
+    if rounds >= _MOST_ROUNDS:
+        return _given_up(visit)
+    waits = visit.query(_AGAIN)
+    if (rounds == 0 or waits is not None) and _is_good(visit):
+        return _back(visit, rounds)
+    token = "".join(TokenTransfer.cookies(visit.context, REFRESH_COOKIE))
+    number = 1
+    if token:
+        name = hashlib.sha256(f"renewal {token}".encode("utf-8", "surrogatepass")).hexdigest()
+        number, _left = visit.pages.renewals.add(name, _PERIOD)
+    if number > 1:
+        return _wait(visit, waits)
+    reply = visit.call("POST", REFRESH_PATH)
+    if reply.code != 200:
+        return visit.redirect(visit.address(""))
+    new = visit.opened
+    if new is None or rounds > 0:
+        return _back(visit, rounds)
+    if new.get_access_token_payload()["exp"] <= visit.context.services.get(Session).clock():
+        return _given_up(visit)  # the clocks of this machine and of the core differ
+    return _done(visit)
+
+
+def _denied(visit: Visit) -> View:
+    sign_in = h("p", h("a", visit.text("To the sign-in page"), href=visit.address("")), class_="other")
+    denied = h("p", visit.text("Your account may not open this page."), class_="alert", role="alert")
+    return View(visit.text("Access denied"), [denied, sign_in], status=403)
+
+
+def _is_good(visit: Visit) -> bool:
+    """Return whether another tab has renewed the session meanwhile."""
+    try:
+        return visit.session() is not None
+    except TryRefreshToken:
+        return False
+
+
+def _wait(visit: Visit, waits: str | None) -> View | Response:
+    count = int(waits) if waits is not None and waits.isascii() and waits.isdigit() and len(waits) < 3 else 0
+    query = {WAY_BACK: visit.way_back, _AGAIN: str(count + 1)}
+    again = _renewal_path(visit) + _query(query)
+    if count < _QUICK_WAITS:
+        return visit.redirect(again, with_form=visit.is_post)
+    if visit.is_post:
+        return visit.redirect(visit.way_back)  # a page that goes on by itself would lose the form as well
+    link = h("p", h("a", visit.text("Continue"), href=again))
+    content = [h("p", visit.text("Your session is being renewed."), role="status"), link]
+    return View(visit.text("One moment, please"), content, headers={"Refresh": f"1; url={again}"})
+
+
+def _given_up(visit: Visit) -> View:
+    text = "Please sign out and in again, and make sure that your browser accepts cookies."
+    return View(
+        visit.text("Your session could not be renewed"),
+        [
+            h("p", visit.text(text), class_="alert", role="alert"),
+            h("p", h("a", visit.text("To the sign-in page"), href=visit.address("")), class_="other"),
+        ],
+        status=401,
+    )
+
+
+def _rounds(visit: Visit) -> int:
+    """Return how often in a row this browser has come here although there was nothing to renew, or without success."""
+    values = TokenTransfer.cookies(visit.context, _ROUNDS_COOKIE)
+    started, _, count = (values[0] if len(values) == 1 else "").partition("-")
+    if not (started.isascii() and started.isdigit() and len(started) < 12 and count in ("1", "2", "3")):
+        return 0
+    return int(count) if 0 <= time.time() - int(started) < _PERIOD else 0
+
+
+def _back(visit: Visit, rounds: int) -> Response:
+    now, pages = int(time.time()), visit.pages
+    visit.context.changes.set_cookie(
+        _ROUNDS_COOKIE,
+        f"{now}-{rounds + 1}",
+        path=pages.renewal_path,
+        domain=None,
+        secure=scheme_of(pages.origin) == "https",
+        same_site="lax",
+        expires_ms=(now + _PERIOD) * 1000,
+    )
+    return _done(visit)
+
+
+def _done(visit: Visit) -> Response:
+    """Return the response that leads back. The form of a page of ours goes along."""
+    path, base = visit.way_back, visit.pages.base_path
+    is_ours = path.startswith((f"{base}/", f"{base}?")) or path == base
+    return visit.redirect(path, with_form=visit.is_post and is_ours)
+
+
+def _renewal_path(visit: Visit) -> str:
+    return visit.pages.renewal_path + (FORM if visit.is_post else "")
+
+
+def _query(query: dict[str, str]) -> str:
+    return f"?{urlencode(query)}" if query else ""

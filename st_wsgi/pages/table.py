@@ -1,0 +1,11 @@
+"""All pages. A page is one row of a table and a short function beside it."""
+
+from __future__ import annotations
+
+from . import signing
+from .visit import Page
+
+PAGES: tuple[Page, ...] = (*signing.PAGES,)
+
+CURES: dict[str, str] = {}
+"""From the id of a claim's validator to the page on which users can do what the claim asks for."""

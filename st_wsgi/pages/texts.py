@@ -1,0 +1,146 @@
+"""
+The texts of the pages, by language. A text is known by its English form, which the code has in its place.
+
+What the APIs tell users is translated in the same way. A text that a language does not have is shown in English.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
+
+from ..request.context import RequestContext
+
+_RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"})
+_SUPPORT_CODE = re.compile(r" \(ERR_CODE_[0-9]{3}\)\Z")
+
+GERMAN: Mapping[str, str] = {
+    "Sign in": "Anmelden",
+    "Sign in to {name}": "Bei {name} anmelden",
+    "Create your account": "Konto erstellen",
+    "Create account": "Konto erstellen",
+    "New here?": "Neu hier?",
+    "Create an account": "Konto erstellen",
+    "Do you have an account already?": "Haben Sie schon ein Konto?",
+    "or": "oder",
+    "E-mail address": "E-Mail-Adresse",
+    "Password": "Passwort",
+    "{label} (optional)": "{label} (freiwillig)",
+    "Error: {title}": "Fehler: {title}",
+    "Forgot your password?": "Passwort vergessen?",
+    "By continuing, you accept the {terms} and the {privacy}.": "Damit akzeptieren Sie die {terms} und die {privacy}.",
+    "By continuing, you accept the {terms}.": "Damit akzeptieren Sie die {terms}.",
+    "By continuing, you accept the {privacy}.": "Damit akzeptieren Sie die {privacy}.",
+    "Terms of use": "Nutzungsbedingungen",
+    "terms of use": "Nutzungsbedingungen",
+    "Privacy policy": "Datenschutzerklärung",
+    "privacy policy": "Datenschutzerklärung",
+    "You are signed in": "Sie sind angemeldet",
+    "Continue": "Weiter",
+    "Sign out": "Abmelden",
+    "Do you want to sign out?": "Möchten Sie sich abmelden?",
+    "You are signed out": "Sie sind abgemeldet",
+    "Sign in again": "Wieder anmelden",
+    "You will be signed out on this device.": "Sie werden auf diesem Gerät abgemeldet.",
+    "There is no way to sign in here at the moment.": "Zurzeit gibt es hier keine Möglichkeit, sich anzumelden.",
+    "The e-mail address and the password do not match.": "E-Mail-Adresse und Passwort passen nicht zusammen.",
+    "This way to sign in is not available here.": "Diese Art der Anmeldung gibt es hier nicht.",
+    "Please fill in this field.": "Bitte füllen Sie dieses Feld aus.",
+    "Please correct the fields that are marked.": "Bitte korrigieren Sie die markierten Felder.",
+    "Too many attempts. Please try again in a minute.": (
+        "Zu viele Versuche. Bitte versuchen Sie es in einer Minute noch einmal."
+    ),
+    "Too many attempts. Please try again in {minutes} minutes.": (
+        "Zu viele Versuche. Bitte versuchen Sie es in {minutes} Minuten noch einmal."
+    ),
+    "This did not work. Please try again.": "Das hat nicht geklappt. Bitte versuchen Sie es noch einmal.",
+    "Something went wrong": "Etwas ist schiefgegangen",
+    "Something went wrong on our side. Please try again in a moment.": (
+        "Bei uns ist etwas schiefgegangen. Bitte versuchen Sie es gleich noch einmal."
+    ),
+    "The request could not be understood.": "Die Anfrage war nicht verständlich.",
+    "This form is out of date": "Dieses Formular ist nicht mehr gültig",
+    "Nothing was changed. Please open the page again, and make sure that your browser accepts cookies.": (
+        "Es wurde nichts geändert. Bitte öffnen Sie die Seite noch einmal, und erlauben Sie in Ihrem Browser Cookies."
+    ),
+    "Open the page again": "Seite noch einmal öffnen",
+    "Access denied": "Zugriff verweigert",
+    "Your account may not open this page.": "Ihr Konto darf diese Seite nicht öffnen.",
+    "Your session could not be renewed": "Ihre Sitzung konnte nicht erneuert werden",
+    "Please sign out and in again, and make sure that your browser accepts cookies.": (
+        "Bitte melden Sie sich ab und wieder an, und erlauben Sie in Ihrem Browser Cookies."
+    ),
+    "One moment, please": "Einen Moment bitte",
+    "Your session is being renewed.": "Ihre Sitzung wird erneuert.",
+    "To the sign-in page": "Zur Anmeldung",
+    # What the APIs tell users.
+    "Email is invalid": "Diese E-Mail-Adresse ist ungültig.",
+    "There is an account with this address already. Please sign in.": (
+        "Zu dieser Adresse gibt es schon ein Konto. Bitte melden Sie sich an."
+    ),
+    "Password must contain at least 8 characters, including a number": (
+        "Das Passwort braucht mindestens 8 Zeichen, darunter eine Ziffer."
+    ),
+    "Password must have fewer than 100 characters": "Das Passwort darf höchstens 99 Zeichen haben.",
+    "Password must not contain control characters": "Das Passwort darf keine Steuerzeichen enthalten.",
+    "Password must contain at least one letter": "Das Passwort braucht mindestens einen Buchstaben.",
+    "Password must contain at least one number": "Das Passwort braucht mindestens eine Ziffer.",
+    "This way to sign in is not safe for your account now. Please use another one, or contact support.": (
+        "Diese Art der Anmeldung ist für Ihr Konto zurzeit nicht sicher. Bitte wählen Sie eine andere, oder wenden Sie "
+        "sich an den Support."
+    ),
+    "The message could not be sent. Please try again later.": (
+        "Die Nachricht konnte nicht gesendet werden. Bitte versuchen Sie es später noch einmal."
+    ),
+}
+
+
+class Language:
+    """
+    One language of the pages.
+
+    :param code: such as ``de``.
+    :param texts: by their English form.
+    :ivar direction: ``ltr``, or ``rtl`` for languages that run from right to left.
+    """
+
+    code: str
+    direction: str
+
+    def __init__(self, code: str, texts: Mapping[str, str]) -> None:
+        self.code = code
+        self.direction = "rtl" if code.partition("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"
+        self._texts = texts
+
+    def text(self, english: str, **values: str) -> str:
+        """Return a text in this language, with *values* in the place of its names in braces."""
+        code = _SUPPORT_CODE.search(english)
+        bare = english if code is None else english[: code.start()]
+        known = self._texts.get(bare, bare) + ("" if code is None else code[0])
+        return known.format(**values) if values else known
+
+
+class Languages:
+    """
+    All languages of the pages: English, German, and those of the app.
+
+    :param more: from a language to its texts. They come before ours.
+    """
+
+    def __init__(self, more: Mapping[str, Mapping[str, str]]) -> None:
+        texts: dict[str, Mapping[str, str]] = {"en": {}, "de": GERMAN}
+        for code, own in more.items():
+            texts[code] = {**texts.get(code, {}), **own}
+        self._known = {code: Language(code, own) for code, own in texts.items()}
+
+    def named(self, code: str | None) -> Language:
+        """Return the language with a code; one that is not known is English."""
+        return self._known.get(code or "en", self._known["en"])
+
+    def accepted(self, context: RequestContext) -> Language:
+        """Return the language that the browser likes best (``Accept-Language``)."""
+        header = (context.header("accept-language") or "")[:500]
+        return self.named(parse_accept_header(header, LanguageAccept).best_match(list(self._known), default="en"))

@@ -1,0 +1,308 @@
+"""One request for a page: what came with it, the calls of our own APIs that it makes, and what it shows."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlencode
+
+import attrs
+from werkzeug.wrappers import Response
+
+from ..errors import CONTEXT_KEY, BadInput, CoreUnavailable, InternalError, MessageNotSent, TryRefreshToken
+from ..grammar import TENANT_ID
+from ..recipes.session import SessionContainer
+from ..recipes.session.container import SESSION_KEY
+from ..recipes.session.in_request import get_session
+from ..request import current
+from ..request.context import RequestContext
+from ..users import PUBLIC_TENANT
+from .html import Content
+from .texts import Language
+from .way_back import WAY_BACK, safe_path
+
+if TYPE_CHECKING:
+    from .recipe import Pages
+
+Handle: TypeAlias = Callable[[RequestContext], "Response | None"]
+"""Answers the request of a context if it is for one of our routes: :meth:`~st_wsgi.SuperTokens.handle`."""
+
+TENANT = "tenantId"
+"""The query parameter that has the tenant, as in the links of mails."""
+
+
+@attrs.frozen
+class View:
+    """
+    What a page shows.
+
+    :param title: without markup; it is also the heading.
+    :param content: what follows the heading.
+    :param status: of the response.
+    :param script: the address of the page's script, None if it has none.
+    :param headers: further headers of the response.
+    """
+
+    title: str
+    content: Content = None
+    status: int = 200
+    script: str | None = None
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Reply:
+    """
+    What one of our APIs said.
+
+    :param code: the HTTP status.
+    :param body: the JSON object.
+    :param retry_after: seconds to wait, if there were too many attempts.
+    """
+
+    code: int
+    body: Mapping[str, Any]
+    retry_after: int | None = None
+
+    @property
+    def status(self) -> str:
+        """``OK`` or what else the API returned; empty if it refused the request as a whole."""
+        return str(self.body.get("status", ""))
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether it is done."""
+        return self.code == 200 and self.status == "OK"
+
+
+@attrs.frozen(kw_only=True)
+class Problem:
+    """
+    Why a form was not accepted, in the language of the user.
+
+    :param message: about the form as a whole.
+    :param fields: from the name of a field to what is wrong with it.
+    :param status: of the response.
+    """
+
+    message: str
+    fields: Mapping[str, str] = attrs.field(factory=dict)
+    status: int = 422
+
+
+class Visit:
+    """
+    One request for a page. Functions of pages get it, and callables that replace them.
+
+    :ivar pages: the recipe.
+    :ivar context: the context of the request.
+    :ivar page: the row of the table, None for an error of the app's own pages.
+    :ivar language: of the user.
+    :ivar form: what was sent, when it was a form.
+    :ivar opened: the session that a call has created or renewed in this visit, or None.
+    :ivar failed: why the form was not accepted, when the page is shown once more.
+    :ivar rest: what follows the path of the page, for pages that have several addresses.
+    """
+
+    pages: Pages
+    context: RequestContext
+    page: Page | None
+    language: Language
+    form: Mapping[str, str]
+    failed: Problem | None
+    opened: SessionContainer | None
+    rest: str
+
+    def __init__(
+        self,
+        pages: Pages,
+        context: RequestContext,
+        handle: Handle | None = None,
+        *,
+        page: Page | None = None,
+        rest: str = "",
+    ) -> None:
+        self.pages = pages
+        self.context = context
+        self.page = page
+        self.failed = None
+        self.opened = None
+        self.language = pages.language_of(context)
+        self.form = {}
+        self.rest = rest
+        self._handle = handle
+        self._tenant_id = self.query(TENANT) or PUBLIC_TENANT
+        if not TENANT_ID.fullmatch(self._tenant_id):
+            self._tenant_id = PUBLIC_TENANT
+
+    def text(self, english: str, **values: str) -> str:
+        """Return a text in the user's language."""
+        return self.language.text(english, **values)
+
+    def query(self, name: str) -> str | None:
+        """Return a query parameter, or None if it is missing or there twice."""
+        values = self.context.query_values(name)
+        return values[0] if len(values) == 1 else None
+
+    @property
+    def is_post(self) -> bool:
+        """Whether a form was sent."""
+        return (self.context.environ or {}).get("REQUEST_METHOD") == "POST"
+
+    @property
+    def way_back(self) -> str:
+        """The path to go on to afterwards: that of the page from which the user came, else the app's setting."""
+        path = safe_path(self.query(WAY_BACK) or "")
+        return self.pages.after_sign_in if path is None or self.pages.is_no_way_back(path) else path
+
+    def address(self, page: str, **query: str) -> str:
+        """
+        Return the address of a page of ours: the tenant and the way back of this request stay.
+
+        :param page: its path below the website's base path.
+        """
+        kept = {} if self._tenant_id == PUBLIC_TENANT else {TENANT: self._tenant_id}
+        if self.query(WAY_BACK) is not None and self.way_back != self.pages.after_sign_in:
+            kept[WAY_BACK] = self.way_back
+        return self.pages.base_path + page + ("?" + urlencode(kept | query) if kept or query else "")
+
+    def redirect(self, location: str, *, with_form: bool = False) -> Response:
+        """
+        Return a response that leads to another page.
+
+        :param location: a path of the website.
+        :param with_form: the browser sends the form of this request there; by default it just opens the page.
+        """
+        return Response(status=307 if with_form else 303, headers={"Location": location, "Cache-Control": "no-store"})
+
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: str) -> Reply:
+        """
+        Call one of our own routes as a frontend would: same limits, same overrides, same cookies.
+
+        :param path: below the API's base path, without the tenant.
+        :raises TryRefreshToken: the session has to be renewed first.
+        :raises BadInput: the app has switched this route off.
+        :raises CoreUnavailable: the core cannot be reached.
+        :raises InternalError: the API failed.
+        """
+        outer = self.context.environ or {}
+        data = json.dumps(body or {}).encode()
+        tenant = "" if self._tenant_id == PUBLIC_TENANT else f"/{self._tenant_id}"
+        environ = {
+            **{name: value for name, value in outer.items() if name not in _OF_THE_VISIT},
+            "REQUEST_METHOD": method,
+            "PATH_INFO": self.context.services.app_info.api_base_path + tenant + path,
+            "QUERY_STRING": urlencode(query),
+            "CONTENT_TYPE": "application/json",
+            "CONTENT_LENGTH": str(len(data)),
+            "wsgi.input": io.BytesIO(data),
+            "HTTP_ORIGIN": self.context.services.app_info.fixed_origin,
+            "HTTP_RID": "anti-csrf",
+            "HTTP_ST_AUTH_MODE": "cookie",
+            "HTTP_FDI_VERSION": "4.2",
+        }
+        inner = self.context.within(environ)
+        environ[CONTEXT_KEY] = inner
+        with current.entered(inner):
+            response = None if self._handle is None else self._handle(inner)
+        if response is None:
+            raise BadInput(f"the app has no route {method} {path}")
+        self.context.user_id = inner.user_id or self.context.user_id
+        self.opened = environ.get(SESSION_KEY) or self.opened
+        said = response.get_json(silent=True)
+        wait = response.headers.get("Retry-After", "") if response.status_code == 429 else ""
+        reply = Reply(
+            response.status_code, said if isinstance(said, dict) else {}, int(wait) if wait.isdigit() else None
+        )
+        if reply.body.get("message") == TryRefreshToken.message:
+            raise TryRefreshToken
+        if reply.code >= 500 and reply.body.get("message") != MessageNotSent.message:
+            raise InternalError if reply.code == 500 else CoreUnavailable
+        return reply
+
+    def session(self) -> SessionContainer | None:
+        """
+        Return the user's session, whatever its claims are; None if nobody is signed in.
+
+        :raises TryRefreshToken: it has to be renewed first.
+        """
+        return get_session(
+            self.context,
+            session_required=False,
+            anti_csrf_check=False,  # the forms of pages have a check of their own
+            override_global_claim_validators=lambda _validators, _session: [],
+        )
+
+    def show(self) -> View | Response:
+        """Return what the page shows, or the app's own page in place of it."""
+        if self.page is None:
+            raise BadInput("there is no page to show")
+        return self.pages.replaced.get(self.page.path, self.page.show)(self)
+
+    def again(self, problem: Problem) -> View | Response:
+        """Return the page once more, with a problem in its form."""
+        self.failed = problem
+        shown = self.show()
+        if isinstance(shown, View) and shown.status == 200:
+            return attrs.evolve(shown, status=problem.status)
+        return shown
+
+    def problem(self, reply: Reply, *, messages: Mapping[str, str] | None = None) -> Problem:
+        """
+        Return in words why an API did not do what a form asks for.
+
+        :param messages: English texts for statuses of this API.
+        """
+        if reply.retry_after is not None:
+            minutes = math.ceil(reply.retry_after / 60)
+            text = "Too many attempts. Please try again in {minutes} minutes."
+            text = text if minutes > 1 else "Too many attempts. Please try again in a minute."
+            return Problem(message=self.text(text, minutes=str(minutes)), status=429)
+        if reply.status == "FIELD_ERROR":
+            errors = {
+                str(field["id"]): self.text(_FIELD_TEXTS.get(field["error"], field["error"]))
+                for field in reply.body.get("formFields", ())
+            }
+            return Problem(message=self.text("Please correct the fields that are marked."), fields=errors)
+        shown = (messages or {}).get(reply.status) or reply.body.get("reason")
+        if shown is None and (reply.status == "GENERAL_ERROR" or reply.code == MessageNotSent.code):
+            shown = reply.body.get("message")
+        if shown is None and reply.code == 401:
+            shown = "This way to sign in is not available here."
+        return Problem(
+            message=self.text(shown if isinstance(shown, str) else "This did not work. Please try again."),
+            status=422 if reply.code == 200 else reply.code,
+        )
+
+
+VISIT_KEY = "st_wsgi.pages"
+"""The key of a visit in the environ of its request."""
+
+_OF_THE_VISIT = frozenset({"HTTP_SEC_FETCH_SITE", "HTTP_AUTHORIZATION", CONTEXT_KEY, VISIT_KEY, SESSION_KEY})
+_FIELD_TEXTS = {"Field is not optional": "Please fill in this field."}
+
+Show: TypeAlias = Callable[[Visit], "View | Response"]
+"""A page: from a visit to what it shows, or to a redirect."""
+
+
+@attrs.frozen(kw_only=True)
+class Page:
+    """
+    One page of the table.
+
+    :param path: below the website's base path; empty for the base path itself. With ``/*`` at its end, the page has the
+        addresses below it, and :attr:`Visit.rest` says which one was asked for.
+    :param show: answers GET.
+    :param send: answers the forms of the page. Their token has been checked. None if it has no form.
+    :param needs: the recipe without which there is no such page, such as ``emailpassword``.
+    :param secret: its address has a token.
+    """
+
+    path: str
+    show: Show
+    send: Show | None = None
+    needs: str = "session"
+    secret: bool = False

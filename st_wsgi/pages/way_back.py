@@ -1,0 +1,46 @@
+"""The way back to the page that a user came from: a path of the own website, never another site."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+WAY_BACK = "redirectToPath"
+"""The query parameter that has it; the official frontend SDKs use the same name."""
+
+_LIMIT = 2000  # characters: some proxies take no longer addresses
+_KEPT = "/!$&'()*+,;=:@~%-._"
+_LOCATION = re.compile(r"(/[^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL)
+
+
+def safe_path(text: str) -> str | None:
+    """
+    Return *text* as a path of the own website, with query and fragment, or None if it could lead anywhere else.
+
+    Browsers drop tabs and line ends, take ``\\`` for ``/``, and take what follows ``//`` for a host (URL standard). A
+    server may decode or shorten the path once more, so that such a spelling in encoded form is refused, too.
+    """
+    match = _LOCATION.fullmatch(text)
+    if match is None or len(text) > _LIMIT or not text.isprintable():
+        return None
+    path, encoded = match[1], ""
+    while path != encoded:
+        if "//" in path or "\\" in path or not path.isprintable() or {".", ".."} & set(path.split("/")):
+            return None
+        encoded, path = path, unquote(path)
+    location = quote(match[1], safe=_KEPT)
+    for part in (match[2], match[3]):
+        location += "" if part is None else part[0] + quote(part[1:], safe=_KEPT + "?")
+    return location
+
+
+def path_of_request(environ: WSGIEnvironment) -> str:
+    """Return the path and query that the browser asked for, or ``/`` if they cannot be a way back."""
+    raw = str(environ.get("SCRIPT_NAME", "")) + str(environ.get("PATH_INFO", ""))
+    path = quote(raw.encode("latin-1", "replace"), safe=_KEPT.replace("%", ""))
+    query = environ.get("QUERY_STRING", "")
+    return safe_path(f"{path}?{quote(query, safe=_KEPT + '?')}" if query else path) or "/"
