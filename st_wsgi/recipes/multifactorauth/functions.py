@@ -179,7 +179,8 @@ def progress_in(
         functions, session.get_recipe_user_id(), session.get_tenant_id(), payload, completed=completed
     )
     value = MFAClaimValue(c=progress.completed, v=progress.is_complete)
-    if value != CLAIM.get_value_from_payload(payload):
+    # A completed factor is written even if nothing changes: within one second, its time is the same as before.
+    if completed is not None or value != CLAIM.get_value_from_payload(payload):
         session.set_claim_value(CLAIM, value)
     return progress
 

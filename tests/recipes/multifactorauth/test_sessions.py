@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
-from recipes.accountlinking.parts import Site
+from recipes.accountlinking.parts import LINK, Site
 from recipes.multifactorauth.parts import Member, replaced, requirements, site
 from recipes.shop import PASSWORD, Borrowed, Clock, Shop, Visitor, form, no_mail, payload_of
 from recipes.totp.parts import SECRET, import_device, totp
@@ -455,3 +455,13 @@ def test_sign_in_without_second_factors_asks_the_core_nothing_more(core: Borrowe
     core.calls.clear()
     visitor.sign_in()
     assert not [call for call in core.calls if "metadata" in call or "regenerate" in call]
+
+
+def test_a_factor_that_is_completed_again_in_the_same_second(timed_core: Borrowed, clock: Clock) -> None:
+    """The frontend gets a new access token, whether or not a second has passed since the last one."""
+    at = site(timed_core, settings={"sessions": clock.session()})
+    at.answer = LINK
+    member = Member.of(at)
+    before = member.person.visitor.access_token
+    assert member.person.sign_in(link=True)["status"] == "OK"
+    assert member.person.visitor.access_token != before
