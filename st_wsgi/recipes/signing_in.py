@@ -89,7 +89,12 @@ _CODES: dict[str, tuple[int, ...]] = {
     "webauthn": (25, 30, 31, 32, 33, 34),
     "webauthn, new": (25, 30, 26, 27, 28, 29),
 }
-"""The support codes of the official SDKs, in the order of the refusals after ``NO_LINKING``."""
+"""
+The support codes of the official SDKs, in the order of the refusals after ``NO_LINKING``.
+
+No request meets 003, here or there: a code verifies its address or number, so that it always opens the account that has
+it. 014 and 027 need another request, which links the new login method to another user before this one can.
+"""
 
 
 def refused(

@@ -172,6 +172,17 @@ class TestRefusals:
         assert support_code(ada.enter_code(device)) == ("SIGN_IN_UP_NOT_ALLOWED", "ERR_CODE_002")
         assert ada.who() is None
 
+    def test_a_code_signs_in_beside_an_account_that_is_not_verified(self, site: Site) -> None:
+        """It verifies the address, so that nothing refuses a sign-in with a code: ERR_CODE_003 has no cause."""
+        site.answer = NO_LINK
+        ada, mallory = site.person(), site.person()
+        user_id = ada.by_code()["user"]["id"]
+        ada.visitor.sign_out()
+        mallory.sign_up(email=ada.email)
+        site.answer = LINK_VERIFIED
+        answer = ada.by_code()
+        assert (answer["status"], answer["user"]["id"], len(answer["user"]["loginMethods"])) == ("OK", user_id, 1)
+
     def test_a_sign_in_that_was_never_verified_beside_a_primary_user(self, site: Site) -> None:
         site.answer = NO_LINK
         ada = site.person()

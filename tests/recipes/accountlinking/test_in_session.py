@@ -141,6 +141,16 @@ class TestRefusals:
         assert support_code(ada.sign_up(link=True, email=bob.email)) == ("SIGN_UP_NOT_ALLOWED", "ERR_CODE_015")
         assert ada.by_code(link=True)["user"]["emails"] == [ada.email]
 
+    def test_a_method_that_has_an_address_of_another_user(self, site: Site) -> None:
+        """It was made while the app linked nothing."""
+        ada, bob = site.person(), site.person()
+        ada.by_code()
+        bob.by_code()
+        site.answer = NO_LINK
+        emailpassword.sign_up(email=bob.email, password=PASSWORD)
+        site.answer = LINK
+        assert support_code(ada.sign_in(link=True, email=bob.email)) == ("SIGN_IN_NOT_ALLOWED", "ERR_CODE_011")
+
     def test_the_sessions_own_address_belongs_to_another_primary_user(self, site: Site) -> None:
         site.answer = NO_LINK
         ada = site.person()

@@ -16,7 +16,7 @@ from recipes.accountlinking.parts import LINK, LINK_VERIFIED, NO_LINK, Site, sup
 from recipes.shop import PASSWORD, Borrowed
 from st_wsgi import AccountInfo, Override, RecipeUserId, User, like, list_users_by_account_info, replace
 from st_wsgi.core_client.transport import CoreRequest
-from st_wsgi.recipes import emailpassword, passwordless
+from st_wsgi.recipes import accountlinking, emailpassword, passwordless
 from st_wsgi.recipes.emailpassword import EmailChangeNotAllowed, EmailPasswordFunctions, SignInOk, SignUpOk
 from st_wsgi.recipes.thirdparty import EmailChangeNotAllowed as EmailOfProviderNotAllowed
 from st_wsgi.recipes.thirdparty import manually_create_or_update_user
@@ -148,6 +148,23 @@ class TestRefusedLinks:
         assert support_code(bob.by_code(link=True, email=ada.email))[1] == "ERR_CODE_018"
         [user] = users(ada.email)
         assert [method.recipe_id for method in user.login_methods] == ["emailpassword"]
+
+    def test_a_password_that_is_linked_to_another_user_meanwhile(self, site: Site) -> None:
+        """ERR_CODE_014 has no other cause: nobody else can have a login method that this request creates."""
+        site.answer = LINK
+        ada, bob = site.person(), site.person()
+        ada.by_code()
+        bob_id = bob.by_code()["user"]["id"]
+        free = f"x-{ada.email}"
+
+        def link() -> None:
+            [user] = users(free)
+            linked = accountlinking.link_accounts(recipe_user_id=RecipeUserId(user.id), primary_user_id=bob_id)
+            assert linked.status == "OK"
+
+        meanwhile(site, "POST /recipe/accountlinking/user/link", link)
+        assert support_code(ada.sign_up(link=True, email=free)) == ("SIGN_UP_NOT_ALLOWED", "ERR_CODE_014")
+        assert users(free) == ()
 
     def test_a_login_method_from_before_stays(self, site: Site) -> None:
         site.answer = NO_LINK

@@ -9,6 +9,7 @@ import pytest
 from contract.authenticator import credential
 
 from recipes.accountlinking.parts import LINK, LINK_VERIFIED, NO_LINK, Site, support_code
+from recipes.accountlinking.test_meanwhile import meanwhile, users
 from recipes.shop import Borrowed
 from recipes.webauthn.parts import Holder, made, passkey_site, proved
 from st_wsgi import RecipeUserId
@@ -73,6 +74,24 @@ def test_032_a_passkey_of_another_user(site: Site) -> None:
     bob.sign_up(link=True)
     bob.person.visitor = ann.person.visitor
     assert support_code(bob.sign_in(link=True)) == ("SIGN_IN_NOT_ALLOWED", "ERR_CODE_032")
+
+
+def test_027_a_new_passkey_that_is_linked_to_another_user_meanwhile(site: Site) -> None:
+    """There is no other cause: nobody else can have a login method that this request creates."""
+    site.answer = LINK
+    ann, bob = Holder(site.person()), Holder(site.person())
+    ann.person.by_code()
+    bob_id = bob.person.by_code()["user"]["id"]
+    there = other(ann)
+
+    def link() -> None:
+        [user] = users(there.person.email)
+        linked = accountlinking.link_accounts(recipe_user_id=RecipeUserId(user.id), primary_user_id=bob_id)
+        assert linked.status == "OK"
+
+    meanwhile(site, "POST /recipe/accountlinking/user/link", link)
+    assert support_code(there.sign_up(link=True)) == ("SIGN_UP_NOT_ALLOWED", "ERR_CODE_027")
+    assert users(there.person.email) == ()
 
 
 def test_028_and_033_an_address_of_another_user(site: Site) -> None:
