@@ -16,6 +16,7 @@ import requests
 from contract.authenticator import Credential, asserted, created, credential
 from flask import Flask
 from recipes.saml.peer import METADATA, CoreWithSaml, saml_response
+from recipes.totp.parts import totp, wrong
 
 from frameworks.conftest import ORIGIN, SharedCore
 from frameworks.sites import Site, serving
@@ -25,6 +26,7 @@ from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.recipe_kit.recipe import Recipe
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
+from st_wsgi.recipes.multifactorauth import MultiFactorAuth
 from st_wsgi.recipes.multitenancy import Multitenancy
 from st_wsgi.recipes.passwordless import ContactEmailOrPhoneConfig, Passwordless
 from st_wsgi.recipes.saml import Saml, SamlFunctions
@@ -39,6 +41,7 @@ from st_wsgi.recipes.thirdparty import (
     UserInfo,
     UserInfoEmail,
 )
+from st_wsgi.recipes.totp import Totp
 from st_wsgi.recipes.webauthn import Webauthn
 
 HOST = str(urlsplit(ORIGIN).hostname)
@@ -65,6 +68,8 @@ KEY_ADD, KEY_LIST, KEY_REMOVE = (
     "GET /webauthn/credential/list",
     "POST /webauthn/credential/remove",
 )
+INFO, APP, APPS, APP_REMOVE = "PUT /mfa/info", "POST /totp/device", "GET /totp/device/list", "POST /totp/device/remove"
+APP_VERIFY, APP_CODE = "POST /totp/device/verify", "POST /totp/verify"
 REFRESH, KEYS, DISCOVERY = "POST /session/refresh", "GET /jwt/jwks.json", "GET /.well-known/openid-configuration"
 
 #: The statuses of each route in the reference. A number stands for a response with another HTTP status than 200.
@@ -127,6 +132,15 @@ STATUSES: dict[str, set[object]] = {
     },
     KEY_LIST: {"OK", "GENERAL_ERROR", 401},
     KEY_REMOVE: {"OK", "CREDENTIAL_NOT_FOUND_ERROR", "GENERAL_ERROR", 401},
+    INFO: {"OK", "GENERAL_ERROR", 401},
+    APP: {"OK", "DEVICE_ALREADY_EXISTS_ERROR", "GENERAL_ERROR", 400, 401, 403},
+    APPS: {"OK", "GENERAL_ERROR", 401},
+    APP_REMOVE: {"OK", "GENERAL_ERROR", 400, 401, 403},
+    APP_VERIFY: {
+        *("OK", "UNKNOWN_DEVICE_ERROR", "INVALID_TOTP_ERROR", "LIMIT_REACHED_ERROR", "GENERAL_ERROR"),
+        *(400, 401, 403),
+    },
+    APP_CODE: {"OK", "UNKNOWN_USER_ID_ERROR", "INVALID_TOTP_ERROR", "LIMIT_REACHED_ERROR", "GENERAL_ERROR", 400, 401},
 }
 
 FACTORS = ["emailpassword", "otp-email", "otp-phone", "thirdparty", "webauthn"]
@@ -168,7 +182,9 @@ class Backend:
         github = ProviderConfig(third_party_id="github", clients=[ProviderClientConfig(client_id="c1")])
         provider = ProviderInput(config=github, override=whose_token_is_an_address)
         recipes += [Multitenancy(override=apis), ThirdParty(providers=[provider], override=apis)]
-        recipes.append(Saml(override=apis))
+        recipes += [Saml(override=apis), Totp(override=apis)]
+        self.factors = MultiFactorAuth(override=apis)
+        recipes.append(self.factors)
         self.fits = True
         self.passkeys = Webauthn(
             get_relying_party_id=lambda _tenant, _context: HOST if self.fits else "other.example",
@@ -397,8 +413,40 @@ def signs_in_with_passkeys(user: Frontend, backend: Backend) -> None:
     assert user.send(KEY_SIGN_IN, proof(user.send(PROOF_OPTIONS).json(), key)).json()["user"]["id"]
 
 
+def has_an_authenticator_app(user: Frontend, backend: Backend, user_id: str) -> None:
+    """It is set up, required, and asked for. Then it is required no more."""
+    code = {"totp": "000000"}
+    for route in (APP, APP_REMOVE, APP_VERIFY, APP_CODE):
+        assert user.send(route, {"deviceName": 7, "totp": 7}).status_code == 400
+    assert user.send(APP_CODE, code).json() == {"status": "UNKNOWN_USER_ID_ERROR"}
+    secret = user.send(APP, {"deviceName": "phone"}).json()["secret"]
+    assert user.send(APP_VERIFY, {"deviceName": "none", **code}).json() == {"status": "UNKNOWN_DEVICE_ERROR"}
+    now, following, bad = totp(secret), totp(secret, steps=1), {"totp": wrong(secret)}
+    assert user.send(APP_VERIFY, {"deviceName": "phone", **bad}).json()["status"] == "INVALID_TOTP_ERROR"
+    assert user.send(APP_VERIFY, {"deviceName": "phone", "totp": now}).json()["wasAlreadyVerified"] is False
+    assert user.send(APP, {"deviceName": "phone"}).json() == {"status": "DEVICE_ALREADY_EXISTS_ERROR"}
+    assert [device["name"] for device in user.send(APPS).json()["devices"]] == ["phone"]
+
+    backend.factors.functions.add_to_required_secondary_factors_for_user(user_id=user_id, factor_id="totp")
+    assert user.form(SIGN_IN, email=user.email, password=PASSWORD)["status"] == "OK"
+    assert user.send(INFO).json()["factors"]["next"] == ["totp"]
+    for route in (APP, APP_REMOVE, APP_VERIFY):
+        assert user.send(route, {"deviceName": "phone", **code}).json()["message"] == "invalid claim"
+    assert user.send(APP_CODE, {"totp": following}).json() == {"status": "OK"}
+    backend.factors.functions.remove_from_required_secondary_factors_for_user(user_id=user_id, factor_id="totp")
+    assert user.send(APP, {"deviceName": "tablet"}).json()["status"] == "OK"
+    answers = [user.send(APP_CODE, bad).json()["status"] for _ in range(6)]
+    assert (answers[0], answers[-1]) == ("INVALID_TOTP_ERROR", "LIMIT_REACHED_ERROR")
+    assert user.send(APP_VERIFY, {"deviceName": "tablet", **code}).json()["status"] == "LIMIT_REACHED_ERROR"
+    assert user.send(APP_REMOVE, {"deviceName": "phone"}).json() == {"status": "OK", "didDeviceExist": True}
+
+
 def every_override_answers(user: Frontend) -> None:
     closed = {"status": "GENERAL_ERROR", "message": "We are closed."}
+    for route in (APP, APP_REMOVE, APP_VERIFY, APP_CODE):
+        assert user.send(route, {"deviceName": "phone", "totp": "000000"}).json() == closed
+    for route in (INFO, APPS):
+        assert user.send(route).json() == closed
     assert user.send(KEY_OPTIONS, {"email": user.email}).json() == closed
     assert user.send(KEY_MAIL, {"email": user.email}).json() == closed
     assert user.send(KEY_EXISTS, query="?email=a@example.com").json() == closed
@@ -487,9 +535,9 @@ def test_every_route_has_every_status(site: Site, backend: Backend, base: str, r
     """By each base path and recipe id that a frontend may send."""
     user = Frontend(site, base, {} if rid is None else {"rid": rid})
     assert user.send(REFRESH).json() == {"message": "unauthorised"}
-    for route in (SIGN_OUT, MAIL, IS_VERIFIED, KEY_LIST):
+    for route in (SIGN_OUT, MAIL, IS_VERIFIED, KEY_LIST, INFO, APPS):
         assert user.send(route).json() == {"message": "unauthorised"}
-    for route in (KEY_ADD, KEY_REMOVE):
+    for route in (KEY_ADD, KEY_REMOVE, APP, APP_REMOVE, APP_VERIFY, APP_CODE):
         assert user.send(route, NO_PASSKEY).json() == {"message": "unauthorised"}
     with_body = (SIGN_UP, SIGN_IN, RESET_MAIL, RESET, VERIFY, CODE, RESEND, CONSUME, FROM_PROVIDER)
     for route in (*with_body, KEY_OPTIONS, KEY_SIGN_UP, KEY_SIGN_IN, KEY_MAIL, KEY_RESET):
@@ -518,6 +566,7 @@ def test_every_route_has_every_status(site: Site, backend: Backend, base: str, r
     assert user.send(IS_VERIFIED).json() == {"status": "OK", "isVerified": True}
     assert user.send(MAIL).json() == {"status": "EMAIL_ALREADY_VERIFIED_ERROR"}
 
+    has_an_authenticator_app(user, backend, made["user"]["id"])
     sets_a_new_password(user, backend)
     signs_in_with_codes(user, backend)
     signs_in_with_a_provider(user)
