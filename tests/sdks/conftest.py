@@ -40,7 +40,7 @@ def core_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session", params=["node", "python"])
 def sdk(request: pytest.FixtureRequest, core_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     """The official SDK for Node, then the one for Python, running against the core."""
-    with _official(request.param, core_url, tmp_path_factory) as peer:
+    with official(request.param, core_url, tmp_path_factory) as peer:
         yield peer
 
 
@@ -49,12 +49,13 @@ def linking_sdk(
     request: pytest.FixtureRequest, core_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Peer]:
     """The same, in an app that links accounts."""
-    with _official(request.param, core_url, tmp_path_factory, "links") as peer:
+    with official(request.param, core_url, tmp_path_factory, "links") as peer:
         yield peer
 
 
 @contextmanager
-def _official(language: str, core_url: str, folders: pytest.TempPathFactory, *more: str) -> Iterator[Peer]:
+def official(language: str, core_url: str, folders: pytest.TempPathFactory, *more: str) -> Iterator[Peer]:
+    """Run an official SDK, in an app that has *more*: ``links``, ``factors``."""
     if language == "node":
         node_packages(HERE)
         command = [node(), str(HERE / "node_app.mjs"), core_url, *more]

@@ -6,10 +6,12 @@ import supertokens from "supertokens-node";
 import AccountLinking from "supertokens-node/recipe/accountlinking/index.js";
 import EmailPassword from "supertokens-node/recipe/emailpassword/index.js";
 import EmailVerification from "supertokens-node/recipe/emailverification/index.js";
+import MultiFactorAuth from "supertokens-node/recipe/multifactorauth/index.js";
 import Multitenancy from "supertokens-node/recipe/multitenancy/index.js";
 import Passwordless from "supertokens-node/recipe/passwordless/index.js";
 import Session from "supertokens-node/recipe/session/index.js";
 import ThirdParty from "supertokens-node/recipe/thirdparty/index.js";
+import TOTP from "supertokens-node/recipe/totp/index.js";
 import UserMetadata from "supertokens-node/recipe/usermetadata/index.js";
 import UserRoles from "supertokens-node/recipe/userroles/index.js";
 import Webauthn from "supertokens-node/recipe/webauthn/index.js";
@@ -56,6 +58,7 @@ supertokens.init({
         UserRoles.init(),
         Webauthn.init({ emailDelivery: { override: (original) => ({ ...original, sendEmail: keep }) } }),
         Session.init(),
+        ...(process.argv.includes("factors") ? [MultiFactorAuth.init(), TOTP.init()] : []),
     ],
     telemetry: false,
 });

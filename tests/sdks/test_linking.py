@@ -40,8 +40,11 @@ class App:
 
 @pytest.fixture
 def apps(linking_sdk: Peer, linking_ours: Ours) -> tuple[App, App]:
-    """Ours and theirs."""
-    sdk, ours = linking_sdk, linking_ours
+    return both(linking_sdk, linking_ours)
+
+
+def both(sdk: Peer, ours: Ours) -> tuple[App, App]:
+    """Return ours and theirs."""
 
     def set_rule(rule: str) -> None:
         ours.rule = rule
