@@ -23,13 +23,13 @@ METADATA := setup.cfg pyproject.toml st_verify/pyproject.toml
 # Two targets at a time, the output of each in one piece where make can do that (4.0 and newer).
 BESIDE := $(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-.PHONY: help demo test lint ruff layers mypy public-types unit bench suffixes build clean
+.PHONY: help demo test lint ruff layers mypy public-types unit exhaustive bench suffixes build clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
 	@echo "st-wsgi: SuperTokens for any WSGI app. Python 3.10 or newer is needed, nothing else."
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  PYTHON=python3.12 chooses the interpreter, VENV=folder the virtual environment, PORT=8000 the demo's port."
 
@@ -40,7 +40,7 @@ demo: $(VENV)/.demo ## set everything up and serve the Flask example on http://1
 	@echo
 	@exec env PORT=$(PORT) $(BIN)/python examples/flask_app.py
 
-test: $(VENV)/.test ruff layers ## linters, types, import layers, and all tests beside what takes longest of these
+test: $(VENV)/.test ruff layers ## linters, types, import layers, and the tests beside what takes longest of these
 	+@$(BESIDE) unit mypy public-types
 
 lint: $(VENV)/.test ruff layers ## ruff, mypy --strict, types of public names, import layers
@@ -61,8 +61,12 @@ public-types: $(VENV)/.test
 # The plus sign makes the progress of the tests appear at once, and not in one piece. It also has make run the line in a
 # dry run, in which nothing is to be done.
 DRY = $(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS))))
-unit: $(VENV)/.compiled ## the tests alone, in parallel; PYTEST_ADDOPTS is handed on
-	+@$(if $(DRY),:,echo "== pytest" && $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder)
+PYTEST = $(if $(DRY),:,echo "== pytest" && $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder)
+unit: $(VENV)/.compiled ## the tests of make test alone, in parallel; PYTEST_ADDOPTS is handed on
+	+@$(PYTEST) -m "not exhaustive"
+
+exhaustive: $(VENV)/.compiled ## the tests that make test leaves out: the rest of long tables
+	+@$(PYTEST) -m exhaustive
 
 bench: ## the benchmarks, beside what one would take instead; BENCH="--quick" and more is handed on
 	@$(MAKE) --no-print-directory VENV=$(VENV)-bench $(VENV)-bench/.bench

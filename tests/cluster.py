@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import pathlib
 import pwd
@@ -10,7 +11,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from sdks.processes import free_port, serving
@@ -75,11 +76,16 @@ class Cluster:
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-m", mode, "stop")
 
     def make(self) -> None:
-        """Make the files of the server."""
-        self._run(
-            *("initdb", "-D", str(self.folder / "data"), "-U", "tests", "-A", "trust", "-E", "UTF8"),
-            *("--locale=C.UTF-8", "--no-sync"),
-        )
+        """Make the files of the server, or copy those that were made first: making them takes two seconds."""
+        if not _made:
+            first = Cluster(pathlib.Path(_until_the_end.enter_context(_folder())), 0)
+            first._run(
+                *("initdb", "-D", str(first.folder / "data"), "-U", "tests", "-A", "trust", "-E", "UTF8"),
+                *("--locale=C.UTF-8", "--no-sync"),
+            )
+            _made.append(first)
+        # The copy keeps the owner.
+        subprocess.run(["cp", "-a", _made[0].folder / "data", self.folder / "data"], check=True)
 
     def _run(self, name: str, *arguments: str) -> None:
         found = program(name)
@@ -99,6 +105,22 @@ class Cluster:
             assert done.returncode == 0, output.read()
 
 
+#: The server whose files the others copy. It never runs.
+_made: list[Cluster] = []
+_until_the_end = ExitStack()
+atexit.register(_until_the_end.close)
+
+
+@contextmanager
+def _folder() -> Iterator[str]:
+    """Make a folder for a server. It is not below pytest's own, which only its owner may enter."""
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
+        owner = _owner()
+        if owner is not None:
+            shutil.chown(folder, owner)
+        yield folder
+
+
 def _owner() -> str | None:
     """Return the account that the server runs as, None for our own."""
     if os.geteuid() != 0:
@@ -110,11 +132,7 @@ def _owner() -> str | None:
 def running() -> Iterator[Cluster]:
     """Run a server until the block ends; skip the test where PostgreSQL is not installed."""
     needed(MISSING, "initdb", "pg_ctl")
-    # Not below pytest's own folder, which only its owner may enter.
-    with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
-        owner = _owner()
-        if owner is not None:
-            shutil.chown(folder, owner)
+    with _folder() as folder:
         server = Cluster(pathlib.Path(folder), free_port())
         server.make()
         server.start()

@@ -28,7 +28,8 @@ sys.dont_write_bytecode = False
 
 #: Folders and files that take longest, the longest first, so that no worker is left with one of them at the end. Each
 #: is divided: ``file`` keeps files together, ``all`` the folder, ``test`` nothing, and a parameter's name the tests
-#: that have the same value of it, because a server or a program runs for each value.
+#: that have the same value of it, because a server or a program runs for each value. Tests on PostgreSQL share one
+#: worker and its server, whatever their file says.
 DIVISIONS = {
     "browser": "all",
     "sdks": "sdk",
@@ -44,18 +45,37 @@ DIVISIONS = {
     "contract": "wire",
 }
 
-#: What one Python is enough for, with why. ``pytest --version-dependent`` leaves these out: it runs only the tests
-#: whose outcome can differ between versions of Python or of what we depend on.
+#: What one Python is enough for, with why. ``pytest --version-dependent`` leaves these out, and what is marked
+#: ``one_python``: it runs only the tests whose outcome can differ between versions of Python or of what we depend on.
+#: Each function, route, example and command runs once on every Python; tables of decisions and messages do not.
 ONE_PYTHON = {
     "benchmarking": "measuring programs run on the default Python",
     "browser": "the browser sees HTTP, which the tests of the middleware see too",
+    "contract/test_coverage.py": "a list of what other tests cover",
+    "contract/test_types.py": "types of the official SDK",
+    "embedded/test_any_input.py": "random input",
+    "embedded/test_bulkqueue.py": "decisions; the contract suite fills and empties the queue",
+    "embedded/test_copying.py": "SQL that the contract suite runs too",
+    "frameworks/test_protocol.py": "decisions; the other tests of this folder call each framework",
+    "hardening/test_fuzz.py": "random input",
     "importing": "what other systems write is read by the standard library",
     "load": "load is put on real servers on the default Python",
     "openid": "the provider is a process of its own",
     "sdks": "the other side is an official SDK in a process of its own",
     "servers": "the servers differ, not what they call",
+    "recipes/accountlinking/test_any_order.py": "decisions in any order",
+    "recipes/accountlinking/test_decisions.py": "a table of decisions",
+    "recipes/emailpassword/test_forms.py": "a table of decisions",
+    "recipes/multifactorauth/test_decisions.py": "a table of decisions",
+    "recipes/session/test_answers.py": "a table of decisions",
     "recipes/session/test_settings.py": "messages",
+    "recipes/session/test_states.py": "decisions in any order",
+    "recipes/session/test_strays.py": "decisions",
+    "recipes/thirdparty/test_attacks.py": "decisions",
+    "recipes/thirdparty/test_providers.py": "a table of decisions",
+    "recipes/thirdparty/test_strangers.py": "a table of decisions",
     "test_docs.py": "prose",
+    "test_house.py": "what the sources say",
     "test_make.py": "the Makefile",
     "test_packaging.py": "both distributions are the same for every Python",
     "test_readme.py": "prose",
@@ -64,6 +84,12 @@ ONE_PYTHON = {
     "test_suite.py": "how the tests run",
     "typing": "mypy checks for the oldest Python wherever it runs",
     "verify/test_docs.py": "prose",
+}
+
+#: What tests may say of themselves.
+MARKERS = {
+    "exhaustive": "make test leaves it to make exhaustive, because shorter tests show the same in most cases",
+    "one_python": "one Python is enough for it",
 }
 
 #: Characters of a parameter in a test's name.
@@ -99,10 +125,13 @@ def division(path: Path) -> tuple[str, str | None, int]:
 def group(item: pytest.Item) -> str | None:
     """Return the name of the group that shares a worker with a test; None for a test that needs no company."""
     inside, name, _ = division(item.path)
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    asked = (name.endswith("cluster") for name in getattr(item, "fixturenames", ()))
+    if any(asked) or any(value == "postgres" for value in parameters.values()):
+        return "postgres"
     how = "file" if name is None else DIVISIONS[name]
     if how in ("file", "test"):
         return inside if how == "file" else None
-    parameters = getattr(getattr(item, "callspec", None), "params", {})
     return f"{name} {parameters.get(how, inside)}" if how != "all" else name
 
 
@@ -150,6 +179,10 @@ def pytest_collection() -> Generator[None, object, object]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Order and divide the tests for workers, before xdist reads their groups."""
+    if config.getoption("--version-dependent"):
+        one = [item for item in items if item.get_closest_marker("one_python")]
+        config.hook.pytest_deselected(items=one)
+        items[:] = [item for item in items if not item.get_closest_marker("one_python")]
     if not config.pluginmanager.hasplugin("xdist"):
         return
     for item in items:
@@ -181,6 +214,8 @@ def keys_from_a_supply() -> Iterator[None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    for name, meaning in MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
     if not hasattr(config, "workerinput"):
         os.environ[RUN] = uuid.uuid4().hex
 

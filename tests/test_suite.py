@@ -75,6 +75,50 @@ def test_what_one_python_is_enough_for_is_not_even_imported_where_only_the_rest_
     assert "1 passed" in rest.stdout
 
 
+MARKED = """
+import pytest
+
+def test_everywhere(): pass
+
+@pytest.mark.exhaustive
+def test_in_full_only(): pass
+
+@pytest.mark.one_python
+def test_on_one_python(): pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        (["-m", "not exhaustive"], {"everywhere", "on_one_python"}),
+        (["-m", "exhaustive"], {"in_full_only"}),
+        (["-m", "not exhaustive", "--version-dependent"], {"everywhere"}),
+    ],
+)
+def test_marked_tests_run_when_their_marker_says(tmp_path: Path, words: list[str], left: set[str]) -> None:
+    run = suite(tmp_path, {"test_it.py": MARKED}, "--collect-only", "-q", *words)
+    assert set(re.findall(r"::test_(\w+)", run.stdout)) == left, run.stdout
+
+
+ON_POSTGRES = """
+import os, pytest
+
+@pytest.mark.parametrize("core", ["memory", "postgres"])
+def test_it(core):
+    print("worker of", core, os.environ["PYTEST_XDIST_WORKER"])
+"""
+
+
+def test_all_tests_on_postgres_share_its_server(tmp_path: Path) -> None:
+    """They share a worker, wherever they are. Each worker would start a server of its own."""
+    files = {"contract/test_one.py": ON_POSTGRES, "test_two.py": ON_POSTGRES}
+    run = suite(tmp_path, files, "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", "-rP")
+    workers = re.findall(r"^worker of postgres (gw\d)$", run.stdout, re.MULTILINE)
+    assert len(workers) == 2
+    assert len(set(workers)) == 1
+
+
 @pytest.mark.parametrize("name", sorted({*DIVISIONS, *ONE_PYTHON}))
 def test_the_files_and_folders_that_are_treated_apart_are_there(name: str) -> None:
     assert (HERE / name).exists()

@@ -22,7 +22,14 @@ from st_wsgi.embedded import EmbeddedCore, population
 
 QUICK = {"argon2_memory_kb": 64}
 
-CORES = ["memory", "file", "postgres", "served", *(["remote"] if os.environ.get("ST_CORE_URL") else [])]
+#: What differs between Pythons is the same on a file and over HTTP; tests/embedded has both.
+CORES = [
+    "memory",
+    pytest.param("file", marks=pytest.mark.one_python),
+    "postgres",
+    pytest.param("served", marks=pytest.mark.one_python),
+    *(["remote"] if os.environ.get("ST_CORE_URL") else []),
+]
 
 
 #: What these call reads, writes, locks and repeats in every way that there is.

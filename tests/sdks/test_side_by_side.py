@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from sampling import exhaustive_but
 
 from sdks.ours import PASSWORD, Ours, form
 from sdks.peers import Peer
@@ -164,7 +165,9 @@ STEPS_ON_PURPOSE = {
 
 
 @pytest.mark.parametrize(
-    ("journey", "fdi", "mode"), RUNS, ids=[f"{journey.__name__} {fdi} {mode}" for journey, fdi, mode in RUNS]
+    ("journey", "fdi", "mode"),
+    exhaustive_but(RUNS, [RUNS[0], *(run for run in RUNS if run[1] == VERSIONS[-1])]),
+    ids=[f"{journey.__name__} {fdi} {mode}" for journey, fdi, mode in RUNS],
 )
 def test_a_journey(sides: tuple[Side, Side], journey: Callable[[Visitor, str], Steps], mode: str, fdi: str) -> None:
     mine, theirs = (journey(Visitor(side, mode=mode, fdi=fdi), f"{uuid.uuid4().hex}@example.com") for side in sides)
