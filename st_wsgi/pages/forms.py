@@ -91,6 +91,11 @@ def alert(message: str, *, focus: bool = False) -> Html:
     return h("p", message, class_="alert", role="alert", tabindex="-1" if focus else None, autofocus=focus)
 
 
+def note(message: str) -> Html:
+    """Return a message about something that was done."""
+    return h("p", message, class_="good", role="status")
+
+
 def api_fields(visit: Visit, fields: Iterable[FormField]) -> list[dict[str, Any]]:
     """Return what was entered as the ``formFields`` of an API. Fields that stayed empty are left out."""
     entered: list[dict[str, Any]] = []

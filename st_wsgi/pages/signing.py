@@ -54,7 +54,7 @@ def sign_in_sent(visit: Visit) -> View | Response:
 def sign_out_page(visit: Visit) -> View | Response:
     """Ask whether to sign out: a link of another site must not do it."""
     if visit.session() is None:
-        return View(visit.text("You are signed out"), _button(visit, "Sign in again", visit.address("")))
+        return View(visit.text("You are signed out"), button(visit, "Sign in again", visit.address("")))
     return View(
         visit.text("Do you want to sign out?"),
         [h("p", visit.text("You will be signed out on this device.")), form(visit, (), submit="Sign out")],
@@ -72,10 +72,14 @@ def sign_out_sent(visit: Visit) -> View | Response:
     return response
 
 
-def finished(visit: Visit) -> Response:
-    """Return the response to a form that has signed a user in: the way back, with forms for this session only."""
+def finished(visit: Visit, back: str | None = None) -> Response:
+    """
+    Return the response to what has signed a user in: the way back, with forms for this session only.
+
+    :param back: another way back than that of the request.
+    """
     visit.pages.protection.renew(visit.context)
-    return visit.redirect(visit.way_back)
+    return visit.redirect(visit.way_back if back is None else visit.followed(back))
 
 
 def _signed_in(visit: Visit) -> View:
@@ -83,13 +87,14 @@ def _signed_in(visit: Visit) -> View:
     return View(
         visit.text("You are signed in"),
         [
-            _button(visit, "Continue", visit.way_back),
+            button(visit, "Continue", visit.way_back),
             h("p", h("a", visit.text("Sign out"), href=visit.address(SIGN_OUT)), class_="other"),
         ],
     )
 
 
-def _button(visit: Visit, text: str, address: str) -> Html:
+def button(visit: Visit, text: str, address: str) -> Html:
+    """Return a link to an address that looks like a button, with an English text."""
     return h("p", h("a", visit.text(text), href=address, class_="button"))
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from . import signing
+from . import codes, passwords, providers, signing, verification
 from .visit import Page
 
-PAGES: tuple[Page, ...] = (*signing.PAGES,)
+PAGES: tuple[Page, ...] = (
+    *signing.PAGES,
+    *passwords.PAGES,
+    *verification.PAGES,
+    *codes.PAGES,
+    *providers.PAGES,
+)
 
-CURES: dict[str, str] = {}
+CURES: dict[str, str] = {**verification.CURES}
 """From the id of a claim's validator to the page on which users can do what the claim asks for."""

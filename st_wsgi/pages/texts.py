@@ -76,7 +76,75 @@ GERMAN: Mapping[str, str] = {
     "One moment, please": "Einen Moment bitte",
     "Your session is being renewed.": "Ihre Sitzung wird erneuert.",
     "To the sign-in page": "Zur Anmeldung",
+    "Your new password is set": "Ihr neues Passwort ist gespeichert",
+    "You can sign in with it now.": "Sie können sich jetzt damit anmelden.",
+    "Look into your mailbox": "Sehen Sie in Ihr Postfach",
+    "If there is an account with this address, a mail with a link is on its way.": (
+        "Wenn es zu dieser Adresse ein Konto gibt, ist eine Nachricht mit einem Link unterwegs."
+    ),
+    "Choose a new password": "Neues Passwort wählen",
+    "Save the password": "Passwort speichern",
+    "Enter the e-mail address of your account. We send you a link to choose a new password.": (
+        "Geben Sie die E-Mail-Adresse Ihres Kontos ein. Wir senden Ihnen einen Link, mit dem Sie ein neues Passwort "
+        "wählen."
+    ),
+    "Send the link": "Link senden",
+    "Send a new link": "Neuen Link senden",
+    "This link is not valid any more": "Dieser Link gilt nicht mehr",
+    "The message was used already, or it is too old.": "Die Nachricht wurde schon benutzt, oder sie ist zu alt.",
+    "Confirm your e-mail address": "E-Mail-Adresse bestätigen",
+    "Please confirm that this address is yours.": "Bitte bestätigen Sie, dass diese Adresse Ihnen gehört.",
+    "Confirm": "Bestätigen",
+    "We have sent a mail to {email}. Please open the link in it.": (
+        "Wir haben eine Nachricht an {email} gesendet. Bitte öffnen Sie den Link darin."
+    ),
+    "We send a mail to {email}. Please open the link in it.": (
+        "Wir senden eine Nachricht an {email}. Bitte öffnen Sie den Link darin."
+    ),
+    "Send it again": "Noch einmal senden",
+    "Send the mail": "Nachricht senden",
+    "I have confirmed it": "Ich habe sie bestätigt",
+    "Your e-mail address is confirmed": "Ihre E-Mail-Adresse ist bestätigt",
+    "Phone number": "Telefonnummer",
+    "With the country's code, such as +49": "Mit der Vorwahl des Landes, zum Beispiel +49",
+    "E-mail address or phone number": "E-Mail-Adresse oder Telefonnummer",
+    "This code is wrong. Please look at the newest message.": (
+        "Dieser Code ist falsch. Bitte sehen Sie in die neueste Nachricht."
+    ),
+    "This code is too old. Please have a new one sent.": (
+        "Dieser Code ist zu alt. Bitte lassen Sie sich einen neuen senden."
+    ),
+    "Send me a link": "Link senden lassen",
+    "Send me a code": "Code senden lassen",
+    "Use another way to sign in": "Anders anmelden",
+    "Send a new message": "Neue Nachricht senden",
+    "A new message is on its way.": "Eine neue Nachricht ist unterwegs.",
+    "We have sent a link to {contact}. Open it to sign in.": (
+        "Wir haben einen Link an {contact} gesendet. Öffnen Sie ihn, um sich anzumelden."
+    ),
+    "Look at your messages": "Sehen Sie in Ihre Nachrichten",
+    "We have sent a code to {contact}.": "Wir haben einen Code an {contact} gesendet.",
+    "Code": "Code",
+    "Enter your code": "Code eingeben",
+    "Please sign in again": "Bitte melden Sie sich noch einmal an",
+    "Continue with {provider}": "Weiter mit {provider}",
+    "You are not signed in": "Sie sind nicht angemeldet",
+    "This sign-in did not begin in this browser, or it took too long.": (
+        "Diese Anmeldung hat nicht in diesem Browser begonnen, oder sie hat zu lange gedauert."
+    ),
+    "The provider did not tell your e-mail address. Please choose another way.": (
+        "Der Anbieter hat Ihre E-Mail-Adresse nicht genannt. Bitte wählen Sie eine andere Art der Anmeldung."
+    ),
     # What the APIs tell users.
+    "Phone number is invalid": "Diese Telefonnummer ist ungültig.",
+    "Signing in with this provider failed. Please try again, or choose another way to sign in.": (
+        "Die Anmeldung bei diesem Anbieter hat nicht geklappt. Bitte versuchen Sie es noch einmal, oder wählen Sie "
+        "eine andere Art der Anmeldung."
+    ),
+    "You have not signed in with the provider. Please try again, or choose another way to sign in.": (
+        "Sie haben sich beim Anbieter nicht angemeldet. Bitte versuchen Sie es noch einmal, oder wählen Sie eine "
+        "andere Art der Anmeldung."
+    ),
     "Email is invalid": "Diese E-Mail-Adresse ist ungültig.",
     "There is an account with this address already. Please sign in.": (
         "Zu dieser Adresse gibt es schon ein Konto. Bitte melden Sie sich an."

@@ -134,9 +134,16 @@ class Visit:
         self.form = {}
         self.rest = rest
         self._handle = handle
-        self._tenant_id = self.query(TENANT) or PUBLIC_TENANT
-        if not TENANT_ID.fullmatch(self._tenant_id):
-            self._tenant_id = PUBLIC_TENANT
+        self.tenant_id = self.query(TENANT) or PUBLIC_TENANT
+
+    @property
+    def tenant_id(self) -> str:
+        """The tenant; what is no id of one counts as ``public``."""
+        return self._tenant_id
+
+    @tenant_id.setter
+    def tenant_id(self, tenant_id: str) -> None:
+        self._tenant_id = tenant_id if TENANT_ID.fullmatch(tenant_id) else PUBLIC_TENANT
 
     def text(self, english: str, **values: str) -> str:
         """Return a text in the user's language."""
@@ -155,7 +162,11 @@ class Visit:
     @property
     def way_back(self) -> str:
         """The path to go on to afterwards: that of the page from which the user came, else the app's setting."""
-        path = safe_path(self.query(WAY_BACK) or "")
+        return self.followed(self.query(WAY_BACK))
+
+    def followed(self, path: str | None) -> str:
+        """Return a path that users may be led to: *path* if it is one of the own website, else the app's setting."""
+        path = safe_path(path or "")
         return self.pages.after_sign_in if path is None or self.pages.is_no_way_back(path) else path
 
     def address(self, page: str, **query: str) -> str:

@@ -89,12 +89,12 @@ class PasswordlessSettings(SmsSettings):
         """
         Return the address of the website's page that signs in (FDI, section 5).
 
-        The secret is behind ``#``: browsers do not send it to the website's server.
+        The secret is behind ``#``: browsers do not send it to the website's server. An app with pages, which work
+        without scripts, gets it with the address.
         """
+        secret = {"link_code" if self.services.has("pages") else "fragment": code.link_code}
         session_id = code.pre_auth_session_id
-        return link(
-            self.services, "/verify", pre_auth_session_id=session_id, tenant_id=tenant_id, fragment=code.link_code
-        )
+        return link(self.services, "/verify", pre_auth_session_id=session_id, tenant_id=tenant_id, **secret)
 
     def login_message(self, code: CreatedCode, *, flow_type: FlowType, to: str, tenant_id: str) -> Message:
         """Return the message with the code, the link or both."""
