@@ -93,7 +93,10 @@ const linkingFunction = async ({ function: name, user_id, primary_user_id, email
     const session =
         access_token === undefined
             ? undefined
-            : await Session.getSessionWithoutRequestResponse(access_token, undefined, { antiCsrfCheck: false });
+            : await Session.getSessionWithoutRequestResponse(access_token, undefined, {
+                  antiCsrfCheck: false,
+                  overrideGlobalClaimValidators: () => [],
+              });
     const method = user_id === undefined ? undefined : recipeUserId(user_id);
     const functions = {
         can_create_primary_user: () => AccountLinking.canCreatePrimaryUser(method),

@@ -268,7 +268,9 @@ def linking_function(
 ) -> Any:
     found = None
     if access_token is not None:
-        found = sessions.get_session_without_request_response(access_token, anti_csrf_check=False)
+        found = sessions.get_session_without_request_response(
+            access_token, anti_csrf_check=False, override_global_claim_validators=lambda *_: []
+        )
     method = convert_to_recipe_user_id(user_id or "")
     new = AccountInfoWithRecipeId("emailpassword", email=email)
     functions = {

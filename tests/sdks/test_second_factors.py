@@ -18,8 +18,13 @@ from recipes.totp.parts import totp, wrong
 
 from sdks.conftest import API_KEY, official
 from sdks.ours import PASSWORD, Ours, form, frontend_of_ours
+from sdks.peers import Peer
 from sdks.sides import Answer, Steps, Visitor, different_steps
 from sdks.test_linking import App, Facts, both, facts, sign_in
+from sdks.test_linking_functions import ROWS as ROWS_OF_FUNCTIONS
+from sdks.test_linking_functions import TENANT as OTHER_TENANT
+from sdks.test_linking_functions import Bench, State, compare
+from sdks.test_linking_functions import Row as RowOfFunctions
 from st_wsgi import RecipeUserId
 from st_wsgi.recipes.accountlinking import AccountLinkingFunctions
 from st_wsgi.recipes.emailpassword import EmailPasswordFunctions, SignUpOk
@@ -47,6 +52,8 @@ class Pair:
     """
 
     language: str
+    ours: Ours
+    sdk: Peer
     mine: App
     theirs: App
     functions: MultiFactorAuthFunctions
@@ -63,7 +70,9 @@ def ours(core_url: str) -> Iterator[Ours]:
     config = TenantConfigCreateOrUpdate(
         first_factors=["emailpassword", "otp-email"], required_secondary_factors=["totp"]
     )
-    ours.st.services.functions(MultitenancyFunctions).create_or_update_tenant(tenant_id=TENANT, config=config)
+    tenants = ours.st.services.functions(MultitenancyFunctions)
+    tenants.create_or_update_tenant(tenant_id=TENANT, config=config)
+    tenants.create_or_update_tenant(tenant_id=OTHER_TENANT, config=TenantConfigCreateOrUpdate(first_factors=None))
     yield ours
     ours.st.close()
 
@@ -73,7 +82,7 @@ def pair(
     request: pytest.FixtureRequest, core_url: str, ours: Ours, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pair]:
     with official(request.param, core_url, tmp_path_factory, "links", "factors") as peer:
-        yield Pair(request.param, *both(peer, ours), ours.st.services.functions(MultiFactorAuthFunctions))
+        yield Pair(request.param, ours, peer, *both(peer, ours), ours.st.services.functions(MultiFactorAuthFunctions))
 
 
 @pytest.fixture(scope="module")
@@ -333,6 +342,9 @@ def test_bodies_that_no_frontend_sends(pair: Pair) -> None:
             assert mine.status == 400, (path, name, mine.body, theirs.body)
             tolerated.add((path, name))
     assert tolerated == TOLERATED[pair.language] | LONG
+    mine, theirs = (member.send("/auth/mfa/info", method="PUT", json=["x"]) for member in members)  # reads no body
+    assert mine == theirs
+    assert mine.status == 200
     email = f"{uuid.uuid4().hex}@example.com"
     for value in ("yes", None):  # only true asks for a link; theirs link at every value but false
         for path, body in (("signup", form("none")), ("signin", form(email)), ("signinup/code", {"email": email})):
@@ -470,3 +482,20 @@ def test_the_same_decisions(pair: Pair, makes: Makes, rule: str) -> None:
             assert different.pop("second") and different.keys() <= {"page"}, row
         else:
             assert different == {}, row
+
+
+class StrictBench(Bench):
+    """A bench whose users need an authenticator app, and have not used it."""
+
+    def state(self, row: RowOfFunctions) -> State:
+        state = super().state(row)
+        require = self.ours.st.services.functions(MultiFactorAuthFunctions).add_to_required_secondary_factors_for_user
+        for user_id in filter(None, (state.method, state.other, state.alone_primary)):
+            require(user_id=user_id, factor_id="totp")
+        return state
+
+
+@pytest.mark.parametrize("row", ROWS_OF_FUNCTIONS[1::7], ids=str)
+def test_no_function_of_account_linking_asks_for_a_second_factor(pair: Pair, row: RowOfFunctions) -> None:
+    """The rows of test_linking_functions have the same outcomes: what a session may do is asked at the sign-in."""
+    compare(StrictBench(pair.ours, pair.sdk), row, pair.language)
