@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, Literal
 
 from ...accounts import user_by_id
@@ -26,6 +28,7 @@ CLAIM: Final = MultiFactorAuthClaimType("st-mfa")
 """The claim for reading and writing payloads. ``MultiFactorAuthClaim`` in ``claims.py`` also fetches its value."""
 
 _TRIES = 10
+_TURN, _PAUSE = 5, 0.01  # seconds for which a turn lasts at most; between two looks whether it is free
 _METADATA, _REQUIRED = "_supertokens", "requiredSecondaryFactors"
 
 
@@ -96,7 +99,12 @@ class MultiFactorAuthFunctions(Functions[MultiFactorAuthSettings]):
         return required
 
     def add_to_required_secondary_factors_for_user(self, *, user_id: str, factor_id: str) -> None:
-        """Add one to the factors of which a user has to complete one at each sign-in."""
+        """
+        Add one to the factors of which a user has to complete one at each sign-in.
+
+        Changes wait for each other. Over HTTP, a core cannot tell two processes whose turn it is: one of two changes
+        that they make for one user within a few milliseconds may be lost.
+        """
         self._change(user_id, lambda required: dict.fromkeys((*required, factor_id)))
 
     def remove_from_required_secondary_factors_for_user(self, *, user_id: str, factor_id: str) -> None:
@@ -111,9 +119,9 @@ class MultiFactorAuthFunctions(Functions[MultiFactorAuthSettings]):
         return tuple(member_from_json(list[str], {_REQUIRED: [], **ours}, _REQUIRED, path=path)), ours
 
     def _change(self, user_id: str, change: Callable[[tuple[str, ...]], Iterable[str]]) -> None:
-        """Change what is required of a user: one thread after the other, and again if another process undid it."""
-        for _ in range(_TRIES):
-            with self.recipe.metadata_turn:
+        """Change what is required of a user: one change after the other, and again if another program undid it."""
+        with self._turn(user_id):
+            for _ in range(_TRIES):
                 self.core.forget()  # what this request read earlier may be out of date
                 before, ours = self._metadata(user_id)
                 after = list(change(before))
@@ -122,6 +130,28 @@ class MultiFactorAuthFunctions(Functions[MultiFactorAuthSettings]):
                 self.recipe.services.functions(UserMetadataFunctions).update_user_metadata(
                     user_id=user_id, metadata_update={_METADATA: {**ours, _REQUIRED: after}}
                 )
+
+    @contextmanager
+    def _turn(self, user_id: str) -> Iterator[None]:
+        """
+        Wait until nobody else changes what is required of a user.
+
+        The core reads metadata in one call and writes them in another one, so two changes at the same moment could lose
+        one of them. Embedded cores know whose turn it is, for all processes. With another core only the threads of this
+        process take turns, and ``_change`` reads again what it wrote, which notices most changes of other processes.
+        """
+        turns = self.recipe.services.transport.attempts or self.recipe.turns
+        name = hashlib.sha256(f"required factors of {user_id}".encode("utf-8", "surrogatepass")).hexdigest()
+        limit = time.monotonic() + 2 * _TURN
+        # A database that is down raises its own errors here. The next call to the core raises one that says what to do.
+        with suppress(Exception):
+            while turns.add(name, _TURN)[0] > 1 and time.monotonic() < limit:
+                time.sleep(_PAUSE)
+        try:
+            yield
+        finally:
+            with suppress(Exception):  # the turn ends by itself later
+                turns.clear(name)
 
 
 def record(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any
 
 import attrs
 
+from ...attempts import MemoryAttempts
 from ...checks import a_list
-from ...forks import renew_after_fork
 from ...recipe_kit.recipe import Settings
-from ...services import Services
 from .types import SecondFactors
 
 _FACTORS: Any = attrs.validators.optional(a_list('factors such as ["emailpassword"]', kind=str, least=1))
@@ -23,20 +21,12 @@ class MultiFactorAuthSettings(Settings):
     The settings of the recipe, for its functions and APIs.
 
     :ivar offered: what the other recipes offer. Each adds its own when it is bound.
-    :ivar metadata_turn: held while what is required of a user is changed.
+    :ivar turns: whose turn it is to change what is required of a user, if the core does not know that.
     """
 
     first_factors: Sequence[str] | None = attrs.field(default=None, validator=_FACTORS)
     offered: list[SecondFactors] = attrs.field(init=False, repr=False, factory=list)
-    metadata_turn: threading.Lock = attrs.field(init=False, repr=False, factory=threading.Lock)
-
-    def bind(self, services: Services) -> None:
-        super().bind(services)
-        renew_after_fork(self)
-
-    def after_fork(self) -> None:
-        """Replace the lock, which a thread of the parent may hold."""
-        self.metadata_turn = threading.Lock()
+    turns: MemoryAttempts = attrs.field(init=False, repr=False, factory=MemoryAttempts)
 
     @property
     def second_factors(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import attrs
@@ -15,7 +15,7 @@ from recipes.accountlinking.parts import LINK, Site
 from recipes.multifactorauth.parts import Member, replaced, requirements, site
 from recipes.shop import PASSWORD, Borrowed, Clock, Shop, Visitor, form, no_mail, payload_of
 from recipes.totp.parts import SECRET, import_device, totp
-from st_wsgi import RecipeUserId
+from st_wsgi import AttemptStore, RecipeUserId
 from st_wsgi.core_client.transport import CoreReply, CoreRequest
 from st_wsgi.errors import ArgumentError, ConfigError, CoreReplyInvalid, InvalidClaims, Unauthorised
 from st_wsgi.recipes import multifactorauth as mfa
@@ -362,6 +362,43 @@ class TestFunctions:
         core.answer = undo_once
         mfa.add_to_required_secondary_factors_for_user(user_id=user_id, factor_id="totp")
         assert mfa.get_required_secondary_factors_for_user(user_id=user_id) == ("other", "totp")
+
+    def test_a_change_waits_for_that_of_another_process(self, core: Borrowed) -> None:
+        """The other one has read the metadata, and would write over what was added since then."""
+        user_id, waits = uuid.uuid4().hex, threading.Event()
+
+        class Turns(Borrowed):
+            """The way of one process to the core: it tells when the process has to wait for its turn."""
+
+            @property
+            def attempts(self) -> AttemptStore:
+                return self
+
+            def add(self, key: str, seconds: int, /) -> tuple[int, float]:
+                number, left = self.core.attempts.add(key, seconds)
+                if number > 1:
+                    waits.set()
+                return number, left
+
+            def clear(self, key: str, /) -> None:
+                self.core.attempts.clear(key)
+
+        ways = Turns(core.core), Turns(core.core)
+        here, there = (site(way).shop.st.services.get(mfa.MultiFactorAuth).functions for way in ways)
+        with ThreadPoolExecutor(1) as elsewhere:
+            changes: list[Future[None]] = []
+
+            def add_elsewhere(request: CoreRequest) -> None:
+                if (request.method, request.path) == ("PUT", "/recipe/user/metadata"):
+                    add = there.add_to_required_secondary_factors_for_user
+                    changes.append(elsewhere.submit(add, user_id=user_id, factor_id="otp-email"))
+                    changes[0].add_done_callback(lambda _done: waits.set())
+                    assert waits.wait(20)
+
+            ways[0].answer = add_elsewhere
+            here.add_to_required_secondary_factors_for_user(user_id=user_id, factor_id="totp")
+            changes[0].result(20)
+        assert here.get_required_secondary_factors_for_user(user_id=user_id) == ("totp", "otp-email")
 
     def test_a_change_begins_with_what_the_core_has_now(self, core: Borrowed) -> None:
         """The request knows an older reply of the core, which another process has changed since."""
