@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from cluster import cluster, pooled  # noqa: F401  # fixtures: one server for all tests of a worker
 
 HERE = Path(__file__).parent
 
@@ -40,6 +41,7 @@ DIVISIONS = {
     "servers": "file",
     "test_docs.py": "test",
     "load": "test",
+    "hardening/test_accounts_at_once.py": "place",
     "embedded/test_processes.py": "test",
     "frameworks": "all",
     "contract": "wire",

@@ -28,7 +28,7 @@ CLAIM: Final = MultiFactorAuthClaimType("st-mfa")
 """The claim for reading and writing payloads. ``MultiFactorAuthClaim`` in ``claims.py`` also fetches its value."""
 
 _TRIES = 10
-_TURN, _PAUSE = 5, 0.01  # seconds for which a turn lasts at most; between two looks whether it is free
+_TURN, _PAUSE = 10, 0.01  # seconds for which a turn lasts at most; between two looks whether it is free
 _METADATA, _REQUIRED = "_supertokens", "requiredSecondaryFactors"
 
 

@@ -9,10 +9,12 @@ children.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import attrs
 import pytest
+from cluster import Cluster
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -277,18 +279,27 @@ class Sessions(RuleBasedStateMachine):
             tab.forget()
 
 
+#: The database engines, and how many lives are tried on each. What differs between engines shows soon.
+ENGINES = {"memory": 20, "file": 5, "postgres": 5}
+
+
 @pytest.fixture
-def shop() -> Iterator[Shop]:
-    clock = Clock()
-    with EmbeddedCore(settings={**QUICK, "refresh_token_validity": REFRESH_MINUTES}, clock=clock) as core:
+def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
+    clock, given = Clock(), {**QUICK, "refresh_token_validity": REFRESH_MINUTES}
+    address = {"memory": "sqlite://", "file": f"sqlite:///{tmp_path}/auth.db"}.get(request.param)
+    if address is None:
+        cluster: Cluster = request.getfixturevalue("cluster")
+        address = cluster.address()
+    with EmbeddedCore.open(address, settings=given, clock=clock) as core:
         yield Shop(Borrowed(core), clock=clock)
     current.set_default(None)
 
 
-def test_sessions_live_as_the_protocol_says(shop: Shop) -> None:
+@pytest.mark.parametrize(("shop", "lives"), ENGINES.items(), indirect=["shop"])
+def test_sessions_live_as_the_protocol_says(shop: Shop, lives: int) -> None:
     Sessions.shop = shop
     quick = settings(
-        max_examples=20,
+        max_examples=lives,
         stateful_step_count=40,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
