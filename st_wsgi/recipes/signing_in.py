@@ -18,6 +18,7 @@ from ..accounts import AccountInfo, user_by_id, users_by_account_info
 from ..codec import present, to_json
 from ..errors import NO_SUCH_TENANT, ArgumentError, BadInput, Unauthorised
 from ..grammar import FAKE_EMAIL_DOMAINS
+from ..recipe_kit.forms import normalise_email
 from ..recipe_kit.results import EmailChangeNotAllowed, LinkingToSessionUserFailed, Ok, UnknownUserId
 from ..request.context import RequestContext
 from ..request.respond import json_response
@@ -467,7 +468,8 @@ def change_email(
     *,
     change: Callable[[], _Outcome],
     undo: Callable[[LoginMethod], object],
-) -> _Outcome | UnknownUserId | EmailChangeNotAllowed:
+    if_same: Callable[[], _Outcome | Ok] = Ok,
+) -> _Outcome | Ok | UnknownUserId | EmailChangeNotAllowed:
     """
     Give a login method a new e-mail address, unless it could be another person's where accounts are linked.
 
@@ -476,6 +478,8 @@ def change_email(
 
     :param change: makes the change in the core.
     :param undo: changes the login method back to what it was.
+    :param if_same: is called in the place of *change* if the login method has the address already. Another request
+        may take the address away again meanwhile, and this one must not bring it back.
     """
     linking = automatic_linking(services)
     if linking is None:
@@ -486,6 +490,8 @@ def change_email(
     method = linking.method_of(user, recipe_user_id)
     if (refusal := _email_change_refusal(linking, user, method, email)) is not None:
         return refusal
+    if method.email == normalise_email(email):
+        return if_same()
     outcome = change()
     if not isinstance(outcome, Ok):
         return outcome

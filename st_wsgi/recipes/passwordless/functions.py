@@ -192,6 +192,9 @@ class PasswordlessFunctions(SmsFunctions[PasswordlessSettings]):
             email,
             change=change,
             undo=lambda old: self._change(recipe_user_id, {"email": old.email, "phoneNumber": old.phone_number}),
+            if_same=lambda: self._change(recipe_user_id, present({"phoneNumber": phone_number})).into(
+                Ok, UnknownUserId, PhoneNumberAlreadyExists, PhoneNumberChangeNotAllowed
+            ),
         )
 
     def delete_email_for_user(self, *, recipe_user_id: RecipeUserId) -> Ok | UnknownUserId:

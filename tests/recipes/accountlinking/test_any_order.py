@@ -1,11 +1,12 @@
 """
 Three people sign up and in, link, verify, change addresses and delete in any order, in two tenants.
 
-The model says which person owns which address and number. After each step, no two persons can sign in as the same user,
-no login method belongs to two users, and no two primary users of a tenant have the same address, number or account at
-a provider.
+The model says which person owns which address, number, passkey and authenticator app. After each step, no two persons
+can sign in as the same user, no login method belongs to two users, and no two primary users of a tenant have the same
+address, number or account at a provider. Nobody has a factor in a session that they have not proved there, so that a
+thief of a password gets nowhere when another factor is required.
 
-``ST_LINKING_EXAMPLES=1000`` tries that many sequences.
+``ST_LINKING_EXAMPLES=1000`` tries that many sequences on a core in memory.
 """
 
 from __future__ import annotations
@@ -14,25 +15,44 @@ import itertools
 import os
 import queue
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from cluster import Cluster
+from contract.authenticator import Credential, credential
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 import st_wsgi
 from recipes.accountlinking.parts import CODE, GITHUB, LINK_VERIFIED, NO_LINK, Site, token_in
-from recipes.shop import QUICK, Borrowed, Visitor, form, payload_of
+from recipes.shop import QUICK, Borrowed, Clock, Visitor, form, payload_of
+from recipes.totp.parts import totp
+from recipes.webauthn.parts import RP, made, proved
 from st_wsgi import LoginMethod, User
 from st_wsgi.delivery import Message
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.recipes import accountlinking, emailpassword, multitenancy, session
+from st_wsgi.recipes import multifactorauth as mfa
 from st_wsgi.recipes.accountlinking import PrimaryUserCreated
 from st_wsgi.recipes.emailpassword import EmailPassword, SignInOk
+from st_wsgi.recipes.multifactorauth import MultiFactorAuth
+from st_wsgi.recipes.totp import Totp
+from st_wsgi.recipes.webauthn import Webauthn
+from st_wsgi.request import current
 
 EXAMPLES = int(os.environ.get("ST_LINKING_EXAMPLES", "40"))
+#: How many sequences are tried on each database engine. What differs between engines shows soon.
+ENGINES = {"memory": EXAMPLES, "file": 5, "postgres": 5}
 NAMES = ["ada", "bob", "mallory"]
 who = st.sampled_from(NAMES)
 place, number, flag = st.sampled_from([0, 1]), st.sampled_from([1, 2]), st.booleans()
@@ -44,11 +64,16 @@ whose = st.tuples(who, number)
 class World:
     """One site for all sequences. Each has people and tenants of its own."""
 
-    def __init__(self, core: EmbeddedCore) -> None:
-        self.site = Site(Borrowed(core), settings={"rate_limit": None})
+    def __init__(self, core: EmbeddedCore, clock: Clock) -> None:
+        self.site = Site(
+            Borrowed(core),
+            more=lambda send: [Webauthn(get_relying_party_id=RP, email_delivery=send), MultiFactorAuth(), Totp()],
+            settings={"rate_limit": None, "clock": clock},
+        )
         # Mails that a response does not wait for are sent before it all the same, so that a person can look for them.
-        background = self.site.shop.st.services.get(EmailPassword).background
-        background.run = lambda work: bool(work()) or True  # type: ignore[method-assign]
+        for recipe in (EmailPassword, Webauthn):
+            background = self.site.shop.st.services.get(recipe).background
+            background.run = lambda work: bool(work()) or True
         self.runs = itertools.count()
 
 
@@ -65,6 +90,11 @@ class Accounts(RuleBasedStateMachine):
         self.tenants = [f"t{run}-{number}" for number in (0, 1)]
         self.holders: dict[str, str] = {}
         self.kept: list[tuple[str, int, Message]] = []
+        self.keys: list[tuple[str, Credential]] = []
+        self.apps: dict[tuple[str, str], str] = {}  # person and user: the secret
+        self.thieves: list[Visitor] = []
+        self.with_app: set[str] = set()  # sessions in which a code of an app was proved
+        self.from_before: set[str] = set()  # sessions from before a factor was required
         for tenant in self.tenants:
             multitenancy.create_or_update_tenant(
                 tenant_id=tenant, config=multitenancy.TenantConfigCreateOrUpdate(first_factors=None)
@@ -80,12 +110,16 @@ class Accounts(RuleBasedStateMachine):
     def post(self, name: str, place: int | None, path: str, body: Any, *, link: bool = False) -> dict[str, Any]:
         """Send what a person's browser sends, and note whose session it has afterwards."""
         browser = self.browsers[name]
+        answer = self.send(browser, place, path, body, link=link)
+        if browser.access_token:
+            self.holders[payload_of(browser.access_token)["sessionHandle"]] = name
+        return answer
+
+    def send(self, browser: Visitor, place: int | None, path: str, body: Any, *, link: bool = False) -> dict[str, Any]:
         more = {"shouldTryLinkingWithSessionUser": True} if link and browser.access_token else {}
         tenant = "" if place is None else f"/{self.tenants[place]}"
         answer = browser.call("POST", f"/auth{tenant}{path}", {**body, **more})
         assert answer.status_code < 500, answer.text
-        if browser.access_token:
-            self.holders[payload_of(browser.access_token)["sessionHandle"]] = name
         done: dict[str, Any] = answer.get_json()
         return done
 
@@ -111,6 +145,13 @@ class Accounts(RuleBasedStateMachine):
 
     def somebody_has_a_session(self) -> bool:
         return any(self.browsers[name].access_token for name in NAMES)
+
+    @initialize(protected=flag)
+    def begin(self, protected: bool) -> None:
+        """In every second sequence, somebody with a password has an authenticator app."""
+        if protected:
+            self.sign_up("ada", ("ada", 1), 0, link=False)
+            self.require_an_app("ada")
 
     @rule()
     def change_the_rule(self) -> None:
@@ -217,6 +258,106 @@ class Accounts(RuleBasedStateMachine):
     def sign_out(self, name: str) -> None:
         self.browsers[name] = Visitor(self.site.shop)
 
+    # Passkeys.
+
+    @rule(name=who, address=whose, place=place, link=flag)
+    def sign_up_with_a_passkey(self, name: str, address: tuple[str, int], place: int, link: bool) -> None:
+        options = self.post(name, place, "/webauthn/options/register", {"email": self.address(address)})
+        self.keys.append((name, credential(-8)))
+        self.post(name, place, "/webauthn/signup", made(options, self.keys[-1][1]), link=link)
+
+    @precondition(lambda self: self.keys)
+    @rule(which=st.integers(0, 9), place=place, link=flag)
+    def sign_in_with_a_passkey(self, which: int, place: int, link: bool) -> None:
+        name, key = self.keys[which % len(self.keys)]
+        options = self.post(name, place, "/webauthn/options/signin", {})
+        self.post(name, place, "/webauthn/signin", proved(options, key), link=link)
+
+    @rule(name=who, which=number, place=place)
+    def recover_with_a_passkey(self, name: str, which: int, place: int) -> None:
+        """The mail goes to an address of the person's own."""
+        self.post(name, place, "/user/webauthn/reset/token", {"email": self.address((name, which))})
+        message = self.mail()
+        if message is not None:
+            token = token_in(message)
+            options = self.post(name, place, "/webauthn/options/register", {"recoverAccountToken": token})
+            if options["status"] == "OK":
+                self.keys.append((name, credential(-8)))
+                body = {"token": token, **made(options, self.keys[-1][1])}
+                self.post(name, place, "/user/webauthn/reset", body)
+
+    # Authenticator apps, and who has only stolen a password.
+
+    def code(self, secret: str) -> str:
+        """Return a code that was not used before."""
+        self.site.shop.clock.wait(90)
+        return totp(secret, at=self.site.shop.clock() / 1000)
+
+    @precondition(somebody_has_a_session)
+    @rule(name=who)
+    def require_an_app(self, name: str) -> None:
+        """A person whose sign-in is complete sets an authenticator app up, and has it required from now on."""
+        browser = self.browsers[name]
+        user_id = browser.visit().get_json().get("userId") if browser.access_token else None
+        if user_id is None or (name, user_id) in self.apps:
+            return
+        device = self.post(name, None, "/totp/device", {"deviceName": f"of {name}"})
+        if device.get("status") == "OK":
+            body = {"deviceName": device["deviceName"], "totp": self.code(device["secret"])}
+            if self.post(name, None, "/totp/device/verify", body).get("status") == "OK":
+                self.apps[name, user_id] = device["secret"]
+                self.with_app.add(payload_of(str(browser.access_token))["sessionHandle"])
+                mfa.add_to_required_secondary_factors_for_user(user_id=user_id, factor_id="totp")
+                self.from_before |= set(session.get_all_session_handles_for_user(user_id=user_id))
+
+    @precondition(lambda self: self.apps)
+    @rule(name=who)
+    def enter_the_code_of_the_app(self, name: str) -> None:
+        token = self.browsers[name].access_token
+        claims = payload_of(token) if token else {}
+        secret = self.apps.get((name, claims.get("sub", "")))
+        if secret and self.post(name, None, "/totp/verify", {"totp": self.code(secret)}).get("status") == "OK":
+            self.with_app.add(claims["sessionHandle"])
+
+    @precondition(lambda self: self.apps)
+    @rule(
+        which=st.integers(0, 9), act=st.sampled_from(["look", "set an app up", "guess", "add a phone", "add a passkey"])
+    )
+    def steal_a_password(self, which: int, act: str) -> None:
+        """Sign in with the first factor of a person who has an app, and try to get further."""
+        victim, user_id = list(self.apps)[which % len(self.apps)]
+        user = st_wsgi.get_user(user_id=user_id)
+        passwords = [one for one in user.login_methods if one.recipe_id == "emailpassword"] if user else []
+        for method in passwords[:1]:
+            thief, place = Visitor(self.site.shop), self.tenants.index(next(iter(method.tenant_ids)))
+            body = form(email=str(method.email), password=f"of {victim} 1")
+            if self.send(thief, place, "/signin", body).get("status") == "OK":
+                self.thieves.append(thief)
+                self.go_on(thief, place, act)
+
+    def go_on(self, thief: Visitor, place: int, act: str) -> None:
+        if act == "set an app up":
+            device = self.send(thief, None, "/totp/device", {"deviceName": "mine"})
+            if device.get("status") == "OK":
+                body = {"deviceName": "mine", "totp": self.code(device["secret"])}
+                self.send(thief, None, "/totp/device/verify", body)
+        elif act == "guess":
+            self.send(thief, None, "/totp/verify", {"totp": "000000"})
+        elif act == "add a phone":
+            contact = {"phoneNumber": f"+49309{self.run:06}"}
+            device = self.send(thief, place, CODE.removeprefix("/auth"), contact, link=True)
+            message = self.mail()
+            if message is not None:
+                body = {key: device[key] for key in ("deviceId", "preAuthSessionId")}
+                body["userInputCode"] = message.code
+                self.send(thief, place, f"{CODE}/consume".removeprefix("/auth"), body, link=True)
+        elif act == "add a passkey":
+            email = f"thief-{self.run}@example.com"
+            options = self.send(thief, place, "/webauthn/options/register", {"email": email})
+            self.keys.append(("thief", credential(-8)))
+            self.send(thief, place, "/webauthn/signup", made(options, self.keys[-1][1]), link=True)
+        thief.call("PUT", "/auth/mfa/info")
+
     def users(self) -> list[User]:
         found = [user for tenant in self.tenants for user in st_wsgi.get_users_oldest_first(tenant_id=tenant).users]
         return list({user.id: user for user in found}.values())
@@ -229,13 +370,15 @@ class Accounts(RuleBasedStateMachine):
             if handle in self.holders
         }
         for method in user.login_methods:
+            if method.webauthn is not None:
+                people |= {name for name, key in self.keys if key.name in method.webauthn.credential_ids}
             contact = method.email or ""
             if method.verified and method.email:
                 people.add(contact.split("-")[0])
             if method.third_party is not None:
                 people.add(method.third_party.user_id.split("-")[0])
             if method.recipe_id == "passwordless":
-                people.add(contact.split("-")[0] or NAMES[int(str(method.phone_number)[5]) - 1])
+                people.add(contact.split("-")[0] or (*NAMES, *["thief"] * 6)[int(str(method.phone_number)[5]) - 1])
             if method.recipe_id == "emailpassword":
                 people |= {
                     name
@@ -261,6 +404,20 @@ class Accounts(RuleBasedStateMachine):
         assert all(user.is_primary_user or len(user.login_methods) == 1 for user in users), users
 
     @invariant()
+    def a_factor_was_proved_in_the_session_that_has_it(self) -> None:
+        for browser in [*self.browsers.values(), *self.thieves]:
+            claims = payload_of(browser.access_token) if browser.access_token else {}
+            handle = claims.get("sessionHandle")
+            if not handle or session.get_session_information(session_handle=handle) is None:
+                continue
+            factors = set(claims["st-mfa"]["c"])
+            assert "totp" not in factors or handle in self.with_app, claims
+            user_id = browser.visit().get_json().get("userId")
+            if user_id and handle not in self.from_before:
+                required = set(mfa.get_required_secondary_factors_for_user(user_id=user_id))
+                assert not required or required & factors, claims
+
+    @invariant()
     def primary_users_have_nothing_in_common(self) -> None:
         for tenant in self.tenants:
             owners: dict[object, str] = {}
@@ -271,23 +428,31 @@ class Accounts(RuleBasedStateMachine):
                             assert owners.setdefault(fact, user.id) == user.id, (fact, self.users())
 
 
-@pytest.fixture(scope="module")
-def own_core() -> Iterator[EmbeddedCore]:
-    with EmbeddedCore(settings=QUICK) as core:
-        yield core
+@pytest.fixture
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    address = {"memory": "sqlite://", "file": f"sqlite:///{tmp_path}/auth.db"}.get(request.param)
+    if address is None:
+        cluster: Cluster = request.getfixturevalue("cluster")
+        address = cluster.address()
+    clock = Clock()
+    with EmbeddedCore.open(address, settings=QUICK, clock=clock) as core:
+        yield World(core, clock)
+    current.set_default(None)
 
 
-def test_random_sequences_never_mix_people(own_core: EmbeddedCore) -> None:
+@pytest.mark.parametrize(("world", "examples"), ENGINES.items(), indirect=["world"])
+def test_random_sequences_never_mix_people(world: World, examples: int) -> None:
     class Machine(Accounts):
-        world = World(own_core)
+        pass
 
+    Machine.world = world
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=14,
+            max_examples=examples,
+            stateful_step_count=18,
             deadline=None,
-            derandomize=EXAMPLES <= 40,
+            derandomize=examples <= 40,
             suppress_health_check=list(HealthCheck),
             phases=[Phase.generate, Phase.shrink],
             database=None,

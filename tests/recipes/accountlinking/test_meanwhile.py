@@ -225,6 +225,19 @@ class TestChangesOfAddress:
         assert isinstance(emailpassword.sign_in(email=mallory.email, password=PASSWORD), SignInOk)
         assert mallory.who() == method.value
 
+    def test_a_password_that_had_the_address_when_the_request_began(self, site: Site) -> None:
+        """The request changes nothing about the address, so it does not give it back to the stranger."""
+        owner, mallory = site.person(), site.person()
+        method = RecipeUserId(mallory.sign_up(email=owner.email)["user"]["id"])
+
+        def owner_comes() -> None:
+            assert emailpassword.update_email_or_password(recipe_user_id=method, email=mallory.email).status == "OK"
+            assert owner.by_code()["status"] == "OK"
+
+        meanwhile(site, "PUT /recipe/user", owner_comes)
+        emailpassword.update_email_or_password(recipe_user_id=method, email=owner.email, password=NEW_PASSWORD)
+        assert [user.id for user in users(owner.email)] == [owner.who()]
+
     def test_a_login_method_without_a_password(self, site: Site) -> None:
         owner, mallory = site.person(), site.person()
         site.answer = NO_LINK
