@@ -17,7 +17,7 @@ import sys
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -116,7 +116,7 @@ def form(**fields: str) -> dict[str, Any]:
     return {"formFields": [{"id": name, "value": value} for name, value in fields.items()]}
 
 
-def at_once(acts: list[Callable[[], dict[str, Any]]]) -> list[dict[str, Any]]:
+def at_once(acts: Sequence[Callable[[], dict[str, Any]]]) -> list[dict[str, Any]]:
     """Do all of it at the same time, each by a visitor of its own."""
     together = threading.Barrier(len(acts), timeout=LIMIT)
 
@@ -139,7 +139,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     cheap = {"argon2_memory_kb": 64, "hashing_queue_size": 100}  # many may hash at once
     if request.param.endswith("postgres"):
         cluster: Cluster = request.getfixturevalue("cluster")
-        core = cluster.address(**cheap)
+        core = cluster.address(None, **cheap)
     else:
         path = "" if request.param == "memory" else f"/{folder}/auth.db"
         core = f"sqlite://{path}?{'&'.join(f'{name}={value}' for name, value in cheap.items())}"

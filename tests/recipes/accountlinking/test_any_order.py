@@ -73,7 +73,7 @@ class World:
         # Mails that a response does not wait for are sent before it all the same, so that a person can look for them.
         for recipe in (EmailPassword, Webauthn):
             background = self.site.shop.st.services.get(recipe).background
-            background.run = lambda work: bool(work()) or True
+            background.run = lambda work: bool(work()) or True  # type: ignore[method-assign]
         self.runs = itertools.count()
 
 
@@ -348,8 +348,8 @@ class Accounts(RuleBasedStateMachine):
             device = self.send(thief, place, CODE.removeprefix("/auth"), contact, link=True)
             message = self.mail()
             if message is not None:
-                body = {key: device[key] for key in ("deviceId", "preAuthSessionId")}
-                body["userInputCode"] = message.code
+                ids = {key: device[key] for key in ("deviceId", "preAuthSessionId")}
+                body = {**ids, "userInputCode": str(message.code)}
                 self.send(thief, place, f"{CODE}/consume".removeprefix("/auth"), body, link=True)
         elif act == "add a passkey":
             email = f"thief-{self.run}@example.com"
