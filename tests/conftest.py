@@ -18,7 +18,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from cluster import cluster, pooled  # noqa: F401  # fixtures: one server for all tests of a worker
 
 HERE = Path(__file__).parent
 
@@ -59,6 +58,7 @@ ONE_PYTHON = {
     "embedded/test_bulkqueue.py": "decisions; the contract suite fills and empties the queue",
     "embedded/test_copying.py": "SQL that the contract suite runs too",
     "frameworks/test_protocol.py": "decisions; the other tests of this folder call each framework",
+    "hardening/test_accounts_at_once.py": "the database decides its races; test_codes_at_once.py runs on every Python",
     "hardening/test_fuzz.py": "random input",
     "importing": "what other systems write is read by the standard library",
     "load": "load is put on real servers on the default Python",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
-from cluster import Cluster
+from cluster import Cluster, cluster, pooled  # noqa: F401  # fixtures
 
 from contract.client import Caller, InProcess, OverHTTP, Wire, fresh, serving
 from contract.official_types import official_types

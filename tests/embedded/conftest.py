@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Callable, Iterator
 
 import pytest
-from cluster import Cluster
+from cluster import Cluster, cluster, pooled  # noqa: F401  # fixtures
 from contract.client import Caller, InProcess
 
 from st_wsgi.embedded import EmbeddedCore

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from cluster import cluster  # noqa: F401  # a fixture
 from recipes.shop import QUICK, Borrowed
 
 from st_wsgi.embedded import EmbeddedCore
