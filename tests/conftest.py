@@ -91,7 +91,7 @@ ONE_PYTHON = {
 #: What tests may say of themselves.
 MARKERS = {
     "exhaustive": "make test leaves it to make exhaustive, because shorter tests show the same in most cases",
-    "one_python": "one Python is enough for it",
+    "one_python": "one Python is enough for it, as for what is exhaustive",
 }
 
 #: Characters of a parameter in a test's name.
@@ -135,6 +135,11 @@ def group(item: pytest.Item) -> str | None:
     if how in ("file", "test"):
         return inside if how == "file" else None
     return f"{name} {parameters.get(how, inside)}" if how != "all" else name
+
+
+def one_is_enough(item: pytest.Item) -> bool:
+    """Return whether a test says that it need not run on every Python."""
+    return any(item.get_closest_marker(name) for name in MARKERS)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -182,9 +187,8 @@ def pytest_collection() -> Generator[None, object, object]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Order and divide the tests for workers, before xdist reads their groups."""
     if config.getoption("--version-dependent"):
-        one = [item for item in items if item.get_closest_marker("one_python")]
-        config.hook.pytest_deselected(items=one)
-        items[:] = [item for item in items if not item.get_closest_marker("one_python")]
+        config.hook.pytest_deselected(items=[item for item in items if one_is_enough(item)])
+        items[:] = [item for item in items if not one_is_enough(item)]
     if not config.pluginmanager.hasplugin("xdist"):
         return
     for item in items:

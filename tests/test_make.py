@@ -45,6 +45,7 @@ def make(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.exhaustive
 def test_make_demo_from_nothing_serves_an_app_whose_users_survive_a_restart(checkout: Path, tmp_path: Path) -> None:
     port = free_port()
     prepared = make(checkout, ".venv/.demo", f"PYTHON={sys.executable}")

@@ -266,6 +266,7 @@ def test_the_verifier_alone_judges_the_sessions_of_an_app_that_signs_users_in(
             assert ask("/sessioninfo", user.tokens.access)[1]["userId"] == user_id
 
 
+@pytest.mark.exhaustive
 def test_a_clean_environment_gets_fourteen_packages_for_the_sdk(sdk: Built, verifier: Built, tmp_path: Path) -> None:
     """From the wheels; ``make demo`` in test_make installs from the sources."""
     interpreter = installed_alone(tmp_path / "env", str(verifier.wheel), str(sdk.wheel), cwd=tmp_path)

@@ -61,7 +61,7 @@ def wrong(code: str) -> str:
     return "000000" if code != "000000" else "111111"
 
 
-@pytest.mark.parametrize("mode", ["cookie", "header"])
+@pytest.mark.parametrize("mode", ["cookie", pytest.param("header", marks=pytest.mark.exhaustive)])
 def test_a_code_by_mail_after_a_wrong_one_and_a_second_message(visitor: Visitor, place: Place, mode: str) -> None:
     tab = place.open(visitor, mode)
     asked = tab.run("askForCode", {"email": visitor.email})

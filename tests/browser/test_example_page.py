@@ -41,7 +41,7 @@ def page(visitor: Visitor, origin: str) -> Page:
     return page
 
 
-@pytest.mark.parametrize("width", [320, 390, 768])
+@pytest.mark.parametrize("width", [320, pytest.param(390, marks=pytest.mark.exhaustive), 768])
 def test_nothing_is_wider_than_the_screen(visitor: Visitor, page: Page, width: int) -> None:
     """Not the session's details, and not the errors below the fields."""
     page.set_viewport_size({"width": width, "height": 700})

@@ -15,7 +15,7 @@ ATTEMPTS = 10
 """What the default limits leave to one account from one address, of sign-ins as of mails."""
 
 
-@pytest.mark.parametrize("mode", ["cookie", "header"])
+@pytest.mark.parametrize("mode", ["cookie", pytest.param("header", marks=pytest.mark.exhaustive)])
 def test_from_sign_up_to_a_role_and_a_new_password(visitor: Visitor, sites: Sites, mode: str) -> None:
     """The page for administrators wants a verified address and a role."""
     site = sites("one origin")

@@ -105,7 +105,7 @@ def ways(answer: Any) -> list[tuple[str, bool]]:
     return sorted((method["recipeId"], method["verified"]) for method in answer["user"]["loginMethods"])
 
 
-@pytest.mark.parametrize("mode", ["cookie", "header"])
+@pytest.mark.parametrize("mode", ["cookie", pytest.param("header", marks=pytest.mark.exhaustive)])
 def test_a_second_way_joins_the_account_of_the_session(visitor: Visitor, place: Place, mode: str) -> None:
     """A password for the same address, and a phone. The session stays, and each of them opens the account later."""
     tab, phone = place.open(visitor, mode), phone_of(visitor)

@@ -114,7 +114,7 @@ def opened(visitor: Visitor, place: Place) -> Open:
 
 
 @pytest.mark.parametrize("mode", ["cookie", "header"])
-@pytest.mark.parametrize("transport", ["internal", "usb"])
+@pytest.mark.parametrize("transport", ["internal", pytest.param("usb", marks=pytest.mark.exhaustive)])
 def test_sign_up_and_in(visitor: Visitor, opened: Open, transport: str, mode: str) -> None:
     tab, authenticator = opened(mode=mode, transport=transport)
     signed_up = tab.run("signUpWithPasskey", visitor.email)

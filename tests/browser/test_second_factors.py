@@ -92,7 +92,7 @@ def add_app(tab: Tab) -> str:
     return str(device["secret"])
 
 
-@pytest.mark.parametrize("mode", ["cookie", "header"])
+@pytest.mark.parametrize("mode", ["cookie", pytest.param("header", marks=pytest.mark.exhaustive)])
 def test_a_password_and_then_an_authenticator_app(visitor: Visitor, place: Place, mode: str) -> None:
     tab = signed_up(visitor, place, mode)
     assert tab.run("openView", "/account") == {"status": 403, "claims": [MFA], "mail": None}

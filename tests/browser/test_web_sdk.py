@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
+from sampling import exhaustive_but
 
 from browser.conftest import Sites
 from browser.visitor import PASSWORD, Tab, Visitor, visiting
@@ -21,8 +22,9 @@ ORIGINS = ("one origin", "two origins")
 
 
 #: For what depends on both, and for what has to be seen once with each.
-EACH_PAIR = pytest.mark.parametrize(("mode", "origins"), list(itertools.product(MODES, ORIGINS)))
-EACH_ONCE = pytest.mark.parametrize(("mode", "origins"), [("header", "one origin"), ("cookie", "two origins")])
+ONCE = [("header", "one origin"), ("cookie", "two origins")]
+EACH_PAIR = pytest.mark.parametrize(("mode", "origins"), exhaustive_but(itertools.product(MODES, ORIGINS), ONCE))
+EACH_ONCE = pytest.mark.parametrize(("mode", "origins"), ONCE)
 
 
 @pytest.fixture

@@ -64,10 +64,15 @@ class Wire(Protocol):
 
 
 class InProcess:
-    """A core in this process, through the seam that the SDK uses."""
+    """
+    A core in this process, through the seam that the SDK uses.
 
-    def __init__(self, core: EmbeddedCore) -> None:
+    :param has_types: whether its answers are held against the official types. One core is enough for that.
+    """
+
+    def __init__(self, core: EmbeddedCore, *, has_types: bool = False) -> None:
         self.core = core
+        self.has_types = has_types
 
     def send(
         self, method: str, path: str, *, body: Any, params: Mapping[str, str], headers: Mapping[str, str]

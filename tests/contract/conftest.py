@@ -22,12 +22,12 @@ from st_wsgi.embedded import EmbeddedCore, population
 
 QUICK = {"argon2_memory_kb": 64}
 
-#: What differs between Pythons is the same on a file and over HTTP; tests/embedded has both.
+#: A file is what memory is, for SQLite; over HTTP the official SDKs make these calls too. tests/embedded has both.
 CORES = [
     "memory",
-    pytest.param("file", marks=pytest.mark.one_python),
+    pytest.param("file", marks=pytest.mark.exhaustive),
     "postgres",
-    pytest.param("served", marks=pytest.mark.one_python),
+    pytest.param("served", marks=pytest.mark.exhaustive),
     *(["remote"] if os.environ.get("ST_CORE_URL") else []),
 ]
 
@@ -57,10 +57,11 @@ def wire(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         with EmbeddedCore.open(address(), settings=QUICK) as core:
             yield InProcess(core)
         return
-    path = None if request.param == "memory" else tmp_path_factory.mktemp("core") / "auth.db"
+    in_memory = request.param == "memory"
+    path = None if in_memory else tmp_path_factory.mktemp("core") / "auth.db"
     with EmbeddedCore(path, settings=QUICK) as core:
         if request.param != "served":
-            yield InProcess(core)
+            yield InProcess(core, has_types=in_memory)
             return
         with serving(core) as server:
             over_http = OverHTTP(server.address)
@@ -88,7 +89,7 @@ def base(wire: Wire, request: pytest.FixtureRequest) -> Caller:
     """The core's public app."""
     headers = {"cdi-version": "5.4"}
     types = None
-    if isinstance(wire, InProcess):
+    if isinstance(wire, InProcess) and wire.has_types:
         # Without Node.js there are no types: test_types.py then says so.
         with suppress(pytest.skip.Exception):
             types = official_types()

@@ -67,12 +67,17 @@ ABOVE_THE_ENGINES = ("test_admission.py", "test_passwords.py", "test_server.py")
 #: What these are about is one engine.
 OF_SQLITE = ("test_store.py", "test_statements.py")
 
+#: Long, and rarely another outcome on the other engine.
+RANDOM = ("test_any_input.py",)
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests that take a core on each engine, if their file can come out differently there."""
     if "core" in metafunc.fixturenames:
-        one = metafunc.definition.path.name in (*ABOVE_THE_ENGINES, *OF_SQLITE)
-        metafunc.parametrize("core", ["memory"] if one else ["memory", "postgres"], indirect=True)
+        name = metafunc.definition.path.name
+        marks = [pytest.mark.exhaustive] if name in RANDOM else []
+        more = [] if name in (*ABOVE_THE_ENGINES, *OF_SQLITE) else [pytest.param("postgres", marks=marks)]
+        metafunc.parametrize("core", ["memory", *more], indirect=True)
 
 
 @pytest.fixture

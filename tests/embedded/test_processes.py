@@ -24,7 +24,6 @@ HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
 
 WRITERS = 4
-ROUNDS = 2
 ACKNOWLEDGED = 24
 
 
@@ -114,10 +113,13 @@ def _writer(address: str) -> Iterator[subprocess.Popen[str]]:
             writer.kill()
 
 
-def test_what_was_acknowledged_survives_kill_9(make_core: Callable[..., EmbeddedCore], address: str) -> None:
+@pytest.mark.parametrize("rounds", [1, pytest.param(3, marks=pytest.mark.exhaustive)])
+def test_what_was_acknowledged_survives_kill_9(
+    make_core: Callable[..., EmbeddedCore], address: str, rounds: int
+) -> None:
     """Four processes write and are killed without warning, again and again; nothing that was answered is lost."""
     said: list[dict[str, str]] = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         with ExitStack() as running:
             writers = [running.enter_context(_writer(address)) for _ in range(WRITERS)]
             # Some are killed early, in the middle of other processes' writes, some late.
@@ -130,7 +132,7 @@ def test_what_was_acknowledged_survives_kill_9(make_core: Callable[..., Embedded
                 writer.kill()
                 # What was printed before the signal took effect was acknowledged too.
                 said += [json.loads(line) for line in writer.stdout.read().splitlines() if line.endswith("}")]
-    assert len({line["user"] for line in said if "user" in line}) >= ROUNDS * WRITERS
+    assert len({line["user"] for line in said if "user" in line}) >= rounds * WRITERS
     _check(make_core(address), said)
 
 

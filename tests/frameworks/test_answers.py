@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 import attrs
 import pytest
 import requests
+from sampling import exhaustive_but
 
 from frameworks.conftest import Clock, Sites
 from frameworks.sites import Site, Tokens, cookies_of, forgets
@@ -164,7 +165,7 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", exhaustive_but(ROWS, ROWS[::4]), ids=lambda row: row.name)
 def test_each_row_of_the_table_of_answers(sites: Sites, framework: str, row: Row) -> None:
     answer = row.send(sites(framework, row.kind))
     assert answer.status_code == row.status

@@ -30,6 +30,7 @@ from cluster import Cluster
 from contract.authenticator import credential
 from recipes.totp.parts import totp
 from recipes.webauthn.parts import made, proved
+from sampling import exhaustive_but
 from sdks.processes import free_port, serving
 from werkzeug.serving import make_server
 
@@ -132,7 +133,10 @@ def statuses(answers: list[dict[str, Any]]) -> Counter[str]:
     return Counter(answer["status"] for answer in answers)
 
 
-@pytest.fixture(scope="module", params=["memory", "file", "postgres", "processes on a file", "processes on postgres"])
+PLACES = ["memory", "file", "postgres", "processes on a file", "processes on postgres"]
+
+
+@pytest.fixture(scope="module", params=exhaustive_but(PLACES, ["memory", "processes on postgres"]))
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """The site on a core of one form: on threads of this process, or on two processes of eight threads."""
     folder = tmp_path_factory.mktemp("core")
@@ -163,7 +167,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield Place(f"http://127.0.0.1:{port}", here, folder)
 
 
-@pytest.fixture(params=range(ROUNDS))
+@pytest.fixture(params=exhaustive_but(range(ROUNDS), [0]))
 def email(request: pytest.FixtureRequest) -> str:
     return f"{uuid.uuid4().hex}@example.com"
 

@@ -91,7 +91,9 @@ class Targets:
 Start = Callable[..., Targets]
 
 
-@pytest.fixture(scope="module", params=["memory", "file", "shared file", "served"])
+@pytest.fixture(
+    scope="module", params=["memory", "file", "shared file", pytest.param("served", marks=pytest.mark.exhaustive)]
+)
 def start(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Starts the app on a core of one form, with the limits of the test."""
     folder = tmp_path_factory.mktemp("core")

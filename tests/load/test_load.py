@@ -28,7 +28,7 @@ def figures(done: subprocess.CompletedProcess[str]) -> dict[tuple[str, str], Any
 
 
 # Several processes share the core in each; a "sync" one has a single thread of the same.
-@pytest.mark.parametrize("worker", ["gthread", "gevent"])
+@pytest.mark.parametrize("worker", ["gthread", pytest.param("gevent", marks=pytest.mark.exhaustive)])
 def test_users_who_sign_in_refresh_and_read_at_once_get_their_own_answers_and_leave_nothing_behind(worker: str) -> None:
     done = load(f"--workers={worker}", *SHORT)
     found = figures(done)

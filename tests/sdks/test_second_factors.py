@@ -77,7 +77,7 @@ def ours(core_url: str) -> Iterator[Ours]:
     ours.st.close()
 
 
-@pytest.fixture(scope="module", params=["node", "python"])
+@pytest.fixture(scope="module", params=["node", pytest.param("python", marks=pytest.mark.exhaustive)])
 def pair(
     request: pytest.FixtureRequest, core_url: str, ours: Ours, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pair]:

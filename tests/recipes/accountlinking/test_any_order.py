@@ -32,6 +32,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from sampling import exhaustive_but
 
 import st_wsgi
 from recipes.accountlinking.parts import CODE, GITHUB, LINK_VERIFIED, NO_LINK, Site, token_in
@@ -440,7 +441,10 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     current.set_default(None)
 
 
-@pytest.mark.parametrize(("world", "examples"), ENGINES.items(), indirect=["world"])
+RUNS = [("memory", 10), *ENGINES.items()]
+
+
+@pytest.mark.parametrize(("world", "examples"), exhaustive_but(RUNS, RUNS[::3]), indirect=["world"])
 def test_random_sequences_never_mix_people(world: World, examples: int) -> None:
     class Machine(Accounts):
         pass
