@@ -484,6 +484,60 @@ def test_the_same_decisions(pair: Pair, makes: Makes, rule: str) -> None:
             assert different == {}, row
 
 
+#: Why a login method cannot be added to the session's user, what it is, and the numbers of the support codes: for a new
+#: one, and for one that there is.
+CODES: list[tuple[str, str, int | None, int | None]] = [
+    ("nobody has verified its address", "password", 13, 9),
+    ("nobody has verified its address", "passkey", 26, 31),
+    ("it is another primary user's", "password", None, 10),
+    ("it is another primary user's", "code", None, 17),
+    ("it is another primary user's", "passkey", None, 32),
+    ("its address is another primary user's", "password", 15, 11),
+    ("its address is another primary user's", "code", 18, None),
+    ("its address is another primary user's", "passkey", 28, 33),
+    ("the session's address is another primary user's", "password", 16, 12),
+    ("the session's address is another primary user's", "code", 19, None),
+    ("the session's address is another primary user's", "passkey", 29, 34),
+]
+
+
+def refusal(app: App, makes: Makes, cause: str, way: str, *, is_new: bool) -> Facts:
+    """Return what a user hears who adds a login method to their account."""
+    own = f"{uuid.uuid4().hex}@example.com"
+    address = f"other-{own}"
+    app.set_rule("none")
+    makes.ours.rule = "none"
+    linking = makes.services.functions(AccountLinkingFunctions)
+    user_id = makes.user("password", own)
+    primary = [makes.user("code", own) if cause.startswith("the session") else user_id]
+    if cause.startswith("its address"):
+        primary.append(makes.user("password" if way == "code" else "code", address))
+    if not is_new and way == "passkey":
+        there = Member(app.side, mode="header")
+        method = str(sign_in(app, there, way, address, link=False, is_new=True).raw["user"]["id"])
+    elif not is_new:
+        method = makes.user(way, address, is_verified=False)
+    if cause.startswith("it is"):
+        primary.append(method)
+    for one in primary:
+        assert linking.create_primary_user(recipe_user_id=RecipeUserId(one)).status == "OK"
+    member = Member(app.side, mode="header")
+    assert member.sign_in(own).raw["status"] == "OK"
+    app.set_rule("link" if cause.startswith("it") else "verified")
+    return facts(sign_in(app, member, way, address, link=True, is_new=is_new), user_id)
+
+
+def test_the_same_support_codes(pair: Pair, makes: Makes) -> None:
+    """The SDK for Python crashes at the refusal of a passkey."""
+    for cause, way, new, known in CODES:
+        for number, is_new in ((new, True), (known, False)):
+            if number is not None:
+                mine, theirs = (refusal(app, makes, cause, way, is_new=is_new) for app in (pair.mine, pair.theirs))
+                assert f"ERR_CODE_{number:03}" in mine, (cause, way, mine)
+                crashes = pair.language == "python" and way == "passkey"
+                assert theirs == ((500, None, [], None, None) if crashes else mine), (cause, way)
+
+
 class StrictBench(Bench):
     """A bench whose users need an authenticator app, and have not used it."""
 
