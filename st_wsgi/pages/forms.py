@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -57,6 +57,8 @@ def form(
     action: str = "",
     after_fields: Content = None,
     secondary: bool = False,
+    hidden: Mapping[str, str] | None = None,
+    describes: str | None = None,
 ) -> Html:
     """
     Return a form that posts to the address of its page.
@@ -67,6 +69,8 @@ def form(
     :param action: what the form wants, if its page has several.
     :param after_fields: what stands between the fields and the button.
     :param secondary: the button is not the most important one of the page.
+    :param hidden: further fields that users do not see.
+    :param describes: the id of an element that says what the button is about, if there are several of one text.
     """
     fields = list(entries)
     problem = visit.failed if visit.form.get(ACTION, "") == action else None
@@ -76,11 +80,18 @@ def form(
     return h(
         "form",
         None if problem is None else alert(problem.message, focus=first is None),
-        h("input", type="hidden", name=FORM_TOKEN, value=visit.pages.protection.token(visit.context)),
+        h("input", type="hidden", name=FORM_TOKEN, value=visit.form_token),
         h("input", type="hidden", name=ACTION, value=action) if action else None,
+        [h("input", type="hidden", name=name, value=value) for name, value in (hidden or {}).items()],
         rows,
         after_fields,
-        h("button", visit.text(submit), type="submit", class_="secondary" if secondary else None),
+        h(
+            "button",
+            visit.text(submit),
+            type="submit",
+            class_="secondary" if secondary else None,
+            aria_describedby=describes,
+        ),
         method="post",
         novalidate=True,
     )

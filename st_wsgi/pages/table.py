@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import codes, passwords, providers, signing, verification
+from . import account, codes, passwords, providers, signing, verification
 from .visit import Page
 
 PAGES: tuple[Page, ...] = (
@@ -11,6 +11,7 @@ PAGES: tuple[Page, ...] = (
     *verification.PAGES,
     *codes.PAGES,
     *providers.PAGES,
+    *account.PAGES,
 )
 
 CURES: dict[str, str] = {**verification.CURES}

@@ -135,6 +135,27 @@ GERMAN: Mapping[str, str] = {
     "The provider did not tell your e-mail address. Please choose another way.": (
         "Der Anbieter hat Ihre E-Mail-Adresse nicht genannt. Bitte wählen Sie eine andere Art der Anmeldung."
     ),
+    "Your account": "Ihr Konto",
+    "How you sign in": "So melden Sie sich an",
+    "E-mail and password": "E-Mail und Passwort",
+    "Code or link by message": "Code oder Link per Nachricht",
+    "Passkey": "Passkey",
+    "Change your password": "Passwort ändern",
+    "Change your e-mail address": "E-Mail-Adresse ändern",
+    "Current password": "Aktuelles Passwort",
+    "New password": "Neues Passwort",
+    "New e-mail address": "Neue E-Mail-Adresse",
+    "Save": "Speichern",
+    "This is not your current password.": "Das ist nicht Ihr aktuelles Passwort.",
+    "This address cannot be used. Please enter another one.": (
+        "Diese Adresse kann nicht verwendet werden. Bitte geben Sie eine andere ein."
+    ),
+    "Your new e-mail address is set.": "Ihre neue E-Mail-Adresse ist gespeichert.",
+    "Where you are signed in": "Hier sind Sie angemeldet",
+    "This device": "Dieses Gerät",
+    "Another device": "Ein anderes Gerät",
+    "Sign out everywhere else": "Überall sonst abmelden",
+    "The other sessions have ended.": "Die anderen Sitzungen sind beendet.",
     # What the APIs tell users.
     "Phone number is invalid": "Diese Telefonnummer ist ungültig.",
     "Signing in with this provider failed. Please try again, or choose another way to sign in.": (

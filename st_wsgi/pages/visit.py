@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import math
@@ -136,6 +137,11 @@ class Visit:
         self._handle = handle
         self.tenant_id = self.query(TENANT) or PUBLIC_TENANT
 
+    @functools.cached_property
+    def form_token(self) -> str:
+        """The token for the forms of the page. All of them have the same one."""
+        return self.pages.protection.token(self.context)
+
     @property
     def tenant_id(self) -> str:
         """The tenant; what is no id of one counts as ``public``."""
@@ -247,6 +253,13 @@ class Visit:
             override_global_claim_validators=lambda _validators, _session: [],
         )
 
+    def wait(self, seconds: float) -> str:
+        """Return the text for a user who has made too many attempts."""
+        minutes = math.ceil(seconds / 60)
+        if minutes <= 1:
+            return self.text("Too many attempts. Please try again in a minute.")
+        return self.text("Too many attempts. Please try again in {minutes} minutes.", minutes=str(minutes))
+
     def show(self) -> View | Response:
         """Return what the page shows, or the app's own page in place of it."""
         if self.page is None:
@@ -268,10 +281,7 @@ class Visit:
         :param messages: English texts for statuses of this API.
         """
         if reply.retry_after is not None:
-            minutes = math.ceil(reply.retry_after / 60)
-            text = "Too many attempts. Please try again in {minutes} minutes."
-            text = text if minutes > 1 else "Too many attempts. Please try again in a minute."
-            return Problem(message=self.text(text, minutes=str(minutes)), status=429)
+            return Problem(message=self.wait(reply.retry_after), status=429)
         if reply.status == "FIELD_ERROR":
             errors = {
                 str(field["id"]): self.text(_FIELD_TEXTS.get(field["error"], field["error"]))

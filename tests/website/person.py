@@ -14,6 +14,9 @@ from toy import Browser
 from werkzeug.test import TestResponse
 
 
+ADDRESS = "192.0.2.7"
+
+
 @attrs.define
 class Element:
     """An element of a page, with the text in it."""
@@ -93,10 +96,12 @@ class Screen:
         return address
 
     def hidden(self) -> dict[str, str]:
-        """Return the hidden fields."""
-        return {
-            str(field.attributes["name"]): str(field.attributes["value"]) for field in self.all("input", type="hidden")
-        }
+        """Return the hidden fields. Every form of a page has the same token."""
+        fields = [
+            (str(one.attributes["name"]), str(one.attributes["value"])) for one in self.all("input", type="hidden")
+        ]
+        assert len({value for name, value in fields if name == "st-form-token"}) <= 1
+        return dict(fields)
 
 
 class Person:
@@ -114,6 +119,7 @@ class Person:
         self.shop = shop
         self.client = Browser(app or shop.app)
         self.language = language
+        self.agent: str | None = None
         self.email = f"{uuid.uuid4().hex}@example.com"
 
     def send(
@@ -127,6 +133,7 @@ class Person:
         sent: dict[str, str | None] = {
             "Accept": "text/html,application/xhtml+xml,*/*;q=0.8",
             "Accept-Language": self.language,
+            "User-Agent": self.agent,
             "Sec-Fetch-Mode": "navigate",
             "Sec-Fetch-Dest": "document",
             "Sec-Fetch-Site": "same-origin",
@@ -141,6 +148,7 @@ class Person:
                 base_url=API,
                 data=None if form is None else dict(form),
                 headers={name: value for name, value in sent.items() if value is not None},
+                environ_overrides={"REMOTE_ADDR": ADDRESS},
             )
         )
         return self.screen

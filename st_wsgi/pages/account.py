@@ -1,0 +1,277 @@
+"""The account page: who a user is, how they sign in, where they are signed in, and changes of password and address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import TypeAlias
+
+from werkzeug.wrappers import Response
+
+from ..accounts import user_by_id
+from ..errors import BadInput, TooManyRequests, Unauthorised
+from ..recipe_kit.forms import EMAIL, PASSWORD, normalise_email
+from ..recipe_kit.results import EmailAlreadyExists, EmailChangeNotAllowed, Ok, SignInOk
+from ..recipes.emailverification import EmailVerificationClaim
+from ..recipes.session import SessionContainer, SessionInformation
+from ..recipes.session.functions import SessionFunctions
+from ..recipes.session.in_request import get_session
+from ..users import LoginMethod, User
+from .forms import ACTION, Entry, entry, form, note
+from .html import Content, Html, h
+from .settings import Field
+from .signing import SIGN_OUT
+from .verification import PATH as VERIFICATION
+from .visit import Page, Problem, View, Visit
+
+PATH = "/account"
+_PASSWORD_PATH = "/account/password"
+_EMAIL_PATH = "/account/email"
+_HANDLE = "handle"
+_MOST_SESSIONS = 50
+_CURRENT = "current"
+
+Section: TypeAlias = Callable[[Visit, User], "Html | None"]
+"""A part of the account page: from a visit and the user to what it shows; None if there is nothing."""
+
+_METHODS = {
+    "emailpassword": "E-mail and password",
+    "passwordless": "Code or link by message",
+    "webauthn": "Passkey",
+}
+
+
+def _account(visit: Visit) -> View:
+    session, user = _signed_in(visit)
+    done = visit.query("done")
+    content: list[Content] = [note(visit.text(_DONE[done])) if done in _DONE else None]
+    content += [section(visit, user) for section in SECTIONS]
+    content += [_sessions(visit, session), _links(visit, (("Sign out", SIGN_OUT),))]
+    return View(visit.text("Your account"), content)
+
+
+def _about(visit: Visit, user: User) -> Html:
+    """Return the user's addresses and numbers, and the ways in which they sign in."""
+    verifies = visit.pages.has(VERIFICATION)
+    addresses: list[Content] = []
+    for email in user.emails:
+        is_open = verifies and not any(one.verified for one in user.login_methods if one.email == email)
+        link = h("a", visit.text("Confirm your e-mail address"), href=visit.address(VERIFICATION)) if is_open else None
+        addresses.append(h("li", email, None if link is None else [" · ", link]))
+    addresses += [h("li", number) for number in user.phone_numbers]
+    names = [
+        one.third_party.id.capitalize() if one.third_party is not None else visit.text(_METHODS[one.recipe_id])
+        for one in user.login_methods
+        if one.third_party is not None or one.recipe_id in _METHODS
+    ]
+    return h(
+        "section",
+        h("ul", addresses) if addresses else None,
+        h("h2", visit.text("How you sign in")),
+        h("ul", [h("li", name) for name in dict.fromkeys(names)]),
+        _links(visit, (("Change your password", _PASSWORD_PATH), ("Change your e-mail address", _EMAIL_PATH)))
+        if _own_password(user) is not None
+        else None,
+    )
+
+
+def _sessions(visit: Visit, own: SessionContainer) -> Html:
+    """Return where the user is signed in, the newest session first."""
+    sessions = _own_sessions(visit, own)
+    rows: list[Content] = []
+    for session in sessions:
+        is_own, handle = session.session_handle == own.get_handle(), session.session_handle
+        when = datetime.fromtimestamp(session.time_created / 1000, timezone.utc)
+        shown = h("time", when.strftime("%Y-%m-%d %H:%M UTC"), datetime=when.strftime("%Y-%m-%dT%H:%MZ"))
+        signed_in = session.session_data_in_database.get("signIn")
+        known = signed_in if isinstance(signed_in, dict) else {}
+        device = visit.text("This device") if is_own else _device(str(known.get("userAgent", "")))
+        where = [" · ", str(known["address"])] if known.get("address") else None
+        about = h("p", h("strong", device or visit.text("Another device")), h("br"), shown, where, id=f"s-{handle}")
+        hidden, row = {_HANDLE: handle}, f"s-{handle}"
+        end = form(visit, (), submit="Sign out", action="end", secondary=True, hidden=hidden, describes=row)
+        rows.append(h("li", about, None if is_own else end))
+    others = form(visit, (), submit="Sign out everywhere else", action="end-others", secondary=True)
+    title, devices = h("h2", visit.text("Where you are signed in")), h("ul", rows, class_="rows")
+    return h("section", title, devices, others if len(sessions) > 1 else None)
+
+
+def _account_sent(visit: Visit) -> View | Response:
+    session, _user = _signed_in(visit)
+    functions = visit.context.services.functions(SessionFunctions)
+    handles = functions.get_all_session_handles_for_user(user_id=session.get_user_id())
+    others = [handle for handle in handles if handle != session.get_handle()]
+    action = visit.form.get(ACTION)
+    if action == "end":
+        others = [handle for handle in others if handle == visit.form.get(_HANDLE)]
+    elif action != "end-others":
+        raise BadInput("the account page has no such form")
+    if others:
+        functions.revoke_multiple_sessions(session_handles=others)
+    return visit.redirect(visit.address(PATH, done="ended"))
+
+
+def _password_page(visit: Visit) -> View:
+    [new] = visit.context.services.named("emailpassword").fields_named(PASSWORD)
+    return _change(visit, "Change your password", entry(visit, new))
+
+
+def _email_page(visit: Visit) -> View:
+    [new] = visit.context.services.named("emailpassword").fields_named(EMAIL)
+    return _change(visit, "Change your e-mail address", entry(visit, new, autocomplete="email"))
+
+
+def _change(visit: Visit, title: str, new: Entry) -> View:
+    _own_method(visit)
+    labels = {PASSWORD: "New password", EMAIL: "New e-mail address"}
+    field = Field(label=labels[new.name], type=new.field.type, autocomplete=new.field.autocomplete)
+    current = Field(label="Current password", type="password", autocomplete="current-password")
+    entries = [Entry(name=_CURRENT, field=current), Entry(name=new.name, field=field)]
+    return View(visit.text(title), [form(visit, entries, submit="Save"), _links(visit, (("Your account", PATH),))])
+
+
+def _password_sent(visit: Visit) -> View | Response:
+    return _changed(visit, PASSWORD)
+
+
+def _email_sent(visit: Visit) -> View | Response:
+    return _changed(visit, EMAIL)
+
+
+def _changed(visit: Visit, name: str) -> View | Response:
+    """Change the password or the e-mail address, after the current password was checked."""
+    session, method = _own_method(visit)
+    recipe, tenant_id = visit.context.services.named("emailpassword"), session.get_tenant_id()
+    [field] = recipe.fields_named(name)
+    value = visit.form.get(name, "")
+    value = normalise_email(value) if name == EMAIL else value
+    error = field.validate(value, tenant_id) if value else "Please fill in this field."
+    if error is not None:
+        return _wrong(visit, name, error)
+    if (problem := _password_problem(visit, method, tenant_id)) is not None:
+        return visit.again(problem)
+    outcome = recipe.functions.update_email_or_password(
+        recipe_user_id=method.recipe_user_id,
+        **{name: value},
+        apply_password_policy=False,  # the field was held to it just now
+        tenant_id_for_password_policy=tenant_id,
+    )
+    if isinstance(outcome, EmailAlreadyExists | EmailChangeNotAllowed):
+        return _wrong(visit, name, "This address cannot be used. Please enter another one.")
+    if not isinstance(outcome, Ok):
+        return _wrong(visit, name, getattr(outcome, "failure_reason", "This did not work. Please try again."))
+    if name == EMAIL and visit.context.services.has("emailverification"):
+        session.fetch_and_set_claim(EmailVerificationClaim)
+    visit.pages.protection.renew(visit.context)
+    return visit.redirect(visit.address(PATH, done=name))
+
+
+def _password_problem(visit: Visit, method: LoginMethod, tenant_id: str) -> Problem | None:
+    """
+    Check the current password, and return what is wrong with it.
+
+    Attempts are counted together with those to sign in, so that a thief of a session cannot guess here.
+    """
+    recipe, environ = visit.context.services.named("emailpassword"), visit.context.environ or {}
+    counting = visit.context.within(environ)
+    counting.route = next(route for route in recipe.routes if route.api == "sign_in_post")
+    counting.tenant_id, email = tenant_id, method.email or ""
+    try:
+        counting.count_attempt(account=email)
+    except TooManyRequests as error:
+        return Problem(message=visit.wait(error.retry_after), status=429)
+    password = visit.form.get(_CURRENT, "")
+    outcome = recipe.functions.verify_credentials(email=email, password=password, tenant_id=tenant_id)
+    if not isinstance(outcome, SignInOk) or outcome.recipe_user_id != method.recipe_user_id:
+        return _field_problem(visit, _CURRENT, "This is not your current password.")
+    counting.forget_attempts(account=email)
+    return None
+
+
+def _signed_in(visit: Visit) -> tuple[SessionContainer, User]:
+    """
+    Return the session, all claims of which are satisfied, and its user.
+
+    :raises Unauthorised: there is no session, or no user.
+    :raises InvalidClaims: the user has to confirm their address or to complete another factor first.
+    """
+    session = get_session(visit.context, anti_csrf_check=False, check_database=True)
+    user = user_by_id(visit.context.services.core, session.get_user_id())
+    if user is None:
+        raise Unauthorised("the user of the session does not exist")
+    return session, user
+
+
+def _own_password(user: User) -> LoginMethod | None:
+    return next((one for one in user.login_methods if one.recipe_id == "emailpassword"), None)
+
+
+def _own_method(visit: Visit) -> tuple[SessionContainer, LoginMethod]:
+    session, user = _signed_in(visit)
+    method = _own_password(user)
+    if method is None:
+        raise BadInput("the user has no password")
+    return session, method
+
+
+def _own_sessions(visit: Visit, own: SessionContainer) -> list[SessionInformation]:
+    functions = visit.context.services.functions(SessionFunctions)
+    handles = functions.get_all_session_handles_for_user(user_id=own.get_user_id())
+    handles = sorted(handles, key=lambda handle: handle != own.get_handle())[:_MOST_SESSIONS]
+    found = (functions.get_session_information(session_handle=handle) for handle in handles)
+    sessions = [session for session in found if session is not None]
+    return sorted(sessions, key=lambda one: (one.session_handle != own.get_handle(), -one.time_created))
+
+
+def _device(agent: str) -> str | None:
+    """Return the browser and the system that a user agent names, as far as these are known."""
+    browser = next((name for part, name in _BROWSERS if part in agent), None)
+    system = next((name for part, name in _SYSTEMS if part in agent), None)
+    return " · ".join(name for name in (browser, system) if name is not None) or None
+
+
+def _links(visit: Visit, links: tuple[tuple[str, str], ...]) -> Html:
+    shown = [h("li", h("a", visit.text(text), href=visit.address(path))) for text, path in links]
+    return h("ul", shown, class_="links")
+
+
+def _wrong(visit: Visit, name: str, error: str) -> View | Response:
+    return visit.again(_field_problem(visit, name, error))
+
+
+def _field_problem(visit: Visit, name: str, error: str) -> Problem:
+    message = visit.text("Please correct the fields that are marked.")
+    return Problem(message=message, fields={name: visit.text(error)})
+
+
+_DONE = {
+    "ended": "The other sessions have ended.",
+    PASSWORD: "Your new password is set",
+    EMAIL: "Your new e-mail address is set.",
+}
+_BROWSERS = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("CriOS/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS = (
+    ("Windows", "Windows"),
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+SECTIONS: list[Section] = [_about]
+"""The parts of the account page above the sessions."""
+
+PAGES = (
+    Page(path=PATH, show=_account, send=_account_sent),
+    Page(path=_PASSWORD_PATH, show=_password_page, send=_password_sent, needs="emailpassword"),
+    Page(path=_EMAIL_PATH, show=_email_page, send=_email_sent, needs="emailpassword"),
+)
