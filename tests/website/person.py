@@ -13,7 +13,6 @@ from recipes.shop import API, PASSWORD, Shop
 from toy import Browser
 from werkzeug.test import TestResponse
 
-
 ADDRESS = "192.0.2.7"
 
 
