@@ -30,8 +30,15 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def core_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of `python -m st_wsgi core serve` with an empty database, to those who know the API key."""
     folder = tmp_path_factory.mktemp("core")
+    with serving_core(str(folder / "auth.db"), folder) as url:
+        yield url
+
+
+@contextmanager
+def serving_core(database: str, folder: Path) -> Iterator[str]:
+    """Serve a core over HTTP until the block ends."""
     port = free_port()
-    options = ["--db", str(folder / "auth.db"), "--port", str(port), "--api-key", API_KEY]
+    options = ["--db", database, "--port", str(port), "--api-key", API_KEY]
     command = [sys.executable, "-m", "st_wsgi", "core", "serve", *options, "--set", "argon2_memory_kb=64"]
     with serving(command, port=port, log=folder / "core.log"):
         yield f"http://127.0.0.1:{port}"
