@@ -1,4 +1,4 @@
-"""The official SDKs and ours on a core that keeps its users in PostgreSQL: some of the tests of the other files again."""
+"""The official SDKs and ours on a core that keeps its users in PostgreSQL: some tests of the other files again."""
 
 from __future__ import annotations
 

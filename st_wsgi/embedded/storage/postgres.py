@@ -14,18 +14,21 @@ Three rules hold everywhere:
 
 from __future__ import annotations
 
+import importlib
 import random
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import unquote_plus
 
 import psycopg
-from psycopg import errors, sql
+from psycopg import errors, sql, waiting
 from psycopg.abc import PQGen
 from psycopg.adapt import AdaptersMap
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -305,9 +308,9 @@ _TRANSIENT = (
 """Errors after which a call may succeed some seconds later."""
 
 
-class _Here(threading.local):
+class _Here:
     """
-    The state of a store in each thread or greenlet.
+    The state of a store in one thread or greenlet.
 
     :ivar db: the connection that it has now. It never takes a second one, since threads that wait for each other's
         connections would wait for ever.
@@ -373,7 +376,8 @@ class PostgresStore(Store):
         self._closed = False
         self._pool: ConnectionPool[_LimitedConnection] | None = None
         self._opening = threading.Lock()
-        self._here = _Here()
+        self._state: ContextVar[_Here | None]
+        self._state = ContextVar("state of a store", default=None)
         try:
             with psycopg.connect(self._conninfo, **self._connecting()) as connection:
                 migrate(connection, self._schema)
@@ -385,6 +389,28 @@ class PostgresStore(Store):
     def name(self) -> str:
         """The name of the database in messages, without secrets."""
         return self._name
+
+    @property
+    def _here(self) -> _Here:
+        return self._state.get() or _Here()
+
+    @contextmanager
+    def _with_state(self) -> Iterator[_Here]:
+        """
+        Keep a state within the block: the one that there is, or a new one.
+
+        It is no ``threading.local``: with gunicorn's ``--preload``, this module is imported before gevent replaces
+        that, and all greenlets would share one.
+        """
+        here = self._state.get()
+        if here is not None:
+            yield here
+        else:
+            token = self._state.set(here := _Here())
+            try:
+                yield here
+            finally:
+                self._state.reset(token)
 
     def close(self) -> None:
         """Close all connections that are not in use; those in use close when they come back."""
@@ -398,7 +424,7 @@ class PostgresStore(Store):
             _ABANDONED.append(self._pool)
         self._pool = None
         self._opening = threading.Lock()
-        self._here = _Here()
+        self._state = ContextVar("state of a store", default=None)
 
     @contextmanager
     def read(self) -> Iterator[PostgresDatabase]:
@@ -449,9 +475,11 @@ class PostgresStore(Store):
 
     def repeated(self, work: Callable[[], T]) -> T:
         """Return what *work* returns. It is repeated if its transaction and another one were in conflict."""
-        here = self._here
-        if here.repeating:  # this is a part of other work, which is repeated as a whole
-            return work()
+        with self._with_state() as here:
+            # As a part of other work, it is repeated as a whole.
+            return work() if here.repeating else self._repeated(here, work)
+
+    def _repeated(self, here: _Here, work: Callable[[], T]) -> T:
         here.repeating, here.committed, here.assumed, tries = True, False, {}, 0
         try:
             while True:
@@ -521,6 +549,7 @@ class PostgresStore(Store):
             if self._closed:
                 raise CoreUnavailable("this embedded core was closed: make a new SuperTokens instance")
             if self._pool is None:
+                _wait_as_this_process_does()
                 self._pool = ConnectionPool(
                     self._conninfo,
                     connection_class=_LimitedConnection,
@@ -557,13 +586,13 @@ class PostgresStore(Store):
     @contextmanager
     def _lent(self, *, in_transaction: bool = True) -> Iterator[PostgresDatabase]:
         pool = self._pool if self._pool is not None and not self._closed else self._opened()
-        with pool.connection() as connection:
-            db = PostgresDatabase(connection, self._schema, self._here, in_transaction=in_transaction)
-            before, self._here.db = self._here.db, db
+        with self._with_state() as here, pool.connection() as connection:
+            db = PostgresDatabase(connection, self._schema, here, in_transaction=in_transaction)
+            before, here.db = here.db, db
             try:
                 yield db
             finally:
-                self._here.db = before
+                here.db = before
                 if connection.closed:
                     self._replace(pool)
 
@@ -578,6 +607,17 @@ class PostgresStore(Store):
                     db.execute(b"ROLLBACK")
                 raise
             db.commit()
+
+
+def _wait_as_this_process_does() -> None:
+    """
+    Let psycopg choose anew how it waits, if gevent has changed this process after the import.
+
+    gunicorn does so in its workers. With ``--preload``, psycopg was imported before, and would stop all greenlets.
+    """
+    gevent = sys.modules.get("gevent.monkey")
+    if gevent is not None and gevent.is_module_patched("select") and waiting.wait is getattr(waiting, "wait_c", None):
+        importlib.reload(waiting)
 
 
 _REMEDIES = (
