@@ -4,11 +4,12 @@ Many clients at once on the Flask example under gunicorn: no errors, no data of 
 ::
 
     python -m benchmarks.load [--clients 64] [--seconds 20] [--workers sync,gthread,gevent] [--mixed] [--json]
+    python -m benchmarks.load --core postgresql://... --processes 4 --threads 8 --check-database ...
 
-Two workers on an embedded core in one SQLite file. After a round in which every client did everything once, the open
-files and threads of the busier worker are counted; then all clients ask for a protected route, refresh and sign in,
-each for the given time; then everybody hangs up and both workers must come down to that count. Every answer is held to
-the user who asked. The exit status is 1 if anything was wrong.
+Two workers on an embedded core in one SQLite file, or on the core at an address. After a round in which every client
+did everything once, the open files and threads of the busier worker are counted; then all clients ask for a protected
+route, refresh and sign in, each for the given time; then everybody hangs up and all workers must come down to that
+count. Every answer is held to the user who asked. The exit status is 1 if anything was wrong.
 """
 
 from __future__ import annotations
@@ -41,12 +42,14 @@ KINDS: dict[str, Callable[[Visitor], None]] = {
 }
 WORKERS = {
     "sync": ["--worker-class=sync"],
-    "gthread": ["--worker-class=gthread", "--threads=4"],
+    "gthread": ["--worker-class=gthread"],
     "gevent": ["--worker-class=gevent"],
 }
 #: Seconds in which the workers have to give back what they needed for connections that are closed now; when nothing has
 #: changed for the shorter time, nothing will.
 CALM, CALM_LIMIT = 1.0, 30.0
+#: Connections to PostgreSQL that a worker may open.
+POOL_SIZE = 5
 _SHOWN, _SHOWN_LINES = 3, 40
 #: Whatever a client can meet: no connection, a broken answer, a wrong status, a body that is no JSON or lacks a member.
 _COMPLAINTS = (OSError, http.client.HTTPException, WrongAnswer, ValueError, LookupError)
@@ -69,17 +72,54 @@ class Held:
     What the worker of a server that holds most holds.
 
     Clients spread unevenly over the workers. The busier one has met every client at once, so that its threads are as
-    many as they get; the other one may come to the same later. Connections to the database are opened when a thread
-    first needs one, so that they are held to the number of threads.
+    many as they get; the other one may come to the same later. Connections to a file are opened when a thread first
+    needs one, so that they are held to the number of threads. Those to PostgreSQL are counted for all workers together,
+    and held to the settings of their pools.
     """
 
     files: int
     threads: int
     connections: int
+    pools: int = 0
+
+    @property
+    def most_connections(self) -> int:
+        return self.pools or max(self.connections, self.threads)
 
     def within(self, limit: Held) -> bool:
-        fewer = self.files <= limit.files and self.threads <= limit.threads
-        return fewer and self.connections <= max(limit.connections, limit.threads)
+        # A pool opens connections until it is full, and each is an open file.
+        fewer = self.files <= limit.files + limit.pools and self.threads <= limit.threads
+        return fewer and self.connections <= limit.most_connections
+
+
+@attrs.frozen
+class Server:
+    """
+    A running server.
+
+    :param core: the address of its core.
+    :param name: of its connections to PostgreSQL.
+    :param pools: how many of these it may have.
+    """
+
+    process: subprocess.Popen[bytes]
+    core: str
+    name: str
+    pools: int
+
+    def held(self) -> Held:
+        """Return what the workers hold now."""
+        held = _held(self.process.pid)
+        if not self.pools:
+            return held
+        import psycopg
+
+        from st_wsgi.embedded.storage.postgres import split
+
+        with psycopg.connect(split(self.core)[0]) as db:
+            query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
+            ((connections,),) = db.execute(query, (self.name,)).fetchall()
+        return attrs.evolve(held, connections=connections, pools=self.pools)
 
 
 @attrs.frozen
@@ -97,15 +137,10 @@ class Outcome:
         return done and self.after.within(self.before)
 
 
-def run(worker: str, *, clients: int, seconds: float, mixed: bool, core_settings: str = "") -> Outcome:
-    """
-    Run one worker class.
-
-    :param mixed: the clients do all kinds at once, for the one time.
-    :param core_settings: of the embedded core, such as ``argon2_iterations=1``.
-    """
-    with tempfile.TemporaryDirectory() as name:
-        folder, port = Path(name), free_port()
+def run(worker: str, options: argparse.Namespace) -> Outcome:
+    """Run one worker class."""
+    with tempfile.TemporaryDirectory() as made:
+        folder, port = Path(made), free_port()
         origin = f"http://127.0.0.1:{port}"
         command = [
             sys.executable,
@@ -113,17 +148,24 @@ def run(worker: str, *, clients: int, seconds: float, mixed: bool, core_settings
             "gunicorn",
             "--no-control-socket",
             f"--bind=127.0.0.1:{port}",
-            "--workers=2",
+            f"--workers={options.processes}",
             "--keep-alive=75",
             *WORKERS[worker],
+            *([f"--threads={options.threads}"] if worker == "gthread" else []),
         ]
-        core = f"sqlite:///{folder}/auth.db?{core_settings}".rstrip("?")
-        env = {"ST_CORE": core, "ST_API_DOMAIN": origin, "ST_WEBSITE_DOMAIN": origin}
+        core, pools, name = options.core or f"sqlite:///{folder}/auth.db", 0, f"load-{port}"
+        settings = [options.core_settings] if options.core_settings else []
+        if core.startswith("postgres"):
+            pools = POOL_SIZE * options.processes
+            settings += [f"pool_size={POOL_SIZE}", f"application_name={name}"]
+        address = "&".join([core if "?" in core or not settings else f"{core}?", *settings]).replace("?&", "?")
+        env = {"ST_CORE": address, "ST_API_DOMAIN": origin, "ST_WEBSITE_DOMAIN": origin}
         with running(
             [*command, "benchmarks.apps.flask_example:app"], port=port, log=folder / "log", env=env, cwd=ROOT
-        ) as server:
+        ) as process:
+            server, visitors = Server(process, core, name, pools), _visitors(port, options)
             try:
-                outcome = _outcome(worker, server, _visitors(port, clients), seconds, mixed)
+                outcome = _outcome(worker, server, visitors, options)
             except CannotRun as problem:
                 raise CannotRun(f"{problem}\n{_tail(folder / 'log')}") from None
         if any(phase.wrong for phase in outcome.phases):
@@ -135,14 +177,15 @@ def _tail(log: Path) -> str:
     return "\n".join(["The server printed last:", *log.read_text(errors="replace").splitlines()[-_SHOWN_LINES:]])
 
 
-def _visitors(port: int, count: int) -> list[Visitor]:
-    modes = ("cookie", "header")
-    return [Visitor(port=port, email=f"{uuid.uuid4().hex}@example.com", mode=modes[i % 2]) for i in range(count)]
+def _visitors(port: int, options: argparse.Namespace) -> list[Visitor]:
+    protected, modes = "/checked" if options.check_database else "/sessioninfo", ("cookie", "header")
+    return [
+        Visitor(port=port, email=f"{uuid.uuid4().hex}@example.com", mode=modes[i % 2], protected=protected)
+        for i in range(options.clients)
+    ]
 
 
-def _outcome(
-    worker: str, server: subprocess.Popen[bytes], visitors: list[Visitor], seconds: float, mixed: bool
-) -> Outcome:
+def _outcome(worker: str, server: Server, visitors: list[Visitor], options: argparse.Namespace) -> Outcome:
     with ThreadPoolExecutor(len(visitors)) as pool:
         for act in (Visitor.sign_up, *KINDS.values()):
             try:
@@ -153,26 +196,30 @@ def _outcome(
                 ) from None
         _hang_up(visitors)
         before = _calm(server, Held(0, 0, 0))
-        plans = [tuple(KINDS)] if mixed else [(kind,) for kind in KINDS]
-        phases = [_phase(pool, worker, plan, visitors, seconds) for plan in plans]
+        plans = [tuple(KINDS)] if options.mixed else [(kind,) for kind in KINDS]
+        phases = [_phase(pool, worker, plan, visitors, options) for plan in plans]
         _hang_up(visitors)
         after = _calm(server, before)
     return Outcome(worker, phases, before, after)
 
 
 def _phase(
-    pool: ThreadPoolExecutor, worker: str, kinds: tuple[str, ...], visitors: list[Visitor], seconds: float
+    pool: ThreadPoolExecutor,
+    worker: str,
+    kinds: tuple[str, ...],
+    visitors: list[Visitor],
+    options: argparse.Namespace,
 ) -> Phase:
-    phase = Phase(worker, " and ".join(kinds), seconds)
+    phase = Phase(worker, " and ".join(kinds), options.seconds)
     start = threading.Barrier(len(visitors))
     lock = threading.Lock()
 
     def act(number: int) -> None:
         visitor, do = visitors[number], KINDS[kinds[number % len(kinds)]]
-        answers, wrong = 0, []
+        answers, wrong = 0, list[str]()
         start.wait()
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        end = time.monotonic() + options.seconds
+        while answers + len(wrong) < options.requests if options.requests else time.monotonic() < end:
             try:
                 do(visitor)
                 answers += 1
@@ -182,7 +229,9 @@ def _phase(
             phase.answers += answers
             phase.wrong += wrong
 
+    began = time.monotonic()
     list(pool.map(act, range(len(visitors))))
+    phase.seconds = time.monotonic() - began
     return phase
 
 
@@ -191,15 +240,15 @@ def _hang_up(visitors: Iterable[Visitor]) -> None:
         visitor.close()
 
 
-def _calm(server: subprocess.Popen[bytes], limit: Held) -> Held:
+def _calm(server: Server, limit: Held) -> Held:
     """Return what the workers hold once it is within *limit*, or has not changed for a while."""
     end = time.monotonic() + CALM_LIMIT
-    held, since = _held(server.pid), time.monotonic()
+    held, since = server.held(), time.monotonic()
     while not held.within(limit) and time.monotonic() < min(end, since + CALM):
         try:
-            server.wait(0.05)
+            server.process.wait(0.05)
         except subprocess.TimeoutExpired:
-            now = _held(server.pid)
+            now = server.held()
             if now != held:
                 held, since = now, time.monotonic()
     return held
@@ -234,10 +283,11 @@ def rows(outcomes: Iterable[Outcome]) -> list[Row]:
             found.append(Row(name, outcome.worker, phase.answers / phase.seconds, "/s"))
             found.append(Row(name, f"{outcome.worker}, wrong answers", len(phase.wrong), "", goal=none))
         before, after, worker = outcome.before, outcome.after, outcome.worker
-        grown = {"open files": after.files - before.files, "threads": after.threads - before.threads}
+        grown = {"open files": after.files - before.files - before.pools, "threads": after.threads - before.threads}
         found += [Row("load, growth", f"{worker}, {of}", grown[of], "", goal=none) for of in grown]
-        bound = Goal(of="value", at_most=max(before.connections, before.threads))
-        found.append(Row("load, database connections", f"{worker}, busier worker", after.connections, "", goal=bound))
+        bound = Goal(of="value", at_most=before.most_connections)
+        whose = "all workers" if before.pools else "busier worker"
+        found.append(Row("load, database connections", f"{worker}, {whose}", after.connections, "", goal=bound))
     return found
 
 
@@ -246,6 +296,11 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, help="of each kind of request, default 20")
     parser.add_argument("--workers", default=",".join(WORKERS), help="worker classes, default %(default)s")
+    parser.add_argument("--requests", type=int, help="of each client and kind of request, instead of seconds")
+    parser.add_argument("--core", help="the address of the core, default an SQLite file")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=4, help="of each process with gthread")
+    parser.add_argument("--check-database", action="store_true", help="a protected route that asks the database")
     parser.add_argument("--mixed", action="store_true", help="all kinds of requests at once, for one time")
     parser.add_argument("--core-settings", default="", metavar="NAME=VALUE&...", help="cheaper hashes, for instance")
     parser.add_argument("--quick", action="store_true", help="3 seconds of each kind")
@@ -256,18 +311,9 @@ def main() -> int:
         parser.error(f"worker classes are {', '.join(WORKERS)}, not {', '.join(sorted(unknown))}")
     if not 1 <= options.clients <= 256:
         parser.error("--clients must lie between 1 and 256")
-    seconds = options.seconds or (3.0 if options.quick else 20.0)
+    options.seconds = options.seconds or (3.0 if options.quick else 20.0)
     about = machine()
-    outcomes = [
-        run(
-            worker,
-            clients=options.clients,
-            seconds=seconds,
-            mixed=options.mixed,
-            core_settings=options.core_settings,
-        )
-        for worker in chosen
-    ]
+    outcomes = [run(worker, options) for worker in chosen]
     if options.json:
         print(json.dumps(to_json(rows(outcomes))))
     else:

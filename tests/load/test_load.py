@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cluster import Cluster, cluster  # noqa: F401  # a fixture
+
+from benchmarks.load import POOL_SIZE
 
 ROOT = Path(__file__).parent.parent.parent
 LIMIT = 240
 #: Hashes that cost next to nothing, so that sign-in presses the database and not the processor.
 CHEAP = "argon2_memory_kb=64&argon2_iterations=1"
-SHORT = ("--clients=16", "--seconds=0.5", "--mixed", f"--core-settings={CHEAP}", "--json")
+COMMON = ("--mixed", f"--core-settings={CHEAP}", "--json")
+SHORT = ("--clients=16", "--seconds=0.5", *COMMON)
+#: ``ST_LOAD_SECONDS=20`` in the environment for the long form.
+SECONDS = os.environ.get("ST_LOAD_SECONDS")
+ON_POSTGRES = ("--clients=32", "--processes=4", "--threads=8", "--check-database", *COMMON)
 
 
 def load(*words: str) -> subprocess.CompletedProcess[str]:
@@ -25,6 +33,28 @@ def load(*words: str) -> subprocess.CompletedProcess[str]:
 def figures(done: subprocess.CompletedProcess[str]) -> dict[tuple[str, str], Any]:
     assert done.stdout, done.stderr
     return {(row["measure"], row["contender"]): row["value"] for row in json.loads(done.stdout)}
+
+
+@pytest.mark.parametrize(
+    "worker",
+    [
+        pytest.param("sync", marks=pytest.mark.exhaustive),
+        pytest.param("gthread", marks=pytest.mark.exhaustive),
+        "gevent",
+    ],
+)
+def test_four_processes_on_postgresql_give_everybody_their_own_answers(worker: str, cluster: Cluster) -> None:  # noqa: F811
+    """No answer is wrong, and there are not more connections than the pools may have."""
+    long = f"--seconds={SECONDS}" if SECONDS else "--requests=4"
+    done = load(f"--workers={worker}", f"--core={cluster.address()}", long, *ON_POSTGRES)
+    found = figures(done)
+    everything = "load, protected and refresh and sign-in"
+    assert found[everything, f"{worker}, wrong answers"] == 0, done.stderr
+    assert 1 <= found["load, database connections", f"{worker}, all workers"] <= 4 * POOL_SIZE
+    assert found["load, growth", f"{worker}, threads"] <= 0
+    if SECONDS:
+        print(done.stdout)
+    assert done.returncode == 0, done.stderr
 
 
 # Several processes share the core in each; a "sync" one has a single thread of the same.
