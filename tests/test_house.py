@@ -61,10 +61,16 @@ def calls_of_siblings(tree: ast.Module) -> Iterator[str]:
 
 def global_state(tree: ast.Module) -> Iterator[str]:
     """State that belongs to no object: global statements, and context or thread variables of a module."""
+    assigned = [node for node in ast.walk(tree) if isinstance(node, ast.Assign)]
+    of_objects = [node.value for node in assigned if ast.unparse(node.targets[0]).startswith("self.")]
     for node in ast.walk(tree):
         if isinstance(node, ast.Global):
             yield from (f"global {name}" for name in node.names)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("ContextVar", "local"):
+        elif (
+            isinstance(node, ast.Call)
+            and node not in of_objects
+            and ast.unparse(node.func).split(".")[-1] in ("ContextVar", "local")
+        ):
             yield ast.unparse(node)
 
 
