@@ -55,6 +55,7 @@ class IdP(ProviderServer):
         self.claims: Json = {}
         self.document: Json = {}
         self.key, self.kid = "provider", "key-1"
+        private_key(self.key)  # made now: several threads that first ask for it together would each make one
         self.logins: dict[str, Asked] = {}
         self.users: dict[str, Json] = {}
 
