@@ -50,6 +50,8 @@ WORKERS = {
 CALM, CALM_LIMIT = 1.0, 30.0
 #: Connections to PostgreSQL that a worker may open.
 POOL_SIZE = 5
+#: Real threads of a worker with gevent: one that serves, and those that are started one by one to hash passwords.
+GEVENT_THREADS = 12
 _SHOWN, _SHOWN_LINES = 3, 40
 #: Whatever a client can meet: no connection, a broken answer, a wrong status, a body that is no JSON or lacks a member.
 _COMPLAINTS = (OSError, http.client.HTTPException, WrongAnswer, ValueError, LookupError)
@@ -100,16 +102,19 @@ class Server:
     :param core: the address of its core.
     :param name: of its connections to PostgreSQL.
     :param pools: how many of these it may have.
+    :param threads: that each worker may have in any case.
     """
 
     process: subprocess.Popen[bytes]
     core: str
     name: str
     pools: int
+    threads: int
 
     def held(self) -> Held:
         """Return what the workers hold now."""
         held = _held(self.process.pid)
+        held = attrs.evolve(held, threads=max(held.threads, self.threads))
         if not self.pools:
             return held
         import psycopg
@@ -163,7 +168,8 @@ def run(worker: str, options: argparse.Namespace) -> Outcome:
         with running(
             [*command, "benchmarks.apps.flask_example:app"], port=port, log=folder / "log", env=env, cwd=ROOT
         ) as process:
-            server, visitors = Server(process, core, name, pools), _visitors(port, options)
+            threads = GEVENT_THREADS if worker == "gevent" else 0
+            server, visitors = Server(process, core, name, pools, threads), _visitors(port, options)
             try:
                 outcome = _outcome(worker, server, visitors, options)
             except CannotRun as problem:

@@ -15,6 +15,7 @@ from contract.client import Answer, Caller, email, fresh
 from contract.test_emailpassword import SECRET, sign_up
 from contract.test_sessions import create, refresh
 from recipes.shop import no_mail
+from sampling import exhaustive_but
 from werkzeug.test import Client
 
 from embedded.breaking_proxy import Proxy, proxy
@@ -120,7 +121,7 @@ SCENES = {
 }
 
 
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", exhaustive_but(SCENES, ["sign-up", "role", "refresh"]))
 def test_a_connection_that_breaks_at_any_point_of_a_call(
     name: str, cluster: Cluster, between: Proxy, make_core: Callable[..., EmbeddedCore]
 ) -> None:
@@ -154,26 +155,26 @@ def test_a_connection_that_breaks_at_any_point_of_a_call(
     scene.call(app, scene.prepare(app)).has()
 
 
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", exhaustive_but(SCENES, ["sign-up"]))
 def test_a_connection_that_hangs(
     name: str, cluster: Cluster, between: Proxy, make_core: Callable[..., EmbeddedCore]
 ) -> None:
     """After a limit the call fails with an error that says so. The next one works, on a new connection."""
     scene, schema = SCENES[name], fresh("s").replace("-", "_")
-    app = caller(make_core(through(between, cluster, schema=schema, reply_timeout_ms=150)))
+    app = caller(make_core(through(between, cluster, schema=schema, reply_timeout_ms=1000)))
     judge = caller(make_core(cluster.address(schema)))
     scene.call(app, scene.prepare(app)).has()  # all that is made once is there
     prepared = scene.prepare(app)
     between.count()
     scene.call(app, prepared).has()
     last = between.trips - 1
-    for at, arrives in ((0, False), (last - 1, True), (last, False), (last, True)):
+    for at, arrives in ((0, False), (last, False), (last, True)):
         prepared = scene.prepare(app)
         between.break_once(at, arrives=arrives, how="stall")
         answer = scene.call(app, prepared)
         assert between.broken
         assert answer.status == 503
-        assert (UNCERTAIN if at == last else "did not reply within 0.15 seconds") in answer.body
+        assert (UNCERTAIN if at == last else "did not reply within 1 seconds") in answer.body
         assert scene.is_done(judge, prepared) is (at == last and arrives)
         scene.call(app, scene.prepare(app)).has()
 
@@ -182,7 +183,7 @@ def test_a_server_that_refuses_connections(
     cluster: Cluster, between: Proxy, make_core: Callable[..., EmbeddedCore]
 ) -> None:
     """Calls wait for a connection as long as the setting says. When the server is back, they work again."""
-    app = caller(make_core(through(between, cluster, pool_timeout_ms=200)))
+    app = caller(make_core(through(between, cluster, pool_timeout_ms=1000)))
     user = sign_up(app)["id"]
     between.refusing = True
     between.break_all()
