@@ -113,6 +113,7 @@ def _writer(address: str) -> Iterator[subprocess.Popen[str]]:
             writer.kill()
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("rounds", [1, pytest.param(3, marks=pytest.mark.exhaustive)])
 def test_what_was_acknowledged_survives_kill_9(
     make_core: Callable[..., EmbeddedCore], address: str, rounds: int
@@ -136,6 +137,7 @@ def test_what_was_acknowledged_survives_kill_9(
     _check(make_core(address), said)
 
 
+@pytest.mark.one_python
 def test_what_was_acknowledged_survives_the_death_of_the_server(make_core: Callable[..., EmbeddedCore]) -> None:
     """PostgreSQL is killed while four processes write; when it is back, nothing that was answered is lost."""
     said: list[dict[str, str]] = []

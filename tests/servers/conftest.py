@@ -24,7 +24,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield site
 
 
-@pytest.fixture(params=["cookie", "header"])
+@pytest.fixture(params=["cookie", pytest.param("header", marks=pytest.mark.exhaustive)])
 def mode(request: pytest.FixtureRequest) -> str:
     """How the visitor's tokens travel."""
     chosen: str = request.param
