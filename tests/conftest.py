@@ -191,11 +191,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not one_is_enough(item)]
     if not config.pluginmanager.hasplugin("xdist"):
         return
+    places = {}
     for item in items:
         name = group(item)
+        # The first is the browser; then comes PostgreSQL, which takes long, too.
+        places[item] = 0.5 if name == "postgres" else division(item.path)[2]
         if name is not None and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(name))
-    items.sort(key=lambda item: division(item.path)[2])
+    items.sort(key=places.__getitem__)
 
 
 @pytest.fixture(scope="session", autouse=True)
