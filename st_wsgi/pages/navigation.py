@@ -24,7 +24,8 @@ from ..recipes.session.transfer import TokenTransfer
 from ..request.context import RequestContext
 from ..urls import scheme_of
 from .html import h
-from .table import CURES
+from .signing import denied
+from .table import CURE_QUERIES, CURES
 from .visit import View, Visit
 from .way_back import WAY_BACK, path_of_request
 
@@ -63,17 +64,18 @@ def leading_on(visit: Visit, error: SessionError) -> View | Response:
         return visit.redirect(_renewal_path(visit) + _query(query), with_form=visit.is_post)
     if isinstance(error, Unauthorised) or error.code == 401:
         return visit.redirect(pages.base_path + _query(query))
-    for claim, _reason in error.errors if isinstance(error, InvalidClaims) else ():
-        cure = CURES.get(claim)
+    for claim, reason in error.errors if isinstance(error, InvalidClaims) else ():
+        cure, details = CURES.get(claim), CURE_QUERIES.get(claim)
         if cure is not None and pages.has(cure):
+            query |= {} if details is None else details(reason)
             return visit.redirect(pages.base_path + cure + _query(query))
-    return _denied(visit)
+    return denied(visit)
 
 
 def error_page(visit: Visit, error: Answerable) -> View:
     """Return the page for an error that is not about the session."""
     if error.code == 403:
-        return _denied(visit)
+        return denied(visit)
     text = "The request could not be understood."
     if error.code >= 500:
         text = "Something went wrong on our side. Please try again in a moment."
@@ -117,12 +119,6 @@ def renewal(visit: Visit) -> View | Response:
     if new.get_access_token_payload()["exp"] <= visit.context.services.get(Session).clock():
         return _given_up(visit)  # the clocks of this machine and of the core differ
     return _done(visit)
-
-
-def _denied(visit: Visit) -> View:
-    sign_in = h("p", h("a", visit.text("To the sign-in page"), href=visit.address("")), class_="other")
-    denied = h("p", visit.text("Your account may not open this page."), class_="alert", role="alert")
-    return View(visit.text("Access denied"), [denied, sign_in], status=403)
 
 
 def _is_good(visit: Visit) -> bool:

@@ -82,6 +82,13 @@ def finished(visit: Visit, back: str | None = None) -> Response:
     return visit.redirect(visit.way_back if back is None else visit.followed(back))
 
 
+def denied(visit: Visit) -> View:
+    """Return the page for who may not open what they asked for."""
+    sign_in = h("p", h("a", visit.text("To the sign-in page"), href=visit.address("")), class_="other")
+    text = h("p", visit.text("Your account may not open this page."), class_="alert", role="alert")
+    return View(visit.text("Access denied"), [text, sign_in], status=403)
+
+
 def _signed_in(visit: Visit) -> View:
     # A link and no redirect: what sends users here although they are signed in would send them here again.
     return View(

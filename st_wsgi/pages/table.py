@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from . import account, codes, passwords, providers, signing, verification
+from collections.abc import Callable
+from typing import Any
+
+from . import account, codes, factors, passwords, providers, signing, verification
 from .visit import Page
 
 PAGES: tuple[Page, ...] = (
@@ -12,7 +15,11 @@ PAGES: tuple[Page, ...] = (
     *codes.PAGES,
     *providers.PAGES,
     *account.PAGES,
+    *factors.PAGES,
 )
 
-CURES: dict[str, str] = {**verification.CURES}
+CURES: dict[str, str] = {**verification.CURES, **factors.CURES}
 """From the id of a claim's validator to the page on which users can do what the claim asks for."""
+
+CURE_QUERIES: dict[str, Callable[[Any], dict[str, str]]] = {**factors.CURE_QUERIES}
+"""From the id of a claim's validator to a function of its reason: what the address of that page has in addition."""

@@ -38,6 +38,36 @@ GERMAN: Mapping[str, str] = {
     "terms of use": "Nutzungsbedingungen",
     "Privacy policy": "Datenschutzerklärung",
     "privacy policy": "Datenschutzerklärung",
+    "Authenticator app": "Authenticator-App",
+    "Code by e-mail": "Code per E-Mail",
+    "Code by text message": "Code per SMS",
+    "Confirm that it is you": "Bestätigen Sie, dass Sie es sind",
+    "How would you like to do that?": "Wie möchten Sie das tun?",
+    "Use another way": "Anders bestätigen",
+    "Enter the code that your authenticator app shows.": "Geben Sie den Code ein, den Ihre Authenticator-App anzeigt.",
+    "Set up an authenticator app": "Authenticator-App einrichten",
+    "Set up an app": "App einrichten",
+    "An authenticator app shows a new code every half minute. You enter it when you sign in.": (
+        "Eine Authenticator-App zeigt jede halbe Minute einen neuen Code. Beim Anmelden geben Sie ihn ein."
+    ),
+    "Please install such an app on your phone first.": (
+        "Bitte installieren Sie zuerst eine solche App auf Ihrem Telefon."
+    ),
+    "Scan this picture with your authenticator app. If you cannot, enter this key in the app:": (
+        "Scannen Sie dieses Bild mit Ihrer Authenticator-App. Wenn das nicht geht, geben Sie diesen Schlüssel in der App "
+        "ein:"
+    ),
+    "Enter this key in your authenticator app:": "Geben Sie diesen Schlüssel in Ihrer Authenticator-App ein:",
+    "QR code for your authenticator app": "QR-Code für Ihre Authenticator-App",
+    "Open the app on this device": "App auf diesem Gerät öffnen",
+    "Then enter the code that the app shows.": "Geben Sie dann den Code ein, den die App anzeigt.",
+    "This code is wrong. Please enter the one that your app shows now.": (
+        "Dieser Code ist falsch. Bitte geben Sie den ein, den Ihre App jetzt anzeigt."
+    ),
+    "Send a code to {contact}": "Code an {contact} senden",
+    "This code does not work any more. Please have a new one sent.": (
+        "Dieser Code gilt nicht mehr. Bitte lassen Sie sich einen neuen senden."
+    ),
     "You are signed in": "Sie sind angemeldet",
     "Continue": "Weiter",
     "Sign out": "Abmelden",
@@ -177,6 +207,9 @@ GERMAN: Mapping[str, str] = {
     "Password must not contain control characters": "Das Passwort darf keine Steuerzeichen enthalten.",
     "Password must contain at least one letter": "Das Passwort braucht mindestens einen Buchstaben.",
     "Password must contain at least one number": "Das Passwort braucht mindestens eine Ziffer.",
+    "This way to sign in cannot be added to your account. Please contact support.": (
+        "Diese Art der Anmeldung kann Ihrem Konto nicht hinzugefügt werden. Bitte wenden Sie sich an den Support."
+    ),
     "This way to sign in is not safe for your account now. Please use another one, or contact support.": (
         "Diese Art der Anmeldung ist für Ihr Konto zurzeit nicht sicher. Bitte wählen Sie eine andere, oder wenden Sie "
         "sich an den Support."
