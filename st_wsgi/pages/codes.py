@@ -23,12 +23,12 @@ _CONTACT = "contact"
 ATTEMPT = Kept("st-code")
 """The attempt to sign in: where the message went, and the ids that the APIs need. One of them is a secret."""
 
-_FIELDS = {
+FIELDS = {
     "EMAIL": Field(label="E-mail address", type="email", autocomplete="username"),
     "PHONE": Field(label="Phone number", type="tel", autocomplete="tel", hint="With the country's code, such as +49"),
     "EMAIL_OR_PHONE": Field(label="E-mail address or phone number", autocomplete="username"),
 }
-_TEXTS = {
+TEXTS = {
     "INCORRECT_USER_INPUT_CODE_ERROR": "This code is wrong. Please look at the newest message.",
     "EXPIRED_USER_INPUT_CODE_ERROR": "This code is too old. Please have a new one sent.",
 }
@@ -39,7 +39,7 @@ def _contact_form(visit: Visit, enabled: Mapping[str, Any]) -> Html | None:
     if not enabled.get("passwordless", {}).get("enabled"):
         return None
     recipe = visit.context.services.named("passwordless")
-    field = _FIELDS[recipe.contact_config.contact_method]
+    field = FIELDS[recipe.contact_config.contact_method]
     is_alone = not enabled.get("emailPassword", {}).get("enabled")
     submit = "Send me a link" if recipe.flow_type == "MAGIC_LINK" else "Send me a code"
     return form(visit, [Entry(name=_CONTACT, field=field)], submit=submit, action="code", secondary=not is_alone)
@@ -89,7 +89,7 @@ def _code_sent(visit: Visit) -> View | Response:
             return finished(visit)
     if reply.status == "RESTART_FLOW_ERROR":
         return _start_again(visit)
-    return visit.again(visit.problem(reply, messages=_TEXTS))
+    return visit.again(visit.problem(reply, messages=TEXTS))
 
 
 def _link_page(visit: Visit) -> View | Response:

@@ -19,6 +19,8 @@ from werkzeug.wrappers import Response
 
 from ..errors import BadInput, Unauthorised
 from ..recipes.multitenancy.types import OTP_EMAIL, OTP_PHONE, TOTP
+from .codes import FIELDS
+from .codes import TEXTS as CODE_TEXTS
 from .forms import ACTION, Entry, alert, form, note
 from .html import Content, Html, h
 from .kept import Kept
@@ -62,23 +64,17 @@ _FACTORS = {
         label="Code by e-mail",
         addresses="emails",
         sent_as="email",
-        field=Field(label="E-mail address", type="email", autocomplete="email"),
+        field=FIELDS["EMAIL"],
     ),
     OTP_PHONE: _Factor(
         path=_PHONE_PATH,
         label="Code by text message",
         addresses="phoneNumbers",
         sent_as="phoneNumber",
-        field=Field(
-            label="Phone number", type="tel", autocomplete="tel", hint="With the code of the country, such as +49"
-        ),
+        field=FIELDS["PHONE"],
     ),
 }
 _TOTP_TEXTS = {"INVALID_TOTP_ERROR": "This code is wrong. Please enter the one that your app shows now."}
-_CODE_TEXTS = {
-    "INCORRECT_USER_INPUT_CODE_ERROR": "This code is wrong. Please look at the newest message.",
-    "EXPIRED_USER_INPUT_CODE_ERROR": "This code is too old. Please have a new one sent.",
-}
 
 
 def asked_for(reason: Any) -> dict[str, str]:
@@ -139,13 +135,14 @@ def _new_app(visit: Visit, device: str, uri: str) -> View:
     kept = [h("input", type="hidden", name=name, value=value) for name, value in ((_DEVICE, device), (_URI, uri))]
     fields = form(visit, [_CODE_ENTRY], submit="Continue", action="add", after_fields=kept)
     code = _qr_code(visit, uri)
-    scan = "Scan this picture with your authenticator app. If you cannot, enter this key in the app:"
-    enter = "Enter this key in your authenticator app:"
+    how = "Enter this key in your authenticator app:"
+    if code is not None:
+        how = "Scan this picture with your authenticator app. If you cannot, enter this key in the app:"
     return View(
         visit.text("Set up an authenticator app"),
         [
             code,
-            h("p", visit.text(enter if code is None else scan)),
+            h("p", visit.text(how)),
             h("p", h("code", parts), class_="secret"),
             h("p", h("a", visit.text("Open the app on this device"), href=uri)),
             h("p", visit.text("Then enter the code that the app shows.")),
@@ -191,7 +188,9 @@ def _code_page(visit: Visit) -> View | Response:
         return visit.redirect(_address(visit, PATH))
     attempt = _attempt(visit)
     if attempt and not visit.query("restart"):
-        sent = note(visit.text("A new message is on its way.")) if visit.query("sent") else None
+        sent = (
+            note(visit.text("A new message is on its way.")) if visit.query("sent") and visit.failed is None else None
+        )
         text = h("p", visit.text("We have sent a code to {contact}.", contact=attempt[_CONTACT]))
         enter = form(visit, [_CODE_ENTRY], submit="Continue", action="enter")
         again = form(visit, (), submit="Send a new message", action="resend", secondary=True)
@@ -211,7 +210,7 @@ def _code_page(visit: Visit) -> View | Response:
     if not contacts:
         forms = [form(visit, [Entry(name=_CONTACT, field=factor.field)], submit="Send me a code", action="send")]
     old = alert(visit.text("This code does not work any more. Please have a new one sent."))
-    content = [old if visit.query("restart") else None, h("div", forms, class_="stack")]
+    content = [old if visit.query("restart") and visit.failed is None else None, h("div", forms, class_="stack")]
     return View(visit.text("Confirm that it is you"), [content, _others(visit, info)])
 
 
@@ -236,7 +235,7 @@ def _code_sent(visit: Visit) -> View | Response:
     if reply.status == "RESTART_FLOW_ERROR":
         ATTEMPT.drop(visit.context)
         return visit.redirect(_address(visit, factor.path, restart="yes"))
-    return _refused(visit, reply, _CODE_TEXTS)
+    return _refused(visit, reply, CODE_TEXTS)
 
 
 def _send_code(visit: Visit, action: str) -> View | Response:

@@ -54,8 +54,8 @@ GERMAN: Mapping[str, str] = {
         "Bitte installieren Sie zuerst eine solche App auf Ihrem Telefon."
     ),
     "Scan this picture with your authenticator app. If you cannot, enter this key in the app:": (
-        "Scannen Sie dieses Bild mit Ihrer Authenticator-App. Wenn das nicht geht, geben Sie diesen Schlüssel in der App "
-        "ein:"
+        "Scannen Sie dieses Bild mit Ihrer Authenticator-App. Wenn das nicht geht, geben Sie diesen Schlüssel in der "
+        "App ein:"
     ),
     "Enter this key in your authenticator app:": "Geben Sie diesen Schlüssel in Ihrer Authenticator-App ein:",
     "QR code for your authenticator app": "QR-Code für Ihre Authenticator-App",

@@ -10,11 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import segno
-from recipes.shop import PASSWORD, Borrowed, Shop, no_mail
+from recipes.shop import API, PASSWORD, Borrowed, Shop, no_mail
 from recipes.totp.parts import SECRET, import_device, totp, wrong
 
 import st_wsgi
-from st_wsgi import Override, replace
+from st_wsgi import AccountInfo, Override, replace
 from st_wsgi.core_client.transport import CoreRequest
 from st_wsgi.delivery import Message
 from st_wsgi.pages import factors
@@ -34,6 +34,7 @@ from st_wsgi.recipes.webauthn import Webauthn
 from website.conftest import with_pages
 from website.person import Person
 
+WRONG = "This code is wrong. Please enter the one that your app shows now."
 NUMBER = "+4915112345678"
 
 
@@ -65,13 +66,19 @@ class Vault:
             *more,
             MultiFactorAuth(first_factors=["emailpassword"], override=Override(functions=require)),
             AccountLinking(
-                should_do_automatic_account_linking=lambda *_: ShouldAutomaticallyLink(should_require_verification=False)
+                should_do_automatic_account_linking=lambda *_: ShouldAutomaticallyLink(
+                    should_require_verification=False
+                )
             ),
         )
         self.shop.view = self._view
 
     def _view(self, environ: Any) -> dict[str, str]:
-        needed = {"/transfer": ["totp"], "/call": ["otp-phone"], "/both": [{"allOfInAnyOrder": ["totp", "otp-email"]}]}
+        needed: dict[str, list[Any]] = {
+            "/transfer": ["totp"],
+            "/call": ["otp-phone"],
+            "/both": [{"allOfInAnyOrder": ["totp", "otp-email"]}],
+        }
         more = needed.get(environ["PATH_INFO"])
         rule = None if more is None else require_factors(requirement_list=more)
         return {"userId": session.get_session(environ, override_global_claim_validators=rule).get_user_id()}
@@ -90,7 +97,8 @@ class Vault:
 
 
 def user_id(person: Person) -> str:
-    [user] = st_wsgi.list_users_by_account_info(tenant_id="public", account_info=st_wsgi.AccountInfo(email=person.email))
+    account = AccountInfo(email=person.email)
+    [user] = st_wsgi.list_users_by_account_info(tenant_id="public", account_info=account)
     return user.id
 
 
@@ -116,7 +124,7 @@ def test_an_app_is_set_up_and_asked_for(core: Borrowed) -> None:
     assert secret not in person.path + str(shown.response.headers)
     screen = person.submit(code=wrong(secret))
     assert screen.status == 422
-    assert screen.error_of("code") == "This code is wrong. Please enter the one that your app shows now."
+    assert screen.error_of("code") == WRONG
     assert secret_on(person) == secret
     assert person.submit(code="").error_of("code") == "Please fill in this field."
     code = totp(secret)
@@ -126,7 +134,10 @@ def test_an_app_is_set_up_and_asked_for(core: Borrowed) -> None:
     person.submit()
     assert person.sign_in().heading == "Confirm that it is you"
     screen = person.submit(code=wrong(secret))
-    assert (screen.status, screen.error_of("code")) == (422, "This code is wrong. Please enter the one that your app shows now.")
+    assert (screen.status, screen.error_of("code")) == (
+        422,
+        WRONG,
+    )
     assert person.submit().error_of("code") == "Please fill in this field."
     assert person.submit(code=totp(secret, steps=1)).status == 200
     assert person.path == "/"
@@ -218,6 +229,7 @@ def test_a_code_by_mail(core: Borrowed) -> None:
     assert error == "This code is wrong. Please look at the newest message."
     assert press(person, "resend").all("p", role="status")[0].text == "A new message is on its way."
     assert len(vault.messages) == 2
+    assert press(person, "enter", code="").all("p", role="status") == []
     assert press(person, "enter", code=vault.code()).status == 200
     assert person.path == "/orders"
 
@@ -238,7 +250,7 @@ def test_a_number_is_asked_for_once(core: Borrowed) -> None:
     vault = Vault(core, "otp-phone")
     person = vault.person()
     assert press(person, "send", contact="").error_of("contact") == (
-        "With the code of the country, such as +49 Please fill in this field."
+        "With the country's code, such as +49 Please fill in this field."
     )
     assert press(person, "send", contact="12").alert == "Phone number is invalid"
     press(person, "send", contact=NUMBER)
@@ -336,6 +348,6 @@ def test_a_script_gets_403_as_before(core: Borrowed) -> None:
     vault = Vault(core)
     person = vault.person()
     add_to_required_secondary_factors_for_user(user_id=user_id(person), factor_id="totp")
-    response = person.client.get("/transfer", base_url="https://api.shop.example", headers={"Accept": "application/json"})
+    response = person.client.get("/transfer", base_url=API, headers={"Accept": "application/json"})
     assert response.status_code == 403
     assert response.get_json()["claimValidationErrors"][0]["id"] == "st-mfa"
