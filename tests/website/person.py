@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
-from recipes.shop import API, PASSWORD, Shop
+from recipes.shop import API, PASSWORD
 from toy import Browser
 from werkzeug.test import TestResponse
 
@@ -107,6 +107,7 @@ class Person:
     """
     A person with a browser.
 
+    :param shop: what has the app as its attribute ``app``.
     :ivar screen: what it shows.
     :ivar path: the path and query in its address line.
     """
@@ -114,10 +115,11 @@ class Person:
     screen: Screen
     path: str = "/"
 
-    def __init__(self, shop: Shop, *, language: str = "en", app: Callable[..., Any] | None = None) -> None:
+    def __init__(self, shop: Any, *, language: str = "en", origin: str = API) -> None:
         self.shop = shop
-        self.client = Browser(app or shop.app)
+        self.client = Browser(shop.app)
         self.language = language
+        self.origin = origin
         self.agent: str | None = None
         self.email = f"{uuid.uuid4().hex}@example.com"
 
@@ -136,7 +138,7 @@ class Person:
             "Sec-Fetch-Mode": "navigate",
             "Sec-Fetch-Dest": "document",
             "Sec-Fetch-Site": "same-origin",
-            "Origin": API if method == "POST" else None,
+            "Origin": self.origin if method == "POST" else None,
         }
         sent |= headers or {}
         self.path = path
@@ -144,7 +146,7 @@ class Person:
             self.client.open(
                 path,
                 method=method,
-                base_url=API,
+                base_url=self.origin,
                 data=None if form is None else dict(form),
                 headers={name: value for name, value in sent.items() if value is not None},
                 environ_overrides={"REMOTE_ADDR": ADDRESS},
@@ -184,5 +186,5 @@ class Person:
 
     def cookie(self, name: str, path: str = "/") -> str | None:
         """Return the value of a cookie in the browser."""
-        cookie = self.client.get_cookie(name, urlsplit(API).hostname or "", path)
+        cookie = self.client.get_cookie(name, urlsplit(self.origin).hostname or "", path)
         return None if cookie is None else cookie.value
