@@ -65,6 +65,7 @@ BENCHMARKS = {
     "startup": Benchmark("import time and installed size", ["-m", "benchmarks.startup", "--json"]),
     "embedded": Benchmark("the embedded core in process", ["-m", "benchmarks.embedded_core", "--json"]),
     "core-size": Benchmark("the core's calls with few and with many users", ["-m", "benchmarks.core_size", "--json"]),
+    "postgres": Benchmark("the embedded core on PostgreSQL", ["-m", "benchmarks.postgres_core", "--json"]),
     "core-call": Benchmark(
         "one core call over HTTP",
         ["benchmarks/core_call.py", "--json", "--peer", sys.executable, "--calls", "50"],

@@ -40,11 +40,10 @@ MEMORY = 32
 
 
 class Subject:
-    """A core on a file with *size* users and as many sessions, and :data:`USED` more."""
+    """A core, with :data:`USED` more users and sessions than it had."""
 
-    def __init__(self, path: Path, size: int) -> None:
-        fill(path, size)
-        self.core = EmbeddedCore(path, settings=CHEAP)
+    def __init__(self, core: EmbeddedCore) -> None:
+        self.core = core
         self.emails = [f"{uuid.uuid4().hex}@example.com" for _ in range(USED)]
         users = [self._post("/recipe/signup", email=email, password=PASSWORD)["recipeUserId"] for email in self.emails]
         made = [
@@ -98,6 +97,12 @@ class Subject:
         return answer
 
 
+def filled(path: Path, size: int) -> Subject:
+    """Return a core on a file with *size* users and as many sessions, and some more."""
+    fill(path, size)
+    return Subject(EmbeddedCore(path, settings=CHEAP))
+
+
 class Floor:
     """What a refresh cannot do without: its statements on the same file, and a signature."""
 
@@ -130,7 +135,7 @@ def measure(quick: bool) -> list[Row]:
     many = QUICK_MANY if quick else MANY
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        few_rows, many_rows = Subject(folder / "few.db", FEW), Subject(folder / "many.db", many)
+        few_rows, many_rows = filled(folder / "few.db", FEW), filled(folder / "many.db", many)
         floor = Floor(folder / "few.db")
         passwords = few_rows.core.services.passwords
         stored = passwords.hash(PASSWORD)

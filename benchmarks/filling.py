@@ -21,7 +21,7 @@ METHODS = 10
 """Login methods of each user of the newest block, and of one block in fifty."""
 
 _SAMPLE = 2_000
-_TABLES = ("login_methods", "method_tenants", "verified_emails", "user_id_mappings", "last_active", "sessions")
+TABLES = ("login_methods", "method_tenants", "verified_emails", "user_id_mappings", "last_active", "sessions")
 
 # A user each: number, id, number of login methods. The lower the number, the later they joined.
 _USERS = f"""
@@ -101,9 +101,9 @@ def fill(path: Path, count: int, *, seed: int = 0) -> Filled:
 
 @contextmanager
 def _without_indexes(db: sqlite3.Connection) -> Iterator[None]:
-    marks = ", ".join("?" * len(_TABLES))
+    marks = ", ".join("?" * len(TABLES))
     query = f"SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN ({marks})"
-    indexes = db.execute(query, _TABLES).fetchall()
+    indexes = db.execute(query, TABLES).fetchall()
     statistics = db.execute("SELECT * FROM sqlite_stat1").fetchall()
     for name, _ in indexes:
         db.execute(f"DROP INDEX {name}")

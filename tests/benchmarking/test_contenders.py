@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import core_size
 from benchmarks.__main__ import BENCHMARKS
-from benchmarks.embedded_core import USED, Floor, Subject
+from benchmarks.embedded_core import USED, Floor, filled
 from benchmarks.programs import CannotRun, child, core, free_port, running
 from benchmarks.request_cost import CASES
 from benchmarks.throughput import CHEAP
@@ -38,7 +38,7 @@ def test_a_request_costs_something_with_and_without_sessions(app: str, tmp_path:
 
 
 def test_a_core_with_many_rows_answers_for_its_users(tmp_path: Path) -> None:
-    subject, floor = Subject(tmp_path / "auth.db", 300), Floor(tmp_path / "auth.db")
+    subject, floor = filled(tmp_path / "auth.db", 300), Floor(tmp_path / "auth.db")
     for act in (subject.refresh, subject.verify, subject.sign_in, subject.list_users, floor.sign_and_commit):
         act()
     floor.close()

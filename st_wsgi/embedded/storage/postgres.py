@@ -159,10 +159,10 @@ class _Flag(Int8Dumper):
         return b"1" if obj else b"0"
 
 
-_ADAPTERS = AdaptersMap(psycopg.adapters)
+adapters = AdaptersMap(psycopg.adapters)
 # One type for all numbers and all texts: a statement is prepared once, whatever its values.
 for _type, _dumper in ((int, Int8Dumper), (bool, _Flag), (str, StrDumper)):
-    _ADAPTERS.register_dumper(_type, _dumper)
+    adapters.register_dumper(_type, _dumper)
 
 _TABLE = re.compile(rf"\b(FROM|JOIN|INTO|UPDATE) ({'|'.join(('apps', *(table.name for table in TABLES)))})\b")
 
@@ -539,7 +539,7 @@ class PostgresStore(Store):
     def _connecting(self) -> dict[str, Any]:
         return {
             "autocommit": True,
-            "context": _ADAPTERS,
+            "context": adapters,
             "cursor_factory": psycopg.RawCursor,
             "prepare_threshold": None,
         }
