@@ -77,7 +77,7 @@ class NotAlone(Exception):
 
 
 class Outdated(Exception):
-    """Rows of :meth:`PostgresStore.settled` have changed. The work has to be repeated with the newest ones."""
+    """Tenants have changed since they were read. The work has to be repeated with the newest ones."""
 
 
 class Overtaken(Exception):
@@ -200,10 +200,9 @@ class PostgresDatabase(Database):
 
     def run(self, query: str, values: Sequence[Any] = (), /) -> Cursor:
         """Run a statement. :raises CallRefused: for a value that PostgreSQL cannot keep."""
-        if self._here.assumed:
-            if query.startswith("SELECT"):
-                return self._run_with_checks(query, values)
-            self.confirm()
+        if self._here.assumed is not None and query.startswith("SELECT"):
+            return _Found(self.with_stamp(query, values)[1])
+        self.confirm()
         return self._run(query, values)
 
     def _run(self, query: str, values: Sequence[Any]) -> psycopg.Cursor[Row]:
@@ -215,7 +214,7 @@ class PostgresDatabase(Database):
 
     def execute(self, statement: bytes, values: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
         """Run a statement in the SQL of PostgreSQL."""
-        return self.connection.execute(statement, values or None)
+        return self.connection.execute(statement, values or None, binary=bool(values))
 
     def commit(self, statement: bytes = b"COMMIT", values: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
         """Run a statement that commits. :raises CommitUncertain: the connection broke meanwhile."""
@@ -228,25 +227,23 @@ class PostgresDatabase(Database):
             self._here.committed = before
             raise
 
-    def _run_with_checks(self, query: str, values: Sequence[Any]) -> _Found:
-        """Run a query that also compares the rows which this work assumed. :raises Outdated: they have changed."""
-        assumed = self._here.assumed or {}
-        same = " AND ".join(f"ARRAY(SELECT one::text FROM ({text}) AS one) = ?::text[]" for text, _ in assumed)
-        checking = [value for (_, own), rows in assumed.items() for value in (*own, rows)]
-        # Its first two columns: whether the rows are the same, and whether the query found this row.
+    def with_stamp(self, query: str, values: Sequence[Any] = ()) -> tuple[int, list[Row]]:
+        """Return the stamp of the tenants, and the rows of a query. :raises Outdated: another stamp was assumed."""
         both = (
-            f"SELECT * FROM (SELECT {same}) AS checks LEFT JOIN (SELECT true, own.* FROM ({query}) AS own) AS o ON true"
+            f"SELECT * FROM (SELECT tenants_stamp FROM {self._schema}.schema_version) AS stamp"
+            f" LEFT JOIN (SELECT true, own.* FROM ({query}) AS own) AS found ON true"
         )
-        found = self._run(both, [*checking, *values]).fetchall()
-        if not found[0][0]:
+        rows = self._run(both, values).fetchall()
+        stamp, here = rows[0][0], self._here
+        if here.assumed not in (None, stamp):
             raise Outdated
-        assumed.clear()
-        return _Found([row[2:] for row in found if row[1]])
+        here.assumed = None
+        return stamp, [row[2:] for row in rows if row[1]]
 
     def confirm(self) -> None:
-        """Compare the rows that this work assumed. :raises Outdated: they have changed."""
-        if self._here.assumed:
-            self._run_with_checks("SELECT 1", ())
+        """Compare the stamp that this work assumed. :raises Outdated: it is another one now."""
+        if self._here.assumed is not None:
+            self.with_stamp("SELECT 1")
 
     def run_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run a statement with the values of each row."""
@@ -318,8 +315,8 @@ class _Here:
     :ivar committed: whether the work there has begun a commit.
     :ivar alone: whether the work there has to write alone.
     :ivar locking: whether the work there locks a row before it reads it.
-    :ivar assumed: the queries of :meth:`PostgresStore.settled` whose rows were not compared yet, with these rows as
-        texts. None when all rows have to be read.
+    :ivar newest: whether the work there reads all tenants again.
+    :ivar assumed: the stamp of what it took from :meth:`PostgresStore.settled` and did not compare yet.
     """
 
     db: PostgresDatabase | None = None
@@ -327,7 +324,8 @@ class _Here:
     committed: bool = False
     alone: bool = False
     locking: bool = False
-    assumed: dict[tuple[str, tuple[object, ...]], list[str]] | None = None
+    newest: bool = False
+    assumed: int | None = None
 
 
 class PostgresStore(Store):
@@ -360,7 +358,7 @@ class PostgresStore(Store):
         }
         local = "".join(f" SET LOCAL {name} = {value};" for name, value in self._limits.items())
         self._begin = f"BEGIN;{local} SELECT pg_advisory_xact_lock{{}}({_LOCK}, hashtext('{self._schema}'))"
-        self._settled: LeastRecentlyUsed[tuple[str, tuple[object, ...]], tuple[list[Row], list[str]]]
+        self._settled: LeastRecentlyUsed[tuple[str, tuple[object, ...]], tuple[int, list[Row]]]
         self._settled = LeastRecentlyUsed(_SETTLED)
         try:
             place = {**_DEFAULTS, **{name: str(value) for name, value in conninfo_to_dict(address).items()}}
@@ -462,16 +460,16 @@ class PostgresStore(Store):
 
     def settled(self, query: str, *values: object) -> list[Any]:
         """Return the rows of a query, maybe those of an earlier time, which the next statement compares."""
-        key, assumed = (query, values), self._here.assumed
-        known = None if assumed is None else self._settled.get(key)
-        if assumed is None or known is None:
-            with self.read() as db:
-                found = db.rows(f"SELECT one.*, one::text FROM ({query}) AS one", *values)
-            known = [row[:-1] for row in found], [row[-1] for row in found]
+        key, here = (query, values), self._here
+        known = self._settled.get(key) if here.repeating and not here.newest else None
+        if known is not None and here.assumed in (None, known[0]):
+            here.assumed = known[0]
+            return known[1]
+        with self.read() as db:
+            known = db.with_stamp(query, values)
+        if here.db is None:  # what a transaction sees may be rolled back
             self._settled.put(key, known)
-        else:
-            assumed[key] = known[1]
-        return known[0]
+        return known[1]
 
     def repeated(self, work: Callable[[], T]) -> T:
         """Return what *work* returns. It is repeated if its transaction and another one were in conflict."""
@@ -480,7 +478,7 @@ class PostgresStore(Store):
             return work() if here.repeating else self._repeated(here, work)
 
     def _repeated(self, here: _Here, work: Callable[[], T]) -> T:
-        here.repeating, here.committed, here.assumed, tries = True, False, {}, 0
+        here.repeating, here.committed, tries = True, False, 0
         try:
             while True:
                 tries += 1
@@ -489,7 +487,7 @@ class PostgresStore(Store):
                 except NotAlone:
                     here.alone = True
                 except Outdated:
-                    here.assumed = None
+                    here.newest = True
                 except _CONFLICTS:
                     if tries >= REPEATS:
                         raise
@@ -503,10 +501,9 @@ class PostgresStore(Store):
                 except psycopg.OperationalError as error:
                     if tries >= REPEATS or not _is_lost(error) or here.committed or isinstance(error, _NoReply):
                         raise
-                if here.assumed is not None:
-                    here.assumed.clear()
+                here.assumed = None
         finally:
-            here.repeating = here.alone = here.locking = False
+            here.repeating = here.alone = here.locking = here.newest = False
             here.assumed = None
 
     def _confirmed(self, work: Callable[[], T]) -> T:
@@ -522,7 +519,7 @@ class PostgresStore(Store):
         return outcome
 
     def _confirm(self) -> None:
-        if self._here.assumed:
+        if self._here.assumed is not None:
             with self.read() as db:
                 db.confirm()
 
@@ -586,21 +583,23 @@ class PostgresStore(Store):
     @contextmanager
     def _lent(self, *, in_transaction: bool = True) -> Iterator[PostgresDatabase]:
         pool = self._pool if self._pool is not None and not self._closed else self._opened()
-        with self._with_state() as here, pool.connection() as connection:
+        with self._with_state() as here:
+            connection = pool.getconn()
             db = PostgresDatabase(connection, self._schema, here, in_transaction=in_transaction)
             before, here.db = here.db, db
             try:
                 yield db
             finally:
                 here.db = before
+                pool.putconn(connection)
                 if connection.closed:
                     self._replace(pool)
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[PostgresDatabase]:
         with self._lent() as db:
-            db.execute(begin.encode())
             try:
+                db.execute(begin.encode())
                 yield db
             except BaseException:  # roll back for every exception, and pass it on
                 with suppress(psycopg.Error):
@@ -649,6 +648,18 @@ def _whole(name: str, value: object) -> int:
     return int(str(value))
 
 
+_STAMPING = (
+    "CREATE FUNCTION {schema}.stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+    " UPDATE {schema}.schema_version SET tenants_stamp = tenants_stamp + 1; RETURN NULL; END $$",
+    *(
+        f"CREATE TRIGGER stamp AFTER INSERT OR UPDATE OR DELETE ON {{schema}}.{table}"
+        " FOR EACH STATEMENT EXECUTE FUNCTION {schema}.stamp()"
+        for table in ("apps", "tenants")
+    ),
+)
+"""Each change of apps and tenants raises a number. As long as it is the same, a core may use what it remembers."""
+
+
 def migrate(connection: Connection, schema: str, versions: Versions = VERSIONS) -> None:
     """
     Bring the schema up to date, in one transaction; processes that start together wait for the first.
@@ -672,12 +683,15 @@ def migrate(connection: Connection, schema: str, versions: Versions = VERSIONS) 
             there = "SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = 'apps'"
             if connection.execute(there, (schema,)).fetchone() is not None:
                 raise ConfigError(f"the schema {schema} has tables of another program. Name another one: schema=name")
-            connection.execute(sql.SQL("CREATE TABLE {} (version BIGINT NOT NULL)").format(table))
-            connection.execute(sql.SQL("INSERT INTO {} VALUES (0)").format(table))
+            connection.execute(sql.SQL("CREATE TABLE {} (version BIGINT, tenants_stamp BIGINT)").format(table))
+            connection.execute(sql.SQL("INSERT INTO {} VALUES (0, 0)").format(table))
         connection.execute(sql.SQL("SET LOCAL search_path = {}").format(sql.Identifier(schema)))
         for statements in versions[version:]:
             for statement, _ in statements:
                 connection.execute(_for_postgres(statement).encode())
+        if version == 0:
+            for statement in _STAMPING:
+                connection.execute(statement.format(schema=schema).encode())
         connection.execute(sql.SQL("UPDATE {} SET version = {}").format(table, sql.Literal(len(versions))))
 
 
