@@ -250,10 +250,7 @@ def _address_of(place: str) -> str:
 def _file(arguments: argparse.Namespace) -> pathlib.Path:
     address = _address_of(arguments.db)
     if address.startswith("postgres"):
-        raise ConfigError(
-            "this command is for files. PostgreSQL is copied by pg_dump, checks its files by pg_amcheck, and every "
-            "start of a core brings the schema up to date"
-        )
+        raise ConfigError("this command is for files: each start of a core brings the schema in PostgreSQL up to date")
     path, _ = parse_address(address)
     if path is None:
         raise ConfigError("this command needs a file: --db auth.db")
@@ -388,6 +385,13 @@ def _db_migrate(arguments: argparse.Namespace) -> int:
 
 
 def _db_backup(arguments: argparse.Namespace) -> int:
+    address = _address_of(arguments.db)
+    if address.startswith("postgres"):
+        locate(address)  # says what is missing
+        from .embedded.storage.postgres import dump_command
+
+        command = dump_command(address, str(arguments.target))
+        raise CommandFailed(f"PostgreSQL makes its own backups, while it is in use. Run: {command}")
     path = _file(arguments)
     maintenance.copy(path, arguments.target)
     _show(arguments, {"backup": str(arguments.target)}, f"{path} copied to {arguments.target}")
@@ -408,13 +412,19 @@ def _db_copy(arguments: argparse.Namespace) -> int:
 
 
 def _db_check(arguments: argparse.Namespace) -> int:
-    path = _file(arguments)
-    report = maintenance.check(path)
+    if _address_of(arguments.db).startswith("postgres"):
+        with _open(arguments) as core:
+            name, report = core.services.store.name, maintenance.check_store(core.services.store)
+        backups = ". Let pg_amcheck look at the files of the server"
+    else:
+        path = _file(arguments)
+        name, report = str(path), maintenance.check(path)
+        backups = "; the backups of migrations are beside it, named *.bak"
     rows = ", ".join(f"{number} {table}" for table, number in report.rows.items() if number)
-    text = f"{path}: sound; schema {report.schema}; {rows}"
+    text = f"{name}: sound; schema {report.schema}; {rows}"
     if report.problems:
-        text = "\n".join([f"{path} is NOT sound:", *(f"  {problem}" for problem in report.problems)])
-        text += "\nPut a backup in its place; the backups of migrations are beside it, named *.bak"
+        text = "\n".join([f"{name} is NOT sound:", *(f"  {problem}" for problem in report.problems)])
+        text += f"\nPut a backup in its place{backups}"
     _show(arguments, report.json(), text)
     return 1 if report.problems else 0
 

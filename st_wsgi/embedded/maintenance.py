@@ -1,4 +1,4 @@
-"""Looking after the file: checking it, copying it, bringing it up to date."""
+"""Looking after a database: checking it. And after a file: copying it, bringing it up to date."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import attrs
 
 from ..errors import ConfigError
 from . import population
+from .storage.database import Store
 from .storage.sqlite import MIGRATIONS, SQLiteStore, backup, explain, inspect, read_only
-from .storage.tables import TABLES
+from .storage.tables import TABLES, VERSIONS
 
 
 @attrs.frozen
@@ -43,15 +44,20 @@ def check(path: pathlib.Path) -> Report:
     try:
         with closing(read_only(path)) as db:
             found = [row[0] for row in db.execute("PRAGMA integrity_check(20)")]
-            problems = [] if found == ["ok"] else found
-            tables = ["apps", *(table.name for table in TABLES)]
-            rows = {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
-        if not problems:
+        if found == ["ok"]:
             with closing(SQLiteStore(path)) as store:
-                problems = [f"{number} {what}" for what, number in population.orphans(store).items()]
+                return check_store(store)
     except sqlite3.DatabaseError as error:
-        return Report(version, (explain(error, str(path)),), {})
-    return Report(version, tuple(problems), rows)
+        found = [explain(error, str(path))]
+    return Report(version, tuple(found), {})
+
+
+def check_store(store: Store) -> Report:
+    """Tell whether the rows of a database go with each other, without changing it."""
+    problems = [f"{number} {what}" for what, number in population.orphans(store).items()]
+    with store.snapshot() as db:
+        rows = {table: db.value(f"SELECT count(*) FROM {table}") for table in ("apps", *(one.name for one in TABLES))}
+    return Report(len(VERSIONS), tuple(problems), rows)
 
 
 def copy(path: pathlib.Path, target: pathlib.Path) -> None:

@@ -170,7 +170,6 @@ def refresh(call: Call) -> dict[str, Any]:
             return _reused(call, info.handle, user, after)
         after = attrs.evolve(after, static_key=static)
         sessionrows.replace(db, app, row, after, user=user, now=now)
-        call.services.cleaner.a_little(db, now)
     parent = None if call.version >= ROTATING else presented_hash1
     return _tokens(
         call, after, user, refresh=child, parent_hash1=parent, anti_csrf=child_anti_csrf, lifetime=lifetime, now=now

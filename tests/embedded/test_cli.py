@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 import requests
+from cluster import Cluster
 from contract.client import Caller, OverHTTP, email, serving
 from contract.expectations import AnyOrder, Some
 from contract.logins import by_code, linked, method_ids, sign_in_up, social, user
@@ -174,6 +175,24 @@ def test_backup(run: Run, app: Caller, path: pathlib.Path, tmp_path: pathlib.Pat
         caller(core).get("/user/id", userId=user["id"]).has()
     assert "is there already" in run("db", "backup", target, status=1)
     assert "folder" in run("db", "backup", tmp_path / "none" / "x.db", status=1)
+
+
+def test_check_and_backup_on_a_server(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    """The rows are checked as those of a file. The command for a backup has all of the address but the password."""
+    address = cluster.address("looked_after")
+    with EmbeddedCore.open(address, settings=QUICK) as core:
+        sign_up(caller(core))
+        assert main(["db", "check", "--db", address]) == 0
+        assert "sound; schema 1; 1 apps, 1 tenants" in capsys.readouterr().out
+        with core.services.store.write() as db:
+            db.change("DELETE FROM login_methods")
+        assert main(["db", "check", "--db", address]) == 1
+        assert "1 login methods of tenants without their user" in capsys.readouterr().out
+    assert main(["db", "backup", "a b", "--db", "postgresql://ann:hunter2@db/shop?schema=s&sslmode=require"]) == 1
+    shown = capsys.readouterr().err
+    expected = "pg_dump --format=custom --schema=s '--file=a b' '--dbname=user=ann dbname=shop host=db sslmode=require'"
+    assert expected in shown
+    assert "hunter2" not in shown
 
 
 def test_migrate(run: Run, path: pathlib.Path) -> None:

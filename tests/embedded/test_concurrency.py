@@ -10,16 +10,21 @@ from functools import partial
 
 import pytest
 from cluster import Cluster
+from contract import test_webauthn as passkeys
+from contract.authenticator import asserted, created, credential
 from contract.client import Answer, Caller, InProcess, email, fresh
 from contract.logins import code, consume, link, make_primary, sign_in_up, social, typed
+from contract.test_emailpassword import SECRET as PASSWORD
 from contract.test_emailpassword import sign_up
-from contract.test_sessions import create, refresh
+from contract.test_sessions import create, refresh, verify
 from contract.test_totp import SECRET, bring
 from contract.test_totp import code as totp
 from contract.test_totp import verify as verify_code
 
 from embedded.conftest import caller
 from st_wsgi.embedded import EmbeddedCore, population
+from st_wsgi.embedded.storage.database import Store
+from st_wsgi.embedded.storage.tables import tables_with
 
 ROUNDS = 8
 
@@ -39,6 +44,14 @@ def apps(
         cores = [make_core(address) for _ in range(2)]
     yield [caller(core) for core in cores]
     assert population.orphans(cores[0].services.store) == {}
+
+
+@pytest.fixture
+def store(apps: list[Caller]) -> Store:
+    """The database of these cores."""
+    wire = apps[0].wire
+    assert isinstance(wire, InProcess)
+    return wire.core.services.store
 
 
 def together(*works: Callable[[], Answer]) -> list[Answer]:
@@ -219,3 +232,128 @@ def test_attempts_are_all_counted(apps: list[Caller]) -> None:
     for thread in threads:
         thread.join(60)
     assert sorted(seen) == list(range(1, 21))
+
+
+def test_a_user_who_is_deleted_while_they_are_active(apps: list[Caller], store: Store) -> None:
+    """They sign in or refresh, or are gone before. Nothing is kept about them afterwards."""
+    for _ in range(ROUNDS):
+        user = sign_up(apps[0])
+        token = create(apps[0], user["id"])["refreshToken"]["token"]
+        body = {"email": user["emails"][0], "password": PASSWORD}
+        answers = together(
+            partial(apps[0].post, "/recipe/signin", **body),
+            partial(refresh, apps[0], token),
+            partial(apps[1].post, "/user/remove", userId=user["id"]),
+        )
+        assert set(statuses(answers)) <= {"OK", "WRONG_CREDENTIALS_ERROR", "UNAUTHORISED"}
+        with store.read() as db:
+            kept = [table.name for table in tables_with("user_id") if db.exists(table.name, user_id=user["id"])]
+        assert kept == []
+
+
+def test_a_session_that_changes_while_it_is_refreshed(apps: list[Caller]) -> None:
+    """What other calls store in a session stays, and so does a refresh."""
+    for _ in range(ROUNDS):
+        made = create(apps[0], "user")
+        handle, first = made["session"]["handle"], made["refreshToken"]["token"]
+        token = refresh(apps[0], first).has()["refreshToken"]["token"]
+        answers = together(
+            partial(refresh, apps[0], token),
+            partial(apps[1].put, "/recipe/session/data", sessionHandle=handle, userDataInDatabase={"a": 1}),
+            partial(apps[0].put, "/recipe/jwt/data", sessionHandle=handle, userDataInJWT={"b": 2}),
+            partial(verify, apps[1], made["accessToken"]["token"]),
+        )
+        assert statuses(answers) == {"OK": 4}
+        kept = apps[0].get("/recipe/session", sessionHandle=handle)
+        kept.has(userDataInDatabase={"a": 1}, userDataInJWT={"b": 2})
+        assert refresh(apps[0], first).body["status"] == "TOKEN_THEFT_DETECTED"
+
+
+def test_a_session_that_ends_while_it_is_refreshed(apps: list[Caller]) -> None:
+    """It has ended, whatever the refresh was told."""
+    for _ in range(ROUNDS):
+        made = create(apps[0], "user")
+        handle, token = made["session"]["handle"], made["refreshToken"]["token"]
+        refreshed, removed = together(
+            partial(refresh, apps[0], token),
+            partial(apps[1].post, "/recipe/session/remove", sessionHandles=[handle]),
+        )
+        removed.says("OK", sessionHandlesRevoked=[handle])
+        assert refreshed.body["status"] in ("OK", "UNAUTHORISED")
+        assert refresh(apps[0], token).body["status"] == "UNAUTHORISED"
+
+
+def test_sign_ups_with_one_passkey(apps: list[Caller]) -> None:
+    """One user has it, and no other one is left without any."""
+    for _ in range(ROUNDS):
+        own, all_options = credential(), [passkeys.to_register(app) for app in apps]
+        answers = together(
+            *(
+                partial(passkeys.send, app, "signup", options, created(options, own))
+                for app, options in zip(apps, all_options, strict=True)
+            )
+        )
+        assert statuses(answers)["OK"] == 1
+        assert passkeys.sign_in(apps[0], own).body["status"] == "OK"
+        for answer, options in zip(answers, all_options, strict=True):
+            users = apps[0].get("/users/by-accountinfo", email=options["email"], doUnionOfAccountInfo="true")
+            assert len(users.body["users"]) == (answer.body["status"] == "OK")
+
+
+def test_a_passkey_signs_in_once_with_a_counter(apps: list[Caller]) -> None:
+    """Of two sign-ins that show the same counter, one is by a copy of the passkey: it is refused."""
+    for _ in range(ROUNDS):
+        _, own = passkeys.sign_up(apps[0])
+        sent = [(options, asserted(options, own, counter=7)) for options in map(passkeys.to_sign_in, apps)]
+        answers = together(*(partial(passkeys.send, app, "signin", *one) for app, one in zip(apps, sent, strict=True)))
+        assert statuses(answers)["OK"] == 1
+
+
+def test_a_passkey_that_is_removed_while_it_signs_in(apps: list[Caller]) -> None:
+    """It signs in before, or is refused."""
+    for _ in range(ROUNDS):
+        user_id, own = passkeys.sign_up(apps[0])
+        signed_in, removed = together(
+            partial(passkeys.sign_in, apps[0], own),
+            partial(
+                apps[1].call,
+                "DELETE",
+                f"{passkeys.CREDENTIAL}/remove",
+                params={"recipeUserId": user_id, "webauthnCredentialId": own.name},
+            ),
+        )
+        removed.has()
+        assert signed_in.body["status"] in ("OK", "CREDENTIAL_NOT_FOUND_ERROR")
+        assert passkeys.sign_in(apps[0], own).body["status"] == "CREDENTIAL_NOT_FOUND_ERROR"
+
+
+def test_codes_of_one_device(apps: list[Caller]) -> None:
+    """The same code is given to a device once."""
+    for _ in range(ROUNDS):
+        made = code(apps[0], email=email())
+        body = {"deviceId": made["deviceId"], "userInputCode": "secret"}
+        answers = together(*(partial(app.post, "/recipe/signinup/code", **body) for app in apps * 2))
+        assert statuses(answers) == {"OK": 1, "USER_INPUT_CODE_ALREADY_USED_ERROR": 3}
+
+
+@pytest.mark.parametrize("kind", ["verification", "reset"])
+def test_tokens_that_are_made_while_one_is_used(apps: list[Caller], kind: str) -> None:
+    """The use of one ends those that were made before it. Of each, one at most is good afterwards."""
+    for _ in range(ROUNDS):
+        address = email()
+        user_id = sign_up(apps[0], address)["id"]
+        path, use, body = (
+            ("/recipe/user/email/verify/token", "/recipe/user/email/verify", {"method": "token"})
+            if kind == "verification"
+            else ("/recipe/user/password/reset/token", "/recipe/user/password/reset/token/consume", {})
+        )
+        make = partial(apps[0].post, path, userId=user_id, email=address)
+        first, older = make().has()["token"], make().has()["token"]
+        made, used = together(make, partial(apps[1].post, use, **body, token=first))
+        used.has()
+        assert apps[0].post(use, **body, token=older).body["status"] != "OK"
+        if made.body["status"] == "OK":
+            again = together(*(partial(app.post, use, **body, token=made.body["token"]) for app in apps))
+            assert statuses(again)["OK"] <= 1
+        else:
+            assert made.body["status"] == "EMAIL_ALREADY_VERIFIED_ERROR"

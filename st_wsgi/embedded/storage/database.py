@@ -157,6 +157,11 @@ class Database(ABC):
         """Delete the rows that have these values; return how many there were."""
         return self.change(f"DELETE FROM {table} WHERE {_equal(where)}", *where.values())
 
+    def delete_some(self, table: str, key: Sequence[str], where: str, value: object, limit: int) -> int:
+        """Delete up to *limit* rows ``o`` that meet a condition and that nobody else changes; return how many."""
+        rows = self.rows(f"SELECT {', '.join(key)} FROM {table} AS o WHERE {where} LIMIT ?", value, limit)
+        return sum(self.delete(table, **dict(zip(key, row, strict=True))) for row in rows)
+
     def of_many(self, columns: str, table: str, app: int, ids: Collection[str], *by: str) -> list[Any]:
         """
         Return the rows of a table that have one of many ids in a column, with one statement.

@@ -17,6 +17,7 @@ from __future__ import annotations
 import importlib
 import random
 import re
+import shlex
 import sys
 import threading
 import time
@@ -152,6 +153,14 @@ def split(address: str) -> tuple[str, dict[str, str], dict[str, object]]:
     return f"{start}?{'&'.join(left)}", own, of_core
 
 
+def dump_command(address: str, target: str) -> str:
+    """Return the command that copies the schema at an address to a file. It has no password."""
+    place, own, _ = split(address)
+    options = {name: str(value) for name, value in conninfo_to_dict(place).items() if "password" not in name}
+    words = "pg_dump", "--format=custom", f"--schema={own.get('schema', SETTINGS['schema'])}", f"--file={target}"
+    return shlex.join((*words, f"--dbname={make_conninfo(**options)}"))
+
+
 class _Flag(Int8Dumper):
     """Writes True as 1 and False as 0, as SQLite does."""
 
@@ -264,6 +273,11 @@ class PostgresDatabase(Database):
     def change_and_rows(self, statement: str, values: Sequence[Any], query: str, *others: object) -> list[Any]:
         """Run a change and a query as one statement."""
         return self.rows(f"WITH changed AS ({statement}) {query}", *values, *others)
+
+    def delete_some(self, table: str, key: Sequence[str], where: str, value: object, limit: int) -> int:
+        """Delete rows with one statement."""
+        some = f"SELECT {', '.join(key)} FROM {table} AS o WHERE {where} LIMIT {limit} FOR UPDATE SKIP LOCKED"
+        return self.change(f"DELETE FROM {table} WHERE ({', '.join(key)}) IN ({some})", value)
 
     def alone(self) -> None:
         """Continue only if this transaction writes alone. :raises NotAlone: it does not."""
@@ -628,6 +642,8 @@ _REMEDIES = (
     ("too many clients", "Raise max_connections of the server, or lower pool_size"),
     ("authentication failed", "Correct user and password"),
     ("startup parameter", "A pooler refuses a setting of the address: name it in its ignore_startup_parameters"),
+    ("LockNotAvailable", "Another call kept a lock for too long: try again, or raise lock_timeout_ms"),
+    ("QueryCanceled", "A statement took too long: try again, or raise statement_timeout_ms"),
     ("does not exist", "Correct the address, or make what it names"),
     ("ReadOnlySqlTransaction", "Name the server that takes writes: target_session_attrs=read-write"),
     ("InsufficientPrivilege", "Let its owner run: CREATE SCHEMA {schema} AUTHORIZATION <user of the core>"),
