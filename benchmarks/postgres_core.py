@@ -1,10 +1,10 @@
 """
 The embedded core on PostgreSQL, beside the same statements sent bare, and beside the core on a file.
 
-A server is started in a temporary folder, as the tests do. Times are those of the processor, of this process and of the server together.
-Users and sessions are the same in the file and on the server: a thousand, and a million (fifty thousand with
-``--quick``). A refresh sent bare also has its RSA-2048 signature, a verification the check of one. Sign-in is without
-the hash of the password.
+A server is started in a temporary folder, as the tests do. Times are those of the processor, of this process and of the
+server together. Users and sessions are the same in the file and on the server: a thousand, and a million (fifty
+thousand with ``--quick``). A refresh sent bare also has its RSA-2048 signature, a verification the check of one.
+Sign-in is without the hash of the password.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.embedded.storage.postgres import PostgresDatabase, adapters
 
 sys.path.append(str(ROOT / "tests"))
-from cluster import Cluster, running  # noqa: E402
+from cluster import Cluster, running
 
 #: Calls whose statements the bare connection sends.
 RECORDED = 50
@@ -168,7 +168,7 @@ def measure(quick: bool) -> list[Row]:
         acts = {f"{act} bare": getattr(bare, act) for act in ACTS}
         acts |= {f"{act} {who}": getattr(subject, act) for act in ACTS for who, subject in cores.items()}
         taken: dict[str, list[float]] = {act: [] for act in acts}
-        for number in range(-1, 7 if quick else 31):
+        for number in range(-1, 7 if quick else 15):
             hash_ = processor.microseconds(lambda: passwords.check(PASSWORD, stored))
             for act, do in acts.items():
                 cost = processor.microseconds(do)
