@@ -30,7 +30,7 @@ from .core_client.querier import Querier
 from .core_client.transport import HTTPTransport
 from .embedded import EmbeddedCore, copying, maintenance, population, push
 from .embedded.admission import is_loopback
-from .embedded.core import locate, parse_address
+from .embedded.core import backup_command, locate, parse_address
 from .embedded.tenancy import Tenant
 from .embedded.wsgi import CoreApp
 from .errors import ConfigError, SuperTokensError
@@ -387,10 +387,7 @@ def _db_migrate(arguments: argparse.Namespace) -> int:
 def _db_backup(arguments: argparse.Namespace) -> int:
     address = _address_of(arguments.db)
     if address.startswith("postgres"):
-        locate(address)  # says what is missing
-        from .embedded.storage.postgres import dump_command
-
-        command = dump_command(address, str(arguments.target))
+        command = backup_command(address, str(arguments.target))
         raise CommandFailed(f"PostgreSQL makes its own backups, while it is in use. Run: {command}")
     path = _file(arguments)
     maintenance.copy(path, arguments.target)

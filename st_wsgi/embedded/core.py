@@ -371,6 +371,14 @@ def locate(address: str) -> tuple[Callable[[], Store], dict[str, object]]:
     return partial(SQLiteStore, path), settings
 
 
+def backup_command(address: str, target: str) -> str:
+    """Return the command that copies a database in PostgreSQL to a file. :raises ConfigError: it is no address."""
+    locate(address)  # says what is missing
+    from .storage import postgres  # as there
+
+    return postgres.dump_command(address, target)
+
+
 def parse_address(address: str) -> tuple[pathlib.Path | None, dict[str, object]]:
     """
     Return the file (None for memory) and the core settings of a ``sqlite:`` address.

@@ -168,7 +168,7 @@ class _Flag(Int8Dumper):
         return b"1" if obj else b"0"
 
 
-adapters = AdaptersMap(psycopg.adapters)
+adapters: AdaptersMap = AdaptersMap(psycopg.adapters)
 # One type for all numbers and all texts: a statement is prepared once, whatever its values.
 for _type, _dumper in ((int, Int8Dumper), (bool, _Flag), (str, StrDumper)):
     adapters.register_dumper(_type, _dumper)
