@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -9,6 +10,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from .forks import renew_after_fork
+
+_log = logging.getLogger("st_wsgi.limits")
 
 
 class AttemptStore(Protocol):
@@ -68,3 +71,32 @@ class MemoryAttempts:
         """Forget the attempts of a key."""
         with self._lock:
             self._counters.pop(key, None)
+
+
+class SteadyAttempts:
+    """
+    Counts in a store, and in the memory of this process while the store fails.
+
+    A store that is down must neither lock everybody out nor let everybody in.
+
+    :param store: None counts in memory in any case.
+    """
+
+    def __init__(self, store: AttemptStore | None) -> None:
+        self._memory = MemoryAttempts()
+        self._store = self._memory if store is None else store
+
+    def add(self, key: str, seconds: int, /) -> tuple[int, float]:
+        """Count one attempt; see :meth:`AttemptStore.add`."""
+        try:
+            return self._store.add(key, seconds)
+        except Exception as error:
+            _log.error("attempts are counted by this process alone: the store raised %s", type(error).__name__)
+            return self._memory.add(key, seconds)
+
+    def clear(self, key: str, /) -> None:
+        """Forget the attempts of a key."""
+        try:
+            self._store.clear(key)
+        except Exception as error:
+            _log.error("attempts were not forgotten: the store raised %s", type(error).__name__)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from .attempts import AttemptStore, MemoryAttempts
+from .attempts import AttemptStore, SteadyAttempts
 from .checks import Check, a_number
 
 if TYPE_CHECKING:
@@ -124,7 +124,10 @@ class AttemptLimits:
             ),
         ),
     )
-    _memory: MemoryAttempts = attrs.field(init=False, repr=False, factory=MemoryAttempts)
+    _counters: SteadyAttempts = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._counters = SteadyAttempts(self.store)
 
     def __call__(self, key: str, route: str, /) -> float | None:
         """Count one attempt; see :class:`RateLimit`."""
@@ -137,24 +140,12 @@ class AttemptLimits:
         limit = limits.get(kind)
         if limit is None:  # mails have one limit for each account, wherever they are asked for
             return None
-        name = _name(key, route)
-        try:
-            number, left = self._counters.add(name, period)
-        except Exception as error:  # a store that is down must neither lock everybody out nor let everybody in
-            _log.error("attempts are counted by this process alone: the store raised %s", type(error).__name__)
-            number, left = self._memory.add(name, period)
+        number, left = self._counters.add(_name(key, route), period)
         return left if number > limit else None
-
-    @property
-    def _counters(self) -> AttemptStore:
-        return self._memory if self.store is None else self.store
 
     def clear(self, key: str, route: str, /) -> None:
         """Forget the attempts of a key on a route."""
-        try:
-            self._counters.clear(_name(key, route))
-        except Exception as error:
-            _log.error("attempts were not forgotten: the store raised %s", type(error).__name__)
+        self._counters.clear(_name(key, route))
 
 
 def _name(key: str, route: str) -> str:

@@ -6,7 +6,7 @@ Sessions without a frontend SDK: what the SDK does with a 401 or 403, done for a
 * A claim that is not satisfied leads to the page on which the user can satisfy it.
 
 A loop is impossible: only the renewal sends users on without a click. It stops when an app goes on asking for it while
-the session is good, and when the new access token has expired already.
+the session is good, when the browser does not keep the new access token, and when that has expired already.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from urllib.parse import urlencode
 
 from werkzeug.wrappers import Response
 
-from ..errors import Answerable, InvalidClaims, SessionError, TryRefreshToken, Unauthorised
+from ..errors import Answerable, InvalidClaims, SessionError, TooManyRequests, TryRefreshToken, Unauthorised
 from ..recipes.session import Session
-from ..recipes.session.cookies import REFRESH_COOKIE, REFRESH_PATH
+from ..recipes.session.cookies import LEGACY_COOKIE, REFRESH_COOKIE, REFRESH_PATH, SESSION_COOKIES
 from ..recipes.session.transfer import TokenTransfer
 from ..request.context import RequestContext
 from ..urls import scheme_of
@@ -33,19 +33,22 @@ FORM = "/form"
 """What follows the path of the renewal when it gets the form of a page, which goes back to the page afterwards."""
 
 _ROUNDS_COOKIE = "st-renewals"
-_MOST_ROUNDS = 3
+_MOST_ROUNDS = 5
+_COUNTS = ("1", "2", "3", "4", "5")
 _PERIOD = 10  # seconds
 _AGAIN = "again"
 _QUICK_WAITS = 3
 
-_MARKS_OF_SCRIPTS = ("rid", "st-auth-mode", "fdi-version", "x-requested-with", "authorization")
+_MARKS_OF_SCRIPTS = ("rid", "st-auth-mode", "fdi-version", "x-requested-with")
+_COOKIES = (*SESSION_COOKIES, LEGACY_COOKIE)
 
 
 def is_navigation(context: RequestContext) -> bool:
     """
     Return whether a browser asks for a page to show it.
 
-    Scripts that call an API ask for something else than HTML, or their headers show what they are.
+    Scripts that call an API ask for something else than HTML, or their headers show what they are. The browser itself
+    sends ``Authorization: Basic`` on a website that asks for a password of its own; only scripts send a bearer token.
     """
     method = (context.environ or {}).get("REQUEST_METHOD")
     return (
@@ -53,6 +56,7 @@ def is_navigation(context: RequestContext) -> bool:
         and "text/html" in (context.header("accept") or "")
         and (context.header("sec-fetch-mode") or "navigate") == "navigate"
         and not any(context.header(name) for name in _MARKS_OF_SCRIPTS)
+        and TokenTransfer.header(context) is None
     )
 
 
@@ -76,13 +80,15 @@ def error_page(visit: Visit, error: Answerable) -> View:
     """Return the page for an error that is not about the session."""
     if error.code == 403:
         return denied(visit)
-    text = "The request could not be understood."
+    text = visit.text("The request could not be understood.")
     if error.code >= 500:
-        text = "Something went wrong on our side. Please try again in a moment."
+        text = visit.text("Something went wrong on our side. Please try again in a moment.")
+    elif isinstance(error, TooManyRequests):
+        text = visit.wait(error.retry_after)
     return View(
         visit.text("Something went wrong"),
         [
-            h("p", visit.text(text), class_="alert", role="alert"),
+            h("p", text, class_="alert", role="alert"),
             h("p", h("a", visit.text("To the sign-in page"), href=visit.pages.base_path), class_="other"),
         ],
         status=error.code,
@@ -96,16 +102,23 @@ def renewal(visit: Visit) -> View | Response:
 
     The first of several tabs renews it. A refresh token may be exchanged twice before the new one is used, but then
     one of the two new ones is lost, and with it the session. So the other tabs wait until the browser has the new one.
+
+    Where cookies go along with every request, a picture on any site leads here. Only what shows a page renews.
     """
+    is_shown = visit.is_post or (is_navigation(visit.context) and visit.method == "GET")
+    # With SameSite=Strict, a link on another site leads here without cookies. The API would clear those of the browser.
+    if not is_shown or not any(TokenTransfer.cookies(visit.context, name) for name in _COOKIES):
+        return visit.redirect(visit.address(""))
     rounds = _rounds(visit)
     if rounds >= _MOST_ROUNDS:
         return _given_up(visit)
     waits = visit.query(_AGAIN)
-    if (rounds == 0 or waits is not None) and _is_good(visit):
-        return _back(visit, rounds)
+    if (rounds < 2 or waits is not None) and _is_good(visit):
+        return _back(visit, rounds) if waits is None else _done(visit)  # a circle never begins with a tab that waits
     token = "".join(TokenTransfer.cookies(visit.context, REFRESH_COOKIE))
     number = 1
     if token:
+        visit.context.count_address()  # anybody can send any token, and each has a counter of its own
         name = hashlib.sha256(f"renewal {token}".encode("utf-8", "surrogatepass")).hexdigest()
         number, _left = visit.pages.renewals.add(name, _PERIOD)
     if number > 1:
@@ -118,7 +131,7 @@ def renewal(visit: Visit) -> View | Response:
         return _back(visit, rounds)
     if new.get_access_token_payload()["exp"] <= visit.context.services.get(Session).clock():
         return _given_up(visit)  # the clocks of this machine and of the core differ
-    return _done(visit)
+    return _back(visit, rounds)  # counted, since the browser may not keep the new access token
 
 
 def _is_good(visit: Visit) -> bool:
@@ -155,10 +168,10 @@ def _given_up(visit: Visit) -> View:
 
 
 def _rounds(visit: Visit) -> int:
-    """Return how often in a row this browser has come here although there was nothing to renew, or without success."""
+    """Return how often in a row this browser was led back from here."""
     values = TokenTransfer.cookies(visit.context, _ROUNDS_COOKIE)
     started, _, count = (values[0] if len(values) == 1 else "").partition("-")
-    if not (started.isascii() and started.isdigit() and len(started) < 12 and count in ("1", "2", "3")):
+    if not (started.isascii() and started.isdigit() and len(started) < 12 and count in _COUNTS):
         return 0
     return int(count) if 0 <= time.time() - int(started) < _PERIOD else 0
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import attrs
 from werkzeug.wrappers import Response
 
-from ..attempts import AttemptStore, MemoryAttempts
+from ..attempts import AttemptStore, MemoryAttempts, SteadyAttempts
 from ..checks import Check, a, a_flag, a_function
 from ..errors import Answerable, ConfigError, SessionError
 from ..limits import AttemptLimits
@@ -143,7 +143,8 @@ class Pages(Recipe[PagesFunctions, NoAPIs]):
         self.protection = FormProtection(self.origin)
         limits = services.limiter.rate_limit
         store = limits.store if isinstance(limits, AttemptLimits) else services.transport.attempts
-        self.renewals = MemoryAttempts() if store is None else store
+        # Who fills the memory of one process with tokens must not push out the counters of sign-ins.
+        self.renewals = SteadyAttempts(None if isinstance(store, MemoryAttempts) else store)
         self._policy = PagePolicy(_with_logo(self.sources, self.brand))
         self._languages = Languages(_checked(self.texts))
         self._table = {page.path: page for page in PAGES if services.has(page.needs)}

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from werkzeug.wrappers import Response
 
+from ..errors import Unauthorised
 from ..recipe_kit.forms import EMAIL, PASSWORD, FormField
 from .forms import ACTION, api_fields, entry, form
 from .html import Content, Html, h
@@ -64,7 +65,7 @@ def sign_out_page(visit: Visit) -> View | Response:
 def sign_out_sent(visit: Visit) -> View | Response:
     """End the session."""
     reply = visit.call("POST", "/signout")
-    if not reply.is_ok and reply.code != 401:
+    if not reply.is_ok and not isinstance(reply.error, Unauthorised):
         return visit.again(visit.problem(reply))
     visit.pages.protection.renew(visit.context)
     response = visit.redirect(visit.pages.after_sign_out or visit.address(SIGN_OUT))

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import attrs
 from werkzeug.wrappers import Response
 
-from ..errors import CONTEXT_KEY, BadInput, CoreUnavailable, InternalError, MessageNotSent, TryRefreshToken
+from ..errors import CONTEXT_KEY, Answerable, BadInput, CoreUnavailable, InternalError, MessageNotSent, TryRefreshToken
 from ..grammar import TENANT_ID
 from ..recipes.session import SessionContainer
 from ..recipes.session.container import SESSION_KEY
@@ -62,11 +62,14 @@ class Reply:
     :param code: the HTTP status.
     :param body: the JSON object.
     :param retry_after: seconds to wait, if there were too many attempts.
+    :param error: that the API raised, None if it raised none. Handlers of the app may choose code and body of its
+        response.
     """
 
     code: int
     body: Mapping[str, Any]
     retry_after: int | None = None
+    error: Answerable | None = None
 
     @property
     def status(self) -> str:
@@ -161,9 +164,14 @@ class Visit:
         return values[0] if len(values) == 1 else None
 
     @property
+    def method(self) -> str:
+        """The method of the request."""
+        return str((self.context.environ or {}).get("REQUEST_METHOD", ""))
+
+    @property
     def is_post(self) -> bool:
         """Whether a form was sent."""
-        return (self.context.environ or {}).get("REQUEST_METHOD") == "POST"
+        return self.method == "POST"
 
     @property
     def way_back(self) -> str:
@@ -232,10 +240,13 @@ class Visit:
         said = response.get_json(silent=True)
         wait = response.headers.get("Retry-After", "") if response.status_code == 429 else ""
         reply = Reply(
-            response.status_code, said if isinstance(said, dict) else {}, int(wait) if wait.isdigit() else None
+            response.status_code,
+            said if isinstance(said, dict) else {},
+            int(wait) if wait.isdigit() else None,
+            inner.answered,
         )
-        if reply.body.get("message") == TryRefreshToken.message:
-            raise TryRefreshToken
+        if isinstance(reply.error, TryRefreshToken):
+            raise reply.error
         if reply.code >= 500 and reply.body.get("message") != MessageNotSent.message:
             raise InternalError if reply.code == 500 else CoreUnavailable
         return reply

@@ -244,6 +244,11 @@ class RequestContext:
             raise ConfigError("there is no request to read")
         return body.read_form(self.environ)
 
+    @property
+    def answered(self) -> Answerable | None:
+        """The error that was answered last; None if there was none."""
+        return None if self._answered is None else self._answered[0]
+
     def answer(self, error: Answerable, /) -> Response:
         """
         Return the response to *error*, from the recipe that answers it; for the same error again, the same response.
