@@ -22,6 +22,7 @@ from sampling import exhaustive_but
 
 from sdks.ours import API, PASSWORD, Ours, form
 from sdks.peers import Peer
+from sdks.school import arrival
 from sdks.sides import OurSide, Side, TheirSide, Visitor
 from st_wsgi import RecipeUserId
 from st_wsgi.recipes.emailverification import EmailVerification
@@ -175,6 +176,8 @@ def sign_in(app: App, visitor: Visitor, way: str, email: str, *, link: bool, is_
         if way == "verified passkey" and (answer.raw or {}).get("user") is not None:
             app.verify(answer.raw["user"]["id"], email)
         return answer
+    if way == "provider":
+        return visitor.post("/auth/signinup", {**arrival(f"of-{email.partition('@')[0]}"), **more}, rid="thirdparty")
     if way == "code":
         begun = visitor.post(CODE, {"email": email, **more}, rid="passwordless")
         if (begun.raw or {}).get("status") != "OK":

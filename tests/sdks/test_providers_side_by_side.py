@@ -1,81 +1,31 @@
-"""
-Sign-in by a provider of a tenant: the same requests to an official SDK and to ours, and users of one at the other.
-
-The provider is a server of these tests that speaks OAuth 2: it has the users that its codes name.
-"""
+"""Sign-in by a provider of a tenant: the same requests to an official SDK and ours, and users of one at the other."""
 
 from __future__ import annotations
 
 import json
 import re
-import threading
 import uuid
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, quote
+from collections.abc import Iterator
+from urllib.parse import quote
 
 import attrs
 import pytest
 from sampling import exhaustive_but
-from werkzeug.serving import WSGIRequestHandler, make_server
 
-from sdks.ours import API, Ours
+from sdks.ours import Ours
 from sdks.peers import Peer
+from sdks.school import CALLBACK, arrival, school, serving_school
 from sdks.sides import MODES, TURNS, Answer, OurSide, Side, Steps, TheirSide, Visitor, different_steps
-from st_wsgi.recipes.multitenancy import (
-    Multitenancy,
-    ProviderClientConfig,
-    ProviderConfig,
-    TenantConfigCreateOrUpdate,
-    UserFields,
-    UserInfoMap,
-)
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+from st_wsgi.recipes.multitenancy import Multitenancy, TenantConfigCreateOrUpdate
 
 TENANT = "provided"
-CALLBACK = f"{API}/auth/callback/school"
-
-
-class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:
-        """Say nothing."""
-
-
-def school(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Answer as the provider. Good codes begin with ``of-``; the rest is the user, whose name says what they have."""
-    status = "200 OK"
-    body: dict[str, object]
-    if environ["PATH_INFO"] == "/token":
-        given = parse_qs(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)).decode())
-        code = given.get("code", [""])[0]
-        body = {"access_token": code.removeprefix("of-"), "token_type": "bearer"}
-        if not code.startswith("of-"):
-            status, body = "400 Bad Request", {"error": "invalid_grant"}
-    else:
-        user = environ.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer ")
-        body = {"id": user, "verified": not user.startswith("unverified")}
-        if not user.startswith("nomail"):
-            body["mail"] = f"{user}@example.com"
-        if user.startswith("nobody"):
-            status, body = "401 Unauthorized", {"error": "invalid_token"}
-    start_response(status, [("Content-Type", "application/json")])
-    return [json.dumps(body).encode()]
 
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[str]:
     """The origin of the provider."""
-    server = make_server("127.0.0.1", 0, school, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving_school() as origin:
+        yield origin
 
 
 @pytest.fixture(scope="module")
@@ -85,17 +35,8 @@ def sides(sdk: Peer, ours: Ours, provider: str) -> tuple[Side, Side]:
     functions.create_or_update_tenant(
         tenant_id=TENANT, config=TenantConfigCreateOrUpdate(first_factors=["thirdparty", "emailpassword"])
     )
-    client = ProviderClientConfig(client_id="id", client_secret="secret", scope=["openid", "email"])
-    plain = ProviderConfig(
-        third_party_id="school",
-        name="The school",
-        clients=[client],
-        authorization_endpoint=f"{provider}/authorize",
-        authorization_endpoint_query_params={"prompt": "consent"},
-        token_endpoint=f"{provider}/token",
-        user_info_endpoint=f"{provider}/me",
-        user_info_map=UserInfoMap(from_user_info_api=UserFields(user_id="id", email="mail", email_verified="verified")),
-    )
+    plain = school(provider)
+    [client] = plain.clients
     two = [attrs.evolve(client, client_type=name, force_pkce=name == "app") for name in ("web", "app")]
     arranged = [
         plain,
@@ -119,8 +60,7 @@ class Guest(Visitor):
 
     def arrive(self, code: str, third_party_id: str = "school", **more: object) -> Answer:
         """Come back from the provider with a code."""
-        redirect = {"redirectURIOnProviderDashboard": CALLBACK, "redirectURIQueryParams": {"code": code}, **more}
-        return self.sign_in_up({"thirdPartyId": third_party_id, "redirectURIInfo": redirect})
+        return self.sign_in_up(arrival(code, third_party_id, **more))
 
     def sign_in_up(self, body: object, tenant: str = TENANT) -> Answer:
         return self._alike(self.post(f"/auth/{tenant}/signinup", body, rid="thirdparty"))

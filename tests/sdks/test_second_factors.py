@@ -20,6 +20,7 @@ from sampling import exhaustive_but
 from sdks.conftest import API_KEY, official
 from sdks.ours import PASSWORD, Ours, form, frontend_of_ours
 from sdks.peers import Peer
+from sdks.school import SCHOOL, arrival, school, serving_school
 from sdks.sides import Answer, Steps, Visitor, different_steps
 from sdks.test_linking import App, Facts, both, facts, sign_in
 from sdks.test_linking_functions import ROWS as ROWS_OF_FUNCTIONS
@@ -33,8 +34,10 @@ from st_wsgi.recipes.emailverification import EmailVerificationFunctions
 from st_wsgi.recipes.multifactorauth import MultiFactorAuthFunctions
 from st_wsgi.recipes.multitenancy import MultitenancyFunctions, TenantConfigCreateOrUpdate
 from st_wsgi.recipes.passwordless import CodeConsumed, PasswordlessFunctions
+from st_wsgi.recipes.thirdparty import ThirdPartyFunctions, UserCreatedOrUpdated
 from st_wsgi.recipes.totp import DeviceCreated, TotpFunctions
 from st_wsgi.services import Services
+from st_wsgi.users import PUBLIC_TENANT
 
 #: Secrets, times, and texts for people.
 APART = ("qrCodeString", "reason", "retryAfterMs", "secret")
@@ -84,6 +87,16 @@ def pair(
 ) -> Iterator[Pair]:
     with official(request.param, core_url, tmp_path_factory, "links", "factors") as peer:
         yield Pair(request.param, ours, peer, *both(peer, ours), ours.st.services.functions(MultiFactorAuthFunctions))
+
+
+@pytest.fixture(scope="module")
+def provider(ours: Ours) -> Iterator[None]:
+    """Both apps have a provider."""
+    tenants = ours.st.services.functions(MultitenancyFunctions)
+    with serving_school() as origin:
+        tenants.create_or_update_third_party_config(config=school(origin), tenant_id=PUBLIC_TENANT)
+        yield
+        tenants.delete_third_party_config(tenant_id=PUBLIC_TENANT, third_party_id=SCHOOL)
 
 
 @pytest.fixture(scope="module")
@@ -413,6 +426,15 @@ class Makes:
             made = codes.consume_code(pre_auth_session_id=sent.pre_auth_session_id, link_code=sent.link_code)
             assert isinstance(made, CodeConsumed)
             return made.recipe_user_id.value
+        if way == "provider":
+            pupil = self.services.functions(ThirdPartyFunctions).manually_create_or_update_user(
+                third_party_id=SCHOOL,
+                third_party_user_id=email.partition("@")[0],
+                email=email,
+                is_verified=is_verified,
+            )
+            assert isinstance(pupil, UserCreatedOrUpdated)
+            return pupil.recipe_user_id.value
         signed_up = self.services.functions(EmailPasswordFunctions).create_new_recipe_user(
             email=email, password=PASSWORD
         )
@@ -491,22 +513,26 @@ def test_the_same_decisions(pair: Pair, makes: Makes, start: int) -> None:
 CODES: list[tuple[str, str, int | None, int | None]] = [
     ("nobody has verified its address", "password", 13, 9),
     ("nobody has verified its address", "passkey", 26, 31),
+    ("nobody has verified its address", "provider", 20, 20),
     ("it is another primary user's", "password", None, 10),
     ("it is another primary user's", "code", None, 17),
     ("it is another primary user's", "passkey", None, 32),
+    ("it is another primary user's", "provider", None, 21),
     ("its address is another primary user's", "password", 15, 11),
     ("its address is another primary user's", "code", 18, None),
     ("its address is another primary user's", "passkey", 28, 33),
+    ("its address is another primary user's", "provider", 22, 22),
     ("the session's address is another primary user's", "password", 16, 12),
     ("the session's address is another primary user's", "code", 19, None),
     ("the session's address is another primary user's", "passkey", 29, 34),
+    ("the session's address is another primary user's", "provider", 23, 23),
 ]
 
 
 def refusal(app: App, makes: Makes, cause: str, way: str, *, is_new: bool) -> Facts:
     """Return what a user hears who adds a login method to their account."""
     own = f"{uuid.uuid4().hex}@example.com"
-    address = f"other-{own}"
+    address = f"{'unverified' if cause.startswith('nobody') else 'other'}-{own}"
     app.set_rule("none")
     makes.ours.rule = "none"
     linking = makes.services.functions(AccountLinkingFunctions)
@@ -529,7 +555,8 @@ def refusal(app: App, makes: Makes, cause: str, way: str, *, is_new: bool) -> Fa
     return facts(sign_in(app, member, way, address, link=True, is_new=is_new), user_id)
 
 
-@pytest.mark.parametrize("way", exhaustive_but(["password", "code", "passkey"], ["password"]))
+@pytest.mark.usefixtures("provider")
+@pytest.mark.parametrize("way", exhaustive_but(["password", "code", "passkey", "provider"], ["password", "provider"]))
 def test_the_same_support_codes(pair: Pair, makes: Makes, way: str) -> None:
     """The SDK for Python crashes at the refusal of a passkey."""
     for cause, of, *numbers in CODES:
@@ -539,6 +566,80 @@ def test_the_same_support_codes(pair: Pair, makes: Makes, way: str) -> None:
                 assert f"ERR_CODE_{number:03}" in mine, (cause, mine)
                 crashes = pair.language == "python" and way == "passkey"
                 assert theirs == ((500, None, [], None, None) if crashes else mine), cause
+
+
+#: Why nobody may sign in with an account at a provider, and the number of the support code: what the account is, whose
+#: the address is that the provider names, and whether the provider has verified it.
+PROVIDER_CODES: list[tuple[str, str, bool, int]] = [
+    ("nobody's", "a primary user's", False, 6),
+    ("of this address", "a primary user's", False, 4),
+    ("a primary user's", "a primary user's", True, 5),
+    ("a primary user's", "a primary user's", False, 5),
+    ("a primary user's", "a user's", False, 24),
+    ("a user's", "a primary user's", False, 24),
+]
+
+
+def refusal_by_provider(app: App, makes: Makes, account: str, address: str, *, is_verified: bool) -> Facts:
+    """Return what a user of the provider hears who signs in without a session."""
+    name = uuid.uuid4().hex
+    claimed = name if is_verified else f"unverified-{name}"
+    app.set_rule("none")
+    makes.ours.rule = "none"
+    linking = makes.services.functions(AccountLinkingFunctions)
+    owner = makes.user("password", f"{claimed}@example.com", is_verified=address.startswith("a primary"))
+    primary = [owner] if address.startswith("a primary") else []
+    code = f"of-{claimed}"
+    if account == "of this address":
+        makes.user("provider", f"{claimed}@example.com", is_verified=False)
+    elif account != "nobody's":
+        pupil = makes.user("provider", f"pupil-{name}@example.com")
+        code = f"of-pupil-{name}~{claimed}"
+        primary += [pupil] if account.startswith("a primary") else []
+    for one in primary:
+        assert linking.create_primary_user(recipe_user_id=RecipeUserId(one)).status == "OK"
+    app.set_rule("verified")
+    return facts(Member(app.side, mode="header").post("/auth/signinup", arrival(code), rid="thirdparty"), owner)
+
+
+@pytest.mark.usefixtures("provider")
+def test_the_same_support_codes_at_a_sign_in_by_a_provider(pair: Pair, makes: Makes) -> None:
+    for account, address, is_verified, number in PROVIDER_CODES:
+        mine, theirs = (
+            refusal_by_provider(app, makes, account, address, is_verified=is_verified)
+            for app in (pair.mine, pair.theirs)
+        )
+        assert f"ERR_CODE_{number:03}" in mine, (account, address, is_verified, mine, theirs)
+        assert theirs == mine, (account, address, is_verified)
+
+
+#: Where a user asks for a mail with which they replace what they signed in with.
+RECOVERIES = {"password": "/auth/user/password/reset/token", "passkey": "/auth/user/webauthn/reset/token"}
+
+
+def recovery(app: App, makes: Makes, way: str) -> Facts:
+    """Return what a user hears whose address nobody has verified, and who has another address beside it."""
+    own = f"{uuid.uuid4().hex}@example.com"
+    address = f"other-{own}"
+    app.set_rule("none")
+    makes.ours.rule = "none"
+    linking = makes.services.functions(AccountLinkingFunctions)
+    user_id = makes.user("code", own)
+    assert linking.create_primary_user(recipe_user_id=RecipeUserId(user_id)).status == "OK"
+    there = Member(app.side, mode="header")
+    method = sign_in(app, there, way, address, link=False, is_new=True).raw["user"]["id"]
+    outcome = linking.link_accounts(recipe_user_id=RecipeUserId(method), primary_user_id=user_id)
+    assert outcome.status == "OK"
+    app.set_rule("link")
+    body = {"email": address} if way == "passkey" else {"formFields": form(address)["formFields"][:1]}
+    return facts(Member(app.side, mode="header").post(RECOVERIES[way], body), user_id)
+
+
+def test_the_same_support_code_at_a_recovery(pair: Pair, makes: Makes) -> None:
+    for way in RECOVERIES:
+        mine, theirs = (recovery(app, makes, way) for app in (pair.mine, pair.theirs))
+        assert "ERR_CODE_001" in mine, (way, mine)
+        assert theirs == mine, way
 
 
 class StrictBench(Bench):
