@@ -12,6 +12,7 @@ the session is good, when the browser does not keep the new access token, and wh
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from urllib.parse import urlencode
 
@@ -19,7 +20,7 @@ from werkzeug.wrappers import Response
 
 from ..errors import Answerable, InvalidClaims, SessionError, TooManyRequests, TryRefreshToken, Unauthorised
 from ..recipes.session import Session
-from ..recipes.session.cookies import LEGACY_COOKIE, REFRESH_COOKIE, REFRESH_PATH, SESSION_COOKIES
+from ..recipes.session.cookies import ACCESS_COOKIE, LEGACY_COOKIE, REFRESH_COOKIE, REFRESH_PATH, SESSION_COOKIES
 from ..recipes.session.transfer import TokenTransfer
 from ..request.context import RequestContext
 from ..urls import scheme_of
@@ -34,7 +35,7 @@ FORM = "/form"
 
 _ROUNDS_COOKIE = "st-renewals"
 _MOST_ROUNDS = 5
-_COUNTS = ("1", "2", "3", "4", "5")
+_ROUNDS = re.compile(r"([0-9]{1,11})-([1-5])-([0-9a-f]{16})")
 _PERIOD = 10  # seconds
 _AGAIN = "again"
 _QUICK_WAITS = 3
@@ -109,11 +110,12 @@ def renewal(visit: Visit) -> View | Response:
     # With SameSite=Strict, a link on another site leads here without cookies. The API would clear those of the browser.
     if not is_shown or not any(TokenTransfer.cookies(visit.context, name) for name in _COOKIES):
         return visit.redirect(visit.address(""))
-    rounds = _rounds(visit)
+    is_good = _is_good(visit)
+    rounds = _rounds(visit, is_good)
     if rounds >= _MOST_ROUNDS:
         return _given_up(visit)
     waits = visit.query(_AGAIN)
-    if (rounds < 2 or waits is not None) and _is_good(visit):
+    if is_good and (rounds < 2 or waits is not None):
         return _back(visit, rounds) if waits is None else _done(visit)  # a circle never begins with a tab that waits
     token = "".join(TokenTransfer.cookies(visit.context, REFRESH_COOKIE))
     number = 1
@@ -167,20 +169,29 @@ def _given_up(visit: Visit) -> View:
     )
 
 
-def _rounds(visit: Visit) -> int:
-    """Return how often in a row this browser was led back from here."""
+def _rounds(visit: Visit, is_good: bool) -> int:
+    """
+    Return how often in a row this browser was led back from here.
+
+    Who comes with another access token than before, which has expired in turn, begins anew: the renewals do work.
+    """
     values = TokenTransfer.cookies(visit.context, _ROUNDS_COOKIE)
-    started, _, count = (values[0] if len(values) == 1 else "").partition("-")
-    if not (started.isascii() and started.isdigit() and len(started) < 12 and count in _COUNTS):
+    match = _ROUNDS.fullmatch(values[0]) if len(values) == 1 else None
+    if match is None or not (is_good or match[3] == _mark_of_token(visit)):
         return 0
-    return int(count) if 0 <= time.time() - int(started) < _PERIOD else 0
+    return int(match[2]) if 0 <= time.time() - int(match[1]) < _PERIOD else 0
+
+
+def _mark_of_token(visit: Visit) -> str:
+    tokens = "".join(TokenTransfer.cookies(visit.context, ACCESS_COOKIE))
+    return hashlib.sha256(tokens.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _back(visit: Visit, rounds: int) -> Response:
     now, pages = int(time.time()), visit.pages
     visit.context.changes.set_cookie(
         _ROUNDS_COOKIE,
-        f"{now}-{rounds + 1}",
+        f"{now}-{rounds + 1}-{_mark_of_token(visit)}",
         path=pages.renewal_path,
         domain=None,
         secure=scheme_of(pages.origin) == "https",

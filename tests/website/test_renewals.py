@@ -109,6 +109,14 @@ def test_a_browser_that_drops_the_new_access_token_is_given_up(shop: Shop, clock
     assert (screen.status, screen.heading) == (401, "Your session could not be renewed")
 
 
+def test_access_tokens_of_a_second_are_renewed_as_often_as_they_expire(shop: Shop, clock: Clock) -> None:
+    person = Person(shop)
+    person.sign_up()
+    for _ in range(8):
+        clock.wait(2 * HOUR)
+        assert person.open("/orders").status == 200
+
+
 def test_tabs_that_wait_are_not_counted(shop: Shop, clock: Clock) -> None:
     person = Person(shop)
     person.sign_up()
