@@ -13,22 +13,35 @@ if TYPE_CHECKING:
     from .visit import View, Visit
 
 
-class StyleSheet:
+class StaticFile:
     """
-    The style sheet with the colours of a brand.
+    A file that pages load.
 
     :ivar text: what the browser gets.
     :ivar path: below the website's base path. It has a hash of the text, so that browsers may keep it for ever.
+    :ivar mimetype: of the text.
     """
 
     text: str
     path: str
+    mimetype: str
 
-    def __init__(self, brand: Brand) -> None:
-        ours = importlib.resources.files(__package__).joinpath("style.css").read_text("utf-8")
-        colours = f":root {{ --accent: {brand.colour}; --on-accent: {brand.text_colour}; }}\n"
-        self.text = colours + ours
-        self.path = f"/style-{hashlib.sha256(self.text.encode()).hexdigest()[:16]}.css"
+    def __init__(self, name: str, mimetype: str, *, before: str = "") -> None:
+        """
+        Read a file beside this module.
+
+        :param before: what the text begins with.
+        """
+        self.text = before + importlib.resources.files(__package__).joinpath(name).read_text("utf-8")
+        self.mimetype = mimetype
+        stem, _, suffix = name.partition(".")
+        self.path = f"/{stem}-{hashlib.sha256(self.text.encode()).hexdigest()[:16]}.{suffix}"
+
+
+def style_sheet(brand: Brand) -> StaticFile:
+    """Return the style sheet with the colours of a brand."""
+    colours = f":root {{ --accent: {brand.colour}; --on-accent: {brand.text_colour}; }}\n"
+    return StaticFile("style.css", "text/css", before=colours)
 
 
 def document(visit: Visit, view: View, *, nonce: str | None) -> str:

@@ -20,7 +20,7 @@ from ..recipes.session import Session
 from ..recipes.session.cookies import REFRESH_PATH
 from ..request.context import RequestContext
 from ..services import Services
-from .document import StyleSheet, document
+from .document import StaticFile, document, style_sheet
 from .html import h
 from .navigation import FORM, error_page, is_navigation, leading_on, renewal
 from .protection import FormProtection, PagePolicy
@@ -114,7 +114,8 @@ class Pages(Recipe[PagesFunctions, NoAPIs]):
     origin: str = attrs.field(init=False, repr=False)
     base_path: str = attrs.field(init=False, repr=False)
     renewal_path: str = attrs.field(init=False, repr=False)
-    style: StyleSheet = attrs.field(init=False, repr=False)
+    style: StaticFile = attrs.field(init=False, repr=False)
+    script: StaticFile = attrs.field(init=False, repr=False)
     protection: FormProtection = attrs.field(init=False, repr=False)
     renewals: AttemptStore = attrs.field(init=False, repr=False)
     _policy: PagePolicy = attrs.field(init=False, repr=False)
@@ -139,7 +140,8 @@ class Pages(Recipe[PagesFunctions, NoAPIs]):
         self.origin = app_info.api_domain
         self.base_path = app_info.website_base_path
         self.renewal_path = app_info.public_base_path + REFRESH_PATH
-        self.style = StyleSheet(self.brand)
+        self.style = style_sheet(self.brand)
+        self.script = StaticFile("passkeys.js", "text/javascript")
         self.protection = FormProtection(self.origin)
         limits = services.limiter.rate_limit
         store = limits.store if isinstance(limits, AttemptLimits) else services.transport.attempts
@@ -177,8 +179,8 @@ class Pages(Recipe[PagesFunctions, NoAPIs]):
             return None
         page, rest = found
         visit = context.environ[VISIT_KEY] = Visit(self, context, handle, page=page, rest=rest)
-        if page is _STYLE:
-            return self._style_response(context)
+        if page is _STYLE or page is _SCRIPT:
+            return _file_response(self.style if page is _STYLE else self.script)
         if not visit.is_post:
             return self._rendered(visit, visit.show())
         visit.form = context.read_form()
@@ -213,8 +215,8 @@ class Pages(Recipe[PagesFunctions, NoAPIs]):
         if not path.startswith(self.base_path):
             return None
         below = path[len(self.base_path) :].removesuffix("/")
-        if below == self.style.path:
-            return None if is_post else (_STYLE, "")
+        if below in (self.style.path, self.script.path):
+            return None if is_post else (_STYLE if below == self.style.path else _SCRIPT, "")
         page, rest = self._table.get(below), ""
         if page is None:
             folder, _, rest = below.rpartition("/")
@@ -232,11 +234,12 @@ class Pages(Recipe[PagesFunctions, NoAPIs]):
         response.headers.extend(outcome.headers)
         return response
 
-    def _style_response(self, context: RequestContext) -> Response:
-        response = Response(self.style.text, mimetype="text/css")
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        return response
+
+def _file_response(file: StaticFile) -> Response:
+    response = Response(file.text, mimetype=file.mimetype)
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
 
 
 def _nothing(_visit: Visit) -> View:
@@ -244,6 +247,7 @@ def _nothing(_visit: Visit) -> View:
 
 
 _STYLE = Page(path="/style", show=_nothing)
+_SCRIPT = Page(path="/script", show=_nothing)
 _RENEWAL = Page(path=REFRESH_PATH, show=renewal)
 
 

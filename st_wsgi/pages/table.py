@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import account, codes, factors, passwords, providers, signing, verification
+from . import account, codes, factors, passkeys, passwords, providers, signing, verification
 from .visit import Page
 
 PAGES: tuple[Page, ...] = (
@@ -16,6 +16,7 @@ PAGES: tuple[Page, ...] = (
     *providers.PAGES,
     *account.PAGES,
     *factors.PAGES,
+    *passkeys.PAGES,
 )
 
 CURES: dict[str, str] = {**verification.CURES, **factors.CURES}

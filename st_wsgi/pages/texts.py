@@ -38,6 +38,26 @@ GERMAN: Mapping[str, str] = {
     "terms of use": "Nutzungsbedingungen",
     "Privacy policy": "Datenschutzerklärung",
     "privacy policy": "Datenschutzerklärung",
+    "Sign in with a passkey": "Mit Passkey anmelden",
+    "Create an account with a passkey": "Konto mit Passkey erstellen",
+    "Create a passkey": "Passkey erstellen",
+    "Create a new passkey": "Neuen Passkey erstellen",
+    "Use a passkey": "Passkey verwenden",
+    "I have lost my passkey": "Ich habe meinen Passkey verloren",
+    "Your new passkey is ready": "Ihr neuer Passkey ist bereit",
+    "Enter the e-mail address of your account. We send you a link to create a new passkey.": (
+        "Geben Sie die E-Mail-Adresse Ihres Kontos ein. Wir senden Ihnen einen Link, mit dem Sie einen neuen Passkey "
+        "erstellen."
+    ),
+    "This passkey is not known here.": "Dieser Passkey ist hier nicht bekannt.",
+    "This passkey cannot be used here.": "Dieser Passkey kann hier nicht benutzt werden.",
+    "Your browser could not use a passkey. Please try again, or choose another way to sign in.": (
+        "Ihr Browser konnte keinen Passkey verwenden. Bitte versuchen Sie es noch einmal, oder melden Sie sich anders "
+        "an."
+    ),
+    "Passkeys need JavaScript and a recent browser. Please allow it, or choose another way to sign in.": (
+        "Passkeys brauchen JavaScript und einen neueren Browser. Bitte erlauben Sie es, oder melden Sie sich anders an."
+    ),
     "Authenticator app": "Authenticator-App",
     "Code by e-mail": "Code per E-Mail",
     "Code by text message": "Code per SMS",

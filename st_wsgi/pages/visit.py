@@ -194,6 +194,15 @@ class Visit:
             kept[WAY_BACK] = self.way_back
         return self.pages.base_path + page + ("?" + urlencode(kept | query) if kept or query else "")
 
+    def api_path(self, path: str) -> str:
+        """
+        Return the path of one of our APIs for the tenant of this request.
+
+        :param path: below the API's base path.
+        """
+        tenant = "" if self.tenant_id == PUBLIC_TENANT else f"/{self.tenant_id}"
+        return self.context.services.app_info.api_base_path + tenant + path
+
     def redirect(self, location: str, *, with_form: bool = False) -> Response:
         """
         Return a response that leads to another page.
@@ -215,11 +224,10 @@ class Visit:
         """
         outer = self.context.environ or {}
         data = json.dumps(body or {}).encode()
-        tenant = "" if self._tenant_id == PUBLIC_TENANT else f"/{self._tenant_id}"
         environ = {
             **{name: value for name, value in outer.items() if name not in _OF_THE_VISIT},
             "REQUEST_METHOD": method,
-            "PATH_INFO": self.context.services.app_info.api_base_path + tenant + path,
+            "PATH_INFO": self.api_path(path),
             "QUERY_STRING": urlencode(query),
             "CONTENT_TYPE": "application/json",
             "CONTENT_LENGTH": str(len(data)),

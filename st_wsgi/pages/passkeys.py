@@ -1,0 +1,168 @@
+"""
+The pages for passkeys: sign in, sign up, and recovery.
+
+A browser gives passkeys to scripts only. The one here asks for the options of the recipe's API and for the passkey, and
+sends the form of the page with it. The rest is as on all pages: the server calls the API, and says what is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from ..recipe_kit.forms import EMAIL
+from .codes import FIELDS
+from .forms import Entry, form, note
+from .html import Content, Html, h
+from .passwords import invalid_link
+from .signing import METHODS, button, finished
+from .visit import Page, Problem, Reply, View, Visit
+
+PATH = "/webauthn"
+_RECOVERY_PATH = f"{PATH}/recover"
+_SIGN_UP = {"show": "signup"}
+_OPTIONS_ID, _CREDENTIAL = "optionsId", "credential"
+_EMAIL_ENTRY = Entry(name=EMAIL, field=FIELDS["EMAIL"])
+_TEXTS = {
+    "INVALID_CREDENTIALS_ERROR": "This passkey is not known here.",
+    "INVALID_AUTHENTICATOR_ERROR": "This passkey cannot be used here.",
+    "EMAIL_ALREADY_EXISTS_ERROR": "There is an account with this address already. Please sign in.",
+}
+
+
+def _way_to_sign_in(visit: Visit, enabled: Mapping[str, Any]) -> Html | None:
+    """Return the link to the page for passkeys."""
+    if not enabled.get("webauthn", {}).get("enabled"):
+        return None
+    signs_up = _signs_up(visit)
+    text = "Create an account with a passkey" if signs_up else "Sign in with a passkey"
+    address = visit.address(PATH, **(_SIGN_UP if signs_up else {}))
+    return h("p", h("a", visit.text(text), href=address, class_="button secondary"))
+
+
+def _page(visit: Visit) -> View:
+    if _signs_up(visit):
+        return _with_script(visit, "Create an account with a passkey", "Create a passkey", [_EMAIL_ENTRY])
+    others = [
+        h("li", h("a", visit.text("Create an account with a passkey"), href=visit.address(PATH, **_SIGN_UP))),
+        h("li", h("a", visit.text("I have lost my passkey"), href=visit.address(_RECOVERY_PATH))),
+    ]
+    return _with_script(visit, "Sign in with a passkey", "Use a passkey", (), h("ul", others, class_="links"))
+
+
+def _sent(visit: Visit) -> View | Response:
+    signs_up = _signs_up(visit)
+    asked = {EMAIL: visit.form.get(EMAIL, "")} if signs_up else {}
+    reply = _proved(visit, f"{PATH}/signup" if signs_up else f"{PATH}/signin", asked)
+    return finished(visit) if reply.is_ok else visit.again(_problem(visit, reply))
+
+
+def _recovery_page(visit: Visit) -> View:
+    to_sign_in = h("p", h("a", visit.text("To the sign-in page"), href=visit.address("")), class_="other")
+    if visit.query("done"):
+        said = h("p", visit.text("You can sign in with it now."))
+        content: Content = [said, button(visit, "Sign in with a passkey", visit.address(PATH))]
+        return View(visit.text("Your new passkey is ready"), content)
+    if visit.query("sent"):
+        text = visit.text("If there is an account with this address, a mail with a link is on its way.")
+        return View(visit.text("Look into your mailbox"), [note(text), to_sign_in])
+    if visit.query("token") is not None:
+        return _with_script(visit, "Create a new passkey", "Create a passkey", ())
+    text = visit.text("Enter the e-mail address of your account. We send you a link to create a new passkey.")
+    fields = form(visit, [_EMAIL_ENTRY], submit="Send the link")
+    return View(visit.text("I have lost my passkey"), [h("p", text), fields, to_sign_in])
+
+
+def _recovery_sent(visit: Visit) -> View | Response:
+    token, path = visit.query("token"), "/user/webauthn/reset"
+    if token is None:
+        email = visit.form.get(EMAIL, "")
+        reply = visit.call("POST", f"{path}/token", {EMAIL: email}) if email.strip() else _nothing_entered()
+        if reply.is_ok:
+            return visit.redirect(visit.address(_RECOVERY_PATH, sent="yes"))
+    else:
+        reply = _proved(visit, path, {"recoverAccountToken": token}, token=token)
+        if reply.is_ok:
+            return visit.redirect(visit.address(_RECOVERY_PATH, done="yes"))
+    if reply.status == "RECOVER_ACCOUNT_TOKEN_INVALID_ERROR":
+        return invalid_link(visit, "Send a new link", visit.address(_RECOVERY_PATH))
+    return visit.again(_problem(visit, reply))
+
+
+def _with_script(
+    visit: Visit, title: str, submit: str, fields: tuple[Entry, ...] | list[Entry], others: Content = None
+) -> View:
+    """Return a page whose form the script sends, with a passkey in it."""
+    is_new = submit == "Create a passkey"
+    path = f"{PATH}/options/{'register' if is_new else 'signin'}"
+    hidden = [h("input", type="hidden", name=name, value="") for name in (_OPTIONS_ID, _CREDENTIAL)]
+    failed = visit.text("Your browser could not use a passkey. Please try again, or choose another way to sign in.")
+    without = visit.text(
+        "Passkeys need JavaScript and a recent browser. Please allow it, or choose another way to sign in."
+    )
+    place = h(
+        "div",
+        h("p", failed, class_="alert", role="alert", tabindex="-1", hidden=True, data_failed=True),
+        form(visit, fields, submit=submit, after_fields=hidden),
+        hidden=True,
+        data_passkey="create" if is_new else "get",
+        data_options=visit.api_path(path),
+        data_token=visit.query("token"),
+    )
+    to_sign_in = h("p", h("a", visit.text("To the sign-in page"), href=visit.address("")), class_="other")
+    return View(
+        visit.text(title),
+        [h("p", without, class_="alert", data_without=True), place, others, to_sign_in],
+        script=visit.pages.base_path + visit.pages.script.path,
+    )
+
+
+def _proved(visit: Visit, path: str, asked: Mapping[str, str], **more: str) -> Reply:
+    """
+    Call an API with the passkey that the script has put into the form.
+
+    Without one, the API for the options has refused: it is asked once more, to say why.
+
+    :param asked: what the options are for.
+    """
+    if asked.get(EMAIL, "x").strip() == "":
+        return _nothing_entered()
+    if not visit.form.get(_CREDENTIAL):
+        options = "register" if asked else "signin"
+        reply = visit.call("POST", f"{PATH}/options/{options}", asked)
+        return Reply(422, {}) if reply.is_ok else reply
+    try:
+        credential = json.loads(visit.form[_CREDENTIAL])
+    except (ValueError, RecursionError):
+        return Reply(422, {})
+    options_id = visit.form.get(_OPTIONS_ID, "")
+    return visit.call("POST", path, {"webauthnGeneratedOptionsId": options_id, "credential": credential, **more})
+
+
+def _nothing_entered() -> Reply:
+    return Reply(200, {"status": "FIELD_ERROR", "formFields": [{"id": EMAIL, "error": "Field is not optional"}]})
+
+
+def _problem(visit: Visit, reply: Reply) -> Problem:
+    about_email = reply.body.get("err") if reply.status == "INVALID_EMAIL_ERROR" else None
+    if reply.status == "EMAIL_ALREADY_EXISTS_ERROR":
+        about_email = _TEXTS[reply.status]
+    if isinstance(about_email, str):
+        marked = visit.text("Please correct the fields that are marked.")
+        return Problem(message=marked, fields={EMAIL: visit.text(about_email)})
+    return visit.problem(reply, messages=_TEXTS)
+
+
+def _signs_up(visit: Visit) -> bool:
+    return visit.query("show") == "signup"
+
+
+METHODS["webauthn"] = _way_to_sign_in
+
+PAGES = (
+    Page(path=PATH, show=_page, send=_sent, needs="webauthn"),
+    Page(path=_RECOVERY_PATH, show=_recovery_page, send=_recovery_sent, needs="webauthn", secret=True),
+)
