@@ -104,7 +104,7 @@ def _with_script(
         "Passkeys need JavaScript and a recent browser. Please allow it, or choose another way to sign in."
     )
     place = h(
-        "div",
+        "section",
         h("p", failed, class_="alert", role="alert", tabindex="-1", hidden=True, data_failed=True),
         form(visit, fields, submit=submit, after_fields=hidden),
         hidden=True,

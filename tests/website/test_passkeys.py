@@ -129,7 +129,7 @@ def test_what_no_browser_sends_is_refused(member: Person, credential: str) -> No
 
 def test_the_page_has_one_script_of_ours_and_says_so_without_it(member: Person) -> None:
     screen = member.open("/auth/webauthn")
-    [script], [place] = screen.all("script"), screen.all("div", **{"data-passkey": "get"})
+    [script], [place] = screen.all("script"), screen.all("section", **{"data-passkey": "get"})
     policy = screen.response.headers["Content-Security-Policy"]
     assert f"script-src 'nonce-{script.attributes['nonce']}';" in policy
     assert "hidden" in place.attributes
