@@ -33,6 +33,9 @@ _TOTP_PATH, _EMAIL_PATH, _PHONE_PATH = f"{PATH}/totp", f"{PATH}/otp-email", f"{P
 _ASKED = "n"
 _CODE, _DEVICE, _URI, _CONTACT = "code", "device", "uri", "contact"
 
+_LONGEST = 800
+"""Characters in a QR code: phones do not read larger ones, and the text may come from the browser."""
+
 _log = logging.getLogger("st_wsgi.pages")
 
 ATTEMPT = Kept("st-factor")
@@ -350,9 +353,9 @@ def _wrong(visit: Visit, text: str, *, name: str = _CODE) -> Problem:
 
 
 def _qr_code(visit: Visit, text: str) -> Html | None:
-    """Return a QR code as a picture in the page; None without the package that makes it."""
+    """Return a QR code as a picture in the page; None without the package that makes it, and for a long text."""
     segno = _segno()
-    if segno is None:
+    if segno is None or len(text) > _LONGEST:
         return None
     rows = [list(row) for row in segno.make(text, micro=False).matrix_iter(border=4)]
     path = ""

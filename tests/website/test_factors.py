@@ -174,6 +174,13 @@ def test_an_address_that_is_no_app_is_not_shown_as_a_link(core: Borrowed) -> Non
     assert (screen.status, "javascript:" in screen.html) == (422, False)
 
 
+def test_an_address_that_is_too_long_gets_no_picture(core: Borrowed) -> None:
+    person = Vault(core, "totp").person()
+    press(person, "create")
+    screen = person.submit(uri="otpauth://totp/" + "a" * 30_000, code="1")
+    assert (screen.status, screen.all("svg")) == (422, [])
+
+
 def test_too_many_wrong_codes(core: Borrowed) -> None:
     person = Vault(core, "totp").person()
     import_device(core, user_id(person))
