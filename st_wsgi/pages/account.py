@@ -98,17 +98,26 @@ def _sessions(visit: Visit, own: SessionContainer) -> Html:
 
 def _account_sent(visit: Visit) -> View | Response:
     session, _user = _signed_in(visit)
-    functions = visit.context.services.functions(SessionFunctions)
-    handles = functions.get_all_session_handles_for_user(user_id=session.get_user_id())
-    others = [handle for handle in handles if handle != session.get_handle()]
     action = visit.form.get(ACTION)
-    if action == "end":
-        others = [handle for handle in others if handle == visit.form.get(_HANDLE)]
-    elif action != "end-others":
+    if action not in ("end", "end-others"):
         raise BadInput("the account page has no such form")
-    if others:
-        functions.revoke_multiple_sessions(session_handles=others)
+    _end_others(visit, session, only=visit.form.get(_HANDLE, "") if action == "end" else None)
     return visit.redirect(visit.address(PATH, done="ended"))
+
+
+def _end_others(visit: Visit, own: SessionContainer, *, only: str | None = None) -> None:
+    """
+    End the user's sessions, but for their own one.
+
+    :param only: the handle of the one that ends; None for all.
+    """
+    functions = visit.context.services.functions(SessionFunctions)
+    handles = functions.get_all_session_handles_for_user(user_id=own.get_user_id())
+    ended = [handle for handle in handles if handle != own.get_handle()]
+    if only is not None:
+        ended = [handle for handle in ended if handle == only]
+    if ended:
+        functions.revoke_multiple_sessions(session_handles=ended)
 
 
 def _password_page(visit: Visit) -> View:
@@ -162,6 +171,8 @@ def _changed(visit: Visit, name: str) -> View | Response:
         return _wrong(visit, name, getattr(outcome, "failure_reason", "This did not work. Please try again."))
     if name == EMAIL and visit.context.services.has("emailverification"):
         session.fetch_and_set_claim(EmailVerificationClaim)
+    if name == PASSWORD:
+        _end_others(visit, session)  # users change it because somebody else may know it
     visit.pages.protection.renew(visit.context)
     return visit.redirect(visit.address(PATH, done=name))
 

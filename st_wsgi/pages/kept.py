@@ -35,7 +35,8 @@ class Kept:
         except (ValueError, RecursionError):
             texts = None
         given = texts if isinstance(texts, dict) else {}
-        return given if all(isinstance(text, str) for text in given.values()) else {}
+        # No control signs, and no half of a pair of surrogates, which no response could carry.
+        return given if all(isinstance(text, str) and text.isprintable() for text in given.values()) else {}
 
     def drop(self, context: RequestContext) -> None:
         """Have the browser forget the texts."""

@@ -126,6 +126,8 @@ def renewal(visit: Visit) -> View | Response:
     if number > 1:
         return _wait(visit, waits)
     reply = visit.call("POST", REFRESH_PATH)
+    if reply.code != 200 and visit.is_post and _is_ours(visit):
+        return _back(visit, rounds)  # the page may need no session, such as that of a link in a mail
     if reply.code != 200:
         return visit.redirect(visit.address(""))
     new = visit.opened
@@ -203,9 +205,13 @@ def _back(visit: Visit, rounds: int) -> Response:
 
 def _done(visit: Visit) -> Response:
     """Return the response that leads back. The form of a page of ours goes along."""
+    return visit.redirect(visit.way_back, with_form=visit.is_post and _is_ours(visit))
+
+
+def _is_ours(visit: Visit) -> bool:
+    """Return whether the way back is a page of ours."""
     path, base = visit.way_back, visit.pages.base_path
-    is_ours = path.startswith((f"{base}/", f"{base}?")) or path == base
-    return visit.redirect(path, with_form=visit.is_post and is_ours)
+    return path.startswith((f"{base}/", f"{base}?")) or path == base
 
 
 def _renewal_path(visit: Visit) -> str:

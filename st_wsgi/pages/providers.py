@@ -41,7 +41,9 @@ def _buttons(visit: Visit, enabled: Mapping[str, Any]) -> Html | None:
 
 
 def _start(visit: Visit) -> View | Response:
-    """Send the browser to the provider."""
+    """Send the browser to the provider, after a click on a page of this website or an address that was typed in."""
+    if visit.context.header("sec-fetch-site") in ("cross-site", "same-site"):
+        return visit.redirect(visit.address(""))
     back = _redirect_uri(visit, visit.rest)
     reply = visit.call("GET", "/authorisationurl", thirdPartyId=visit.rest, redirectURIOnProviderDashboard=back)
     if not reply.is_ok:
@@ -65,7 +67,6 @@ def _start(visit: Visit) -> View | Response:
 def _callback(visit: Visit) -> View | Response:
     """Sign in with what the provider sends along."""
     attempt = _ATTEMPT.read(visit.context)
-    _ATTEMPT.drop(visit.context)
     sent, known = visit.query("state") or "", attempt.get("state", "")
     # The state shows that this browser has begun: nobody can sign others in with an account of their own.
     is_own = known != "" and hmac.compare_digest(sent.encode("utf-8", "replace"), known.encode("utf-8", "replace"))
@@ -80,6 +81,7 @@ def _callback(visit: Visit) -> View | Response:
     if attempt.get("verifier"):
         redirect["pkceCodeVerifier"] = attempt["verifier"]
     reply = visit.call("POST", "/signinup", {"thirdPartyId": visit.rest, "redirectURIInfo": redirect})
+    _ATTEMPT.drop(visit.context)  # not before: the call forgets what was recorded if the API refuses
     if reply.is_ok:
         return finished(visit, attempt.get("back"))
     return _failed(visit, visit.problem(reply, messages=_TEXTS).message)

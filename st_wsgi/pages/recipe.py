@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from string import Formatter
@@ -28,15 +29,27 @@ from .settings import Brand, Field, Frame, Texts
 from .table import PAGES
 from .texts import Language, Languages
 from .visit import VISIT_KEY, Handle, Page, Show, View, Visit
-from .way_back import safe_path
+from .way_back import WAY_BACK, path_of_request, safe_path
 
 _log = logging.getLogger("st_wsgi.pages")
+
+_DIRECTIVE = re.compile(r"[a-z-]+")
+_SOURCE = re.compile(r"[!-+\--:<-~]+")  # what can be seen, but for the comma and the semicolon, which end a source
 
 _ORDER = ("thirdparty", "emailpassword", "passwordless", "webauthn")
 
 _texts = Check(
     "a mapping from languages to texts by their English form",
     lambda value: isinstance(value, Mapping) and all(isinstance(own, Mapping) for own in value.values()),
+)
+_sources = Check(
+    "a mapping from directives such as img-src to lists of sources without spaces, commas and semicolons",
+    lambda value: (
+        isinstance(value, Mapping)
+        and all(isinstance(name, str) and _DIRECTIVE.fullmatch(name) for name in value)
+        and all(isinstance(listed, list | tuple) for listed in value.values())
+        and all(isinstance(one, str) and _SOURCE.fullmatch(one) for listed in value.values() for one in listed)
+    ),
 )
 _a_path = Check("a path such as /orders", lambda value: isinstance(value, str) and safe_path(value) == value)
 
@@ -105,10 +118,7 @@ class Pages(Recipe[PagesFunctions, NoAPIs]):
     texts: Texts = attrs.field(factory=dict, validator=_texts)
     frame: Frame | None = attrs.field(default=None, validator=a_function("the page to put a frame around"))
     replaced: Mapping[str, Show] = attrs.field(factory=dict, validator=_mapping("paths to functions of a visit"))
-    sources: Mapping[str, Sequence[str]] = attrs.field(
-        factory=dict,
-        validator=_mapping("directives to lists of sources", list | tuple),  # type: ignore[arg-type]
-    )
+    sources: Mapping[str, Sequence[str]] = attrs.field(factory=dict, validator=_sources)
 
     name: str = attrs.field(init=False, repr=False)
     origin: str = attrs.field(init=False, repr=False)
@@ -193,14 +203,13 @@ class Pages(Recipe[PagesFunctions, NoAPIs]):
         others = self.services.get(Session)
         plain = others.answer(error, context) if isinstance(error, SessionError) else error.plain_response()
         visit = (context.environ or {}).get(VISIT_KEY)
-        if visit is None:
-            if not self.sessions or context.route is not None or not is_navigation(context):
-                return plain
-            visit = Visit(self, context)
+        if visit is None and (not self.sessions or context.route is not None or not is_navigation(context)):
+            return plain
         try:
+            visit = visit or Visit(self, context)
             outcome = leading_on(visit, error) if isinstance(error, SessionError) else error_page(visit, error)
             return self._rendered(visit, outcome)
-        except Exception:  # the app's frame may be what fails
+        except Exception:  # the app's frame may be what fails, or its choice of the language
             _log.exception("the page for an error could not be made")
             return plain
 
@@ -226,10 +235,11 @@ class Pages(Recipe[PagesFunctions, NoAPIs]):
     def _rendered(self, visit: Visit, outcome: View | Response) -> Response:
         if isinstance(outcome, Response):
             return outcome
-        page = visit.page
+        # The way back may be the address of a page with a token.
+        is_secret = visit.query(WAY_BACK) is not None or (visit.page is not None and visit.page.secret)
         nonce = None if outcome.script is None else secrets.token_urlsafe(16)
         response = Response(document(visit, outcome, nonce=nonce), outcome.status, mimetype="text/html")
-        self._policy.apply(response, secret=page is not None and page.secret, nonce=nonce)
+        self._policy.apply(response, secret=is_secret, nonce=nonce)
         response.headers["Content-Language"] = visit.language.code
         response.headers.extend(outcome.headers)
         return response
@@ -252,7 +262,8 @@ _RENEWAL = Page(path=REFRESH_PATH, show=renewal)
 
 
 def _out_of_date(visit: Visit) -> View:
-    address = visit.pages.base_path if visit.context.environ is None else visit.context.environ["PATH_INFO"]
+    path = path_of_request(visit.context.environ or {})  # with the query, which may have the token of a mail
+    address = visit.way_back if visit.pages.is_no_way_back(path) else path
     text = "Nothing was changed. Please open the page again, and make sure that your browser accepts cookies."
     return View(
         visit.text("This form is out of date"),
@@ -268,7 +279,8 @@ def _with_logo(sources: Mapping[str, Sequence[str]], brand: Brand) -> dict[str, 
     """Return the sources with that of the logo, if it comes from another server."""
     if brand.logo is None or brand.logo.startswith("/"):
         return dict(sources)
-    return {**sources, "img-src": [*sources.get("img-src", ()), brand.logo]}
+    logo = brand.logo.replace(",", "%2C").replace(";", "%3B")
+    return {**sources, "img-src": [*sources.get("img-src", ()), logo]}
 
 
 def _checked(texts: Texts) -> Texts:

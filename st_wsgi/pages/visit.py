@@ -173,7 +173,7 @@ class Visit:
         """Whether a form was sent."""
         return self.method == "POST"
 
-    @property
+    @functools.cached_property
     def way_back(self) -> str:
         """The path to go on to afterwards: that of the page from which the user came, else the app's setting."""
         return self.followed(self.query(WAY_BACK))

@@ -13,6 +13,7 @@ WAY_BACK = "redirectToPath"
 """The query parameter that has it; the official frontend SDKs use the same name."""
 
 _LIMIT = 2000  # characters: some proxies take no longer addresses
+_MOST_DECODINGS = 5  # servers and proxies decode once or twice; each decoding of a long path takes time
 _KEPT = "/!$&'()*+,;=:@~%-._"
 _LOCATION = re.compile(r"(/[^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL)
 
@@ -28,10 +29,12 @@ def safe_path(text: str) -> str | None:
     if match is None or len(text) > _LIMIT or not text.isprintable():
         return None
     path, encoded = match[1], ""
-    while path != encoded:
+    for _ in range(_MOST_DECODINGS + 1):
         if "//" in path or "\\" in path or not path.isprintable() or {".", ".."} & set(path.split("/")):
             return None
         encoded, path = path, unquote(path)
+    if path != encoded:
+        return None
     location = quote(match[1], safe=_KEPT)
     for part in (match[2], match[3]):
         location += "" if part is None else part[0] + quote(part[1:], safe=_KEPT + "?")

@@ -117,6 +117,18 @@ def test_a_password_is_changed_with_the_current_one(core: Borrowed) -> None:
     assert elsewhere(person, NEW).open("/auth/account").heading == "Your account"
 
 
+def test_a_new_password_ends_the_other_sessions(person: Person) -> None:
+    person.sign_up()
+    stranger = Person(person.shop)
+    stranger.sign_up()
+    phone = elsewhere(person)
+    person.open("/auth/account/password")
+    person.submit(current=PASSWORD, password=NEW)
+    assert phone.open("/auth/account").heading == "Sign in to Shop"
+    assert person.open("/auth/account").heading == "Your account"
+    assert stranger.open("/auth/account").heading == "Your account"
+
+
 def test_the_current_password_cannot_be_guessed(core: Borrowed) -> None:
     shop = with_pages(core, rate_limit=AttemptLimits(per_account_and_address=3))
     person = Person(shop)

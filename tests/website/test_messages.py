@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from queue import Queue
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
-from recipes.shop import API, PASSWORD, Borrowed, Shop
+from recipes.shop import API, PASSWORD, Borrowed, Clock, Shop, no_mail
 
 from st_wsgi.delivery import Message
 from st_wsgi.pages import Pages
+from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
 from st_wsgi.recipes.passwordless import ContactEmailOnlyConfig, ContactEmailOrPhoneConfig, Passwordless
@@ -41,6 +42,12 @@ class Mailbox:
     @property
     def is_empty(self) -> bool:
         return self._queue.empty()
+
+
+@pytest.fixture
+def shop(timed_core: Borrowed, clock: Clock) -> Shop:
+    """A shop whose time the test moves."""
+    return with_pages(timed_core, clock=clock)
 
 
 @pytest.fixture
@@ -111,6 +118,32 @@ def test_the_page_of_confirmation_is_for_users(core: Borrowed, mailbox: Mailbox)
     person = Person(verifying(core, mailbox))
     assert person.open("/auth/verify-email").heading == "Sign in to Shop"
     assert person.path == "/auth?redirectToPath=%2Fauth%2Fverify-email"
+
+
+def test_an_address_is_confirmed_although_the_session_has_ended(
+    timed_core: Borrowed, clock: Clock, mailbox: Mailbox
+) -> None:
+    verification = EmailVerification(mode="OPTIONAL", email_delivery=mailbox.deliver)
+    person = Person(with_pages(timed_core, EmailPassword(email_delivery=no_mail), verification, clock=clock))
+    person.sign_up()
+    user_id = json.loads(person.screen.html)["userId"]
+    person.open("/auth/verify-email")
+    person.submit()
+    person.open(mailbox.link())
+    session.revoke_all_sessions_for_user(user_id=user_id)
+    clock.wait(7200)
+    assert person.submit().heading == "Your e-mail address is confirmed"
+
+
+def test_a_form_that_needs_a_session_leads_to_the_sign_in_page(shop: Shop, clock: Clock) -> None:
+    person = Person(shop)
+    person.sign_up()
+    user_id = json.loads(person.screen.html)["userId"]
+    person.open("/auth/account/password")
+    session.revoke_all_sessions_for_user(user_id=user_id)
+    clock.wait(7200)
+    assert person.submit(current=PASSWORD, password=NEW).heading == "Sign in to Shop"
+    assert person.path == "/auth?redirectToPath=%2Fauth%2Faccount%2Fpassword"
 
 
 def with_codes(core: Borrowed, mailbox: Mailbox, *more: Any, **settings: Any) -> Person:
@@ -186,10 +219,14 @@ def test_codes_stand_beside_passwords_and_keep_their_errors(core: Borrowed, mail
 
 
 @pytest.mark.parametrize(
-    "value", ["", "x", "[]", "{}", '{"deviceId":1}', "[" * 3000, '{"deviceId":"<b>","preAuthSessionId":"x"}']
+    "value",
+    [
+        *("", "x", "[]", "{}", '{"deviceId":1}', "[" * 3000, '{"deviceId":"<b>","preAuthSessionId":"x"}'),
+        r'{"deviceId":"x","preAuthSessionId":"x","flowType":"x","contact":"\ud800"}',
+    ],
 )
 def test_a_cookie_of_a_stranger_changes_nothing(core: Borrowed, mailbox: Mailbox, value: str) -> None:
     person = with_codes(core, mailbox)
-    person.client.set_cookie("__Host-st-code", value, domain="api.shop.example")
+    person.client.set_cookie("__Host-st-code", quote(value, safe='[]{}":,<>'), domain="api.shop.example")
     assert (person.open("/auth/code").status, person.screen.heading) == (410, "Please sign in again")
     assert Pages().order[0] == "thirdparty"

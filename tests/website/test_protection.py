@@ -49,6 +49,8 @@ REFUSED = [
     "/%2e%2e/orders",
     "/%2E/orders",
     "/%252e%252e/orders",
+    "/%" + "25" * 6 + "41",
+    "/%" + "25" * 990,
     "/orders/..",
     "/\t/evil.example",
     "\t//evil.example",
@@ -84,6 +86,8 @@ TAKEN = {
     "/a?q=<script>\"'": "/a?q=%3Cscript%3E%22'",
     "/a?q=\\x": "/a?q=%5Cx",
     "/evil.example:443": "/evil.example:443",
+    "/100%25": "/100%25",
+    "/%2525": "/%2525",
 }
 
 
@@ -154,6 +158,18 @@ def test_a_form_without_its_token_is_refused(person: Person, token: str | None) 
     assert screen.link("Open the page again") == "/auth"
 
 
+@pytest.mark.parametrize(
+    ("path", "again"),
+    [
+        ("/auth?show=signup&redirectToPath=%2Forders", "/auth?show=signup&redirectToPath=%2Forders"),
+        ("/auth/session/refresh/form?redirectToPath=%2Fauth%2Fsign-out", "/auth/sign-out"),
+    ],
+)
+def test_the_page_of_a_refused_form_can_be_opened_again(person: Person, path: str, again: str) -> None:
+    screen = person.send("POST", path, {"st-form-token": "0"})
+    assert (screen.status, screen.link("Open the page again")) == (403, again)
+
+
 def test_the_token_of_another_browser_is_worth_nothing(shop: Shop) -> None:
     person, attacker = Person(shop), Person(shop)
     stolen = attacker.open("/auth").hidden()
@@ -191,6 +207,17 @@ def test_every_page_has_the_headers_that_keep_others_out(person: Person) -> None
         assert headers["Cache-Control"] == "no-store"
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert not [element for element in screen.elements if element.name == "script" or "style" in element.attributes]
+
+
+def test_the_way_back_is_told_to_no_other_page(person: Person) -> None:
+    for path, policy in (("/auth", "same-origin"), ("/auth?redirectToPath=/reset?token=x", "no-referrer")):
+        assert person.open(path).response.headers["Referrer-Policy"] == policy
+
+
+def test_the_address_of_a_logo_is_one_source(core: Borrowed) -> None:
+    person = Person(with_pages(core, pages=Pages(brand=Brand(logo="https://cdn.example/a;script-src,b.png"))))
+    policy = person.open("/auth").response.headers["Content-Security-Policy"]
+    assert "img-src 'self' data: https://cdn.example/a%3Bscript-src%2Cb.png;" in policy
 
 
 def test_nothing_that_is_shown_becomes_markup(core: Borrowed) -> None:

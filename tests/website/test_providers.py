@@ -115,3 +115,33 @@ def test_apples_form_comes_by_the_api_to_the_page(core: Borrowed) -> None:
 def test_a_provider_that_the_tenant_does_not_have(core: Borrowed, idp: IdP, name: str) -> None:
     screen = visitor_of(core, idp).send("GET", f"/auth/provider/{name}")
     assert (screen.status, screen.response.mimetype) == (422, "text/html")
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_another_site_starts_no_sign_in(core: Borrowed, idp: IdP, site: str) -> None:
+    person = visitor_of(core, idp)
+    person.open("/auth?redirectToPath=/orders")
+    button = person.screen.link("Continue with Idp <One>")
+    assert person.send("GET", button, headers={"Sec-Fetch-Site": site}).location == "/auth?redirectToPath=%2Forders"
+    assert person.cookie("__Host-st-provider") is None
+    assert person.send("GET", button, headers={"Sec-Fetch-Site": "none"}).location is not None
+    assert person.cookie("__Host-st-provider") is not None
+
+
+def test_another_site_ends_no_sign_in(core: Borrowed, idp: IdP) -> None:
+    person = visitor_of(core, idp)
+    person.open("/auth")
+    address, state = go(person)
+    for sent in ({"state": "other"}, {}):
+        assert person.send("GET", callback(**sent), headers={"Sec-Fetch-Site": "cross-site"}).status == 422
+    assert person.send("GET", callback(code=idp.log_in(address, OWNER), state=state)).status == 303
+
+
+def test_a_state_is_good_for_one_attempt(core: Borrowed, idp: IdP) -> None:
+    person = visitor_of(core, idp)
+    person.open("/auth")
+    address, state = go(person)
+    assert person.send("GET", callback(state=state, code="wrong")).alert == FAILED
+    assert person.cookie("__Host-st-provider") is None
+    screen = person.send("GET", callback(state=state, code=idp.log_in(address, OWNER)))
+    assert screen.alert == "This sign-in did not begin in this browser, or it took too long."

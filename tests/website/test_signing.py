@@ -157,6 +157,16 @@ def test_other_languages_and_texts_come_from_the_app(core: Borrowed) -> None:
     assert person.open("/auth?lang=xx").all("html")[0].attributes["lang"] == "en"
 
 
+def test_a_language_that_cannot_be_chosen_is_an_error_of_the_server(core: Borrowed) -> None:
+    def fail(_context: object) -> str:
+        raise KeyError("language")
+
+    person = Person(with_pages(core, pages=Pages(language=fail)))
+    assert person.send("GET", "/auth").status == 500
+    screen = person.send("GET", "/orders")
+    assert (screen.status, json.loads(screen.html)) == (401, {"message": "unauthorised"})
+
+
 def test_the_frame_and_single_pages_can_be_the_apps_own(core: Borrowed) -> None:
     def frame(page: Shown) -> str:
         head = h("head", h("title", page.title), page.head)
@@ -196,6 +206,13 @@ def test_the_style_sheet_has_the_colour_and_may_be_kept_for_ever(core: Borrowed)
         ({"replaced": {"/nowhere": lambda visit: None}}, "none of the pages"),
         ({"texts": {"fr": {"Continue": "{oui}"}}}, "which 'Continue' does not have"),
         ({"texts": {"fr": {"Continue": "{"}}}, "is no pattern"),
+        ({"sources": {"img-src": "https://cdn.example"}}, "sources must be"),
+        ({"sources": {"img-src": [1]}}, "sources must be"),
+        ({"sources": {"img-src": [""]}}, "sources must be"),
+        ({"sources": {"img-src": ["https://cdn.example\r\nX: y"]}}, "sources must be"),
+        ({"sources": {"img-src": ["https://cdn.example; script-src *"]}}, "sources must be"),
+        ({"sources": {"img-src": ["https://cdn.example,*"]}}, "sources must be"),
+        ({"sources": {"script-src 'unsafe-inline'; x": ["y"]}}, "sources must be"),
     ],
 )
 def test_unusable_settings_are_refused(core: Borrowed, settings: dict[str, Any], what: str) -> None:
