@@ -278,7 +278,7 @@ def _info(visit: Visit) -> Mapping[str, Any]:
     """
     _session(visit)
     reply = visit.call("PUT", "/mfa/info")
-    if reply.code == 401:
+    if isinstance(reply.error, Unauthorised):
         raise Unauthorised("the session has ended", clear_tokens=False)
     if not reply.is_ok:
         raise BadInput(f"the factors are not known: {reply.status}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ from st_wsgi.recipes.multifactorauth import (
     require_factors,
 )
 from st_wsgi.recipes.passwordless import ContactEmailOrPhoneConfig, Passwordless
+from st_wsgi.recipes.session import Session
 from st_wsgi.recipes.totp import Totp
 from st_wsgi.recipes.webauthn import Webauthn
 from website.conftest import with_pages
@@ -358,3 +360,11 @@ def test_a_script_gets_403_as_before(core: Borrowed) -> None:
     response = person.client.get("/transfer", base_url=API, headers={"Accept": "application/json"})
     assert response.status_code == 403
     assert response.get_json()["claimValidationErrors"][0]["id"] == "st-mfa"
+
+
+def test_a_session_that_ended_leads_to_the_sign_in_page_whatever_its_status(core: Borrowed) -> None:
+    recipes = EmailPassword(email_delivery=no_mail), Totp(), MultiFactorAuth(first_factors=["emailpassword"])
+    person = Person(with_pages(core, *recipes, sessions=Session(session_expired_status_code=440)))
+    person.sign_up()
+    session.revoke_all_sessions_for_user(user_id=json.loads(person.screen.html)["userId"])
+    assert person.open("/auth/mfa").heading == "Sign in to Shop"
