@@ -97,7 +97,7 @@ def test_pages(names: dict[str, Any]) -> None:
     asked = client.get("/orders", headers=html)
     assert (asked.status_code, asked.location) == (303, "/auth?redirectToPath=%2Forders")
     assert "#7a3cff" in client.get(re.findall(r'href="(/auth/style-\w+.css)"', client.get("/auth").text)[0]).text
-    shown = names["Shown"](title="<", head=names["h"]("b"), body=names["h"]("i"), language="en", direction="ltr")
+    shown = names["PageParts"](title="<", head=names["h"]("b"), body=names["h"]("i"), language="en", direction="ltr")
     with names["app"].app_context():
         assert "<title>&lt;</title><b></b></head><body><i></i>" in names["frame"](shown)
 

@@ -1,4 +1,4 @@
-"""Looking after a database: checking it. And after a file: copying it, bringing it up to date."""
+"""Maintenance: check a database; copy a file, and bring its schema up to date."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .html import Content, Html, h
 from .recipe import Pages
-from .settings import Brand, Field, Frame, Shown
+from .settings import Brand, Field, Frame, PageParts
 from .visit import Page, Problem, Reply, View, Visit
 
 __all__ = [
@@ -14,10 +14,10 @@ __all__ = [
     "Frame",
     "Html",
     "Page",
+    "PageParts",
     "Pages",
     "Problem",
     "Reply",
-    "Shown",
     "View",
     "Visit",
     "h",

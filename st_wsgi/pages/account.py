@@ -28,11 +28,11 @@ PATH = "/account"
 _PASSWORD_PATH = "/account/password"
 _EMAIL_PATH = "/account/email"
 _HANDLE = "handle"
-_MOST_SESSIONS = 50
+_MOST_SESSIONS = 50  # shown on the page: each one is a call to the core
 _CURRENT = "current"
 
 Section: TypeAlias = Callable[[Visit, User], "Html | None"]
-"""A part of the account page: from a visit and the user to what it shows; None if there is nothing."""
+"""From a visit and its user to a part of the account page, or None if the part has nothing to show."""
 
 _METHODS = {
     "emailpassword": "E-mail and password",
@@ -107,9 +107,9 @@ def _account_sent(visit: Visit) -> View | Response:
 
 def _end_others(visit: Visit, own: SessionContainer, *, only: str | None = None) -> None:
     """
-    End the user's sessions, but for their own one.
+    End the user's sessions except the one of this browser.
 
-    :param only: the handle of the one that ends; None for all.
+    :param only: the handle of the only one to end; None for all.
     """
     functions = visit.context.services.functions(SessionFunctions)
     handles = functions.get_all_session_handles_for_user(user_id=own.get_user_id())
@@ -162,7 +162,7 @@ def _changed(visit: Visit, name: str) -> View | Response:
     outcome = recipe.functions.update_email_or_password(
         recipe_user_id=method.recipe_user_id,
         **{name: value},
-        apply_password_policy=False,  # the field was held to it just now
+        apply_password_policy=False,  # checked above
         tenant_id_for_password_policy=tenant_id,
     )
     if isinstance(outcome, EmailAlreadyExists | EmailChangeNotAllowed):
@@ -181,7 +181,7 @@ def _password_problem(visit: Visit, method: LoginMethod, tenant_id: str) -> Prob
     """
     Check the current password, and return what is wrong with it.
 
-    Attempts are counted together with those to sign in, so that a thief of a session cannot guess here.
+    Attempts count as attempts to sign in, so that a thief of a session cannot guess the password here.
     """
     recipe, environ = visit.context.services.named("emailpassword"), visit.context.environ or {}
     counting = visit.context.within(environ)
@@ -201,7 +201,7 @@ def _password_problem(visit: Visit, method: LoginMethod, tenant_id: str) -> Prob
 
 def _signed_in(visit: Visit) -> tuple[SessionContainer, User]:
     """
-    Return the session, all claims of which are satisfied, and its user.
+    Return the session, with all its claims satisfied, and its user.
 
     :raises Unauthorised: there is no session, or no user.
     :raises InvalidClaims: the user has to confirm their address or to complete another factor first.

@@ -21,16 +21,16 @@ _CODE = "/signinup/code"
 _CONTACT = "contact"
 
 ATTEMPT = Kept("st-code")
-"""The attempt to sign in: where the message went, and the ids that the APIs need. One of them is a secret."""
+"""The attempt to sign in: the address of the message, and the ids that the APIs need. ``deviceId`` is a secret."""
 
 FIELDS = {
     "EMAIL": Field(label="E-mail address", type="email", autocomplete="username"),
-    "PHONE": Field(label="Phone number", type="tel", autocomplete="tel", hint="With the country's code, such as +49"),
+    "PHONE": Field(label="Phone number", type="tel", autocomplete="tel", hint="With the country code, such as +49"),
     "EMAIL_OR_PHONE": Field(label="E-mail address or phone number", autocomplete="username"),
 }
 TEXTS = {
     "INCORRECT_USER_INPUT_CODE_ERROR": "This code is wrong. Please look at the newest message.",
-    "EXPIRED_USER_INPUT_CODE_ERROR": "This code is too old. Please have a new one sent.",
+    "EXPIRED_USER_INPUT_CODE_ERROR": "This code is too old. Please ask for a new one.",
 }
 
 
@@ -95,7 +95,7 @@ def _code_sent(visit: Visit) -> View | Response:
 def _link_page(visit: Visit) -> View | Response:
     if visit.query("linkCode") is None or visit.query("preAuthSessionId") is None:
         return _start_again(visit)
-    # A button, since programs that read mails open their links.
+    # A button, because mail scanners open links.
     title = visit.text("Sign in to {name}", name=visit.pages.name)
     return View(title, form(visit, (), submit="Sign in"))
 

@@ -1,5 +1,5 @@
 """
-The pages for second factors: which one, authenticator apps, and codes by mail or text message.
+The pages for second factors: a choice between them, authenticator apps, and codes by mail or text message.
 
 The paths are those of the official frontends (supertokens-auth-react, ``lib/ts/recipe/multifactorauth``).
 """
@@ -34,12 +34,12 @@ _ASKED = "n"
 _CODE, _DEVICE, _URI, _CONTACT = "code", "device", "uri", "contact"
 
 _LONGEST = 800
-"""Characters in a QR code: phones do not read larger ones, and the text may come from the browser."""
+"""Characters in a QR code at most: phones do not read larger codes, and the text may come from the browser."""
 
 _log = logging.getLogger("st_wsgi.pages")
 
 ATTEMPT = Kept("st-factor")
-"""The message with a code that was sent last: to whom, in which session, and the ids that the APIs need."""
+"""The last message with a code: its address, the session, the factor, and the ids that the APIs need."""
 
 
 @attrs.frozen(kw_only=True)
@@ -81,7 +81,7 @@ _TOTP_TEXTS = {"INVALID_TOTP_ERROR": "This code is wrong. Please enter the one t
 
 
 def asked_for(reason: Any) -> dict[str, str]:
-    """Return the factors that a view asks for, from the reason why the claim did not do."""
+    """Return a query with the factors that a view requires, from the reason why the claim is not satisfied."""
     reason = reason if isinstance(reason, Mapping) else {}
     listed = reason.get("oneOf") or reason.get("missing") or [reason.get("factorId")]
     known = [factor for factor in listed if factor in _FACTORS]
@@ -89,7 +89,7 @@ def asked_for(reason: Any) -> dict[str, str]:
 
 
 def _choice_page(visit: Visit) -> View | Response:
-    """Show the factors that come next. If there is one, lead to its page, which leads nowhere without a click."""
+    """Show the factors that the user can complete now. If there is only one, redirect to its page."""
     info = _info(visit)
     choices = _choices(visit, info)
     if len(choices) == 1:
@@ -174,7 +174,7 @@ def _totp_sent(visit: Visit) -> View | Response:
 
 
 def _create_app(visit: Visit) -> View | Response:
-    """Create an app, in place of those whose set-up was not finished: nobody can see their secrets any more."""
+    """Create an app. Apps whose set-up was not finished are removed: nobody can see their secrets any more."""
     for device in visit.call("GET", "/totp/device/list").body.get("devices", ()):
         if not device["verified"]:
             visit.call("POST", "/totp/device/remove", {"deviceName": device["name"]})
@@ -212,7 +212,7 @@ def _code_page(visit: Visit) -> View | Response:
     ]
     if not contacts:
         forms = [form(visit, [Entry(name=_CONTACT, field=factor.field)], submit="Send me a code", action="send")]
-    old = alert(visit.text("This code does not work any more. Please have a new one sent."))
+    old = alert(visit.text("This code does not work any more. Please ask for a new one."))
     content = [old if visit.query("restart") and visit.failed is None else None, h("div", forms, class_="stack")]
     return View(visit.text("Confirm that it is you"), [content, _others(visit, info)])
 
@@ -286,7 +286,7 @@ def _info(visit: Visit) -> Mapping[str, Any]:
 
 
 def _choices(visit: Visit, info: Mapping[str, Any]) -> list[_Factor]:
-    """Return the factors that have pages: those that come next, else those that a view has asked for."""
+    """Return the factors with pages that come next, or those that a view requires if none comes next."""
     factors = info["factors"]
     possible = {*factors["alreadySetup"], *factors["allowedToSetup"]}
     wanted = factors["next"] or [one for one in (visit.query(_ASKED) or "").split(",") if one in possible]
@@ -295,13 +295,13 @@ def _choices(visit: Visit, info: Mapping[str, Any]) -> list[_Factor]:
 
 
 def _address(visit: Visit, path: str, **query: str) -> str:
-    """Return the address of a page of these. What a view has asked for stays."""
+    """Return the address of a page for second factors. It keeps the factors that a view requires."""
     asked = visit.query(_ASKED)
     return visit.address(path, **({} if asked is None else {_ASKED: asked}), **query)
 
 
 def _others(visit: Visit, info: Mapping[str, Any] | None = None) -> Html:
-    """Return the links to what users can do in place of what the page asks for."""
+    """Return the links for users who cannot do what the page asks for."""
     links = [h("a", visit.text("Sign out"), href=visit.address(SIGN_OUT))]
     if info is not None and len(_choices(visit, info)) > 1:
         links.insert(0, h("a", visit.text("Use another way"), href=_address(visit, PATH)))
@@ -318,7 +318,7 @@ def _contacts(info: Mapping[str, Any], factor_id: str) -> list[str]:
 
 
 def _owner(session: Any, factor_id: str) -> dict[str, str]:
-    """Return what tells an attempt from those of other sessions and other factors."""
+    """Return the part of an attempt that differs for other sessions and other factors."""
     return {"session": session.get_handle(), "factor": factor_id}
 
 
@@ -347,13 +347,13 @@ def _refused(visit: Visit, reply: Reply, of_code: Mapping[str, str]) -> View | R
 
 
 def _wrong(visit: Visit, text: str, *, name: str = _CODE) -> Problem:
-    """Return what is wrong with the field of a form that has one field."""
+    """Return the problem with a field of the form: a text in English."""
     message = visit.text("Please correct the fields that are marked.")
     return Problem(message=message, fields={name: visit.text(text)})
 
 
 def _qr_code(visit: Visit, text: str) -> Html | None:
-    """Return a QR code as a picture in the page; None without the package that makes it, and for a long text."""
+    """Return a QR code as an SVG element; None if ``segno`` is not installed or the text is too long."""
     segno = _segno()
     if segno is None or len(text) > _LONGEST:
         return None
@@ -393,5 +393,5 @@ PAGES = (
     Page(path=_EMAIL_PATH, show=_code_page, send=_code_sent, needs="multifactorauth"),
     Page(path=_PHONE_PATH, show=_code_page, send=_code_sent, needs="multifactorauth"),
 )
-CURES = {"st-mfa": PATH}
-CURE_QUERIES = {"st-mfa": asked_for}
+CLAIM_PAGES = {"st-mfa": PATH}
+CLAIM_QUERIES = {"st-mfa": asked_for}

@@ -1,4 +1,4 @@
-"""Forms: fields with label, hint and error, and what was entered, in the form in which the APIs take it."""
+"""Forms: fields with label, hint and error, and the values that users entered, as the APIs expect them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .settings import Field
 from .visit import Visit
 
 ACTION = "st-action"
-"""The name of the field that says what a form of a page with several forms wants."""
+"""The name of the hidden field that tells the forms of one page apart."""
 
 _KNOWN = {
     EMAIL: Field(label="E-mail address", type="email", autocomplete="username"),
@@ -65,12 +65,12 @@ def form(
 
     When it was sent and not accepted, it says why, and the first field with an error gets the focus.
 
-    :param submit: the English text of its button.
-    :param action: what the form wants, if its page has several.
+    :param submit: the English text of the button.
+    :param action: the value of :data:`ACTION`, if the page has several forms.
     :param after_fields: what stands between the fields and the button.
     :param secondary: the button is not the most important one of the page.
     :param hidden: further fields that users do not see.
-    :param describes: the id of an element that says what the button is about, if there are several of one text.
+    :param describes: the id of an element that describes the button, if several buttons of the page have the same text.
     """
     fields = list(entries)
     problem = visit.failed if visit.form.get(ACTION, "") == action else None

@@ -1,4 +1,4 @@
-"""What the browser keeps from one page to the next: cookies with a few texts, for this host and not for scripts."""
+"""Texts that the browser keeps from one page to the next, in cookies for this host that scripts cannot read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LIFETIME = 3600  # seconds
 
 class Kept:
     """
-    One cookie with texts by name. What comes back is what the browser says: it is checked like any input.
+    One cookie with texts by name. The texts come back from the browser, so they must be checked like any input.
 
     :param name: of the cookie, without the prefix that it has on https.
     """
@@ -35,7 +35,7 @@ class Kept:
         except (ValueError, RecursionError):
             texts = None
         given = texts if isinstance(texts, dict) else {}
-        # No control signs, and no half of a pair of surrogates, which no response could carry.
+        # No control characters and no lone surrogates: no response could carry them.
         return given if all(isinstance(text, str) and text.isprintable() for text in given.values()) else {}
 
     def drop(self, context: RequestContext) -> None:

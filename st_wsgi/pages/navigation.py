@@ -5,8 +5,8 @@ Sessions without a frontend SDK: what the SDK does with a 401 or 403, done for a
 * An access token that has expired leads through the route that renews it, and back.
 * A claim that is not satisfied leads to the page on which the user can satisfy it.
 
-A loop is impossible: only the renewal sends users on without a click. It stops when an app goes on asking for it while
-the session is good, when the browser does not keep the new access token, and when that has expired already.
+A loop is impossible: only the renewal sends users on without a click. It stops if an app asks for it again although the
+session is good, if the browser does not keep the new access token, or if the new access token has expired already.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from ..recipes.session.transfer import TokenTransfer
 from ..request.context import RequestContext
 from ..urls import scheme_of
 from .html import h
-from .signing import denied
-from .table import CURE_QUERIES, CURES
+from .signing import denied, to_sign_in
+from .table import CLAIM_PAGES, CLAIM_QUERIES
 from .visit import View, Visit
 from .way_back import WAY_BACK, path_of_request
 
@@ -61,8 +61,8 @@ def is_navigation(context: RequestContext) -> bool:
     )
 
 
-def leading_on(visit: Visit, error: SessionError) -> View | Response:
-    """Return where a browser goes on when its session does not do: to renew it, to sign in, or to satisfy a claim."""
+def session_redirect(visit: Visit, error: SessionError) -> View | Response:
+    """Return the redirect for an error of the session: to its renewal, to sign-in, or to the page for a claim."""
     pages, path = visit.pages, path_of_request(visit.context.environ or {})
     query = {} if path == pages.after_sign_in else {WAY_BACK: path}
     if isinstance(error, TryRefreshToken):
@@ -70,10 +70,10 @@ def leading_on(visit: Visit, error: SessionError) -> View | Response:
     if isinstance(error, Unauthorised) or error.code == 401:
         return visit.redirect(pages.base_path + _query(query))
     for claim, reason in error.errors if isinstance(error, InvalidClaims) else ():
-        cure, details = CURES.get(claim), CURE_QUERIES.get(claim)
-        if cure is not None and pages.has(cure):
+        page, details = CLAIM_PAGES.get(claim), CLAIM_QUERIES.get(claim)
+        if page is not None and pages.has(page):
             query |= {} if details is None else details(reason)
-            return visit.redirect(pages.base_path + cure + _query(query))
+            return visit.redirect(pages.base_path + page + _query(query))
     return denied(visit)
 
 
@@ -104,7 +104,7 @@ def renewal(visit: Visit) -> View | Response:
     The first of several tabs renews it. A refresh token may be exchanged twice before the new one is used, but then
     one of the two new ones is lost, and with it the session. So the other tabs wait until the browser has the new one.
 
-    Where cookies go along with every request, a picture on any site leads here. Only what shows a page renews.
+    With ``cookie_same_site="none"``, a picture on any site can call this route. Only requests for a page renew.
     """
     is_shown = visit.is_post or (is_navigation(visit.context) and visit.method == "GET")
     # With SameSite=Strict, a link on another site leads here without cookies. The API would clear those of the browser.
@@ -116,7 +116,8 @@ def renewal(visit: Visit) -> View | Response:
         return _given_up(visit)
     waits = visit.query(_AGAIN)
     if is_good and (rounds < 2 or waits is not None):
-        return _back(visit, rounds) if waits is None else _done(visit)  # a circle never begins with a tab that waits
+        # A tab that waits is not counted: no loop begins with it.
+        return _back(visit, rounds) if waits is None else _done(visit)
     token = "".join(TokenTransfer.cookies(visit.context, REFRESH_COOKIE))
     number = 1
     if token:
@@ -139,7 +140,7 @@ def renewal(visit: Visit) -> View | Response:
 
 
 def _is_good(visit: Visit) -> bool:
-    """Return whether another tab has renewed the session meanwhile."""
+    """Return whether the session needs no renewal, such as when another tab has renewed it."""
     try:
         return visit.session() is not None
     except TryRefreshToken:
@@ -153,7 +154,7 @@ def _wait(visit: Visit, waits: str | None) -> View | Response:
     if count < _QUICK_WAITS:
         return visit.redirect(again, with_form=visit.is_post)
     if visit.is_post:
-        return visit.redirect(visit.way_back)  # a page that goes on by itself would lose the form as well
+        return visit.redirect(visit.way_back)  # a page that continues by itself would lose the form, too
     link = h("p", h("a", visit.text("Continue"), href=again))
     content = [h("p", visit.text("Your session is being renewed."), role="status"), link]
     return View(visit.text("One moment, please"), content, headers={"Refresh": f"1; url={again}"})
@@ -165,7 +166,7 @@ def _given_up(visit: Visit) -> View:
         visit.text("Your session could not be renewed"),
         [
             h("p", visit.text(text), class_="alert", role="alert"),
-            h("p", h("a", visit.text("To the sign-in page"), href=visit.address("")), class_="other"),
+            to_sign_in(visit),
         ],
         status=401,
     )
@@ -175,7 +176,7 @@ def _rounds(visit: Visit, is_good: bool) -> int:
     """
     Return how often in a row this browser was led back from here.
 
-    Who comes with another access token than before, which has expired in turn, begins anew: the renewals do work.
+    A browser whose access token has expired, but is not that of the last time, begins at 0: the renewals work.
     """
     values = TokenTransfer.cookies(visit.context, _ROUNDS_COOKIE)
     match = _ROUNDS.fullmatch(values[0]) if len(values) == 1 else None

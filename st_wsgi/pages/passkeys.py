@@ -1,8 +1,8 @@
 """
 The pages for passkeys: sign in, sign up, and recovery.
 
-A browser gives passkeys to scripts only. The one here asks for the options of the recipe's API and for the passkey, and
-sends the form of the page with it. The rest is as on all pages: the server calls the API, and says what is wrong.
+Browsers give passkeys to scripts only. ``passkeys.js`` gets the options from the recipe's API, asks the browser for the
+passkey, and sends it with the form of the page. The rest is as on all pages: the server calls the API and shows errors.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .codes import FIELDS
 from .forms import Entry, form, note
 from .html import Content, Html, h
 from .passwords import invalid_link
-from .signing import METHODS, button, finished
+from .signing import METHODS, button, finished, to_sign_in
 from .visit import Page, Problem, Reply, View, Visit
 
 PATH = "/webauthn"
@@ -56,24 +56,23 @@ def _page(visit: Visit) -> View:
 def _sent(visit: Visit) -> View | Response:
     signs_up = _signs_up(visit)
     asked = {EMAIL: visit.form.get(EMAIL, "")} if signs_up else {}
-    reply = _proved(visit, f"{PATH}/signup" if signs_up else f"{PATH}/signin", asked)
+    reply = _call_with_passkey(visit, f"{PATH}/signup" if signs_up else f"{PATH}/signin", asked)
     return finished(visit) if reply.is_ok else visit.again(_problem(visit, reply))
 
 
 def _recovery_page(visit: Visit) -> View:
-    to_sign_in = h("p", h("a", visit.text("To the sign-in page"), href=visit.address("")), class_="other")
     if visit.query("done"):
         said = h("p", visit.text("You can sign in with it now."))
         content: Content = [said, button(visit, "Sign in with a passkey", visit.address(PATH))]
         return View(visit.text("Your new passkey is ready"), content)
     if visit.query("sent"):
         text = visit.text("If there is an account with this address, a mail with a link is on its way.")
-        return View(visit.text("Look into your mailbox"), [note(text), to_sign_in])
+        return View(visit.text("Check your mailbox"), [note(text), to_sign_in(visit)])
     if visit.query("token") is not None:
         return _with_script(visit, "Create a new passkey", "Create a passkey", ())
     text = visit.text("Enter the e-mail address of your account. We send you a link to create a new passkey.")
     fields = form(visit, [_EMAIL_ENTRY], submit="Send the link")
-    return View(visit.text("I have lost my passkey"), [h("p", text), fields, to_sign_in])
+    return View(visit.text("I have lost my passkey"), [h("p", text), fields, to_sign_in(visit)])
 
 
 def _recovery_sent(visit: Visit) -> View | Response:
@@ -84,7 +83,7 @@ def _recovery_sent(visit: Visit) -> View | Response:
         if reply.is_ok:
             return visit.redirect(visit.address(_RECOVERY_PATH, sent="yes"))
     else:
-        reply = _proved(visit, path, {"recoverAccountToken": token}, token=token)
+        reply = _call_with_passkey(visit, path, {"recoverAccountToken": token}, token=token)
         if reply.is_ok:
             return visit.redirect(visit.address(_RECOVERY_PATH, done="yes"))
     if reply.status == "RECOVER_ACCOUNT_TOKEN_INVALID_ERROR":
@@ -112,21 +111,20 @@ def _with_script(
         data_options=visit.api_path(path),
         data_token=visit.query("token"),
     )
-    to_sign_in = h("p", h("a", visit.text("To the sign-in page"), href=visit.address("")), class_="other")
     return View(
         visit.text(title),
-        [h("p", without, class_="alert", data_without=True), place, others, to_sign_in],
+        [h("p", without, class_="alert", data_without=True), place, others, to_sign_in(visit)],
         script=visit.pages.base_path + visit.pages.script.path,
     )
 
 
-def _proved(visit: Visit, path: str, asked: Mapping[str, str], **more: str) -> Reply:
+def _call_with_passkey(visit: Visit, path: str, asked: Mapping[str, str], **more: str) -> Reply:
     """
     Call an API with the passkey that the script has put into the form.
 
-    Without one, the API for the options has refused: it is asked once more, to say why.
+    If the form has no passkey, the API for the options has refused. It is called once more to learn the reason.
 
-    :param asked: what the options are for.
+    :param asked: the body for that API.
     """
     if asked.get(EMAIL, "x").strip() == "":
         return _nothing_entered()

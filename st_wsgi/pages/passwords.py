@@ -1,4 +1,4 @@
-"""The page for a forgotten password: it asks for the mail, and with the link of the mail for a new password."""
+"""The page for a forgotten password: it sends a mail, and the link in the mail leads to a form for a new password."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response
 
 from ..recipe_kit.forms import EMAIL, PASSWORD
 from .forms import api_fields, entry, form, note
-from .html import Html, h
-from .signing import button
+from .html import h
+from .signing import button, to_sign_in
 from .visit import Page, View, Visit
 
 PATH = "/reset-password"
@@ -24,13 +24,13 @@ def _page(visit: Visit) -> View:
         )
     if visit.query("sent"):
         text = "If there is an account with this address, a mail with a link is on its way."
-        return View(visit.text("Look into your mailbox"), [note(visit.text(text)), _to_sign_in(visit)])
+        return View(visit.text("Check your mailbox"), [note(visit.text(text)), to_sign_in(visit)])
     if visit.query("token") is not None:
         fields = [entry(visit, field) for field in recipe.fields_named(PASSWORD)]
         return View(visit.text("Choose a new password"), form(visit, fields, submit="Save the password"))
     fields = [entry(visit, field) for field in recipe.fields_named(EMAIL)]
     text = "Enter the e-mail address of your account. We send you a link to choose a new password."
-    content = [h("p", visit.text(text)), form(visit, fields, submit="Send the link"), _to_sign_in(visit)]
+    content = [h("p", visit.text(text)), form(visit, fields, submit="Send the link"), to_sign_in(visit)]
     return View(visit.text("Forgot your password?"), content)
 
 
@@ -52,17 +52,13 @@ def _sent(visit: Visit) -> View | Response:
 
 def invalid_link(visit: Visit, text: str, address: str, *, title: str = "This link is not valid any more") -> View:
     """
-    Return the page for a link of a mail that is not good any more.
+    Return the page for a link of a mail that is not valid any more.
 
     :param text: of the button that leads to *address*, in English.
     """
     said = visit.text("The message was used already, or it is too old.")
     content = [h("p", said, class_="alert", role="alert"), button(visit, text, address)]
     return View(visit.text(title), content, status=410)
-
-
-def _to_sign_in(visit: Visit) -> Html:
-    return h("p", h("a", visit.text("To the sign-in page"), href=visit.address("")), class_="other")
 
 
 PAGES = (Page(path=PATH, show=_page, send=_sent, needs="emailpassword", secret=True),)

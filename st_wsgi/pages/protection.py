@@ -3,8 +3,8 @@ What keeps other sites out of the pages: the check of forms, and the headers of 
 
 A form carries a token that only a page of ours can know: the HMAC of a fixed text under the value of a cookie, which
 no script and no other site can read. On https the cookie's name begins with ``__Host-``, so that no other host can set
-it. A sign-in and a sign-out renew the cookie: whoever knew it before knows nothing afterwards. The browser's own word
-counts as well: a form that ``Origin`` or ``Sec-Fetch-Site`` calls another site's is refused, whatever its token is.
+it. A sign-in and a sign-out replace the cookie, so a value that somebody knew before is worth nothing afterwards. If
+``Origin`` or ``Sec-Fetch-Site`` names another site, the form is refused, whatever its token is.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class FormProtection:
         return _token(self._value(context) or self.renew(context))
 
     def renew(self, context: RequestContext) -> str:
-        """Have the browser take a new cookie, and return its value. Pages that it shows now can no longer be sent."""
+        """Give the browser a new cookie, and return its value. The forms of pages that it shows now become invalid."""
         value = secrets.token_urlsafe(32)
         expiry = int(time.time() * 1000) + _LIFETIME_MS
         context.changes.set_cookie(
@@ -78,7 +78,7 @@ class PagePolicy:
     """
     The headers of every page.
 
-    :param sources: what pages may load beside what they are made of, by directive of Content-Security-Policy.
+    :param sources: what pages may load in addition to our own files, by directive of Content-Security-Policy.
     """
 
     def __init__(self, sources: Mapping[str, Sequence[str]]) -> None:
@@ -88,7 +88,7 @@ class PagePolicy:
         """
         Write the headers.
 
-        :param secret: the address of the page has a token, which no other page may get to see.
+        :param secret: the address of the page has a token: no other page gets the address as its referrer.
         :param nonce: of the page's script; None if it has no script.
         """
         allowed = {

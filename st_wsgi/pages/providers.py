@@ -113,7 +113,7 @@ def _state_with_page(visit: Visit, secret: str) -> str:
     return base64.urlsafe_b64encode(json.dumps(members).encode()).decode().rstrip("=")
 
 
-_TEXTS = {"NO_EMAIL_GIVEN_BY_PROVIDER": "The provider did not tell your e-mail address. Please choose another way."}
+_TEXTS = {"NO_EMAIL_GIVEN_BY_PROVIDER": "The provider did not tell us your e-mail address. Please choose another way."}
 
 METHODS["thirdparty"] = _buttons
 

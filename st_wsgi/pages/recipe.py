@@ -23,7 +23,7 @@ from ..request.context import RequestContext
 from ..services import Services
 from .document import StaticFile, document, style_sheet
 from .html import h
-from .navigation import FORM, error_page, is_navigation, leading_on, renewal
+from .navigation import FORM, error_page, is_navigation, renewal, session_redirect
 from .protection import FormProtection, PagePolicy
 from .settings import Brand, Field, Frame, Texts
 from .table import PAGES
@@ -81,16 +81,17 @@ class Pages(Recipe[PagesFunctions, NoAPIs]):
 
     :param brand: name, logo, colour, and the terms of the app.
     :param order: the recipes with which users sign in, in the order in which the sign-in page shows them.
-    :param sessions: respond to a browser's navigation whose session does not do with a redirect: to sign in, to renew
-        the session, or to satisfy a claim. Calls of an API get 401 and 403 in any case.
-    :param after_sign_in: the path to which users go who came from nowhere else.
+    :param sessions: redirect a browser that opens a page of the app without a good session: to sign in, to renew the
+        session, or to satisfy a claim. Calls of an API get 401 and 403 in any case.
+    :param after_sign_in: the path to which users go if they opened the sign-in page themselves.
     :param after_sign_out: the path to which users go after signing out; None for a page that says so.
     :param fields: how fields of the sign-up form are shown, by their names.
     :param language: from the context of a request to the code of its language; default: ``Accept-Language``.
     :param texts: texts of further languages, or other texts of ``en`` and ``de``, by their English form.
     :param frame: makes the HTML document around each page, such as a template of the app.
-    :param replaced: functions that show a page in place of ours, by the path of the page below the base path.
-    :param sources: what the app's frame loads beside the style sheet, by directive of Content-Security-Policy, such as
+    :param replaced: functions that show a page instead of ours, by the path of the page below the base path. What its
+        forms do stays.
+    :param sources: what the frame loads in addition to our files, by directive of Content-Security-Policy, such as
         ``{"style-src": ["https://cdn.example"]}``.
     :raises ConfigError: a setting is not usable, or the app's other settings do not fit.
     """
@@ -155,7 +156,7 @@ class Pages(Recipe[PagesFunctions, NoAPIs]):
         self.protection = FormProtection(self.origin)
         limits = services.limiter.rate_limit
         store = limits.store if isinstance(limits, AttemptLimits) else services.transport.attempts
-        # Who fills the memory of one process with tokens must not push out the counters of sign-ins.
+        # A flood of invented tokens must not push the counters of sign-ins out of the memory of a process.
         self.renewals = SteadyAttempts(None if isinstance(store, MemoryAttempts) else store)
         self._policy = PagePolicy(_with_logo(self.sources, self.brand))
         self._languages = Languages(_checked(self.texts))
@@ -199,7 +200,7 @@ class Pages(Recipe[PagesFunctions, NoAPIs]):
         return self._rendered(visit, (page.send or page.show)(visit))
 
     def answer(self, error: Answerable, context: RequestContext) -> Response:
-        """Return the response to an error: a page for a browser that asked for one, else what the protocol says."""
+        """Return the response to an error: a page for a browser that asked for one, else the one for frontend SDKs."""
         others = self.services.get(Session)
         plain = others.answer(error, context) if isinstance(error, SessionError) else error.plain_response()
         visit = (context.environ or {}).get(VISIT_KEY)
@@ -207,7 +208,7 @@ class Pages(Recipe[PagesFunctions, NoAPIs]):
             return plain
         try:
             visit = visit or Visit(self, context)
-            outcome = leading_on(visit, error) if isinstance(error, SessionError) else error_page(visit, error)
+            outcome = session_redirect(visit, error) if isinstance(error, SessionError) else error_page(visit, error)
             return self._rendered(visit, outcome)
         except Exception:  # the app's frame may be what fails, or its choice of the language
             _log.exception("the page for an error could not be made")

@@ -1,10 +1,10 @@
-"""What an app may choose about its pages: brand, fields, and what goes around and in place of ours."""
+"""What an app may choose about its pages: brand, fields, texts, and the HTML document around them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import attrs
 
@@ -33,7 +33,7 @@ class Brand:
 
     :param name: default: the name of the app.
     :param logo: the address of a picture, which is shown 40 pixels high beside the name.
-    :param colour: of buttons. The text on them is black or white, whatever can be read better.
+    :param colour: of buttons. The text on them is black or white, whichever is easier to read.
     :param terms: the address of the terms of use.
     :param privacy: the address of the privacy policy.
     """
@@ -46,7 +46,7 @@ class Brand:
 
     @property
     def text_colour(self) -> str:
-        """Black or white: what has the higher contrast to the colour (WCAG 2.2, "relative luminance")."""
+        """Black or white: the one with the higher contrast to the colour (WCAG 2.2, "relative luminance")."""
         red, green, blue = (_linear(int(self.colour[at : at + 2], 16) / 255) for at in (1, 3, 5))
         luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
         return "#ffffff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#000000"
@@ -57,7 +57,7 @@ def _linear(part: float) -> float:
 
 
 FieldType: TypeAlias = Literal["text", "email", "password", "tel", "url", "number", "date", "checkbox"]
-_TYPES = ("text", "email", "password", "tel", "url", "number", "date", "checkbox")
+_TYPES: tuple[str, ...] = get_args(FieldType)
 
 
 @attrs.frozen(kw_only=True)
@@ -84,9 +84,9 @@ class Field:
 
 
 @attrs.frozen(kw_only=True)
-class Shown:
+class PageParts:
     """
-    A page that is ready to be put into a frame.
+    The parts of a page that a frame puts into its HTML document.
 
     :param title: of the page, for the ``title`` element.
     :param head: elements for the head: the style sheet, and the script if the page has one.
@@ -102,8 +102,8 @@ class Shown:
     direction: str
 
 
-Frame: TypeAlias = Callable[[Shown], str]
-"""From a page to the whole HTML document around it, such as a rendered template of the app."""
+Frame: TypeAlias = Callable[[PageParts], str]
+"""From the parts of a page to the whole HTML document, such as a rendered template of the app."""
 
 Texts: TypeAlias = Mapping[str, Mapping[str, str]]
-"""From a language, such as ``fr``, to its texts by the English ones."""
+"""From a language, such as ``fr``, to a mapping from English texts to its own."""

@@ -24,7 +24,7 @@ _SIGN_UP = {"show": "signup"}
 
 
 def sign_in_page(visit: Visit) -> View | Response:
-    """Show the ways to sign in, or to sign up; who is signed in already may go on."""
+    """Show the ways to sign in or up. Users who are signed in already get a link to where they wanted to go."""
     if visit.session() is not None:
         return _signed_in(visit)
     signs_up = _signs_up(visit)
@@ -75,23 +75,22 @@ def sign_out_sent(visit: Visit) -> View | Response:
 
 def finished(visit: Visit, back: str | None = None) -> Response:
     """
-    Return the response to what has signed a user in: the way back, with forms for this session only.
+    Redirect a user who has just signed in to the way back. Forms of pages that were opened before become invalid.
 
-    :param back: another way back than that of the request.
+    :param back: the way back; None for that of the request.
     """
     visit.pages.protection.renew(visit.context)
     return visit.redirect(visit.way_back if back is None else visit.followed(back))
 
 
 def denied(visit: Visit) -> View:
-    """Return the page for who may not open what they asked for."""
-    sign_in = h("p", h("a", visit.text("To the sign-in page"), href=visit.address("")), class_="other")
+    """Return the page for users who may not open the page that they asked for."""
     text = h("p", visit.text("Your account may not open this page."), class_="alert", role="alert")
-    return View(visit.text("Access denied"), [text, sign_in], status=403)
+    return View(visit.text("Access denied"), [text, to_sign_in(visit)], status=403)
 
 
 def _signed_in(visit: Visit) -> View:
-    # A link and no redirect: what sends users here although they are signed in would send them here again.
+    # A link, not a redirect: a page that sends signed-in users here would send them here again, without end.
     return View(
         visit.text("You are signed in"),
         [
@@ -102,8 +101,13 @@ def _signed_in(visit: Visit) -> View:
 
 
 def button(visit: Visit, text: str, address: str) -> Html:
-    """Return a link to an address that looks like a button, with an English text."""
+    """Return a link that looks like a button. *text* is in English."""
     return h("p", h("a", visit.text(text), href=address, class_="button"))
+
+
+def to_sign_in(visit: Visit) -> Html:
+    """Return the link to the sign-in page that stands at the end of other pages."""
+    return h("p", h("a", visit.text("To the sign-in page"), href=visit.address("")), class_="other")
 
 
 def _signs_up(visit: Visit) -> bool:

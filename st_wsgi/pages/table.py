@@ -19,8 +19,8 @@ PAGES: tuple[Page, ...] = (
     *passkeys.PAGES,
 )
 
-CURES: dict[str, str] = {**verification.CURES, **factors.CURES}
-"""From the id of a claim's validator to the page on which users can do what the claim asks for."""
+CLAIM_PAGES: dict[str, str] = {**verification.CLAIM_PAGES, **factors.CLAIM_PAGES}
+"""From the id of a claim's validator to the page where users can satisfy the claim."""
 
-CURE_QUERIES: dict[str, Callable[[Any], dict[str, str]]] = {**factors.CURE_QUERIES}
-"""From the id of a claim's validator to a function of its reason: what the address of that page has in addition."""
+CLAIM_QUERIES: dict[str, Callable[[Any], dict[str, str]]] = {**factors.CLAIM_QUERIES}
+"""From the id of a claim's validator to a function that makes a query for that page from the reason of the error."""

@@ -1,7 +1,7 @@
 """
-The texts of the pages, by language. A text is known by its English form, which the code has in its place.
+The texts of the pages, by language. The English text stands in the code and is the key of the other languages.
 
-What the APIs tell users is translated in the same way. A text that a language does not have is shown in English.
+Messages of the APIs to users are translated in the same way. A text that a language does not have is shown in English.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ GERMAN: Mapping[str, str] = {
         "Dieser Code ist falsch. Bitte geben Sie den ein, den Ihre App jetzt anzeigt."
     ),
     "Send a code to {contact}": "Code an {contact} senden",
-    "This code does not work any more. Please have a new one sent.": (
+    "This code does not work any more. Please ask for a new one.": (
         "Dieser Code gilt nicht mehr. Bitte lassen Sie sich einen neuen senden."
     ),
     "You are signed in": "Sie sind angemeldet",
@@ -128,7 +128,7 @@ GERMAN: Mapping[str, str] = {
     "To the sign-in page": "Zur Anmeldung",
     "Your new password is set": "Ihr neues Passwort ist gespeichert",
     "You can sign in with it now.": "Sie können sich jetzt damit anmelden.",
-    "Look into your mailbox": "Sehen Sie in Ihr Postfach",
+    "Check your mailbox": "Sehen Sie in Ihr Postfach",
     "If there is an account with this address, a mail with a link is on its way.": (
         "Wenn es zu dieser Adresse ein Konto gibt, ist eine Nachricht mit einem Link unterwegs."
     ),
@@ -156,12 +156,12 @@ GERMAN: Mapping[str, str] = {
     "I have confirmed it": "Ich habe sie bestätigt",
     "Your e-mail address is confirmed": "Ihre E-Mail-Adresse ist bestätigt",
     "Phone number": "Telefonnummer",
-    "With the country's code, such as +49": "Mit der Vorwahl des Landes, zum Beispiel +49",
+    "With the country code, such as +49": "Mit der Vorwahl des Landes, zum Beispiel +49",
     "E-mail address or phone number": "E-Mail-Adresse oder Telefonnummer",
     "This code is wrong. Please look at the newest message.": (
         "Dieser Code ist falsch. Bitte sehen Sie in die neueste Nachricht."
     ),
-    "This code is too old. Please have a new one sent.": (
+    "This code is too old. Please ask for a new one.": (
         "Dieser Code ist zu alt. Bitte lassen Sie sich einen neuen senden."
     ),
     "Send me a link": "Link senden lassen",
@@ -182,7 +182,7 @@ GERMAN: Mapping[str, str] = {
     "This sign-in did not begin in this browser, or it took too long.": (
         "Diese Anmeldung hat nicht in diesem Browser begonnen, oder sie hat zu lange gedauert."
     ),
-    "The provider did not tell your e-mail address. Please choose another way.": (
+    "The provider did not tell us your e-mail address. Please choose another way.": (
         "Der Anbieter hat Ihre E-Mail-Adresse nicht genannt. Bitte wählen Sie eine andere Art der Anmeldung."
     ),
     "Your account": "Ihr Konto",
@@ -206,7 +206,7 @@ GERMAN: Mapping[str, str] = {
     "Another device": "Ein anderes Gerät",
     "Sign out everywhere else": "Überall sonst abmelden",
     "The other sessions have ended.": "Die anderen Sitzungen sind beendet.",
-    # What the APIs tell users.
+    # Messages of the APIs.
     "Phone number is invalid": "Diese Telefonnummer ist ungültig.",
     "Signing in with this provider failed. Please try again, or choose another way to sign in.": (
         "Die Anmeldung bei diesem Anbieter hat nicht geklappt. Bitte versuchen Sie es noch einmal, oder wählen Sie "
@@ -258,7 +258,7 @@ class Language:
         self._texts = texts
 
     def text(self, english: str, **values: str) -> str:
-        """Return a text in this language, with *values* in the place of its names in braces."""
+        """Return a text in this language. *values* replace the names in braces."""
         code = _SUPPORT_CODE.search(english)
         bare = english if code is None else english[: code.start()]
         known = self._texts.get(bare, bare) + ("" if code is None else code[0])
@@ -269,7 +269,7 @@ class Languages:
     """
     All languages of the pages: English, German, and those of the app.
 
-    :param more: from a language to its texts. They come before ours.
+    :param more: from a language to its texts. They take precedence over ours.
     """
 
     def __init__(self, more: Mapping[str, Mapping[str, str]]) -> None:
@@ -279,10 +279,10 @@ class Languages:
         self._known = {code: Language(code, own) for code, own in texts.items()}
 
     def named(self, code: str | None) -> Language:
-        """Return the language with a code; one that is not known is English."""
+        """Return the language with a code; English if it is unknown."""
         return self._known.get(code or "en", self._known["en"])
 
     def accepted(self, context: RequestContext) -> Language:
-        """Return the language that the browser likes best (``Accept-Language``)."""
+        """Return the language that the browser prefers (``Accept-Language``)."""
         header = (context.header("accept-language") or "")[:500]
         return self.named(parse_accept_header(header, LanguageAccept).best_match(list(self._known), default="en"))

@@ -1,4 +1,4 @@
-"""The page on which users confirm that an e-mail address is theirs."""
+"""The page where users confirm that an e-mail address is theirs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _page(visit: Visit) -> View:
     title = visit.text("Confirm your e-mail address")
     if visit.query("done"):
         return _confirmed(visit)
-    if visit.query("token") is not None:  # a button, since programs that read mails open their links
+    if visit.query("token") is not None:  # a button, because mail scanners open links
         text = visit.text("Please confirm that this address is yours.")
         return View(title, [h("p", text), form(visit, (), submit="Confirm")])
     session = visit.session()
@@ -58,4 +58,4 @@ def _confirmed(visit: Visit) -> View:
 
 
 PAGES = (Page(path=PATH, show=_page, send=_sent, needs="emailverification", secret=True),)
-CURES = {"st-ev": PATH}
+CLAIM_PAGES = {"st-ev": PATH}

@@ -62,8 +62,8 @@ class Reply:
     :param code: the HTTP status.
     :param body: the JSON object.
     :param retry_after: seconds to wait, if there were too many attempts.
-    :param error: that the API raised, None if it raised none. Handlers of the app may choose code and body of its
-        response.
+    :param error: the error that the API answered, None if there was none. Handlers of the app may choose the code and
+        the body for it.
     """
 
     code: int
@@ -73,12 +73,12 @@ class Reply:
 
     @property
     def status(self) -> str:
-        """``OK`` or what else the API returned; empty if it refused the request as a whole."""
+        """The status in the body, such as ``OK``; empty if the body has none."""
         return str(self.body.get("status", ""))
 
     @property
     def is_ok(self) -> bool:
-        """Whether it is done."""
+        """Whether the API did what it was asked for."""
         return self.code == 200 and self.status == "OK"
 
 
@@ -105,7 +105,7 @@ class Visit:
     :ivar context: the context of the request.
     :ivar page: the row of the table, None for an error of the app's own pages.
     :ivar language: of the user.
-    :ivar form: what was sent, when it was a form.
+    :ivar form: the values of a form by the names of its fields; empty for a GET.
     :ivar opened: the session that a call has created or renewed in this visit, or None.
     :ivar failed: why the form was not accepted, when the page is shown once more.
     :ivar rest: what follows the path of the page, for pages that have several addresses.
@@ -147,7 +147,7 @@ class Visit:
 
     @property
     def tenant_id(self) -> str:
-        """The tenant; what is no id of one counts as ``public``."""
+        """The id of the tenant. A text that cannot be such an id counts as ``public``."""
         return self._tenant_id
 
     @tenant_id.setter
@@ -175,11 +175,11 @@ class Visit:
 
     @functools.cached_property
     def way_back(self) -> str:
-        """The path to go on to afterwards: that of the page from which the user came, else the app's setting."""
+        """The path to which the user goes afterwards: the one that they came from, else ``after_sign_in``."""
         return self.followed(self.query(WAY_BACK))
 
     def followed(self, path: str | None) -> str:
-        """Return a path that users may be led to: *path* if it is one of the own website, else the app's setting."""
+        """Return *path* if it is a path of the own website, else ``after_sign_in``."""
         path = safe_path(path or "")
         return self.pages.after_sign_in if path is None or self.pages.is_no_way_back(path) else path
 
@@ -214,7 +214,7 @@ class Visit:
 
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: str) -> Reply:
         """
-        Call one of our own routes as a frontend would: same limits, same overrides, same cookies.
+        Call one of our own routes as a frontend would: with the same limits, overrides and cookies.
 
         :param path: below the API's base path, without the tenant.
         :raises TryRefreshToken: the session has to be renewed first.

@@ -23,7 +23,7 @@ def safe_path(text: str) -> str | None:
     Return *text* as a path of the own website, with query and fragment, or None if it could lead anywhere else.
 
     Browsers drop tabs and line ends, take ``\\`` for ``/``, and take what follows ``//`` for a host (URL standard). A
-    server may decode or shorten the path once more, so that such a spelling in encoded form is refused, too.
+    server may decode or shorten the path once more, so the same is refused in encoded form.
     """
     match = _LOCATION.fullmatch(text)
     if match is None or len(text) > _LIMIT or not text.isprintable():

@@ -98,7 +98,7 @@ def test_sign_up_and_in_and_a_lost_passkey(page: Page, place: Place) -> None:
     page.get_by_role("link", name="I have lost my passkey").click()
     page.get_by_label("E-mail address").fill(EMAIL)
     page.get_by_role("button", name="Send the link").click()
-    expect(heading).to_have_text("Look into your mailbox")
+    expect(heading).to_have_text("Check your mailbox")
     page.goto(place.link(EMAIL))
     page.get_by_role("button", name="Create a passkey").click()
     expect(heading).to_have_text("Your new passkey is ready")

@@ -250,7 +250,7 @@ def test_an_attempt_that_is_over_begins_again(core: Borrowed) -> None:
     code = vault.code()
     for _ in range(5):
         press(person, "enter", code="000000" if code != "000000" else "111111")
-    assert person.screen.alert == "This code does not work any more. Please have a new one sent."
+    assert person.screen.alert == "This code does not work any more. Please ask for a new one."
     press(person, "send-0")
     assert press(person, "enter", code=vault.code()).status == 200
 
@@ -259,7 +259,7 @@ def test_a_number_is_asked_for_once(core: Borrowed) -> None:
     vault = Vault(core, "otp-phone")
     person = vault.person()
     assert press(person, "send", contact="").error_of("contact") == (
-        "With the country's code, such as +49 Please fill in this field."
+        "With the country code, such as +49 Please fill in this field."
     )
     assert press(person, "send", contact="12").alert == "Phone number is invalid"
     press(person, "send", contact=NUMBER)

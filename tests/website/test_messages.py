@@ -63,7 +63,7 @@ def test_a_forgotten_password(core: Borrowed, mailbox: Mailbox) -> None:
     person.open("/orders")
     person.open(person.screen.link("Forgot your password?"))
     assert person.submit(email="nobody").error_of("email") == "Email is invalid"
-    assert person.submit(email=person.email).heading == "Look into your mailbox"
+    assert person.submit(email=person.email).heading == "Check your mailbox"
     assert person.screen.response.headers["Referrer-Policy"] == "no-referrer"
     link = mailbox.link()
     person.open(link)
@@ -81,7 +81,7 @@ def test_a_forgotten_password(core: Borrowed, mailbox: Mailbox) -> None:
 def test_a_stranger_learns_nothing_from_a_forgotten_password(core: Borrowed, mailbox: Mailbox) -> None:
     person = Person(with_pages(core, EmailPassword(email_delivery=mailbox.deliver)))
     person.open("/auth/reset-password")
-    assert person.submit(email=person.email).heading == "Look into your mailbox"
+    assert person.submit(email=person.email).heading == "Check your mailbox"
     assert mailbox.is_empty
 
 

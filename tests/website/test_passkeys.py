@@ -103,7 +103,7 @@ def test_a_lost_passkey(club: Club, member: Person) -> None:
     member.open("/auth/webauthn")
     member.open(member.screen.link("I have lost my passkey"))
     assert member.submit(email=" ").error_of("email") == "Please fill in this field."
-    assert member.submit(email=member.email).heading == "Look into your mailbox"
+    assert member.submit(email=member.email).heading == "Check your mailbox"
     link, key = club.link(), authenticator.credential()
     token = re.findall("token=([^&]+)", link)[0]
     screen = member.open(link)

@@ -15,7 +15,7 @@ import st_wsgi.pages.html
 from st_wsgi.errors import ConfigError
 from st_wsgi.events import SecurityEvent
 from st_wsgi.limits import AttemptLimits
-from st_wsgi.pages import Brand, Field, Pages, Shown, View, Visit, h
+from st_wsgi.pages import Brand, Field, PageParts, Pages, View, Visit, h
 from st_wsgi.recipe_kit.override import Override, replace
 from st_wsgi.recipe_kit.results import GeneralError
 from st_wsgi.recipes.emailpassword import EmailPassword, EmailPasswordAPIs, FormField, SignUpFeature
@@ -168,7 +168,7 @@ def test_a_language_that_cannot_be_chosen_is_an_error_of_the_server(core: Borrow
 
 
 def test_the_frame_and_single_pages_can_be_the_apps_own(core: Borrowed) -> None:
-    def frame(page: Shown) -> str:
+    def frame(page: PageParts) -> str:
         head = h("head", h("title", page.title), page.head)
         return "<!doctype html>" + h("html", head, h("body", page.body))
 

@@ -158,7 +158,12 @@ class Database(ABC):
         return self.change(f"DELETE FROM {table} WHERE {_equal(where)}", *where.values())
 
     def delete_some(self, table: str, key: Sequence[str], where: str, value: object, limit: int) -> int:
-        """Delete up to *limit* rows ``o`` that meet a condition and that nobody else changes; return how many."""
+        """
+        Delete rows of a table; return how many. Rows that another transaction has locked may stay.
+
+        :param where: the condition, with one placeholder for *value*. The table is called ``o`` in it.
+        :param limit: how many rows at most.
+        """
         rows = self.rows(f"SELECT {', '.join(key)} FROM {table} AS o WHERE {where} LIMIT ?", value, limit)
         return sum(self.delete(table, **dict(zip(key, row, strict=True))) for row in rows)
 
@@ -225,17 +230,17 @@ class Store(ABC):
         """
         Hand out a connection for a call that reads and then changes one row.
 
-        Each statement may be a transaction of its own: :meth:`Database.change_then_put` sees to it that no change of
+        Each statement may be a transaction of its own. :meth:`Database.change_then_put` makes sure that no change of
         another call is lost.
         """
         return self.write(together=True)
 
     def settled(self, query: str, *values: object) -> list[Any]:
         """
-        Return the rows of a query that nearly always finds the same.
+        Return the rows of a query about apps and tenants, which rarely change.
 
-        Inside :meth:`repeated` they may be those that it found earlier. In that case, another statement of the work
-        compares them with the newest commit, and the work is repeated if they differ.
+        Inside :meth:`repeated` they may be remembered ones. In that case, a later statement of the work checks that no
+        app or tenant has changed. If one has, the work is repeated.
         """
         with self.read() as db:
             return db.rows(query, *values)

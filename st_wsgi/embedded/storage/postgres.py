@@ -5,7 +5,7 @@ Three rules hold everywhere:
 
 * a write is one transaction, and no other one writes at the same time, as in SQLite. Only transactions with
   ``together`` may run beside each other: they share a lock (``pg_advisory_xact_lock``) that others take exclusively.
-  :meth:`PostgresStore.changing_one` takes no such lock: one statement that has its condition is enough there;
+  :meth:`PostgresStore.changing_one` takes no such lock: its one changing statement checks what was read before;
 * each statement of a read sees the newest commit, and a read holds no lock;
 * a commit is never repeated. If the connection breaks during a commit, the transaction may be committed or not.
 
@@ -69,8 +69,13 @@ _DEFAULTS = {
 """Settings of libpq with which a dead server is noticed. Those in the address take precedence."""
 
 REPEATS = 5
+"""How often a call is tried."""
+
 _LOCK = 0x53745753
+"""The key of our advisory locks: the number that is also the application id of our SQLite files."""
+
 _SETTLED = 4096
+"""How many queries a store remembers with their rows."""
 
 
 class NotAlone(Exception):
@@ -199,17 +204,17 @@ class PostgresDatabase(Database):
     to_stay: ClassVar[str] = " FOR KEY SHARE"
     not_unique: ClassVar[type[Exception]] = errors.UniqueViolation
 
-    def __init__(self, connection: Connection, schema: str, here: _Here, *, in_transaction: bool = True) -> None:
+    def __init__(self, connection: Connection, schema: str, state: _State, *, in_transaction: bool = True) -> None:
         self.connection = connection
         self.together = False
         self.for_change = " FOR UPDATE" if in_transaction else ""
         self._schema = schema
-        self._here = here
+        self._state = state
         self._in_transaction = in_transaction
 
     def run(self, query: str, values: Sequence[Any] = (), /) -> Cursor:
         """Run a statement. :raises CallRefused: for a value that PostgreSQL cannot keep."""
-        if self._here.assumed is not None and query.startswith("SELECT"):
+        if self._state.assumed is not None and query.startswith("SELECT"):
             return _Found(self.with_stamp(query, values)[1])
         self.confirm()
         return self._run(query, values)
@@ -227,13 +232,13 @@ class PostgresDatabase(Database):
 
     def commit(self, statement: bytes = b"COMMIT", values: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
         """Run a statement that commits. :raises CommitUncertain: the connection broke meanwhile."""
-        before, self._here.committed = self._here.committed, True
+        before, self._state.committed = self._state.committed, True
         try:
             return self.execute(statement, values)
         except psycopg.Error as error:
             if isinstance(error, psycopg.OperationalError) and _is_lost(error):
                 raise CommitUncertain("the connection broke in the middle of a commit") from error
-            self._here.committed = before
+            self._state.committed = before
             raise
 
     def with_stamp(self, query: str, values: Sequence[Any] = ()) -> tuple[int, list[Row]]:
@@ -243,15 +248,15 @@ class PostgresDatabase(Database):
             f" LEFT JOIN (SELECT true, own.* FROM ({query}) AS own) AS found ON true"
         )
         rows = self._run(both, values).fetchall()
-        stamp, here = rows[0][0], self._here
-        if here.assumed not in (None, stamp):
+        stamp, state = rows[0][0], self._state
+        if state.assumed not in (None, stamp):
             raise Outdated
-        here.assumed = None
+        state.assumed = None
         return stamp, [row[2:] for row in rows if row[1]]
 
     def confirm(self) -> None:
         """Compare the stamp that this work assumed. :raises Outdated: it is another one now."""
-        if self._here.assumed is not None:
+        if self._state.assumed is not None:
             self.with_stamp("SELECT 1")
 
     def run_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
@@ -319,18 +324,18 @@ _TRANSIENT = (
 """Errors after which a call may succeed some seconds later."""
 
 
-class _Here:
+class _State:
     """
     The state of a store in one thread or greenlet.
 
-    :ivar db: the connection that it has now. It never takes a second one, since threads that wait for each other's
-        connections would wait for ever.
+    :ivar db: its connection, None if it has none. It never takes a second one: threads that each hold one and wait for
+        another would wait for ever.
     :ivar repeating: whether it is inside :meth:`PostgresStore.repeated`.
     :ivar committed: whether the work there has begun a commit.
     :ivar alone: whether the work there has to write alone.
     :ivar locking: whether the work there locks a row before it reads it.
     :ivar newest: whether the work there reads all tenants again.
-    :ivar assumed: the stamp of what it took from :meth:`PostgresStore.settled` and did not compare yet.
+    :ivar assumed: the stamp of remembered rows that :meth:`PostgresStore.settled` returned and nobody checked yet.
     """
 
     db: PostgresDatabase | None = None
@@ -388,8 +393,8 @@ class PostgresStore(Store):
         self._closed = False
         self._pool: ConnectionPool[_LimitedConnection] | None = None
         self._opening = threading.Lock()
-        self._state: ContextVar[_Here | None]
-        self._state = ContextVar("state of a store", default=None)
+        self._states: ContextVar[_State | None]
+        self._states = ContextVar("state of a store", default=None)
         try:
             with psycopg.connect(self._conninfo, **self._connecting()) as connection:
                 migrate(connection, self._schema)
@@ -403,26 +408,26 @@ class PostgresStore(Store):
         return self._name
 
     @property
-    def _here(self) -> _Here:
-        return self._state.get() or _Here()
+    def _state(self) -> _State:
+        return self._states.get() or _State()
 
     @contextmanager
-    def _with_state(self) -> Iterator[_Here]:
+    def _with_state(self) -> Iterator[_State]:
         """
         Keep a state within the block: the one that there is, or a new one.
 
-        It is no ``threading.local``: with gunicorn's ``--preload``, this module is imported before gevent replaces
-        that, and all greenlets would share one.
+        ``threading.local`` would not do: with gunicorn's ``--preload``, this module is imported before gevent replaces
+        it, and all greenlets would share one state.
         """
-        here = self._state.get()
-        if here is not None:
-            yield here
+        state = self._states.get()
+        if state is not None:
+            yield state
         else:
-            token = self._state.set(here := _Here())
+            token = self._states.set(state := _State())
             try:
-                yield here
+                yield state
             finally:
-                self._state.reset(token)
+                self._states.reset(token)
 
     def close(self) -> None:
         """Close all connections that are not in use; those in use close when they come back."""
@@ -436,12 +441,12 @@ class PostgresStore(Store):
             _ABANDONED.append(self._pool)
         self._pool = None
         self._opening = threading.Lock()
-        self._state = ContextVar("state of a store", default=None)
+        self._states = ContextVar("state of a store", default=None)
 
     @contextmanager
     def read(self) -> Iterator[PostgresDatabase]:
         """Hand out a connection for reading: every statement sees the newest commit."""
-        held = self._here.db
+        held = self._state.db
         if held is not None:
             yield held
         else:
@@ -457,15 +462,15 @@ class PostgresStore(Store):
     @contextmanager
     def write(self, *, together: bool = False) -> Iterator[PostgresDatabase]:
         """Hand out a connection inside a write transaction: committed at the end, rolled back by an exception."""
-        together = together and not self._here.alone
+        together = together and not self._state.alone
         with self._transaction(self._begin.format("_shared" if together else "")) as db:
             db.together = together
             yield db
 
     @contextmanager
     def changing_one(self) -> Iterator[PostgresDatabase]:
-        """Hand out a connection without a transaction; a transaction when another call was quicker before."""
-        if self._here.locking or self._here.db is not None:
+        """Hand out a connection without a transaction, or with one if another call has changed the row meanwhile."""
+        if self._state.locking or self._state.db is not None:
             with self.write(together=True) as db:
                 yield db
         else:
@@ -473,67 +478,67 @@ class PostgresStore(Store):
                 yield db
 
     def settled(self, query: str, *values: object) -> list[Any]:
-        """Return the rows of a query, maybe those of an earlier time, which the next statement compares."""
-        key, here = (query, values), self._here
-        known = self._settled.get(key) if here.repeating and not here.newest else None
-        if known is not None and here.assumed in (None, known[0]):
-            here.assumed = known[0]
+        """Return the rows of a query, maybe remembered ones. Then the next statement checks that they still hold."""
+        key, state = (query, values), self._state
+        known = self._settled.get(key) if state.repeating and not state.newest else None
+        if known is not None and state.assumed in (None, known[0]):
+            state.assumed = known[0]
             return known[1]
         with self.read() as db:
             known = db.with_stamp(query, values)
-        if here.db is None:  # what a transaction sees may be rolled back
+        if state.db is None:  # what a transaction sees may be rolled back
             self._settled.put(key, known)
         return known[1]
 
     def repeated(self, work: Callable[[], T]) -> T:
         """Return what *work* returns. It is repeated if its transaction and another one were in conflict."""
-        with self._with_state() as here:
-            # As a part of other work, it is repeated as a whole.
-            return work() if here.repeating else self._repeated(here, work)
+        with self._with_state() as state:
+            # Inside other work, that whole work is repeated.
+            return work() if state.repeating else self._repeated(state, work)
 
-    def _repeated(self, here: _Here, work: Callable[[], T]) -> T:
-        here.repeating, here.committed, tries = True, False, 0
+    def _repeated(self, state: _State, work: Callable[[], T]) -> T:
+        state.repeating, state.committed, tries = True, False, 0
         try:
             while True:
                 tries += 1
                 try:
                     return self._confirmed(work)
                 except NotAlone:
-                    here.alone = True
+                    state.alone = True
                 except Outdated:
-                    here.newest = True
+                    state.newest = True
                 except _CONFLICTS:
                     if tries >= REPEATS:
                         raise
-                    here.locking = True
+                    state.locking = True
                     time.sleep(random.random() * 0.01 * 2**tries)
                 except errors.ReadOnlySqlTransaction:
                     # Another server may take the writes now: new connections find it.
                     self._replace(self._pool)
-                    if tries > 1 or here.committed:
+                    if tries > 1 or state.committed:
                         raise
                 except psycopg.OperationalError as error:
-                    if tries >= REPEATS or not _is_lost(error) or here.committed or isinstance(error, _NoReply):
+                    if tries >= REPEATS or not _is_lost(error) or state.committed or isinstance(error, _NoReply):
                         raise
-                here.assumed = None
+                state.assumed = None
         finally:
-            here.repeating = here.alone = here.locking = here.newest = False
-            here.assumed = None
+            state.repeating = state.alone = state.locking = state.newest = False
+            state.assumed = None
 
     def _confirmed(self, work: Callable[[], T]) -> T:
-        """Return what *work* returns or raises, if it is right about the rows that it assumed. :raises Outdated: no."""
+        """Return what *work* returns, or raise what it raises. :raises Outdated: it assumed rows that have changed."""
         try:
             outcome = work()
         except (psycopg.Error, CommitUncertain, Overtaken, NotAlone, Outdated):
             raise
-        except BaseException:  # a refusal, too, may be due to such rows
+        except BaseException:  # a refusal may be due to rows that have changed
             self._confirm()
             raise
         self._confirm()
         return outcome
 
     def _confirm(self) -> None:
-        if self._here.assumed is not None:
+        if self._state.assumed is not None:
             with self.read() as db:
                 db.confirm()
 
@@ -577,11 +582,11 @@ class PostgresStore(Store):
             return self._pool
 
     def _configure(self, connection: _LimitedConnection) -> None:
-        """Limit the statements that are no part of a transaction, and prepare them, but not through a pooler."""
+        """Set limits for statements outside of transactions, and prepare statements; neither of it through a pooler."""
         connection.limit = self._reply_limit
         limits = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in self._limits.items())
-        # A pooler has process numbers of its own. Behind it, clients take turns in a session of the server: they would
-        # get our limits, and statements that another one prepared under the same name.
+        # A pooler reports a process id of its own. Behind it, clients share sessions of the server: others would get
+        # our limits, and we could run a statement that another client prepared under the same name.
         query = f"SELECT {limits} WHERE pg_backend_pid() = {connection.info.backend_pid}"
         if connection.execute(query.encode()).fetchone() is not None:
             connection.prepare_threshold = self._prepare
@@ -597,14 +602,14 @@ class PostgresStore(Store):
     @contextmanager
     def _lent(self, *, in_transaction: bool = True) -> Iterator[PostgresDatabase]:
         pool = self._pool if self._pool is not None and not self._closed else self._opened()
-        with self._with_state() as here:
+        with self._with_state() as state:
             connection = pool.getconn()
-            db = PostgresDatabase(connection, self._schema, here, in_transaction=in_transaction)
-            before, here.db = here.db, db
+            db = PostgresDatabase(connection, self._schema, state, in_transaction=in_transaction)
+            before, state.db = state.db, db
             try:
                 yield db
             finally:
-                here.db = before
+                state.db = before
                 pool.putconn(connection)
                 if connection.closed:
                     self._replace(pool)
@@ -624,9 +629,9 @@ class PostgresStore(Store):
 
 def _wait_as_this_process_does() -> None:
     """
-    Let psycopg choose anew how it waits, if gevent has changed this process after the import.
+    Let psycopg choose again how it waits, if gevent patched this process after psycopg was imported.
 
-    gunicorn does so in its workers. With ``--preload``, psycopg was imported before, and would stop all greenlets.
+    That is so in the workers of gunicorn with ``--preload``. A wait of psycopg would stop all greenlets.
     """
     gevent = sys.modules.get("gevent.monkey")
     if gevent is not None and gevent.is_module_patched("select") and waiting.wait is getattr(waiting, "wait_c", None):
@@ -634,7 +639,7 @@ def _wait_as_this_process_does() -> None:
 
 
 _REMEDIES = (
-    ("_NoReply", "The server or the network hangs: see to it, or raise reply_timeout_ms"),
+    ("_NoReply", "Check the server and the network, or raise reply_timeout_ms"),
     ("CommitUncertain", "The change may have been stored: look before you make it again"),
     ("PoolTimeout", "Is the server up? If it is, all {size} connections are in use: set pool_size"),
     ("DiskFull", "The disk of the server is full. Nothing was changed; free some space"),
@@ -654,7 +659,7 @@ _REMEDIES = (
 
 
 def _is_lost(error: psycopg.OperationalError) -> bool:
-    """Return whether the connection is lost: the error is from this side, or the server closed it (57P0x)."""
+    """Return whether the connection is lost: the client noticed it (no SQLSTATE), or the server closed it (57P0x)."""
     return (error.sqlstate or "57P0").startswith("57P0") and not isinstance(error, PoolTimeout)
 
 
@@ -673,7 +678,7 @@ _STAMPING = (
         for table in ("apps", "tenants")
     ),
 )
-"""Each change of apps and tenants raises a number. As long as it is the same, a core may use what it remembers."""
+"""Each change of apps and tenants raises a number, the stamp. While it is the same, remembered rows still hold."""
 
 
 def migrate(connection: Connection, schema: str, versions: Versions = VERSIONS) -> None:

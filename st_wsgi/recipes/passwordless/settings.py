@@ -89,8 +89,8 @@ class PasswordlessSettings(SmsSettings):
         """
         Return the address of the website's page that signs in (FDI, section 5).
 
-        The secret is behind ``#``: browsers do not send it to the website's server. An app with pages, which work
-        without scripts, gets it with the address.
+        The secret is behind ``#``: browsers do not send it to the website's server. With ``Pages`` it is in the query:
+        they work without scripts, so the server has to get it.
         """
         secret = {"link_code" if self.services.has("pages") else "fragment": code.link_code}
         session_id = code.pre_auth_session_id
