@@ -637,7 +637,7 @@ COMMANDS = {
     ),
     "a copy of PostgreSQL": (
         ["db", "backup", "copy.db", "--db", "postgresql://user:hunter2@127.0.0.1:1/auth"],
-        "this command is for files. PostgreSQL is copied by pg_dump",
+        "PostgreSQL makes its own backups, while it is in use. Run: pg_dump",
     ),
     "a database that is not there": (["user", "list"], "auth.db: there is no database. Name one with --db"),
     "a setting without a value": (["user", "list", "--set", "access_token_validity"], "write NAME=VALUE"),

@@ -102,7 +102,7 @@ def _account_sent(visit: Visit) -> View | Response:
     if action not in ("end", "end-others"):
         raise BadInput("the account page has no such form")
     _end_others(visit, session, only=visit.form.get(_HANDLE, "") if action == "end" else None)
-    return visit.redirect(visit.address(PATH, done="ended"))
+    return visit.redirect(visit.address(PATH, done=action))
 
 
 def _end_others(visit: Visit, own: SessionContainer, *, only: str | None = None) -> None:
@@ -256,7 +256,8 @@ def _field_problem(visit: Visit, name: str, error: str) -> Problem:
 
 
 _DONE = {
-    "ended": "The other sessions have ended.",
+    "end": "That session has ended.",
+    "end-others": "The other sessions have ended.",
     PASSWORD: "Your new password is set",
     EMAIL: "Your new e-mail address is set.",
 }

@@ -90,7 +90,7 @@ def error_page(visit: Visit, error: Answerable) -> View:
         visit.text("Something went wrong"),
         [
             h("p", text, class_="alert", role="alert"),
-            h("p", h("a", visit.text("To the sign-in page"), href=visit.pages.base_path), class_="other"),
+            to_sign_in(visit),
         ],
         status=error.code,
         headers=error.headers(),

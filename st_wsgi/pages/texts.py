@@ -205,6 +205,7 @@ GERMAN: Mapping[str, str] = {
     "This device": "Dieses Gerät",
     "Another device": "Ein anderes Gerät",
     "Sign out everywhere else": "Überall sonst abmelden",
+    "That session has ended.": "Diese Sitzung ist beendet.",
     "The other sessions have ended.": "Die anderen Sitzungen sind beendet.",
     # Messages of the APIs.
     "Phone number is invalid": "Diese Telefonnummer ist ungültig.",

@@ -260,7 +260,7 @@ def test_bad_bodies_get_a_page(shop: Shop, body: bytes, kind: str, status: int) 
 def test_every_text_of_the_code_is_in_the_german_table() -> None:
     folder = Path(__file__).parents[2] / "st_wsgi" / "pages"
     code = "".join(path.read_text("utf-8") for path in folder.glob("*.py") if path.name != "texts.py")
-    ours, _, _of_apis = (folder / "texts.py").read_text("utf-8").partition("# What the APIs tell users.")
+    ours, _of_apis = (folder / "texts.py").read_text("utf-8").split("# Messages of the APIs.")
     stale = [text for text in GERMAN if json.dumps(text) in ours and json.dumps(text) not in code]
     assert stale == []
     shown = set()
