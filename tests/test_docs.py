@@ -27,6 +27,7 @@ import requests
 from contract import authenticator
 from pages import Programs, blocks, sections
 from recipes.totp.parts import totp
+from sampling import exhaustive_but
 from sdks.processes import free_port, serving
 from werkzeug.test import Client
 
@@ -187,7 +188,13 @@ def run_django(settings: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("settings", [SETTINGS, SETTINGS_WITH_CORS], ids=["frameworks", "cors"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(SETTINGS, id="frameworks"),
+        pytest.param(SETTINGS_WITH_CORS, id="cors", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_the_settings_for_django(settings: str) -> None:
     found = run_django(settings)
     assert found["refused"] == [[401, {"message": "unauthorised"}]] * 3
@@ -618,9 +625,10 @@ def test_a_command_is_understood(command: str) -> None:
     subprocess.run([sys.executable, "-m", program, "--check-config", *arguments], check=True)
 
 
-@pytest.mark.parametrize(
-    "command", [line for line in COMMANDS if shlex.split(line)[0] in SERVERS and line not in CHECKED]
-)
+STARTED = [line for line in COMMANDS if shlex.split(line)[0] in SERVERS and line not in CHECKED]
+
+
+@pytest.mark.parametrize("command", exhaustive_but(STARTED, STARTED[:1]))
 def test_each_command_that_starts_a_server(command: str, tmp_path: Path) -> None:
     write_app()
     port = free_port()

@@ -220,11 +220,13 @@ def verifier_alone(verifier: Built, tmp_path_factory: pytest.TempPathFactory) ->
     return installed_alone(folder / "env", str(verifier.wheel), cwd=folder)
 
 
+@pytest.mark.exhaustive
 def test_a_clean_environment_gets_five_packages_for_the_verifier(verifier_alone: Path, tmp_path: Path) -> None:
     assert names_in(verifier_alone) == {"cffi", "cryptography", "pycparser", "pyjwt", "st-verify"}
     subprocess.run([verifier_alone, "-I", "-c", "import st_verify, st_verify.wsgi"], check=True, cwd=tmp_path)
 
 
+@pytest.mark.exhaustive
 def test_the_verifier_alone_judges_the_sessions_of_an_app_that_signs_users_in(
     verifier_alone: Path, tmp_path: Path
 ) -> None:

@@ -61,6 +61,7 @@ def outcome(tab: Tab, function: str) -> str:
     return kind
 
 
+@pytest.mark.exhaustive
 def test_a_new_cookie_domain_signs_nobody_out(visitor: Visitor, operator: Operator) -> None:
     """After the change the browser holds every cookie twice; one call fails while the older ones are cleared."""
     address = operator.site.address("cookie")
@@ -119,6 +120,7 @@ def test_the_anti_csrf_token_is_sent_by_the_website_alone(visitor: Visitor, oper
         assert "sAntiCsrf" not in visitor.cookies()
 
 
+@pytest.mark.exhaustive
 def test_a_core_that_cannot_be_reached_signs_nobody_out(visitor: Visitor, operator: Operator) -> None:
     """The website sees 503, not 401, keeps its session, and goes on when the core is back."""
     core_port = free_port()
@@ -137,6 +139,7 @@ def test_a_core_that_cannot_be_reached_signs_nobody_out(visitor: Visitor, operat
             assert tab.call("/checked")["status"] == 200
 
 
+@pytest.mark.exhaustive
 def test_an_app_may_keep_its_own_cors_layer(visitor: Visitor, operator: Operator) -> None:
     """flask-cors for the app's routes and ours for /auth/*: nothing doubled, new tokens readable on both."""
     with operator.serve(own_cors=True):

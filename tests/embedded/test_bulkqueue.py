@@ -301,6 +301,7 @@ def test_users_who_come_while_the_thread_ends(core: EmbeddedCore, monkeypatch: p
     assert user(app, added[0])["id"] == added[0]
 
 
+@pytest.mark.exhaustive
 def test_thousands_in_little_memory(tmp_path: pathlib.Path) -> None:
     """The queue is worked off in rounds: what a process needs does not grow with it."""
     program = """

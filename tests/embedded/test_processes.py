@@ -138,6 +138,7 @@ def test_what_was_acknowledged_survives_kill_9(
 
 
 @pytest.mark.one_python
+@pytest.mark.exhaustive
 def test_what_was_acknowledged_survives_the_death_of_the_server(make_core: Callable[..., EmbeddedCore]) -> None:
     """PostgreSQL is killed while four processes write; when it is back, nothing that was answered is lost."""
     said: list[dict[str, str]] = []

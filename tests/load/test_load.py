@@ -35,14 +35,8 @@ def figures(done: subprocess.CompletedProcess[str]) -> dict[tuple[str, str], Any
     return {(row["measure"], row["contender"]): row["value"] for row in json.loads(done.stdout)}
 
 
-@pytest.mark.parametrize(
-    "worker",
-    [
-        pytest.param("sync", marks=pytest.mark.exhaustive),
-        pytest.param("gthread", marks=pytest.mark.exhaustive),
-        "gevent",
-    ],
-)
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("worker", ["sync", "gthread", "gevent"])
 def test_four_processes_on_postgresql_give_everybody_their_own_answers(worker: str, cluster: Cluster) -> None:  # noqa: F811
     """No answer is wrong, and there are not more connections than the pools may have."""
     long = f"--seconds={SECONDS}" if SECONDS else "--requests=4"

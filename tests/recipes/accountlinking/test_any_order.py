@@ -446,7 +446,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 RUNS = [("memory", 10), *ENGINES.items()]
 
 
-@pytest.mark.parametrize(("world", "examples"), exhaustive_but(RUNS, RUNS[::3]), indirect=["world"])
+@pytest.mark.parametrize(("world", "examples"), exhaustive_but(RUNS, RUNS[:1]), indirect=["world"])
 def test_random_sequences_never_mix_people(world: World, examples: int) -> None:
     class Machine(Accounts):
         pass
