@@ -6,7 +6,7 @@ import functools
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 from ...accounts import user_by_id
@@ -140,18 +140,15 @@ class MultiFactorAuthFunctions(Functions[MultiFactorAuthSettings]):
         one of them. Embedded cores know whose turn it is, for all processes. With another core only the threads of this
         process take turns, and ``_change`` reads again what it wrote, which notices most changes of other processes.
         """
-        turns = self.recipe.services.transport.attempts or self.recipe.turns
+        turns = self.recipe.turns
         name = hashlib.sha256(f"required factors of {user_id}".encode("utf-8", "surrogatepass")).hexdigest()
         limit = time.monotonic() + 2 * _TURN
-        # A database that is down raises its own errors here. The next call to the core raises one that says what to do.
-        with suppress(Exception):
-            while turns.add(name, _TURN)[0] > 1 and time.monotonic() < limit:
-                time.sleep(_PAUSE)
+        while turns.add(name, _TURN)[0] > 1 and time.monotonic() < limit:
+            time.sleep(_PAUSE)
         try:
             yield
         finally:
-            with suppress(Exception):  # the turn ends by itself later
-                turns.clear(name)
+            turns.clear(name)
 
 
 def record(

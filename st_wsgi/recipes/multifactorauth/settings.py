@@ -7,9 +7,10 @@ from typing import Any
 
 import attrs
 
-from ...attempts import MemoryAttempts
+from ...attempts import SteadyAttempts
 from ...checks import a_list
 from ...recipe_kit.recipe import Settings
+from ...services import Services
 from .types import SecondFactors
 
 _FACTORS: Any = attrs.validators.optional(a_list('factors such as ["emailpassword"]', kind=str, least=1))
@@ -21,12 +22,16 @@ class MultiFactorAuthSettings(Settings):
     The settings of the recipe, for its functions and APIs.
 
     :ivar offered: what the other recipes offer. Each adds its own when it is bound.
-    :ivar turns: whose turn it is to change what is required of a user, if the core does not know that.
+    :ivar turns: whose turn it is to change what is required of a user.
     """
 
     first_factors: Sequence[str] | None = attrs.field(default=None, validator=_FACTORS)
     offered: list[SecondFactors] = attrs.field(init=False, repr=False, factory=list)
-    turns: MemoryAttempts = attrs.field(init=False, repr=False, factory=MemoryAttempts)
+    turns: SteadyAttempts = attrs.field(init=False, repr=False)
+
+    def bind(self, services: Services) -> None:
+        super().bind(services)
+        self.turns = SteadyAttempts(services.transport.attempts)
 
     @property
     def second_factors(self) -> tuple[str, ...]:
