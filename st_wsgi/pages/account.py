@@ -172,7 +172,7 @@ def _changed(visit: Visit, name: str) -> View | Response:
     if name == EMAIL and visit.context.services.has("emailverification"):
         session.fetch_and_set_claim(EmailVerificationClaim)
     if name == PASSWORD:
-        _end_others(visit, session)  # users change it because somebody else may know it
+        _end_others(visit, session)  # whoever knew the old password may have a session
     visit.pages.protection.renew(visit.context)
     return visit.redirect(visit.address(PATH, done=name))
 

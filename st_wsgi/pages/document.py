@@ -18,7 +18,7 @@ class StaticFile:
     A file that pages load.
 
     :ivar text: what the browser gets.
-    :ivar path: below the website's base path. It has a hash of the text, so that browsers may keep it for ever.
+    :ivar path: below the website's base path. It contains a hash of the text, so browsers may cache it without a limit.
     :ivar mimetype: of the text.
     """
 

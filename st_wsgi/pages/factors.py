@@ -174,7 +174,7 @@ def _totp_sent(visit: Visit) -> View | Response:
 
 
 def _create_app(visit: Visit) -> View | Response:
-    """Create an app. Apps whose set-up was not finished are removed: nobody can see their secrets any more."""
+    """Create an app, and remove unfinished ones: their secrets cannot be shown again."""
     for device in visit.call("GET", "/totp/device/list").body.get("devices", ()):
         if not device["verified"]:
             visit.call("POST", "/totp/device/remove", {"deviceName": device["name"]})

@@ -176,7 +176,7 @@ def _rounds(visit: Visit, is_good: bool) -> int:
     """
     Return how often in a row this browser was led back from here.
 
-    A browser whose access token has expired, but is not that of the last time, begins at 0: the renewals work.
+    If the expired access token is another one than at the last renewal, the count begins at 0: renewals work.
     """
     values = TokenTransfer.cookies(visit.context, _ROUNDS_COOKIE)
     match = _ROUNDS.fullmatch(values[0]) if len(values) == 1 else None

@@ -3,8 +3,8 @@ What keeps other sites out of the pages: the check of forms, and the headers of 
 
 A form carries a token that only a page of ours can know: the HMAC of a fixed text under the value of a cookie, which
 no script and no other site can read. On https the cookie's name begins with ``__Host-``, so that no other host can set
-it. A sign-in and a sign-out replace the cookie, so a value that somebody knew before is worth nothing afterwards. If
-``Origin`` or ``Sec-Fetch-Site`` names another site, the form is refused, whatever its token is.
+it. A sign-in and a sign-out replace the cookie, so an older value is useless afterwards. If ``Origin`` or
+``Sec-Fetch-Site`` names another site, the form is refused even with a good token.
 """
 
 from __future__ import annotations

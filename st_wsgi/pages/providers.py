@@ -68,7 +68,8 @@ def _callback(visit: Visit) -> View | Response:
     """Sign in with what the provider sends along."""
     attempt = _ATTEMPT.read(visit.context)
     sent, known = visit.query("state") or "", attempt.get("state", "")
-    # The state shows that this browser has begun: nobody can sign others in with an account of their own.
+    # The state shows that the sign-in began in this browser. Otherwise a link of an attacker could sign visitors in to
+    # the attacker's account.
     is_own = known != "" and hmac.compare_digest(sent.encode("utf-8", "replace"), known.encode("utf-8", "replace"))
     if not is_own or attempt.get("provider") != visit.rest:
         return _failed(visit, visit.text("This sign-in did not begin in this browser, or it took too long."))

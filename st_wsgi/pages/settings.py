@@ -25,7 +25,7 @@ _a_link = Check(
 @attrs.frozen(kw_only=True)
 class Brand:
     """
-    How the pages show whose they are.
+    How the pages show the name and the look of the app.
 
     ::
 

@@ -261,7 +261,7 @@ class Visit:
 
     def session(self) -> SessionContainer | None:
         """
-        Return the user's session, whatever its claims are; None if nobody is signed in.
+        Return the user's session without a check of its claims; None if there is no session.
 
         :raises TryRefreshToken: it has to be renewed first.
         """

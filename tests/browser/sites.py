@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -29,10 +29,15 @@ from werkzeug.middleware.shared_data import SharedDataMiddleware
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from browser.visitor import Tab, Visitor
-from st_wsgi import SuperTokens
+from st_wsgi import Override, SuperTokens, replace
 from st_wsgi.core_client.transport import CoreRequest
 from st_wsgi.delivery import Message
 from st_wsgi.embedded import EmbeddedCore
+from st_wsgi.recipe_kit.recipe import Recipe
+from st_wsgi.recipes.emailpassword import EmailPassword
+from st_wsgi.recipes.multifactorauth import MultiFactorAuth, MultiFactorAuthFunctions
+from st_wsgi.recipes.passwordless import ContactEmailOnlyConfig, Passwordless
+from st_wsgi.recipes.totp import Totp
 from st_wsgi.request import current
 
 if TYPE_CHECKING:
@@ -96,6 +101,23 @@ class Place:
     def code(self, to: str) -> str:
         """Return the newest code that was sent to an address or a number."""
         return str(self.newest(to).code)
+
+
+def with_second_factors(send: Callable[[Message], object]) -> list[Recipe[Any, Any]]:
+    """Return recipes for a password first, then an authenticator app or a code by mail."""
+
+    def either(original: MultiFactorAuthFunctions) -> MultiFactorAuthFunctions:
+        def get_mfa_requirements_for_auth(**_: Any) -> Any:
+            return [{"oneOf": ["totp", "otp-email"]}]
+
+        return replace(original, get_mfa_requirements_for_auth=get_mfa_requirements_for_auth)
+
+    return [
+        EmailPassword(email_delivery=send),
+        Passwordless(contact_config=ContactEmailOnlyConfig(), flow_type="USER_INPUT_CODE", email_delivery=send),
+        Totp(),
+        MultiFactorAuth(first_factors=["emailpassword"], override=Override(functions=either)),
+    ]
 
 
 class _Quiet(WSGIRequestHandler):

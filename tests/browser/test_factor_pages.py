@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import flask
 import pytest
@@ -12,28 +11,16 @@ from recipes.totp.parts import totp, wrong
 from sdks.processes import free_port
 
 import st_wsgi
-from browser.sites import CHEAP_HASHES, Place, serving_app
+from browser.sites import CHEAP_HASHES, Place, serving_app, with_second_factors
 from browser.visitor import LIMIT, PASSWORD
-from st_wsgi import AppInfo, Override, replace
+from st_wsgi import AppInfo
 from st_wsgi.pages import Pages
 from st_wsgi.recipes import session
 from st_wsgi.recipes.accountlinking import AccountLinking, ShouldAutomaticallyLink
-from st_wsgi.recipes.emailpassword import EmailPassword
-from st_wsgi.recipes.multifactorauth import MultiFactorAuth, MultiFactorAuthFunctions, require_factors
-from st_wsgi.recipes.passwordless import ContactEmailOnlyConfig, Passwordless
+from st_wsgi.recipes.multifactorauth import require_factors
 from st_wsgi.recipes.session import Session
-from st_wsgi.recipes.totp import Totp
 
 EMAIL = "ada@example.com"
-
-
-def either(original: MultiFactorAuthFunctions) -> MultiFactorAuthFunctions:
-    """Require an authenticator app or a code by mail of all users."""
-
-    def get_mfa_requirements_for_auth(**_: Any) -> Any:
-        return [{"oneOf": ["totp", "otp-email"]}]
-
-    return replace(original, get_mfa_requirements_for_auth=get_mfa_requirements_for_auth)
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +32,7 @@ def place() -> Iterator[Place]:
         app_info=AppInfo(app_name="Bank", api_domain=place.origin, website_domain=place.origin),
         core=f"sqlite://?{CHEAP_HASHES}",
         recipes=[
-            EmailPassword(email_delivery=keep),
-            Passwordless(contact_config=ContactEmailOnlyConfig(), flow_type="USER_INPUT_CODE", email_delivery=keep),
-            Totp(),
-            MultiFactorAuth(first_factors=["emailpassword"], override=Override(functions=either)),
+            *with_second_factors(keep),
             AccountLinking(
                 should_do_automatic_account_linking=lambda *_: ShouldAutomaticallyLink(
                     should_require_verification=False

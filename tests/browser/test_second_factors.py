@@ -15,30 +15,18 @@ from recipes.totp.parts import totp, wrong
 from sdks.processes import free_port, serving
 
 import st_wsgi
-from browser.sites import CHEAP_HASHES, Place, with_page
+from browser.sites import CHEAP_HASHES, Place, with_page, with_second_factors
 from browser.visitor import PASSWORD, Tab, Visitor
-from st_wsgi import AppInfo, Override, replace
+from st_wsgi import AppInfo
 from st_wsgi.recipes import session
 from st_wsgi.recipes.accountlinking import AccountLinking, ShouldAutomaticallyLink
-from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
-from st_wsgi.recipes.multifactorauth import MultiFactorAuth, MultiFactorAuthFunctions, require_factors
-from st_wsgi.recipes.passwordless import ContactEmailOnlyConfig, Passwordless
+from st_wsgi.recipes.multifactorauth import require_factors
 from st_wsgi.recipes.session import Session, verify_session
-from st_wsgi.recipes.totp import Totp
 
 ROOT = Path(__file__).parent.parent.parent
 LINK = {"shouldTryLinkingWithSessionUser": True}
 MFA = "st-mfa"
-
-
-def either(original: MultiFactorAuthFunctions) -> MultiFactorAuthFunctions:
-    """Require an authenticator app or a code by mail of all users."""
-
-    def get_mfa_requirements_for_auth(**_: Any) -> Any:
-        return [{"oneOf": ["totp", "otp-email"]}]
-
-    return replace(original, get_mfa_requirements_for_auth=get_mfa_requirements_for_auth)
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +38,7 @@ def place(page_folder: Path) -> Iterator[Place]:
         app_info=AppInfo(app_name="Factors", api_domain=place.origin, website_domain=place.origin),
         core=f"sqlite://?{CHEAP_HASHES}",
         recipes=[
-            EmailPassword(email_delivery=keep),
-            Passwordless(contact_config=ContactEmailOnlyConfig(), flow_type="USER_INPUT_CODE", email_delivery=keep),
-            Totp(),
-            MultiFactorAuth(first_factors=["emailpassword"], override=Override(functions=either)),
+            *with_second_factors(keep),
             AccountLinking(should_do_automatic_account_linking=lambda *_: ShouldAutomaticallyLink()),
             EmailVerification(mode="OPTIONAL", email_delivery=keep),
             Session(),

@@ -32,7 +32,7 @@ CORES = [
 ]
 
 
-#: What these call reads, writes, locks and repeats in every way that there is.
+#: Files that also run through pgbouncer. Their calls use each kind of read, write, lock and repetition of the store.
 POOLED = ("test_emailpassword.py", "test_roles.py", "test_sessions.py")
 
 

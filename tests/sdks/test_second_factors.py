@@ -419,6 +419,12 @@ class Makes:
     def services(self) -> Services:
         return self.ours.st.services
 
+    def without_a_rule(self, app: App) -> AccountLinkingFunctions:
+        """Switch automatic linking off, here and in an app, and return the functions that link by hand."""
+        app.set_rule("none")
+        self.ours.rule = "none"
+        return self.services.functions(AccountLinkingFunctions)
+
     def user(self, way: str, email: str, *, is_verified: bool = True) -> str:
         if way == "code":
             codes = self.services.functions(PasswordlessFunctions)
@@ -533,9 +539,7 @@ def refusal(app: App, makes: Makes, cause: str, way: str, *, is_new: bool) -> Fa
     """Return what a user hears who adds a login method to their account."""
     own = f"{uuid.uuid4().hex}@example.com"
     address = f"{'unverified' if cause.startswith('nobody') else 'other'}-{own}"
-    app.set_rule("none")
-    makes.ours.rule = "none"
-    linking = makes.services.functions(AccountLinkingFunctions)
+    linking = makes.without_a_rule(app)
     user_id = makes.user("password", own)
     primary = [makes.user("code", own) if cause.startswith("the session") else user_id]
     if cause.startswith("its address"):
@@ -584,9 +588,7 @@ def refusal_by_provider(app: App, makes: Makes, account: str, address: str, *, i
     """Return what a user of the provider hears who signs in without a session."""
     name = uuid.uuid4().hex
     claimed = name if is_verified else f"unverified-{name}"
-    app.set_rule("none")
-    makes.ours.rule = "none"
-    linking = makes.services.functions(AccountLinkingFunctions)
+    linking = makes.without_a_rule(app)
     owner = makes.user("password", f"{claimed}@example.com", is_verified=address.startswith("a primary"))
     primary = [owner] if address.startswith("a primary") else []
     code = f"of-{claimed}"
@@ -621,9 +623,7 @@ def recovery(app: App, makes: Makes, way: str) -> Facts:
     """Return what a user hears whose address nobody has verified, and who has another address beside it."""
     own = f"{uuid.uuid4().hex}@example.com"
     address = f"other-{own}"
-    app.set_rule("none")
-    makes.ours.rule = "none"
-    linking = makes.services.functions(AccountLinkingFunctions)
+    linking = makes.without_a_rule(app)
     user_id = makes.user("code", own)
     assert linking.create_primary_user(recipe_user_id=RecipeUserId(user_id)).status == "OK"
     there = Member(app.side, mode="header")

@@ -31,7 +31,8 @@ class Database(ABC):
         returns.
     :cvar not_unique: the exception of the engine when a unique index refuses a row.
     :cvar for_change: SQL at the end of a query that locks the rows it finds until this transaction ends.
-    :cvar to_stay: SQL at the end of a query whose rows nobody can delete until this transaction ends.
+    :cvar to_stay: SQL at the end of a query. It keeps other transactions from deleting the rows found until this one
+        ends.
     """
 
     wanted: ClassVar[str]

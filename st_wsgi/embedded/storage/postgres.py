@@ -328,14 +328,15 @@ class _State:
     """
     The state of a store in one thread or greenlet.
 
-    :ivar db: its connection, None if it has none. It never takes a second one: threads that each hold one and wait for
-        another would wait for ever.
+    :ivar db: its connection, None if it has none. It never takes a second one. Otherwise all threads could hold one
+        connection each and wait for another.
     :ivar repeating: whether it is inside :meth:`PostgresStore.repeated`.
     :ivar committed: whether the work there has begun a commit.
     :ivar alone: whether the work there has to write alone.
     :ivar locking: whether the work there locks a row before it reads it.
     :ivar newest: whether the work there reads all tenants again.
-    :ivar assumed: the stamp of remembered rows that :meth:`PostgresStore.settled` returned and nobody checked yet.
+    :ivar assumed: the stamp of the remembered rows that :meth:`PostgresStore.settled` returned, until it is compared
+        with the one in the database.
     """
 
     db: PostgresDatabase | None = None
@@ -414,7 +415,7 @@ class PostgresStore(Store):
     @contextmanager
     def _with_state(self) -> Iterator[_State]:
         """
-        Keep a state within the block: the one that there is, or a new one.
+        Yield the current state. If there is none, yield a new one, which ends with the block.
 
         ``threading.local`` would not do: with gunicorn's ``--preload``, this module is imported before gevent replaces
         it, and all greenlets would share one state.

@@ -134,7 +134,7 @@ class MultiFactorAuthFunctions(Functions[MultiFactorAuthSettings]):
     @contextmanager
     def _turn(self, user_id: str) -> Iterator[None]:
         """
-        Wait until nobody else changes what is required of a user.
+        Wait until no other change of the user's required factors is running.
 
         The core reads metadata in one call and writes them in another one, so two changes at the same moment could lose
         one of them. Embedded cores know whose turn it is, for all processes. With another core only the threads of this

@@ -15,6 +15,7 @@ from recipes.shop import PASSWORD, Borrowed, Shop, Visitor, form
 from st_wsgi import LoginMethod, Override, SecurityEvent, User, replace
 from st_wsgi.delivery import Message
 from st_wsgi.recipe_kit.recipe import Recipe
+from st_wsgi.recipes import accountlinking, passwordless
 from st_wsgi.recipes.accountlinking import (
     AccountInfoWithRecipeId,
     AccountLinking,
@@ -99,6 +100,17 @@ class Site:
     def person(self, email: str | None = None) -> Person:
         """Return somebody with an address of their own, and a browser without a session."""
         return Person(self, self.shop.visitor(), email or f"{uuid.uuid4().hex}@example.com")
+
+    def person_with_rival(self) -> Person:
+        """Return somebody in a session whose verified address belongs to another primary user, too."""
+        self.answer = NO_LINK
+        person = self.person()
+        person.sign_up()
+        person.verify()
+        rival = passwordless.signinup(email=person.email)
+        accountlinking.create_primary_user(recipe_user_id=rival.recipe_user_id)
+        self.answer = LINK_VERIFIED
+        return person
 
 
 @attrs.define

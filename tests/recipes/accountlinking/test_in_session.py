@@ -152,13 +152,7 @@ class TestRefusals:
         assert support_code(ada.sign_in(link=True, email=bob.email)) == ("SIGN_IN_NOT_ALLOWED", "ERR_CODE_011")
 
     def test_the_sessions_own_address_belongs_to_another_primary_user(self, site: Site) -> None:
-        site.answer = NO_LINK
-        ada = site.person()
-        ada.sign_up()
-        ada.verify()
-        other = passwordless.signinup(email=ada.email)
-        accountlinking.create_primary_user(recipe_user_id=other.recipe_user_id)
-        site.answer = LINK_VERIFIED
+        ada = site.person_with_rival()
         free = f"x-{ada.email}"
         assert support_code(ada.sign_up(link=True, email=free)) == ("SIGN_UP_NOT_ALLOWED", "ERR_CODE_016")
         emailpassword.sign_up(email=free, password=PASSWORD)

@@ -7,7 +7,6 @@ import pytest
 import st_wsgi
 from recipes.accountlinking.parts import LINK_VERIFIED, NO_LINK, Site, support_code
 from recipes.shop import Borrowed
-from st_wsgi.recipes import accountlinking, passwordless
 
 
 @pytest.fixture
@@ -111,12 +110,6 @@ class TestInASession:
         assert support_code(refused) == ("SIGN_IN_UP_NOT_ALLOWED", "ERR_CODE_022")
 
     def test_the_sessions_own_address_belongs_to_another_primary_user(self, site: Site) -> None:
-        site.answer = NO_LINK
-        ada = site.person()
-        ada.sign_up()
-        ada.verify()
-        other = passwordless.signinup(email=ada.email)
-        accountlinking.create_primary_user(recipe_user_id=other.recipe_user_id)
-        site.answer = LINK_VERIFIED
+        ada = site.person_with_rival()
         refused = ada.by_provider(link=True, email=f"home-{ada.email}")
         assert support_code(refused) == ("SIGN_IN_UP_NOT_ALLOWED", "ERR_CODE_023")
