@@ -33,7 +33,7 @@ class Attempts:
             counted: tuple[int, int] = db.row(_COUNTED, app, key)
             return counted
 
-        number, end = self._services.store.written(count, together=True)
+        number, end = self._services.store.written(count, concurrent=True)
         return number, (end - now) / 1000
 
     def clear(self, key: str, /) -> None:

@@ -71,7 +71,7 @@ class Call:
     query: Query
     headers: Mapping[str, str]
     _reads: bool
-    _together: bool
+    _concurrent: bool
     _until_the_end: ExitStack
     _admitted: bool = False
     _db: Database | None = None
@@ -151,12 +151,12 @@ class Call:
         """Open a transaction for this block only, in a call that does something slow before or after."""
         return self._opened(self._write)
 
-    def changing_one(self) -> AbstractContextManager[Database]:
-        """Open the database for reading and changing one row, as :meth:`.Store.changing_one` does."""
-        return self._opened(self.services.store.changing_one)
+    def writing_row(self) -> AbstractContextManager[Database]:
+        """Open the database for reading and changing one row, as :meth:`.Store.write_row` does."""
+        return self._opened(self.services.store.write_row)
 
     def _write(self) -> AbstractContextManager[Database]:
-        return self.services.store.write(together=self._together)
+        return self.services.store.write(concurrent=self._concurrent)
 
     @contextmanager
     def _opened(self, source: Callable[[], AbstractContextManager[Database]]) -> Iterator[Database]:
@@ -181,7 +181,7 @@ class Endpoint:
     :param rid: for ``/recipe/user``, the recipe that the ``rid`` header names.
     :param keyless: served without an API key.
     :param early: the tenant is checked before the fields.
-    :param together: its transactions may run at the same time as others of this kind. They depend only on one row,
+    :param concurrent: its transactions may run at the same time as others of this kind. They depend only on one row,
         which they lock, or on a unique index. All other transactions write alone.
     """
 
@@ -192,4 +192,4 @@ class Endpoint:
     rid: str | None = None
     keyless: bool = False
     early: bool = False
-    together: bool = False
+    concurrent: bool = False

@@ -283,7 +283,7 @@ class EmbeddedCore:
                     query=Query(request.params),
                     headers=request.headers,
                     reads=request.method == "GET",
-                    together=endpoint.together,
+                    concurrent=endpoint.concurrent,
                     until_the_end=until_the_end,
                 )
                 if endpoint.early:

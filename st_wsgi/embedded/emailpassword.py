@@ -88,7 +88,7 @@ def sign_in(call: Call) -> dict[str, Any]:
     if check.new_hash is not None:
         with call.writing() as db:
             _set_hash(db, here.app, user_id, check.new_hash, before=stored)
-    with call.changing_one():
+    with call.writing_row():
         return signin.signed_in(call, RECIPE, user_id, Identity(email))
 
 
@@ -223,11 +223,11 @@ def import_hash(call: Call) -> dict[str, Any]:
 
 
 ENDPOINTS = (
-    Endpoint("POST", "/recipe/signup", "tenant", sign_up, together=True),
-    Endpoint("POST", "/recipe/signin", "tenant", sign_in, together=True),
+    Endpoint("POST", "/recipe/signup", "tenant", sign_up, concurrent=True),
+    Endpoint("POST", "/recipe/signin", "tenant", sign_in, concurrent=True),
     Endpoint("GET", "/recipe/user", "tenant", get_user, rid=RECIPE),
     Endpoint("PUT", "/recipe/user", "app", put_user, rid=RECIPE),
-    Endpoint("POST", "/recipe/user/password/reset/token", "tenant", create_reset_token, together=True),
+    Endpoint("POST", "/recipe/user/password/reset/token", "tenant", create_reset_token, concurrent=True),
     Endpoint("POST", "/recipe/user/password/reset/token/consume", "tenant", consume_reset_token),
     Endpoint("POST", "/recipe/user/password/reset", "tenant", reset_password),
     Endpoint("POST", "/recipe/user/passwordhash/import", "tenant", import_hash),

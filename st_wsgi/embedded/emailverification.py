@@ -67,7 +67,7 @@ def remove_tokens(call: Call) -> dict[str, Any]:
 
 
 ENDPOINTS = (
-    Endpoint("POST", "/recipe/user/email/verify/token", "tenant", create_token, together=True),
+    Endpoint("POST", "/recipe/user/email/verify/token", "tenant", create_token, concurrent=True),
     Endpoint("POST", "/recipe/user/email/verify", "tenant", verify),
     Endpoint("GET", "/recipe/user/email/verify", "app", is_verified),
     Endpoint("POST", "/recipe/user/email/verify/remove", "app", unverify),

@@ -315,7 +315,7 @@ def put_user(call: Call) -> dict[str, Any]:
 
 
 ENDPOINTS = (
-    Endpoint("POST", "/recipe/signinup/code", "tenant", create_code, together=True),
+    Endpoint("POST", "/recipe/signinup/code", "tenant", create_code, concurrent=True),
     Endpoint("POST", "/recipe/signinup/code/consume", "tenant", consume_code),
     Endpoint("POST", "/recipe/signinup/code/check", "tenant", check_code),
     Endpoint("POST", "/recipe/signinup/code/remove", "tenant", remove_code),

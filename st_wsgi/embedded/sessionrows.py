@@ -249,10 +249,10 @@ _PAYLOAD = ("jwt_payload", "userDataInJWT")
 
 ENDPOINTS = (
     Endpoint("GET", "/recipe/session", "app-tolerant", get),
-    Endpoint("POST", "/recipe/session/remove", "special", remove, together=True),
+    Endpoint("POST", "/recipe/session/remove", "special", remove, concurrent=True),
     Endpoint("GET", "/recipe/session/user", "special", of_user),
     Endpoint("GET", "/recipe/session/data", "app-tolerant", partial(get_kept, _DATA)),
-    Endpoint("PUT", "/recipe/session/data", "app-tolerant", partial(put_kept, _DATA), together=True),
+    Endpoint("PUT", "/recipe/session/data", "app-tolerant", partial(put_kept, _DATA), concurrent=True),
     Endpoint("GET", "/recipe/jwt/data", "app-tolerant", partial(get_kept, _PAYLOAD)),
-    Endpoint("PUT", "/recipe/jwt/data", "app-tolerant", partial(put_kept, _PAYLOAD), together=True),
+    Endpoint("PUT", "/recipe/jwt/data", "app-tolerant", partial(put_kept, _PAYLOAD), concurrent=True),
 )

@@ -157,7 +157,7 @@ def refresh(call: Call) -> dict[str, Any]:
     lifetime = _lifetime(call, asked_lifetime)
     presented_hash1 = hash1(presented)
     child_anti_csrf = str(uuid.uuid4()) if enable_anti_csrf else None
-    with call.changing_one() as db:
+    with call.writing_row() as db:
         found = sessionrows.find_with_user(db, app, info.handle)
         if found is None or found[0].expires_at < now:
             return unauthorised("Session missing in db or has expired")
@@ -307,8 +307,8 @@ def regenerate(call: Call) -> dict[str, Any]:
 
 
 ENDPOINTS = (
-    Endpoint("POST", "/recipe/session", "tenant", create, together=True),
-    Endpoint("POST", "/recipe/session/verify", "app-tolerant", verify, together=True),
-    Endpoint("POST", "/recipe/session/refresh", "app-tolerant", refresh, together=True),
-    Endpoint("POST", "/recipe/session/regenerate", "app-tolerant", regenerate, together=True),
+    Endpoint("POST", "/recipe/session", "tenant", create, concurrent=True),
+    Endpoint("POST", "/recipe/session/verify", "app-tolerant", verify, concurrent=True),
+    Endpoint("POST", "/recipe/session/refresh", "app-tolerant", refresh, concurrent=True),
+    Endpoint("POST", "/recipe/session/regenerate", "app-tolerant", regenerate, concurrent=True),
 )

@@ -59,7 +59,7 @@ class Tenancy:
 
     def find_with_public(self, app_id: str, tenant_id: str) -> tuple[Tenant | None, Tenant | None]:
         """Return a tenant and the public tenant of its app; None for one that does not exist."""
-        rows = self._store.settled(
+        rows = self._store.cached_rows(
             "SELECT app, tenant_id, core_config, key_version FROM apps JOIN tenants USING (app)"
             " WHERE app_id = ? AND tenant_id IN ('public', ?) ORDER BY tenant_id",
             *(app_id, tenant_id),

@@ -86,7 +86,7 @@ def users_by_email(call: Call) -> dict[str, Any]:
 
 
 ENDPOINTS = (
-    Endpoint("POST", "/recipe/signinup", "tenant", sign_in_up, together=True),
+    Endpoint("POST", "/recipe/signinup", "tenant", sign_in_up, concurrent=True),
     Endpoint("GET", "/recipe/user", "tenant", get_user, rid=RECIPE),
     Endpoint("GET", "/recipe/users/by-email", "tenant", users_by_email),
 )

@@ -365,10 +365,10 @@ def put_email(call: Call) -> dict[str, Any]:
     return {"status": "OK"}
 
 
-_TOGETHER = (register_options, sign_in_options, sign_up, sign_in)
+_CONCURRENT = (register_options, sign_in_options, sign_up, sign_in)
 
 ENDPOINTS = tuple(
-    Endpoint(method, f"/recipe/webauthn{path}", "tenant", handler, early=True, together=handler in _TOGETHER)
+    Endpoint(method, f"/recipe/webauthn{path}", "tenant", handler, early=True, concurrent=handler in _CONCURRENT)
     for method, path, handler in (
         ("POST", "/options/register", register_options),
         ("POST", "/options/signin", sign_in_options),

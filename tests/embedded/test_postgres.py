@@ -309,12 +309,12 @@ def test_a_call_that_writes_alone_excludes_other_writers(
     store = PostgresStore(split(address)[0], {"schema": "alone"})
     app = caller(make_core(f"{address}&lock_timeout_ms=50"))
     create(app, "user")
-    for together in (True, False):
-        with store.write(together=together):
+    for concurrent in (True, False):
+        with store.write(concurrent=concurrent):
             app.get("/recipe/roles").has()
             answers = [app.put("/recipe/role", role="admin"), app.post("/user/remove", userId="u")]
             assert [answer.status for answer in answers] == [503, 503]
-            if together:
+            if concurrent:
                 create(app, "user")
     app.put("/recipe/role", role="admin").has(createdNewRole=True)
     store.close()

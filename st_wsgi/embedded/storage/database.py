@@ -219,24 +219,24 @@ class Store(ABC):
         """Hand out a connection for reading on which all statements see the same state of the database."""
 
     @abstractmethod
-    def write(self, *, together: bool = False) -> AbstractContextManager[Database]:
+    def write(self, *, concurrent: bool = False) -> AbstractContextManager[Database]:
         """
         Hand out a connection inside a write transaction: committed at the end, rolled back by an exception.
 
-        :param together: transactions of this kind may run at the same time. They must be correct in any order of their
-            statements. Without it, no other transaction writes at the same time.
+        :param concurrent: transactions of this kind may run at the same time. They must be correct in any order of
+            their statements. Without it, no other transaction writes at the same time.
         """
 
-    def changing_one(self) -> AbstractContextManager[Database]:
+    def write_row(self) -> AbstractContextManager[Database]:
         """
         Hand out a connection for a call that reads and then changes one row.
 
         Each statement may be a transaction of its own. :meth:`Database.change_then_put` makes sure that no change of
         another call is lost.
         """
-        return self.write(together=True)
+        return self.write(concurrent=True)
 
-    def settled(self, query: str, *values: object) -> list[Any]:
+    def cached_rows(self, query: str, *values: object) -> list[Any]:
         """
         Return the rows of a query about apps and tenants, which rarely change.
 
@@ -262,11 +262,11 @@ class Store(ABC):
         """Return what *work* returns. It is repeated if its transaction and another one were in conflict."""
         return work()
 
-    def written(self, work: Callable[[Database], T], *, together: bool = False) -> T:
+    def written(self, work: Callable[[Database], T], *, concurrent: bool = False) -> T:
         """Return what *work* returns. It runs in a write transaction, and is repeated as by :meth:`repeated`."""
 
         def once() -> T:
-            with self.write(together=together) as db:
+            with self.write(concurrent=concurrent) as db:
                 return work(db)
 
         return self.repeated(once)

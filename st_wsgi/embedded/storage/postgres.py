@@ -4,8 +4,8 @@ The PostgreSQL database behind an embedded core: connections, transactions, migr
 Three rules hold everywhere:
 
 * a write is one transaction, and no other one writes at the same time, as in SQLite. Only transactions with
-  ``together`` may run beside each other: they share a lock (``pg_advisory_xact_lock``) that others take exclusively.
-  :meth:`PostgresStore.changing_one` takes no such lock: its one changing statement checks what was read before;
+  ``concurrent`` may run beside each other: they share a lock (``pg_advisory_xact_lock``) that others take exclusively.
+  :meth:`PostgresStore.write_row` takes no such lock: its one changing statement checks what was read before;
 * each statement of a read sees the newest commit, and a read holds no lock;
 * a commit is never repeated. If the connection breaks during a commit, the transaction may be committed or not.
 
@@ -74,7 +74,7 @@ REPEATS = 5
 _LOCK = 0x53745753
 """The key of our advisory locks: the number that is also the application id of our SQLite files."""
 
-_SETTLED = 4096
+_CACHED = 4096
 """How many queries a store remembers with their rows."""
 
 
@@ -206,7 +206,7 @@ class PostgresDatabase(Database):
 
     def __init__(self, connection: Connection, schema: str, state: _State, *, in_transaction: bool = True) -> None:
         self.connection = connection
-        self.together = False
+        self.concurrent = False
         self.for_change = " FOR UPDATE" if in_transaction else ""
         self._schema = schema
         self._state = state
@@ -286,7 +286,7 @@ class PostgresDatabase(Database):
 
     def alone(self) -> None:
         """Continue only if this transaction writes alone. :raises NotAlone: it does not."""
-        if self.together:
+        if self.concurrent:
             raise NotAlone
 
     def continue_app_numbers(self) -> None:
@@ -335,8 +335,8 @@ class _State:
     :ivar alone: whether the work there has to write alone.
     :ivar locking: whether the work there locks a row before it reads it.
     :ivar newest: whether the work there reads all tenants again.
-    :ivar assumed: the stamp of the remembered rows that :meth:`PostgresStore.settled` returned, until it is compared
-        with the one in the database.
+    :ivar assumed: the stamp of the remembered rows that :meth:`PostgresStore.cached_rows` returned, until it is
+        compared with the one in the database.
     """
 
     db: PostgresDatabase | None = None
@@ -378,8 +378,8 @@ class PostgresStore(Store):
         }
         local = "".join(f" SET LOCAL {name} = {value};" for name, value in self._limits.items())
         self._begin = f"BEGIN;{local} SELECT pg_advisory_xact_lock{{}}({_LOCK}, hashtext('{self._schema}'))"
-        self._settled: LeastRecentlyUsed[tuple[str, tuple[object, ...]], tuple[int, list[Row]]]
-        self._settled = LeastRecentlyUsed(_SETTLED)
+        self._cached_rows: LeastRecentlyUsed[tuple[str, tuple[object, ...]], tuple[int, list[Row]]]
+        self._cached_rows = LeastRecentlyUsed(_CACHED)
         try:
             place = {**_DEFAULTS, **{name: str(value) for name, value in conninfo_to_dict(address).items()}}
         except psycopg.Error:
@@ -461,34 +461,34 @@ class PostgresStore(Store):
             yield db
 
     @contextmanager
-    def write(self, *, together: bool = False) -> Iterator[PostgresDatabase]:
+    def write(self, *, concurrent: bool = False) -> Iterator[PostgresDatabase]:
         """Hand out a connection inside a write transaction: committed at the end, rolled back by an exception."""
-        together = together and not self._state.alone
-        with self._transaction(self._begin.format("_shared" if together else "")) as db:
-            db.together = together
+        concurrent = concurrent and not self._state.alone
+        with self._transaction(self._begin.format("_shared" if concurrent else "")) as db:
+            db.concurrent = concurrent
             yield db
 
     @contextmanager
-    def changing_one(self) -> Iterator[PostgresDatabase]:
+    def write_row(self) -> Iterator[PostgresDatabase]:
         """Hand out a connection without a transaction, or with one if another call has changed the row meanwhile."""
         if self._state.locking or self._state.db is not None:
-            with self.write(together=True) as db:
+            with self.write(concurrent=True) as db:
                 yield db
         else:
             with self._lent(in_transaction=False) as db:
                 yield db
 
-    def settled(self, query: str, *values: object) -> list[Any]:
+    def cached_rows(self, query: str, *values: object) -> list[Any]:
         """Return the rows of a query, maybe remembered ones. Then the next statement checks that they still hold."""
         key, state = (query, values), self._state
-        known = self._settled.get(key) if state.repeating and not state.newest else None
+        known = self._cached_rows.get(key) if state.repeating and not state.newest else None
         if known is not None and state.assumed in (None, known[0]):
             state.assumed = known[0]
             return known[1]
         with self.read() as db:
             known = db.with_stamp(query, values)
         if state.db is None:  # what a transaction sees may be rolled back
-            self._settled.put(key, known)
+            self._cached_rows.put(key, known)
         return known[1]
 
     def repeated(self, work: Callable[[], T]) -> T:

@@ -223,7 +223,7 @@ class SQLiteStore(Store):
                 db.execute("ROLLBACK")
 
     @contextmanager
-    def write(self, *, together: bool = False) -> Iterator[SQLiteDatabase]:
+    def write(self, *, concurrent: bool = False) -> Iterator[SQLiteDatabase]:
         """Hand out a connection inside a write transaction: committed at the end, rolled back by an exception."""
         # Writers of this process queue here, where waiting is cheap; SQLite's own waiting is for other processes.
         with self._writing, self.read() as db, db.transaction():
