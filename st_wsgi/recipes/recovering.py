@@ -30,17 +30,16 @@ from ..request.context import RequestContext
 from ..users import LoginMethod, RecipeUserId, User
 from .accountlinking.decisions import primary_user_of
 from .emailverification.recipe import mark_as_verified
+from .refusals import Refusal, refused
 from .session import Session, SessionContainer
 from .session.container import SESSION_KEY
 from .signing_in import (
     AccountInfoWithRecipeId,
-    Refusal,
     SignedIn,
     automatic_linking,
     is_fake,
     linked,
     permission,
-    refused,
     signed_in,
     unless_withdrawn,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import attrs
 from werkzeug.wrappers import Response
@@ -18,8 +18,7 @@ from ..accounts import AccountInfo, user_by_id, users_by_account_info
 from ..codec import present, to_json
 from ..errors import NO_SUCH_TENANT, ArgumentError, BadInput, Unauthorised
 from ..grammar import FAKE_EMAIL_DOMAINS
-from ..recipe_kit.forms import normalise_email
-from ..recipe_kit.results import EmailChangeNotAllowed, LinkingToSessionUserFailed, Ok, UnknownUserId
+from ..recipe_kit.results import LinkingToSessionUserFailed, Ok
 from ..request.context import RequestContext
 from ..request.respond import json_response
 from ..services import Services
@@ -27,12 +26,12 @@ from ..users import LoginMethod, RecipeUserId, User
 from .accountlinking import AccountInfoWithRecipeId, AccountLinking
 from .accountlinking.decisions import has_verified, shares_contact
 from .accountlinking.in_request import link_to_session_user, primary_user_of_session, session_user
-from .emailverification import EmailVerification
 from .multifactorauth import MultiFactorAuth, SecondFactors
 from .multifactorauth.decisions import made_up_email
 from .multifactorauth.functions import factors_to_set_up, is_protected, refusals_recorded
 from .multitenancy import AssociationNotAllowed, Multitenancy, UserAssociated
 from .multitenancy.types import EMAIL_PASSWORD
+from .refusals import Refusal
 from .session import SessionContainer
 from .session.in_request import create_new_session, session_of_route
 
@@ -40,16 +39,13 @@ __all__ = [
     "EMAIL_PASSWORD",
     "AccountInfoWithRecipeId",
     "Permission",
-    "Refusal",
     "SignedIn",
     "automatic_linking",
-    "change_email",
     "first_factors_allowed",
     "is_fake",
     "linked",
     "offer_factors",
     "permission",
-    "refused",
     "session_to_link",
     "signed_in",
     "signing_in_response",
@@ -57,66 +53,6 @@ __all__ = [
 ]
 
 _Outcome = TypeVar("_Outcome")
-Refusal: TypeAlias = Literal[
-    "NO_LINKING",
-    "SIGN_UP_NOT_ALLOWED",
-    "SIGN_IN_NOT_ALLOWED",
-    "EMAIL_VERIFICATION_REQUIRED",
-    "RECIPE_USER_ID_ALREADY_LINKED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR",
-    "ACCOUNT_INFO_ALREADY_ASSOCIATED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR",
-    "SESSION_USER_ACCOUNT_INFO_ALREADY_ASSOCIATED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR",
-]
-
-_NOT_ALLOWED = "This way to sign in is not safe for your account now. Please use another one, or contact support."
-_NOT_LINKED = "This way to sign in cannot be added to your account. Please contact support."
-_TEXTS: dict[Refusal, str] = {
-    "NO_LINKING": "Accounts cannot be linked here. Please sign out first, or contact support.",
-    "SIGN_UP_NOT_ALLOWED": _NOT_ALLOWED,
-    "SIGN_IN_NOT_ALLOWED": _NOT_ALLOWED,
-    "EMAIL_VERIFICATION_REQUIRED": _NOT_LINKED,
-    "RECIPE_USER_ID_ALREADY_LINKED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR": _NOT_LINKED,
-    "ACCOUNT_INFO_ALREADY_ASSOCIATED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR": _NOT_LINKED,
-    "SESSION_USER_ACCOUNT_INFO_ALREADY_ASSOCIATED_WITH_ANOTHER_PRIMARY_USER_ID_ERROR": _NOT_LINKED,
-}
-_EMAIL_CHANGE = {
-    "PRIMARY_USER_CONFLICT": "another primary user has this e-mail address",
-    "ACCOUNT_TAKEOVER_RISK": "another account with this e-mail address could be taken over",
-}
-_CODES: dict[str, tuple[int, ...]] = {
-    "emailpassword": (7, 8, 9, 10, 11, 12),
-    "emailpassword, new": (7, 8, 13, 14, 15, 16),
-    "passwordless": (2, 3, 3, 17, 18, 19),
-    "thirdparty": (6, 4, 20, 21, 22, 23),
-    "webauthn": (25, 30, 31, 32, 33, 34),
-    "webauthn, new": (25, 30, 26, 27, 28, 29),
-}
-"""
-The support codes of the official SDKs, in the order of the refusals after ``NO_LINKING``.
-
-No request meets 003, here or there: a code verifies its address or number, so that it always opens the account that has
-it. 014 and 027 need another request, which links the new login method to another user before this one can.
-"""
-
-
-def refused(
-    context: RequestContext,
-    recipe_id: str,
-    refusal: Refusal,
-    *,
-    tenant_id: str,
-    account: str | None = None,
-    is_sign_up: bool = False,
-) -> str:
-    """
-    Record a refusal, and return what the user is told: a text with the code that the app's support can look up.
-
-    :param account: the e-mail address or phone number that was entered.
-    """
-    context.record("sign_in_failed", tenant_id=tenant_id, reason=refusal, recipe_id=recipe_id, account=account)
-    if refusal == "NO_LINKING":
-        return _TEXTS[refusal]
-    codes = _CODES.get(f"{recipe_id}, new" if is_sign_up else recipe_id) or _CODES[recipe_id]
-    return f"{_TEXTS[refusal]} (ERR_CODE_{codes[list(_TEXTS).index(refusal) - 1]:03})"
 
 
 def offer_factors(services: Services, factors: Iterable[str], second: SecondFactors | None = None) -> None:
@@ -234,27 +170,17 @@ def permission(
     if user is None and session is not None and (check_credentials is not None or not changes):
         user, method = _owner_elsewhere(linking, account, tenant_id, session, check_credentials)
     own: User | None = None
-    if session is not None and user is not None and user.id == session.get_user_id():
-        own = user
-    elif session is not None:
-        primary = primary_user_of_session(linking.functions, session, changes=changes)
-        if isinstance(primary, LinkingToSessionUserFailed):
-            return Permission(user=user, refusal=primary.reason)
-        rule = linking.rule(session, session.get_tenant_id())
-        own = None if primary is None or rule(account, primary) is None else primary
-        if own is None and _can_ask_to_link(context):
-            raise BadInput("the app does not link this way to sign in to the user of the session")
-    if own is None:
+    if session is not None:
+        to_link = _user_to_link_to(context, linking, account, session, user, changes=changes)
+        if isinstance(to_link, LinkingToSessionUserFailed):
+            return Permission(user=user, refusal=to_link.reason)
+        own = to_link
+    if own is None or session is None:
         session, factors = None, first_factors_allowed(context, factors, tenant_id=tenant_id)
-    elif session is not None and own is not user:
-        mfa = context.services.find(MultiFactorAuth)
-        second = factors if second_factors is None else second_factors
-        factors = second
-        if mfa is not None:
-            with refusals_recorded(mfa.functions, session):
-                factors = factors_to_set_up(mfa.functions, session, own, second)
-    elif second_factors is not None:
-        factors = second_factors
+    elif own is user:
+        factors = factors if second_factors is None else second_factors
+    else:
+        factors = _second_factors(context, session, own, factors if second_factors is None else second_factors)
     refusal: Refusal | None = None
     if is_sign_up is None:
         is_sign_up = user is None
@@ -271,6 +197,45 @@ def permission(
         ):
             refusal = "SIGN_IN_NOT_ALLOWED"
     return Permission(factors=tuple(factors), session=session, owner=own, user=user, refusal=refusal)
+
+
+def _user_to_link_to(
+    context: RequestContext,
+    linking: AccountLinking,
+    account: AccountInfoWithRecipeId,
+    session: SessionContainer,
+    owner: User | None,
+    *,
+    changes: bool,
+) -> User | LinkingToSessionUserFailed | None:
+    """
+    Return the user of a session if a login method is theirs or may be linked to them. None: it is a first factor.
+
+    :param owner: who has the login method already.
+    :raises BadInput: the frontend asked for a link, and the app's rule does not allow it.
+    """
+    if owner is not None and owner.id == session.get_user_id():
+        return owner
+    primary = primary_user_of_session(linking.functions, session, changes=changes)
+    if isinstance(primary, LinkingToSessionUserFailed):
+        return primary
+    rule = linking.rule(session, session.get_tenant_id())
+    if primary is not None and rule(account, primary) is not None:
+        return primary
+    if _can_ask_to_link(context):
+        raise BadInput("the app does not link this way to sign in to the user of the session")
+    return None
+
+
+def _second_factors(
+    context: RequestContext, session: SessionContainer, owner: User, factors: Iterable[str]
+) -> Iterable[str]:
+    """Return those of *factors* that the user of a session may set up; without second factors in the app, all."""
+    mfa = context.services.find(MultiFactorAuth)
+    if mfa is None:
+        return factors
+    with refusals_recorded(mfa.functions, session):
+        return factors_to_set_up(mfa.functions, session, owner, factors)
 
 
 def linked(
@@ -459,59 +424,6 @@ def session_to_link(context: RequestContext, body: dict[str, Any]) -> SessionCon
 def _can_ask_to_link(context: RequestContext) -> bool:
     """Return whether the frontend can say that a login is to be linked to the session's user."""
     return context.fdi_version >= (3, 1)
-
-
-def change_email(
-    services: Services,
-    recipe_user_id: RecipeUserId,
-    email: str,
-    *,
-    change: Callable[[], _Outcome],
-    undo: Callable[[LoginMethod], object],
-    if_same: Callable[[], _Outcome | Ok] = Ok,
-) -> _Outcome | Ok | UnknownUserId | EmailChangeNotAllowed:
-    """
-    Give a login method a new e-mail address, unless it could be another person's where accounts are linked.
-
-    Another request may create a login method with the address meanwhile, so this looks again afterwards. If the user
-    has verified the address for another login method, it is verified for this one, too.
-
-    :param change: makes the change in the core.
-    :param undo: changes the login method back to what it was.
-    :param if_same: is called in the place of *change* if the login method has the address already. Another request
-        may take the address away again meanwhile, and this one must not bring it back.
-    """
-    linking = automatic_linking(services)
-    if linking is None:
-        return change()
-    user = user_by_id(services.core, recipe_user_id.value)
-    if user is None:
-        return UnknownUserId()
-    method = linking.method_of(user, recipe_user_id)
-    if (refusal := _email_change_refusal(linking, user, method, email)) is not None:
-        return refusal
-    if method.email == normalise_email(email):
-        return if_same()
-    outcome = change()
-    if not isinstance(outcome, Ok):
-        return outcome
-    if (refusal := _email_change_refusal(linking, user, method, email)) is not None:
-        undo(method)
-        return refusal
-    if (user := user_by_id(services.core, recipe_user_id.value)) is not None:
-        linking.verify_if_another_method_is(user, linking.method_of(user, recipe_user_id))
-    return outcome
-
-
-def _email_change_refusal(
-    linking: AccountLinking, user: User, method: LoginMethod, email: str
-) -> EmailChangeNotAllowed | None:
-    verification = linking.services.find(EmailVerification)
-    is_verified = verification is not None and verification.functions.is_email_verified(
-        recipe_user_id=method.recipe_user_id, email=email
-    )
-    outcome = linking.email_change(user, method, email, is_verified=is_verified, session=None)
-    return None if outcome == "OK" else EmailChangeNotAllowed(_EMAIL_CHANGE[outcome])
 
 
 def automatic_linking(services: Services) -> AccountLinking | None:

@@ -43,9 +43,9 @@ ABOUT_A_TENANT = {
 
 
 def functions_for_users() -> dict[str, Callable[..., Any]]:
-    modules = ["st_wsgi", *(f"st_wsgi.recipes.{module.name}" for module in pkgutil.iter_modules(recipes.__path__))]
+    names = [f"st_wsgi.recipes.{module.name}" for module in pkgutil.iter_modules(recipes.__path__) if module.ispkg]
     found = {}
-    for module in (importlib.import_module(name) for name in modules if name != "st_wsgi.recipes.signing_in"):
+    for module in (importlib.import_module(name) for name in ["st_wsgi", *names]):
         for name in module.__all__:
             if inspect.isfunction(getattr(module, name)):
                 found[f"{module.__name__}.{name}"] = getattr(module, name)

@@ -20,17 +20,9 @@ from ...request.context import RequestContext
 from ...users import LoginMethod, RecipeUserId, User
 from ..emailverification import EmailVerification
 from ..recovering import RecoveryAPIs
+from ..refusals import Refusal, refused
 from ..session import SessionContainer
-from ..signing_in import (
-    EMAIL_PASSWORD,
-    AccountInfoWithRecipeId,
-    Refusal,
-    SignedIn,
-    automatic_linking,
-    permission,
-    refused,
-    signed_in,
-)
+from ..signing_in import EMAIL_PASSWORD, AccountInfoWithRecipeId, SignedIn, automatic_linking, permission, signed_in
 from .functions import EmailPasswordFunctions
 from .settings import EmailPasswordSettings
 from .types import (

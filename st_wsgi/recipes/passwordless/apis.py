@@ -16,16 +16,15 @@ from ...request.context import RequestContext
 from ..emailverification import EmailVerification
 from ..emailverification.recipe import mark_as_verified
 from ..multitenancy.types import LINK_EMAIL, LINK_PHONE, OTP_EMAIL, OTP_PHONE
+from ..refusals import Refusal, refused
 from ..session import SessionContainer
 from ..signing_in import (
     AccountInfoWithRecipeId,
     Permission,
-    Refusal,
     SignedIn,
     automatic_linking,
     is_fake,
     permission,
-    refused,
     signed_in,
     unless_withdrawn,
 )

@@ -18,8 +18,9 @@ from ...recipe_kit.results import (
     UnknownUserId,
 )
 from ...users import PUBLIC_TENANT, RecipeUserId
+from ..changing_email import change_email
 from ..session import SessionContainer
-from ..signing_in import change_email, linked
+from ..signing_in import linked
 from .settings import PasswordlessSettings
 from .types import (
     CodeChecked,

@@ -14,6 +14,7 @@ from ...recipe_kit.results import GeneralError, LinkingToSessionUserFailed, Sign
 from ...request.context import RequestContext
 from ...users import ThirdPartyInfo
 from ..multitenancy.types import THIRD_PARTY
+from ..refusals import Refusal, refused
 from ..session import SessionContainer
 from ..signing_in import (
     AccountInfoWithRecipeId,
@@ -21,7 +22,6 @@ from ..signing_in import (
     first_factors_allowed,
     is_fake,
     permission,
-    refused,
     signed_in,
     unless_withdrawn,
 )
@@ -80,13 +80,16 @@ class ThirdPartyAPIs(APIs[ThirdPartySettings, ThirdPartyFunctions]):
         :raises Unauthorised: the tenant does not allow this first factor.
         :raises ProviderFailed: the provider did not say who the user is.
         """
+
+        def not_allowed(refusal: Refusal) -> SignInUpNotAllowed:
+            return SignInUpNotAllowed(refused(context, THIRD_PARTY, refusal, tenant_id=tenant_id))
+
         if session is None:
             first_factors_allowed(context, [THIRD_PARTY], tenant_id=tenant_id)
         elif automatic_linking(context.services) is None:
-            return SignInUpNotAllowed(refused(context, THIRD_PARTY, "NO_LINKING", tenant_id=tenant_id))
+            return not_allowed("NO_LINKING")
         if redirect_uri_info is not None:
-            problem = redirect_uri_info.redirect_uri_query_params.get("error")
-            if problem:
+            if problem := redirect_uri_info.redirect_uri_query_params.get("error"):
                 self._failed(known_error(problem) or "PROVIDER_ERROR", tenant_id, context)
                 return GeneralError(_NOT_COMPLETED)
             oauth_tokens = provider.exchange_auth_code_for_oauth_tokens(redirect_uri_info=redirect_uri_info)
@@ -112,7 +115,7 @@ class ThirdPartyAPIs(APIs[ThirdPartySettings, ThirdPartyFunctions]):
             check_credentials=lambda _tenant: True,  # the provider has vouched for the user
         )
         if may.refusal is not None:
-            return SignInUpNotAllowed(refused(context, THIRD_PARTY, may.refusal, tenant_id=tenant_id))
+            return not_allowed(may.refusal)
         outcome = unless_withdrawn(
             context,
             lambda: self.functions.sign_in_up(
@@ -127,9 +130,9 @@ class ThirdPartyAPIs(APIs[ThirdPartySettings, ThirdPartyFunctions]):
             ),
         )
         if outcome is None:
-            return SignInUpNotAllowed(refused(context, THIRD_PARTY, "SIGN_UP_NOT_ALLOWED", tenant_id=tenant_id))
+            return not_allowed("SIGN_UP_NOT_ALLOWED")
         if isinstance(outcome, LinkingToSessionUserFailed):
-            return SignInUpNotAllowed(refused(context, THIRD_PARTY, outcome.reason, tenant_id=tenant_id))
+            return not_allowed(outcome.reason)
         if isinstance(outcome, SignInUpNotAllowed):
             self._failed(outcome.status, tenant_id, context)
             return outcome

@@ -27,15 +27,9 @@ from ...users import LoginMethod, RecipeUserId, User
 from ..multifactorauth.recipe import check_complete, check_setup
 from ..multitenancy.types import WEBAUTHN
 from ..recovering import RecoveryAPIs
+from ..refusals import Refusal, refused
 from ..session import Session, SessionContainer
-from ..signing_in import (
-    AccountInfoWithRecipeId,
-    Refusal,
-    SignedIn,
-    permission,
-    refused,
-    signed_in,
-)
+from ..signing_in import AccountInfoWithRecipeId, SignedIn, permission, signed_in
 from .functions import WebauthnFunctions
 from .settings import WebauthnSettings
 from .types import (

@@ -16,9 +16,9 @@ from ...recipe_kit.results import (
     UnknownUserId,
 )
 from ...users import PUBLIC_TENANT, RecipeUserId
+from ..changing_email import change_email
 from ..recovering import RecoveryFunctions
 from ..session import SessionContainer
-from ..signing_in import change_email
 from .settings import WebauthnSettings
 from .types import (
     Attestation,
