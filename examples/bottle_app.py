@@ -1,4 +1,8 @@
-"""Bottle with SuperTokens in front: ``python examples/bottle_app.py``, then open http://127.0.0.1:3000."""
+"""
+Bottle with ready pages for signing in: ``python examples/bottle_app.py``, then open http://127.0.0.1:3000.
+
+Mails are printed on the console: open their links.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +11,44 @@ from pathlib import Path
 from typing import Any
 
 from bottle import Bottle, request
+from jinja2 import Environment
 from werkzeug.serving import run_simple
 
 import st_wsgi
-from st_wsgi import AppInfo, Cors
+from st_wsgi import AppInfo
+from st_wsgi.pages import Pages
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword
-from st_wsgi.recipes.session import Session
+from st_wsgi.recipes.emailverification import EmailVerification
+from st_wsgi.recipes.session import Session, SessionContainer
 
 PORT = int(os.environ.get("PORT", "3000"))
-API = os.environ.get("ST_API_DOMAIN", f"http://127.0.0.1:{PORT}")
-WEBSITE = os.environ.get("ST_WEBSITE_DOMAIN", API)
-PAGE = Path(__file__).with_name("page.html").read_text()
+HERE = os.environ.get("ST_API_DOMAIN", f"http://127.0.0.1:{PORT}")
+HOME = Environment(autoescape=True).from_string(Path(__file__).with_name("home.html").read_text())
+LINKS = [("/", "Home"), ("/orders", "Your orders")]
 
 st = st_wsgi.init(
-    app_info=AppInfo(app_name="Bottle example", api_domain=API, website_domain=WEBSITE),
+    app_info=AppInfo(app_name="Bottle example", api_domain=HERE, website_domain=HERE),
     core=os.environ.get("ST_CORE", "sqlite:///auth.db"),
-    recipes=[EmailPassword(), Session()],
-    cors=None if WEBSITE == API else Cors(origins=[WEBSITE], whole_app=True),
+    recipes=[EmailPassword(), EmailVerification(mode="OPTIONAL"), Session(record_sign_in=True), Pages()],
 )
 site = Bottle()
 app = st.wrap(site)
 
 
+def page(title: str, current: SessionContainer | None) -> str:
+    user = None if current is None else st_wsgi.get_user(user_id=current.get_user_id())
+    return HOME.render(title=title, user=user, links=LINKS)
+
+
 @site.get("/")
-def page() -> str:
-    return PAGE
+def home() -> str:
+    return page("Bottle example", session.get_session(request, session_required=False))
+
+
+@site.get("/orders")
+def orders() -> str:
+    return page("Your orders", session.get_session(request))
 
 
 @site.get("/sessioninfo")

@@ -1,5 +1,7 @@
 """
-Django with SuperTokens: ``python examples/django_app.py``, then open http://127.0.0.1:3000.
+Django with ready pages for signing in: ``python examples/django_app.py``, then open http://127.0.0.1:3000.
+
+Mails are printed on the console: open their links.
 
 This is a whole Django site in one file. In your project, settings, views and URLs are in their usual files.
 """
@@ -12,37 +14,48 @@ from pathlib import Path
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.urls import path
 from werkzeug.serving import run_simple
 
 import st_wsgi
-from st_wsgi import AppInfo, Cors
+from st_wsgi import AppInfo
+from st_wsgi.pages import Pages
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword
-from st_wsgi.recipes.session import Session
+from st_wsgi.recipes.emailverification import EmailVerification
+from st_wsgi.recipes.session import Session, SessionContainer
 
 PORT = int(os.environ.get("PORT", "3000"))
-API = os.environ.get("ST_API_DOMAIN", f"http://127.0.0.1:{PORT}")
-WEBSITE = os.environ.get("ST_WEBSITE_DOMAIN", API)
-PAGE = Path(__file__).with_name("page.html").read_text()
+HERE = os.environ.get("ST_API_DOMAIN", f"http://127.0.0.1:{PORT}")
+LINKS = [("/", "Home"), ("/orders", "Your orders")]
 
 st = st_wsgi.init(
-    app_info=AppInfo(app_name="Django example", api_domain=API, website_domain=WEBSITE),
+    app_info=AppInfo(app_name="Django example", api_domain=HERE, website_domain=HERE),
     core=os.environ.get("ST_CORE", "sqlite:///auth.db"),
-    recipes=[EmailPassword(), Session()],
-    cors=None if WEBSITE == API else Cors(origins=[WEBSITE], whole_app=True),
+    recipes=[EmailPassword(), EmailVerification(mode="OPTIONAL"), Session(record_sign_in=True), Pages()],
 )
 
 settings.configure(
     SUPERTOKENS=st,
     MIDDLEWARE=["st_wsgi.frameworks.django.SuperTokensMiddleware"],
+    TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": [Path(__file__).parent]}],
     ROOT_URLCONF=__name__,
     ALLOWED_HOSTS=["127.0.0.1"],
 )
 
 
-def page(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(PAGE)
+def page(request: HttpRequest, title: str, current: SessionContainer | None) -> HttpResponse:
+    user = None if current is None else st_wsgi.get_user(user_id=current.get_user_id())
+    return render(request, "home.html", {"title": title, "user": user, "links": LINKS})
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    return page(request, "Django example", session.get_session(request, session_required=False))
+
+
+def orders(request: HttpRequest) -> HttpResponse:
+    return page(request, "Your orders", session.get_session(request))
 
 
 def session_info(request: HttpRequest) -> HttpResponse:
@@ -56,7 +69,7 @@ def session_info(request: HttpRequest) -> HttpResponse:
     )
 
 
-urlpatterns = [path("", page), path("sessioninfo", session_info)]
+urlpatterns = [path("", home), path("orders", orders), path("sessioninfo", session_info)]
 app = get_wsgi_application()
 
 

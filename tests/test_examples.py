@@ -87,9 +87,11 @@ def test_every_kind_of_answer_is_valid_wsgi(visit: Open, method: str, path: str,
     assert (answer.data == b"") == (method == "HEAD")
 
 
-def test_a_website_of_another_origin_may_call_the_routes_and_the_app(visit: Open) -> None:
+@pytest.mark.parametrize("visit", ["flask_app"], indirect=True)
+def test_a_website_of_another_origin_has_the_pages_and_may_call_the_routes_and_the_app(visit: Open) -> None:
     website = "http://localhost:8080"
     client = visit(website=website)
+    assert client.get("/auth").status_code == 404
     for path in ("/auth/signup", "/sessioninfo"):
         asked = client.options(
             path, headers={"Origin": website, "Access-Control-Request-Method": "GET" if "info" in path else "POST"}

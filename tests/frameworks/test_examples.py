@@ -23,7 +23,7 @@ def origin(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.mark.parametrize("mode", ["cookie", "header"])
 def test_a_visitor_signs_up_is_recognised_refreshes_and_signs_out(origin: str, mode: str) -> None:
     with Visitor(origin, mode) as visitor:
-        assert "sign-up" in visitor.call("GET", "/").text
+        assert "You are not signed in." in visitor.call("GET", "/").text
         assert visitor.session_info().status_code == 401
         user = visitor.sign_up()["user"]
         assert visitor.session_info().json()["userId"] == user["id"]

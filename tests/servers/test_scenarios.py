@@ -16,12 +16,16 @@ def message(answer: requests.Response) -> object:
     return answer.json()["message"]
 
 
-def test_the_page_is_there_for_people(site: Site, visitor: Visitor) -> None:
-    answer = visitor.call("GET", "/")
-    assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/html")
-    for name in ("email", "password", "sign-up", "sign-in", "who-am-i", "sign-out", "status"):
-        assert f'id="{name}"' in answer.text
+def test_the_pages_are_there_for_people(visitor: Visitor) -> None:
+    """The app's own ones say who is signed in, and lead to ours."""
+    browser = {"Accept": "text/html"}
+    home = visitor.call("GET", "/", headers=browser)
+    assert home.headers["content-type"].startswith("text/html")
+    assert ("You are not signed in." in home.text, 'href="/auth"' in home.text) == (True, True)
+    assert "Create an account" in visitor.call("GET", "/auth", headers=browser).text
+    visitor.sign_up()
+    for path in ("/", "/orders"):
+        assert f"<strong>{visitor.email}</strong>" in visitor.call("GET", path, headers=browser).text
 
 
 def test_signing_up_makes_a_user_with_a_session(visitor: Visitor) -> None:
@@ -189,7 +193,7 @@ def test_a_bad_body_is_400_with_a_message(site: Site, body: bytes, content_type:
         assert visitor.call("GET", "/").status_code == 200, "the connection or the server did not survive"
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/auth/nothing", "/authentic", "/auth"])
+@pytest.mark.parametrize("path", ["/nothing", "/auth/nothing", "/authentic"])
 def test_what_is_not_ours_gets_the_apps_own_404(site: Site, path: str) -> None:
     with Visitor(site.origin, "cookie") as visitor:
         answer = visitor.call("GET", path)
