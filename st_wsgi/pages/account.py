@@ -158,7 +158,7 @@ def _changed(visit: Visit, name: str) -> View | Response:
     if error is not None:
         return _wrong(visit, name, error)
     if (problem := _password_problem(visit, method, tenant_id)) is not None:
-        return visit.again(problem)
+        return visit.reject(problem)
     outcome = recipe.functions.update_email_or_password(
         recipe_user_id=method.recipe_user_id,
         **{name: value},
@@ -190,7 +190,7 @@ def _password_problem(visit: Visit, method: LoginMethod, tenant_id: str) -> Prob
     try:
         counting.count_attempt(account=email)
     except TooManyRequests as error:
-        return Problem(message=visit.wait(error.retry_after), status=429)
+        return Problem(message=visit.too_many_attempts(error.retry_after), status=429)
     password = visit.form.get(_CURRENT, "")
     outcome = recipe.functions.verify_credentials(email=email, password=password, tenant_id=tenant_id)
     if not isinstance(outcome, SignInOk) or outcome.recipe_user_id != method.recipe_user_id:
@@ -247,7 +247,7 @@ def _links(visit: Visit, links: tuple[tuple[str, str], ...]) -> Html:
 
 
 def _wrong(visit: Visit, name: str, error: str) -> View | Response:
-    return visit.again(_field_problem(visit, name, error))
+    return visit.reject(_field_problem(visit, name, error))
 
 
 def _field_problem(visit: Visit, name: str, error: str) -> Problem:

@@ -9,10 +9,10 @@ from werkzeug.wrappers import Response
 
 from .forms import ACTION, Entry, form, note
 from .html import Html, h
-from .kept import Kept
 from .passwords import invalid_link
 from .settings import Field
-from .signing import ACTIONS, METHODS, finished
+from .signing import ACTIONS, METHODS, finish_sign_in
+from .state_cookie import StateCookie
 from .visit import Page, View, Visit
 
 PATH = "/code"
@@ -20,7 +20,7 @@ LINK_PATH = "/verify"
 _CODE = "/signinup/code"
 _CONTACT = "contact"
 
-ATTEMPT = Kept("st-code")
+ATTEMPT = StateCookie("st-code")
 """The attempt to sign in: the address of the message, and the ids that the APIs need. ``deviceId`` is a secret."""
 
 FIELDS = {
@@ -51,7 +51,7 @@ def _send_code(visit: Visit) -> View | Response:
     is_email = method == "EMAIL" or (method == "EMAIL_OR_PHONE" and "@" in contact)
     reply = visit.call("POST", _CODE, {"email" if is_email else "phoneNumber": contact})
     if not reply.is_ok:
-        return visit.again(visit.problem(reply))
+        return visit.reject(visit.problem(reply))
     kept = {name: str(reply.body[name]) for name in ("deviceId", "preAuthSessionId", "flowType")}
     ATTEMPT.write(visit.context, {**kept, _CONTACT: contact})
     return visit.redirect(visit.address(PATH))
@@ -86,10 +86,10 @@ def _code_sent(visit: Visit) -> View | Response:
         reply = visit.call("POST", f"{_CODE}/consume", {**ids, "userInputCode": code})
         if reply.is_ok:
             ATTEMPT.drop(visit.context)
-            return finished(visit)
+            return finish_sign_in(visit)
     if reply.status == "RESTART_FLOW_ERROR":
         return _start_again(visit)
-    return visit.again(visit.problem(reply, messages=TEXTS))
+    return visit.reject(visit.problem(reply, messages=TEXTS))
 
 
 def _link_page(visit: Visit) -> View | Response:
@@ -105,8 +105,8 @@ def _link_sent(visit: Visit) -> View | Response:
     reply = visit.call("POST", f"{_CODE}/consume", body)
     if reply.is_ok:
         ATTEMPT.drop(visit.context)
-        return finished(visit)
-    return _start_again(visit) if reply.status == "RESTART_FLOW_ERROR" else visit.again(visit.problem(reply))
+        return finish_sign_in(visit)
+    return _start_again(visit) if reply.status == "RESTART_FLOW_ERROR" else visit.reject(visit.problem(reply))
 
 
 def _start_again(visit: Visit) -> View:

@@ -1,47 +1,10 @@
-"""The HTML document around a page, and the style sheet."""
+"""The HTML document around a page."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.resources
-from typing import TYPE_CHECKING
-
 from .html import Html, h, joined
-from .settings import Brand, PageParts
-
-if TYPE_CHECKING:
-    from .visit import View, Visit
-
-
-class StaticFile:
-    """
-    A file that pages load.
-
-    :ivar text: what the browser gets.
-    :ivar path: below the website's base path. It contains a hash of the text, so browsers may cache it without a limit.
-    :ivar mimetype: of the text.
-    """
-
-    text: str
-    path: str
-    mimetype: str
-
-    def __init__(self, name: str, mimetype: str, *, before: str = "") -> None:
-        """
-        Read a file beside this module.
-
-        :param before: what the text begins with.
-        """
-        self.text = before + importlib.resources.files(__package__).joinpath(name).read_text("utf-8")
-        self.mimetype = mimetype
-        stem, _, suffix = name.partition(".")
-        self.path = f"/{stem}-{hashlib.sha256(self.text.encode()).hexdigest()[:16]}.{suffix}"
-
-
-def style_sheet(brand: Brand) -> StaticFile:
-    """Return the style sheet with the colours of a brand."""
-    colours = f":root {{ --accent: {brand.colour}; --on-accent: {brand.text_colour}; }}\n"
-    return StaticFile("style.css", "text/css", before=colours)
+from .settings import PageParts
+from .visit import View, Visit
 
 
 def document(visit: Visit, view: View, *, nonce: str | None) -> str:

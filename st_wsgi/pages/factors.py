@@ -23,9 +23,9 @@ from .codes import FIELDS
 from .codes import TEXTS as CODE_TEXTS
 from .forms import ACTION, Entry, alert, form, note
 from .html import Content, Html, h
-from .kept import Kept
 from .settings import Field
-from .signing import SIGN_OUT, button, denied, finished
+from .signing import SIGN_OUT, access_denied, button, finish_sign_in
+from .state_cookie import StateCookie
 from .visit import Page, Problem, Reply, View, Visit
 
 PATH = "/mfa"
@@ -38,7 +38,7 @@ _LONGEST = 800
 
 _log = logging.getLogger("st_wsgi.pages")
 
-ATTEMPT = Kept("st-factor")
+ATTEMPT = StateCookie("st-factor")
 """The last message with a code: its address, the session, the factor, and the ids that the APIs need."""
 
 
@@ -80,7 +80,7 @@ _FACTORS = {
 _TOTP_TEXTS = {"INVALID_TOTP_ERROR": "This code is wrong. Please enter the one that your app shows now."}
 
 
-def asked_for(reason: Any) -> dict[str, str]:
+def factor_query(reason: Any) -> dict[str, str]:
     """Return a query with the factors that a view requires, from the reason why the claim is not satisfied."""
     reason = reason if isinstance(reason, Mapping) else {}
     listed = reason.get("oneOf") or reason.get("missing") or [reason.get("factorId")]
@@ -95,7 +95,7 @@ def _choice_page(visit: Visit) -> View | Response:
     if len(choices) == 1:
         return visit.redirect(_address(visit, choices[0].path))
     if not choices and (info["factors"]["next"] or visit.query(_ASKED)):
-        return denied(visit)
+        return access_denied(visit)
     if not choices:
         return View(visit.text("You are signed in"), button(visit, "Continue", visit.way_back))
     links = [
@@ -160,14 +160,14 @@ def _totp_sent(visit: Visit) -> View | Response:
     if action == "create":
         return _create_app(visit)
     if not code:
-        return visit.again(_wrong(visit, "Please fill in this field."))
+        return visit.reject(_wrong(visit, "Please fill in this field."))
     if action == "add":
         body = {"deviceName": visit.form.get(_DEVICE, ""), "totp": code}
         reply = visit.call("POST", "/totp/device/verify", body)
     else:
         reply = visit.call("POST", "/totp/verify", {"totp": code})
     if reply.is_ok:
-        return finished(visit)
+        return finish_sign_in(visit)
     if reply.status == "UNKNOWN_DEVICE_ERROR":  # set up in another tab meanwhile
         return visit.redirect(_address(visit, _TOTP_PATH, show="setup"))
     return _refused(visit, reply, _TOTP_TEXTS)
@@ -192,7 +192,9 @@ def _code_page(visit: Visit) -> View | Response:
     attempt = _attempt(visit)
     if attempt and not visit.query("restart"):
         sent = (
-            note(visit.text("A new message is on its way.")) if visit.query("sent") and visit.failed is None else None
+            note(visit.text("A new message is on its way."))
+            if visit.query("sent") and visit.form_problem is None
+            else None
         )
         text = h("p", visit.text("We have sent a code to {contact}.", contact=attempt[_CONTACT]))
         enter = form(visit, [_CODE_ENTRY], submit="Continue", action="enter")
@@ -213,7 +215,7 @@ def _code_page(visit: Visit) -> View | Response:
     if not contacts:
         forms = [form(visit, [Entry(name=_CONTACT, field=factor.field)], submit="Send me a code", action="send")]
     old = alert(visit.text("This code does not work any more. Please ask for a new one."))
-    content = [old if visit.query("restart") and visit.failed is None else None, h("div", forms, class_="stack")]
+    content = [old if visit.query("restart") and visit.form_problem is None else None, h("div", forms, class_="stack")]
     return View(visit.text("Confirm that it is you"), [content, _others(visit, info)])
 
 
@@ -229,12 +231,12 @@ def _code_sent(visit: Visit) -> View | Response:
         if reply.is_ok:
             return visit.redirect(_address(visit, factor.path, sent="yes"))
     elif not code:
-        return visit.again(_wrong(visit, "Please fill in this field."))
+        return visit.reject(_wrong(visit, "Please fill in this field."))
     else:
         reply = visit.call("POST", f"{path}/consume", {**body, "userInputCode": code})
         if reply.is_ok:
             ATTEMPT.drop(visit.context)
-            return finished(visit)
+            return finish_sign_in(visit)
     if reply.status == "RESTART_FLOW_ERROR":
         ATTEMPT.drop(visit.context)
         return visit.redirect(_address(visit, factor.path, restart="yes"))
@@ -249,7 +251,7 @@ def _send_code(visit: Visit, action: str) -> View | Response:
     if contacts:
         contact = dict(zip(map(str, range(len(contacts))), contacts, strict=True)).get(number, contacts[0])
     elif not contact:
-        return visit.again(_wrong(visit, "Please fill in this field.", name=_CONTACT))
+        return visit.reject(_wrong(visit, "Please fill in this field.", name=_CONTACT))
     reply = visit.call("POST", "/signinup/code", {factor.sent_as: contact, **_LINK})
     if not reply.is_ok:
         return _refused(visit, reply, {})
@@ -342,8 +344,8 @@ def _refused(visit: Visit, reply: Reply, of_code: Mapping[str, str]) -> View | R
     if reply.status == "LIMIT_REACHED_ERROR":
         reply = attrs.evolve(reply, retry_after=math.ceil(reply.body["retryAfterMs"] / 1000))
     if reply.status in of_code:
-        return visit.again(_wrong(visit, of_code[reply.status]))
-    return visit.again(visit.problem(reply))
+        return visit.reject(_wrong(visit, of_code[reply.status]))
+    return visit.reject(visit.problem(reply))
 
 
 def _wrong(visit: Visit, text: str, *, name: str = _CODE) -> Problem:
@@ -394,4 +396,4 @@ PAGES = (
     Page(path=_PHONE_PATH, show=_code_page, send=_code_sent, needs="multifactorauth"),
 )
 CLAIM_PAGES = {"st-mfa": PATH}
-CLAIM_QUERIES = {"st-mfa": asked_for}
+CLAIM_QUERIES = {"st-mfa": factor_query}

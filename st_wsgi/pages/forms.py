@@ -73,7 +73,7 @@ def form(
     :param describes: the id of an element that describes the button, if several buttons of the page have the same text.
     """
     fields = list(entries)
-    problem = visit.failed if visit.form.get(ACTION, "") == action else None
+    problem = visit.form_problem if visit.form.get(ACTION, "") == action else None
     wrong = problem.fields if problem is not None else {}
     first = next((one.name for one in fields if one.name in wrong), None)
     rows = [_row(visit, one, wrong.get(one.name), action=action, focus=one.name == first) for one in fields]

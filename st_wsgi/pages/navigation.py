@@ -25,7 +25,7 @@ from ..recipes.session.transfer import TokenTransfer
 from ..request.context import RequestContext
 from ..urls import scheme_of
 from .html import h
-from .signing import denied, to_sign_in
+from .signing import access_denied, sign_in_link
 from .table import CLAIM_PAGES, CLAIM_QUERIES
 from .visit import View, Visit
 from .way_back import WAY_BACK, path_of_request
@@ -74,26 +74,41 @@ def session_redirect(visit: Visit, error: SessionError) -> View | Response:
         if page is not None and pages.has(page):
             query |= {} if details is None else details(reason)
             return visit.redirect(pages.base_path + page + _query(query))
-    return denied(visit)
+    return access_denied(visit)
 
 
 def error_page(visit: Visit, error: Answerable) -> View:
     """Return the page for an error that is not about the session."""
     if error.code == 403:
-        return denied(visit)
+        return access_denied(visit)
     text = visit.text("The request could not be understood.")
     if error.code >= 500:
         text = visit.text("Something went wrong on our side. Please try again in a moment.")
     elif isinstance(error, TooManyRequests):
-        text = visit.wait(error.retry_after)
+        text = visit.too_many_attempts(error.retry_after)
     return View(
         visit.text("Something went wrong"),
         [
             h("p", text, class_="alert", role="alert"),
-            to_sign_in(visit),
+            sign_in_link(visit),
         ],
         status=error.code,
         headers=error.headers(),
+    )
+
+
+def out_of_date(visit: Visit) -> View:
+    """Return the page for a form whose token does not belong to this browser any more."""
+    path = path_of_request(visit.context.environ or {})  # with the query, which may have the token of a mail
+    address = visit.way_back if visit.pages.is_no_way_back(path) else path
+    text = "Nothing was changed. Please open the page again, and make sure that your browser accepts cookies."
+    return View(
+        visit.text("This form is out of date"),
+        [
+            h("p", visit.text(text), class_="alert", role="alert"),
+            h("p", h("a", visit.text("Open the page again"), href=address, class_="button")),
+        ],
+        status=403,
     )
 
 
@@ -131,7 +146,7 @@ def renewal(visit: Visit) -> View | Response:
         return _back(visit, rounds)  # the page may need no session, such as that of a link in a mail
     if reply.code != 200:
         return visit.redirect(visit.address(""))
-    new = visit.opened
+    new = visit.new_session
     if new is None or rounds > 0:
         return _back(visit, rounds)
     if new.get_access_token_payload()["exp"] <= visit.context.services.get(Session).clock():
@@ -166,7 +181,7 @@ def _given_up(visit: Visit) -> View:
         visit.text("Your session could not be renewed"),
         [
             h("p", visit.text(text), class_="alert", role="alert"),
-            to_sign_in(visit),
+            sign_in_link(visit),
         ],
         status=401,
     )

@@ -18,7 +18,7 @@ from .codes import FIELDS
 from .forms import Entry, form, note
 from .html import Content, Html, h
 from .passwords import invalid_link
-from .signing import METHODS, button, finished, to_sign_in
+from .signing import METHODS, button, finish_sign_in, sign_in_link
 from .visit import Page, Problem, Reply, View, Visit
 
 PATH = "/webauthn"
@@ -57,7 +57,7 @@ def _sent(visit: Visit) -> View | Response:
     signs_up = _signs_up(visit)
     asked = {EMAIL: visit.form.get(EMAIL, "")} if signs_up else {}
     reply = _call_with_passkey(visit, f"{PATH}/signup" if signs_up else f"{PATH}/signin", asked)
-    return finished(visit) if reply.is_ok else visit.again(_problem(visit, reply))
+    return finish_sign_in(visit) if reply.is_ok else visit.reject(_problem(visit, reply))
 
 
 def _recovery_page(visit: Visit) -> View:
@@ -67,12 +67,12 @@ def _recovery_page(visit: Visit) -> View:
         return View(visit.text("Your new passkey is ready"), content)
     if visit.query("sent"):
         text = visit.text("If there is an account with this address, a mail with a link is on its way.")
-        return View(visit.text("Check your mailbox"), [note(text), to_sign_in(visit)])
+        return View(visit.text("Check your mailbox"), [note(text), sign_in_link(visit)])
     if visit.query("token") is not None:
         return _with_script(visit, "Create a new passkey", "Create a passkey", ())
     text = visit.text("Enter the e-mail address of your account. We send you a link to create a new passkey.")
     fields = form(visit, [_EMAIL_ENTRY], submit="Send the link")
-    return View(visit.text("I have lost my passkey"), [h("p", text), fields, to_sign_in(visit)])
+    return View(visit.text("I have lost my passkey"), [h("p", text), fields, sign_in_link(visit)])
 
 
 def _recovery_sent(visit: Visit) -> View | Response:
@@ -88,7 +88,7 @@ def _recovery_sent(visit: Visit) -> View | Response:
             return visit.redirect(visit.address(_RECOVERY_PATH, done="yes"))
     if reply.status == "RECOVER_ACCOUNT_TOKEN_INVALID_ERROR":
         return invalid_link(visit, "Send a new link", visit.address(_RECOVERY_PATH))
-    return visit.again(_problem(visit, reply))
+    return visit.reject(_problem(visit, reply))
 
 
 def _with_script(
@@ -113,7 +113,7 @@ def _with_script(
     )
     return View(
         visit.text(title),
-        [h("p", without, class_="alert", data_without=True), place, others, to_sign_in(visit)],
+        [h("p", without, class_="alert", data_without=True), place, others, sign_in_link(visit)],
         script=visit.pages.base_path + visit.pages.script.path,
     )
 

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from ..recipe_kit.forms import EMAIL, PASSWORD
 from .forms import api_fields, entry, form, note
 from .html import h
-from .signing import button, to_sign_in
+from .signing import button, sign_in_link
 from .visit import Page, View, Visit
 
 PATH = "/reset-password"
@@ -24,13 +24,13 @@ def _page(visit: Visit) -> View:
         )
     if visit.query("sent"):
         text = "If there is an account with this address, a mail with a link is on its way."
-        return View(visit.text("Check your mailbox"), [note(visit.text(text)), to_sign_in(visit)])
+        return View(visit.text("Check your mailbox"), [note(visit.text(text)), sign_in_link(visit)])
     if visit.query("token") is not None:
         fields = [entry(visit, field) for field in recipe.fields_named(PASSWORD)]
         return View(visit.text("Choose a new password"), form(visit, fields, submit="Save the password"))
     fields = [entry(visit, field) for field in recipe.fields_named(EMAIL)]
     text = "Enter the e-mail address of your account. We send you a link to choose a new password."
-    content = [h("p", visit.text(text)), form(visit, fields, submit="Send the link"), to_sign_in(visit)]
+    content = [h("p", visit.text(text)), form(visit, fields, submit="Send the link"), sign_in_link(visit)]
     return View(visit.text("Forgot your password?"), content)
 
 
@@ -40,14 +40,14 @@ def _sent(visit: Visit) -> View | Response:
     if token is None:
         body = {"formFields": api_fields(visit, recipe.fields_named(EMAIL))}
         reply = visit.call("POST", "/user/password/reset/token", body)
-        return visit.redirect(visit.address(PATH, sent="yes")) if reply.is_ok else visit.again(visit.problem(reply))
+        return visit.redirect(visit.address(PATH, sent="yes")) if reply.is_ok else visit.reject(visit.problem(reply))
     body = {"method": "token", "token": token, "formFields": api_fields(visit, recipe.fields_named(PASSWORD))}
     reply = visit.call("POST", "/user/password/reset", body)
     if reply.is_ok:
         return visit.redirect(visit.address(PATH, done="yes"))
     if reply.status == "RESET_PASSWORD_INVALID_TOKEN_ERROR":
         return invalid_link(visit, "Send a new link", visit.address(PATH))
-    return visit.again(visit.problem(reply))
+    return visit.reject(visit.problem(reply))
 
 
 def invalid_link(visit: Visit, text: str, address: str, *, title: str = "This link is not valid any more") -> View:

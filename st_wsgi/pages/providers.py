@@ -13,14 +13,14 @@ from urllib.parse import parse_qsl, urlencode
 from werkzeug.wrappers import Response
 
 from .html import Html, h
-from .kept import Kept
-from .signing import METHODS, button, finished
+from .signing import METHODS, button, finish_sign_in
+from .state_cookie import StateCookie
 from .visit import Page, View, Visit
 
 _START = "/provider"
 _CALLBACK = "/callback"
 
-_ATTEMPT = Kept("st-provider")
+_ATTEMPT = StateCookie("st-provider")
 """The attempt to sign in: the provider, its secrets, the tenant, and the way back."""
 
 
@@ -44,16 +44,16 @@ def _start(visit: Visit) -> View | Response:
     """Send the browser to the provider, after a click on a page of this website or an address that was typed in."""
     if visit.context.header("sec-fetch-site") in ("cross-site", "same-site"):
         return visit.redirect(visit.address(""))
-    back = _redirect_uri(visit, visit.rest)
-    reply = visit.call("GET", "/authorisationurl", thirdPartyId=visit.rest, redirectURIOnProviderDashboard=back)
+    back = _redirect_uri(visit, visit.subpath)
+    reply = visit.call("GET", "/authorisationurl", thirdPartyId=visit.subpath, redirectURIOnProviderDashboard=back)
     if not reply.is_ok:
         return _failed(visit, visit.problem(reply).message)
     secret = secrets.token_urlsafe(32)
-    state = _state_with_page(visit, secret) if _is_apple(visit.rest) else secret
+    state = _state_with_page(visit, secret) if _is_apple(visit.subpath) else secret
     _ATTEMPT.write(
         visit.context,
         {
-            "provider": visit.rest,
+            "provider": visit.subpath,
             "state": state,
             "verifier": reply.body.get("pkceCodeVerifier") or "",
             "tenant": visit.tenant_id,
@@ -71,20 +71,20 @@ def _callback(visit: Visit) -> View | Response:
     # The state shows that the sign-in began in this browser. Otherwise a link of an attacker could sign visitors in to
     # the attacker's account.
     is_own = known != "" and hmac.compare_digest(sent.encode("utf-8", "replace"), known.encode("utf-8", "replace"))
-    if not is_own or attempt.get("provider") != visit.rest:
+    if not is_own or attempt.get("provider") != visit.subpath:
         return _failed(visit, visit.text("This sign-in did not begin in this browser, or it took too long."))
     visit.tenant_id = attempt.get("tenant", "")
     query = dict(parse_qsl((visit.context.environ or {}).get("QUERY_STRING", ""), keep_blank_values=True))
     redirect: dict[str, Any] = {
-        "redirectURIOnProviderDashboard": _redirect_uri(visit, visit.rest),
+        "redirectURIOnProviderDashboard": _redirect_uri(visit, visit.subpath),
         "redirectURIQueryParams": query,
     }
     if attempt.get("verifier"):
         redirect["pkceCodeVerifier"] = attempt["verifier"]
-    reply = visit.call("POST", "/signinup", {"thirdPartyId": visit.rest, "redirectURIInfo": redirect})
+    reply = visit.call("POST", "/signinup", {"thirdPartyId": visit.subpath, "redirectURIInfo": redirect})
     _ATTEMPT.drop(visit.context)  # not before: the call forgets what was recorded if the API refuses
     if reply.is_ok:
-        return finished(visit, attempt.get("back"))
+        return finish_sign_in(visit, attempt.get("back"))
     return _failed(visit, visit.problem(reply, messages=_TEXTS).message)
 
 
@@ -110,7 +110,7 @@ def _redirect_uri(visit: Visit, provider: str) -> str:
 
 def _state_with_page(visit: Visit, secret: str) -> str:
     """Return a state that names the page to which the API passes Apple's form on."""
-    members = {"state": secret, "frontendRedirectURI": _page_uri(visit, visit.rest)}
+    members = {"state": secret, "frontendRedirectURI": _page_uri(visit, visit.subpath)}
     return base64.urlsafe_b64encode(json.dumps(members).encode()).decode().rstrip("=")
 
 

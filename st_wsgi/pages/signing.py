@@ -66,27 +66,27 @@ def sign_out_sent(visit: Visit) -> View | Response:
     """End the session."""
     reply = visit.call("POST", "/signout")
     if not reply.is_ok and not isinstance(reply.error, Unauthorised):
-        return visit.again(visit.problem(reply))
+        return visit.reject(visit.problem(reply))
     visit.pages.protection.renew(visit.context)
     response = visit.redirect(visit.pages.after_sign_out or visit.address(SIGN_OUT))
     response.headers["Clear-Site-Data"] = '"cache"'  # what the browser kept of the app's pages
     return response
 
 
-def finished(visit: Visit, back: str | None = None) -> Response:
+def finish_sign_in(visit: Visit, back: str | None = None) -> Response:
     """
     Redirect a user who has just signed in to the way back. Forms of pages that were opened before become invalid.
 
     :param back: the way back; None for that of the request.
     """
     visit.pages.protection.renew(visit.context)
-    return visit.redirect(visit.way_back if back is None else visit.followed(back))
+    return visit.redirect(visit.way_back if back is None else visit.safe_way_back(back))
 
 
-def denied(visit: Visit) -> View:
+def access_denied(visit: Visit) -> View:
     """Return the page for users who may not open the page that they asked for."""
     text = h("p", visit.text("Your account may not open this page."), class_="alert", role="alert")
-    return View(visit.text("Access denied"), [text, to_sign_in(visit)], status=403)
+    return View(visit.text("Access denied"), [text, sign_in_link(visit)], status=403)
 
 
 def _signed_in(visit: Visit) -> View:
@@ -105,7 +105,7 @@ def button(visit: Visit, text: str, address: str) -> Html:
     return h("p", h("a", visit.text(text), href=address, class_="button"))
 
 
-def to_sign_in(visit: Visit) -> Html:
+def sign_in_link(visit: Visit) -> Html:
     """Return the link to the sign-in page that stands at the end of other pages."""
     return h("p", h("a", visit.text("To the sign-in page"), href=visit.address("")), class_="other")
 
@@ -173,7 +173,7 @@ def _with_password(visit: Visit) -> View | Response:
         return visit.show()
     body = {"formFields": api_fields(visit, _fields(visit, signs_up))}
     reply = visit.call("POST", "/signup" if signs_up else "/signin", body)
-    return finished(visit) if reply.is_ok else visit.again(visit.problem(reply, messages=_PASSWORD_TEXTS))
+    return finish_sign_in(visit) if reply.is_ok else visit.reject(visit.problem(reply, messages=_PASSWORD_TEXTS))
 
 
 _AUTOCOMPLETE = {PASSWORD: "current-password"}

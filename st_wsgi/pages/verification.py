@@ -46,11 +46,11 @@ def _sent(visit: Visit) -> View | Response:
         reply = visit.call("POST", f"{_VERIFY}/token")
         if reply.status == "EMAIL_ALREADY_VERIFIED_ERROR":
             return visit.redirect(visit.address(PATH, done="yes"))
-        return visit.redirect(visit.address(PATH, sent="yes")) if reply.is_ok else visit.again(visit.problem(reply))
+        return visit.redirect(visit.address(PATH, sent="yes")) if reply.is_ok else visit.reject(visit.problem(reply))
     reply = visit.call("POST", _VERIFY, {"method": "token", "token": token})
     if reply.status == "EMAIL_VERIFICATION_INVALID_TOKEN_ERROR":
         return invalid_link(visit, "Send a new link", visit.address(PATH))
-    return visit.redirect(visit.address(PATH, done="yes")) if reply.is_ok else visit.again(visit.problem(reply))
+    return visit.redirect(visit.address(PATH, done="yes")) if reply.is_ok else visit.reject(visit.problem(reply))
 
 
 def _confirmed(visit: Visit) -> View:

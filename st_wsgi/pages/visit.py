@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 import attrs
@@ -22,11 +22,9 @@ from ..request import current
 from ..request.context import RequestContext
 from ..users import PUBLIC_TENANT
 from .html import Content
+from .settings import PagesSettings
 from .texts import Language
 from .way_back import WAY_BACK, safe_path
-
-if TYPE_CHECKING:
-    from .recipe import Pages
 
 Handle: TypeAlias = Callable[[RequestContext], "Response | None"]
 """Answers the request of a context if it is for one of our routes: :meth:`~st_wsgi.SuperTokens.handle`."""
@@ -101,42 +99,42 @@ class Visit:
     """
     One request for a page. Functions of pages get it, and callables that replace them.
 
-    :ivar pages: the recipe.
+    :ivar pages: the settings of the pages.
     :ivar context: the context of the request.
     :ivar page: the row of the table, None for an error of the app's own pages.
     :ivar language: of the user.
     :ivar form: the values of a form by the names of its fields; empty for a GET.
-    :ivar opened: the session that a call has created or renewed in this visit, or None.
-    :ivar failed: why the form was not accepted, when the page is shown once more.
-    :ivar rest: what follows the path of the page, for pages that have several addresses.
+    :ivar new_session: the session that a call has created or renewed in this visit, or None.
+    :ivar form_problem: why the form was not accepted, when the page is shown once more.
+    :ivar subpath: what follows the path of the page, for pages that have several addresses.
     """
 
-    pages: Pages
+    pages: PagesSettings
     context: RequestContext
     page: Page | None
     language: Language
     form: Mapping[str, str]
-    failed: Problem | None
-    opened: SessionContainer | None
-    rest: str
+    form_problem: Problem | None
+    new_session: SessionContainer | None
+    subpath: str
 
     def __init__(
         self,
-        pages: Pages,
+        pages: PagesSettings,
         context: RequestContext,
         handle: Handle | None = None,
         *,
         page: Page | None = None,
-        rest: str = "",
+        subpath: str = "",
     ) -> None:
         self.pages = pages
         self.context = context
         self.page = page
-        self.failed = None
-        self.opened = None
+        self.form_problem = None
+        self.new_session = None
         self.language = pages.language_of(context)
         self.form = {}
-        self.rest = rest
+        self.subpath = subpath
         self._handle = handle
         self.tenant_id = self.query(TENANT) or PUBLIC_TENANT
 
@@ -176,9 +174,9 @@ class Visit:
     @functools.cached_property
     def way_back(self) -> str:
         """The path to which the user goes afterwards: the one that they came from, else ``after_sign_in``."""
-        return self.followed(self.query(WAY_BACK))
+        return self.safe_way_back(self.query(WAY_BACK))
 
-    def followed(self, path: str | None) -> str:
+    def safe_way_back(self, path: str | None) -> str:
         """Return *path* if it is a path of the own website, else ``after_sign_in``."""
         path = safe_path(path or "")
         return self.pages.after_sign_in if path is None or self.pages.is_no_way_back(path) else path
@@ -244,7 +242,7 @@ class Visit:
         if response is None:
             raise BadInput(f"the app has no route {method} {path}")
         self.context.user_id = inner.user_id or self.context.user_id
-        self.opened = environ.get(SESSION_KEY) or self.opened
+        self.new_session = environ.get(SESSION_KEY) or self.new_session
         said = response.get_json(silent=True)
         wait = response.headers.get("Retry-After", "") if response.status_code == 429 else ""
         reply = Reply(
@@ -272,7 +270,7 @@ class Visit:
             override_global_claim_validators=lambda _validators, _session: [],
         )
 
-    def wait(self, seconds: float) -> str:
+    def too_many_attempts(self, seconds: float) -> str:
         """Return the text for a user who has made too many attempts."""
         minutes = math.ceil(seconds / 60)
         if minutes <= 1:
@@ -280,14 +278,14 @@ class Visit:
         return self.text("Too many attempts. Please try again in {minutes} minutes.", minutes=str(minutes))
 
     def show(self) -> View | Response:
-        """Return what the page shows, or the app's own page in place of it."""
+        """Return what the page shows."""
         if self.page is None:
             raise BadInput("there is no page to show")
-        return self.pages.replaced.get(self.page.path, self.page.show)(self)
+        return self.page.show(self)
 
-    def again(self, problem: Problem) -> View | Response:
+    def reject(self, problem: Problem) -> View | Response:
         """Return the page once more, with a problem in its form."""
-        self.failed = problem
+        self.form_problem = problem
         shown = self.show()
         if isinstance(shown, View) and shown.status == 200:
             return attrs.evolve(shown, status=problem.status)
@@ -300,7 +298,7 @@ class Visit:
         :param messages: English texts for statuses of this API.
         """
         if reply.retry_after is not None:
-            return Problem(message=self.wait(reply.retry_after), status=429)
+            return Problem(message=self.too_many_attempts(reply.retry_after), status=429)
         if reply.status == "FIELD_ERROR":
             errors = {
                 str(field["id"]): self.text(_FIELD_TEXTS.get(field["error"], field["error"]))
@@ -334,7 +332,7 @@ class Page:
     One page of the table.
 
     :param path: below the website's base path; empty for the base path itself. With ``/*`` at its end, the page has the
-        addresses below it, and :attr:`Visit.rest` says which one was asked for.
+        addresses below it, and :attr:`Visit.subpath` says which one was asked for.
     :param show: answers GET.
     :param send: answers the forms of the page. Their token has been checked. None if it has no form.
     :param needs: the recipe without which there is no such page, such as ``emailpassword``.

@@ -1,4 +1,4 @@
-"""Texts that the browser keeps from one page to the next, in cookies for this host that scripts cannot read."""
+"""The state of a sign-in between two pages: texts in a cookie for this host that scripts cannot read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..request.context import RequestContext
 _LIFETIME = 3600  # seconds
 
 
-class Kept:
+class StateCookie:
     """
     One cookie with texts by name. The texts come back from the browser, so they must be checked like any input.
 
