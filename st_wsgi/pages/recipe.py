@@ -71,7 +71,7 @@ class Pages(PagesSettings, Recipe[PagesFunctions, NoAPIs]):
     def bind(self, services: Services) -> None:
         super().bind(services)
         self._table = {page.path: page for page in PAGES if services.has(page.needs)}
-        self.paths = frozenset(self._table)
+        self.paths.update(self._table)
         for path, show in self.replaced.items():
             if path not in self.paths:
                 raise ConfigError(f"replaced names {path!r}, which is none of the pages {sorted(self.paths)}")

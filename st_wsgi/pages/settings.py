@@ -202,7 +202,7 @@ class PagesSettings(Settings):
     script: StaticFile = attrs.field(init=False, repr=False)
     protection: FormProtection = attrs.field(init=False, repr=False)
     renewals: AttemptStore = attrs.field(init=False, repr=False)
-    paths: frozenset[str] = attrs.field(init=False, repr=False)
+    paths: set[str] = attrs.field(init=False, repr=False, factory=set)
     policy: PagePolicy = attrs.field(init=False, repr=False)
     _languages: Languages = attrs.field(init=False, repr=False)
 
