@@ -1,117 +1,291 @@
-"""A person without scripts uses the pages: Chromium with JavaScript switched off."""
+"""
+People without scripts use the pages of a shop under gunicorn: Chromium with JavaScript switched off.
+
+The access tokens of the shop expire at once, so that every journey goes through renewals that nobody may notice. The
+shop is written in Flask; the last test visits it in the other frameworks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-import flask
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from sdks.processes import free_port
+from playwright.sync_api import Browser, expect
+from recipes.totp.parts import totp, wrong
 
-import st_wsgi
-from browser.sites import CHEAP_HASHES, serving_app
-from browser.visitor import LIMIT, PASSWORD
-from st_wsgi import AppInfo
-from st_wsgi.pages import Brand, Pages
-from st_wsgi.recipes import session
-from st_wsgi.recipes.emailpassword import EmailPassword, FormField, SignUpFeature
-from st_wsgi.recipes.session import Session
+from browser.guest import Guest, Shop, running
+from browser.visitor import PASSWORD
 
-TOKEN_SECONDS = 1
+NEW = "another horse 2"
+
+Arrive = Callable[..., Guest]
 
 
 @pytest.fixture(scope="module")
-def origin() -> Iterator[str]:
-    """A shop with pages, whose access tokens expire at once."""
-    port = free_port()
-    origin = f"http://127.0.0.1:{port}"
-    form = SignUpFeature(form_fields=[FormField(id="name")])
-    st = st_wsgi.SuperTokens(
-        app_info=AppInfo(app_name="Shop", api_domain=origin, website_domain=origin),
-        core=f"sqlite://?{CHEAP_HASHES}&access_token_validity={TOKEN_SECONDS}",
-        recipes=[EmailPassword(sign_up_feature=form), Session(), Pages(brand=Brand(terms="/terms"))],
-    )
-    app = flask.Flask("shop")
-
-    @app.get("/orders/<number>")
-    def orders(number: str) -> str:
-        return f"<h1>Order {number}</h1>{session.get_session(flask.request).get_user_id()}"
-
-    with serving_app(st, st.wrap(app.wsgi_app), port=port):
-        yield origin
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    with running("flask", tmp_path_factory.mktemp("shop")) as shop:
+        yield shop
 
 
 @pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    """A tab of a browser that runs no scripts."""
-    with chromium.new_context(java_script_enabled=False) as context:
-        context.set_default_timeout(LIMIT)
-        yield context.new_page()
+def arrive(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Arrive]:
+    """Brings a person to the shop, or the same one with another browser."""
+    guests: list[Guest] = []
+
+    def arrive(email: str | None = None, *, shop: Shop | None = None) -> Guest:
+        guests.append(Guest(chromium, shop or request.getfixturevalue("shop"), email))
+        return guests[-1]
+
+    yield arrive
+    for guest in guests:
+        guest.leave()
 
 
-def fill_in(page: Page, email: str, password: str = PASSWORD) -> None:
-    page.get_by_label("E-mail address").fill(email)
-    page.get_by_label("Password").fill(password)
+@pytest.fixture
+def guest(arrive: Arrive) -> Guest:
+    return arrive()
 
 
-def sign_up(page: Page, email: str) -> None:
-    page.get_by_role("link", name="Create an account").click()
-    fill_in(page, email)
-    page.get_by_label("Name").fill("Ada")
-    page.get_by_role("button", name="Create account").click()
+def test_sign_up_confirm_sign_out_and_in(guest: Guest) -> None:
+    guest.open("/orders/7")
+    expect(guest.page).to_have_title("Sign in to Shop · Shop")
+    guest.sign_up()
+    guest.confirm()
+    guest.open("/orders/7?page=2")
+    guest.sees("/orders/7", "/orders/7?page=2")
+    who = guest.user_id()
+    guest.sign_out()
+    guest.open("/orders/8")
+    guest.sign_in("wrong horse 1")
+    expect(guest.page.get_by_role("alert")).to_have_text("The e-mail address and the password do not match.")
+    expect(guest.page.get_by_label("E-mail address").first).to_have_value(guest.email)
+    expect(guest.page.get_by_label("Password")).to_have_value("")
+    guest.sign_in()
+    guest.sees("/orders/8", "/orders/8")
+    assert guest.user_id() == who
 
 
-def test_from_a_strangers_link_to_the_page_and_back_again(page: Page, origin: str) -> None:
-    page.goto(f"{origin}/orders/7")
-    expect(page).to_have_title("Sign in to Shop · Shop")
-    sign_up(page, "ada@example.com")
-    expect(page.get_by_role("heading")).to_have_text("Order 7")
-    expect(page).to_have_url(f"{origin}/orders/7")
-    page.goto(f"{origin}/auth/sign-out")
-    page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("heading")).to_have_text("You are signed out")
-    page.go_back()
-    page.goto(f"{origin}/orders/8")
-    fill_in(page, "ada@example.com", "wrong horse 1")
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_have_text("The e-mail address and the password do not match.")
-    expect(page.get_by_label("E-mail address")).to_have_value("ada@example.com")
-    expect(page.get_by_label("Password")).to_have_value("")
-    fill_in(page, "ada@example.com")
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading")).to_have_text("Order 8")
+@pytest.mark.exhaustive
+def test_a_forgotten_password(guest: Guest) -> None:
+    guest.register()
+    guest.sign_out()
+    guest.open("/orders/7")
+    guest.follow("Forgot your password?")
+    guest.press("Send the link", {"E-mail address": guest.email})
+    guest.sees("Check your mailbox")
+    guest.open(guest.shop.link(guest.email, "/auth/reset-password"))
+    guest.press("Save the password", {"Password": "short"})
+    expect(guest.page.get_by_label("Password")).to_have_accessible_description(
+        "Password must contain at least 8 characters, including a number"
+    )
+    guest.press("Save the password", {"Password": NEW})
+    guest.sees("Your new password is set", "/auth/reset-password?done=yes")
+    guest.follow("Sign in")
+    guest.sign_in()
+    expect(guest.page.get_by_role("alert")).to_have_text("The e-mail address and the password do not match.")
+    guest.sign_in(NEW)
+    guest.sees("/", "/")
 
 
-def test_errors_are_read_with_their_fields(page: Page, origin: str) -> None:
-    page.goto(f"{origin}/auth?show=signup")
-    page.get_by_role("button", name="Create account").click()
+@pytest.mark.exhaustive
+def test_a_code_by_mail(guest: Guest) -> None:
+    guest.open("/orders/7")
+    guest.press("Send me a code", {"E-mail address": guest.email})
+    guest.sees("Enter your code")
+    code = guest.shop.code(guest.email)
+    guest.press("Sign in", {"Code": "000000" if code != "000000" else "111111"})
+    expect(guest.page.get_by_role("alert")).to_have_text("This code is wrong. Please look at the newest message.")
+    guest.press("Send a new message")
+    expect(guest.page.get_by_role("status")).to_have_text("A new message is on its way.")
+    guest.press("Sign in", {"Code": guest.shop.code(guest.email, 2)})
+    guest.sees("/orders/7", "/orders/7")
+
+
+def test_an_account_at_a_provider(guest: Guest) -> None:
+    guest.open("/orders/7")
+    guest.go_to_the_provider()
+    guest.page.get_by_role("link", name="Cancel").click()
+    guest.sees("You are not signed in")
+    expect(guest.page.get_by_role("alert")).to_contain_text("You have not signed in with the provider.")
+    guest.open("/orders/7")
+    guest.follow("Continue with the provider")
+    guest.page.get_by_role("button", name="Continue").click()  # the provider knows them by now
+    guest.sees("/orders/7", "/orders/7")
+    who = guest.user_id()
+    guest.sign_out()
+    guest.open("/orders/7")
+    guest.press("Send me a code", {"E-mail address": guest.email})
+    guest.press("Sign in", {"Code": guest.shop.code(guest.email)})
+    guest.sees("/orders/7", "/orders/7")
+    assert guest.user_id() == who  # both say that the address is theirs
+
+
+@pytest.mark.exhaustive
+def test_an_authenticator_app(guest: Guest) -> None:
+    guest.register()
+    guest.open("/transfer")
+    guest.sees("Set up an authenticator app")
+    guest.press("Set up an app")
+    expect(guest.page.get_by_role("img", name="QR code for your authenticator app")).to_be_visible()
+    secret = guest.page.locator("code").inner_text().replace(" ", "")
+    guest.press("Continue", {"Code": wrong(secret)})
+    expect(guest.page.get_by_label("Code", exact=True)).to_have_accessible_description(
+        "This code is wrong. Please enter the one that your app shows now."
+    )
+    guest.press("Continue", {"Code": totp(secret)})
+    guest.sees("/transfer", "/transfer")
+    guest.sign_out()
+    guest.open("/transfer")
+    guest.sign_in()
+    guest.sees("Confirm that it is you")
+    guest.press("Continue", {"Code": totp(secret, steps=1)})
+    guest.sees("/transfer", "/transfer")
+
+
+def open_in_tabs(guest: Guest) -> None:
+    """Open four tabs at once when the access token has expired, twice."""
+    who, context = guest.user_id(), guest.page.context
+    tabs = [guest.page, *(context.new_page() for _ in range(3))]
+    for _ in range(2):
+        before = guest.access_token()
+        guest.wait_for_expiry()
+        for number, tab in enumerate(tabs):
+            tab.goto(f"/orders/{number}?page=2", wait_until="commit")
+        for number, tab in enumerate(tabs):
+            expect(tab.get_by_role("heading")).to_have_text(f"/orders/{number}")
+            expect(tab).to_have_url(f"{guest.shop.origin}/orders/{number}?page=2")
+            assert tab.locator("p").inner_text() == who
+        assert guest.access_token() != before
+
+
+def test_access_tokens_expire_unseen_while_tabs_are_opened(guest: Guest) -> None:
+    guest.register()
+    open_in_tabs(guest)
+
+
+@pytest.mark.exhaustive
+def test_a_form_that_was_open_for_long_is_not_lost(guest: Guest) -> None:
+    guest.register()
+    guest.open("/auth/account/password")
+    guest.wait_for_expiry()
+    guest.press("Save", {"Current password": PASSWORD, "New password": NEW})
+    guest.sees("Your account", "/auth/account?done=password")
+
+
+@pytest.mark.exhaustive
+def test_sessions_are_ended_elsewhere(guest: Guest, arrive: Arrive) -> None:
+    guest.register()
+    phone, tablet = arrive(guest.email), arrive(guest.email)
+    for other in (phone, tablet):
+        other.open("/orders/7")
+        other.sign_in()
+        other.sees("/orders/7")
+    guest.open("/auth/account")
+    rows = guest.page.locator(".rows > li")
+    expect(rows).to_have_count(3)
+    expect(rows.first).to_contain_text("This device")
+    rows.nth(1).get_by_role("button", name="Sign out").click()
+    expect(guest.page.get_by_role("status")).to_have_text("That session has ended.")
+    expect(rows).to_have_count(2)
+    guest.press("Sign out everywhere else")
+    expect(guest.page.get_by_role("status")).to_have_text("The other sessions have ended.")
+    expect(rows).to_have_count(1)
+    for other in (phone, tablet):
+        other.wait_for_expiry()
+        other.open("/orders/7")
+        other.sees("Sign in to Shop", "/auth?redirectToPath=%2Forders%2F7")
+    guest.open("/orders/7")
+    guest.sees("/orders/7")
+
+
+@pytest.mark.exhaustive
+def test_the_account_page_changes_password_and_address(guest: Guest, arrive: Arrive) -> None:
+    guest.register()
+    phone = arrive(guest.email)
+    phone.open("/orders/7")
+    phone.sign_in()
+    phone.sees("/orders/7")
+    guest.open("/auth/account")
+    guest.follow("Change your password")
+    guest.press("Save", {"Current password": "wrong horse 1", "New password": NEW})
+    expect(guest.page.get_by_label("Current password")).to_have_accessible_description(
+        "This is not your current password."
+    )
+    guest.press("Save", {"Current password": PASSWORD, "New password": NEW})
+    expect(guest.page.get_by_role("status")).to_have_text("Your new password is set")
+    phone.wait_for_expiry()
+    phone.open("/orders/7")
+    phone.sees("Sign in to Shop")
+    guest.follow("Change your e-mail address")
+    old, guest.email = guest.email, f"new-{guest.email}"
+    guest.press("Save", {"Current password": NEW, "New e-mail address": guest.email})
+    guest.confirm()
+    guest.sign_out()
+    guest.open("/orders/7")
+    guest.sign_in(NEW)
+    guest.sees("/orders/7")
+    phone.press("Sign in", {"E-mail address": old, "Password": NEW})
+    expect(phone.page.get_by_role("alert")).to_have_text("The e-mail address and the password do not match.")
+
+
+def test_errors_are_read_with_their_fields(guest: Guest) -> None:
+    guest.open("/auth?show=signup")
+    guest.press("Create account")
+    form = guest.form("Create account")
     for label in ("E-mail address", "Password", "Name"):
-        expect(page.get_by_label(label)).to_have_accessible_description("Please fill in this field.")
-    expect(page.get_by_label("E-mail address")).to_be_focused()
+        expect(form.get_by_label(label)).to_have_accessible_description("Please fill in this field.")
+    expect(form.get_by_label("E-mail address")).to_be_focused()
 
 
-def test_access_tokens_expire_unseen_while_tabs_are_opened(page: Page, origin: str) -> None:
-    page.goto(f"{origin}/orders/0")
-    sign_up(page, "eve@example.com")
-    expect(page.get_by_role("heading")).to_have_text("Order 0")
-    tabs = [page, *(page.context.new_page() for _ in range(3))]
-    seen: set[str] = set()
-    while len(seen) < 4:
-        for number, tab in enumerate(tabs):
-            tab.goto(f"{origin}/orders/{number}", wait_until="commit")
-        for number, tab in enumerate(tabs):
-            expect(tab.get_by_role("heading")).to_have_text(f"Order {number}")
-            expect(tab).to_have_url(f"{origin}/orders/{number}")
-        seen |= {cookie["value"] for cookie in page.context.cookies(origin) if cookie["name"] == "sAccessToken"}
-
-
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("path", ["/auth", "/auth?show=signup", "/auth/sign-out"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_wider_than_a_small_phone(page: Page, origin: str, path: str, scheme: str) -> None:
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    page.set_viewport_size({"width": 320, "height": 640})
-    page.goto(origin + path)
-    boxes = [element.bounding_box() for element in page.locator("main, main *:visible").all()]
+def test_nothing_is_wider_than_a_small_phone(guest: Guest, path: str, scheme: str) -> None:
+    guest.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    guest.page.set_viewport_size({"width": 320, "height": 640})
+    guest.open(path)
+    boxes = [element.bounding_box() for element in guest.page.locator("main, main *:visible").all()]
     assert len(boxes) > 3
     assert all(box is None or box["x"] + box["width"] <= 320 for box in boxes)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("framework", ["bottle", "pyramid", "django", "falcon"])
+def test_a_journey_in_another_framework(arrive: Arrive, tmp_path: Path, framework: str) -> None:
+    with running(framework, tmp_path) as shop:
+        guest = arrive(shop=shop)
+        guest.register("/orders/7")
+        who = guest.user_id()
+        open_in_tabs(guest)
+        guest.sign_out()
+        guest.open("/orders/7")
+        guest.sign_in("wrong horse 1")
+        guest.follow("Forgot your password?")
+        guest.press("Send the link", {"E-mail address": guest.email})
+        guest.open(shop.link(guest.email, "/auth/reset-password"))
+        guest.press("Save the password", {"Password": NEW})
+        guest.follow("Sign in")
+        guest.sign_in(NEW)
+        guest.open("/transfer")
+        guest.press("Set up an app")
+        guest.press("Continue", {"Code": totp(guest.page.locator("code").inner_text().replace(" ", ""))})
+        guest.sees("/transfer", "/transfer")
+        guest.sign_out()
+        guest.open("/orders/7?page=2")
+        guest.go_to_the_provider()
+        guest.page.get_by_role("button", name="Continue").click()
+        guest.sees("/orders/7", "/orders/7?page=2")
+        assert guest.user_id() == who
+        phone = arrive(guest.email, shop=shop)
+        phone.open("/orders/8")
+        phone.press("Send me a code", {"E-mail address": guest.email})
+        phone.press("Sign in", {"Code": shop.code(guest.email)})
+        phone.sees("/orders/8", "/orders/8")
+        assert phone.user_id() == who
+        guest.open("/auth/account")
+        guest.press("Sign out everywhere else")
+        expect(guest.page.get_by_role("status")).to_have_text("The other sessions have ended.")
+        phone.wait_for_expiry()
+        phone.open("/orders/8")
+        phone.sees("Sign in to Shop", "/auth?redirectToPath=%2Forders%2F8")
