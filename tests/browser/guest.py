@@ -16,7 +16,7 @@ from pathlib import Path
 import attrs
 from openid.real_provider import RealProvider
 from openid.real_provider import running as running_provider
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, expect
 from sdks.processes import free_port, serving
 
 from browser.sites import CHEAP_HASHES, HERE, link_in_mail

@@ -76,9 +76,10 @@ def in_flask() -> WSGIApplication:
 def in_bottle() -> WSGIApplication:
     import bottle
 
-    app = bottle.Bottle()
-    app.route("/<rest:re:.*>", callback=lambda rest: shown(bottle.request))
-    return st.wrap(app)
+    site = bottle.Bottle()
+    site.route("/<rest:re:.*>", callback=lambda rest: shown(bottle.request))
+    wrapped: WSGIApplication = st.wrap(site)
+    return wrapped
 
 
 def in_pyramid() -> WSGIApplication:
@@ -92,7 +93,8 @@ def in_pyramid() -> WSGIApplication:
     with Configurator() as config:
         config.add_route("page", "/*rest")
         config.add_view(page, route_name="page")
-        return st.wrap(config.make_wsgi_app())
+        wrapped: WSGIApplication = st.wrap(config.make_wsgi_app())
+    return wrapped
 
 
 def in_django() -> WSGIApplication:
@@ -110,7 +112,8 @@ def in_django() -> WSGIApplication:
         ROOT_URLCONF=(re_path("", page),),
         ALLOWED_HOSTS=["localhost"],
     )
-    return get_wsgi_application()
+    served: WSGIApplication = get_wsgi_application()
+    return served
 
 
 def in_falcon() -> WSGIApplication:
@@ -118,9 +121,9 @@ def in_falcon() -> WSGIApplication:
 
     from st_wsgi.frameworks.falcon import init_app
 
-    def page(request: falcon.Request, response: falcon.Response) -> None:
-        response.content_type = falcon.MEDIA_HTML
-        response.text = shown(request)
+    def page(req: falcon.Request, resp: falcon.Response, **_: Any) -> None:
+        resp.content_type = falcon.MEDIA_HTML
+        resp.text = shown(req)
 
     app = falcon.App()
     app.add_sink(page, "/")
