@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import attrs
@@ -11,6 +12,7 @@ from .core_client.querier import Querier
 from .core_client.transport import Transport
 from .errors import Answerable, ConfigError
 from .events import OnSecurityEvent
+from .languages import ENGLISH, Language
 from .limits import Limiter
 
 R = TypeVar("R")
@@ -26,6 +28,7 @@ class Services:
     :param transport: what the client of the core sends its calls with.
     :param limiter: limits attempts, and knows where requests come from.
     :param on_security_event: gets security events.
+    :ivar language_of: from the context of a request to the language of the messages that it sends.
     """
 
     app_info: AppInfo
@@ -33,6 +36,7 @@ class Services:
     transport: Transport
     limiter: Limiter
     on_security_event: OnSecurityEvent | None
+    language_of: Callable[[Any], Language] = attrs.field(init=False, default=lambda _context: ENGLISH)
     _recipes: dict[type[Any], Any] = attrs.field(init=False, factory=dict)
     _functions: dict[type[Any], Any] = attrs.field(init=False, factory=dict)
     _answerers: dict[type[Answerable], Any] = attrs.field(init=False, factory=dict)

@@ -20,6 +20,7 @@ Text messages are sent in the same way: by :class:`Twilio`, any function, or the
 from __future__ import annotations
 
 from ..errors import MessageNotSent
+from ..languages import Language
 from .console import Console
 from .message import Channel, Message
 from .sending import Delivery, Service, delivery_of
@@ -32,6 +33,7 @@ __all__ = [
     "Channel",
     "Console",
     "Delivery",
+    "Language",
     "MailContent",
     "Message",
     "MessageNotSent",

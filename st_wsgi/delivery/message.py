@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 import attrs
 
+from ..languages import Language
+
 Channel: TypeAlias = Literal["email", "sms"]
 
 
@@ -25,6 +27,7 @@ class Message:
     :param lifetime_ms: milliseconds for which link and code are valid, None if the message does not say.
     :param app_name: that of the app, which every recipe fills in.
     :param channel: whether it is a mail or a text message, which every recipe fills in.
+    :param language: of the user. Recipes fill in that of the request, if the app has ``Pages``, and else English.
     """
 
     kind: str
@@ -36,3 +39,4 @@ class Message:
     lifetime_ms: int | None = None
     app_name: str = attrs.field(default="", repr=False)
     channel: Channel = "email"
+    language: Language | None = None

@@ -1,13 +1,15 @@
 """
 The text of mails, from the files in ``mails``, and of text messages, from those in ``texts``.
 
-A mail's file has the subject in its first line and then blocks, with blank lines between them. ``$app``, ``$to`` and
-``$lifetime`` are replaced in all of them. A block ``[link: Label]`` is the link, with its label on a button in HTML;
+A mail's file has the subject in its first line and then blocks, with blank lines between them. ``{app}``, ``{to}`` and
+``{lifetime}`` are replaced in all of them. A block ``[link: Label]`` is the link, with its label on a button in HTML;
 ``[code]`` is the code. They are left out if the message has none. Plain text and HTML are made of
 the same blocks; ``layout.html`` is around the HTML, in which every text is escaped.
 
-A text message's file has the same names and ``$code`` and ``$link``. A line with one of these two is left out if the
+A text message's file has the same names and ``{code}`` and ``{link}``. A line with one of these two is left out if the
 message does not have it.
+
+Subject, block, label and line are the English texts by which a language finds its own (:mod:`st_wsgi.languages`).
 """
 
 from __future__ import annotations
@@ -22,16 +24,23 @@ from string import Template
 import attrs
 
 from ..errors import MessageNotSent
+from ..languages import ENGLISH, Language
 from .message import Message
 
 _LINK = re.compile(r"\[link: (.+)\]")
-_NAME = re.compile(r"\$([a-z]+)")
-_UNITS = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000))
+_NAME = re.compile(r"\{([a-z]+)\}")
+_UNITS = (
+    ("1 day", "{number} days", 86_400_000),
+    ("1 hour", "{number} hours", 3_600_000),
+    ("1 minute", "{number} minutes", 60_000),
+)
+_HELP, _END = "If the button does not work, open this address:", "{app} sent this mail automatically."
+_APP, _LIFETIME = "our website", "a limited time"
 _BUTTON = Template(
     '<p style="margin:24px 0"><a href="$link" class="button" style="display:inline-block;padding:13px 24px;'
     'border-radius:8px;background:#3448c5;color:#ffffff;font-weight:600;text-decoration:none">$label</a></p>'
-    '<p class="quiet" style="margin:0 0 16px;color:#5d6880;font-size:13px">If the button does not work, open this '
-    'address:<br><a href="$link" class="quiet" style="color:#5d6880;word-break:break-all">$link</a></p>'
+    '<p class="quiet" style="margin:0 0 16px;color:#5d6880;font-size:13px">$help<br>'
+    '<a href="$link" class="quiet" style="color:#5d6880;word-break:break-all">$link</a></p>'
 )
 _CODE = Template(
     '<p class="code" style="margin:24px 0;padding:16px;border-radius:8px;background:#eef1f7;color:#1d2433;'
@@ -57,7 +66,7 @@ class MailContent:
 
 def mail_content(message: Message, /) -> MailContent:
     """
-    Return the subject, the plain text and the HTML of a mail, in English.
+    Return the subject, the plain text and the HTML of a mail, in the language of the message.
 
     An app changes them in a function of its own::
 
@@ -71,42 +80,47 @@ def mail_content(message: Message, /) -> MailContent:
 
     :raises MessageNotSent: there is no mail of this kind.
     """
-    values = _values(message)
+    language, values = message.language or ENGLISH, _values(message)
     subject, *blocks = _template("mails", message).strip().split("\n\n")
-    subject = Template(subject).substitute(values)
+    subject = language.text(subject, **values)
     texts, parts = [], []
     for block in blocks:
         button = _LINK.fullmatch(block)
         if button is not None:
             if message.link is not None:
+                label, help_text = (escape(language.text(text)) for text in (button[1], _HELP))
                 texts.append(message.link)
-                parts.append(_BUTTON.substitute(link=escape(message.link), label=escape(button[1])))
+                parts.append(_BUTTON.substitute(link=escape(message.link), label=label, help=help_text))
         elif block == "[code]":
             if message.code is not None:
                 texts.append(message.code)
                 parts.append(_CODE.substitute(code=escape(message.code)))
         else:
-            text = " ".join(Template(block).substitute(values).split())
+            text = " ".join(language.text(block, **values).split())
             texts.append(textwrap.fill(text, 72, break_long_words=False, break_on_hyphens=False))
             parts.append(_PARAGRAPH.substitute(text=escape(text)))
     html = Template(_file("mails", "layout.html")).substitute(
-        app=escape(values["app"]), subject=escape(subject), content="\n".join(parts)
+        language=escape(language.code),
+        direction=language.direction,
+        subject=escape(subject),
+        content="\n".join(parts),
+        end=escape(language.text(_END, **values)),
     )
     return MailContent(subject=subject, text="\n\n".join(texts) + "\n", html=html)
 
 
 def sms_content(message: Message, /) -> str:
     """
-    Return what a text message says, in English.
+    Return what a text message says, in the language of the message.
 
     :raises MessageNotSent: there is no text message of this kind.
     """
-    values = _values(message)
+    language, values = message.language or ENGLISH, _values(message)
     for name, value in (("code", message.code), ("link", message.link)):
         if value is not None:
             values[name] = value
     lines = _template("texts", message).strip().split("\n")
-    return "\n".join(Template(line).substitute(values) for line in lines if set(_NAME.findall(line)) <= set(values))
+    return "\n".join(language.text(line, **values) for line in lines if set(_NAME.findall(line)) <= set(values))
 
 
 def kinds(folder: str) -> list[str]:
@@ -116,10 +130,12 @@ def kinds(folder: str) -> list[str]:
 
 
 def _values(message: Message) -> dict[str, str]:
+    language = message.language or ENGLISH
+    lifetime = message.lifetime_ms
     return {
-        "app": " ".join(message.app_name.split()) or "our website",
+        "app": " ".join(message.app_name.split()) or language.text(_APP),
         "to": message.to,
-        "lifetime": "a limited time" if message.lifetime_ms is None else _duration(message.lifetime_ms),
+        "lifetime": language.text(_LIFETIME) if lifetime is None else _duration(lifetime, language),
     }
 
 
@@ -135,8 +151,8 @@ def _file(folder: str, name: str) -> str:
     return importlib.resources.files(__package__).joinpath(folder).joinpath(name).read_text("utf-8")
 
 
-def _duration(milliseconds: int) -> str:
+def _duration(milliseconds: int, language: Language) -> str:
     """Return a time in the largest unit of which it is a whole number, or in minutes."""
-    name, size = next((unit for unit in _UNITS if milliseconds % unit[1] == 0), _UNITS[-1])
+    one, many, size = next((unit for unit in _UNITS if milliseconds % unit[2] == 0), _UNITS[-1])
     number = max(1, milliseconds // size)
-    return f"{number} {name}" + ("s" if number != 1 else "")
+    return language.text(one) if number == 1 else language.text(many, number=str(number))

@@ -49,8 +49,10 @@ class Pages(PagesSettings, Recipe[PagesFunctions, NoAPIs]):
     :param after_sign_in: the path to which users go if they opened the sign-in page themselves.
     :param after_sign_out: the path to which users go after signing out; None for a page that says so.
     :param fields: how fields of the sign-up form are shown, by their names.
-    :param language: from the context of a request to the code of its language; default: ``Accept-Language``.
-    :param texts: texts of further languages, or other texts of ``en`` and ``de``, by their English form.
+    :param language: from the context of a request to the code of its language; default: ``Accept-Language``. Messages
+        outside a request have a context whose ``environ`` is None.
+    :param texts: texts of further languages, or other texts of ``en`` and ``de``, by their English form. The texts of
+        mails and text messages are among them.
     :param frame: makes the HTML document around each page, such as a template of the app.
     :param replaced: functions that show a page instead of ours, by the path of the page below the base path. What its
         forms do stays.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from string import Formatter
@@ -12,6 +13,7 @@ import attrs
 from ..attempts import AttemptStore, MemoryAttempts, SteadyAttempts
 from ..checks import Check, a, a_flag, a_function
 from ..errors import ConfigError
+from ..languages import ENGLISH, Language
 from ..limits import AttemptLimits
 from ..recipe_kit.recipe import Settings
 from ..recipes.session import Session
@@ -21,8 +23,10 @@ from ..services import Services
 from .html import Html
 from .protection import FormProtection, PagePolicy
 from .static_files import StaticFile
-from .texts import Language, Languages
+from .texts import LANGUAGE_KEY, Languages
 from .way_back import safe_path
+
+_log = logging.getLogger("st_wsgi.pages")
 
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _LINK = re.compile(r"(https://|/(?!/))[!-~]*")
@@ -233,6 +237,7 @@ class PagesSettings(Settings):
         self.renewals = SteadyAttempts(None if isinstance(store, MemoryAttempts) else store)
         self.policy = PagePolicy(_with_logo(self.sources, self.brand))
         self._languages = Languages(_checked(self.texts))
+        services.language_of = self.language_of_message
 
     def has(self, path: str) -> bool:
         """Return whether there is a page with this path below the base path."""
@@ -247,6 +252,15 @@ class PagesSettings(Settings):
         if self.language is None:
             return self._languages.accepted(context)
         return self._languages.named(self.language(context))
+
+    def language_of_message(self, context: RequestContext) -> Language:
+        """Return the language of the messages that a request sends; that of its page, if it is for a page."""
+        code = (context.environ or {}).get(LANGUAGE_KEY)
+        try:
+            return self.language_of(context) if code is None else self._languages.named(code)
+        except Exception:  # the app's choice of the language, perhaps outside a request: the message is still sent
+            _log.exception("a message is sent in English: its language could not be chosen")
+            return ENGLISH
 
 
 def _with_logo(sources: Mapping[str, Sequence[str]], brand: Brand) -> dict[str, Sequence[str]]:

@@ -1,21 +1,23 @@
 """
 The texts of the pages, by language. The English text stands in the code and is the key of the other languages.
 
-Messages of the APIs to users are translated in the same way. A text that a language does not have is shown in English.
+Messages of the APIs to users are translated in the same way, and so are mails and text messages. A text that a language
+does not have is shown in English.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
+from ..languages import ENGLISH, Language
 from ..request.context import RequestContext
 
-_RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"})
-_SUPPORT_CODE = re.compile(r" \(ERR_CODE_[0-9]{3}\)\Z")
+LANGUAGE_KEY = "st_wsgi.pages.language"
+"""The key of the language of a page, in the environ of the calls that it makes. The language is a text there, so that
+messages that are sent after the response still find it."""
 
 GERMAN: Mapping[str, str] = {
     "Sign in": "Anmelden",
@@ -59,6 +61,13 @@ GERMAN: Mapping[str, str] = {
         "Passkeys brauchen JavaScript und einen neueren Browser. Bitte erlauben Sie es, oder melden Sie sich anders an."
     ),
     "Authenticator app": "Authenticator-App",
+    "Choose a password": "Passwort wählen",
+    "Use another address:": "Andere Adresse verwenden:",
+    "Name": "Name",
+    "Such as: my phone": "Zum Beispiel: mein Telefon",
+    "You have an app of this name already. Please choose another name.": (
+        "Sie haben schon eine App mit diesem Namen. Bitte wählen Sie einen anderen."
+    ),
     "Code by e-mail": "Code per E-Mail",
     "Code by text message": "Code per SMS",
     "Confirm that it is you": "Bestätigen Sie, dass Sie es sind",
@@ -201,6 +210,16 @@ GERMAN: Mapping[str, str] = {
         "Diese Adresse kann nicht verwendet werden. Bitte geben Sie eine andere ein."
     ),
     "Your new e-mail address is set.": "Ihre neue E-Mail-Adresse ist gespeichert.",
+    "Authenticator apps": "Authenticator-Apps",
+    "App {number}": "App {number}",
+    "Add an authenticator app": "Authenticator-App hinzufügen",
+    "The authenticator app is removed.": "Die Authenticator-App ist entfernt.",
+    "Passkeys": "Passkeys",
+    "Add a passkey": "Passkey hinzufügen",
+    "The passkey is removed.": "Der Passkey ist entfernt.",
+    "Remove": "Entfernen",
+    "Remove this app": "Diese App entfernen",
+    "Remove this passkey": "Diesen Passkey entfernen",
     "Where you are signed in": "Hier sind Sie angemeldet",
     "This device": "Dieses Gerät",
     "Another device": "Ein anderes Gerät",
@@ -238,32 +257,70 @@ GERMAN: Mapping[str, str] = {
     "The message could not be sent. Please try again later.": (
         "Die Nachricht konnte nicht gesendet werden. Bitte versuchen Sie es später noch einmal."
     ),
+    # Mails and text messages.
+    "our website": "unsere Website",
+    "a limited time": "eine begrenzte Zeit",
+    "1 day": "einen Tag",
+    "{number} days": "{number} Tage",
+    "1 hour": "eine Stunde",
+    "{number} hours": "{number} Stunden",
+    "1 minute": "eine Minute",
+    "{number} minutes": "{number} Minuten",
+    "If the button does not work, open this address:": "Wenn der Knopf nicht geht, öffnen Sie diese Adresse:",
+    "{app} sent this mail automatically.": "Diese Mail wurde automatisch gesendet: {app}",
+    "If it was you, there is nothing to do.": "Wenn Sie das waren, ist nichts zu tun.",
+    "This link works once, for {lifetime}.": "Dieser Link gilt einmal, {lifetime} lang.",
+    "Your e-mail address for {app} was changed": "Ihre E-Mail-Adresse für {app} wurde geändert",
+    "The account that had the address {to} has another one now. Mails for this account go to the new address.": (
+        "Das Konto mit der Adresse {to} hat jetzt eine andere. Mails zu diesem Konto gehen an die neue Adresse."
+    ),
+    "If it was not you, please contact {app} at once.": (
+        "Wenn Sie das nicht waren, wenden Sie sich bitte sofort an {app}."
+    ),
+    "Confirm your e-mail address for {app}": "E-Mail-Adresse für {app} bestätigen",
+    "Please confirm that {to} is your e-mail address.": "Bitte bestätigen Sie, dass {to} Ihre E-Mail-Adresse ist.",
+    "Confirm this address": "Adresse bestätigen",
+    "If you have no account at {app}, ignore this mail. The address is not confirmed without this link.": (
+        "Wenn Sie bei {app} kein Konto haben, tun Sie nichts. Ohne diesen Link wird die Adresse nicht bestätigt."
+    ),
+    "Your password for {app} was changed": "Ihr Passwort für {app} wurde geändert",
+    "The password of the account {to} at {app} was changed.": (
+        "Das Passwort des Kontos {to} bei {app} wurde geändert."
+    ),
+    "If it was not you, set a new password now, on the page where you sign in.": (
+        "Wenn Sie das nicht waren, wählen Sie jetzt ein neues Passwort, auf der Seite, auf der Sie sich anmelden."
+    ),
+    "Set a new password for {app}": "Neues Passwort für {app}",
+    "Somebody asked to set a new password for the account {to} at {app}.": (
+        "Jemand möchte für das Konto {to} bei {app} ein neues Passwort wählen."
+    ),
+    "Set a new password": "Neues Passwort wählen",
+    "If it was not you, ignore this mail. Your password stays as it is, and nobody can change it without this link.": (
+        "Wenn Sie das nicht waren, tun Sie nichts. Ihr Passwort bleibt, wie es ist: Ohne diesen Link kann es niemand "
+        "ändern."
+    ),
+    "Sign in to {app}": "Bei {app} anmelden",
+    "You asked to sign in as {to}. Use this mail only on the device on which you asked for it.": (
+        "Sie möchten sich als {to} anmelden. Benutzen Sie diese Mail nur auf dem Gerät, auf dem Sie sich anmelden."
+    ),
+    "It works once, for {lifetime}.": "Das gilt einmal, {lifetime} lang.",
+    "If it was not you, ignore this mail. Tell nobody what is in it, not even the people of {app}.": (
+        "Wenn Sie das nicht waren, tun Sie nichts. Sagen Sie niemandem, was in dieser Mail steht, auch nicht den "
+        "Leuten von {app}."
+    ),
+    "Add a new passkey at {app}": "Neuer Passkey bei {app}",
+    "A recovery of the account {to} at {app} was requested.": (
+        "Jemand möchte wieder Zugang zu dem Konto {to} bei {app} bekommen."
+    ),
+    "Add a new passkey": "Neuen Passkey erstellen",
+    "If it was not you, ignore this mail. Your account stays as it is. It cannot be opened without this link.": (
+        "Wenn Sie das nicht waren, tun Sie nichts. Ihr Konto bleibt, wie es ist: Ohne diesen Link kann es niemand "
+        "öffnen."
+    ),
+    "Code: {code}": "Code: {code}",
+    "Link: {link}": "Link: {link}",
+    "Valid once, for {lifetime}. Share it with nobody.": "Gilt einmal, {lifetime} lang. Für niemanden sonst.",
 }
-
-
-class Language:
-    """
-    One language of the pages.
-
-    :param code: such as ``de``.
-    :param texts: by their English form.
-    :ivar direction: ``ltr``, or ``rtl`` for languages that run from right to left.
-    """
-
-    code: str
-    direction: str
-
-    def __init__(self, code: str, texts: Mapping[str, str]) -> None:
-        self.code = code
-        self.direction = "rtl" if code.partition("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"
-        self._texts = texts
-
-    def text(self, english: str, **values: str) -> str:
-        """Return a text in this language. *values* replace the names in braces."""
-        code = _SUPPORT_CODE.search(english)
-        bare = english if code is None else english[: code.start()]
-        known = self._texts.get(bare, bare) + ("" if code is None else code[0])
-        return known.format(**values) if values else known
 
 
 class Languages:
@@ -274,16 +331,18 @@ class Languages:
     """
 
     def __init__(self, more: Mapping[str, Mapping[str, str]]) -> None:
-        texts: dict[str, Mapping[str, str]] = {"en": {}, "de": GERMAN}
+        texts: dict[str, Mapping[str, str]] = {ENGLISH.code: {}, "de": GERMAN}
         for code, own in more.items():
             texts[code] = {**texts.get(code, {}), **own}
         self._known = {code: Language(code, own) for code, own in texts.items()}
 
     def named(self, code: str | None) -> Language:
         """Return the language with a code; English if it is unknown."""
-        return self._known.get(code or "en", self._known["en"])
+        return self._known.get(code or ENGLISH.code, self._known[ENGLISH.code])
 
     def accepted(self, context: RequestContext) -> Language:
         """Return the language that the browser prefers (``Accept-Language``)."""
         header = (context.header("accept-language") or "")[:500]
-        return self.named(parse_accept_header(header, LanguageAccept).best_match(list(self._known), default="en"))
+        return self.named(
+            parse_accept_header(header, LanguageAccept).best_match(list(self._known), default=ENGLISH.code)
+        )

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 
 from ..errors import CONTEXT_KEY, Answerable, BadInput, CoreUnavailable, InternalError, MessageNotSent, TryRefreshToken
 from ..grammar import TENANT_ID
+from ..languages import Language
 from ..recipes.session import SessionContainer
 from ..recipes.session.container import SESSION_KEY
 from ..recipes.session.in_request import get_session
@@ -23,7 +24,7 @@ from ..request.context import RequestContext
 from ..users import PUBLIC_TENANT
 from .html import Content
 from .settings import PagesSettings
-from .texts import Language
+from .texts import LANGUAGE_KEY
 from .way_back import WAY_BACK, safe_path
 
 Handle: TypeAlias = Callable[[RequestContext], "Response | None"]
@@ -234,6 +235,7 @@ class Visit:
             "HTTP_RID": "anti-csrf",
             "HTTP_ST_AUTH_MODE": "cookie",
             "HTTP_FDI_VERSION": "4.2",
+            LANGUAGE_KEY: self.language.code,
         }
         inner = self.context.within(environ)
         environ[CONTEXT_KEY] = inner

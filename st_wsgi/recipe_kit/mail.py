@@ -92,8 +92,10 @@ class MailFunctions(Functions[S]):
         return self.recipe.mail.send(self._complete(message, "email"), raising=self._raises_failures)
 
     def _complete(self, message: Message, channel: Channel) -> Message:
-        app_name = message.app_name or self.recipe.services.app_info.app_name
-        return attrs.evolve(message, app_name=app_name, channel=channel)
+        services = self.recipe.services
+        app_name = message.app_name or services.app_info.app_name
+        language = message.language or services.language_of(self.context)
+        return attrs.evolve(message, app_name=app_name, channel=channel, language=language)
 
 
 class SmsFunctions(MailFunctions[T]):
