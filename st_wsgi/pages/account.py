@@ -34,6 +34,9 @@ _CURRENT = "current"
 Section: TypeAlias = Callable[[Visit, User], "Html | None"]
 """From a visit and its user to a part of the account page, or None if the part has nothing to show."""
 
+Action: TypeAlias = Callable[[Visit, SessionContainer, User], "View | Response | None"]
+"""Does what a form of the account page asks for. None is a success: the page says so, by :data:`DONE`."""
+
 _METHODS = {
     "emailpassword": "E-mail and password",
     "passwordless": "Code or link by message",
@@ -42,11 +45,11 @@ _METHODS = {
 
 
 def _account(visit: Visit) -> View:
-    session, user = _signed_in(visit)
+    session, user = signed_in(visit)
     done = visit.query("done")
-    content: list[Content] = [note(visit.text(_DONE[done])) if done in _DONE else None]
+    content: list[Content] = [note(visit.text(DONE[done])) if done in DONE else None]
     content += [section(visit, user) for section in SECTIONS]
-    content += [_sessions(visit, session), _links(visit, (("Sign out", SIGN_OUT),))]
+    content += [_sessions(visit, session), links_of(visit, (("Sign out", SIGN_OUT),))]
     return View(visit.text("Your account"), content)
 
 
@@ -69,7 +72,7 @@ def _about(visit: Visit, user: User) -> Html:
         h("ul", addresses) if addresses else None,
         h("h2", visit.text("How you sign in")),
         h("ul", [h("li", name) for name in dict.fromkeys(names)]),
-        _links(visit, (("Change your password", _PASSWORD_PATH), ("Change your e-mail address", _EMAIL_PATH)))
+        links_of(visit, (("Change your password", _PASSWORD_PATH), ("Change your e-mail address", _EMAIL_PATH)))
         if _own_password(user) is not None
         else None,
     )
@@ -81,13 +84,18 @@ def _sessions(visit: Visit, own: SessionContainer) -> Html:
     rows: list[Content] = []
     for session in sessions:
         is_own, handle = session.session_handle == own.get_handle(), session.session_handle
-        when = datetime.fromtimestamp(session.time_created / 1000, timezone.utc)
-        shown = h("time", when.strftime("%Y-%m-%d %H:%M UTC"), datetime=when.strftime("%Y-%m-%dT%H:%MZ"))
         signed_in = session.session_data_in_database.get("signIn")
         known = signed_in if isinstance(signed_in, dict) else {}
         device = visit.text("This device") if is_own else _device(str(known.get("userAgent", "")))
         where = [" · ", str(known["address"])] if known.get("address") else None
-        about = h("p", h("strong", device or visit.text("Another device")), h("br"), shown, where, id=f"s-{handle}")
+        about = h(
+            "p",
+            h("strong", device or visit.text("Another device")),
+            h("br"),
+            moment(session.time_created),
+            where,
+            id=f"s-{handle}",
+        )
         hidden, row = {_HANDLE: handle}, f"s-{handle}"
         end = form(visit, (), submit="Sign out", action="end", secondary=True, hidden=hidden, describes=row)
         rows.append(h("li", about, None if is_own else end))
@@ -97,12 +105,15 @@ def _sessions(visit: Visit, own: SessionContainer) -> Html:
 
 
 def _account_sent(visit: Visit) -> View | Response:
-    session, _user = _signed_in(visit)
-    action = visit.form.get(ACTION)
-    if action not in ("end", "end-others"):
+    action = visit.form.get(ACTION, "")
+    if action not in ACTIONS:
         raise BadInput("the account page has no such form")
-    _end_others(visit, session, only=visit.form.get(_HANDLE, "") if action == "end" else None)
-    return visit.redirect(visit.address(PATH, done=action))
+    session, user = signed_in(visit)
+    return ACTIONS[action](visit, session, user) or visit.redirect(visit.address(PATH, done=action))
+
+
+def _end(visit: Visit, session: SessionContainer, _user: User) -> None:
+    _end_others(visit, session, only=visit.form.get(_HANDLE, ""))
 
 
 def _end_others(visit: Visit, own: SessionContainer, *, only: str | None = None) -> None:
@@ -136,7 +147,7 @@ def _change(visit: Visit, title: str, new: Entry) -> View:
     field = Field(label=labels[new.name], type=new.field.type, autocomplete=new.field.autocomplete)
     current = Field(label="Current password", type="password", autocomplete="current-password")
     entries = [Entry(name=_CURRENT, field=current), Entry(name=new.name, field=field)]
-    return View(visit.text(title), [form(visit, entries, submit="Save"), _links(visit, (("Your account", PATH),))])
+    return View(visit.text(title), [form(visit, entries, submit="Save"), links_of(visit, (("Your account", PATH),))])
 
 
 def _password_sent(visit: Visit) -> View | Response:
@@ -199,7 +210,7 @@ def _password_problem(visit: Visit, method: LoginMethod, tenant_id: str) -> Prob
     return None
 
 
-def _signed_in(visit: Visit) -> tuple[SessionContainer, User]:
+def signed_in(visit: Visit) -> tuple[SessionContainer, User]:
     """
     Return the session, with all its claims satisfied, and its user.
 
@@ -218,7 +229,7 @@ def _own_password(user: User) -> LoginMethod | None:
 
 
 def _own_method(visit: Visit) -> tuple[SessionContainer, LoginMethod]:
-    session, user = _signed_in(visit)
+    session, user = signed_in(visit)
     method = _own_password(user)
     if method is None:
         raise BadInput("the user has no password")
@@ -234,6 +245,12 @@ def _own_sessions(visit: Visit, own: SessionContainer) -> list[SessionInformatio
     return sorted(sessions, key=lambda one: (one.session_handle != own.get_handle(), -one.time_created))
 
 
+def moment(milliseconds: int) -> Html:
+    """Return a time, which is in milliseconds since 1970."""
+    when = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
+    return h("time", when.strftime("%Y-%m-%d %H:%M UTC"), datetime=when.strftime("%Y-%m-%dT%H:%MZ"))
+
+
 def _device(agent: str) -> str | None:
     """Return the browser and the system that a user agent names, as far as these are known."""
     browser = next((name for part, name in _BROWSERS if part in agent), None)
@@ -241,7 +258,8 @@ def _device(agent: str) -> str | None:
     return " · ".join(name for name in (browser, system) if name is not None) or None
 
 
-def _links(visit: Visit, links: tuple[tuple[str, str], ...]) -> Html:
+def links_of(visit: Visit, links: tuple[tuple[str, str], ...]) -> Html:
+    """Return a list of links to pages of ours, from English texts and paths."""
     shown = [h("li", h("a", visit.text(text), href=visit.address(path))) for text, path in links]
     return h("ul", shown, class_="links")
 
@@ -255,7 +273,7 @@ def _field_problem(visit: Visit, name: str, error: str) -> Problem:
     return Problem(message=message, fields={name: visit.text(error)})
 
 
-_DONE = {
+DONE = {
     "end": "That session has ended.",
     "end-others": "The other sessions have ended.",
     PASSWORD: "Your new password is set",
@@ -281,6 +299,9 @@ _SYSTEMS = (
 
 SECTIONS: list[Section] = [_about]
 """The parts of the account page above the sessions."""
+
+ACTIONS: dict[str, Action] = {"end": _end, "end-others": lambda visit, session, _user: _end_others(visit, session)}
+"""What the forms of the account page ask for."""
 
 PAGES = (
     Page(path=PATH, show=_account, send=_account_sent),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import groupby
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,7 +18,7 @@ import attrs
 from werkzeug.wrappers import Response
 
 from ..errors import BadInput, Unauthorised
-from ..recipes.multitenancy.types import OTP_EMAIL, OTP_PHONE, TOTP
+from ..recipes.multitenancy.types import EMAIL_PASSWORD, OTP_EMAIL, OTP_PHONE, TOTP, WEBAUTHN
 from .codes import FIELDS
 from .codes import TEXTS as CODE_TEXTS
 from .forms import ACTION, Entry, alert, form, note
@@ -29,9 +29,11 @@ from .state_cookie import StateCookie
 from .visit import Page, Problem, Reply, View, Visit
 
 PATH = "/mfa"
-_TOTP_PATH, _EMAIL_PATH, _PHONE_PATH = f"{PATH}/totp", f"{PATH}/otp-email", f"{PATH}/otp-phone"
+PATHS = {factor: f"{PATH}/{factor}" for factor in (TOTP, OTP_EMAIL, OTP_PHONE, EMAIL_PASSWORD, WEBAUTHN)}
+"""The pages of the factors that have one."""
+
 _ASKED = "n"
-_CODE, _DEVICE, _URI, _CONTACT = "code", "device", "uri", "contact"
+_CODE, _DEVICE, _URI, _CONTACT, _NAME = "code", "device", "uri", "contact", "name"
 
 _LONGEST = 800
 """Characters in a QR code at most: phones do not read larger codes, and the text may come from the browser."""
@@ -61,22 +63,27 @@ class _Factor:
 
 
 _FACTORS = {
-    TOTP: _Factor(path=_TOTP_PATH, label="Authenticator app"),
+    TOTP: _Factor(path=PATHS[TOTP], label="Authenticator app"),
     OTP_EMAIL: _Factor(
-        path=_EMAIL_PATH,
+        path=PATHS[OTP_EMAIL],
         label="Code by e-mail",
         addresses="emails",
         sent_as="email",
         field=FIELDS["EMAIL"],
     ),
     OTP_PHONE: _Factor(
-        path=_PHONE_PATH,
+        path=PATHS[OTP_PHONE],
         label="Code by text message",
         addresses="phoneNumbers",
         sent_as="phoneNumber",
         field=FIELDS["PHONE"],
     ),
+    EMAIL_PASSWORD: _Factor(path=PATHS[EMAIL_PASSWORD], label="Password"),
+    WEBAUTHN: _Factor(path=PATHS[WEBAUTHN], label="Passkey"),
 }
+_LONGEST_NAME = 60
+_NAME_ENTRY = Entry(name=_NAME, field=Field(label="Name", hint="Such as: my phone", autocomplete="off"), optional=True)
+_NAME_TEXTS = {"DEVICE_ALREADY_EXISTS_ERROR": "You have an app of this name already. Please choose another name."}
 _TOTP_TEXTS = {"INVALID_TOTP_ERROR": "This code is wrong. Please enter the one that your app shows now."}
 
 
@@ -84,46 +91,45 @@ def factor_query(reason: Any) -> dict[str, str]:
     """Return a query with the factors that a view requires, from the reason why the claim is not satisfied."""
     reason = reason if isinstance(reason, Mapping) else {}
     listed = reason.get("oneOf") or reason.get("missing") or [reason.get("factorId")]
-    known = [factor for factor in listed if factor in _FACTORS]
-    return {_ASKED: ",".join(known)} if known else {}
+    return {_ASKED: ",".join(str(factor) for factor in listed)} if any(listed) else {}
 
 
 def _choice_page(visit: Visit) -> View | Response:
     """Show the factors that the user can complete now. If there is only one, redirect to its page."""
-    info = _info(visit)
+    info = factor_info(visit)
     choices = _choices(visit, info)
     if len(choices) == 1:
-        return visit.redirect(_address(visit, choices[0].path))
+        return visit.redirect(factor_address(visit, choices[0].path))
     if not choices and (info["factors"]["next"] or visit.query(_ASKED)):
         return access_denied(visit)
     if not choices:
         return View(visit.text("You are signed in"), button(visit, "Continue", visit.way_back))
     links = [
-        h("a", visit.text(one.label), href=_address(visit, one.path), class_="button secondary") for one in choices
+        h("a", visit.text(one.label), href=factor_address(visit, one.path), class_="button secondary")
+        for one in choices
     ]
     return View(
         visit.text("Confirm that it is you"),
-        [h("p", visit.text("How would you like to do that?")), h("div", links, class_="stack"), _others(visit)],
+        [h("p", visit.text("How would you like to do that?")), h("div", links, class_="stack"), other_ways(visit)],
     )
 
 
 def _totp_page(visit: Visit) -> View | Response:
-    info = _info(visit)
-    is_set_up, may_set_up = (TOTP in info["factors"][name] for name in ("alreadySetup", "allowedToSetup"))
-    adds = visit.query("show") == "setup" or not is_set_up
-    if adds and not may_set_up:
-        return visit.redirect(_address(visit, PATH))
+    info = factor_info(visit)
+    adds = visit.query("show") == "setup" or not is_set_up(info, TOTP)
+    if adds and TOTP not in info["factors"]["allowedToSetup"]:
+        return visit.redirect(factor_address(visit, PATH))
     if not adds:
         text = h("p", visit.text("Enter the code that your authenticator app shows."))
         fields = form(visit, [_CODE_ENTRY], submit="Continue", action="verify")
-        return View(visit.text("Confirm that it is you"), [text, fields, _others(visit, info)])
+        return View(visit.text("Confirm that it is you"), [text, fields, other_ways(visit, info)])
     if visit.form.get(_URI, "").startswith("otpauth://totp/"):
         return _new_app(visit, visit.form.get(_DEVICE, ""), visit.form[_URI])
     about = visit.text("An authenticator app shows a new code every half minute. You enter it when you sign in.")
     first = visit.text("Please install such an app on your phone first.")
-    start = form(visit, (), submit="Set up an app", action="create")
+    start = form(visit, [_NAME_ENTRY], submit="Set up an app", action="create")
     title = visit.text("Set up an authenticator app")
-    return View(title, [h("p", about), h("p", first), start, _others(visit, info)])
+    return View(title, [h("p", about), h("p", first), start, other_ways(visit, info)])
 
 
 def _new_app(visit: Visit, device: str, uri: str) -> View:
@@ -150,7 +156,7 @@ def _new_app(visit: Visit, device: str, uri: str) -> View:
             h("p", h("a", visit.text("Open the app on this device"), href=uri)),
             h("p", visit.text("Then enter the code that the app shows.")),
             fields,
-            _others(visit),
+            other_ways(visit),
         ],
     )
 
@@ -169,8 +175,8 @@ def _totp_sent(visit: Visit) -> View | Response:
     if reply.is_ok:
         return finish_sign_in(visit)
     if reply.status == "UNKNOWN_DEVICE_ERROR":  # set up in another tab meanwhile
-        return visit.redirect(_address(visit, _TOTP_PATH, show="setup"))
-    return _refused(visit, reply, _TOTP_TEXTS)
+        return visit.redirect(factor_address(visit, PATHS[TOTP], show="setup"))
+    return refused(visit, reply, _TOTP_TEXTS)
 
 
 def _create_app(visit: Visit) -> View | Response:
@@ -178,17 +184,18 @@ def _create_app(visit: Visit) -> View | Response:
     for device in visit.call("GET", "/totp/device/list").body.get("devices", ()):
         if not device["verified"]:
             visit.call("POST", "/totp/device/remove", {"deviceName": device["name"]})
-    reply = visit.call("POST", "/totp/device")
+    name = visit.form.get(_NAME, "").strip()
+    reply = visit.call("POST", "/totp/device", {"deviceName": name[:_LONGEST_NAME]} if name else {})
     if not reply.is_ok:
-        return _refused(visit, reply, {})
+        return refused(visit, reply, _NAME_TEXTS, name=_NAME)
     return _new_app(visit, str(reply.body["deviceName"]), str(reply.body["qrCodeString"]))
 
 
 def _code_page(visit: Visit) -> View | Response:
     """Ask where to send a code, or for the code that was sent."""
-    info, (factor_id, factor) = _info(visit), _of_page(visit)
-    if factor_id not in (*info["factors"]["alreadySetup"], *info["factors"]["allowedToSetup"]):
-        return visit.redirect(_address(visit, PATH))
+    info, (factor_id, factor) = factor_info(visit), _of_page(visit)
+    if (elsewhere := where_to_choose(visit, info, factor_id)) is not None:
+        return elsewhere
     attempt = _attempt(visit)
     if attempt and not visit.query("restart"):
         sent = (
@@ -200,7 +207,7 @@ def _code_page(visit: Visit) -> View | Response:
         enter = form(visit, [_CODE_ENTRY], submit="Continue", action="enter")
         again = form(visit, (), submit="Send a new message", action="resend", secondary=True)
         content: Content = [sent, text, h("div", enter, again, class_="stack")]
-        return View(visit.text("Enter your code"), [content, _others(visit, info)])
+        return View(visit.text("Enter your code"), [content, other_ways(visit, info)])
     contacts = _contacts(info, factor_id)
     forms = [
         form(
@@ -216,7 +223,7 @@ def _code_page(visit: Visit) -> View | Response:
         forms = [form(visit, [Entry(name=_CONTACT, field=factor.field)], submit="Send me a code", action="send")]
     old = alert(visit.text("This code does not work any more. Please ask for a new one."))
     content = [old if visit.query("restart") and visit.form_problem is None else None, h("div", forms, class_="stack")]
-    return View(visit.text("Confirm that it is you"), [content, _others(visit, info)])
+    return View(visit.text("Confirm that it is you"), [content, other_ways(visit, info)])
 
 
 def _code_sent(visit: Visit) -> View | Response:
@@ -225,11 +232,11 @@ def _code_sent(visit: Visit) -> View | Response:
         return _send_code(visit, action)
     attempt = _attempt(visit)
     code, path = "".join(visit.form.get(_CODE, "").split()), "/signinup/code"
-    body: dict[str, Any] = {name: attempt.get(name, "") for name in _IDS} | _LINK
+    body: dict[str, Any] = {name: attempt.get(name, "") for name in _IDS} | LINK
     if action == "resend":
         reply = visit.call("POST", f"{path}/resend", body)
         if reply.is_ok:
-            return visit.redirect(_address(visit, factor.path, sent="yes"))
+            return visit.redirect(factor_address(visit, factor.path, sent="yes"))
     elif not code:
         return visit.reject(_wrong(visit, "Please fill in this field."))
     else:
@@ -239,52 +246,64 @@ def _code_sent(visit: Visit) -> View | Response:
             return finish_sign_in(visit)
     if reply.status == "RESTART_FLOW_ERROR":
         ATTEMPT.drop(visit.context)
-        return visit.redirect(_address(visit, factor.path, restart="yes"))
-    return _refused(visit, reply, CODE_TEXTS)
+        return visit.redirect(factor_address(visit, factor.path, restart="yes"))
+    return refused(visit, reply, CODE_TEXTS)
 
 
 def _send_code(visit: Visit, action: str) -> View | Response:
     """Send a code to an address of the user, or to a new one if they have none."""
-    session, (factor_id, factor) = _session(visit), _of_page(visit)
-    contacts, number = _contacts(_info(visit), factor_id), action.removeprefix("send-")
+    session, (factor_id, factor) = session_of(visit), _of_page(visit)
+    contacts, number = _contacts(factor_info(visit), factor_id), action.removeprefix("send-")
     contact = visit.form.get(_CONTACT, "").strip()
     if contacts:
         contact = dict(zip(map(str, range(len(contacts))), contacts, strict=True)).get(number, contacts[0])
     elif not contact:
         return visit.reject(_wrong(visit, "Please fill in this field.", name=_CONTACT))
-    reply = visit.call("POST", "/signinup/code", {factor.sent_as: contact, **_LINK})
+    reply = visit.call("POST", "/signinup/code", {factor.sent_as: contact, **LINK})
     if not reply.is_ok:
-        return _refused(visit, reply, {})
+        return refused(visit, reply, {})
     kept = {_CONTACT: contact, **_owner(session, factor_id)}
     ATTEMPT.write(visit.context, kept | {name: str(reply.body[name]) for name in _IDS})
-    return visit.redirect(_address(visit, factor.path))
+    return visit.redirect(factor_address(visit, factor.path))
 
 
 _CODE_ENTRY = Entry(name=_CODE, field=Field(label="Code", autocomplete="one-time-code"), inputmode="numeric")
 _IDS = ("deviceId", "preAuthSessionId")
-_LINK = {"shouldTryLinkingWithSessionUser": True}
+LINK = {"shouldTryLinkingWithSessionUser": True}
 
 
-def _session(visit: Visit) -> Any:
+def session_of(visit: Visit) -> Any:
     session = visit.session()
     if session is None:
         raise Unauthorised("second factors need a session", clear_tokens=False)
     return session
 
 
-def _info(visit: Visit) -> Mapping[str, Any]:
+def factor_info(visit: Visit) -> Mapping[str, Any]:
     """
-    Return what the user has set up, and what comes next.
+    Return what the user has set up, and what comes next. The tenant of the session becomes that of the visit.
 
     :raises Unauthorised: they are not signed in.
     """
-    _session(visit)
+    visit.tenant_id = session_of(visit).get_tenant_id()
     reply = visit.call("PUT", "/mfa/info")
     if isinstance(reply.error, Unauthorised):
         raise Unauthorised("the session has ended", clear_tokens=False)
     if not reply.is_ok:
         raise BadInput(f"the factors are not known: {reply.status}")
     return reply.body
+
+
+def is_set_up(info: Mapping[str, Any], factor_id: str) -> bool:
+    """Return whether the user has set up a factor."""
+    return factor_id in info["factors"]["alreadySetup"]
+
+
+def where_to_choose(visit: Visit, info: Mapping[str, Any], factor_id: str) -> Response | None:
+    """Return a redirect to the choice between factors, if the user can neither complete this one nor set it up."""
+    if is_set_up(info, factor_id) or factor_id in info["factors"]["allowedToSetup"]:
+        return None
+    return visit.redirect(factor_address(visit, PATH))
 
 
 def _choices(visit: Visit, info: Mapping[str, Any]) -> list[_Factor]:
@@ -296,22 +315,22 @@ def _choices(visit: Visit, info: Mapping[str, Any]) -> list[_Factor]:
     return [one for one in known if visit.pages.has(one.path)]
 
 
-def _address(visit: Visit, path: str, **query: str) -> str:
+def factor_address(visit: Visit, path: str, **query: str) -> str:
     """Return the address of a page for second factors. It keeps the factors that a view requires."""
     asked = visit.query(_ASKED)
     return visit.address(path, **({} if asked is None else {_ASKED: asked}), **query)
 
 
-def _others(visit: Visit, info: Mapping[str, Any] | None = None) -> Html:
+def other_ways(visit: Visit, info: Mapping[str, Any] | None = None) -> Html:
     """Return the links for users who cannot do what the page asks for."""
     links = [h("a", visit.text("Sign out"), href=visit.address(SIGN_OUT))]
     if info is not None and len(_choices(visit, info)) > 1:
-        links.insert(0, h("a", visit.text("Use another way"), href=_address(visit, PATH)))
+        links.insert(0, h("a", visit.text("Use another way"), href=factor_address(visit, PATH)))
     return h("p", [(" · " if number else None, link) for number, link in enumerate(links)], class_="other")
 
 
 def _of_page(visit: Visit) -> tuple[str, _Factor]:
-    factor_id = OTP_PHONE if visit.page is not None and visit.page.path == _PHONE_PATH else OTP_EMAIL
+    factor_id = OTP_PHONE if visit.page is not None and visit.page.path == PATHS[OTP_PHONE] else OTP_EMAIL
     return factor_id, _FACTORS[factor_id]
 
 
@@ -328,24 +347,33 @@ def _attempt(visit: Visit) -> Mapping[str, str]:
     """Return the message that was sent last in this session for the factor of the page; empty if there is none."""
     attempt = ATTEMPT.read(visit.context)
     is_whole = {_CONTACT, *_IDS} <= set(attempt)
-    return attempt if is_whole and _owner(_session(visit), _of_page(visit)[0]).items() <= attempt.items() else {}
+    return attempt if is_whole and _owner(session_of(visit), _of_page(visit)[0]).items() <= attempt.items() else {}
 
 
-def _refused(visit: Visit, reply: Reply, of_code: Mapping[str, str]) -> View | Response:
+def refused(
+    visit: Visit,
+    reply: Reply,
+    texts: Mapping[str, str],
+    *,
+    name: str = _CODE,
+    problem: Callable[[Visit, Reply], Problem] = Visit.problem,
+) -> View | Response:
     """
     Return the response to a form that an API did not accept.
 
-    :param of_code: English texts for statuses that are about the code that was entered.
+    :param texts: English texts for statuses that are about a field of the form.
+    :param name: of that field.
+    :param problem: what else is wrong.
     """
     if reply.code == 401 and visit.session() is None:
         raise Unauthorised("the session has ended", clear_tokens=False)
     if reply.code == 403:  # another factor has to be completed first
-        return visit.redirect(_address(visit, PATH))
+        return visit.redirect(factor_address(visit, PATH))
     if reply.status == "LIMIT_REACHED_ERROR":
         reply = attrs.evolve(reply, retry_after=math.ceil(reply.body["retryAfterMs"] / 1000))
-    if reply.status in of_code:
-        return visit.reject(_wrong(visit, of_code[reply.status]))
-    return visit.reject(visit.problem(reply))
+    return visit.reject(
+        _wrong(visit, texts[reply.status], name=name) if reply.status in texts else problem(visit, reply)
+    )
 
 
 def _wrong(visit: Visit, text: str, *, name: str = _CODE) -> Problem:
@@ -391,9 +419,9 @@ def _segno() -> Any:
 
 PAGES = (
     Page(path=PATH, show=_choice_page, needs="multifactorauth"),
-    Page(path=_TOTP_PATH, show=_totp_page, send=_totp_sent, needs="totp"),
-    Page(path=_EMAIL_PATH, show=_code_page, send=_code_sent, needs="multifactorauth"),
-    Page(path=_PHONE_PATH, show=_code_page, send=_code_sent, needs="multifactorauth"),
+    Page(path=PATHS[TOTP], show=_totp_page, send=_totp_sent, needs="totp"),
+    Page(path=PATHS[OTP_EMAIL], show=_code_page, send=_code_sent, needs="multifactorauth"),
+    Page(path=PATHS[OTP_PHONE], show=_code_page, send=_code_sent, needs="multifactorauth"),
 )
 CLAIM_PAGES = {"st-mfa": PATH}
 CLAIM_QUERIES = {"st-mfa": factor_query}

@@ -33,12 +33,14 @@ class Entry:
 
     :param inputmode: which keyboard a phone shows.
     :param optional: it may stay empty.
+    :param fixed: its value, if users cannot change it. The browser may send another one.
     """
 
     name: str
     field: Field
     inputmode: str | None = None
     optional: bool = False
+    fixed: str | None = None
 
 
 def entry(visit: Visit, field: FormField, *, autocomplete: str | None = None) -> Entry:
@@ -128,7 +130,7 @@ def _row(visit: Visit, one: Entry, error: str | None, *, action: str, focus: boo
     wrong = None if error is None else h("span", error, id=f"{name}-error", class_="error")
     described = [f"{name}-{part}" for part, element in (("hint", hint), ("error", wrong)) if element is not None]
     is_email, is_checkbox = field.type == "email", field.type == "checkbox"
-    kept = visit.form.get(one.name) if field.type != "password" else None
+    kept = one.fixed or (visit.form.get(one.name) if field.type != "password" else None)
     box = h(
         "input",
         id=name,
@@ -141,6 +143,7 @@ def _row(visit: Visit, one: Entry, error: str | None, *, action: str, focus: boo
         autocapitalize="none" if is_email else None,
         spellcheck="false" if is_email or field.type == "password" else None,
         required=not one.optional,
+        readonly=one.fixed is not None,
         aria_invalid="true" if error is not None else None,
         aria_describedby=" ".join(described) or None,
         autofocus=focus,

@@ -8,7 +8,7 @@ passkey, and sends it with the form of the page. The rest is as on all pages: th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from werkzeug.wrappers import Response
@@ -25,7 +25,7 @@ PATH = "/webauthn"
 _RECOVERY_PATH = f"{PATH}/recover"
 _SIGN_UP = {"show": "signup"}
 _OPTIONS_ID, _CREDENTIAL = "optionsId", "credential"
-_EMAIL_ENTRY = Entry(name=EMAIL, field=FIELDS["EMAIL"])
+EMAIL_ENTRY = Entry(name=EMAIL, field=FIELDS["EMAIL"])
 _TEXTS = {
     "INVALID_CREDENTIALS_ERROR": "This passkey is not known here.",
     "INVALID_AUTHENTICATOR_ERROR": "This passkey cannot be used here.",
@@ -45,19 +45,21 @@ def _way_to_sign_in(visit: Visit, enabled: Mapping[str, Any]) -> Html | None:
 
 def _page(visit: Visit) -> View:
     if _signs_up(visit):
-        return _with_script(visit, "Create an account with a passkey", "Create a passkey", [_EMAIL_ENTRY])
+        title = "Create an account with a passkey"
+        return with_script(visit, title, "Create a passkey", [EMAIL_ENTRY], sign_in_link(visit))
     others = [
         h("li", h("a", visit.text("Create an account with a passkey"), href=visit.address(PATH, **_SIGN_UP))),
         h("li", h("a", visit.text("I have lost my passkey"), href=visit.address(_RECOVERY_PATH))),
     ]
-    return _with_script(visit, "Sign in with a passkey", "Use a passkey", (), h("ul", others, class_="links"))
+    content = [h("ul", others, class_="links"), sign_in_link(visit)]
+    return with_script(visit, "Sign in with a passkey", "Use a passkey", (), content)
 
 
 def _sent(visit: Visit) -> View | Response:
     signs_up = _signs_up(visit)
     asked = {EMAIL: visit.form.get(EMAIL, "")} if signs_up else {}
-    reply = _call_with_passkey(visit, f"{PATH}/signup" if signs_up else f"{PATH}/signin", asked)
-    return finish_sign_in(visit) if reply.is_ok else visit.reject(_problem(visit, reply))
+    reply = call_with_passkey(visit, f"{PATH}/signup" if signs_up else f"{PATH}/signin", asked)
+    return finish_sign_in(visit) if reply.is_ok else visit.reject(passkey_problem(visit, reply))
 
 
 def _recovery_page(visit: Visit) -> View:
@@ -69,9 +71,9 @@ def _recovery_page(visit: Visit) -> View:
         text = visit.text("If there is an account with this address, a mail with a link is on its way.")
         return View(visit.text("Check your mailbox"), [note(text), sign_in_link(visit)])
     if visit.query("token") is not None:
-        return _with_script(visit, "Create a new passkey", "Create a passkey", ())
+        return with_script(visit, "Create a new passkey", "Create a passkey", (), sign_in_link(visit))
     text = visit.text("Enter the e-mail address of your account. We send you a link to create a new passkey.")
-    fields = form(visit, [_EMAIL_ENTRY], submit="Send the link")
+    fields = form(visit, [EMAIL_ENTRY], submit="Send the link")
     return View(visit.text("I have lost my passkey"), [h("p", text), fields, sign_in_link(visit)])
 
 
@@ -83,18 +85,23 @@ def _recovery_sent(visit: Visit) -> View | Response:
         if reply.is_ok:
             return visit.redirect(visit.address(_RECOVERY_PATH, sent="yes"))
     else:
-        reply = _call_with_passkey(visit, path, {"recoverAccountToken": token}, token=token)
+        reply = call_with_passkey(visit, path, {"recoverAccountToken": token}, token=token)
         if reply.is_ok:
             return visit.redirect(visit.address(_RECOVERY_PATH, done="yes"))
     if reply.status == "RECOVER_ACCOUNT_TOKEN_INVALID_ERROR":
         return invalid_link(visit, "Send a new link", visit.address(_RECOVERY_PATH))
-    return visit.reject(_problem(visit, reply))
+    return visit.reject(passkey_problem(visit, reply))
 
 
-def _with_script(
-    visit: Visit, title: str, submit: str, fields: tuple[Entry, ...] | list[Entry], others: Content = None
+def with_script(
+    visit: Visit, title: str, submit: str, fields: Sequence[Entry], others: Content, *, email: str | None = None
 ) -> View:
-    """Return a page whose form the script sends, with a passkey in it."""
+    """
+    Return a page whose form the script sends, with a passkey in it.
+
+    :param others: what stands below the form.
+    :param email: for which the passkey is made, if the form does not ask for it.
+    """
     is_new = submit == "Create a passkey"
     path = f"{PATH}/options/{'register' if is_new else 'signin'}"
     hidden = [h("input", type="hidden", name=name, value="") for name in (_OPTIONS_ID, _CREDENTIAL)]
@@ -105,7 +112,7 @@ def _with_script(
     place = h(
         "section",
         h("p", failed, class_="alert", role="alert", tabindex="-1", hidden=True, data_failed=True),
-        form(visit, fields, submit=submit, after_fields=hidden),
+        form(visit, fields, submit=submit, after_fields=hidden, hidden={} if email is None else {EMAIL: email}),
         hidden=True,
         data_passkey="create" if is_new else "get",
         data_options=visit.api_path(path),
@@ -113,18 +120,19 @@ def _with_script(
     )
     return View(
         visit.text(title),
-        [h("p", without, class_="alert", data_without=True), place, others, sign_in_link(visit)],
+        [h("p", without, class_="alert", data_without=True), place, others],
         script=visit.pages.base_path + visit.pages.script.path,
     )
 
 
-def _call_with_passkey(visit: Visit, path: str, asked: Mapping[str, str], **more: str) -> Reply:
+def call_with_passkey(visit: Visit, path: str, asked: Mapping[str, str], **more: Any) -> Reply:
     """
     Call an API with the passkey that the script has put into the form.
 
     If the form has no passkey, the API for the options has refused. It is called once more to learn the reason.
 
     :param asked: the body for that API.
+    :param more: further members of the body for the API at *path*.
     """
     if asked.get(EMAIL, "x").strip() == "":
         return _nothing_entered()
@@ -144,7 +152,8 @@ def _nothing_entered() -> Reply:
     return Reply(200, {"status": "FIELD_ERROR", "formFields": [{"id": EMAIL, "error": "Field is not optional"}]})
 
 
-def _problem(visit: Visit, reply: Reply) -> Problem:
+def passkey_problem(visit: Visit, reply: Reply) -> Problem:
+    """Return in words why an API for passkeys did not do what a form asks for."""
     about_email = reply.body.get("err") if reply.status == "INVALID_EMAIL_ERROR" else None
     if reply.status == "EMAIL_ALREADY_EXISTS_ERROR":
         about_email = _TEXTS[reply.status]

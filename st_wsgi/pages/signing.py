@@ -146,12 +146,12 @@ def _password_form(visit: Visit, enabled: Mapping[str, Any]) -> Html | None:
     if not enabled.get("emailPassword", {}).get("enabled"):
         return None
     signs_up = _signs_up(visit)
-    fields = _fields(visit, signs_up)
+    fields = fields_of(visit, signs_up)
     action = "sign-up" if signs_up else "sign-in"
     forgotten = visit.pages.has("/reset-password") and not signs_up
     return form(
         visit,
-        [entry(visit, field, autocomplete=None if signs_up else _AUTOCOMPLETE.get(field.id)) for field in fields],
+        [entry(visit, field, autocomplete=None if signs_up else AUTOCOMPLETE.get(field.id)) for field in fields],
         submit="Create account" if signs_up else "Sign in",
         action=action,
         after_fields=h("p", h("a", visit.text("Forgot your password?"), href=visit.address("/reset-password")))
@@ -160,10 +160,11 @@ def _password_form(visit: Visit, enabled: Mapping[str, Any]) -> Html | None:
     )
 
 
-def _fields(visit: Visit, signs_up: bool) -> tuple[FormField, ...]:
+def fields_of(visit: Visit, signs_up: bool) -> tuple[FormField, ...]:
+    """Return the fields of the form for signing up or in with a password, the usual ones first."""
     recipe = visit.context.services.named("emailpassword")
     fields: tuple[FormField, ...] = recipe.sign_up_fields if signs_up else recipe.sign_in_fields
-    return tuple(sorted(fields, key=lambda field: field.id not in (EMAIL, PASSWORD)))  # the usual ones first
+    return tuple(sorted(fields, key=lambda field: field.id not in (EMAIL, PASSWORD)))
 
 
 def _with_password(visit: Visit) -> View | Response:
@@ -171,12 +172,12 @@ def _with_password(visit: Visit) -> View | Response:
     signs_up = visit.form[ACTION] == "sign-up"
     if not visit.context.services.has("emailpassword"):
         return visit.show()
-    body = {"formFields": api_fields(visit, _fields(visit, signs_up))}
+    body = {"formFields": api_fields(visit, fields_of(visit, signs_up))}
     reply = visit.call("POST", "/signup" if signs_up else "/signin", body)
     return finish_sign_in(visit) if reply.is_ok else visit.reject(visit.problem(reply, messages=_PASSWORD_TEXTS))
 
 
-_AUTOCOMPLETE = {PASSWORD: "current-password"}
+AUTOCOMPLETE = {PASSWORD: "current-password"}
 _PASSWORD_TEXTS = {"WRONG_CREDENTIALS_ERROR": "The e-mail address and the password do not match."}
 
 Method: TypeAlias = Callable[[Visit, Mapping[str, Any]], "Html | None"]

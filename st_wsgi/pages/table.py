@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import account, codes, factors, passkeys, passwords, providers, signing, verification
+from . import (
+    account,
+    account_keys,
+    codes,
+    factor_logins,
+    factors,
+    passkeys,
+    passwords,
+    providers,
+    signing,
+    verification,
+)
 from .visit import Page
 
 PAGES: tuple[Page, ...] = (
@@ -15,7 +26,9 @@ PAGES: tuple[Page, ...] = (
     *codes.PAGES,
     *providers.PAGES,
     *account.PAGES,
+    *account_keys.PAGES,
     *factors.PAGES,
+    *factor_logins.PAGES,
     *passkeys.PAGES,
 )
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import sys
+import uuid
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import segno
+from contract import authenticator
 from recipes.shop import API, PASSWORD, Borrowed, Shop, no_mail
 from recipes.totp.parts import SECRET, import_device, totp, wrong
 
@@ -20,7 +22,8 @@ from st_wsgi.core_client.transport import CoreRequest
 from st_wsgi.delivery import Message
 from st_wsgi.pages import factors
 from st_wsgi.recipe_kit.recipe import Recipe
-from st_wsgi.recipes import session
+from st_wsgi.recipe_kit.results import SignUpOk
+from st_wsgi.recipes import accountlinking, emailpassword, session
 from st_wsgi.recipes.accountlinking import AccountLinking, ShouldAutomaticallyLink
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.multifactorauth import (
@@ -35,6 +38,7 @@ from st_wsgi.recipes.totp import Totp
 from st_wsgi.recipes.webauthn import Webauthn
 from website.conftest import with_pages
 from website.person import Person
+from website.test_passkeys import answered
 
 WRONG = "This code is wrong. Please enter the one that your app shows now."
 NUMBER = "+4915112345678"
@@ -45,14 +49,18 @@ class Vault:
     A shop whose users have to complete second factors.
 
     :param steps: what is required of all of them.
+    :param first: with which they begin.
     :param more: further recipes.
     """
 
-    def __init__(self, core: Borrowed, *steps: Any, more: Sequence[Recipe[Any, Any]] = ()) -> None:
+    def __init__(
+        self, core: Borrowed, *steps: Any, first: str = "emailpassword", more: Sequence[Recipe[Any, Any]] = ()
+    ) -> None:
         self.messages: list[Message] = []
+        self.steps = list(steps)
 
         def require(original: MultiFactorAuthFunctions) -> MultiFactorAuthFunctions:
-            return replace(original, get_mfa_requirements_for_auth=lambda **_: list(steps))
+            return replace(original, get_mfa_requirements_for_auth=lambda **_: self.steps)
 
         keep = self.messages.append
         self.shop: Shop = with_pages(
@@ -66,7 +74,7 @@ class Vault:
             ),
             Totp(),
             *more,
-            MultiFactorAuth(first_factors=["emailpassword"], override=Override(functions=require)),
+            MultiFactorAuth(first_factors=[first], override=Override(functions=require)),
             AccountLinking(
                 should_do_automatic_account_linking=lambda *_: ShouldAutomaticallyLink(
                     should_require_verification=False
@@ -79,6 +87,7 @@ class Vault:
         needed: dict[str, list[Any]] = {
             "/transfer": ["totp"],
             "/call": ["otp-phone"],
+            "/link": ["link-email"],
             "/both": [{"allOfInAnyOrder": ["totp", "otp-email"]}],
         }
         more = needed.get(environ["PATH_INFO"])
@@ -91,6 +100,14 @@ class Vault:
         person.open("/orders")
         person.open(person.screen.link("Create an account" if language == "en" else "Konto erstellen"))
         person.submit(email=person.email, password=PASSWORD)
+        return person
+
+    def by_code(self, contact: str) -> Person:
+        """Return somebody who has signed in with a code, and is asked for a second factor."""
+        person = Person(self.shop)
+        person.open("/orders")
+        person.submit(contact=contact)
+        press(person, "enter", code=self.code())
         return person
 
     def code(self) -> str:
@@ -319,8 +336,12 @@ def test_a_view_asks_for_its_own_factor(core: Borrowed) -> None:
     assert person.path == "/both"
 
 
-@pytest.mark.parametrize("path", ["/auth/mfa", "/auth/mfa/totp", "/auth/mfa/otp-email", "/auth/mfa/otp-phone"])
+@pytest.mark.parametrize(
+    "path",
+    ["/auth/mfa", *(f"/auth/mfa/{one}" for one in ("totp", "otp-email", "otp-phone", "emailpassword", "webauthn"))],
+)
 def test_who_is_not_signed_in_signs_in(core: Borrowed, path: str) -> None:
+    path = f"/auth{path.removeprefix('/auth')}"
     person = Person(Vault(core, "totp").shop)
     assert person.open(path).heading == "Sign in to Shop"
     assert person.path == f"/auth?redirectToPath={path.replace('/', '%2F')}"
@@ -340,9 +361,123 @@ def test_a_factor_that_is_set_up_comes_before_another_one(core: Borrowed) -> Non
 
 
 def test_a_factor_without_a_page_is_no_way_in(core: Borrowed) -> None:
-    person = Vault(core, "webauthn", more=[Webauthn(email_delivery=no_mail)]).person()
+    person = Vault(core).person()
+    person.open("/link")
     assert (person.screen.status, person.screen.heading) == (403, "Access denied")
-    assert person.path == "/auth/mfa?redirectToPath=%2Forders"
+    assert person.path == "/auth/mfa?redirectToPath=%2Flink&n=link-email"
+
+
+def test_a_password_as_second_factor(core: Borrowed) -> None:
+    vault = Vault(core, "emailpassword", first="otp-email")
+    email = f"{uuid.uuid4().hex}@example.com"
+    person = vault.by_code(email)
+    assert (person.screen.heading, person.path) == (
+        "Choose a password",
+        "/auth/mfa/emailpassword?redirectToPath=%2Forders",
+    )
+    [field] = person.screen.all("input", name="email")
+    assert (field.attributes["value"], "readonly" in field.attributes) == (email, True)
+    assert person.submit(password="short").error_of("password") is not None
+    screen = person.submit(email="nobody@example.com", password=PASSWORD)
+    assert (screen.status, person.path) == (200, "/orders")
+    other = vault.by_code(email)
+    assert other.screen.heading == "Confirm that it is you"
+    [password] = other.screen.all("input", type="password")
+    assert password.attributes["autocomplete"] == "current-password"
+    assert other.submit(password="wrong horse 1").error_of("password") == "This is not your current password."
+    assert (other.submit(password=PASSWORD).status, other.path) == (200, "/orders")
+    assert json.loads(other.screen.html) == json.loads(screen.html)
+    [user] = st_wsgi.list_users_by_account_info(tenant_id="public", account_info=AccountInfo(email=email))
+    assert {method.email for method in user.login_methods} == {email}
+
+
+def test_a_password_of_a_user_without_an_address(core: Borrowed) -> None:
+    vault = Vault(core, "emailpassword", first="otp-phone")
+    person = vault.by_code(NUMBER)
+    assert person.screen.heading == "Choose a password"
+    assert person.screen.all("input", name="email") == []
+    assert "stfakeemail" not in person.screen.html
+    assert person.submit(password=PASSWORD).status == 200
+    other = vault.by_code(NUMBER)
+    assert "stfakeemail" not in other.screen.html
+    assert other.submit(password="wrong horse 1").error_of("password") == "This is not your current password."
+    assert other.submit(password=PASSWORD).status == 200
+
+
+def test_one_of_several_passwords(core: Borrowed) -> None:
+    """A user of two linked accounts with passwords chooses the one that they know."""
+    vault = Vault(core, first="otp-email")
+    email, second = (f"{uuid.uuid4().hex}@example.com" for _ in range(2))
+    person = vault.by_code(email)
+    user = json.loads(person.screen.html)["userId"]
+    for address, password in ((email, PASSWORD), (second, "another horse 2")):
+        made = emailpassword.sign_up(tenant_id="public", email=address, password=password)
+        assert isinstance(made, SignUpOk)
+        if made.user.id != user:
+            accountlinking.link_accounts(recipe_user_id=made.recipe_user_id, primary_user_id=user)
+    vault.steps.append("emailpassword")
+    person = vault.by_code(email)
+    assert person.screen.all("input", name="email")[0].attributes["value"] == email
+    person.open(person.screen.link(second))
+    assert person.screen.all("input", name="email")[0].attributes["value"] == second
+    assert person.submit(password=PASSWORD).error_of("password") is not None
+    assert (person.submit(password="another horse 2").status, person.path) == (200, "/orders")
+    person.open("/auth/sign-out")
+    person.submit()
+    person = vault.by_code(email)
+    person.open("/auth/mfa/emailpassword?email=stranger@example.com")
+    assert person.screen.all("input", name="email")[0].attributes["value"] == email
+
+
+def test_a_passkey_as_second_factor(core: Borrowed) -> None:
+    vault = Vault(core, "webauthn", more=[Webauthn(email_delivery=no_mail)])
+    person, key = vault.person(), authenticator.credential()
+    assert (person.screen.heading, person.path) == ("Create a passkey", "/auth/mfa/webauthn?redirectToPath=%2Forders")
+    [place] = person.screen.all("section", **{"data-passkey": "create"})
+    assert place.attributes["data-options"] == "/auth/webauthn/options/register"
+    assert person.screen.hidden()["email"] == person.email
+    assert "script-src 'nonce-" in person.screen.response.headers["Content-Security-Policy"]
+    screen = answered(person, authenticator.created, key, {"email": person.email})
+    assert (screen.status, person.path) == (200, "/orders")
+    person.open("/auth/sign-out")
+    person.submit()
+    person.open("/orders")
+    person.submit(email=person.email, password=PASSWORD)
+    assert person.screen.heading == "Confirm that it is you"
+    stranger = answered(person, authenticator.asserted, authenticator.credential(), {})
+    assert stranger.status == 422
+    assert "This passkey is not known here." in str(stranger.alert)
+    screen = answered(person, authenticator.asserted, key, {})
+    assert (screen.status, person.path) == (200, "/orders")
+
+
+def test_the_passkey_of_another_user_is_no_second_factor(core: Borrowed) -> None:
+    vault = Vault(core, "webauthn", more=[Webauthn(email_delivery=no_mail)])
+    victim, thief = vault.person(), vault.person()
+    keys = authenticator.credential(), authenticator.credential()
+    for person, key in zip((victim, thief), keys, strict=True):
+        assert answered(person, authenticator.created, key, {"email": person.email}).status == 200
+    stolen = Person(vault.shop)
+    stolen.email = victim.email
+    stolen.open("/orders")
+    stolen.submit(email=victim.email, password=PASSWORD)
+    assert answered(stolen, authenticator.asserted, keys[1], {}).status != 200
+    assert stolen.open("/orders").heading == "Confirm that it is you"
+
+
+def test_password_and_passkey_are_among_the_choices(core: Borrowed) -> None:
+    vault = Vault(
+        core, {"oneOf": ["emailpassword", "webauthn"]}, first="otp-email", more=[Webauthn(email_delivery=no_mail)]
+    )
+    person = vault.by_code(f"{uuid.uuid4().hex}@example.com")
+    choices = [one.text for one in person.screen.all("a", **{"class": "button secondary"})]
+    assert choices == ["Password", "Passkey"]
+    person.open(person.screen.link("Passkey"))
+    person.open(person.screen.link("Use another way"))
+    person.open(person.screen.link("Password"))
+    assert (person.submit(password=PASSWORD).status, person.path) == (200, "/orders")
+    person.open("/auth/mfa/webauthn")
+    assert person.screen.heading == "Create a passkey"
 
 
 def test_factors_speak_german(core: Borrowed) -> None:
