@@ -136,6 +136,10 @@ def _decode_list(inner: Decoder, data: object) -> list[Any]:
     return [inner(item) for item in _exactly(list, data)]
 
 
+def _decode_without_null(inner: Decoder, data: object) -> Any:
+    return inner([item for item in data if item is not None] if type(data) is list else data)
+
+
 def _decode_object(kind: Any, data: object) -> Any:
     members = _exactly(dict, data)
     values: dict[str, Any] = {}
@@ -152,6 +156,10 @@ def _decode_object(kind: Any, data: object) -> Any:
 
 @functools.cache
 def _members(kind: Any) -> tuple[tuple[str, str, Decoder, bool], ...]:
-    hints = typing.get_type_hints(kind)
-    required = {field.name: field.default is attrs.NOTHING for field in attrs.fields(kind)}
-    return tuple((name, wire, _decoder(hints[name]), required[name]) for name, wire in _wire_names(kind))
+    hints, fields, members = typing.get_type_hints(kind), attrs.fields_dict(kind), []
+    for name, wire in _wire_names(kind):
+        decoder = _decoder(hints[name])
+        if fields[name].metadata.get("drops_null"):
+            decoder = functools.partial(_decode_without_null, decoder)
+        members.append((name, wire, decoder, fields[name].default is attrs.NOTHING))
+    return tuple(members)

@@ -53,7 +53,8 @@ class ThirdPartyInfo:
 class WebauthnInfo:
     """The passkeys of a user."""
 
-    credential_ids: tuple[str, ...] = ()
+    # The core shows a login method whose last passkey was removed with one that is null.
+    credential_ids: tuple[str, ...] = attrs.field(default=(), metadata={"drops_null": True})
 
 
 @attrs.frozen(kw_only=True)

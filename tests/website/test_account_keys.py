@@ -80,6 +80,7 @@ def test_no_app_is_removed_before_the_second_factor(core: Borrowed) -> None:
     assert press(person, 0).heading == "Confirm that it is you"
     assert person.path.startswith("/auth/mfa/totp?")
     vault.steps.clear()
+    person.open("/auth/mfa")  # where the session learns of it
     assert apps(person.open("/auth/account")) == ["phone"]
 
 
@@ -178,7 +179,9 @@ def test_a_passkey_is_refused_when_a_second_factor_has_become_due(core: Borrowed
     answered(person, authenticator.created, authenticator.credential(), {"email": person.email})
     assert person.screen.heading == "Confirm that it is you"
     vault.steps.clear()
-    assert passkeys(person.open("/auth/account")) == []
+    person.open("/auth/mfa")  # where the session learns of it
+    assert person.open("/auth/account").heading == "Your account"
+    assert passkeys(person.screen) == []
 
 
 def test_the_sections_speak_german(core: Borrowed) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from contract.authenticator import NEW, PRESENT, VERIFIED, credential, encoded
 
+import st_wsgi
 from recipes.accountlinking.parts import NO_LINK, Site
 from recipes.shop import WEBSITE, Borrowed, Shop, no_mail
 from recipes.webauthn.parts import RP, Holder, made, passkey_site, proved
@@ -246,6 +247,18 @@ class TestPasskeys:
         assert ann.sign_in() == INVALID
         names = [event.name for event in site.events if event.name.startswith("passkey")]
         assert names == ["passkey_added", "passkey_removed"]
+
+    def test_the_last_one_is_removed_and_another_one_added(self, site: Site, ann: Holder) -> None:
+        """The core then shows one passkey that is null."""
+        user_id = ann.sign_up()["user"]["id"]
+        assert ann.remove(ann.key) == {"status": "OK"}
+        assert ann.keys() == []
+        user = st_wsgi.get_user(user_id=user_id)
+        assert user is not None
+        assert (user.webauthn.credential_ids, user.emails) == ((), (ann.person.email,))
+        spare = credential()
+        assert ann.add(spare) == {"status": "OK"}
+        assert Holder(ann.person, spare).sign_in()["status"] == "OK"
 
     def test_those_of_others_are_neither_seen_nor_touched(self, site: Site, ann: Holder) -> None:
         eve = Holder(site.person())
