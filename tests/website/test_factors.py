@@ -415,9 +415,9 @@ def test_one_of_several_passwords(core: Borrowed) -> None:
     person = vault.by_code(email)
     user = json.loads(person.screen.html)["userId"]
     vault.not_linked.add(second)
-    for address, password in ((email, PASSWORD), (second, "another horse 2")):
-        made = emailpassword.sign_up(tenant_id="public", email=address, password=password)
-        assert isinstance(made, SignUpOk)
+    emailpassword.sign_up(tenant_id="public", email=email, password=PASSWORD)
+    made = emailpassword.sign_up(tenant_id="public", email=second, password="another horse 2")
+    assert isinstance(made, SignUpOk)
     linked = accountlinking.link_accounts(recipe_user_id=made.recipe_user_id, primary_user_id=user)
     assert isinstance(linked, accountlinking.AccountsLinked)
     vault.steps.append("emailpassword")
