@@ -64,9 +64,9 @@ def test_a_hook_that_fails_raises_nothing(caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_a_message_shows_neither_address_nor_link_nor_code() -> None:
-    assert (
-        repr(RESET)
-        == "Message(kind='PASSWORD_RESET', tenant_id='public', user_id='ada', lifetime_ms=None, channel='email')"
+    assert repr(RESET) == (
+        "Message(kind='PASSWORD_RESET', tenant_id='public', user_id='ada', lifetime_ms=None, channel='email', "
+        "language=None)"
     )
 
 
