@@ -1,5 +1,5 @@
 """
-The commands of ``python -m st_wsgi`` that work on an embedded core.
+The commands of ``python -m st_wsgi``: those that work on an embedded core, and those that look at an app.
 
 Every command prints text for people, or with ``--json`` one JSON value for programs, on standard output; progress and
 errors go to standard error. Passwords are asked for or read from standard input, never taken from the command line.
@@ -95,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_other_core(pushing, required=True)
     pushing.add_argument("--after", default="", metavar="ID", help="go on behind this user, as an earlier push said")
     pushing.add_argument("--adopt", action="store_true", help="take over accounts with the same email over there")
+    _add_of_app(commands)
     return parser
 
 
@@ -208,6 +209,26 @@ It may be repeated: who is in the core already stays as they are."""
     )
     importing.add_argument("--report", type=pathlib.Path, metavar="FILE", help="a new file for all who are not taken")
     _add_other_core(importing, required=False)
+
+
+def _add_of_app(commands: Commands) -> None:
+    """Add the commands that look at an app. Their modules are loaded only when one of them runs."""
+    examining = commands.add_parser(
+        "doctor",
+        help="say why sessions fail, and the cure",
+        description="Say what is wrong with a set-up, and the cure. Nothing is changed.",
+        epilog="exit status: 0 nothing found, 1 something found, 2 could not look",
+    )
+    examining.add_argument("url", nargs="?", help="the address of an API that runs, such as https://api.shop.example")
+    examining.add_argument("--website", metavar="URL", help="the address of the pages that call it")
+    examining.add_argument("--processes", type=int, metavar="N", help="how many serve the app (default: of gunicorn)")
+    examining.set_defaults(run=_doctor)
+    listing = commands.add_parser("routes", help="list the routes of an app, and what answers them")
+    listing.set_defaults(run=_routes)
+    for parser in (examining, listing):
+        needed = parser is not examining
+        parser.add_argument("--app", required=needed, metavar="MODULE:NAME", help="the app, which is imported")
+        parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _seconds(text: str) -> float:
@@ -643,3 +664,25 @@ def _show_import(arguments: argparse.Namespace, report: sending.Report) -> None:
     text += ["  ..."] if report.lost > len(report.refused) else []
     text += [f"{number} {note}" for note, number in report.notes.items()]
     _show(arguments, report.json(), "\n".join(text))
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from .doctor.examination import Asked, examine
+
+    asked = Asked(address=arguments.url, app=arguments.app, website=arguments.website, processes=arguments.processes)
+    try:
+        report = examine(asked)
+    except SuperTokensError as error:
+        print(f"st-wsgi: {error}", file=sys.stderr)
+        return 2
+    print(report.json() if arguments.json else report.text())
+    return 1 if report.findings else 0
+
+
+def _routes(arguments: argparse.Namespace) -> int:
+    from .doctor import routes
+    from .doctor.instance import load
+
+    rows = routes.mounted(load(arguments.app).st)
+    _show(arguments, [row.json() for row in rows], routes.table(rows))
+    return 0

@@ -95,9 +95,10 @@ def breaches(rule: Rule, paths: list[Path]) -> set[tuple[str, str]]:
     return {(path.relative_to(ROOT).as_posix(), breach) for path in paths for breach in rule(parsed(path))}
 
 
-def test_only_the_choice_of_the_core_imports_first_party_code_inside_a_function() -> None:
-    # And of its engine: an app on a file never loads the driver of a server.
+def test_only_the_choice_of_the_core_and_the_doctor_import_first_party_code_inside_a_function() -> None:
+    # And the choice of its engine: an app on a file never loads the driver of a server.
     chosen = {("st_wsgi/app.py", ".embedded"), ("st_wsgi/embedded/core.py", ".storage")}
+    chosen |= {("st_wsgi/cli.py", f".doctor{module}") for module in ("", ".examination", ".instance")}
     assert breaches(own_imports_in_functions, SOURCES) == chosen
 
 
@@ -185,6 +186,16 @@ HEAVY = {"asyncio", "gevent", "multiprocessing", "pytest", "sqlite3", "st_wsgi.e
 def test_importing_the_package_and_its_recipes_loads_no_framework_no_database_and_no_event_loop() -> None:
     loaded = loaded_by("import st_wsgi, st_wsgi.recipes.emailpassword, st_wsgi.recipes.session")
     assert loaded & (FRAMEWORKS | HEAVY) == set()
+
+
+def test_only_its_own_commands_load_the_doctor() -> None:
+    loaded = loaded_by(
+        "import pkgutil, st_wsgi.cli, st_wsgi.pages, st_wsgi.recipes\n"
+        "for found in pkgutil.iter_modules(st_wsgi.recipes.__path__):\n"
+        "    __import__(f'st_wsgi.recipes.{found.name}')"
+    )
+    assert {"st_wsgi.cli", "st_wsgi.recipes.saml"} <= loaded
+    assert not [name for name in loaded if name.startswith("st_wsgi.doctor")]
 
 
 def test_an_app_with_a_core_of_its_own_never_loads_the_embedded_one() -> None:
