@@ -161,7 +161,7 @@ _USERS = st.builds(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None, derandomize=True, database=None)
 @given(_USERS)
 def test_users_survive_the_round_trip(user: User) -> None:
     assert from_json(User, to_json(user), path="/user/id") == user

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contract.client import Answer, Caller, email, fresh
+from contract.client import Answer, Caller, email, fresh, next_millisecond
 from contract.covered import covers
 from contract.expectations import LATER, NOW, UUID
 
@@ -47,6 +47,7 @@ def test_users(make_app: Callable[..., Caller]) -> None:
     for address, user in zip(addresses, shown, strict=True):
         app.post(USER, email=f" {address.upper()} ", password=f" {PASSWORD} ").says("OK", user=user)
         app.post(USER, email=address, password=PASSWORD).says("EMAIL_ALREADY_EXISTS_ERROR")
+        next_millisecond()
     app.get(f"{BASE}/users").says("OK", users=shown)
     app.get("/users").says("OK", users=[])
     sign_in(app, "a@example.com").has()

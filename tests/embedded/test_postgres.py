@@ -175,12 +175,13 @@ def own_cluster() -> Iterator[Cluster]:
 
 def test_a_server_that_restarts(own_cluster: Cluster, make_core: Callable[..., EmbeddedCore]) -> None:
     """Calls in between fail with an error that says so. The next ones work, on new connections, and nothing is lost."""
-    core = make_core(own_cluster.address(pool_timeout_ms=500, hashing_queue_size=100))
-    app = caller(core)
+    address = own_cluster.address(hashing_queue_size=100)
+    app, hasty = caller(make_core(address)), caller(make_core(f"{address}&pool_timeout_ms=100"))
     before = sign_up(app)["id"]
+    hasty.get("/user/id", userId=before).has()
     own_cluster.stop()
     for _ in range(2):
-        answer = app.get("/user/id", userId=before)
+        answer = hasty.get("/user/id", userId=before)
         assert answer.status == 503
         assert "Is the server up" in answer.body
         assert int(answer.headers["retry-after"]) > 0

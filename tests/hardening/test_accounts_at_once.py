@@ -28,6 +28,7 @@ import pytest
 import requests
 from cluster import Cluster
 from contract.authenticator import credential
+from contract.logins import phone
 from recipes.totp.parts import totp
 from recipes.webauthn.parts import made, proved
 from sampling import exhaustive_but
@@ -210,14 +211,14 @@ def test_ways_that_join_one_account_in_its_session(place: Place, email: str) -> 
     """A password and a phone, each of them many times: one of each is there, and the session is that of its user."""
     owner = place.enter(place.device(email=email))
     token, user_id = owner["token"], owner["user"]["id"]
-    phone = f"+49301{uuid.uuid4().int % 10**6:06}"
-    device = place.device(token, phoneNumber=phone)
+    number = phone()
+    device = place.device(token, phoneNumber=number)
     half = VISITORS // 2
     answers = at_once([lambda: place.sign_up(email, token)] * half + [lambda: place.enter(device, token)] * half)
     assert statuses(answers[:half]) == {OK: 1, "FIELD_ERROR": half - 1}
     assert statuses(answers[half:]) == {OK: 1, RESTART: half - 1}
     [user] = place.users(email)
-    assert (user.id, user.phone_numbers) == (user_id, (phone,))
+    assert (user.id, user.phone_numbers) == (user_id, (number,))
     ways = sorted((method.recipe_id, method.verified) for method in user.login_methods)
     assert ways == [("emailpassword", True), ("passwordless", True), ("passwordless", True)]
     handles = place.here.linking.services.get(Session).functions.get_all_session_handles_for_user(user_id=user_id)
@@ -255,9 +256,8 @@ def test_one_address_is_verified_signed_in_with_and_recovered(place: Place, emai
 
 def test_one_address_is_linked_verified_signed_up_with_and_changed_to(place: Place, email: str) -> None:
     """The owner has a password and a phone. They verify and link the password, while a stranger wants the address."""
-    phone = f"+49301{uuid.uuid4().int % 10**6:06}"
     own = place.sign_up_apart(email)["id"]
-    token = place.enter(place.device(phoneNumber=phone))["token"]
+    token = place.enter(place.device(phoneNumber=phone()))["token"]
     stranger = place.sign_up(f"stranger-{email}")["user"]["id"]
     addresses = place.here.linking.services.get(EmailVerification).functions
     proof = addresses.create_email_verification_token(recipe_user_id=RecipeUserId(own), email=email)

@@ -27,7 +27,9 @@ JOSERFC = JWSRegistry(algorithms=["RS256"], strict_check_header=False)
 UNCHECKED = {f"verify_{name}": False for name in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}
 
 GOOD = token()
-LENIENT = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples in every run: what hypothesis finds, it finds where it is written, and not for others later.
+REPEATED: dict[str, Any] = {"deadline": None, "derandomize": True, "database": None}
+LENIENT = settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow], **REPEATED)
 
 
 def by_pyjwt(text: str) -> Any:
@@ -93,7 +95,7 @@ def test_edits_of_the_text(edits: list[tuple[str, float, str]]) -> None:
 
 
 @given(st.binary(max_size=600), st.binary(max_size=600), st.binary(min_size=256, max_size=256))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, **REPEATED)
 def test_arbitrary_segments(head: bytes, body: bytes, signature: bytes) -> None:
     assert not compare(f"{b64(head)}.{b64(body)}.{b64(signature)}")
 
@@ -112,7 +114,7 @@ CLAIMS = st.sampled_from([*payload(), "aud", "nbf", "stt", "st-ev", "st-role", "
 def test_other_headers_signed_with_the_genuine_key(members: dict[str, Any], without: set[str]) -> None:
     head = {name: value for name, value in (header() | members).items() if name not in without}
     text = compact(json.dumps(head).encode(), json.dumps(payload()).encode())
-    assert compare(text) is (head == header() and all(type(head[name]) is str for name in head))
+    assert compare(text) is any(head == header(version=version) for version in ("3", "4", "5"))
 
 
 @given(st.dictionaries(CLAIMS, JSON, max_size=3), st.sets(st.sampled_from(sorted(payload())), max_size=1))
@@ -139,7 +141,7 @@ def test_json_that_is_nearly_right_signed_with_the_genuine_key(snippets: list[st
 
 
 @given(st.integers(1, 3), st.integers(0, 2**2048 - 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, **REPEATED)
 def test_signatures_of_any_value(segment: int, value: int) -> None:
     head, body, _ = GOOD.split(".")
     assert not compare(f"{head}.{body}.{b64(value.to_bytes(256, 'big'))}{'.' * (segment - 1)}")

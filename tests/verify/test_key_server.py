@@ -27,16 +27,18 @@ from verify.hostile_server import hostile_server, reply
 from verify.minting import FakeClock, jwk, jwks, private_key
 
 GOOD = jwks(jwk())
-# Far more than a fetch with this deadline may take, on the slowest machine.
+# For a server that never answers. Any other has as long as a loaded machine may need.
 DEADLINE = 0.4
-GENEROUS = 5.0
+PATIENCE = 20.0
+# Far more than a fetch with the short deadline may take, on the slowest machine.
+GENEROUS = 10.0
 
 
 def fetch(url: str | list[str], **options: Any) -> str:
     """The reason of the failure; "" if there was none. Never takes long."""
     start = time.monotonic()
     try:
-        HttpFetcher(url, **{"timeout": DEADLINE, **options})()
+        HttpFetcher(url, **{"timeout": PATIENCE, **options})()
     except FetchFailed as failure:
         return failure.reason
     finally:
@@ -108,7 +110,8 @@ EXCHANGES: list[Any] = [
 @pytest.mark.parametrize(("replies", "reason"), EXCHANGES)
 def test_every_exchange_ends_in_time_with_one_request(replies: Any, reason: str) -> None:
     with hostile_server(replies()) as server:
-        assert fetch(server.url) == reason
+        assert fetch(server.url, timeout=DEADLINE if reason == "timeout" else PATIENCE) == reason
+        assert server.wait_for_requests(1)
         assert len(server.requests) == 1
 
 
@@ -133,7 +136,7 @@ def test_nothing_listens() -> None:
 def test_a_connection_that_is_never_accepted_ends_in_time() -> None:
     """V-182: no connection is taken from the queue, and no answer comes."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
-        assert fetch(f"http://127.0.0.1:{listener.getsockname()[1]}/") == "timeout"
+        assert fetch(f"http://127.0.0.1:{listener.getsockname()[1]}/", timeout=DEADLINE) == "timeout"
 
 
 def test_a_resolver_that_hangs_delays_nobody_beyond_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,8 +155,8 @@ def test_a_resolver_that_hangs_delays_nobody_beyond_the_deadline(monkeypatch: py
     try:
         with pytest.raises(KeysUnavailable):
             keys.snapshot()
-        assert asked.is_set()
         assert time.monotonic() - start < GENEROUS
+        assert asked.wait(PATIENCE)
     finally:
         release.set()
 
@@ -249,14 +252,14 @@ def test_certificates_are_verified(certificates: Path, name: str, trusted: bool,
     server_side.load_cert_chain(certificates / f"{name}.pem")
     context = ssl.create_default_context(cafile=certificates / f"{name}.pem") if trusted else None
     with hostile_server(reply(GOOD), context=server_side) as server:
-        assert fetch(server.url, ssl_context=context, timeout=5) == reason
+        assert fetch(server.url, ssl_context=context) == reason
         assert len(server.requests) == (reason == "")
 
 
 def test_plain_http_behind_an_https_url_is_refused() -> None:
     """V-200"""
     with hostile_server(reply(GOOD)) as server:
-        assert fetch(server.url.replace("http:", "https:")) in ("tls", "timeout")
+        assert fetch(server.url.replace("http:", "https:"), timeout=DEADLINE) in ("tls", "timeout")
         assert server.requests == []
 
 

@@ -125,10 +125,10 @@ def test_huge_texts_are_refused_in_no_time(bench: Bench, text: str) -> None:
     """The best of ten runs takes less than a tenth of a millisecond: nothing walks through the text."""
     spent = []
     for _ in range(10):
-        start = time.perf_counter()
+        start = time.thread_time()
         with pytest.raises(NoSession):
             bench.verifier.verify(text)
-        spent.append(time.perf_counter() - start)
+        spent.append(time.thread_time() - start)
     assert min(spent) < 0.0001
     assert bench.extra_fetches == 0
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
+from contract.logins import phone
 
 import st_wsgi
 from recipes.accountlinking import parts
@@ -89,7 +90,7 @@ def test_a_verified_number_is_no_proof_of_a_new_address(site: Site) -> None:
     site.answer = NO_LINK
     ada.sign_up()
     site.answer = LINK_VERIFIED
-    method = bob.by_code(phoneNumber=number())["user"]["loginMethods"][0]
+    method = bob.by_code(phoneNumber=phone())["user"]["loginMethods"][0]
     ids = RecipeUserId(method["recipeUserId"])
     assert not is_email_change_allowed(recipe_user_id=ids, new_email=ada.email, is_verified=False)
 
@@ -233,10 +234,6 @@ class TestStates:
         visitor.fdi_version = "3.0"
         answer = visitor.call("POST", parts.CODE, {"email": f"x-{visitor.email}"})
         assert (answer.status_code, len(sent)) == (200, 1)
-
-
-def number() -> str:
-    return f"+49301{uuid.uuid4().int % 10**6:06}"
 
 
 def test_the_support_code_of_a_reset_stands(site: Site) -> None:

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
+from contract.logins import phone
 
 import st_wsgi
 from recipes.accountlinking.parts import LINK, LINK_VERIFIED, NO_LINK, Site, support_code
@@ -40,7 +41,7 @@ class TestLinks:
     def test_a_second_code_to_a_number(self, site: Site) -> None:
         ada = site.person()
         user_id = ada.by_code()["user"]["id"]
-        number = f"+49301{uuid.uuid4().int % 10**6:06}"
+        number = phone()
         answer = ada.by_code(link=True, phoneNumber=number)
         assert (answer["user"]["id"], answer["user"]["phoneNumbers"]) == (user_id, [number])
         ada.visitor.sign_out()

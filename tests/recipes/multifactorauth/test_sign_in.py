@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
+from contract.logins import phone as number
 
 import st_wsgi
 from recipes.accountlinking.parts import NO_LINK, Person, Site, token_in
@@ -18,10 +19,6 @@ from st_wsgi.recipes import multitenancy, session
 from st_wsgi.recipes.multitenancy import TenantConfigCreateOrUpdate
 
 FAILED = {"message": "invalid claim"}
-
-
-def number() -> str:
-    return f"+49301{uuid.uuid4().int % 10**6:06}"
 
 
 def refusal(answer: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
+from contract.logins import phone as phone_number
 
 from recipes.passwordless.parts import BOTH, ask, enter, follow, mailbox, parts_of
 from recipes.shop import Borrowed, Shop, no_mail
@@ -156,7 +157,7 @@ class TestUsers:
     def test_contacts_change_and_go(self, core: Borrowed) -> None:
         events: list[SecurityEvent] = []
         box = mailbox(core, shop={"on_security_event": events.append})
-        email, phone = box.visitor().email, f"+4930{uuid.uuid4().int % 10**7:07}"
+        email, phone = box.visitor().email, phone_number()
         user = passwordless.signinup(email=f"old-{email}").recipe_user_id
         assert passwordless.update_user(recipe_user_id=user, email=email, phone_number=phone) == Ok()
         assert contacts(user) == (email, phone)
@@ -171,7 +172,7 @@ class TestUsers:
         assert [(event.name, event.user_id) for event in events] == [(name, user.value) for name in names]
 
     def test_contacts_of_others_are_taken(self, core: Borrowed) -> None:
-        email, phone = mailbox(core).visitor().email, f"+4930{uuid.uuid4().int % 10**7:07}"
+        email, phone = mailbox(core).visitor().email, phone_number()
         passwordless.signinup(email=email)
         passwordless.signinup(phone_number=phone)
         user = passwordless.signinup(email=f"other-{email}").recipe_user_id

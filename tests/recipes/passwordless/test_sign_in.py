@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
+from contract.logins import phone as number
 
 from recipes.passwordless.parts import BOTH, CODE, ask, enter, follow, ids, mailbox, parts_of, resend, wrong
 from recipes.shop import API, PASSWORD, WEBSITE, Borrowed, Clock, Visitor, clears_nothing, form, no_mail
@@ -28,11 +29,6 @@ from st_wsgi.recipes.passwordless import (
 
 RESTART = {"status": "RESTART_FLOW_ERROR"}
 LIFETIME = 900  # seconds, the core's default
-
-
-def number() -> str:
-    """Return a phone number of the test's own."""
-    return f"+4930{uuid.uuid4().int % 10**7:07}"
 
 
 class TestCodesAndLinks:

@@ -302,6 +302,8 @@ def test_sessions_live_as_the_protocol_says(shop: Shop, lives: int) -> None:
         max_examples=lives,
         stateful_step_count=40,
         deadline=None,
+        derandomize=True,
+        database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
     )
     run_state_machine_as_test(Sessions, settings=quick)
