@@ -84,6 +84,7 @@ ONE_PYTHON = {
     "test_requirements.py": "metadata",
     "test_suffix_list.py": "a step of a release",
     "test_suite.py": "how the tests run",
+    "testing_kit/test_page.py": "prose",
     "typing": "mypy checks for the oldest Python wherever it runs",
     "verify/test_docs.py": "prose",
 }

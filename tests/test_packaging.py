@@ -111,7 +111,7 @@ def literal_version(package: str) -> str:
 
 
 def test_both_wheels_hold_every_file_of_their_package_and_nothing_else(sdk: Built, verifier: Built) -> None:
-    assert sdk.contents == files_below("st_wsgi")
+    assert sdk.contents == files_below("st_wsgi") | {"pytest_st_wsgi.py"}
     assert verifier.contents == files_below("st_verify")
 
 
@@ -185,10 +185,11 @@ def test_the_part_under_another_licence_is_named(sdk: Built) -> None:
     assert b"Mozilla Public" in sdk.files["st_wsgi/public_suffix_list.dat"]
 
 
-def test_the_command_exists(sdk: Built) -> None:
+def test_the_command_and_the_plugin_of_pytest_exist(sdk: Built) -> None:
     scripts = configparser.ConfigParser()
     scripts.read_string(sdk.about("entry_points.txt"))
     assert dict(scripts["console_scripts"]) == {"st-wsgi": "st_wsgi.cli:main"}
+    assert dict(scripts["pytest11"]) == {"pytest_st_wsgi": "pytest_st_wsgi"}
 
 
 def installed_alone(folder: Path, *what: str, cwd: Path) -> Path:

@@ -1,0 +1,13 @@
+"""
+For tests of an app: cores in memory, mails in an outbox, clients that are signed in.
+
+With pytest, use the fixtures of :mod:`pytest_st_wsgi`; in Django's own runner, :mod:`st_wsgi.testing.django`.
+"""
+
+from __future__ import annotations
+
+from .clients import SignedIn, signed_in
+from .kit import Kit, start, stop
+from .outbox import Outbox, Sent
+
+__all__ = ["Kit", "Outbox", "Sent", "SignedIn", "signed_in", "start", "stop"]
