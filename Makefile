@@ -35,8 +35,8 @@ help: ## show this list
 
 demo: $(VENV)/.demo ## set everything up and serve the Flask example on http://127.0.0.1:3000
 	@echo
-	@echo "  Open http://127.0.0.1:$(PORT) and sign up. Users are kept in auth.db; Ctrl+C stops the server."
-	@echo "  The whole app is examples/flask_app.py."
+	@echo "  Open http://127.0.0.1:$(PORT) and sign up. Mails are printed here: open their links."
+	@echo "  Users are kept in auth.db. Ctrl+C stops the server. The whole app is examples/flask_app.py."
 	@echo
 	@exec env PORT=$(PORT) $(BIN)/python examples/flask_app.py
 

@@ -48,7 +48,8 @@ def home() -> str:
 
 @site.get("/orders")
 def orders() -> str:
-    return page("Your orders", session.get_session(request))
+    # check_database: a session that was ended on another device is refused at once, not when its token expires.
+    return page("Your orders", session.get_session(request, check_database=True))
 
 
 @site.get("/sessioninfo")

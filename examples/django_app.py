@@ -55,7 +55,8 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def orders(request: HttpRequest) -> HttpResponse:
-    return page(request, "Your orders", session.get_session(request))
+    # check_database: a session that was ended on another device is refused at once, not when its token expires.
+    return page(request, "Your orders", session.get_session(request, check_database=True))
 
 
 def session_info(request: HttpRequest) -> HttpResponse:

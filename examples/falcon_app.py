@@ -51,7 +51,8 @@ class Home:
 class Orders:
     def on_get(self, request: Request, response: Response) -> None:
         response.content_type = falcon.MEDIA_HTML
-        response.text = page("Your orders", session.get_session(request))
+        # check_database: a session that was ended on another device is refused at once, not when its token expires.
+        response.text = page("Your orders", session.get_session(request, check_database=True))
 
     on_head = on_get
 

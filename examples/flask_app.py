@@ -65,7 +65,8 @@ def home() -> str:
 
 @app.get("/orders")
 def orders() -> str:
-    return page("Your orders", session.get_session(request))
+    # check_database: a session that was ended on another device is refused at once, not when its token expires.
+    return page("Your orders", session.get_session(request, check_database=True))
 
 
 def administrators(validators: list[SessionClaimValidator], _session: SessionContainer) -> list[SessionClaimValidator]:

@@ -46,7 +46,8 @@ def home(request: Request) -> Response:
 
 
 def orders(request: Request) -> Response:
-    return page("Your orders", session.get_session(request))
+    # check_database: a session that was ended on another device is refused at once, not when its token expires.
+    return page("Your orders", session.get_session(request, check_database=True))
 
 
 def session_info(request: Request) -> dict[str, Any]:

@@ -9,20 +9,24 @@ A small OpenID provider on loopback is always there. For GitHub or Google, regis
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import openid_provider
-from flask import Flask, request
+from flask import Flask, render_template_string, request
 
 import st_wsgi
 from st_wsgi import AppInfo
+from st_wsgi.pages import Pages
 from st_wsgi.recipes import session
-from st_wsgi.recipes.session import Session
+from st_wsgi.recipes.session import Session, SessionContainer
 from st_wsgi.recipes.thirdparty import ProviderClientConfig, ProviderConfig, ProviderInput, ThirdParty
 
 PORT = int(os.environ.get("PORT", "3000"))
-API = os.environ.get("ST_API_DOMAIN", f"http://127.0.0.1:{PORT}")
+HERE = os.environ.get("ST_API_DOMAIN", f"http://127.0.0.1:{PORT}")
+HOME = Path(__file__).with_name("home.html").read_text()
+LINKS = [("/", "Home"), ("/orders", "Your orders")]
 
-provider = openid_provider.start(client_id="example", redirect_uri=f"{API}/auth/callback/loopback")
+provider = openid_provider.start(client_id="example", redirect_uri=f"{HERE}/auth/callback/loopback")
 providers = [
     ProviderConfig(
         third_party_id="loopback",
@@ -40,97 +44,34 @@ for name in ("GitHub", "Google"):
         providers.append(ProviderConfig(third_party_id=name.lower(), name=name, clients=[client]))
 
 st = st_wsgi.init(
-    app_info=AppInfo(app_name="Example with providers", api_domain=API, website_domain=API),
+    app_info=AppInfo(app_name="Example with providers", api_domain=HERE, website_domain=HERE),
     core=os.environ.get("ST_CORE", "sqlite:///auth.db"),
     recipes=[
         ThirdParty(
             providers=[ProviderInput(config=config) for config in providers],
             allow_private_networks=True,  # only for the provider on loopback
         ),
-        Session(),
+        Session(record_sign_in=True),
+        Pages(),
     ],
 )
 app = Flask(__name__)
 app.wsgi_app = st.wrap(app.wsgi_app)  # type: ignore[assignment]  # Flask documents this
 
-PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Sign in with a provider</title>
-<style>
-body { max-width: 26rem; margin: 3rem auto; padding: 0 1rem; font: 1rem/1.5 sans-serif; color-scheme: light dark; }
-button { display: block; width: 100%; margin: .25rem 0 1rem; padding: .6rem; font: inherit; }
-</style>
-<h1>Sign in</h1>
-<div id="providers"></div>
-<p id="state" role="status"></p>
-<button id="out" hidden onclick="leaveForGood()">Sign out</button>
-<script>
-const API = "@API@";  // where the providers send the visitor back to, as it is registered there
-if (location.origin !== API) location.replace(API + location.pathname + location.search);
-const show = (text) => { document.getElementById("state").textContent = text; };
-const json = async (path, options) => (await fetch("/auth" + path, options)).json();
 
-async function leave(thirdPartyId) {
-    const redirectURI = `${API}/auth/callback/${thirdPartyId}`;
-    const query = new URLSearchParams({thirdPartyId, redirectURIOnProviderDashboard: redirectURI});
-    const answer = await json(`/authorisationurl?${query}`);
-    if (answer.status !== "OK") return show(answer.message ?? answer.status);
-    const state = crypto.randomUUID();  // says that this tab began, when the provider sends the visitor back
-    sessionStorage.setItem("flow", JSON.stringify({state, redirectURI, verifier: answer.pkceCodeVerifier}));
-    const url = new URL(answer.urlWithQueryParams);
-    url.searchParams.set("state", state);
-    location.assign(url);
-}
-
-async function comeBack(thirdPartyId) {
-    const redirectURIQueryParams = Object.fromEntries(new URLSearchParams(location.search));
-    const flow = JSON.parse(sessionStorage.getItem("flow") ?? "{}");
-    sessionStorage.removeItem("flow");
-    history.replaceState(null, "", "/");
-    if (!flow.state || flow.state !== redirectURIQueryParams.state) return "This sign-in did not begin here.";
-    if (redirectURIQueryParams.error) return "You did not sign in.";
-    const body = {thirdPartyId, redirectURIInfo: {redirectURIOnProviderDashboard: flow.redirectURI,
-        redirectURIQueryParams, pkceCodeVerifier: flow.verifier}};
-    const answer = await json("/signinup", {method: "POST", body: JSON.stringify(body),
-        headers: {"Content-Type": "application/json", "st-auth-mode": "cookie"}});
-    const texts = {OK: "", NO_EMAIL_GIVEN_BY_PROVIDER: "The provider named no e-mail address."};
-    return answer.message || answer.reason || (texts[answer.status] ?? answer.status);
-}
-
-async function leaveForGood() {
-    await fetch("/auth/signout", {method: "POST", headers: {"rid": "anti-csrf"}});
-    location.assign("/");
-}
-
-async function start() {
-    const [, page, thirdPartyId] = /^\\/auth\\/(callback)\\/([^/]+)$/.exec(location.pathname) ?? [];
-    const outcome = page ? await comeBack(decodeURIComponent(thirdPartyId)) : "";
-    for (const {id, name} of (await json("/loginmethods")).thirdParty.providers) {
-        const button = document.createElement("button");
-        button.textContent = `Continue with ${name ?? id}`;
-        button.onclick = () => leave(id);
-        document.getElementById("providers").append(button);
-    }
-    const who = await fetch("/whoami");
-    const user = who.ok ? await who.text() : "";
-    document.getElementById("out").hidden = !user;
-    show([outcome, user].filter(Boolean).join(" "));
-}
-
-start();
-</script></html>
-""".replace("@API@", API)
+def page(title: str, current: SessionContainer | None) -> str:
+    user = None if current is None else st_wsgi.get_user(user_id=current.get_user_id())
+    return render_template_string(HOME, title=title, user=user, links=LINKS)
 
 
 @app.get("/")
-@app.get("/auth/callback/<provider_id>")  # where providers send the visitor back to
-def page(provider_id: str = "") -> str:
-    return PAGE
+def home() -> str:
+    return page("With providers", session.get_session(request, session_required=False))
 
 
-@app.get("/whoami")
-def whoami() -> str:
-    return f"You are {session.get_session(request).get_user_id()}."
+@app.get("/orders")
+def orders() -> str:
+    return page("Your orders", session.get_session(request))
 
 
 if __name__ == "__main__":

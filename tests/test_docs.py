@@ -87,8 +87,12 @@ def sign_up(client: Client) -> tuple[str, dict[str, str]]:
 
 @PROGRAMS.of(page("getting-started"))
 def test_getting_started(names: dict[str, Any]) -> None:
-    """Its last block signs up, calls and signs out; all that it promises is asserted there."""
+    """Its last block signs up, calls and signs out; what it promises to scripts is asserted there."""
     assert Path("auth.db").is_file()
+    for path, leads_to in (("/hello", "/auth?redirectToPath=%2Fhello"), ("/auth/account", None)):
+        shown = Client(names["app"]).get(path, headers={"Accept": "text/html"})
+        assert shown.status_code == 303
+        assert leads_to in (None, shown.location)
     assert Client(names["app"]).get("/auth/jwt/jwks.json").status_code == 200
 
 

@@ -97,8 +97,12 @@ def test_the_commands_are_those_that_other_tests_run() -> None:
     assert dry.returncode == 0
 
 
-def test_the_first_app_answers_401_and_then_greets(shop: dict[str, Any]) -> None:
+def test_the_first_app_leads_browsers_to_the_sign_in_page_answers_401_and_then_greets(shop: dict[str, Any]) -> None:
     client = shop["app"].test_client()
+    led = client.get("/hello", headers={"Accept": "text/html"})
+    assert (led.status_code, led.location) == (303, "/auth?redirectToPath=%2Fhello")
+    assert "Create an account" in client.get(led.location).text
+    assert client.get("/auth/sign-out").status_code == 200
     assert client.get("/hello").status_code == 401
     user = client.post("/auth/signup", json=SIGN_UP, headers={"st-auth-mode": "cookie"}).json["user"]
     assert client.get("/hello").text == f"hello {user['id']}"

@@ -12,7 +12,8 @@ from .message import Message
 @attrs.frozen(kw_only=True)
 class Console:
     """
-    Print messages to standard error, each link on a line of its own.
+    Print messages to standard error. Links and codes have lines of their own between empty ones: terminals make links
+    clickable, and lines of the server's log stand apart.
 
     :param allow_https: accept this service together with an https ``api_domain``, where each reader of the output could
         open users' accounts.
@@ -22,4 +23,5 @@ class Console:
 
     def __call__(self, message: Message, /) -> None:
         lines = [f"[st_wsgi] {message.kind} for {message.to}:", message.link, message.code]
-        print(*(line for line in lines if line), sep="\n", file=sys.stderr, flush=True)
+        text = "\n".join(line for line in lines if line)
+        print(f"\n{text}\n", file=sys.stderr, flush=True)  # one text, which no line of another thread gets into

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +9,11 @@ from typing import Any
 import attrs
 import pytest
 from flask import Flask, request
-from playwright.sync_api import CDPSession, Page, expect
-from sdks.processes import free_port, serving
+from playwright.sync_api import CDPSession, Page
+from sdks.processes import free_port
 
 import st_wsgi
-from browser.sites import CHEAP_HASHES, link_in_mail, with_page
+from browser.sites import CHEAP_HASHES, with_page
 from browser.visitor import Tab, Visitor
 from st_wsgi import AppInfo
 from st_wsgi.delivery import Message
@@ -177,41 +175,3 @@ def test_the_passkeys_of_a_user(visitor: Visitor, opened: Open) -> None:
     assert [one["webauthnCredentialId"] for one in tab.run("passkeys")["credentials"]] == [
         listed[1]["webauthnCredentialId"]
     ]
-
-
-def test_the_page_of_the_example(visitor: Visitor, tmp_path: Path) -> None:
-    """From a sign-up to a recovery."""
-    port, log = free_port(), tmp_path / "server.log"
-    env = {"PORT": str(port), "ST_CORE": f"sqlite:///{tmp_path}/auth.db"}
-    command = [sys.executable, str(ROOT / "examples" / "passkeys.py")]
-    with serving(command, port=port, log=log, env=env):
-        page = visitor.new_page()
-        page.goto(f"http://localhost:{port}")
-        authenticator = Authenticator(page)
-        state, keys = page.get_by_role("status"), page.get_by_role("listitem")
-        sign_in = page.get_by_role("button", name="Sign in with a passkey")
-        page.get_by_label("E-mail address").fill(visitor.email)
-        page.get_by_role("button", name="Sign up with a new passkey").click()
-        expect(state).to_have_text(re.compile(r"You are [0-9a-f-]{36}\."))
-        who = state.inner_text()
-        page.get_by_role("button", name="Add a passkey").click()
-        expect(keys).to_have_count(2)
-        keys.first.get_by_role("button", name="Remove").click()
-        expect(keys).to_have_count(1)
-
-        visitor.context.clear_cookies()
-        authenticator.lose()
-        page.reload()
-        sign_in.click()
-        expect(state).not_to_be_empty()  # in the words of the browser
-        page.get_by_label("E-mail address").fill(visitor.email)
-        page.get_by_role("button", name="I lost my passkey").click()
-        expect(state).to_have_text("If there is an account with this address, a mail is on its way.")
-        page.goto(link_in_mail(log, visitor.email, "/auth/webauthn/recover"))
-        page.get_by_role("button", name="Add a passkey").click()
-        expect(state).to_have_text("You have a new passkey. Please sign in with it.")
-        sign_in.click()
-        expect(state).to_have_text(who)
-        expect(keys).to_have_count(1)  # the address had not been verified before
-        page.set_viewport_size({"width": 360, "height": 700})
-        assert page.evaluate("document.documentElement.scrollWidth") == 360

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask, request
-from playwright.sync_api import expect
 from recipes.totp.parts import totp, wrong
-from sdks.processes import free_port, serving
+from sdks.processes import free_port
 
 import st_wsgi
 from browser.sites import CHEAP_HASHES, Place, with_page, with_second_factors
@@ -113,45 +110,3 @@ def test_a_password_and_then_a_code_by_mail_is_not_enough_for_a_view_that_needs_
     assert tab.run("openView", "/transfer") == {"status": 403, "claims": [MFA], "mail": None}
     add_app(tab)
     assert tab.run("openView", "/transfer")["status"] == 200
-
-
-def test_the_page_of_the_example(visitor: Visitor, tmp_path: Path) -> None:
-    """A code by mail opens the account; the view that needs the app leads to it."""
-    port, log = free_port(), tmp_path / "server.log"
-    env = {"PORT": str(port), "ST_CORE": f"sqlite:///{tmp_path}/auth.db?{CHEAP_HASHES}"}
-    with serving([sys.executable, str(ROOT / "examples" / "second_factor.py")], port=port, log=log, env=env):
-        page = visitor.new_page()
-        page.goto(f"http://127.0.0.1:{port}")
-        state, code = page.get_by_role("status"), page.get_by_label("Code")
-        page.get_by_label("E-mail address").fill(visitor.email)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign up").click()
-        page.get_by_role("button", name="Send a code by mail").click()
-        expect(code).to_be_visible()
-        [sent] = re.findall(r"^(\d{6})$", log.read_text(), re.MULTILINE)
-        code.fill(sent)
-        page.get_by_role("button", name="Continue").click()
-        expect(state).to_have_text(re.compile(r"You are [0-9a-f-]{36}\."))
-        who = state.inner_text()
-
-        transfer = page.get_by_role("button", name="Transfer money")
-        transfer.click()
-        expect(state).to_have_text("Your authenticator app is needed for this.")
-        secret = page.locator("#secret").inner_text()
-        code.fill(wrong(secret))
-        page.get_by_role("button", name="Continue").click()
-        expect(state).to_have_text("This code is wrong.")
-        code.fill(totp(secret))
-        page.get_by_role("button", name="Continue").click()
-        expect(state).to_have_text(who)
-        transfer.click()
-        expect(state).to_have_text("The money is on its way.")
-
-        page.get_by_role("button", name="Sign out").click()
-        page.get_by_role("button", name="Sign in").click()
-        page.get_by_role("button", name="Use an authenticator app").click()
-        code.fill(totp(secret, steps=1))
-        page.get_by_role("button", name="Continue").click()
-        expect(state).to_have_text(who)
-        page.set_viewport_size({"width": 360, "height": 700})
-        assert page.evaluate("document.documentElement.scrollWidth") == 360

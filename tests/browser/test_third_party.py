@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +11,9 @@ import attrs
 import pytest
 from flask import Flask, request
 from openid.real_provider import PUBLIC_CLIENT, SECRET, SECRET_CLIENT, RealProvider, running
-from playwright.sync_api import Error, Page, expect
+from playwright.sync_api import Error, Page
 from sampling import exhaustive_but
-from sdks.processes import ROOT, free_port, serving
+from sdks.processes import free_port
 
 import st_wsgi
 from browser.sites import with_page
@@ -148,28 +146,3 @@ def test_a_foreign_code_signs_nobody_in(visitor: Visitor, elsewhere: Visitor, pl
     with pytest.raises(Error, match="state"):
         victim.run("comeBack")
     assert victim.session_info()["status"] == 401
-
-
-def test_the_page_of_the_example(visitor: Visitor, tmp_path: Path) -> None:
-    """Its own provider refuses a visitor who cancels, and signs in one who does not."""
-    port = free_port()
-    origin = f"http://127.0.0.1:{port}"
-    env = {"ST_CORE": f"sqlite:///{tmp_path}/auth.db", "ST_API_DOMAIN": origin, "PORT": str(port)}
-    command = [sys.executable, str(ROOT / "examples" / "third_party.py")]
-    with serving(command, port=port, log=tmp_path / "server.log", env=env):
-        page = visitor.new_page()
-        page.goto(origin)
-        state = page.get_by_role("status")
-        leave = page.get_by_role("button", name="Continue with the provider on loopback")
-        leave.click()
-        page.get_by_role("button", name="Cancel").click()
-        expect(state).to_have_text("You did not sign in.")
-        leave.click()
-        page.get_by_label("E-mail address").fill(visitor.email)
-        page.get_by_role("button", name="Continue").click()
-        expect(state).to_have_text(re.compile(r"You are [0-9a-f-]{36}\."))
-        page.goto(f"{origin}/auth/callback/loopback?code=c&state=of-another-browser")
-        expect(state).to_have_text(re.compile("You are "))  # the session is that from before
-        visitor.context.clear_cookies()
-        page.goto(f"{origin}/auth/callback/loopback?code=c&state=of-another-browser")
-        expect(state).to_have_text("This sign-in did not begin here.")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -73,8 +75,16 @@ def test_a_message_shows_neither_address_nor_link_nor_code() -> None:
 def test_without_a_service_messages_go_to_the_console_in_development(capsys: pytest.CaptureFixture[str]) -> None:
     assert delivery_of(None, name="email_delivery", app_info=LOCAL).send(RESET)
     output = capsys.readouterr()
-    assert output.err.splitlines() == ["[st_wsgi] PASSWORD_RESET for ada@example.com:", LINK, "123456"]
+    assert output.err.splitlines() == ["", "[st_wsgi] PASSWORD_RESET for ada@example.com:", LINK, "123456", ""]
     assert output.out == ""
+
+
+def test_no_line_of_another_thread_gets_into_a_message_on_the_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lines are written at once."""
+    written: list[str] = []
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=written.append, flush=lambda: None))
+    Console()(RESET)
+    assert written[0] == f"\n[st_wsgi] PASSWORD_RESET for ada@example.com:\n{LINK}\n123456\n"
 
 
 @pytest.mark.parametrize("setting", [None, Console(), Delivery(Console())])

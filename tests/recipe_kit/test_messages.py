@@ -96,4 +96,4 @@ def test_the_others_need_not_be_chosen_and_send_nothing() -> None:
 def test_text_messages_are_printed_in_development(capsys: pytest.CaptureFixture[str]) -> None:
     with app_with(Codes(), scheme="http") as st:
         st.services.functions(CodesFunctions).send_sms(message=TEXT)
-    assert capsys.readouterr().err == "[st_wsgi] CODE for +4930123456:\n123456\n"
+    assert capsys.readouterr().err == "\n[st_wsgi] CODE for +4930123456:\n123456\n\n"
