@@ -12,7 +12,7 @@ import pytest
 from toy import Browser, supertokens
 
 from st_wsgi.errors import BadInput, BodyTooLarge
-from st_wsgi.request.body import MAX_BODY, MAX_FORM, read_form, read_json
+from st_wsgi.request.body import MAX_BODY, MAX_FORM, discard, read_form, read_json
 
 JSON = "application/json"
 
@@ -264,3 +264,26 @@ def test_the_next_reader_finds_the_same_body() -> None:
 def test_members_with_odd_names_are_just_members(member: str) -> None:
     """W-050."""
     assert read_json(environ(json.dumps({member: {"x": 1}}).encode())) == {member: {"x": 1}}
+
+
+@pytest.mark.parametrize(
+    ("size", "more", "read"),
+    [
+        (300_000, CHUNKED, 300_000),  # all that the app has left
+        (12_000_000, CHUNKED, 1_000 + 153 * 65_536),  # 10 MB, and the rest of the last piece
+        (300_000, {}, 1_000),  # nobody knows where such a body ends
+    ],
+)
+def test_what_the_app_has_left_of_a_body_is_discarded(size: int, more: dict[str, Any], read: int) -> None:
+    given = environ(b"x" * size, more=more)
+    given["wsgi.input"].read(1_000)
+    discard(given)
+    assert given["wsgi.input"].position == read
+
+
+def test_a_client_that_goes_away_while_its_body_is_discarded_causes_no_error() -> None:
+    class Gone(Wire):
+        def read(self, size: int = -1) -> bytes:
+            raise OSError("gone")
+
+    discard({"wsgi.input": Gone(b""), **CHUNKED})

@@ -5,6 +5,9 @@ Sessions without a frontend SDK: what the SDK does with a 401 or 403, done for a
 * An access token that has expired leads through the route that renews it, and back.
 * A claim that is not satisfied leads to the page on which the user can satisfy it.
 
+A form goes along to the renewal and back. Where it cannot go along, a page says that it was not sent. Reloading that
+page sends it again.
+
 A loop is impossible: only the renewal sends users on without a click. It stops if an app asks for it again although the
 session is good, if the browser does not keep the new access token, or if the new access token has expired already.
 """
@@ -25,13 +28,14 @@ from ..recipes.session.transfer import TokenTransfer
 from ..request.context import RequestContext
 from ..urls import scheme_of
 from .html import h
+from .protection import is_same_origin
 from .signing import access_denied, sign_in_link
 from .table import CLAIM_PAGES, CLAIM_QUERIES
 from .visit import View, Visit
 from .way_back import WAY_BACK, path_of_request
 
 FORM = "/form"
-"""What follows the path of the renewal when it gets the form of a page, which goes back to the page afterwards."""
+"""What follows the path of the renewal when it gets a form, which goes back to its page afterwards."""
 
 _ROUNDS_COOKIE = "st-renewals"
 _MOST_ROUNDS = 5
@@ -41,19 +45,20 @@ _AGAIN = "again"
 _QUICK_WAITS = 3
 
 _MARKS_OF_SCRIPTS = ("rid", "st-auth-mode", "fdi-version", "x-requested-with")
+_FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 _COOKIES = (*SESSION_COOKIES, LEGACY_COOKIE)
 
 
 def is_navigation(context: RequestContext) -> bool:
     """
-    Return whether a browser asks for a page to show it.
+    Return whether a browser asks for a page to show it, by an address or with a form of this website.
 
     Scripts that call an API ask for something else than HTML, or their headers show what they are. The browser itself
     sends ``Authorization: Basic`` on a website that asks for a password of its own; only scripts send a bearer token.
     """
     method = (context.environ or {}).get("REQUEST_METHOD")
     return (
-        method in ("GET", "HEAD")
+        (method in ("GET", "HEAD") or (method == "POST" and _is_own_form(context)))
         and "text/html" in (context.header("accept") or "")
         and (context.header("sec-fetch-mode") or "navigate") == "navigate"
         and not any(context.header(name) for name in _MARKS_OF_SCRIPTS)
@@ -61,20 +66,58 @@ def is_navigation(context: RequestContext) -> bool:
     )
 
 
+def _is_own_form(context: RequestContext) -> bool:
+    kind = (context.environ or {}).get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    return kind in _FORM_TYPES and is_same_origin(context, context.services.app_info.api_domain)
+
+
 def session_redirect(visit: Visit, error: SessionError) -> View | Response:
-    """Return the redirect for an error of the session: to its renewal, to sign-in, or to the page for a claim."""
+    """
+    Return the redirect for an error of the session: to its renewal, to sign-in, or to the page for a claim.
+
+    A form of a page of the app would be lost by the last two. It gets a page that says what to do.
+    """
     pages, path = visit.pages, path_of_request(visit.context.environ or {})
-    query = {} if path == pages.after_sign_in else {WAY_BACK: path}
+    way_back = {} if path == pages.after_sign_in else {WAY_BACK: path}
     if isinstance(error, TryRefreshToken):
-        return visit.redirect(_renewal_path(visit) + _query(query), with_form=visit.is_post)
+        return visit.redirect(_renewal_path(visit) + _query(way_back), with_form=visit.is_post)
+    page, details = _page_for(visit, error)
+    if page is None:
+        return access_denied(visit)
+    if visit.is_post and visit.page is None:
+        return _form_not_sent(visit, pages.base_path + page + _query(details), error.code)
+    return visit.redirect(pages.base_path + page + _query(way_back | details))
+
+
+def _page_for(visit: Visit, error: SessionError) -> tuple[str | None, dict[str, str]]:
+    """Return the page on which the user can do something about an error, and its query. Without one, it is None."""
     if isinstance(error, Unauthorised) or error.code == 401:
-        return visit.redirect(pages.base_path + _query(query))
+        return "", {}
     for claim, reason in error.errors if isinstance(error, InvalidClaims) else ():
         page, details = CLAIM_PAGES.get(claim), CLAIM_QUERIES.get(claim)
-        if page is not None and pages.has(page):
-            query |= {} if details is None else details(reason)
-            return visit.redirect(pages.base_path + page + _query(query))
-    return access_denied(visit)
+        if page is not None and visit.pages.has(page):
+            return page, {} if details is None else details(reason)
+    return None, {}
+
+
+def _form_not_sent(visit: Visit, address: str, status: int) -> View:
+    """
+    Return the page for a form of the app that could not be sent. When this page is reloaded, the form is sent again.
+
+    :param address: of the page to open in another tab before.
+    """
+    said = "Your account needs one more step. Please take it in another tab."
+    if status == 401:
+        said = "You are not signed in any more. Please sign in in another tab."
+    reload = visit.text("Then reload this page, and your browser sends the form again.")
+    return View(
+        visit.text("Your form was not sent"),
+        [
+            h("p", visit.text(said), " ", reload, class_="alert", role="alert"),
+            h("p", h("a", visit.text("Open in another tab"), href=address, target="_blank", class_="button")),
+        ],
+        status=status,
+    )
 
 
 def error_page(visit: Visit, error: Answerable) -> View:
@@ -119,12 +162,14 @@ def renewal(visit: Visit) -> View | Response:
     The first of several tabs renews it. A refresh token may be exchanged twice before the new one is used, but then
     one of the two new ones is lost, and with it the session. So the other tabs wait until the browser has the new one.
 
-    With ``cookie_same_site="none"``, a picture on any site can call this route. Only requests for a page renew.
+    With ``cookie_same_site="none"``, a picture on any site can call this route. Only requests for a page renew. A form
+    goes along, whatever happens. It was sent by a page of this website: that was checked before.
     """
     is_shown = visit.is_post or (is_navigation(visit.context) and visit.method == "GET")
     # With SameSite=Strict, a link on another site leads here without cookies. The API would clear those of the browser.
     if not is_shown or not any(TokenTransfer.cookies(visit.context, name) for name in _COOKIES):
-        return visit.redirect(visit.address(""))
+        sign_in = visit.address("")
+        return _form_not_sent(visit, sign_in, 401) if visit.is_post else visit.redirect(sign_in)
     is_good = _is_good(visit)
     rounds = _rounds(visit, is_good)
     if rounds >= _MOST_ROUNDS:
@@ -142,10 +187,8 @@ def renewal(visit: Visit) -> View | Response:
     if number > 1:
         return _wait(visit, waits)
     reply = visit.call("POST", REFRESH_PATH)
-    if reply.code != 200 and visit.is_post and _is_ours(visit):
-        return _back(visit, rounds)  # the page may need no session, such as that of a link in a mail
-    if reply.code != 200:
-        return visit.redirect(visit.address(""))
+    if reply.code != 200:  # a page that gets a form says what to do, or it needs no session
+        return _back(visit, rounds) if visit.is_post else visit.redirect(visit.address(""))
     new = visit.new_session
     if new is None or rounds > 0:
         return _back(visit, rounds)
@@ -168,11 +211,12 @@ def _wait(visit: Visit, waits: str | None) -> View | Response:
     again = _renewal_path(visit) + _query(query)
     if count < _QUICK_WAITS:
         return visit.redirect(again, with_form=visit.is_post)
-    if visit.is_post:
-        return visit.redirect(visit.way_back)  # a page that continues by itself would lose the form, too
+    said = h("p", visit.text("Your session is being renewed."), role="status")
+    if visit.is_post:  # a page that continues by itself would lose the form
+        reload = visit.text("Then reload this page, and your browser sends the form again.")
+        return View(visit.text("One moment, please"), [said, h("p", reload)], status=503)
     link = h("p", h("a", visit.text("Continue"), href=again))
-    content = [h("p", visit.text("Your session is being renewed."), role="status"), link]
-    return View(visit.text("One moment, please"), content, headers={"Refresh": f"1; url={again}"})
+    return View(visit.text("One moment, please"), [said, link], headers={"Refresh": f"1; url={again}"})
 
 
 def _given_up(visit: Visit) -> View:
@@ -220,14 +264,8 @@ def _back(visit: Visit, rounds: int) -> Response:
 
 
 def _done(visit: Visit) -> Response:
-    """Return the response that leads back. The form of a page of ours goes along."""
-    return visit.redirect(visit.way_back, with_form=visit.is_post and _is_ours(visit))
-
-
-def _is_ours(visit: Visit) -> bool:
-    """Return whether the way back is a page of ours."""
-    path, base = visit.way_back, visit.pages.base_path
-    return path.startswith((f"{base}/", f"{base}?")) or path == base
+    """Return the response that leads back. A form goes along."""
+    return visit.redirect(visit.way_back, with_form=visit.is_post)
 
 
 def _renewal_path(visit: Visit) -> str:

@@ -27,6 +27,12 @@ _COOKIE = "st-form"
 _LIFETIME_MS = 30 * 86_400_000
 
 
+def is_same_origin(context: RequestContext, origin: str) -> bool:
+    """Return whether the browser says that a page of *origin* sent the request. Old browsers may not say it."""
+    site = context.header("sec-fetch-site")
+    return site == "same-origin" if site is not None else context.header("origin") == origin
+
+
 class FormProtection:
     """
     The check of the forms of one website.

@@ -18,6 +18,7 @@ from ..request.context import RequestContext
 from ..services import Services
 from .document import document
 from .navigation import FORM, error_page, is_navigation, out_of_date, renewal, session_redirect
+from .protection import is_same_origin
 from .settings import PagesSettings, mapping
 from .static_files import StaticFile
 from .table import PAGES
@@ -94,9 +95,12 @@ class Pages(PagesSettings, Recipe[PagesFunctions, NoAPIs]):
         visit = context.environ[VISIT_KEY] = Visit(self, context, handle, page=page, subpath=subpath)
         if not visit.is_post:
             return self._rendered(visit, visit.show())
-        visit.form = context.read_form()
-        if not self.protection.accepts(context, visit.form):
-            return self._rendered(visit, out_of_date(visit))
+        if page is _RENEWAL and is_same_origin(context, self.origin):
+            context.discard_body()  # a form of the app may be large, and the renewal needs nothing of it
+        else:
+            visit.form = context.read_form()
+            if not self.protection.accepts(context, visit.form):
+                return self._rendered(visit, out_of_date(visit))
         return self._rendered(visit, (page.send or page.show)(visit))
 
     def answer(self, error: Answerable, context: RequestContext) -> Response:
@@ -108,6 +112,8 @@ class Pages(PagesSettings, Recipe[PagesFunctions, NoAPIs]):
             return plain
         try:
             visit = visit or Visit(self, context)
+            if visit.is_post:
+                context.discard_body()
             outcome = session_redirect(visit, error) if isinstance(error, SessionError) else error_page(visit, error)
             return self._rendered(visit, outcome)
         except Exception:  # the app's frame may be what fails, or its choice of the language

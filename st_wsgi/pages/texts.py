@@ -133,6 +133,17 @@ GERMAN: Mapping[str, str] = {
         "Bitte melden Sie sich ab und wieder an, und erlauben Sie in Ihrem Browser Cookies."
     ),
     "One moment, please": "Einen Moment bitte",
+    "Your form was not sent": "Ihr Formular wurde nicht gesendet",
+    "You are not signed in any more. Please sign in in another tab.": (
+        "Sie sind nicht mehr angemeldet. Bitte melden Sie sich in einem anderen Tab an."
+    ),
+    "Your account needs one more step. Please take it in another tab.": (
+        "Ihr Konto braucht noch einen Schritt. Bitte erledigen Sie ihn in einem anderen Tab."
+    ),
+    "Then reload this page, and your browser sends the form again.": (
+        "Laden Sie danach diese Seite neu, dann sendet Ihr Browser das Formular noch einmal."
+    ),
+    "Open in another tab": "In anderem Tab öffnen",
     "Your session is being renewed.": "Ihre Sitzung wird erneuert.",
     "To the sign-in page": "Zur Anmeldung",
     "Your new password is set": "Ihr neues Passwort ist gespeichert",

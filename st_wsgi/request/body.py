@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -20,6 +21,8 @@ MAX_FORM = 64 * 1024
 """Bytes of a form that a route reads."""
 
 _MOST_FIELDS = 20
+_MOST_DISCARDED = 10_000_000  # bytes
+_CHUNK = 65_536  # bytes
 
 
 def read_json(environ: WSGIEnvironment) -> dict[str, Any]:
@@ -56,6 +59,21 @@ def read_form(environ: WSGIEnvironment) -> dict[str, str]:
     if len(form) != len(pairs):
         raise BadInput("the form has a field twice")
     return form
+
+
+def discard(environ: WSGIEnvironment) -> None:
+    """
+    Read what is left of a body, up to 10 MB.
+
+    Some servers, such as gunicorn, close the connection after the response. If the browser is still sending then, it
+    shows an error of the connection in place of the response.
+    """
+    if not environ.get("wsgi.input_terminated"):
+        return  # nobody knows where the body ends: the app may have read some of it
+    with contextlib.suppress(BadInput):
+        for _ in range(0, _MOST_DISCARDED, _CHUNK):
+            if len(_read_exactly(environ["wsgi.input"], _CHUNK)) < _CHUNK:
+                return
 
 
 def _check_content_type(header: str, wanted: str) -> None:

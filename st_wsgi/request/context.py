@@ -244,6 +244,11 @@ class RequestContext:
             raise ConfigError("there is no request to read")
         return body.read_form(self.environ)
 
+    def discard_body(self) -> None:
+        """Read what the app has left of the body, for a response that the browser shall get although it still sends."""
+        if self.environ is not None:
+            body.discard(self.environ)
+
     @property
     def answered(self) -> Answerable | None:
         """The error that was answered last; None if there was none."""

@@ -61,13 +61,28 @@ def shown(request: Any) -> str:
     return f"<!doctype html><html lang=en><title>Shop</title><h1>{html.escape(request.path)}</h1><p>{user_id}</p>"
 
 
+LETTER = """
+<form method=post enctype=multipart/form-data>
+<label>Text <input name=text></label><label>Picture <input type=file name=picture></label><button>Send</button>
+</form>
+"""
+
 # Each framework takes a while to import, so a process imports only its own.
 
 
 def in_flask() -> WSGIApplication:
     import flask
 
+    def letter() -> str:
+        """Show a form, or what of it has arrived."""
+        page = shown(flask.request)
+        if flask.request.method == "GET":
+            return page + LETTER
+        size = len(flask.request.files["picture"].read())
+        return f"{page}<output>{html.escape(flask.request.form['text'])}, {size} bytes</output>"
+
     app = flask.Flask("shop")
+    app.add_url_rule("/letter", "letter", letter, methods=["GET", "POST"])
     app.add_url_rule("/", "home", lambda: shown(flask.request))
     app.add_url_rule("/<path:rest>", "page", lambda rest: shown(flask.request))
     return st.wrap(app.wsgi_app)

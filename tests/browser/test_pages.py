@@ -173,6 +173,50 @@ def test_a_form_that_was_open_for_long_is_not_lost(guest: Guest) -> None:
     guest.sees("Your account", "/auth/account?done=password")
 
 
+def open_letter(guest: Guest, picture: Path, size: int) -> None:
+    """Open a form of the shop, and choose a file for it."""
+    picture.write_bytes(b"x" * size)
+    guest.open("/letter")
+    guest.page.set_input_files("input[name=picture]", picture)
+
+
+def send_letter(guest: Guest) -> None:
+    """Send the form when the access token has expired."""
+    guest.wait_for_expiry()
+    guest.press("Send", {"Text": "two pounds of tea"})
+
+
+def test_a_form_of_the_shop_is_not_lost(guest: Guest, tmp_path: Path) -> None:
+    guest.register()
+    for size in (10, 400_000):
+        open_letter(guest, tmp_path / "picture.png", size)
+        send_letter(guest)
+        expect(guest.page.locator("output")).to_have_text(f"two pounds of tea, {size} bytes")
+        expect(guest.page).to_have_url(f"{guest.shop.origin}/letter")
+
+
+@pytest.mark.exhaustive
+def test_a_form_is_sent_again_by_a_reload_after_the_session_has_ended(
+    guest: Guest, arrive: Arrive, tmp_path: Path
+) -> None:
+    guest.register()
+    open_letter(guest, tmp_path / "picture.png", 10)
+    phone = arrive(guest.email)
+    phone.open("/auth/account")
+    phone.sign_in()
+    phone.press("Sign out everywhere else")
+    expect(phone.page.get_by_role("status")).to_have_text("The other sessions have ended.")
+    send_letter(guest)
+    guest.sees("Your form was not sent")
+    with guest.page.expect_popup() as opened:
+        guest.follow("Open in another tab")
+    form, guest.page = guest.page, opened.value
+    guest.sign_in()
+    guest.sees("/", "/")
+    form.reload()
+    expect(form.locator("output")).to_have_text("two pounds of tea, 10 bytes")
+
+
 @pytest.mark.exhaustive
 def test_sessions_are_ended_elsewhere(guest: Guest, arrive: Arrive) -> None:
     guest.register()

@@ -166,7 +166,8 @@ def test_a_form_without_its_token_is_refused(person: Person, token: str | None) 
     ],
 )
 def test_the_page_of_a_refused_form_can_be_opened_again(person: Person, path: str, again: str) -> None:
-    screen = person.send("POST", path, {"st-form-token": "0"})
+    old = {"Sec-Fetch-Site": None, "Origin": None}
+    screen = person.send("POST", path, {"st-form-token": "0"}, old)
     assert (screen.status, screen.link("Open the page again")) == (403, again)
 
 

@@ -196,14 +196,6 @@ def test_calls_of_an_api_get_what_the_protocol_says(shop: Shop, headers: dict[st
     assert json.loads(screen.html) == {"message": "unauthorised"}
 
 
-def test_a_post_is_never_redirected(shop: Shop, clock: Clock) -> None:
-    person = Person(shop)
-    person.sign_up()
-    clock.wait(2 * HOUR)
-    screen = person.send("POST", "/orders", {"a": "b"})
-    assert (screen.status, json.loads(screen.html)) == (401, {"message": "try refresh token"})
-
-
 def test_it_can_be_switched_off(timed_core: Borrowed, clock: Clock) -> None:
     person = Person(with_pages(timed_core, clock=clock, pages=Pages(sessions=False)))
     assert (person.open("/orders").status, person.path) == (401, "/orders")
@@ -218,18 +210,7 @@ def test_a_page_renews_the_session_that_its_form_needs(shop: Shop, clock: Clock)
     person.sign_up()
     person.open("/auth/sign-out")
     clock.wait(2 * HOUR)
-    form = person.screen.hidden()
     assert person.submit().heading == "You are signed out"
-    assert person.send("POST", f"{REFRESH}/form?redirectToPath=/auth/sign-out", form).status == 403  # a form of before
-
-
-def test_a_form_goes_to_no_page_of_the_app(shop: Shop, clock: Clock) -> None:
-    person = Person(shop)
-    person.sign_up()
-    form = person.open("/auth/sign-out").hidden()
-    for path in ("/orders", "/authors"):
-        clock.wait(2 * HOUR)
-        assert person.send("POST", f"{REFRESH}/form?redirectToPath={path}", form).status == 303
 
 
 def test_the_renewal_waits_for_a_core_that_is_down(shop: Shop, clock: Clock) -> None:
