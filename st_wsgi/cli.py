@@ -225,9 +225,12 @@ def _add_of_app(commands: Commands) -> None:
     examining.set_defaults(run=_doctor)
     listing = commands.add_parser("routes", help="list the routes of an app, and what answers them")
     listing.set_defaults(run=_routes)
-    for parser in (examining, listing):
+    describing = commands.add_parser("openapi", help="print an OpenAPI 3.1 document of the routes of an app")
+    describing.set_defaults(run=_openapi)
+    for parser in (examining, listing, describing):
         needed = parser is not examining
         parser.add_argument("--app", required=needed, metavar="MODULE:NAME", help="the app, which is imported")
+    for parser in (examining, listing):
         parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -685,4 +688,12 @@ def _routes(arguments: argparse.Namespace) -> int:
 
     rows = routes.mounted(load(arguments.app).st)
     _show(arguments, [row.json() for row in rows], routes.table(rows))
+    return 0
+
+
+def _openapi(arguments: argparse.Namespace) -> int:
+    from .doctor.instance import load
+    from .doctor.openapi import document
+
+    print(json.dumps(document(load(arguments.app).st), indent=2))
     return 0

@@ -23,7 +23,8 @@ class Mounted:
     :param path: as browsers see it.
     :param answers: the function that answers; empty if the route is disabled.
     :param state: whether the app has replaced the function, or switched the route off.
-    :ivar route: the row of the recipe's table; None for a page.
+    :param route: the row of the recipe's table; None for a page.
+    :param default: the function that answers unless the app replaces it.
     """
 
     method: str
@@ -32,7 +33,7 @@ class Mounted:
     answers: str
     state: State
     route: Route | None = None
-    api: Any = None
+    default: Any = None
 
     def json(self) -> dict[str, str]:
         """Return this route as a JSON object."""
@@ -64,7 +65,7 @@ def _routes(st: SuperTokens) -> Iterator[Mounted]:
                 answers="" if api is None else _name(api),
                 state="disabled" if api is None else state,
                 route=route,
-                api=api,
+                default=default,
             )
 
 
