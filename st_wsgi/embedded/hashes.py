@@ -21,6 +21,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Literal
 
 import attrs
@@ -165,7 +166,8 @@ class StoredHash:
         return int(self.parts["p"]) if self.format.algorithm == "ARGON2" else 1
 
 
-def decoys(kinds: Iterable[str]) -> list[StoredHash]:
+@lru_cache
+def decoys(kinds: frozenset[str]) -> tuple[StoredHash, ...]:
     """
     Return what a failed check computes: a hash of each kind, but of PBKDF2 only the ones with the most rounds.
 
@@ -178,7 +180,7 @@ def decoys(kinds: Iterable[str]) -> list[StoredHash]:
             name = parsed.parts["digest"] if parsed.format is PBKDF2 else kind
             if name not in found or parsed.rounds > found[name].rounds:
                 found[name] = parsed
-    return [found[name] for name in sorted(found)]
+    return tuple(found[name] for name in sorted(found))
 
 
 def after(decoy: StoredHash, own: StoredHash | None) -> StoredHash | None:

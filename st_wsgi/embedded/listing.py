@@ -92,8 +92,8 @@ def _page(
         query += f" AND recipe_id IN ({', '.join('?' * len(recipes))})"
         values += recipes
     direction = "DESC" if newest_first else "ASC"
-    query += f" ORDER BY group_time_joined {direction}, primary_user_id DESC LIMIT ?"
-    return call.db.rows(query, *values, size)
+    query += f" ORDER BY group_time_joined {direction}, primary_user_id DESC LIMIT {size}"
+    return call.db.rows(query, *values)
 
 
 def _tags(call: Call, name: str) -> list[str]:

@@ -139,7 +139,7 @@ class Passwords:
         """
         current = self._current_kind(algorithm)
         own = None if stored is None else hashes.parse(stored)
-        decoys = hashes.decoys({current, *kinds})
+        decoys = hashes.decoys(frozenset((current, *kinds)))
 
         def work() -> Check:
             if own is not None and self._matches(password, own, firebase_key):

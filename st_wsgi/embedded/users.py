@@ -7,7 +7,7 @@ are external ids where a mapping exists.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -107,7 +107,7 @@ def touched_user(db: Database, app: int, user_id: str, now: int, version: Versio
         "INSERT INTO last_active (app, user_id, last_active) SELECT app, primary_user_id, ? FROM login_methods"
         f" WHERE app = ? AND user_id = ?{db.to_stay}{on_conflict(('app', 'user_id'), ('last_active',))}"
     )
-    query, values = _group(db, app, user_id)
+    query, values = _in_groups(db, app, *_group(app, user_id))
     rows = db.change_and_rows(touching, (now, app, user_id), query, *values)
     return next(iter(_users(db, app, rows, version).values()), None)
 
@@ -127,7 +127,7 @@ def update_copies(db: Database, app: int, *user_ids: str) -> None:
 
 def user_json(db: Database, app: int, user_id: str, version: Version = NEWEST) -> dict[str, Any] | None:
     """Return the user that *user_id* (SuperTokens id of a method or group) belongs to, None when there is none."""
-    query, values = _group(db, app, user_id)
+    query, values = _in_groups(db, app, *_group(app, user_id))
     return next(iter(_users(db, app, db.rows(query, *values), version).values()), None)
 
 
@@ -155,27 +155,33 @@ def users_json(db: Database, app: int, primary_ids: Sequence[str], version: Vers
     """
     if not primary_ids:
         return []
-    rows = db.rows(_in_groups(db.wanted), *[db.listed(primary_ids), app] * 3)
-    users = _users(db, app, rows, version)
+    query, values = _in_groups(db, app, db.wanted, db.listed(primary_ids))
+    users = _users(db, app, db.rows(query, *values), version)
     return [users[group] for group in primary_ids if group in users]
 
 
-def _group(db: Database, app: int, user_id: str) -> tuple[str, list[object]]:
-    """Return the query of :func:`_in_groups` for the group of *user_id*, with its values."""
+def _group(app: int, user_id: str) -> tuple[str, object, object, object]:
+    """Return SQL for a table ``wanted (value)`` with the id of the group of *user_id*, and the values in it."""
     group = "COALESCE((SELECT primary_user_id FROM login_methods WHERE app = ? AND user_id = ?), ?)"
-    return _in_groups(f"(SELECT {group} AS value) AS wanted"), [app, user_id, user_id, app] * 3
+    return f"(SELECT {group} AS value) AS wanted", app, user_id, user_id
 
 
-def _in_groups(wanted: str) -> str:
-    """Return a query for the login methods of groups, and for the tenants of each, in rows without a time."""
-    # Most methods are the first of their group and have its id. The others are side by side in an index of their own.
-    of_method = f"SELECT {_SHOWN} FROM {wanted} CROSS JOIN login_methods AS t WHERE t.app = ? AND wanted.value ="
-    return (
-        f"{of_method} t.user_id AND t.user_id = t.primary_user_id"
-        f" UNION ALL {of_method} t.primary_user_id AND t.user_id <> t.primary_user_id"
-        f" UNION ALL SELECT NULL, user_id, tenant_id{', NULL' * 8} FROM {wanted} CROSS JOIN method_tenants AS t"
-        " WHERE t.app = ? AND wanted.value = t.primary_user_id"
-    )
+def _in_groups(db: Database, app: int, wanted: str, *values: object) -> tuple[str, list[object]]:
+    """
+    Return a query for the login methods of groups and, in rows without a time, the tenants of each; with its values.
+
+    :param wanted: SQL for a table ``wanted (value)`` with the ids of the groups; its *values*.
+    """
+    by_group = "t.primary_user_id"
+    if db.clustered:
+        # Most methods are the first of their group and have its id. The others lie in an index that has all columns.
+        ways = ["t.user_id AND t.user_id = t.primary_user_id", f"{by_group} AND t.user_id <> t.primary_user_id"]
+    else:
+        ways = [by_group]
+    source = f"FROM {wanted} CROSS JOIN {{}} AS t WHERE t.app = ? AND wanted.value ="
+    parts = [f"SELECT {_SHOWN} {source.format('login_methods')} {way}" for way in ways]
+    parts.append(f"SELECT NULL, user_id, tenant_id{', NULL' * 8} {source.format('method_tenants')} {by_group}")
+    return " UNION ALL ".join(parts), [*values, app] * len(parts)
 
 
 def _users(db: Database, app: int, rows: Iterable[Sequence[Any]], version: Version) -> dict[str, dict[str, Any]]:
@@ -214,34 +220,47 @@ def _users(db: Database, app: int, rows: Iterable[Sequence[Any]], version: Versi
         if recipe == "webauthn" and version >= WEBAUTHN:
             # Without any, the official core shows one that is null.
             method["webauthn"] = {"credentialIds": passkeys.get(user_id, [None])}
-        groups.setdefault(group, (names.get(group, group), linked == 1, []))[2].append(method)
+        if group in groups:
+            groups[group][2].append(method)
+        else:
+            groups[group] = names.get(group, group), linked == 1, [method]
     return {group: _user(*shown, version) for group, shown in groups.items()}
 
 
-def _user(user_id: str, is_primary: bool, methods: Sequence[Mapping[str, Any]], version: Version) -> dict[str, Any]:
+def _user(user_id: str, is_primary: bool, methods: list[dict[str, Any]], version: Version) -> dict[str, Any]:
     """Return the JSON of a user with these login methods, the oldest first."""
-    shown = methods if version >= WEBAUTHN else [method for method in methods if method["recipeId"] != "webauthn"]
+    # The keys of a dict are distinct, and in the order in which they came.
+    tenants: dict[str, None] = {}
+    emails: dict[str, None] = {}
+    phones: dict[str, None] = {}
+    accounts: dict[tuple[str, str], None] = {}
+    credentials: list[str | None] = []
+    for method in methods:
+        for tenant_id in method["tenantIds"]:
+            tenants[tenant_id] = None
+        if method["recipeId"] == "webauthn":
+            if version < WEBAUTHN:
+                continue
+            credentials += method["webauthn"]["credentialIds"]
+        if "email" in method:
+            emails[method["email"]] = None
+        if "phoneNumber" in method:
+            phones[method["phoneNumber"]] = None
+        if "thirdParty" in method:
+            accounts[method["thirdParty"]["id"], method["thirdParty"]["userId"]] = None
     user: dict[str, Any] = {
         "id": user_id,
         "isPrimaryUser": is_primary,
-        "tenantIds": _distinct(tenant_id for method in methods for tenant_id in method["tenantIds"]),
+        "tenantIds": list(tenants),
         "timeJoined": methods[0]["timeJoined"],
-        "emails": _distinct(method["email"] for method in shown if "email" in method),
-        "phoneNumbers": _distinct(method["phoneNumber"] for method in shown if "phoneNumber" in method),
-        "thirdParty": [
-            {"id": party, "userId": party_user}
-            for party, party_user in dict.fromkeys(tuple(m["thirdParty"].values()) for m in shown if "thirdParty" in m)
-        ],
-        "loginMethods": list(methods),
+        "emails": list(emails),
+        "phoneNumbers": list(phones),
+        "thirdParty": [{"id": party, "userId": party_user} for party, party_user in accounts],
+        "loginMethods": methods,
     }
     if version >= WEBAUTHN:
-        own = [method["webauthn"]["credentialIds"] for method in methods if "webauthn" in method]
-        user["webauthn"] = {"credentialIds": [name for names in own for name in names]}
+        user["webauthn"] = {"credentialIds": credentials}
     return user
-
-
-def _distinct(values: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(values))
 
 
 def external_ids(db: Database, app: int, user_ids: Collection[str]) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ..grammar import CDI_VERSIONS
 
 Version = tuple[int, ...]
@@ -19,6 +21,7 @@ DEFAULT_HIGHEST = "5.4"
 """The highest version that is spoken unless the setting ``supertokens_max_cdi_version`` says otherwise."""
 
 
+@lru_cache
 def numbers(version: str) -> Version:
     """Return a version as numbers to compare: ``5.4.0`` equals ``5.4``. :raises ValueError: when it is not one."""
     parts = [int(part) for part in version.split(".") if part.isascii() and part.isdigit()]

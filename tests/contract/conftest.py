@@ -15,6 +15,7 @@ from contextlib import suppress
 import pytest
 from cluster import Cluster, cluster, pooled  # noqa: F401  # fixtures
 
+from contract import commits
 from contract.client import Caller, InProcess, OverHTTP, Wire, fresh, serving
 from contract.official_types import official_types
 from contract.plans import watched
@@ -54,7 +55,7 @@ def wire(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     if request.param in ("postgres", "pooled"):
         postgres: Cluster = request.getfixturevalue("cluster")
         address = postgres.address if request.param == "postgres" else request.getfixturevalue("pooled")
-        with EmbeddedCore.open(address(), settings=QUICK) as core:
+        with EmbeddedCore.open(address(), settings=QUICK) as core, commits.watched():
             yield InProcess(core)
         return
     in_memory = request.param == "memory"

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 from cluster import Cluster, running
+from contract import commits
 from contract.client import Caller, email
-from contract.test_emailpassword import sign_up
-from contract.test_sessions import create
+from contract.test_emailpassword import SECRET, sign_up
+from contract.test_sessions import create, refresh, verify
 
 from embedded.conftest import QUICK, caller
 from st_wsgi.embedded import EmbeddedCore
@@ -275,6 +276,61 @@ def test_transactions_that_always_conflict(cluster: Cluster) -> None:
     assert len(tries) == postgres.REPEATS
     assert store.is_transient(caught.value)
     assert "Too many calls change the same thing at once" in store.explain(caught.value)
+    store.close()
+
+
+def test_calls_that_commit_twice_are_noticed(cluster: Cluster) -> None:
+    """All contract tests are watched for calls that would do something twice when they are repeated."""
+    store = PostgresStore(*split(cluster.address())[:2])
+
+    def work(first: str) -> None:
+        row = {"name": "key", "value": "v"} if first == "key_values" else {"role": first}
+        store.written(lambda db: db.insert_new("key_values" if "value" in row else "roles", app=1, **row))
+        store.written(lambda db: db.insert_new("roles", app=1, role="admin"))
+
+    with commits.watched():
+        store.repeated(lambda: work("key_values"))
+        with pytest.raises(AssertionError, match=r"committed before.*roles.*roles"):
+            store.repeated(lambda: work("editor"))
+    store.close()
+
+
+def test_lists_of_texts(cluster: Cluster) -> None:
+    """All texts that PostgreSQL can store are found. The others are in no row, and are left out."""
+    store = PostgresStore(*split(cluster.address())[:2])
+    lists = [[], [""], ["", ""], ['"', "\\", '\\"', "NULL", "null", "{x}", "a,b", " a ", "\n", "'", "\U0001f600"]]
+    with store.read() as db:
+        for texts in lists:
+            for others in ([], ["a\0b"], ["\0"], ["\ud800"]):
+                assert db.column(f"SELECT value FROM {db.wanted}", db.listed([*others, *texts])) == texts
+    store.close()
+
+
+def test_frequent_statements_are_planned_a_few_times(cluster: Cluster, make_core: Callable[..., EmbeddedCore]) -> None:
+    """PostgreSQL keeps the plan of a statement, unless the values decide which plan is best."""
+    core = make_core(cluster.address(pool_size=1))
+    app = caller(core)
+    address = sign_up(app)["loginMethods"][0]["email"]
+    for _ in range(12):
+        app.get("/users", limit="100", timeJoinedOrder="DESC").has()
+        app.post("/recipe/signin", email=address, password=SECRET).has()
+        session = refresh(app, create(app, "user")["refreshToken"]["token"]).has()
+        verify(app, session["accessToken"]["token"]).has()
+    with core.services.store.read() as db:
+        assert db.column("SELECT statement FROM pg_prepared_statements WHERE custom_plans > 5") == []
+        prepared = db.value("SELECT count(*) FROM pg_prepared_statements WHERE generic_plans > 0")
+    assert prepared >= 8
+
+
+def test_how_much_a_connection_keeps(cluster: Cluster) -> None:
+    """It keeps cursors of the latest statements, but none with many rows."""
+    store = PostgresStore(*split(cluster.address())[:2])
+    with store.read() as db:
+        for number in range(150):
+            db.value(f"SELECT {number}")
+            assert len(db.column("SELECT generate_series(1, ?)", 1000 if number % 2 else 10)) in (10, 1000)
+        assert len(db._cursors) <= 101
+        assert max(cursor.rowcount for cursor in db._cursors.values()) <= 100
     store.close()
 
 

@@ -29,6 +29,8 @@ class Database(ABC):
 
     :cvar wanted: SQL for a table ``wanted (value)`` with the texts of a list. Its placeholder takes what :meth:`listed`
         returns.
+    :cvar clustered: whether a table lies in the order of its key, so that looking a row up by another index takes two
+        searches.
     :cvar not_unique: the exception of the engine when a unique index refuses a row.
     :cvar for_change: SQL at the end of a query that locks the rows it finds until this transaction ends.
     :cvar to_stay: SQL at the end of a query. It keeps other transactions from deleting the rows found until this one
@@ -36,6 +38,7 @@ class Database(ABC):
     """
 
     wanted: ClassVar[str]
+    clustered: ClassVar[bool]
     for_change: str
     to_stay: ClassVar[str]
     not_unique: ClassVar[type[Exception]]

@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, ClassVar, TypeVar
@@ -47,6 +47,7 @@ from .tables import TABLES, VERSIONS
 T = TypeVar("T")
 Row = tuple[Any, ...]
 Connection = psycopg.Connection[Row]
+Cursors = dict[bytes, psycopg.Cursor[Row]]
 Versions = Sequence[Sequence[tuple[str, str]]]
 
 SETTINGS: Mapping[str, str | int] = {
@@ -73,6 +74,9 @@ REPEATS = 5
 
 _LOCK = 0x53745753
 """The key of our advisory locks: the number that is also the application id of our SQLite files."""
+
+_CURSORS, _CURSOR_ROWS = 100, 100
+"""How many cursors a connection keeps, and with how many rows at most: a cursor keeps its rows, too."""
 
 _CACHED = 4096
 """How many queries a store remembers with their rows."""
@@ -107,9 +111,14 @@ class _LimitedConnection(psycopg.Connection[Row]):
     A connection that is closed when a reply takes too long: if the server or the network hangs, nothing else ends it.
 
     :ivar limit: how many seconds a reply takes at most; 0 for no limit.
+    :ivar cursors: of :class:`PostgresDatabase`.
     """
 
     limit: float = 0
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.cursors: Cursors = {}
 
     def wait(self, gen: PQGen[T], *args: Any, **more: Any) -> T:
         """Wait for the server. :raises _NoReply: for too long."""
@@ -198,16 +207,25 @@ def _for_postgres(statement: str) -> str:
 
 
 class PostgresDatabase(Database):
-    """A connection to a server."""
+    """
+    A connection to a server.
+
+    :param cursors: of the connection, by statement, the latest one last. A cursor that runs a statement again knows
+        how to write the values and to read the rows.
+    """
 
     wanted: ClassVar[str] = "unnest(?::text[]) AS wanted (value)"
+    clustered: ClassVar[bool] = False
     to_stay: ClassVar[str] = " FOR KEY SHARE"
     not_unique: ClassVar[type[Exception]] = errors.UniqueViolation
 
-    def __init__(self, connection: Connection, schema: str, state: _State, *, in_transaction: bool = True) -> None:
+    def __init__(
+        self, connection: Connection, cursors: Cursors, schema: str, state: _State, *, in_transaction: bool = True
+    ) -> None:
         self.connection = connection
         self.concurrent = False
         self.for_change = " FOR UPDATE" if in_transaction else ""
+        self._cursors = cursors
         self._schema = schema
         self._state = state
         self._in_transaction = in_transaction
@@ -227,8 +245,15 @@ class PostgresDatabase(Database):
             raise bad(f"a value cannot be stored: {str(error).splitlines()[0]}") from error
 
     def execute(self, statement: bytes, values: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
-        """Run a statement in the SQL of PostgreSQL."""
-        return self.connection.execute(statement, values or None, binary=bool(values))
+        """Run a statement in the SQL of PostgreSQL. Its rows have to be fetched before it runs again."""
+        cursors = self._cursors
+        cursor = cursors.pop(statement, None) or self.connection.cursor()
+        cursor.execute(statement, values or None, binary=bool(values))
+        if cursor.rowcount <= _CURSOR_ROWS:
+            cursors[statement] = cursor
+            if len(cursors) > _CURSORS:
+                del cursors[next(iter(cursors))]
+        return cursor
 
     def commit(self, statement: bytes = b"COMMIT", values: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
         """Run a statement that commits. :raises CommitUncertain: the connection broke meanwhile."""
@@ -244,7 +269,8 @@ class PostgresDatabase(Database):
     def with_stamp(self, query: str, values: Sequence[Any] = ()) -> tuple[int, list[Row]]:
         """Return the stamp of the tenants, and the rows of a query. :raises Outdated: another stamp was assumed."""
         both = (
-            f"SELECT * FROM (SELECT tenants_stamp FROM {self._schema}.schema_version) AS stamp"
+            # In this form, the planner knows that there is one row. It would prepare for thousands otherwise.
+            f"SELECT * FROM (SELECT (SELECT tenants_stamp FROM {self._schema}.schema_version)) AS stamp"
             f" LEFT JOIN (SELECT true, own.* FROM ({query}) AS own) AS found ON true"
         )
         rows = self._run(both, values).fetchall()
@@ -294,9 +320,14 @@ class PostgresDatabase(Database):
         sequence = f"{self._schema}.apps"
         self.run("SELECT setval(pg_get_serial_sequence(?, 'app'), (SELECT max(app) FROM apps))", (sequence,))
 
-    def listed(self, texts: Collection[str]) -> list[str]:
+    def listed(self, texts: Collection[str]) -> str:
         """Return a list of texts as one value, without texts that PostgreSQL cannot store: no row has them."""
-        return [text for text in texts if sound(text) and "\0" not in text]
+        # As a literal, which is made in a tenth of the time that psycopg takes for a list.
+        items = "\0".join(texts)
+        if not sound(items) or items.count("\0") >= len(texts) > 0:
+            return self.listed([text for text in texts if sound(text) and "\0" not in text])
+        escaped = items.replace("\\", "\\\\").replace('"', '\\"').replace("\0", '","')
+        return f'{{"{escaped}"}}' if texts else "{}"
 
 
 class _Found:
@@ -444,15 +475,10 @@ class PostgresStore(Store):
         self._opening = threading.Lock()
         self._states = ContextVar("state of a store", default=None)
 
-    @contextmanager
-    def read(self) -> Iterator[PostgresDatabase]:
+    def read(self) -> AbstractContextManager[PostgresDatabase]:
         """Hand out a connection for reading: every statement sees the newest commit."""
         held = self._state.db
-        if held is not None:
-            yield held
-        else:
-            with self._lent() as db:
-                yield db
+        return self._lent() if held is None else nullcontext(held)
 
     @contextmanager
     def snapshot(self) -> Iterator[PostgresDatabase]:
@@ -468,15 +494,11 @@ class PostgresStore(Store):
             db.concurrent = concurrent
             yield db
 
-    @contextmanager
-    def write_row(self) -> Iterator[PostgresDatabase]:
+    def write_row(self) -> AbstractContextManager[PostgresDatabase]:
         """Hand out a connection without a transaction, or with one if another call has changed the row meanwhile."""
         if self._state.locking or self._state.db is not None:
-            with self.write(concurrent=True) as db:
-                yield db
-        else:
-            with self._lent(in_transaction=False) as db:
-                yield db
+            return self.write(concurrent=True)
+        return self._lent(in_transaction=False)
 
     def cached_rows(self, query: str, *values: object) -> list[Any]:
         """Return the rows of a query, maybe remembered ones. Then the next statement checks that they still hold."""
@@ -605,7 +627,7 @@ class PostgresStore(Store):
         pool = self._pool if self._pool is not None and not self._closed else self._opened()
         with self._with_state() as state:
             connection = pool.getconn()
-            db = PostgresDatabase(connection, self._schema, state, in_transaction=in_transaction)
+            db = PostgresDatabase(connection, connection.cursors, self._schema, state, in_transaction=in_transaction)
             before, state.db = state.db, db
             try:
                 yield db

@@ -96,6 +96,7 @@ class SQLiteDatabase(Database, sqlite3.Connection):
     """A connection to a file, or to memory."""
 
     wanted: ClassVar[str] = "json_each(?) AS wanted"
+    clustered: ClassVar[bool] = True
     for_change = ""
     to_stay: ClassVar[str] = ""
     not_unique: ClassVar[type[Exception]] = sqlite3.IntegrityError
