@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -26,9 +27,11 @@ import pytest
 import requests
 from contract import authenticator
 from pages import Programs, blocks, sections
+from recipes.shop import PASSWORD
 from recipes.totp.parts import totp
 from sampling import exhaustive_but
 from sdks.processes import free_port, serving
+from website.person import Person
 from werkzeug.test import Client
 
 import st_wsgi
@@ -105,6 +108,17 @@ def test_pages(names: dict[str, Any]) -> None:
     shown = names["PageParts"](title="<", head=names["h"]("b"), body=names["h"]("i"), language="en", direction="ltr")
     with names["app"].app_context():
         assert "<title>&lt;</title><b></b></head><body><i></i>" in names["frame"](shown)
+    app_info, core = names["st"].services.app_info, "sqlite://?argon2_memory_kb=64"
+    st = st_wsgi.SuperTokens(
+        app_info=app_info, core=core, recipes=[emailpassword.EmailPassword(), session.Session(), names["changed"]]
+    )
+    with closing(st):
+        person = Person(SimpleNamespace(app=st.wrap(nothing_here)), origin=app_info.api_domain)
+        person.sign_up()
+        assert person.open("/auth/account/password").heading == "Your password"
+        assert person.submit(current="wrong horse 1", password="another horse 2").status == 422
+        assert person.screen.error_of("current") == "This is not your current password."
+        assert person.submit(current=PASSWORD, password="another horse 2").heading == "Your account"
 
 
 FRAMEWORKS_HERE = ["Flask", "Bottle", "Pyramid", "Falcon", "CherryPy", "web.py", "Any WSGI app", "Streaming"]

@@ -28,7 +28,8 @@ PATH = "/account"
 _PASSWORD_PATH = "/account/password"
 _EMAIL_PATH = "/account/email"
 _HANDLE = "handle"
-_MOST_SESSIONS = 50  # shown on the page: each one is a call to the core
+_SESSIONS_SHOWN = 10  # at once: each one is a call to the core
+_FROM = "from"
 _CURRENT = "current"
 
 Section: TypeAlias = Callable[[Visit, User], "Html | None"]
@@ -79,8 +80,12 @@ def _about(visit: Visit, user: User) -> Html:
 
 
 def _sessions(visit: Visit, own: SessionContainer) -> Html:
-    """Return where the user is signed in, the newest session first."""
-    sessions = _own_sessions(visit, own)
+    """Return some of the places where the user is signed in: this browser first, then the newest ones."""
+    handles = visit.context.services.functions(SessionFunctions).get_all_session_handles_for_user(
+        user_id=own.get_user_id()
+    )
+    start = _start(visit)
+    sessions = _sessions_from(visit, own, handles, start)
     rows: list[Content] = []
     for session in sessions:
         is_own, handle = session.session_handle == own.get_handle(), session.session_handle
@@ -101,7 +106,15 @@ def _sessions(visit: Visit, own: SessionContainer) -> Html:
         rows.append(h("li", about, None if is_own else end))
     others = form(visit, (), submit="Sign out everywhere else", action="end-others", secondary=True)
     title, devices = h("h2", visit.text("Where you are signed in")), h("ul", rows, class_="rows")
-    return h("section", title, devices, others if len(sessions) > 1 else None)
+    following = start + _SESSIONS_SHOWN
+    more = h("a", visit.text("Further sessions"), href=visit.address(PATH, **{_FROM: str(following)}))
+    return h(
+        "section",
+        title,
+        devices,
+        h("p", more) if following < len(handles) else None,
+        others if len(handles) > 1 else None,
+    )
 
 
 def _account_sent(visit: Visit) -> View | Response:
@@ -236,11 +249,16 @@ def _own_method(visit: Visit) -> tuple[SessionContainer, LoginMethod]:
     return session, method
 
 
-def _own_sessions(visit: Visit, own: SessionContainer) -> list[SessionInformation]:
+def _start(visit: Visit) -> int:
+    """Return the number of the first session to show."""
+    asked = visit.query(_FROM) or ""
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 7 else 0
+
+
+def _sessions_from(visit: Visit, own: SessionContainer, handles: list[str], start: int) -> list[SessionInformation]:
     functions = visit.context.services.functions(SessionFunctions)
-    handles = functions.get_all_session_handles_for_user(user_id=own.get_user_id())
-    handles = sorted(handles, key=lambda handle: handle != own.get_handle())[:_MOST_SESSIONS]
-    found = (functions.get_session_information(session_handle=handle) for handle in handles)
+    shown = sorted(handles, key=lambda handle: handle != own.get_handle())[start : start + _SESSIONS_SHOWN]
+    found = (functions.get_session_information(session_handle=handle) for handle in shown)
     sessions = [session for session in found if session is not None]
     return sorted(sessions, key=lambda one: (one.session_handle != own.get_handle(), -one.time_created))
 

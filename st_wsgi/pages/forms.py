@@ -31,6 +31,10 @@ class Entry:
     """
     One field of a form as it is shown.
 
+    ::
+
+        Entry(name="email", field=Field(label="E-mail address", type="email", autocomplete="username"))
+
     :param inputmode: which keyboard a phone shows.
     :param optional: it may stay empty.
     :param fixed: its value, if users cannot change it. The browser may send another one.
@@ -66,6 +70,13 @@ def form(
     Return a form that posts to the address of its page.
 
     When it was sent and not accepted, it says why, and the first field with an error gets the focus.
+
+    ::
+
+        def sign_out(visit):
+            return View("Bye", form(visit, (), submit="Sign out"))
+
+        Pages(replaced={"/sign-out": sign_out})
 
     :param submit: the English text of the button.
     :param action: the value of :data:`ACTION`, if the page has several forms.

@@ -231,6 +231,7 @@ GERMAN: Mapping[str, str] = {
     "Remove": "Entfernen",
     "Remove this app": "Diese App entfernen",
     "Remove this passkey": "Diesen Passkey entfernen",
+    "Further sessions": "Weitere Sitzungen",
     "Where you are signed in": "Hier sind Sie angemeldet",
     "This device": "Dieses Gerät",
     "Another device": "Ein anderes Gerät",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 import pytest
 from recipes.shop import PASSWORD, Borrowed, Shop, no_mail
@@ -13,6 +14,7 @@ from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
 from st_wsgi.recipes.session import Session
+from st_wsgi.users import RecipeUserId
 from website.conftest import with_pages
 from website.person import ADDRESS, Person, Screen
 
@@ -162,3 +164,28 @@ def test_a_session_that_is_not_complete_may_change_nothing(core: Borrowed) -> No
     person.sign_up()
     for path in ("/auth/account", "/auth/account/password", "/auth/account/email"):
         assert person.open(path).heading == "Confirm your e-mail address"
+
+
+def test_each_page_of_sessions_makes_ten_calls_at_most(person: Person, core: Borrowed) -> None:
+    user_id = json.loads(person.sign_up().html)["userId"]
+    for _ in range(24):
+        session.create_new_session_without_request_response(recipe_user_id=RecipeUserId(user_id))
+    seen: list[str] = []
+    path = "/auth/account"
+    for shown, more in ((10, True), (10, True), (5, False)):
+        core.calls.clear()
+        screen = person.open(path)
+        assert core.calls.count("GET /recipe/session") == shown
+        rows = [str(one.attributes["id"]) for one in screen.all("p") if "id" in one.attributes]
+        assert ("This device" in texts(screen, "strong")) == (seen == [])
+        seen += rows
+        assert "Sign out everywhere else" in texts(screen, "button")
+        assert ("Further sessions" in texts(screen, "a")) == more
+        path = screen.link("Further sessions") if more else path
+    assert len(set(seen)) == 25
+
+
+@pytest.mark.parametrize("start", ["-1", "x", "\u0661", "9" * 7, "9" * 9000, ""])
+def test_a_start_of_no_sense_shows_the_first_sessions(person: Person, start: str) -> None:
+    person.sign_up()
+    assert "This device" in texts(person.open(f"/auth/account?from={quote(start)}"), "strong")
