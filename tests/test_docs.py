@@ -107,7 +107,8 @@ def test_pages(names: dict[str, Any]) -> None:
     assert "#7a3cff" in client.get(re.findall(r'href="(/auth/style-\w+.css)"', client.get("/auth").text)[0]).text
     shown = names["PageParts"](title="<", head=names["h"]("b"), body=names["h"]("i"), language="en", direction="ltr")
     with names["app"].app_context():
-        assert "<title>&lt;</title><b></b></head><body><i></i>" in names["frame"](shown)
+        for frame in (names["frame"], names["with_mako"].frame, names["with_django"].frame):
+            assert "<title>&lt;</title><b></b></head><body><i></i>" in frame(shown)
     app_info, core = names["st"].services.app_info, "sqlite://?argon2_memory_kb=64"
     st = st_wsgi.SuperTokens(
         app_info=app_info, core=core, recipes=[emailpassword.EmailPassword(), session.Session(), names["changed"]]

@@ -61,8 +61,8 @@ def _about(visit: Visit, user: User) -> Html:
     for email in user.emails:
         is_open = verifies and not any(one.verified for one in user.login_methods if one.email == email)
         link = h("a", visit.text("Confirm your e-mail address"), href=visit.address(VERIFICATION)) if is_open else None
-        addresses.append(h("li", email, None if link is None else [" · ", link]))
-    addresses += [h("li", number) for number in user.phone_numbers]
+        addresses.append(h("li", h("bdi", email), None if link is None else [" · ", link]))
+    addresses += [h("li", h("bdi", number)) for number in user.phone_numbers]
     names = [
         one.third_party.id.capitalize() if one.third_party is not None else visit.text(_METHODS[one.recipe_id])
         for one in user.login_methods

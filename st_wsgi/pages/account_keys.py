@@ -41,7 +41,7 @@ def _apps(visit: Visit, user: User) -> Html | None:
         return None
     devices = visit.context.services.named(TOTP).functions.list_devices(user_id=user.id).devices
     rows = [
-        _row(visit, _APP_REMOVED, number, _shown_name(visit, one.name), {_APP: one.name})
+        _row(visit, _APP_REMOVED, number, h("bdi", _shown_name(visit, one.name)), {_APP: one.name})
         for number, one in enumerate(device for device in devices if device.verified)
     ]
     back = {WAY_BACK: visit.pages.base_path + ACCOUNT}
@@ -73,7 +73,7 @@ def _passkeys(visit: Visit, user: User) -> Html | None:
     rows = []
     for number, (method, passkey) in enumerate(passkeys):
         hidden = {} if is_only_way else {_PASSKEY: passkey.webauthn_credential_id}
-        about = [method.email, h("br"), moment(passkey.created_at)]
+        about = [h("bdi", method.email), h("br"), moment(passkey.created_at)]
         rows.append(_row(visit, _PASSKEY_REMOVED, number, about, hidden))
     add = h("a", visit.text("Add a passkey"), href=visit.address(PATH))
     return _section(visit, "Passkeys", rows, None if _place(visit, user) is None else add)

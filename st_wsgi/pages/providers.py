@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 from werkzeug.wrappers import Response
 
 from .html import Html, h
+from .marks import mark
 from .signing import METHODS, button, finish_sign_in
 from .state_cookie import StateCookie
 from .visit import Page, View, Visit
@@ -28,14 +29,16 @@ def _buttons(visit: Visit, enabled: Mapping[str, Any]) -> Html | None:
     """Return a link for each provider. Forms would not do: the pages forbid that one leads to another site."""
     offer = enabled.get("thirdParty", {})
     providers = offer.get("providers") or () if offer.get("enabled") else ()
+    named = [(provider["id"], provider.get("name") or provider["id"]) for provider in providers]
     links = [
         h(
             "a",
-            visit.text("Continue with {provider}", provider=provider.get("name") or provider["id"]),
-            href=visit.address(f"{_START}/{provider['id']}"),
+            mark(provider_id, name),
+            visit.text("Continue with {provider}", provider=name),
+            href=visit.address(f"{_START}/{provider_id}"),
             class_="button secondary",
         )
-        for provider in providers
+        for provider_id, name in named
     ]
     return h("div", links, class_="stack") if links else None
 

@@ -154,7 +154,9 @@ class Visit:
         self._tenant_id = tenant_id if TENANT_ID.fullmatch(tenant_id) else PUBLIC_TENANT
 
     def text(self, english: str, **values: str) -> str:
-        """Return a text in the user's language."""
+        """Return a text in the user's language. In a text from right to left, values have a direction of their own."""
+        if self.language.direction == "rtl":
+            values = {name: f"\u2068{value}\u2069" for name, value in values.items()}  # FSI and PDI, UAX 9
         return self.language.text(english, **values)
 
     def query(self, name: str) -> str | None:

@@ -42,6 +42,8 @@ class _Reader(HTMLParser):
         assert self._open.pop().name == tag
 
     def handle_data(self, data: str) -> None:
+        if any(element.attributes.get("aria-hidden") == "true" for element in self._open):
+            return  # nobody hears it
         for element in self._open:
             element.text += data
 

@@ -102,3 +102,16 @@ def test_without_pages_mails_are_in_english(core: Borrowed) -> None:
     message = mailbox.take()
     assert message.language is not None
     assert (message.language.code, mail_content(message).subject) == ("en", "Set a new password for Shop")
+
+
+def test_a_number_in_a_text_from_right_to_left_keeps_its_order(core: Borrowed) -> None:
+    """Without marks around it (UAX 9), a browser shows the plus sign behind the number."""
+    post = Post(
+        core,
+        Pages(texts={"ar": {"We have sent a code to {contact}.": "\u0623\u0631\u0633\u0644\u0646\u0627 {contact}."}}),
+    )
+    person = Person(post.shop, language="ar")
+    person.open("/auth")
+    person.submit(**{"st-action": "code", "contact": "+49 30 123456"})
+    assert any(one.text.endswith(" \u2068+49 30 123456\u2069.") for one in person.screen.all("p"))
+    assert sms_content(post.mailbox.take()).splitlines()[1].startswith("Code: ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -14,6 +15,7 @@ from recipes.thirdparty.provider_server import Person as Owner
 from recipes.thirdparty.providers import IdP, openid
 
 from st_wsgi.recipes.emailpassword import EmailPassword
+from st_wsgi.recipes.multitenancy import ProviderClientConfig, ProviderConfig
 from st_wsgi.recipes.thirdparty import ProviderInput, ThirdParty
 from website.conftest import with_pages
 from website.person import Person
@@ -145,3 +147,24 @@ def test_a_state_is_good_for_one_attempt(core: Borrowed, idp: IdP) -> None:
     assert person.cookie("__Host-st-provider") is None
     screen = person.send("GET", callback(state=state, code=idp.log_in(address, OWNER)))
     assert screen.alert == "This sign-in did not begin in this browser, or it took too long."
+
+
+def test_each_provider_has_a_mark_that_can_be_seen_and_is_not_read(core: Borrowed) -> None:
+    names = {"google": "Google", "github": "GitHub", "gitlab": "GitLab", "google-workspaces": "Google Workspaces"}
+    client = ProviderClientConfig(client_id="x", client_secret="y")
+    endpoints: dict[str, Any] = {
+        "authorization_endpoint": "https://own.example/a",
+        "token_endpoint": "https://own.example/t",
+    }
+    inputs = [
+        ProviderInput(config=ProviderConfig(third_party_id=name, name=shown, clients=[client], **endpoints))
+        for name, shown in {**names, "own": "\u00fcber <uns>"}.items()
+    ]
+    screen = Person(with_pages(core, ThirdParty(providers=inputs))).open("/auth")
+    assert len(screen.all("svg", **{"aria-hidden": "true"})) == len(inputs)
+    assert [link.text for link in screen.all("a", **{"class": "button secondary"})] == [
+        f"Continue with {name}" for name in (*names.values(), "\u00fcber <uns>")
+    ]
+    fills = [str(one.attributes["fill"]) for one in screen.all("rect")]
+    assert fills[0] == fills[3] != fills[1]
+    assert ">\u00dc</text>" in screen.html
