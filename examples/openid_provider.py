@@ -27,7 +27,8 @@ TOKEN_SECONDS = 600
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Provider</title>
 <style>
-body { max-width: 26rem; margin: 3rem auto; padding: 0 1rem; font: 1rem/1.5 sans-serif; color-scheme: light dark; }
+:root { color-scheme: light dark; }
+body { max-width: 26rem; margin: 3rem auto; padding: 0 1rem; font: 1rem/1.5 sans-serif; }
 label, input, button { display: block; width: 100%; box-sizing: border-box; font: inherit; }
 input, button { margin: .25rem 0 1rem; padding: .6rem; }
 </style>

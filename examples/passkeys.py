@@ -25,7 +25,7 @@ HOME = Path(__file__).with_name("home.html").read_text()
 LINKS = [("/", "Home"), ("/orders", "Your orders")]
 
 st = st_wsgi.init(
-    app_info=AppInfo(app_name="Example with passkeys", api_domain=HERE, website_domain=HERE),
+    app_info=AppInfo(app_name="Passkeys example", api_domain=HERE, website_domain=HERE),
     core=os.environ.get("ST_CORE", "sqlite:///auth.db"),
     # Without emailverification no address is known to be the user's, so a recovery would remove all other passkeys.
     recipes=[Webauthn(), EmailVerification(mode="OPTIONAL"), Session(record_sign_in=True), Pages()],
@@ -41,7 +41,7 @@ def page(title: str, current: SessionContainer | None) -> str:
 
 @app.get("/")
 def home() -> str:
-    return page("With passkeys", session.get_session(request, session_required=False))
+    return page("Passkeys example", session.get_session(request, session_required=False))
 
 
 @app.get("/orders")

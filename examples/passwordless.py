@@ -25,7 +25,7 @@ HOME = Path(__file__).with_name("home.html").read_text()
 LINKS = [("/", "Home"), ("/orders", "Your orders")]
 
 st = st_wsgi.init(
-    app_info=AppInfo(app_name="Example without passwords", api_domain=HERE, website_domain=HERE),
+    app_info=AppInfo(app_name="Passwordless example", api_domain=HERE, website_domain=HERE),
     core=os.environ.get("ST_CORE", "sqlite:///auth.db"),
     recipes=[
         Passwordless(contact_config=ContactEmailOrPhoneConfig(), flow_type="USER_INPUT_CODE_AND_MAGIC_LINK"),
@@ -44,7 +44,7 @@ def page(title: str, current: SessionContainer | None) -> str:
 
 @app.get("/")
 def home() -> str:
-    return page("Without passwords", session.get_session(request, session_required=False))
+    return page("Passwordless example", session.get_session(request, session_required=False))
 
 
 @app.get("/orders")

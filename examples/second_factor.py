@@ -40,7 +40,7 @@ def for_everybody(original: MultiFactorAuthFunctions) -> MultiFactorAuthFunction
 
 
 st = st_wsgi.init(
-    app_info=AppInfo(app_name="Example with second factors", api_domain=HERE, website_domain=HERE),
+    app_info=AppInfo(app_name="Second factors example", api_domain=HERE, website_domain=HERE),
     core=os.environ.get("ST_CORE", "sqlite:///auth.db"),
     recipes=[
         EmailPassword(),
@@ -65,7 +65,7 @@ def page(title: str, current: SessionContainer | None) -> str:
 
 @app.get("/")
 def home() -> str:
-    return page("With second factors", session.get_session(request, session_required=False))
+    return page("Second factors example", session.get_session(request, session_required=False))
 
 
 @app.get("/orders")

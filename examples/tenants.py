@@ -2,7 +2,8 @@
 A tenant for each sub-domain: ``python examples/tenants.py``, then open http://acme.localhost:3000.
 
 Browsers take every name below ``localhost`` for this machine. Users of Acme sign in with passwords, those of the school
-with codes, which are printed on the console. An account at one of them does not exist at the other.
+with codes, which are printed on the console. An account at one of them does not exist at the other. The ready pages are
+for one address, so this example has a page of its own.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def by_sub_domain(original: MultitenancyFunctions) -> MultitenancyFunctions:
 
 
 st = st_wsgi.init(
-    app_info=AppInfo(app_name="Example with tenants", api_domain=API, website_domain=API),
+    app_info=AppInfo(app_name="Tenants example", api_domain=API, website_domain=API),
     core=os.environ.get("ST_CORE", "sqlite:///auth.db"),
     recipes=[
         EmailPassword(),
@@ -58,7 +59,8 @@ PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Tenants</title>
 <style>
-body { max-width: 26rem; margin: 3rem auto; padding: 0 1rem; font: 1rem/1.5 sans-serif; color-scheme: light dark; }
+:root { color-scheme: light dark; }
+body { max-width: 26rem; margin: 3rem auto; padding: 0 1rem; font: 1rem/1.5 sans-serif; }
 label, input, button { display: block; width: 100%; box-sizing: border-box; font: inherit; }
 input, button { margin: .25rem 0 1rem; padding: .6rem; }
 </style>

@@ -44,7 +44,7 @@ for name in ("GitHub", "Google"):
         providers.append(ProviderConfig(third_party_id=name.lower(), name=name, clients=[client]))
 
 st = st_wsgi.init(
-    app_info=AppInfo(app_name="Example with providers", api_domain=HERE, website_domain=HERE),
+    app_info=AppInfo(app_name="Providers example", api_domain=HERE, website_domain=HERE),
     core=os.environ.get("ST_CORE", "sqlite:///auth.db"),
     recipes=[
         ThirdParty(
@@ -66,7 +66,7 @@ def page(title: str, current: SessionContainer | None) -> str:
 
 @app.get("/")
 def home() -> str:
-    return page("With providers", session.get_session(request, session_required=False))
+    return page("Providers example", session.get_session(request, session_required=False))
 
 
 @app.get("/orders")
