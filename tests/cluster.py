@@ -142,6 +142,35 @@ def running() -> Iterator[Cluster]:
             server.stop()
 
 
+@contextmanager
+def standby(primary: Cluster) -> Iterator[Cluster]:
+    """Run a server that follows another one, and takes no writes until it is promoted."""
+    needed(MISSING, "pg_basebackup")
+    with _folder() as folder:
+        server = Cluster(pathlib.Path(folder), free_port())
+        source = ("-h", "127.0.0.1", "-p", str(primary.port), "-U", "tests")
+        server._run("pg_basebackup", *source, "-D", str(server.folder / "data"), "-R", "--checkpoint=fast")
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@contextmanager
+def small_disk(megabytes: int) -> Iterator[pathlib.Path]:
+    """Mount a disk for files of a server; skip the test where that is not allowed."""
+    with _folder() as folder:
+        options = f"size={megabytes}m,mode=0700,uid={pathlib.Path(folder).stat().st_uid}"
+        mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
+        if shutil.which("mount") is None or subprocess.run(mount, check=False, capture_output=True).returncode:
+            pytest.skip("this account may not mount a disk")
+        try:
+            yield pathlib.Path(folder)
+        finally:
+            subprocess.run(["umount", folder], check=True)
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """A server for all tests of this run."""

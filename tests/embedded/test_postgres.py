@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import random
+import string
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import psycopg
 import pytest
-from cluster import Cluster, running
+from cluster import Cluster, running, small_disk, standby
 from contract import commits
 from contract.client import Caller, email
 from contract.test_emailpassword import SECRET, sign_up
@@ -237,7 +241,7 @@ def test_a_server_that_takes_no_writes(own_cluster: Cluster, make_core: Callable
     """Reads go on. Writes fail with an error that names the remedy. Both work again afterwards."""
     app = caller(make_core(own_cluster.address(application_name="standby")))
     user = sign_up(app)["id"]
-    with psycopg.connect(split(own_cluster.address())[0], autocommit=True) as db:
+    with connected(own_cluster) as db:
         for value in ("on", "off"):
             db.execute(f"ALTER ROLE tests SET default_transaction_read_only = {value}".encode())
             query = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'standby'"
@@ -247,6 +251,60 @@ def test_a_server_that_takes_no_writes(own_cluster: Cluster, make_core: Callable
                 answer = app.post("/recipe/signup", email=email(), password="correct horse 1")
                 assert (answer.status, "target_session_attrs=read-write" in answer.body) == (503, True)
     sign_up(app)
+
+
+def connected(server: Cluster) -> psycopg.Connection[tuple[Any, ...]]:
+    """Return a connection of the test's own, which ends with its block."""
+    return psycopg.connect(split(server.address())[0], autocommit=True)
+
+
+@pytest.mark.exhaustive
+def test_a_standby_takes_over(own_cluster: Cluster, make_core: Callable[..., EmbeddedCore]) -> None:
+    """With both servers in the address, calls fail until the standby is promoted. Nothing is lost."""
+    with standby(own_cluster) as other:
+        address = own_cluster.address(target_session_attrs="read-write", pool_timeout_ms=500)
+        hosts = f":{own_cluster.port},127.0.0.1:{other.port}/"
+        app = caller(make_core(address.replace(f":{own_cluster.port}/", hosts)))
+        user = sign_up(app)["loginMethods"][0]["email"]
+        token = create(app, "user")["refreshToken"]["token"]
+        with connected(own_cluster) as db:
+            ((end,),) = db.execute("SELECT pg_current_wal_lsn()").fetchall()
+        with connected(other) as db:
+            deadline = time.monotonic() + 30
+            while db.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", (end,)).fetchall() != [(True,)]:
+                assert time.monotonic() < deadline, "the standby does not follow"
+        own_cluster.stop()
+        for answer in (app.get("/recipe/roles"), app.post("/recipe/signup", email=email(), password=SECRET)):
+            assert (answer.status, "Is the server up" in answer.body) == (503, True)
+        with connected(other) as db:
+            assert db.execute("SELECT pg_promote()").fetchall() == [(True,)]
+        app.post("/recipe/signin", email=user, password=SECRET).has()
+        refresh(app, token).has()
+        sign_up(app)
+        # The fixture stops it in the end.
+        own_cluster.start()
+
+
+@pytest.mark.exhaustive
+def test_a_full_disk_of_the_server(make_core: Callable[..., EmbeddedCore]) -> None:
+    """What needs more space fails with an error that says so. The rest works, and all of it when there is space."""
+    with small_disk(8) as folder, running() as server, connected(server) as db:
+        db.execute(f"CREATE TABLESPACE small LOCATION '{folder}'".encode())
+        app = caller(make_core(server.address(options="-c%20default_tablespace%3Dsmall")))
+        user = sign_up(app)["id"]
+        db.execute("CREATE TABLE filling (text TEXT) TABLESPACE small")
+        db.execute("ALTER TABLE filling ALTER text SET STORAGE EXTERNAL")
+        with pytest.raises(psycopg.errors.DiskFull):
+            while True:
+                db.execute("INSERT INTO filling SELECT repeat('x', 100000)")
+        large = {"text": "".join(random.choices(string.ascii_letters, k=500_000))}
+        for _ in range(2):
+            answer = app.put("/recipe/user/metadata", userId=user, metadataUpdate=large)
+            answer.refused(503, answer.body)
+            assert "The disk of the server is full. Nothing was changed; free some space" in answer.body
+            app.get("/recipe/user/metadata", userId=user).says("OK", metadata={})
+        db.execute("DROP TABLE filling")
+        app.put("/recipe/user/metadata", userId=user, metadataUpdate=large).says("OK", metadata=large)
 
 
 @pytest.mark.parametrize("value", ["a\0b", "".join(map(chr, range(0x4E00, 0x4E00 + 3000)))])
