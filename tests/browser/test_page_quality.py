@@ -203,7 +203,10 @@ class Look:
         page.on("response", lambda one: self._sent.append(one) if one.request.is_navigation_request() else None)
 
     def text(self, english: str, **values: str) -> str:
+        """Return what the page shows for an English text."""
         text = self.texts.get(english, english)
+        if self.direction == "rtl":
+            values = {name: f"\u2068{value}\u2069" for name, value in values.items()}
         return text.format(**values) if values else text
 
     def open(self, path: str) -> None:
