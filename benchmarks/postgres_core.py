@@ -30,7 +30,7 @@ from benchmarks.filling import TABLES, fill
 from benchmarks.programs import ROOT
 from benchmarks.report import Goal, Row, main, quotients, row
 from st_wsgi.embedded import EmbeddedCore, hashes
-from st_wsgi.embedded.storage.postgres import PostgresDatabase, adapters
+from st_wsgi.embedded.storage.postgres_database import PostgresDatabase, adapters
 
 sys.path.append(str(ROOT / "tests"))
 from cluster import Cluster, running

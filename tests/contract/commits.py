@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 from weakref import WeakKeyDictionary
 
-from st_wsgi.embedded.storage.postgres import PostgresDatabase
+from st_wsgi.embedded.storage.postgres_database import PostgresDatabase
 
 _CHANGE = re.compile(rb"\b(INSERT INTO|UPDATE|DELETE FROM) \w+\.(\w+)( SET password_hash = \$1 )?")
 

@@ -24,7 +24,10 @@ from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.embedded.core import locate
 from st_wsgi.embedded.storage import postgres
 from st_wsgi.embedded.storage.database import Database
-from st_wsgi.embedded.storage.postgres import CommitUncertain, PostgresStore, migrate, split, translated
+from st_wsgi.embedded.storage.postgres import PostgresStore, split
+from st_wsgi.embedded.storage.postgres_database import translated
+from st_wsgi.embedded.storage.postgres_errors import CommitUncertain
+from st_wsgi.embedded.storage.postgres_schema import Versions, migrate
 from st_wsgi.embedded.storage.tables import VERSIONS
 from st_wsgi.errors import ConfigError, CoreUnavailable
 
@@ -120,7 +123,7 @@ def test_processes_that_start_together_make_the_schema_once(cluster: Cluster) ->
     for versions in (VERSIONS, NEXT):
         together, problems = threading.Barrier(6), []
 
-        def start(versions: postgres.Versions = versions, together: threading.Barrier = together) -> None:
+        def start(versions: Versions = versions, together: threading.Barrier = together) -> None:
             together.wait(10)
             try:
                 with psycopg.connect(split(address)[0], autocommit=True, cursor_factory=psycopg.RawCursor) as db:
