@@ -55,6 +55,8 @@ def _password_page(visit: Visit) -> View | Response:
 
 def _password_sent(visit: Visit) -> View | Response:
     info = factor_info(visit)
+    if (elsewhere := where_to_choose(visit, info, EMAIL_PASSWORD)) is not None:
+        return elsewhere
     signs_up = not is_set_up(info, EMAIL_PASSWORD)
     entered = [one for one in api_fields(visit, fields_of(visit, signs_up)) if one["id"] != EMAIL]
     body = {"formFields": [{"id": EMAIL, "value": _email(visit, info)}, *entered], **LINK}
@@ -83,6 +85,8 @@ def _passkey_page(visit: Visit) -> View | Response:
 
 def _passkey_sent(visit: Visit) -> View | Response:
     info = factor_info(visit)
+    if (elsewhere := where_to_choose(visit, info, WEBAUTHN)) is not None:
+        return elsewhere
     if is_set_up(info, WEBAUTHN):
         reply = call_with_passkey(visit, "/webauthn/signin", {}, **LINK)
     else:

@@ -110,6 +110,28 @@ def test_sign_up_and_in_and_a_lost_passkey(page: Page, place: Place) -> None:
     assert [text for text in errors if "Content Security Policy" in text] == []
 
 
+def test_a_passkey_is_added_and_removed_on_the_account_page(page: Page, place: Place) -> None:
+    authenticator, remove = Authenticator(page), page.get_by_text("Remove", exact=True)
+    page.goto(f"{place.origin}/auth/webauthn?show=signup&redirectToPath=/auth/account")
+    page.get_by_label("E-mail address").fill("grace@example.com")
+    page.get_by_role("button", name="Create a passkey").click()
+    page.wait_for_url(f"{place.origin}/auth/account")
+    expect(remove).to_have_count(0)  # it is the only way in
+    authenticator.lose()
+    page.get_by_role("link", name="Add a passkey").click()
+    page.get_by_role("button", name="Create a passkey").click()
+    expect(page.get_by_role("status")).to_have_text("Your new passkey is ready")
+    expect(remove).to_have_count(2)
+    remove.first.click()
+    page.get_by_role("button", name="Remove this passkey").first.click()
+    expect(page.get_by_role("status")).to_have_text("The passkey is removed.")
+    page.context.clear_cookies()
+    page.goto(f"{place.origin}/auth/webauthn?redirectToPath=/auth/account")
+    page.get_by_role("button", name="Use a passkey").click()
+    page.wait_for_url(f"{place.origin}/auth/account")
+    expect(remove).to_have_count(0)
+
+
 def test_without_scripts_the_page_says_what_passkeys_need(plain_page: Page, place: Place) -> None:
     plain_page.goto(f"{place.origin}/auth/webauthn")
     expect(plain_page.get_by_text("Passkeys need JavaScript and a recent browser.")).to_be_visible()

@@ -32,7 +32,7 @@ from st_wsgi.recipes.multifactorauth import (
     add_to_required_secondary_factors_for_user,
     require_factors,
 )
-from st_wsgi.recipes.passwordless import ContactEmailOrPhoneConfig, Passwordless
+from st_wsgi.recipes.passwordless import ContactEmailOnlyConfig, ContactEmailOrPhoneConfig, Passwordless
 from st_wsgi.recipes.session import Session
 from st_wsgi.recipes.totp import Totp
 from st_wsgi.recipes.webauthn import Webauthn
@@ -484,6 +484,20 @@ def test_password_and_passkey_are_among_the_choices(core: Borrowed) -> None:
     assert (person.submit(password=PASSWORD).status, person.path) == (200, "/orders")
     person.open("/auth/mfa/webauthn")
     assert person.screen.heading == "Create a passkey"
+
+
+@pytest.mark.parametrize("factor", ["emailpassword", "webauthn"])
+def test_the_form_of_a_factor_that_the_app_does_not_have(core: Borrowed, factor: str) -> None:
+    messages: list[Message] = []
+    codes = Passwordless(
+        contact_config=ContactEmailOnlyConfig(), flow_type="USER_INPUT_CODE", email_delivery=messages.append
+    )
+    person = Person(with_pages(core, codes, MultiFactorAuth(first_factors=["otp-email"])))
+    person.open("/auth")
+    person.submit(contact=person.email)
+    press(person, "enter", code=str(messages[-1].code))
+    form = person.open("/auth/sign-out").hidden()
+    assert person.send("POST", f"/auth/mfa/{factor}", form).location == "/auth/mfa"
 
 
 def test_factors_speak_german(core: Borrowed) -> None:
