@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from st_wsgi import SuperTokens
     from st_wsgi.testing import Kit, Outbox
 
     Load = Callable[[], Any]
@@ -87,7 +88,7 @@ def st_outbox(st_kit: Kit) -> Outbox:
 def st_client(st_app: Any, st_kit: Kit) -> Callable[..., Any]:
     """Make a client that is signed in as a fresh user: ``st_client(roles=["admin"], claims={"plan": "gold"})``."""
 
-    def client(**user: Any) -> Any:
-        return _kit().signed_in(st_app, st_kit.instance(user.pop("instance", None)), **user)
+    def client(*, app: Any = st_app, instance: SuperTokens | None = None, **user: Any) -> Any:
+        return _kit().signed_in(app, st_kit.instance(instance), **user)
 
     return client

@@ -99,6 +99,8 @@ def _translated(response: Response, environ: WSGIEnvironment) -> HttpResponse:
     translated = HttpResponse(b"".join(body), status=response.status_code)
     del translated["Content-Type"]
     _set_headers(translated, headers)
+    if response.location is not None:
+        translated.url = response.location  # where Django's test client follows redirects to
     return translated
 
 

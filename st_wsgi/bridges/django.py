@@ -1,0 +1,162 @@
+"""
+Django: ``request.user`` from the session.
+
+Settings, beside ``SUPERTOKENS`` and its middleware::
+
+    MIDDLEWARE = [
+        "st_wsgi.frameworks.django.SuperTokensMiddleware",
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "st_wsgi.bridges.django.UserMiddleware",
+    ]
+    AUTHENTICATION_BACKENDS = ["st_wsgi.bridges.django.SuperTokensBackend"]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings  # type: ignore[import-untyped]  # Django has no types of its own
+from django.contrib.auth import authenticate, get_user_model  # type: ignore[import-untyped]
+from django.contrib.auth.backends import ModelBackend  # type: ignore[import-untyped]
+from django.contrib.auth.hashers import make_password  # type: ignore[import-untyped]
+from django.contrib.auth.middleware import AuthenticationMiddleware  # type: ignore[import-untyped]
+from django.contrib.auth.models import AnonymousUser, Group  # type: ignore[import-untyped]
+from django.contrib.auth.signals import user_logged_out  # type: ignore[import-untyped]
+from django.core.exceptions import PermissionDenied, ValidationError  # type: ignore[import-untyped]
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect  # type: ignore[import-untyped]
+from django.shortcuts import resolve_url  # type: ignore[import-untyped]
+from django.utils.functional import SimpleLazyObject  # type: ignore[import-untyped]
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode  # type: ignore[import-untyped]
+from django.utils.module_loading import import_string  # type: ignore[import-untyped]
+
+from st_wsgi import get_user
+from st_wsgi.recipes.session import SessionContainer, get_session, get_session_or_none
+
+_OWNER = "st_wsgi.user_id"
+_BACK = "signed-in"
+
+
+class UserMiddleware(AuthenticationMiddleware):  # type: ignore[misc]  # Django has no types of its own
+    """
+    Sets ``request.user``: Django's user of the session, or ``AnonymousUser``. Name it in place of Django's
+    ``AuthenticationMiddleware``, below ``SuperTokensMiddleware`` and Django's ``SessionMiddleware``.
+
+    The session is read when the user is first needed. Then the errors of ``get_session`` are raised.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Set the user of a request."""
+        request.user = SimpleLazyObject(lambda: user_of(request))
+
+
+def user_of(request: HttpRequest) -> Any:
+    """
+    Return Django's user of the session of a request, or ``AnonymousUser``.
+
+    Django's own session begins anew when it was that of another user.
+
+    :raises TryRefreshToken: the access token must be renewed: 401.
+    :raises InvalidClaims: a claim does not pass its validator: 403.
+    """
+    session = get_session_or_none(request)
+    if session is None:
+        return AnonymousUser()
+    own = getattr(request, "session", None)
+    if (
+        own is not None
+        and not own.is_empty()
+        and own.setdefault(_OWNER, session.get_user_id()) != session.get_user_id()
+    ):
+        own.flush()
+    return authenticate(request, supertokens_session=session) or AnonymousUser()
+
+
+class SuperTokensBackend(ModelBackend):  # type: ignore[misc]  # Django has no types of its own
+    """
+    Finds or makes the Django user of a session. Passwords are not accepted: they are the core's.
+
+    Settings:
+
+    * ``SUPERTOKENS_USER_FIELD``: the field of the user model with the user id of the session; by default that of the
+      username. With ``"pk"`` no users are made, only those that are there are found.
+    * ``SUPERTOKENS_CREATE_USERS``: False makes no users.
+    * ``SUPERTOKENS_USER_ATTRIBUTES``: a function, or its dotted path. It takes the session and returns fields of the
+      user, such as ``{"is_staff": True}``; ``groups`` are names of groups, which are made. It decides in every request.
+
+    A new user has no password, is not staff and no superuser. Their e-mail address is set if it is verified.
+    """
+
+    def authenticate(self, request: Any, supertokens_session: SessionContainer | None = None, **_other: Any) -> Any:
+        """Return the user of a session, or None: there is none, or they are not active."""
+        if supertokens_session is None:
+            return None
+        user = self.find_or_create(supertokens_session.get_user_id())
+        if user is None or not self.user_can_authenticate(user):
+            return None
+        attributes: Any = getattr(settings, "SUPERTOKENS_USER_ATTRIBUTES", None)
+        if attributes is not None:
+            attributes = import_string(attributes) if isinstance(attributes, str) else attributes
+            self.update(user, attributes(supertokens_session))
+        return user
+
+    def find_or_create(self, user_id: str) -> Any:
+        """Return the user with this id, a new one if there is none, or None if no users are made."""
+        model = get_user_model()
+        field = getattr(settings, "SUPERTOKENS_USER_FIELD", model.USERNAME_FIELD)
+        try:
+            found = model._default_manager.filter(**{field: user_id}).first()
+        except (ValueError, ValidationError):  # a field of numbers
+            found = None
+        is_key = field in ("pk", model._meta.pk.name)
+        if found is not None or is_key or not getattr(settings, "SUPERTOKENS_CREATE_USERS", True):
+            return found
+        known = get_user(user_id=user_id)
+        verified = [one.email for one in known.login_methods if one.verified and one.email] if known else []
+        defaults = {"password": make_password(None)}
+        if verified and model.get_email_field_name() in {one.name for one in model._meta.get_fields()}:
+            defaults[model.get_email_field_name()] = verified[0]
+        # Two first requests at the same time make one user.
+        return model._default_manager.get_or_create(**{field: user_id}, defaults=defaults)[0]
+
+    def update(self, user: Any, attributes: Mapping[str, Any]) -> None:
+        """Write the fields that have changed."""
+        fields = {name: value for name, value in attributes.items() if name != "groups"}
+        changed = [name for name, value in fields.items() if getattr(user, name) != value]
+        for name in changed:
+            setattr(user, name, fields[name])
+        if changed:
+            user.save(update_fields=changed)
+        if "groups" in attributes:
+            wanted = set(attributes["groups"])
+            if set(user.groups.values_list("name", flat=True)) != wanted:
+                user.groups.set([Group.objects.get_or_create(name=name)[0] for name in wanted])
+
+
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """
+    A view for ``LOGIN_URL`` and for the admin's ``login``: it sends users to sign in, and then on to ``?next=``.
+
+    With :class:`~st_wsgi.pages.Pages` they come to our pages. Without, the response is the 401 of a missing session.
+
+    :raises PermissionDenied: they are signed in, and the page has sent them here all the same.
+    """
+    target = request.GET.get("next", "")
+    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
+        target = resolve_url(settings.LOGIN_REDIRECT_URL)
+    if _BACK in request.GET:
+        get_session(request)
+        return HttpResponseRedirect(target)
+    if get_session_or_none(request) is not None:
+        raise PermissionDenied
+    return HttpResponseRedirect(f"{request.path}?{urlencode({'next': target, _BACK: ''})}")
+
+
+def _end_session(sender: object, request: HttpRequest | None = None, **_more: object) -> None:
+    """End the session when Django signs a user out, such as in the admin."""
+    session = None if request is None else get_session_or_none(request)
+    if session is not None:
+        session.revoke_session()
+
+
+user_logged_out.connect(_end_session, dispatch_uid="st_wsgi")
