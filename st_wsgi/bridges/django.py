@@ -14,7 +14,7 @@ Settings, beside ``SUPERTOKENS`` and its middleware::
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings  # type: ignore[import-untyped]  # Django has no types of its own
 from django.contrib.auth import authenticate, get_user_model  # type: ignore[import-untyped]
@@ -33,11 +33,18 @@ from django.utils.module_loading import import_string  # type: ignore[import-unt
 from st_wsgi import get_user
 from st_wsgi.recipes.session import SessionContainer, get_session, get_session_or_none
 
+if TYPE_CHECKING:  # without types of Django's, type checkers would know nothing of our classes
+    _Middleware = object
+    _Backend = object
+else:
+    _Middleware = AuthenticationMiddleware
+    _Backend = ModelBackend
+
 _OWNER = "st_wsgi.user_id"
 _BACK = "signed-in"
 
 
-class UserMiddleware(AuthenticationMiddleware):  # type: ignore[misc]  # Django has no types of its own
+class UserMiddleware(_Middleware):
     """
     Sets ``request.user``: Django's user of the session, or ``AnonymousUser``. Name it in place of Django's
     ``AuthenticationMiddleware``, below ``SuperTokensMiddleware`` and Django's ``SessionMiddleware``.
@@ -72,7 +79,7 @@ def user_of(request: HttpRequest) -> Any:
     return authenticate(request, supertokens_session=session) or AnonymousUser()
 
 
-class SuperTokensBackend(ModelBackend):  # type: ignore[misc]  # Django has no types of its own
+class SuperTokensBackend(_Backend):
     """
     Finds or makes the Django user of a session. Passwords are not accepted: they are the core's.
 
@@ -92,7 +99,7 @@ class SuperTokensBackend(ModelBackend):  # type: ignore[misc]  # Django has no t
         if supertokens_session is None:
             return None
         user = self.find_or_create(supertokens_session.get_user_id())
-        if user is None or not self.user_can_authenticate(user):
+        if user is None or not getattr(user, "is_active", True):
             return None
         attributes: Any = getattr(settings, "SUPERTOKENS_USER_ATTRIBUTES", None)
         if attributes is not None:

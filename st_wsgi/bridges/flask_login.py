@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, abort, request
 from flask_login import LoginManager, UserMixin, user_logged_out  # type: ignore[import-untyped]  # it has no types
 
 from st_wsgi.recipes.session import SessionContainer, get_session, get_session_or_none
 
+if TYPE_CHECKING:  # without types of Flask-Login's, type checkers would know nothing of our class
+    _User = object
+else:
+    _User = UserMixin
 
-class SessionUser(UserMixin):  # type: ignore[misc]  # it has no types
+
+class SessionUser(_User):
     """
     A user who is nothing but their session.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rest_framework.authentication import BaseAuthentication  # type: ignore[import-untyped]  # it has no types
 
@@ -10,8 +10,13 @@ from st_wsgi.recipes.session import current_session_or_none
 
 from .django import user_of
 
+if TYPE_CHECKING:  # as in bridges.django
+    _Authentication = object
+else:
+    _Authentication = BaseAuthentication
 
-class SuperTokensAuthentication(BaseAuthentication):  # type: ignore[misc]  # it has no types
+
+class SuperTokensAuthentication(_Authentication):
     """
     An entry of ``DEFAULT_AUTHENTICATION_CLASSES``. ``request.auth`` is the session.
 
