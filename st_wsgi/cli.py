@@ -670,11 +670,10 @@ def _show_import(arguments: argparse.Namespace, report: sending.Report) -> None:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from .doctor.examination import Asked, examine
+    from .doctor.examination import examine
 
-    asked = Asked(address=arguments.url, app=arguments.app, website=arguments.website, processes=arguments.processes)
     try:
-        report = examine(asked)
+        report = examine(arguments.url, arguments.app, arguments.website, arguments.processes)
     except SuperTokensError as error:
         print(f"st-wsgi: {error}", file=sys.stderr)
         return 2

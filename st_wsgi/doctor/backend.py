@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 _SECONDS = 10.0
+_SKEW = 60
 
 
 @attrs.frozen
@@ -54,14 +57,18 @@ class Seen:
 
     @property
     def described(self) -> str:
-        """The response in a few words."""
+        """The response in a few words, or the kind of the failure: its text could have a password."""
         kind = next(iter(self.all("content-type")), "no content type")
-        return f"no response ({self.failure_name})" if self.status == 0 else f"{self.status} ({kind})"
+        return f"no response ({type(self.failure).__name__})" if self.failure else f"{self.status} ({kind})"
 
-    @property
-    def failure_name(self) -> str:
-        """The kind of the failure: its text could have the address with a password in it."""
-        return type(self.failure).__name__
+
+def skew(date: str | None) -> str | None:
+    """Return how wrong the clock of a server is that sent a ``Date`` header. A minute does no harm."""
+    try:
+        seconds = 0 if date is None else round(parsedate_to_datetime(date).timestamp() - time.time())
+    except ValueError:  # another header than a server's
+        return None
+    return f"{abs(seconds)} s {'ahead' if seconds > 0 else 'behind'}" if abs(seconds) > _SKEW else None
 
 
 Send = Callable[[str, str, Mapping[str, str]], Seen]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from email.utils import parsedate_to_datetime
+from collections.abc import Iterator
 
 import attrs
 
@@ -16,6 +14,7 @@ from ..embedded import EmbeddedCore
 from ..embedded.storage.sqlite import SQLiteStore
 from ..errors import CoreError, CoreRefused, CoreTooOld, CoreUnavailable
 from ..urls import host_of, is_loopback
+from .backend import skew
 from .finding import Finding
 from .settings import is_public
 
@@ -29,14 +28,13 @@ _FEATURES = {
 }
 """From recipes to the features of the licence of an official core, one of which each needs."""
 
-_SKEW = 60
 _DAY = 86_400
 _LEAST_MEMORY = 19 * 1024
 """KiB for Argon2id with one or two passes (OWASP, Password Storage Cheat Sheet)."""
 _LEAST_ROUNDS = 10
 
 
-def over_http(st: SuperTokens, *, clock: Callable[[], float] = time.time) -> Findings:
+def over_http(st: SuperTokens) -> Findings:
     """Examine a core that is a server."""
     transport = st.services.transport
     if not isinstance(transport, HTTPTransport):
@@ -50,7 +48,7 @@ def over_http(st: SuperTokens, *, clock: Callable[[], float] = time.time) -> Fin
     for host in transport.hosts:
         one = attrs.evolve(transport, hosts=[host], connect_timeout=3.0, read_timeout=10.0)
         try:
-            yield from _host(st, host, one, clock)
+            yield from _host(st, host, one)
         except CoreUnavailable:
             down.append(host)
         finally:
@@ -60,9 +58,14 @@ def over_http(st: SuperTokens, *, clock: Callable[[], float] = time.time) -> Fin
         yield Finding(kind, f"{host} does not reply")
 
 
-def _host(st: SuperTokens, host: str, transport: HTTPTransport, clock: Callable[[], float]) -> Findings:
+def _host(st: SuperTokens, host: str, transport: HTTPTransport) -> Findings:
     """:raises CoreUnavailable: it does not reply."""
-    querier = Querier(transport=transport, api_key=st.api_key, cdi_versions=st.cdi_versions)
+    querier = Querier(
+        transport=transport,
+        api_key=st.api_key,
+        cdi_versions=st.cdi_versions,
+        network_interceptor=st.network_interceptor,
+    )
     try:
         querier.api_version()
         features = querier.get("/ee/featureflag").body.get("features", [])
@@ -79,11 +82,8 @@ def _host(st: SuperTokens, host: str, transport: HTTPTransport, clock: Callable[
         needed = _FEATURES.get(recipe.id, ())
         if needed and not set(needed) & set(features):
             yield Finding("licence", f"{host} has no licence for {needed[0]}, which the recipe {recipe.id} needs")
-    reply = transport.send(CoreRequest("GET", "/hello"))
-    if "date" in reply.headers:
-        skew = round(parsedate_to_datetime(reply.headers["date"]).timestamp() - clock())
-        if abs(skew) > _SKEW:
-            yield Finding("core-clock", f"{host}: its clock is {abs(skew)} s {'ahead' if skew > 0 else 'behind'}")
+    if wrong := skew(transport.send(CoreRequest("GET", "/hello")).headers.get("date")):
+        yield Finding("core-clock", f"{host}: its clock is {wrong}")
 
 
 def embedded(st: SuperTokens, processes: int) -> Findings:

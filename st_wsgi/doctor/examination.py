@@ -18,23 +18,6 @@ from .finding import Finding
 from .instance import CannotLook, Loaded, load
 
 
-@attrs.frozen(kw_only=True)
-class Asked:
-    """
-    What the command line asks for.
-
-    :param address: of a back end that runs.
-    :param app: the name of an app, as ``module:attribute``.
-    :param website: the address of the pages that call the back end, in the place of those in the app's settings.
-    :param processes: that serve the app.
-    """
-
-    address: str | None = None
-    app: str | None = None
-    website: str | None = None
-    processes: int | None = None
-
-
 @attrs.define
 class Report:
     """
@@ -69,33 +52,42 @@ class Report:
         return "\n".join([*(finding.text() for finding in self.findings), f"{len(self.findings)} found; {looked}"])
 
 
-def examine(asked: Asked) -> Report:
+def examine(
+    address: str | None = None, app: str | None = None, website: str | None = None, processes: int | None = None
+) -> Report:
     """
     Look at what is asked for. Nothing is changed, but importing an app does what its start does.
 
+    :param address: of a back end that runs.
+    :param app: the name of an app, as ``module:attribute``.
+    :param website: the address of the pages that call the back end, in the place of those in the app's settings.
+    :param processes: that serve the app.
     :raises CannotLook: there is nothing to look at.
     """
-    if asked.address is None and asked.app is None:
+    if address is None and app is None:
         raise CannotLook("name the address of a back end, or an app with --app module:attribute")
     logging.getLogger("st_wsgi").addHandler(logging.NullHandler())  # the report says the same
     report = Report()
     loaded: Loaded | None = None
-    if asked.app is not None:
+    if app is not None:
         try:
-            loaded = load(asked.app)
+            loaded = load(app)
         except ConfigError as error:
             report.looked_at.append("start")
             report.findings.append(Finding("refused", str(error)))
     if loaded is not None:
-        _settings(report, loaded, asked.processes)
-    if asked.address is not None or loaded is not None:
-        _responses(report, asked, loaded)
+        _settings(report, loaded, processes)
+    backend = None if address is None else over_http(address, None if loaded is None else loaded.base_path)
+    _responses(report, backend, loaded, website)
     return report
 
 
 def _settings(report: Report, loaded: Loaded, processes: int | None) -> None:
     st, app = loaded.st, loaded.app
-    served = server.configured(pathlib.Path.cwd(), processes)
+    try:
+        served = server.configured(pathlib.Path.cwd(), processes)
+    except Exception as error:  # the file may raise anything
+        raise CannotLook(f"the settings of gunicorn cannot be read: {type(error).__name__}") from error
     many, public = served.workers, settings.is_public(st)
     report.add("addresses", lambda: settings.addresses(st))
     report.add("cookies", lambda: settings.cookies(st))
@@ -108,16 +100,15 @@ def _settings(report: Report, loaded: Loaded, processes: int | None) -> None:
     report.add("database", lambda: database.examine(st, app, many))
 
 
-def _responses(report: Report, asked: Asked, loaded: Loaded | None) -> None:
-    info = None if loaded is None else loaded.st.app_info
+def _responses(report: Report, backend: Backend | None, loaded: Loaded | None, website: str | None) -> None:
+    own = None if loaded is None else in_process(loaded.wsgi, loaded.st.app_info)
+    asked = backend or own
+    if asked is None:
+        return  # an app that does not start
+    websites = () if loaded is None else loaded.st.app_info.possible_origins
+    if website is not None:
+        websites = (normalise_origin(website, setting="--website"),)
     policy = "any" if loaded is None else loaded.st.services.get(Session).get_token_transfer_method
-    if asked.address is not None:
-        backend: Backend = over_http(asked.address, None if info is None else info.public_base_path)
-    else:
-        assert loaded is not None
-        backend = in_process(loaded.wsgi, loaded.st.app_info)
-    websites = () if info is None else info.possible_origins
-    if asked.website is not None:
-        websites = (normalise_origin(asked.website, setting="--website"),)
     transfer = policy if isinstance(policy, str) else "unknown"
-    report.add("responses", lambda: responses.examine(backend, websites, transfer=transfer))
+    keys = set() if own is None or asked is own else responses.key_ids(own.ask("GET", responses.KEYS))
+    report.add("responses", lambda: responses.examine(asked, websites, transfer=transfer, known_keys=keys))

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import attrs
-
-Severity = Literal["error", "warning"]
 
 _TABLE = """
 access-token-life | warning | Leave access_token_validity below a day: tokens are good until they expire.
@@ -35,7 +31,7 @@ core-not-a-core | error | Set core to the address of a SuperTokens core, with it
 core-plain-http | warning | Use https to the core, or a network of your own: the calls have the key and passwords.
 core-unavailable | error | Start the core, and check its address, its port and the firewall.
 core-version | error | Upgrade the core to one with CDI 5.4 (the official core from 11.4 on), or set cdi_versions.
-core-without-key | warning | Set api_keys in the core and api_key in the app: who reaches the core can change all users.
+core-without-key | warning | Set a key in the core and in the app: everyone who reaches the core can change all users.
 cors-credentials | error | Allow credentials: Cors(...) does, in flask-cors it is supports_credentials=True.
 cors-doubled | error | Let one layer alone answer browsers: remove the CORS headers of the proxy or of the app.
 cors-errors | error | Have the proxy or the CORS layer add its headers to responses of each status, 401 and 403 too.
@@ -62,8 +58,9 @@ loopback-spelling | error | Use one spelling of the host, such as localhost: 127
 mail-console | error | Pass email_delivery=SMTP(...) or a function: readers of the output can open accounts.
 mixed-content | error | Serve the API by https too: browsers block http calls from https pages.
 one-at-a-time | warning | Give the server threads or workers: now one slow request holds up all others.
+other-core | error | Start both with the same core: sqlite:///auth.db is relative to the current folder.
 plain-http | error | Use https: everyone on the way can read tokens and passwords.
-plain-http-origin | warning | Allow only https origins: who changes an http page on its way can act for its users.
+plain-http-origin | warning | Allow only https origins: whoever changes an http page on its way can act for its users.
 pool-too-large | error | Lower pool_size in the address of the core, or raise max_connections of the server.
 post-blocked | error | Let the proxy or firewall pass POST requests to the base path of the API.
 redirected | error | Use the address that the redirect leads to: browsers follow no redirect in a preflight.
@@ -79,24 +76,10 @@ worker-class | error | Use the worker class sync, gthread or gevent: st-wsgi is 
 """
 
 
-@attrs.frozen
-class Known:
-    """A row of the table."""
-
-    severity: Severity
-    cure: str
-
-
-def _rows() -> dict[str, Known]:
-    rows: dict[str, Known] = {}
-    for line in _TABLE.strip().splitlines():
-        name, severity, cure = line.split(" | ")
-        rows[name] = Known("error" if severity == "error" else "warning", cure)
-    return rows
-
-
-KNOWN: dict[str, Known] = _rows()
-"""Every finding, by its id. The ids stay the same from release to release."""
+KNOWN: dict[str, tuple[str, str]] = {
+    name: (severity, cure) for name, severity, cure in (line.split(" | ") for line in _TABLE.strip().splitlines())
+}
+"""From the id of each finding to ``error`` or ``warning``, and the cure. Ids stay the same from release to release."""
 
 
 @attrs.frozen
@@ -111,21 +94,12 @@ class Finding:
     id: str
     problem: str
 
-    @property
-    def known(self) -> Known:
-        """The row of the table."""
-        return KNOWN[self.id]
-
-    @property
-    def docs(self) -> str:
-        """Where the documentation has more."""
-        return f"docs/doctor.md#{self.id}"
-
     def json(self) -> dict[str, str]:
         """Return this finding as a JSON object."""
-        more = {"cure": self.known.cure, "docs": self.docs}
-        return {"id": self.id, "severity": self.known.severity, "problem": self.problem, **more}
+        severity, cure = KNOWN[self.id]
+        docs = f"docs/doctor.md#{self.id}"
+        return {"id": self.id, "severity": severity, "problem": self.problem, "cure": cure, "docs": docs}
 
     def text(self) -> str:
         """Return this finding as lines for people."""
-        return f"{self.known.severity} {self.id}: {self.problem}\n  cure: {self.known.cure}\n  more: {self.docs}"
+        return "{severity} {id}: {problem}\n  cure: {cure}\n  more: {docs}".format(**self.json())

@@ -37,6 +37,11 @@ class Loaded:
     st: SuperTokens
 
     @property
+    def base_path(self) -> str:
+        """The path of our routes, as browsers see it."""
+        return self.st.app_info.public_base_path
+
+    @property
     def wsgi(self) -> WSGIApplication:
         """The app, to be called. An instance stands for itself in front of an app without pages."""
         app: WSGIApplication = self.st.wrap(_nothing) if self.app is self.st else self.app

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
-import time
-from collections.abc import Callable, Collection, Iterator
-from email.utils import parsedate_to_datetime
+from collections.abc import Collection, Iterator
 
 from urllib3.exceptions import SSLError
 
 from ..recipes.session.cookies import ACCESS_COOKIE, REFRESH_COOKIE, REFRESH_PATH, SESSION_COOKIES
 from ..request.cors import get_all_cors_headers
 from ..urls import host_of, is_loopback, is_same_site, normalise_origin, scheme_of
-from .backend import Backend, Seen
+from .backend import Backend, Seen, skew
 from .finding import Finding
 
 Findings = Iterator[Finding]
 
-_KEYS = "/jwt/jwks.json"
-_SKEW = 60
-"""Seconds: an access token that was issued so far in the future is still accepted."""
-
+KEYS = "/jwt/jwks.json"
 _NO_TOKEN = "unauthorised"
 _COMMON = {"rid": "session", "st-auth-mode": "cookie", "fdi-version": "4.1"}
 
@@ -40,26 +35,26 @@ def examine(
     websites: Collection[str],
     *,
     transfer: str = "any",
-    clock: Callable[[], float] = time.time,
+    known_keys: Collection[str] = (),
 ) -> Findings:
     """
     Return what is wrong with the responses.
 
     :param websites: the origins whose pages call the back end.
     :param transfer: how sessions travel: ``cookie``, ``header``, ``any``, or something else for what is not known.
-    :param clock: returns the seconds since 1970.
+    :param known_keys: ids of keys that the core of the app has.
     """
-    keys = backend.ask("GET", _KEYS)
+    keys = backend.ask("GET", KEYS)
     blocking = next(_not_ours(backend, keys), None)
     if blocking is not None:
         yield blocking
         return
     if not keys.json()["keys"]:
-        yield Finding("keys-missing", f"{backend.base_path}{_KEYS} has no key")
-    for date in keys.all("date")[:1]:
-        skew = round(parsedate_to_datetime(date).timestamp() - clock())
-        if abs(skew) > _SKEW:
-            yield Finding("clock", f"the clock of the server is {abs(skew)} s {'ahead' if skew > 0 else 'behind'}")
+        yield Finding("keys-missing", f"{backend.base_path}{KEYS} has no key")
+    elif known_keys and not key_ids(keys) & set(known_keys):
+        yield Finding("other-core", f"none of the keys at {backend.origin} is one of the app's core")
+    if wrong := skew(next(iter(keys.all("date")), None)):
+        yield Finding("clock", f"the clock of the server is {wrong}")
     yield from _own_address(backend)
     found = [
         finding for website in websites or [backend.origin] for finding in _for_website(backend, website, transfer)
@@ -72,9 +67,14 @@ def examine(
         yield from _development(backend, keys)
 
 
+def key_ids(seen: Seen) -> set[str]:
+    """Return the ids of the keys in a response, without those that change every week."""
+    return {kid for kid in (str(key.get("kid")) for key in seen.json().get("keys", ())) if not kid.startswith("d-")}
+
+
 def _not_ours(backend: Backend, seen: Seen) -> Findings:
     """Find why nothing else needs to be asked."""
-    what = f"GET {backend.base_path}{_KEYS}"
+    what = f"GET {backend.base_path}{KEYS}"
     if isinstance(seen.failure, SSLError):
         yield Finding("certificate", f"the certificate of {backend.origin} is not trusted")
     elif seen.failure is not None:
@@ -94,9 +94,9 @@ def _not_ours(backend: Backend, seen: Seen) -> Findings:
 def _own_address(backend: Backend) -> Findings:
     """Compare the address that the back end says it has."""
     told = backend.ask("GET", "/.well-known/openid-configuration").json().get("jwks_uri")
-    if not isinstance(told, str) or not told.endswith(_KEYS):
+    if not isinstance(told, str) or not told.endswith(KEYS):
         return  # the app has switched this route off or replaced it
-    own = told.removesuffix(_KEYS)
+    own = told.removesuffix(KEYS)
     origin = normalise_origin(own, setting="jwks_uri")
     host, asked = host_of(origin), host_of(backend.origin)
     text = f"the back end says that its address is {own}, and browsers use {backend.origin}{backend.base_path}"

@@ -40,7 +40,7 @@ def configured(folder: pathlib.Path, processes: int | None) -> Server:
     """
     file, words = folder / "gunicorn.conf.py", shlex.split(os.environ.get("GUNICORN_CMD_ARGS", ""))
     found: dict[str, Any] = runpy.run_path(str(file)) if file.is_file() else {}
-    parser = argparse.ArgumentParser(exit_on_error=False, add_help=False)
+    parser = argparse.ArgumentParser(exit_on_error=False, add_help=False, allow_abbrev=False)
     parser.add_argument("-w", "--workers", type=int, default=found.get("workers"))
     parser.add_argument("--threads", type=int, default=found.get("threads", 1))
     parser.add_argument("-k", "--worker-class", default=found.get("worker_class"))

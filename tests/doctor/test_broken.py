@@ -9,6 +9,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.mark import ParameterSet
 from contract.client import serving as serving_core
 from flask import Flask
 from transport.conftest import certificate  # noqa: F401  # fixture
@@ -39,7 +40,7 @@ from st_wsgi.recipes.session import Session
 from st_wsgi.recipes.totp import Totp
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from transport.conftest import Certificate
 
 Build = Callable[[Place], "list[str]"]
@@ -212,9 +213,32 @@ RUNNING: dict[str, tuple[Build, set[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("build", "expected"), RUNNING.values(), ids=RUNNING.keys())
+Table = dict[str, tuple[Build, "set[str]"]]
+
+
+def rows(*tables: Table) -> list[ParameterSet]:
+    """Return the rows of the last table. Those that show no id for the first time run in make exhaustive."""
+    known: set[str] = set()
+    made = []
+    for table in tables:
+        for name, (build, expected) in table.items():
+            marks = [pytest.mark.exhaustive] if expected <= known else []
+            known |= expected
+            if table is tables[-1]:
+                made.append(pytest.param(build, expected, id=name, marks=marks))
+    return made
+
+
+@pytest.mark.parametrize(("build", "expected"), rows(RUNNING))
 def test_an_address(build: Build, expected: set[str], place: Place, doctor: Doctor) -> None:
     assert doctor(*build(place)) == expected
+
+
+def test_a_server_with_another_core(place: Place, doctor: Doctor) -> None:
+    """As if both were started with ``sqlite:///auth.db``, in two folders."""
+    server, app = (f"sqlite:///{place.folder}/{name}.db" for name in ("server", "app"))
+    url = place.stack.enter_context(serving(lambda url: place.local(url, core=server).wrap(page)))
+    assert doctor(url, "--app", place.named(place.local(url, core=app))) == {"other-core"}
 
 
 def test_a_certificate_that_signs_itself(certificate: Certificate, doctor: Doctor) -> None:  # noqa: F811  # fixture
@@ -250,6 +274,24 @@ def debugging(place: Place) -> list[str]:
     app.debug = True
     app.wsgi_app = place.production().wrap(app.wsgi_app)  # type: ignore[assignment]  # Flask documents this
     return ["--app", place.named(app)]
+
+
+class BreaksACheck:
+    """An app that raises when somebody asks whether it is in the mode for debugging."""
+
+    def __init__(self, wrapped: WSGIApplication) -> None:
+        self._wrapped = wrapped
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
+        return self._wrapped(environ, start_response)
+
+    @property
+    def debug(self) -> bool:
+        raise ValueError(SECRET)
+
+
+def breaking_a_check(place: Place) -> list[str]:
+    return ["--app", place.named(BreaksACheck(place.production().wrap(page)))]
 
 
 def static_files(place: Place) -> list[str]:
@@ -381,6 +423,7 @@ CONFIGURED: dict[str, tuple[Build, set[str]]] = {
     ),
     "proxies that nobody named": (configured(trusted_proxies=None), {"trusted-proxies"}),
     "debugging": (debugging, {"debug"}),
+    "an app that breaks a check": (breaking_a_check, {"check-failed"}),
     "no log": (silenced, {"logging-off"}),
     "workers for ASGI": (gunicorn('worker_class = "uvicorn.workers.UvicornWorker"'), {"worker-class"}),
     "one request at a time": (gunicorn(arguments="--bind 127.0.0.1:8000 --workers 1"), {"one-at-a-time"}),
@@ -418,13 +461,13 @@ CONFIGURED: dict[str, tuple[Build, set[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("build", "expected"), CONFIGURED.values(), ids=CONFIGURED.keys())
+@pytest.mark.parametrize(("build", "expected"), rows(RUNNING, CONFIGURED))
 def test_an_app(build: Build, expected: set[str], place: Place, doctor: Doctor) -> None:
     assert doctor(*build(place)) == expected
 
 
 ON_POSTGRES = {"database-superuser", "database-readable", "pool-too-large"}
-BY_THEMSELVES = {"certificate", "check-failed"}
+BY_THEMSELVES = {"certificate", "other-core"}
 
 
 def test_every_id_has_a_set_up() -> None:

@@ -24,8 +24,9 @@ COMMANDS = [line for block in blocks(PAGE, "sh") for line in block.splitlines()]
 def test_the_page_has_each_finding_with_its_cure() -> None:
     parts = sections(PAGE)
     assert {title for title in parts if title.islower() and " " not in title} == set(KNOWN)
-    for name, known in KNOWN.items():
-        assert parts[name].rstrip().endswith(f"\n*{known.severity}*: {known.cure}")
+    for name, (severity, cure) in KNOWN.items():
+        assert parts[name].rstrip().endswith(f"\n*{severity}*: {cure}")
+        assert severity in ("error", "warning")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

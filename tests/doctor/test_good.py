@@ -199,3 +199,9 @@ def test_it_could_not_look(arguments: list[str], line: str, place: Place, capsys
     assert output.err.count("\n") == 1
     assert SECRET not in output.err
     assert output.out == ""
+
+
+def test_settings_of_gunicorn_that_cannot_be_read(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.patch.setenv("GUNICORN_CMD_ARGS", "--workers many")
+    assert cli.main(["doctor", "--app", place.named(place.production())]) == 2
+    assert capsys.readouterr().err == "st-wsgi: the settings of gunicorn cannot be read: ArgumentError\n"
