@@ -9,7 +9,7 @@ from testing_kit.running import run_pytest
 from bridges.pages_of_docs import files_of
 
 CHECKS = """
-import pytest
+import time
 import own_users
 from st_wsgi.recipes import session
 
@@ -36,13 +36,8 @@ def test_logout_ends_the_session(st_client):
 def test_a_logout_of_a_visitor(st_app):
     assert st_app.test_client().post("/leave").text == "bye"
 
-@pytest.fixture
-def st_core_settings():
-    return {"access_token_validity": 1}
-
 def test_an_access_token_that_has_expired_is_renewed_by_the_frontend(st_client, monkeypatch):
-    import time
-    user, later = st_client(), time.time() + 60
+    user, later = st_client(), time.time() + 86_400
     monkeypatch.setattr(time, "time", lambda: later)
     assert user.get("/").json == {"message": "try refresh token"}
     assert user.get("/orders").json == {"message": "try refresh token"}
