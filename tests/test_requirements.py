@@ -46,8 +46,8 @@ PROVIDERS = {
 }
 
 
-def imports(node: ast.AST) -> Iterator[str]:
-    """Yield the absolute names that a program imports while it runs, also by ``importlib.import_module``."""
+def imports(node: ast.AST, *, calls: bool = True) -> Iterator[str]:
+    """Yield the absolute names that a program imports while it runs, if *calls* also by ``importlib.import_module``."""
     if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
         return
     if isinstance(node, ast.Import):
@@ -59,7 +59,8 @@ def imports(node: ast.AST) -> Iterator[str]:
         if isinstance(name, ast.Constant) and isinstance(name.value, str):
             yield name.value
     for child in ast.iter_child_nodes(node):
-        yield from imports(child)
+        if calls or not isinstance(child, ast.expr):
+            yield from imports(child, calls=calls)
 
 
 def foreign(*places: str) -> dict[str, set[Path]]:
@@ -70,7 +71,8 @@ def foreign(*places: str) -> dict[str, set[Path]]:
             inside = path.relative_to(ROOT)
             if any(part.startswith(".") or part in ("build", "node_modules") for part in inside.parts):
                 continue
-            for name in imports(ast.parse(path.read_text(encoding="utf-8"))):
+            text = path.read_text(encoding="utf-8")
+            for name in imports(ast.parse(text), calls="import_module" in text):
                 top = name.partition(".")[0]
                 is_beside = (path.parent / f"{top}.py").is_file()  # of a program with its folder in sys.path
                 if not is_beside and top not in OURS | STUBS | sys.stdlib_module_names:

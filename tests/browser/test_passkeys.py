@@ -111,7 +111,7 @@ def opened(visitor: Visitor, place: Place) -> Open:
     return open_page
 
 
-@pytest.mark.parametrize("mode", ["cookie", "header"])
+@pytest.mark.parametrize("mode", ["cookie", pytest.param("header", marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("transport", ["internal", pytest.param("usb", marks=pytest.mark.exhaustive)])
 def test_sign_up_and_in(visitor: Visitor, opened: Open, transport: str, mode: str) -> None:
     tab, authenticator = opened(mode=mode, transport=transport)

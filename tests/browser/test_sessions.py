@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sampling import exhaustive_but
 from sdks.processes import free_port
 
 from browser.conftest import Sites
@@ -13,6 +14,9 @@ from browser.sites import CHEAP_HASHES, Site, page_server, self_signed, session_
 from browser.visitor import Tab, Visitor
 
 SESSION_COOKIES = {"sAccessToken", "sRefreshToken"}
+
+#: For what does not depend on the place of the tokens once test_web_sdk.py has shown that both are found.
+COOKIES_OFTEN = pytest.mark.parametrize("mode", exhaustive_but(["cookie", "header"], ["cookie"]))
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +103,7 @@ def test_a_foreign_page_cannot_act_for_the_user(everyday_visitor: Visitor, far_a
     assert tab.call("/change", "POST")["status"] == 200
 
 
+@COOKIES_OFTEN
 def test_websites_on_sub_domains_share_a_session(visitor: Visitor, siblings: list[Site], mode: str) -> None:
     www, admin = (site.address(mode, frontendDomain=".shop.test", backendDomain=".shop.test") for site in siblings)
     first = visitor.open(www)
@@ -117,6 +122,7 @@ def test_websites_on_sub_domains_share_a_session(visitor: Visitor, siblings: lis
     assert not SESSION_COOKIES & visitor.cookies().keys()
 
 
+@COOKIES_OFTEN
 def test_a_failed_claim_is_named_and_the_session_recovers(visitor: Visitor, siblings: list[Site], mode: str) -> None:
     tab = visitor.open(siblings[0].address(mode))
     tab.sign_up(visitor.email)
@@ -133,6 +139,7 @@ def test_a_failed_claim_is_named_and_the_session_recovers(visitor: Visitor, sibl
     assert tab.call("/premium")["status"] == 200
 
 
+@COOKIES_OFTEN
 def test_sign_out_everywhere_ends_the_session_on_the_other_device(
     visitor: Visitor, elsewhere: Visitor, siblings: list[Site], mode: str
 ) -> None:
@@ -166,6 +173,7 @@ def test_two_tabs_that_refresh_at_once_keep_the_session(visitor: Visitor, sites:
     assert len(visitor.refreshes()) <= 2
 
 
+@COOKIES_OFTEN
 def test_a_thief_with_an_old_refresh_token_ends_the_session_for_both(
     visitor: Visitor, elsewhere: Visitor, siblings: list[Site], mode: str
 ) -> None:

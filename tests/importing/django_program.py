@@ -16,9 +16,12 @@ import_module("django.conf").settings.configure(
     USE_TZ=True,
 )
 import_module("django").setup()
-# Of a release, more than a million, so that checking one password takes a second. The form of a hash is the same.
-import_module("django.contrib.auth.hashers").PBKDF2PasswordHasher.iterations = 5000
-make_password = import_module("django.contrib.auth.hashers").make_password
+# Those of a release take a quarter of a second and more for each check of a password. The form of a hash is the same.
+hashers = import_module("django.contrib.auth.hashers")
+hashers.PBKDF2PasswordHasher.iterations = 5000
+hashers.ScryptPasswordHasher.work_factor = 2**10
+hashers.BCryptSHA256PasswordHasher.rounds = 4
+make_password = hashers.make_password
 call_command = import_module("django.core.management").call_command
 models = import_module("django.contrib.auth.models")
 

@@ -22,7 +22,7 @@ def core_url(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield url
 
 
-@pytest.fixture(scope="module", params=["node", "python"])
+@pytest.fixture(scope="module", params=["node", pytest.param("python", marks=pytest.mark.exhaustive)])
 def sdk(request: pytest.FixtureRequest, core_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     """The official SDK for Node, then the one for Python."""
     with official(request.param, core_url, tmp_path_factory) as peer:

@@ -1,7 +1,9 @@
 """
 What servers do to requests at the edge of HTTP, each as its own process: the survey of docs/servers.md, again.
 
-Here are the servers that pip installs without a compiler. The rest of the table is printed by ``survey.py``.
+Here are the servers that pip installs without a compiler. The rest of the table is printed by ``survey.py``. They are
+asked in ``make exhaustive``: each takes ten to thirty seconds, most of them waits, and what st-wsgi makes of what a
+server hands on is shown by tests/test_server_boundary.py.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ class Surveyed:
     cells: dict[str, str]
 
 
-@pytest.fixture(scope="module", params=exhaustive_but(WHEELS, ["gunicorn"]))
+@pytest.fixture(scope="module", params=exhaustive_but(WHEELS, []))
 def surveyed(request: pytest.FixtureRequest) -> Iterator[Surveyed]:
     (server,) = [server for server in SERVERS if server.name == request.param]
     yield Surveyed(server, survey(server, lambda _text: None))

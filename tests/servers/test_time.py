@@ -52,7 +52,8 @@ def test_a_restart_keeps_users_and_sessions(tmp_path: Path) -> None:
         assert returned.sign_in()["user"]["id"] == user["id"]
 
 
-@pytest.mark.parametrize("server", ["gunicorn-gthread", pytest.param("gunicorn-gevent", marks=pytest.mark.exhaustive)])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("server", ["gunicorn-gthread", "gunicorn-gevent"])
 def test_sign_ups_at_the_same_time_pass_with_hashes_of_the_default_cost(server: str, tmp_path: Path) -> None:
     patience = {"hashing_queue_size": 8, "hashing_queue_timeout_ms": 60_000}
     with running(APP, server, folder=tmp_path, **patience) as site:
