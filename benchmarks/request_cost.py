@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.programs import Child, child, core
 from benchmarks.report import Goal, Row, main, quotients, row
 
-APPS = ("flask_st_wsgi", "flask_official", "django_st_wsgi", "django_official")
+APPS = ("flask_st_wsgi", "flask_st_wsgi_pages", "flask_official", "django_st_wsgi", "django_official")
 CASES = {
     "anonymous": "not ours, no session",
     "plain": "not ours, session cookie",
@@ -24,7 +24,7 @@ CASES = {
     "cookie": "protected, by cookie",
 }
 #: Requests a round; the official SDK needs milliseconds for one.
-COUNTS = {"st_wsgi": 300, "official": 30}
+COUNTS = {"st_wsgi": 300, "st_wsgi_pages": 300, "official": 30}
 #: Microseconds.
 NOT_OURS, PROTECTED = 3, 15
 
@@ -55,10 +55,13 @@ def _added(process: Child, app: str, case: str) -> float:
 def _rows(framework: str, case: str, added: dict[tuple[str, str], list[float]]) -> Sequence[Row]:
     name = f"added CPU, {framework.capitalize()}, {CASES[case]}"
     ours, theirs = added[f"{framework}_st_wsgi", case], added[f"{framework}_official", case]
+    with_pages = added.get((f"{framework}_st_wsgi_pages", case))
     protected = case in ("header", "cookie")
+    at_most = Goal(of="value", at_most=PROTECTED if protected else NOT_OURS)
     times = Goal(of="ratio", at_least=10) if protected else None
     return [
-        row(name, "st_wsgi", ours, "us", goal=Goal(of="value", at_most=PROTECTED if protected else NOT_OURS)),
+        row(name, "st_wsgi", ours, "us", goal=at_most),
+        *([] if with_pages is None else [row(name, "st_wsgi with Pages", with_pages, "us", goal=at_most)]),
         row(name, "supertokens-python", theirs, "us", ratios=quotients(theirs, ours), goal=times),
     ]
 

@@ -27,7 +27,9 @@ def test_what_the_runner_starts_is_there(name: str) -> None:
     assert found
 
 
-@pytest.mark.parametrize("app", ["flask_st_wsgi", pytest.param("django_st_wsgi", marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize(
+    "app", ["flask_st_wsgi", "flask_st_wsgi_pages", pytest.param("django_st_wsgi", marks=pytest.mark.exhaustive)]
+)
 def test_a_request_costs_something_with_and_without_sessions(app: str, tmp_path: Path) -> None:
     module = f"benchmarks.apps.{app}"
     with core(tmp_path, **CHEAP) as url, child("benchmarks.request_child", module, env={"BENCH_CORE": url}) as process:
