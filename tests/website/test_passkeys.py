@@ -19,7 +19,6 @@ from st_wsgi.recipes.webauthn import Webauthn
 from website.conftest import with_pages
 from website.person import Person, Screen
 
-OPTIONS = "/auth/webauthn/options"
 ADDRESS_TAKEN = "There is an account with this address already. Please sign in."
 
 
@@ -52,8 +51,10 @@ def answered(
     person: Person, answer: Callable[..., dict[str, Any]], key: Credential, options: dict[str, Any], **more: str
 ) -> Screen:
     """Do what the script does: fetch options, have the authenticator answer them, and send the form."""
-    kind = "register" if options else "signin"
-    made = person.client.post(f"{OPTIONS}/{kind}", base_url=API, json=options, headers={"rid": "anti-csrf"}).get_json()
+    [path] = [
+        str(one.attributes["data-options"]) for one in person.screen.all("section") if "data-options" in one.attributes
+    ]
+    made = person.client.post(path, base_url=API, json=options, headers={"rid": "anti-csrf"}).get_json()
     credential = answer(made, key, rp_id="api.shop.example", origin=API)
     return person.submit(optionsId=made["webauthnGeneratedOptionsId"], credential=json.dumps(credential), **more)
 
