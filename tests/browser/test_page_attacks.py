@@ -226,11 +226,15 @@ def test_the_way_back_shows_nothing_after_signing_out(playwright: Playwright, ex
         page = context.new_page()
         heading = page.get_by_role("heading", level=1)
         who = sign_up(page)
-        page.goto("/terms")
-        shop.referrers.clear()
-        page.go_back(wait_until="commit")
-        expect(heading).to_have_text(who)
-        assert "/orders" not in dict(shop.referrers)  # it was kept
+        for _ in range(5):  # Chromium keeps no page that takes a loaded machine too long to put away
+            page.goto("/terms")
+            shop.referrers.clear()
+            page.go_back(wait_until="commit")
+            expect(heading).to_have_text(who)
+            if "/orders" not in dict(shop.referrers):
+                break
+        else:
+            pytest.fail("no page is kept")
         page.goto("/auth/account")
         expect(heading).to_have_text("Your account")
         page.get_by_role("link", name="Sign out").click()

@@ -265,7 +265,7 @@ def connected(server: Cluster) -> psycopg.Connection[tuple[Any, ...]]:
 def test_a_standby_takes_over(own_cluster: Cluster, make_core: Callable[..., EmbeddedCore]) -> None:
     """With both servers in the address, calls fail until the standby is promoted. Nothing is lost."""
     with standby(own_cluster) as other:
-        address = own_cluster.address(target_session_attrs="read-write", pool_timeout_ms=500)
+        address = own_cluster.address(target_session_attrs="read-write", pool_timeout_ms=2_000)
         hosts = f":{own_cluster.port},127.0.0.1:{other.port}/"
         app = caller(make_core(address.replace(f":{own_cluster.port}/", hosts)))
         user = sign_up(app)["loginMethods"][0]["email"]
