@@ -13,11 +13,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import attrs
-from openid.real_provider import RealProvider
 from openid.real_provider import running as running_provider
 from playwright.sync_api import Browser, Locator, expect
 from sdks.processes import free_port, serving
+from servers.running import Site
 
 from browser.sites import CHEAP_HASHES, HERE, link_in_mail
 from browser.visitor import LIMIT, PASSWORD
@@ -26,31 +25,8 @@ from browser.visitor import LIMIT, PASSWORD
 TOKEN_SECONDS = 1
 
 
-@attrs.frozen
-class Shop:
-    """A running shop: its origin, what it prints, and the provider for its visitors."""
-
-    origin: str
-    log: Path
-    provider: RealProvider
-
-    def link(self, email: str, path: str) -> str:
-        """Return the newest link to *path* that was mailed to an address."""
-        return link_in_mail(self.log, email, path)
-
-    def code(self, email: str, number: int = 1) -> str:
-        """Return the code in the mail to an address that is the first, second ... with a code."""
-        codes: list[str] = []
-        for _ in range(600):
-            codes = re.findall(rf"^\[st_wsgi\] \w+ for {re.escape(email)}:\n(\w+)$", self.log.read_text(), re.MULTILINE)
-            if len(codes) >= number:
-                break
-            threading.Event().wait(0.05)  # mails are sent in the background
-        return codes[number - 1]
-
-
 @contextmanager
-def running(framework: str, folder: Path) -> Iterator[Shop]:
+def running(framework: str, folder: Path) -> Iterator[Site]:
     """Serve ``shop_app.py``. Its provider is another site: the one is on localhost, the other on 127.0.0.1."""
     port = free_port()
     origin = f"http://localhost:{port}"
@@ -65,7 +41,7 @@ def running(framework: str, folder: Path) -> Iterator[Shop]:
         command = [sys.executable, "-m", "gunicorn", *options, "shop_app:app"]
         log = folder / "server.log"
         with serving(command, port=port, log=log, env=env, cwd=HERE):
-            yield Shop(origin, log, provider)
+            yield Site(origin, log)
 
 
 class Guest:
@@ -76,7 +52,7 @@ class Guest:
     :ivar heading: what it shows in its first line.
     """
 
-    def __init__(self, chromium: Browser, shop: Shop, email: str | None = None) -> None:
+    def __init__(self, chromium: Browser, shop: Site, email: str | None = None) -> None:
         self.shop = shop
         self.email = email or f"{uuid.uuid4().hex}@example.com"
         context = chromium.new_context(java_script_enabled=False, base_url=shop.origin)
@@ -120,7 +96,7 @@ class Guest:
         self.sees("Confirm your e-mail address")
         self.press("Send the mail")
         expect(self.page.get_by_role("status")).to_contain_text(self.email)
-        self.open(self.shop.link(self.email, "/auth/verify-email"))
+        self.open(self.link("/auth/verify-email"))
         self.press("Confirm")
         self.sees("Your e-mail address is confirmed")
 
@@ -151,6 +127,21 @@ class Guest:
     def user_id(self) -> str:
         """Return who the shop takes them for."""
         return self.page.locator("p").inner_text()
+
+    def link(self, path: str) -> str:
+        """Return the newest link to *path* that was mailed to them."""
+        return link_in_mail(self.shop.log, self.email, path)
+
+    def code(self, number: int = 1) -> str:
+        """Return the code in the mail to them that is the first, second ... with a code."""
+        pattern = rf"^\[st_wsgi\] \w+ for {re.escape(self.email)}:\n(\w+)$"
+        codes: list[str] = []
+        for _ in range(600):
+            codes = re.findall(pattern, self.shop.log.read_text(), re.MULTILINE)
+            if len(codes) >= number:
+                break
+            threading.Event().wait(0.05)  # mails are sent in the background
+        return codes[number - 1]
 
     def access_token(self) -> str:
         cookies = self.page.context.cookies(self.shop.origin)

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 from recipes.totp.parts import totp, wrong
+from servers.running import Site
+from servers.running import running as running_example
 
-from browser.guest import Guest, Shop, running
+from browser.guest import Guest, running
 from browser.visitor import PASSWORD
 
 NEW = "another horse 2"
@@ -23,7 +25,7 @@ Arrive = Callable[..., Guest]
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with running("flask", tmp_path_factory.mktemp("shop")) as shop:
         yield shop
 
@@ -33,7 +35,7 @@ def arrive(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Arrive
     """Brings a person to the shop, or the same one with another browser."""
     guests: list[Guest] = []
 
-    def arrive(email: str | None = None, *, shop: Shop | None = None) -> Guest:
+    def arrive(email: str | None = None, *, shop: Site | None = None) -> Guest:
         guests.append(Guest(chromium, shop or request.getfixturevalue("shop"), email))
         return guests[-1]
 
@@ -74,7 +76,7 @@ def test_a_forgotten_password(guest: Guest) -> None:
     guest.follow("Forgot your password?")
     guest.press("Send the link", {"E-mail address": guest.email})
     guest.sees("Check your mailbox")
-    guest.open(guest.shop.link(guest.email, "/auth/reset-password"))
+    guest.open(guest.link("/auth/reset-password"))
     guest.press("Save the password", {"Password": "short"})
     expect(guest.page.get_by_label("Password")).to_have_accessible_description(
         "Password must contain at least 8 characters, including a number"
@@ -93,12 +95,12 @@ def test_a_code_by_mail(guest: Guest) -> None:
     guest.open("/orders/7")
     guest.press("Send me a code", {"E-mail address": guest.email})
     guest.sees("Enter your code")
-    code = guest.shop.code(guest.email)
+    code = guest.code()
     guest.press("Sign in", {"Code": "000000" if code != "000000" else "111111"})
     expect(guest.page.get_by_role("alert")).to_have_text("This code is wrong. Please look at the newest message.")
     guest.press("Send a new message")
     expect(guest.page.get_by_role("status")).to_have_text("A new message is on its way.")
-    guest.press("Sign in", {"Code": guest.shop.code(guest.email, 2)})
+    guest.press("Sign in", {"Code": guest.code(2)})
     guest.sees("/orders/7", "/orders/7")
 
 
@@ -116,7 +118,7 @@ def test_an_account_at_a_provider(guest: Guest) -> None:
     guest.sign_out()
     guest.open("/orders/7")
     guest.press("Send me a code", {"E-mail address": guest.email})
-    guest.press("Sign in", {"Code": guest.shop.code(guest.email)})
+    guest.press("Sign in", {"Code": guest.code()})
     guest.sees("/orders/7", "/orders/7")
     assert guest.user_id() == who  # both say that the address is theirs
 
@@ -307,7 +309,7 @@ def test_a_journey_in_another_framework(arrive: Arrive, tmp_path: Path, framewor
         guest.sign_in("wrong horse 1")
         guest.follow("Forgot your password?")
         guest.press("Send the link", {"E-mail address": guest.email})
-        guest.open(shop.link(guest.email, "/auth/reset-password"))
+        guest.open(guest.link("/auth/reset-password"))
         guest.press("Save the password", {"Password": NEW})
         guest.follow("Sign in")
         guest.sign_in(NEW)
@@ -324,7 +326,7 @@ def test_a_journey_in_another_framework(arrive: Arrive, tmp_path: Path, framewor
         phone = arrive(guest.email, shop=shop)
         phone.open("/orders/8")
         phone.press("Send me a code", {"E-mail address": guest.email})
-        phone.press("Sign in", {"Code": shop.code(guest.email)})
+        phone.press("Sign in", {"Code": phone.code()})
         phone.sees("/orders/8", "/orders/8")
         assert phone.user_id() == who
         guest.open("/auth/account")
@@ -333,3 +335,27 @@ def test_a_journey_in_another_framework(arrive: Arrive, tmp_path: Path, framewor
         phone.wait_for_expiry()
         phone.open("/orders/8")
         phone.sees("Sign in to Shop", "/auth?redirectToPath=%2Forders%2F8")
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("example", ["flask_app", "bottle_app", "pyramid_app", "django_app", "falcon_app"])
+def test_an_example(chromium: Browser, tmp_path: Path, example: str) -> None:
+    with running_example(example, "gunicorn-gthread", folder=tmp_path, argon2_memory_kb=64) as site:
+        guest = Guest(chromium, site)
+        guest.open("/")
+        guest.follow("Your orders")
+        guest.sees("Sign in to " + guest.page.title().rpartition(" · ")[2], "/auth?redirectToPath=%2Forders")
+        guest.follow("Create an account")
+        guest.press("Create account", {"E-mail address": guest.email, "Password": PASSWORD})
+        guest.sees("Your orders", "/orders")
+        expect(guest.page.locator("strong")).to_have_text(guest.email)
+        guest.follow("Your account")
+        guest.follow("Confirm your e-mail address")
+        guest.confirm()
+        guest.open("/auth/account")
+        expect(guest.page.get_by_role("link", name="Confirm your e-mail address")).to_have_count(0)
+        guest.sign_out()
+        guest.open("/orders")
+        guest.sign_in()
+        guest.sees("Your orders", "/orders")
+        guest.leave()
