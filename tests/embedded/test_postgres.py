@@ -8,8 +8,11 @@ import string
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -20,8 +23,9 @@ from contract.test_emailpassword import SECRET, sign_up
 from contract.test_sessions import create, refresh, verify
 
 from embedded.conftest import QUICK, caller
+from st_wsgi.cli import main
 from st_wsgi.embedded import EmbeddedCore
-from st_wsgi.embedded.core import locate
+from st_wsgi.embedded.core import backup_command, locate
 from st_wsgi.embedded.storage import postgres
 from st_wsgi.embedded.storage.database import Database
 from st_wsgi.embedded.storage.postgres import PostgresStore, split
@@ -63,6 +67,81 @@ def test_addresses_that_are_refused(address: str, problem: str) -> None:
         EmbeddedCore.open(address)
     assert problem in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+UNREADABLE = [
+    "postgresql://ann:99999/S3CRETcd@127.0.0.1:1/auth",
+    "postgresql://ann:S3CRET/x@127.0.0.1:1/auth",
+    "postgresql://ann:99999?S3CRET@127.0.0.1:1/auth",
+    "postgresql://ann:99999?S3CRET=x@127.0.0.1:1/auth",
+    "postgresql://ann:99999?S3CRET&x@127.0.0.1:1/auth",
+    "postgresql://ann:99999?schema=S3CRET@127.0.0.1:1/auth",
+    "postgresql://ann:99999?pool_size=S3CRET@127.0.0.1:1/auth",
+    "postgresql://ann:99999?S3CRET=x&S3CRET=x@127.0.0.1:1/auth",
+    "postgresql://ann:99999?dbname=S3CRET@127.0.0.1:1/auth",
+    "postgresql://ann:99999?password=x&S3CRET:y@127.0.0.1:1/auth",
+    "postgresql://ann:x@S3CRET@127.0.0.1:1/auth",
+    "postgresql://ann:S3CRET",
+    "postgresql://127.0.0.1/auth?user=ann&password=x&S3CRET/y",
+    "postgresql://ann:S3CRET%zz@127.0.0.1:1/auth",
+    "postgresql://ann:S3CRET\udcff@127.0.0.1:1/auth",
+    "postgresql:ann:S3CRET@127.0.0.1:1/auth",
+    "postgres:host=127.0.0.1 port=S3CRET",
+]
+"""Addresses whose password is not written as %XX, or that are cut off after it."""
+
+
+def _said(error: BaseException | None) -> str:
+    """Return all that an error and the errors behind it say."""
+    return "" if error is None else f"{error} {error!r} {_said(error.__cause__)} {_said(error.__context__)}"
+
+
+@pytest.mark.parametrize("address", UNREADABLE[:-6])
+def test_an_address_that_hides_its_password_badly_is_written_anew(address: str) -> None:
+    """The same with the password as %XX is right."""
+    password = address.removeprefix("postgresql://ann:").removesuffix("@127.0.0.1:1/auth")
+    with pytest.raises(ConfigError) as caught:
+        EmbeddedCore.open(f"postgresql://ann:{quote(password, safe='')}@127.0.0.1:1/auth")
+    assert "postgresql://ann@127.0.0.1:1/auth (st_wsgi)" in str(caught.value)
+
+
+@pytest.mark.parametrize("address", UNREADABLE)
+@pytest.mark.parametrize("door", [EmbeddedCore.open, locate, lambda address: backup_command(address, "file")])
+def test_no_part_of_a_password_is_in_an_error(door: Callable[[str], object], address: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        opened = door(address)
+        if isinstance(opened, tuple):  # a store that is not opened yet
+            opened[0]()
+    assert str(caught.value) == (
+        "the address of PostgreSQL cannot be read. Write postgresql://user:password@host:5432/database, with special "
+        "characters of user and password as %XX"
+    )
+    assert "S3CRET" not in _said(caught.value)
+
+
+@pytest.mark.parametrize("address", [address for address in UNREADABLE if "://" in address])
+def test_no_part_of_a_password_is_printed(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither by a core that is to be served, nor by the doctor of an app that does not start."""
+    app = f"""
+from st_wsgi import AppInfo, SuperTokens
+from st_wsgi.recipes.session import Session
+
+info = AppInfo(app_name="Shop", api_domain="http://localhost:8000", website_domain="http://localhost:8000")
+st = SuperTokens(core={address!r}, app_info=info, recipes=[Session()])
+"""
+    name = f"app_{uuid.uuid4().hex}"
+    (tmp_path / f"{name}.py").write_text(app)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    printed = ""
+    for words in (["doctor", "--app", f"{name}:st"], ["core", "serve", "--port", "0", "--db", address]):
+        assert main(words) == 1
+        said = "".join(capfd.readouterr())
+        assert "cannot be read" in said
+        printed += said
+    assert "S3CRET" not in printed
 
 
 def test_without_psycopg(monkeypatch: pytest.MonkeyPatch) -> None:

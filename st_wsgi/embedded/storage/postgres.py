@@ -119,12 +119,26 @@ _ABANDONED: list[ConnectionPool[_LimitedConnection]] = []
 """Pools inherited by a fork. They are kept, because closing one would end the connections of the parent."""
 
 
+_ADDRESS = re.compile("postgres(ql)?://([^/?@]*@)?[^@]*")
+"""An address whose only ``@`` is the one behind the password, with no ``/`` and no ``?`` before it. Others are %XX."""
+
+
+def _unreadable() -> ConfigError:
+    """Return the error for an address that may have its password anywhere. The text has no part of it."""
+    return ConfigError(
+        "the address of PostgreSQL cannot be read. Write postgresql://user:password@host:5432/database, with "
+        "special characters of user and password as %XX"
+    )
+
+
 def split(address: str) -> tuple[str, dict[str, str], dict[str, object]]:
     """
     Split an address into the address for libpq, the settings of :data:`SETTINGS` and the settings of the core.
 
-    :raises ConfigError: a setting is in the address twice.
+    :raises ConfigError: a setting is in the address twice, or the address cannot be read.
     """
+    if not _ADDRESS.fullmatch(address):
+        raise _unreadable()
     own: dict[str, str] = {}
     of_core: dict[str, object] = {}
     of_libpq = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()}
@@ -132,6 +146,8 @@ def split(address: str) -> tuple[str, dict[str, str], dict[str, object]]:
     left: list[str] = []
     for pair in filter(None, query.split("&")):
         name, _, value = pair.partition("=")
+        if not re.fullmatch(r"\w+", name):
+            raise _unreadable()
         if name in own or name in of_core:
             raise ConfigError(f"the setting {name!r} is in the address twice")
         if name in SETTINGS:
@@ -143,10 +159,20 @@ def split(address: str) -> tuple[str, dict[str, str], dict[str, object]]:
     return f"{start}?{'&'.join(left)}", own, of_core
 
 
+def _for_libpq(address: str) -> dict[str, str]:
+    """Return the settings of libpq in an address of :func:`split`. :raises ConfigError: it cannot be read."""
+    settings = None
+    with suppress(psycopg.Error, UnicodeError):  # their texts may contain a part of the password
+        settings = {name: str(value) for name, value in conninfo_to_dict(address).items()}
+    if settings is None or not re.fullmatch("[0-9,]*", settings.get("port", "")):
+        raise _unreadable()
+    return settings
+
+
 def dump_command(address: str, target: str) -> str:
     """Return the command that copies the schema at an address to a file. It has no password."""
     place, own, _ = split(address)
-    options = {name: str(value) for name, value in conninfo_to_dict(place).items() if "password" not in name}
+    options = {name: value for name, value in _for_libpq(place).items() if "password" not in name}
     words = "pg_dump", "--format=custom", f"--schema={own.get('schema', SETTINGS['schema'])}", f"--file={target}"
     return shlex.join((*words, f"--dbname={make_conninfo(**options)}"))
 
@@ -183,14 +209,7 @@ class PostgresStore(Store):
         self._begin = f"BEGIN;{local} SELECT pg_advisory_xact_lock{{}}({LOCK}, hashtext('{self._schema}'))"
         self._cached_rows: LeastRecentlyUsed[tuple[str, tuple[object, ...]], tuple[int, list[Row]]]
         self._cached_rows = LeastRecentlyUsed(_CACHED)
-        try:
-            place = {**_DEFAULTS, **{name: str(value) for name, value in conninfo_to_dict(address).items()}}
-        except psycopg.Error:
-            # The text of libpq is left out, because it may contain a part of the password.
-            raise ConfigError(
-                "the address of PostgreSQL cannot be read. Write postgresql://user:password@host:5432/database, with "
-                "special characters of user and password as %XX"
-            ) from None
+        place = {**_DEFAULTS, **_for_libpq(address)}
         self._conninfo = make_conninfo(**place)
         host, port = place.get("host") or place.get("hostaddr") or "", place.get("port") or "5432"
         self._name = f"postgresql://{place.get('user', '')}@{host}:{port}/{place.get('dbname', '')} ({self._schema})"
