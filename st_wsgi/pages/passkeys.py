@@ -13,7 +13,8 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from ..recipe_kit.forms import EMAIL
+from ..recipe_kit.forms import EMAIL, normalise_email
+from ..recipes.webauthn.types import GeneratedOptions
 from .codes import FIELDS
 from .forms import Entry, form, note
 from .html import Content, Html, h
@@ -71,7 +72,8 @@ def _recovery_page(visit: Visit) -> View:
         text = visit.text("If there is an account with this address, a mail with a link is on its way.")
         return View(visit.text("Check your mailbox"), [note(text), sign_in_link(visit)])
     if visit.query("token") is not None:
-        return with_script(visit, "Create a new passkey", "Create a passkey", (), sign_in_link(visit))
+        others = sign_in_link(visit)
+        return with_script(visit, "Create a new passkey", "Create a passkey", (), others, token=visit.query("token"))
     text = visit.text("Enter the e-mail address of your account. We send you a link to create a new passkey.")
     fields = form(visit, [EMAIL_ENTRY], submit="Send the link")
     return View(visit.text("I have lost my passkey"), [h("p", text), fields, sign_in_link(visit)])
@@ -94,13 +96,22 @@ def _recovery_sent(visit: Visit) -> View | Response:
 
 
 def with_script(
-    visit: Visit, title: str, submit: str, fields: Sequence[Entry], others: Content, *, email: str | None = None
+    visit: Visit,
+    title: str,
+    submit: str,
+    fields: Sequence[Entry],
+    others: Content,
+    *,
+    email: str | None = None,
+    token: str | None = None,
 ) -> View:
     """
     Return a page whose form the script sends, with a passkey in it.
 
     :param others: what stands below the form.
     :param email: for which the passkey is made, if the form does not ask for it.
+    :param token: of a recovery mail, which stands for the address. No other page may take it from its address: a link
+        could make a passkey for an account of somebody else.
     """
     is_new = submit == "Create a passkey"
     path = f"{PATH}/options/{'register' if is_new else 'signin'}"
@@ -116,7 +127,7 @@ def with_script(
         hidden=True,
         data_passkey="create" if is_new else "get",
         data_options=visit.api_path(path),
-        data_token=visit.query("token"),
+        data_token=token,
     )
     return View(
         visit.text(title),
@@ -131,7 +142,7 @@ def call_with_passkey(visit: Visit, path: str, asked: Mapping[str, str], **more:
 
     If the form has no passkey, the API for the options has refused. It is called once more to learn the reason.
 
-    :param asked: the body for that API.
+    :param asked: the body for that API. The passkey has to be for the address in it.
     :param more: further members of the body for the API at *path*.
     """
     if asked.get(EMAIL, "x").strip() == "":
@@ -145,7 +156,18 @@ def call_with_passkey(visit: Visit, path: str, asked: Mapping[str, str], **more:
     except (ValueError, RecursionError):
         return Reply(422, {})
     options_id = visit.form.get(_OPTIONS_ID, "")
+    if EMAIL in asked and not _is_for(visit, options_id, asked[EMAIL]):
+        return Reply(422, {})
     return visit.call("POST", path, {"webauthnGeneratedOptionsId": options_id, "credential": credential, **more})
+
+
+def _is_for(visit: Visit, options_id: str, email: str) -> bool:
+    """Return whether the options of a new passkey are for an address. If there are none, the next API says why."""
+    functions = visit.context.services.named("webauthn").functions
+    options = functions.get_generated_options(webauthn_generated_options_id=options_id, tenant_id=visit.tenant_id)
+    if not isinstance(options, GeneratedOptions):
+        return True
+    return options.email is not None and normalise_email(options.email) == normalise_email(email)
 
 
 def _nothing_entered() -> Reply:

@@ -157,6 +157,20 @@ def test_a_user_with_a_password_adds_a_passkey(core: Borrowed) -> None:
     assert passkeys(person.screen) == []
 
 
+def test_a_passkey_for_another_address_is_not_added(core: Borrowed) -> None:
+    rule = ShouldAutomaticallyLink(should_require_verification=False)
+    person = linked(core, AccountLinking(should_do_automatic_account_linking=lambda *_: rule))
+    screen = person.open("/auth/account/passkey?token=x")
+    assert screen.all("section", **{"data-token": "x"}) == []
+    other = f"other.{person.email}"
+    screen = answered(person, authenticator.created, authenticator.credential(), {"email": other})
+    assert (screen.status, screen.heading) == (422, "Add a passkey")
+    assert "This did not work. Please try again." in str(screen.alert)
+    screen = person.open("/auth/account")
+    assert passkeys(screen) == []
+    assert other not in screen.html
+
+
 def test_without_linking_a_user_with_a_password_has_no_passkey(core: Borrowed) -> None:
     person = linked(core)
     assert ADD_PASSKEY not in texts(person.open("/auth/account"), "a")

@@ -456,6 +456,16 @@ def test_a_passkey_as_second_factor(core: Borrowed) -> None:
     assert (screen.status, person.path) == (200, "/orders")
 
 
+def test_a_passkey_for_another_address_is_no_second_factor(core: Borrowed) -> None:
+    vault = Vault(core, "webauthn", more=[Webauthn(email_delivery=no_mail)])
+    person = vault.person()
+    assert person.open("/auth/mfa/webauthn?token=x").all("section", **{"data-token": "x"}) == []
+    options = {"email": f"other.{person.email}"}
+    screen = answered(person, authenticator.created, authenticator.credential(), options)
+    assert (screen.status, screen.heading) == (422, "Create a passkey")
+    assert person.open("/orders").heading == "Create a passkey"
+
+
 def test_the_passkey_of_another_user_is_no_second_factor(core: Borrowed) -> None:
     vault = Vault(core, "webauthn", more=[Webauthn(email_delivery=no_mail)])
     victim, thief = vault.person(), vault.person()

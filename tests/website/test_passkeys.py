@@ -119,6 +119,26 @@ def test_a_lost_passkey(club: Club, member: Person) -> None:
     assert (screen.status, screen.heading) == (410, "This link is not valid any more")
 
 
+@pytest.mark.parametrize("page", ["/auth/webauthn?show=signup", "/auth/webauthn?show=signin"])
+def test_a_token_in_the_address_of_another_page_counts_for_nothing(member: Person, page: str) -> None:
+    screen = member.open(f"{page}&token=x")
+    assert [one.attributes for one in screen.all("section") if "data-token" in one.attributes] == []
+    assert len(screen.all("section", **{"data-token": "x"})) == 0
+    screen = member.open("/auth/webauthn/recover?token=x")
+    assert len(screen.all("section", **{"data-token": "x"})) == 1
+
+
+def test_a_passkey_for_another_address_than_that_of_the_form_is_refused(member: Person) -> None:
+    member.open("/auth/webauthn?show=signup&redirectToPath=/orders")
+    options = {"email": f"other.{member.email}"}
+    screen = answered(member, authenticator.created, authenticator.credential(), options, email=member.email)
+    assert (screen.status, screen.heading) == (422, "Create an account with a passkey")
+    assert "This did not work. Please try again." in str(screen.alert)
+    key = authenticator.credential()
+    screen = answered(member, authenticator.created, key, {"email": member.email}, email=f" {member.email.upper()} ")
+    assert (screen.status, member.path) == (200, "/orders")
+
+
 @pytest.mark.parametrize("credential", ["", "{", "1", "[" * 15_000, '{"id": 1}', '{"response": {}}'])
 def test_what_no_browser_sends_is_refused(member: Person, credential: str) -> None:
     member.open("/auth/webauthn")
@@ -140,6 +160,14 @@ def test_the_page_has_one_script_of_ours_and_says_so_without_it(member: Person) 
     assert (file.status_code, file.mimetype) == (200, "text/javascript")
     assert file.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert "script-src" not in member.open("/auth").response.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("options_id", ["", "x", "\0", "x" * 5000, "a b&c=d"])
+def test_options_that_do_not_exist_are_refused(member: Person, options_id: str) -> None:
+    member.open("/auth/webauthn?show=signup")
+    made = json.dumps({"id": "x", "rawId": "x", "type": "public-key", "response": {}})
+    screen = member.submit(credential=made, optionsId=options_id, email=member.email)
+    assert (400 <= screen.status < 500, screen.heading) == (True, "Create an account with a passkey")
 
 
 def test_without_passkeys_there_is_no_page(core: Borrowed) -> None:
