@@ -20,11 +20,11 @@ from ..users import LoginMethod, User
 from .forms import ACTION, Entry, entry, form, note
 from .html import Content, Html, h
 from .settings import Field
-from .signing import SIGN_OUT
+from .signing import ACCOUNT, SIGN_OUT
 from .verification import PATH as VERIFICATION
 from .visit import Page, Problem, View, Visit
 
-PATH = "/account"
+PATH = ACCOUNT
 _PASSWORD_PATH = "/account/password"
 _EMAIL_PATH = "/account/email"
 _HANDLE = "handle"

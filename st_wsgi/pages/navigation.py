@@ -29,7 +29,7 @@ from ..request.context import RequestContext
 from ..urls import scheme_of
 from .html import h
 from .protection import is_same_origin
-from .signing import access_denied, sign_in_link
+from .signing import access_denied, is_signed_in, sign_in_link
 from .table import CLAIM_PAGES, CLAIM_QUERIES
 from .visit import View, Visit
 from .way_back import WAY_BACK, path_of_request
@@ -75,9 +75,14 @@ def session_redirect(visit: Visit, error: SessionError) -> View | Response:
     """
     Return the redirect for an error of the session: to its renewal, to sign-in, or to the page for a claim.
 
-    A form of a page of the app would be lost by the last two. It gets a page that says what to do.
+    A form of a page of the app would be lost by the last two. It gets a page that says what to do. So does a form whose
+    path cannot be a way back: no other route may get it.
     """
     pages, path = visit.pages, path_of_request(visit.context.environ or {})
+    if path is None:
+        if visit.is_post and isinstance(error, TryRefreshToken):
+            return _form_not_sent(visit, pages.base_path, error.code)
+        path = "/"
     way_back = {} if path == pages.after_sign_in else {WAY_BACK: path}
     if isinstance(error, TryRefreshToken):
         return visit.redirect(_renewal_path(visit) + _query(way_back), with_form=visit.is_post)
@@ -142,7 +147,7 @@ def error_page(visit: Visit, error: Answerable) -> View:
 
 def out_of_date(visit: Visit) -> View:
     """Return the page for a form whose token does not belong to this browser any more."""
-    path = path_of_request(visit.context.environ or {})  # with the query, which may have the token of a mail
+    path = path_of_request(visit.context.environ or {}) or "/"  # with the query, which may have the token of a mail
     address = visit.way_back if visit.pages.is_no_way_back(path) else path
     text = "Nothing was changed. Please open the page again, and make sure that your browser accepts cookies."
     return View(
@@ -170,7 +175,7 @@ def renewal(visit: Visit) -> View | Response:
     if not is_shown or not any(TokenTransfer.cookies(visit.context, name) for name in _COOKIES):
         sign_in = visit.address("")
         return _form_not_sent(visit, sign_in, 401) if visit.is_post else visit.redirect(sign_in)
-    is_good = _is_good(visit)
+    is_good = is_signed_in(visit)
     rounds = _rounds(visit, is_good)
     if rounds >= _MOST_ROUNDS:
         return _given_up(visit)
@@ -195,14 +200,6 @@ def renewal(visit: Visit) -> View | Response:
     if new.get_access_token_payload()["exp"] <= visit.context.services.get(Session).clock():
         return _given_up(visit)  # the clocks of this machine and of the core differ
     return _back(visit, rounds)  # counted, since the browser may not keep the new access token
-
-
-def _is_good(visit: Visit) -> bool:
-    """Return whether the session needs no renewal, such as when another tab has renewed it."""
-    try:
-        return visit.session() is not None
-    except TryRefreshToken:
-        return False
 
 
 def _wait(visit: Visit, waits: str | None) -> View | Response:

@@ -8,13 +8,14 @@ from typing import Any, TypeAlias
 
 from werkzeug.wrappers import Response
 
-from ..errors import Unauthorised
+from ..errors import TryRefreshToken, Unauthorised
 from ..recipe_kit.forms import EMAIL, PASSWORD, FormField
 from .forms import ACTION, api_fields, entry, form
 from .html import Content, Html, h
 from .visit import Page, Show, View, Visit
 
 SIGN_OUT = "/sign-out"
+ACCOUNT = "/account"
 _TERMS = {
     ("terms", "privacy"): "By continuing, you accept the {terms} and the {privacy}.",
     ("terms",): "By continuing, you accept the {terms}.",
@@ -86,7 +87,18 @@ def finish_sign_in(visit: Visit, back: str | None = None) -> Response:
 def access_denied(visit: Visit) -> View:
     """Return the page for users who may not open the page that they asked for."""
     text = h("p", visit.text("Your account may not open this page."), class_="alert", role="alert")
-    return View(visit.text("Access denied"), [text, sign_in_link(visit)], status=403)
+    other = sign_in_link(visit)
+    if is_signed_in(visit):
+        other = h("p", h("a", visit.text("Your account"), href=visit.address(ACCOUNT)), class_="other")
+    return View(visit.text("Access denied"), [text, other], status=403)
+
+
+def is_signed_in(visit: Visit) -> bool:
+    """Return whether there is a session that needs no renewal, such as when another tab has renewed it."""
+    try:
+        return visit.session() is not None
+    except TryRefreshToken:
+        return False
 
 
 def _signed_in(visit: Visit) -> View:

@@ -41,9 +41,9 @@ def safe_path(text: str) -> str | None:
     return location
 
 
-def path_of_request(environ: WSGIEnvironment) -> str:
-    """Return the path and query that the browser asked for, or ``/`` if they cannot be a way back."""
+def path_of_request(environ: WSGIEnvironment) -> str | None:
+    """Return the path and query that the browser asked for, or None if they cannot be a way back."""
     raw = str(environ.get("SCRIPT_NAME", "")) + str(environ.get("PATH_INFO", ""))
     path = quote(raw.encode("latin-1", "replace"), safe=_KEPT.replace("%", ""))
     query = environ.get("QUERY_STRING", "")
-    return safe_path(f"{path}?{quote(query, safe=_KEPT + '?')}" if query else path) or "/"
+    return safe_path(f"{path}?{quote(query, safe=_KEPT + '?')}" if query else path)

@@ -149,6 +149,30 @@ def test_no_form_is_sent_anywhere_else(person: Person, clock: Clock) -> None:
         assert person.send("POST", f"{REFRESH}/form?redirectToPath={path}", ORDER).location == "/"
 
 
+@pytest.mark.parametrize(
+    "path", [f"/orders?text={'x' * 2000}", "/shop//orders", "/orders/%250d", "/orders/%0d", "/a/../b", "/a%5Cb"]
+)
+def test_a_form_that_cannot_come_back_to_its_path_goes_nowhere_else(person: Person, clock: Clock, path: str) -> None:
+    user_id = user_of(person.screen)
+    clock.wait(2 * HOUR)
+    screen = post(person, path)
+    assert (screen.status, screen.heading) == (401, "Your form was not sent")
+    assert person.send("GET", path).location == REFRESH
+    tab = Person(person.shop)
+    tab.client = person.client
+    [link] = screen.all("a", target="_blank")
+    assert tab.open(str(link.attributes["href"])).heading == "You are signed in"
+    screen = person.send("POST", path, ORDER)
+    assert json.loads(screen.html) == {"method": "POST", "userId": user_id, **ORDER}
+
+
+def test_the_form_of_the_page_behind_the_sign_in_comes_back_to_it(person: Person, clock: Clock) -> None:
+    user_id = user_of(person.screen)
+    clock.wait(2 * HOUR)
+    assert post(person, "/").status == 200
+    assert is_sold(person, user_id, "/")
+
+
 def test_a_form_whose_session_has_ended_is_sent_again_by_a_reload(person: Person, clock: Clock) -> None:
     user_id = user_of(person.screen)
     session.revoke_all_sessions_for_user(user_id=user_id)

@@ -118,8 +118,8 @@ def test_the_way_back_to_any_address_is_safe(path: str) -> None:
     environ = EnvironBuilder(path="/", query_string="q=%3Cb%3E&x").get_environ()
     environ["PATH_INFO"] = path.encode().decode("latin-1")
     back = path_of_request(environ)
-    assert safe_path(back) == back
-    assert back == ("/" if "evil" in path or path == "/%2F" else quote(path, safe="/;") + "?q=%3Cb%3E&x")
+    assert back is None or safe_path(back) == back
+    assert back == (None if "evil" in path or path == "/%2F" else quote(path, safe="/;") + "?q=%3Cb%3E&x")
 
 
 FOREIGN = [

@@ -174,6 +174,8 @@ def test_a_claim_that_no_page_cures_denies_access(shop: Shop, error: Exception) 
     shop.view = refuse
     screen = person.open("/admin")
     assert (screen.status, screen.heading, person.path) == (403, "Access denied", "/admin")
+    assert [one.attributes["href"] for one in screen.all("a")] == ["/", "/auth/account"]
+    assert Person(shop).open("/admin").link("To the sign-in page") == "/auth"
 
 
 SCRIPTS: list[dict[str, str | None]] = [
