@@ -103,7 +103,8 @@ window.frontend = {
     // A view that needs more than a session. Who lacks a verified address is sent the mail that they need.
     openView: async (path) => {
         const response = await fetch(settings.api + path);
-        if (response.status !== 403) return { status: response.status, body: await response.json() };
+        const isJson = (response.headers.get("content-type") || "").startsWith("application/json");
+        if (response.status !== 403) return { status: response.status, ...(isJson && { body: await response.json() }) };
         const claims = (await Session.getInvalidClaimsFromResponse({ response })).map(({ id }) => id);
         const mail = claims.includes(EmailVerificationClaim.id) ? await window.frontend.sendVerification() : null;
         return { status: 403, claims, mail: mail && mail.status };

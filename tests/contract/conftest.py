@@ -55,7 +55,7 @@ def wire(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     if request.param in ("postgres", "pooled"):
         postgres: Cluster = request.getfixturevalue("cluster")
         address = postgres.address if request.param == "postgres" else request.getfixturevalue("pooled")
-        with EmbeddedCore.open(address(), settings=QUICK) as core, commits.watched():
+        with EmbeddedCore.open(address(), settings=QUICK) as core:
             yield InProcess(core)
         return
     in_memory = request.param == "memory"
@@ -71,18 +71,24 @@ def wire(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(autouse=True)
-def flat(request: pytest.FixtureRequest) -> Iterator[None]:
+def watch(request: pytest.FixtureRequest) -> Iterator[None]:
     """
-    After each test on the core in memory: its planner found an index for all statements, and what one table repeats of
-    another is the same there.
+    Watch what a core does in each test.
+
+    In memory: its planner found an index for all statements, and what one table repeats of another is the same there.
+    On PostgreSQL: no call commits twice what must not be done twice.
     """
     wire = request.getfixturevalue("wire") if "wire" in request.fixturenames else None
-    if not isinstance(wire, InProcess) or request.node.callspec.params.get("wire") != "memory":
+    kind = request.node.callspec.params["wire"] if isinstance(wire, InProcess) else None
+    if isinstance(wire, InProcess) and kind == "memory":
+        with watched(wire.core):
+            yield
+        assert population.orphans(wire.core.services.store) == {}
+    elif kind in ("postgres", "pooled"):
+        with commits.watched():
+            yield
+    else:
         yield
-        return
-    with watched(wire.core):
-        yield
-    assert population.orphans(wire.core.services.store) == {}
 
 
 @pytest.fixture(scope="session")

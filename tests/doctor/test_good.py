@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -28,7 +29,7 @@ from st_wsgi.request import current
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-EXAMPLES = ("flask_app", "bottle_app", "pyramid_app", "falcon_app", "django_app")
+EXAMPLES = ("flask_app", "bottle_app", "pyramid_app", "falcon_app")
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -43,6 +44,18 @@ def test_an_example(name: str, place: Place, doctor: Doctor) -> None:
     place.stack.callback(current.set_default, None)
     place.stack.callback(module.st.close)
     assert doctor("--app", f"{spec.name}:app") == set()
+
+
+def test_the_example_of_django(place: Place) -> None:
+    """In a process of its own: Django has one configuration in each."""
+    place.patch.setenv("ST_CORE", f"sqlite:///{place.folder}/auth.db")
+    alone = in_a_process("--app", "django_app:app", folder=ROOT / "examples")
+    assert (alone.returncode, alone.stderr) == (0, ""), alone.stdout
+
+
+def in_a_process(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "st_wsgi", "doctor", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def test_production(place: Place, doctor: Doctor) -> None:
@@ -186,7 +199,6 @@ def test_the_report_for_people(place: Place, capsys: pytest.CaptureFixture[str])
         (["--app", "doctored"], "--app doctored: write module:attribute, such as app:app"),
         (["--app", "no_such_module:app"], "--app no_such_module:app cannot be loaded: ModuleNotFoundError: no_such_mo"),
         (["--app", "doctored:other"], "--app doctored:other cannot be loaded: AttributeError: other"),
-        (["--app", "doctored:app"], "--app doctored:app has no SuperTokens instance: name it, such as doctored:st"),
         (["ftp://shop.example"], "the address must be an http or https address, not ftp"),
         (["http://u:hunter2hunter2hunter2@127.0.0.1"], "the address must not contain a user name or password"),
     ],
@@ -199,6 +211,14 @@ def test_it_could_not_look(arguments: list[str], line: str, place: Place, capsys
     assert output.err.count("\n") == 1
     assert SECRET not in output.err
     assert output.out == ""
+
+
+def test_an_app_without_an_instance(place: Place) -> None:
+    """In a process of its own: other tests may have left an instance that the app leads to."""
+    (place.folder / "bare.py").write_text("def app(environ, start_response): ...\n")
+    alone = in_a_process("--app", "bare:app", folder=place.folder)
+    assert alone.stderr.endswith("--app bare:app has no SuperTokens instance: name it, such as bare:st\n")
+    assert (alone.returncode, alone.stdout) == (2, "")
 
 
 def test_settings_of_gunicorn_that_cannot_be_read(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
