@@ -17,13 +17,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings  # type: ignore[import-untyped]  # Django has no types of its own
-from django.contrib.auth import authenticate, get_user_model  # type: ignore[import-untyped]
-from django.contrib.auth.backends import ModelBackend  # type: ignore[import-untyped]
+from django.contrib.auth import authenticate, get_user_model, logout  # type: ignore[import-untyped]
+from django.contrib.auth.backends import BaseBackend, ModelBackend  # type: ignore[import-untyped]
 from django.contrib.auth.hashers import make_password  # type: ignore[import-untyped]
 from django.contrib.auth.middleware import AuthenticationMiddleware  # type: ignore[import-untyped]
 from django.contrib.auth.models import AnonymousUser, Group  # type: ignore[import-untyped]
 from django.contrib.auth.signals import user_logged_out  # type: ignore[import-untyped]
-from django.core.exceptions import PermissionDenied, ValidationError  # type: ignore[import-untyped]
+from django.core.exceptions import (  # type: ignore[import-untyped]
+    ImproperlyConfigured,
+    PermissionDenied,
+    ValidationError,
+)
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect  # type: ignore[import-untyped]
 from django.shortcuts import resolve_url  # type: ignore[import-untyped]
 from django.utils.functional import SimpleLazyObject  # type: ignore[import-untyped]
@@ -33,6 +37,8 @@ from django.utils.module_loading import import_string  # type: ignore[import-unt
 from st_wsgi import get_user
 from st_wsgi.recipes.session import SessionContainer, get_session, get_session_or_none
 
+from . import end_session, session_of
+
 if TYPE_CHECKING:  # without types of Django's, type checkers would know nothing of our classes
     _Middleware = object
     _Backend = object
@@ -41,6 +47,7 @@ else:
     _Backend = ModelBackend
 
 _OWNER = "st_wsgi.user_id"
+_READ = "_st_wsgi_user_id"
 _BACK = "signed-in"
 
 
@@ -49,34 +56,54 @@ class UserMiddleware(_Middleware):
     Sets ``request.user``: Django's user of the session, or ``AnonymousUser``. Name it in place of Django's
     ``AuthenticationMiddleware``, below ``SuperTokensMiddleware`` and Django's ``SessionMiddleware``.
 
-    The session is read when the user is first needed. Then the errors of ``get_session`` are raised.
+    The session is read when the user is first needed. Then the errors of ``get_session`` are raised. With the setting
+    ``SUPERTOKENS_CHECK_DATABASE`` the core is asked, so that a revoked session is refused at once.
     """
 
     def process_request(self, request: HttpRequest) -> None:
         """Set the user of a request."""
         request.user = SimpleLazyObject(lambda: user_of(request))
 
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Note whose Django's own session is, if it began or changed after the user was read."""
+        owner = getattr(request, _READ, None)
+        if owner is not None and request.user.is_authenticated:
+            own = getattr(request, "session", None)
+            if own is not None and own.modified and not own.is_empty():
+                own.setdefault(_OWNER, owner)
+        return response
+
 
 def user_of(request: HttpRequest) -> Any:
     """
     Return Django's user of the session of a request, or ``AnonymousUser``.
 
-    Django's own session begins anew when it was that of another user.
+    Django's own session belongs to the user. That of a visitor who signs in gets a new key. That of another user, or of
+    one who has signed out, begins anew.
 
     :raises TryRefreshToken: the access token must be renewed: 401.
     :raises InvalidClaims: a claim does not pass its validator: 403.
     """
-    session = get_session_or_none(request)
+    session = session_of(request, check_database=_checks_database(), sign_out=logout.__code__)
+    own: Any = getattr(request, "session", None)
+    owner = None if own is None else own.get(_OWNER)
     if session is None:
+        if owner is not None and request.method not in ("OPTIONS", "TRACE"):  # which never have a session
+            own.flush()
         return AnonymousUser()
-    own = getattr(request, "session", None)
-    if (
-        own is not None
-        and not own.is_empty()
-        and own.setdefault(_OWNER, session.get_user_id()) != session.get_user_id()
-    ):
+    user_id = session.get_user_id()
+    if owner is not None and owner != user_id:
         own.flush()
-    return authenticate(request, supertokens_session=session) or AnonymousUser()
+    elif own is not None and owner is None and not own.is_empty():
+        own.cycle_key()  # somebody else may know the key that the visitor had
+        own[_OWNER] = user_id
+    user = authenticate(request, supertokens_session=session) or AnonymousUser()
+    setattr(request, _READ, user_id)
+    return user
+
+
+def _checks_database() -> bool:
+    return bool(getattr(settings, "SUPERTOKENS_CHECK_DATABASE", False))
 
 
 class SuperTokensBackend(_Backend):
@@ -86,12 +113,16 @@ class SuperTokensBackend(_Backend):
     Settings:
 
     * ``SUPERTOKENS_USER_FIELD``: the field of the user model with the user id of the session; by default that of the
-      username. With ``"pk"`` no users are made, only those that are there are found.
+      username. It cannot be that of the e-mail address. With ``"pk"`` no users are made, only those that are there are
+      found.
     * ``SUPERTOKENS_CREATE_USERS``: False makes no users.
+    * ``SUPERTOKENS_CHECK_DATABASE``: True asks the core in every request that needs the user whether the session still
+      exists. Otherwise a revoked session counts until its access token expires.
     * ``SUPERTOKENS_USER_ATTRIBUTES``: a function, or its dotted path. It takes the session and returns fields of the
       user, such as ``{"is_staff": True}``; ``groups`` are names of groups, which are made. It decides in every request.
 
-    A new user has no password, is not staff and no superuser. Their e-mail address is set if it is verified.
+    A new user has no password, is not staff and no superuser. Their e-mail address is set if it is verified. Only users
+    whom the core knows are made: not those who have been deleted, and not those of sessions with ids of the app's own.
     """
 
     def authenticate(self, request: Any, supertokens_session: SessionContainer | None = None, **_other: Any) -> Any:
@@ -107,10 +138,25 @@ class SuperTokensBackend(_Backend):
             self.update(user, attributes(supertokens_session))
         return user
 
+    # It calls authenticate. That of ModelBackend, from Django 5.2 on, checks passwords itself.
+    aauthenticate: Any = getattr(BaseBackend, "aauthenticate", None)
+
     def find_or_create(self, user_id: str) -> Any:
-        """Return the user with this id, a new one if there is none, or None if no users are made."""
+        """
+        Return the user with this id, or a new one.
+
+        None is returned if there is no such user and none is made: the settings say so, the core does not know the
+        user, or e-mail addresses are unique and the user has no verified one that is free.
+
+        :raises ImproperlyConfigured: the field for the user id is that of the e-mail address.
+        """
         model = get_user_model()
         field = getattr(settings, "SUPERTOKENS_USER_FIELD", model.USERNAME_FIELD)
+        email = model.get_email_field_name()
+        if field == email:
+            raise ImproperlyConfigured(
+                f"SUPERTOKENS_USER_FIELD must name a field for the user id, and not {email!r}: addresses can change"
+            )
         try:
             found = model._default_manager.filter(**{field: user_id}).first()
         except (ValueError, ValidationError):  # a field of numbers
@@ -119,10 +165,20 @@ class SuperTokensBackend(_Backend):
         if found is not None or is_key or not getattr(settings, "SUPERTOKENS_CREATE_USERS", True):
             return found
         known = get_user(user_id=user_id)
-        verified = [one.email for one in known.login_methods if one.verified and one.email] if known else []
+        if known is None:
+            return None
         defaults = {"password": make_password(None)}
-        if verified and model.get_email_field_name() in {one.name for one in model._meta.get_fields()}:
-            defaults[model.get_email_field_name()] = verified[0]
+        if model.USERNAME_FIELD not in (field, email):
+            defaults[model.USERNAME_FIELD] = user_id  # it is unique, so it cannot stay empty
+        if email in {one.name for one in model._meta.get_fields()}:
+            verified = [one.email for one in known.login_methods if one.verified and one.email]
+            if model._meta.get_field(email).unique and (
+                not verified
+                or model._default_manager.filter(**{email: verified[0]}).exclude(**{field: user_id}).exists()
+            ):
+                return None
+            if verified:
+                defaults[email] = verified[0]
         # Two first requests at the same time make one user.
         return model._default_manager.get_or_create(**{field: user_id}, defaults=defaults)[0]
 
@@ -152,18 +208,17 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
         target = resolve_url(settings.LOGIN_REDIRECT_URL)
     if _BACK in request.GET:
-        get_session(request)
+        get_session(request, check_database=_checks_database())
         return HttpResponseRedirect(target)
-    if get_session_or_none(request) is not None:
+    if get_session_or_none(request, check_database=_checks_database()) is not None:
         raise PermissionDenied
     return HttpResponseRedirect(f"{request.path}?{urlencode({'next': target, _BACK: ''})}")
 
 
 def _end_session(sender: object, request: HttpRequest | None = None, **_more: object) -> None:
     """End the session when Django signs a user out, such as in the admin."""
-    session = None if request is None else get_session_or_none(request)
-    if session is not None:
-        session.revoke_session()
+    if request is not None:
+        end_session(request)
 
 
 user_logged_out.connect(_end_session, dispatch_uid="st_wsgi")

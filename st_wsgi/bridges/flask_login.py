@@ -6,9 +6,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, abort, request
-from flask_login import LoginManager, UserMixin, user_logged_out  # type: ignore[import-untyped]  # it has no types
+from flask_login import (  # type: ignore[import-untyped]  # it has no types
+    LoginManager,
+    UserMixin,
+    logout_user,
+    user_logged_out,
+)
 
-from st_wsgi.recipes.session import SessionContainer, get_session, get_session_or_none
+from st_wsgi.recipes.session import SessionContainer, get_session
+
+from . import end_session, session_of
 
 if TYPE_CHECKING:  # without types of Flask-Login's, type checkers would know nothing of our class
     _User = object
@@ -37,19 +44,27 @@ class SessionUser(_User):
         return frozenset((self.session.get_access_token_payload().get("st-role") or {}).get("v", ()))
 
 
-def init_app(app: Flask, manager: LoginManager, load: Callable[[SessionContainer], Any] = SessionUser) -> None:
+def init_app(
+    app: Flask,
+    manager: LoginManager,
+    load: Callable[[SessionContainer], Any] = SessionUser,
+    *,
+    check_database: bool = False,
+) -> None:
     """
     Have Flask-Login take users from the session. ``login_user`` is not needed; ``logout_user`` ends the session.
 
     Users who are not signed in get the response of a missing session, or with :class:`~st_wsgi.pages.Pages` our pages.
 
     :param load: returns the user of a session, such as a row of your database, or None if there is none.
+    :param check_database: ask the core in every request that needs the user, so that a revoked session is refused at
+        once and not when its access token expires.
     """
     manager.init_app(app)
 
     @manager.request_loader  # type: ignore[untyped-decorator]  # it has no types
     def of_request(_request: object) -> Any:
-        session = get_session_or_none(request)
+        session = session_of(request, check_database=check_database, sign_out=logout_user.__code__)
         return None if session is None else load(session)
 
     @manager.unauthorized_handler  # type: ignore[untyped-decorator]  # it has no types
@@ -61,6 +76,4 @@ def init_app(app: Flask, manager: LoginManager, load: Callable[[SessionContainer
 
 
 def _end_session(_app: Flask, **_more: object) -> None:
-    session = get_session_or_none(request)
-    if session is not None:
-        session.revoke_session()
+    end_session(request)

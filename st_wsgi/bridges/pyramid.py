@@ -1,7 +1,8 @@
 """
 Pyramid: a security policy, so that ``request.identity`` and permissions come from the session.
 
-``config.include("st_wsgi.bridges.pyramid")`` sets it, and what :mod:`st_wsgi.frameworks.pyramid` does.
+``config.include("st_wsgi.bridges.pyramid")`` sets it, and what :mod:`st_wsgi.frameworks.pyramid` does. The setting
+``supertokens.check_database`` is that of :class:`SessionPolicy`.
 """
 
 from __future__ import annotations
@@ -11,19 +12,23 @@ from typing import Any
 from pyramid.authorization import ACLHelper, Authenticated, Everyone  # type: ignore[import-untyped]  # no types
 from pyramid.config import Configurator  # type: ignore[import-untyped]
 from pyramid.location import lineage  # type: ignore[import-untyped]
-from pyramid.request import Request  # type: ignore[import-untyped]
+from pyramid.request import Request, RequestLocalCache  # type: ignore[import-untyped]
 from pyramid.response import Response  # type: ignore[import-untyped]
 from pyramid.security import Allowed, Denied  # type: ignore[import-untyped]
+from pyramid.settings import asbool  # type: ignore[import-untyped]
 
 from st_wsgi.errors import Answerable
 from st_wsgi.frameworks.pyramid import answer_error
 from st_wsgi.recipes.session import SessionContainer, get_session, get_session_or_none
 
+from . import end_session
+
 
 def includeme(config: Configurator) -> None:
     """Set the policy, unless the app sets one itself, and answer visitors who may not see a view."""
     config.include("st_wsgi.frameworks.pyramid")
-    config.set_security_policy(SessionPolicy())
+    check_database = asbool(config.registry.settings.get("supertokens.check_database"))
+    config.set_security_policy(SessionPolicy(check_database=check_database))
     config.add_forbidden_view(forbidden)
 
 
@@ -33,14 +38,19 @@ class SessionPolicy:
 
     Where a resource has an ``__acl__``, that decides, with these principals: ``Everyone``, ``Authenticated``,
     ``user:<user id>``, ``role:<role>`` and ``permission:<permission>``.
+
+    :param check_database: ask the core once in every request that needs the identity, so that a revoked session is
+        refused at once and not when its access token expires.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, check_database: bool = False) -> None:
         self._acls = ACLHelper()
+        self._sessions = RequestLocalCache(lambda request: get_session_or_none(request, check_database=check_database))
 
     def identity(self, request: Request) -> SessionContainer | None:
         """Return the session, or None. Errors are those of ``get_session``."""
-        return get_session_or_none(request)
+        session: SessionContainer | None = self._sessions.get_or_create(request)
+        return session
 
     def authenticated_userid(self, request: Request) -> str | None:
         """Return the id of the user, or None."""
@@ -67,10 +77,8 @@ class SessionPolicy:
         return []
 
     def forget(self, request: Request, **kw: Any) -> list[tuple[str, str]]:
-        """End the session. No headers are needed: it is cleared with the response."""
-        session = get_session_or_none(request)
-        if session is not None:
-            session.revoke_session()
+        """End the session, whatever its claims are. No headers are needed: it is cleared with the response."""
+        end_session(request)
         return []
 
 

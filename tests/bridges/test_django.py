@@ -13,16 +13,18 @@ import requests
 from sdks.processes import free_port, serving
 from testing_kit.running import run
 
-from bridges.pages_of_docs import files_of
+from bridges.pages_of_docs import files_of, with_required_addresses
 
 CHECKS = """
 from unittest import mock
-from django.conf import settings
+from asgiref.sync import async_to_sync
 from django.contrib.auth import authenticate, get_user_model
 from django.contrib.auth.models import Group
+from django.core.exceptions import ImproperlyConfigured
 from django.test import TestCase, override_settings
 from rest_framework.test import APIClient
 import st_wsgi
+from st_wsgi.bridges.django import SuperTokensBackend
 from st_wsgi.recipes import session, userroles
 from st_wsgi.testing.django import SuperTokensMixin
 
@@ -124,6 +126,103 @@ class Users(SuperTokensMixin, TestCase):
         second.get("/orders")
         self.assertNotIn("basket", second.session)
 
+    def own(self, client, **data):
+        own = client.session
+        own.update(data)
+        own.save()
+        client.cookies["sessionid"] = own.session_key
+        return own.session_key
+
+    def test_a_django_session_gets_a_new_key_when_its_visitor_signs_in(self):
+        client = self.st_client()
+        planted = self.own(client, basket="of a visitor")
+        client.get("/orders")
+        self.assertEqual(client.session["basket"], "of a visitor")
+        kept = client.session.session_key
+        self.assertNotEqual(kept, planted)
+        self.assertFalse(client.session.exists(planted))
+        client.get("/orders")
+        self.assertEqual(client.session.session_key, kept)
+
+    def test_a_django_session_ends_with_the_session(self):
+        client = self.st_client()
+        self.own(client, basket="of a visitor")
+        client.get("/orders")
+        client.options("/orders")  # such requests never have a session
+        self.assertEqual(client.session["basket"], "of a visitor")
+        self.assertEqual(client.post("/auth/signout").status_code, 200)
+        self.assertEqual(client.get("/orders").status_code, 302)
+        self.assertNotIn("basket", client.session)
+
+    def test_a_django_session_of_a_visitor_stays(self):
+        key = self.own(self.client, basket="of a visitor")
+        self.client.get("/orders")
+        self.assertEqual((self.client.session.session_key, self.client.session["basket"]), (key, "of a visitor"))
+
+    def test_a_django_session_that_begins_after_the_user_was_read_is_theirs(self):
+        first, second = self.st_client(), self.st_client()
+        self.assertEqual(first.post("/remember").content, b"ok")
+        second.cookies["sessionid"] = first.cookies["sessionid"].value
+        second.get("/orders")
+        self.assertNotIn("basket", second.session)
+        first.get("/orders")
+        self.assertEqual(first.post("/leave").content, b"bye")
+        self.assertEqual(first.get("/orders").status_code, 302)
+        self.assertEqual(first.session["said"], "goodbye")  # it began after the sign-out, so it is a visitor's
+
+    @override_settings(CSRF_USE_SESSIONS=True)
+    def test_csrf_tokens_in_the_session(self):
+        client = self.st_client()
+        client.handler.enforce_csrf_checks = True
+        for _ in range(2):
+            token = client.get("/form").content.decode()
+            self.assertEqual(client.post("/remember", {"csrfmiddlewaretoken": token}).content, b"ok")
+        self.assertEqual(client.post("/remember").status_code, 403)
+
+    def test_revoked_sessions(self):
+        for path in ("/orders", "/api", "/admin/", "/sign-in"):
+            client = self.st_client(roles=["staff"])
+            session.revoke_all_sessions_for_user(user_id=client.st_user.user_id)
+            self.assertEqual(client.get(path).status_code, 403 if path == "/sign-in" else 200)
+            with override_settings(SUPERTOKENS_CHECK_DATABASE=True):
+                self.assertEqual(client.get(path).status_code, 401)
+        with override_settings(SUPERTOKENS_CHECK_DATABASE=True):
+            self.assertEqual(self.st_client().get("/orders").status_code, 200)
+
+    @override_settings(SUPERTOKENS_USER_FIELD="first_name")
+    def test_another_field_has_the_user_id(self):
+        for client in (self.st_client(), self.st_client()):
+            for _ in range(2):
+                self.assertEqual(client.get("/orders").content.decode(), "orders of " + client.st_user.user_id)
+            self.assertEqual(self.user(client).first_name, client.st_user.user_id)
+        self.assertEqual(get_user_model().objects.count(), 2)
+
+    @override_settings(SUPERTOKENS_USER_FIELD="email")
+    def test_an_e_mail_address_is_no_user_id(self):
+        with self.assertRaisesMessage(ImproperlyConfigured, "SUPERTOKENS_USER_FIELD"):
+            self.st_client().get("/orders")
+
+    def test_no_row_for_a_user_whom_the_core_does_not_know(self):
+        client = self.st_client()
+        st_wsgi.delete_user(user_id=client.st_user.user_id)
+        self.assertEqual(client.get("/orders").status_code, 302)
+        self.assertEqual(get_user_model().objects.count(), 0)
+        get_user_model().objects.create(username=client.st_user.user_id)  # the app made it itself
+        self.assertEqual(client.get("/orders").status_code, 200)
+
+    def test_passwords_of_django_are_not_accepted(self):
+        get_user_model().objects.create_user("ada", password="correct horse 1")
+        backend = SuperTokensBackend()
+        credentials = {"username": "ada", "password": "correct horse 1"}
+        self.assertIsNone(backend.authenticate(None, **credentials))
+        self.assertIsNone(async_to_sync(backend.aauthenticate)(None, **credentials))
+
+    def test_a_sign_out_with_an_expired_token_is_repeated_after_the_renewal(self):
+        client = self.st_client()
+        with mock.patch("time.time", return_value=__import__("time").time() + 86400):
+            answer = client.post("/leave")
+        self.assertEqual((answer.status_code, answer.json()), (401, {"message": "try refresh token"}))
+
     def test_rest_framework(self):
         answer = APIClient().get("/api")
         self.assertEqual((answer.status_code, answer["WWW-Authenticate"]), (401, "Bearer"))
@@ -140,6 +239,83 @@ class Users(SuperTokensMixin, TestCase):
             for path in ("/orders", "/api", "/admin/"):
                 answer = client.get(path)
                 self.assertEqual((answer.status_code, answer.json()), (401, {"message": "try refresh token"}))
+"""
+
+STRICT = """
+from django.contrib.auth import get_user_model
+from django.test import TestCase
+from st_wsgi.recipes import session
+from st_wsgi.testing.django import SuperTokensMixin
+
+class Users(SuperTokensMixin, TestCase):
+    def test_signing_out_needs_no_claims(self):
+        for path in ("/leave", "/leave-by-class"):
+            client = self.st_client(verified=False)
+            own = client.session
+            own.update({"basket": "full", "st_wsgi.user_id": client.st_user.user_id})
+            own.save()
+            client.cookies["sessionid"] = own.session_key
+            for place in ("/orders", "/remember"):
+                self.assertEqual(client.post(place).json()["message"], "invalid claim")
+            self.assertLess(client.post(path).status_code, 400)
+            self.assertEqual(session.get_all_session_handles_for_user(user_id=client.st_user.user_id), [])
+            self.assertFalse(own.exists(own.session_key))
+            self.assertEqual(client.cookies["sAccessToken"].value, "")
+
+    def test_a_unique_address_is_set_once_and_only_if_it_is_verified(self):
+        client = self.st_client(email="ada@example.com")
+        self.assertEqual(client.get("/orders").status_code, 200)
+        there = get_user_model().objects.get()
+        self.assertEqual((there.supertokens_id, there.email), (client.st_user.user_id, "ada@example.com"))
+        there.supertokens_id = "another"  # a row that another user has
+        there.save()
+        self.assertEqual(client.get("/orders").status_code, 302)
+        self.assertEqual(get_user_model().objects.count(), 1)
+"""
+
+PEOPLE = """
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+class Person(AbstractUser):
+    username = None
+    email = models.EmailField(unique=True)
+    supertokens_id = models.CharField(max_length=128, unique=True)
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = []
+"""
+
+PEOPLE_SETTINGS = """
+INSTALLED_APPS.append("people")
+AUTH_USER_MODEL = "people.Person"
+SUPERTOKENS_USER_FIELD = "supertokens_id"
+MIGRATION_MODULES = dict.fromkeys(["admin", "auth", "contenttypes", "people", "sessions"])
+"""
+
+MORE_VIEWS = """
+from django.contrib.auth import logout
+from django.contrib.auth.views import LogoutView
+from django.middleware.csrf import get_token
+
+def remember(request):
+    if request.user.is_authenticated:
+        request.session["basket"] = "full"
+    return HttpResponse("ok")
+
+def form(request):
+    return HttpResponse(get_token(request) if request.user.is_authenticated else "")
+
+def leave(request):
+    logout(request)
+    request.session["said"] = "goodbye"
+    return HttpResponse("bye")
+
+urlpatterns += [
+    path("remember", remember),
+    path("form", form),
+    path("leave", leave),
+    path("leave-by-class", LogoutView.as_view(next_page="/")),
+]
 """
 
 MANAGE = """
@@ -166,10 +342,25 @@ def site() -> Mapping[str, str]:
 
 
 def test_in_the_runner_of_django(site: Mapping[str, str], tmp_path: Path) -> None:
-    found = run(tmp_path, ["manage", "test"], {**site, "tests.py": CHECKS})
+    files = {**site, "urls.py": site["urls.py"] + MORE_VIEWS, "tests.py": CHECKS}
+    found = run(tmp_path, ["manage", "test"], files)
     assert found.returncode == 0, found.stderr
-    assert re.search(r"Ran 10 tests", found.stderr), found.stderr
+    assert re.search(r"Ran 21 tests", found.stderr), found.stderr
     assert not list(tmp_path.glob("*.db"))
+
+
+def test_with_required_addresses_that_are_the_usernames(site: Mapping[str, str], tmp_path: Path) -> None:
+    views = site["urls.py"].replace("request.user.username", "request.user.get_username()") + MORE_VIEWS
+    changed = {
+        "auth.py": with_required_addresses(site["auth.py"]),
+        "urls.py": views,
+        "settings.py": site["settings.py"] + PEOPLE_SETTINGS,
+    }
+    (tmp_path / "people").mkdir()
+    people = {"people/__init__.py": "", "people/models.py": PEOPLE}
+    found = run(tmp_path, ["manage", "test"], {**site, **changed, **people, "tests.py": STRICT})
+    assert found.returncode == 0, found.stderr
+    assert re.search(r"Ran 2 tests", found.stderr), found.stderr
 
 
 def test_the_checks_of_django_find_nothing(site: Mapping[str, str], tmp_path: Path) -> None:

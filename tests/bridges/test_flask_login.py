@@ -6,7 +6,7 @@ from pathlib import Path
 
 from testing_kit.running import run_pytest
 
-from bridges.pages_of_docs import files_of
+from bridges.pages_of_docs import files_of, with_required_addresses
 
 CHECKS = """
 import time
@@ -48,9 +48,44 @@ def test_users_of_the_app(st_client, st_app):
     assert user.get("/discount").text == "5"
     assert stranger.get("/discount").status_code == 403
     assert own_users.app.test_client().get("/discount").status_code == 401
+
+def test_a_logout_with_an_expired_token_is_repeated_after_the_renewal(st_client, monkeypatch):
+    user, later = st_client(), time.time() + 86_400
+    monkeypatch.setattr(time, "time", lambda: later)
+    answer = user.post("/leave")
+    assert (answer.status_code, answer.json) == (401, {"message": "try refresh token"})
+
+def test_a_revoked_session_counts_until_its_token_expires(st_client):
+    user = st_client()
+    session.revoke_all_sessions_for_user(user_id=user.st_user.user_id)
+    assert user.get("/orders").status_code == 200
+"""
+
+STRICT = """
+from st_wsgi.recipes import session
+
+def test_logout_needs_no_claims(st_client):
+    user = st_client(verified=False)
+    for path in ("/", "/orders"):
+        assert user.get(path).json["message"] == "invalid claim"
+    assert user.post("/leave").text == "bye"
+    assert user.get("/").text == "hello"
+    assert session.get_all_session_handles_for_user(user_id=user.st_user.user_id) == []
+
+def test_a_revoked_session_is_refused_at_once(st_client):
+    user = st_client()
+    assert user.get("/orders").status_code == 200
+    session.revoke_all_sessions_for_user(user_id=user.st_user.user_id)
+    assert user.get("/orders").status_code == 401
 """
 
 
 def test_the_app_of_the_page(tmp_path: Path) -> None:
     files = {**files_of("flask-login"), "test_checks.py": CHECKS}
-    assert run_pytest(tmp_path, files, app="app:app") == {"passed": 5}
+    assert run_pytest(tmp_path, files, app="app:app") == {"passed": 7}
+
+
+def test_with_required_addresses_and_the_database_checked(tmp_path: Path) -> None:
+    text = with_required_addresses(files_of("flask-login")["app.py"])
+    text = text.replace("LoginManager())", "LoginManager(), check_database=True)")
+    assert run_pytest(tmp_path, {"app.py": text, "test_checks.py": STRICT}, app="app:app") == {"passed": 2}

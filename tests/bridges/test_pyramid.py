@@ -6,9 +6,10 @@ from pathlib import Path
 
 from testing_kit.running import run_pytest
 
-from bridges.pages_of_docs import files_of
+from bridges.pages_of_docs import files_of, with_required_addresses
 
 CHECKS = """
+import time
 import pytest
 from pyramid.config import Configurator
 from werkzeug.test import Client
@@ -41,6 +42,17 @@ def test_forget_ends_the_session(st_client, st_app):
     assert session.get_all_session_handles_for_user(user_id=user.st_user.user_id) == []
     assert Client(st_app).post("/leave").text == "bye"
 
+def test_forget_with_an_expired_token_is_repeated_after_the_renewal(st_client, monkeypatch):
+    user, later = st_client(), time.time() + 86_400
+    monkeypatch.setattr(time, "time", lambda: later)
+    answer = user.post("/leave")
+    assert (answer.status_code, answer.json) == (401, {"message": "try refresh token"})
+
+def test_a_revoked_session_counts_until_its_token_expires(st_client):
+    user = st_client(roles={"clerk": ["orders:read"]})
+    session.revoke_all_sessions_for_user(user_id=user.st_user.user_id)
+    assert user.get("/orders").status_code == 200
+
 class Nobody(SessionPolicy):
     def permits(self, request, context, permission):
         return False
@@ -56,8 +68,34 @@ def test_a_policy_of_the_app_counts(st_client):
     assert user.get("/orders").status_code == 403
 """
 
+STRICT = """
+from st_wsgi.recipes import session
+
+def test_forget_needs_no_claims(st_client):
+    user = st_client(verified=False)
+    for path in ("/", "/orders"):
+        assert user.get(path).json["message"] == "invalid claim"
+    assert user.post("/leave").text == "bye"
+    assert user.get("/").text == "hello"
+    assert session.get_all_session_handles_for_user(user_id=user.st_user.user_id) == []
+
+def test_a_revoked_session_is_refused_at_once(st_client):
+    user = st_client(roles={"clerk": ["orders:read"]})
+    assert user.get("/orders").status_code == 200
+    session.revoke_all_sessions_for_user(user_id=user.st_user.user_id)
+    for path in ("/", "/orders"):
+        assert user.get(path).status_code == 401
+"""
+
+INI = ["-W", "ignore:pkg_resources is deprecated", "-W", "ignore:Deprecated call to `pkg_resources"]
+
 
 def test_the_app_of_the_page(tmp_path: Path) -> None:
     files = {**files_of("pyramid"), "test_checks.py": CHECKS}
-    ini = ["-W", "ignore:pkg_resources is deprecated", "-W", "ignore:Deprecated call to `pkg_resources"]
-    assert run_pytest(tmp_path, files, *ini, app="app:app") == {"passed": 5}
+    assert run_pytest(tmp_path, files, *INI, app="app:app") == {"passed": 7}
+
+
+def test_with_required_addresses_and_the_database_checked(tmp_path: Path) -> None:
+    text = with_required_addresses(files_of("pyramid")["app.py"])
+    text = text.replace("Configurator()", 'Configurator(settings={"supertokens.check_database": "true"})')
+    assert run_pytest(tmp_path, {"app.py": text, "test_checks.py": STRICT}, *INI, app="app:app") == {"passed": 2}
