@@ -83,9 +83,8 @@ def test_a_new_cookie_domain_signs_nobody_out(visitor: Visitor, operator: Operat
         assert sorted(names) == ["sAccessToken", "sRefreshToken"]
 
 
-@pytest.mark.parametrize(
-    ("old", "new"), [("cookie", "header"), pytest.param("header", "cookie", marks=pytest.mark.exhaustive)]
-)
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(("old", "new"), [("cookie", "header"), ("header", "cookie")])
 def test_a_website_that_changes_its_transfer_keeps_its_users(
     visitor: Visitor, operator: Operator, old: str, new: str
 ) -> None:
@@ -104,6 +103,7 @@ def test_a_website_that_changes_its_transfer_keeps_its_users(
         assert visitor.holds() == new
 
 
+@pytest.mark.exhaustive
 def test_the_anti_csrf_token_is_sent_by_the_website_alone(visitor: Visitor, operator: Operator) -> None:
     with operator.serve(anti_csrf="VIA_TOKEN", expose_access_token_to_frontend_in_cookie_based_auth=True):
         tab = visitor.open(operator.site.address("cookie"))

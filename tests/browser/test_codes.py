@@ -84,6 +84,7 @@ def test_a_code_by_mail_after_a_wrong_one_and_a_second_message(visitor: Visitor,
     assert (again["createdNewRecipeUser"], again["user"]["id"]) == (False, signed_in["user"]["id"])
 
 
+@pytest.mark.exhaustive
 def test_a_link_in_the_same_browser_signs_in_at_once(visitor: Visitor, place: Place) -> None:
     tab = place.open(visitor)
     tab.run("askForCode", {"email": visitor.email})
@@ -116,6 +117,7 @@ def test_a_link_in_another_browser_signs_in_there_after_a_question(
     assert tab.run("enterCode", place.code(visitor.email))["status"] == RESTART
 
 
+@pytest.mark.exhaustive
 def test_wrong_codes_until_the_limit_begin_anew(visitor: Visitor, place: Place) -> None:
     tab = place.open(visitor)
     tab.run("askForCode", {"email": visitor.email})
@@ -131,6 +133,7 @@ def test_wrong_codes_until_the_limit_begin_anew(visitor: Visitor, place: Place) 
     assert tab.run("enterCode", place.code(visitor.email))["status"] == "OK"
 
 
+@pytest.mark.exhaustive
 def test_a_code_by_text_message(visitor: Visitor, place: Place) -> None:
     phone = f"+4930{int(visitor.email[:8], 16) % 10**7:07}"
     tab = place.open(visitor)
@@ -142,6 +145,7 @@ def test_a_code_by_text_message(visitor: Visitor, place: Place) -> None:
     assert tab.session_info()["body"]["userId"] == user["id"]
 
 
+@pytest.mark.exhaustive
 def test_a_tenant_of_other_ways(visitor: Visitor, place: Place) -> None:
     """The page learns which these are. A link by mail signs in to the tenant; a code or a number does not."""
     everywhere = place.open(visitor).run("loginMethods")

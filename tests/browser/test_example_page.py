@@ -136,6 +136,7 @@ def test_sign_up_who_am_i_sign_out_restart_sign_in(visitor: Visitor, tmp_path: P
         expect(status).to_contain_text("sessionHandle")
 
 
+@pytest.mark.exhaustive
 def test_verification_the_page_for_administrators_and_a_forgotten_password(visitor: Visitor, tmp_path: Path) -> None:
     port, log = free_port(), tmp_path / "server.log"
     origin, core = f"http://127.0.0.1:{port}", f"sqlite:///{tmp_path}/auth.db?{CHEAP_HASHES}"

@@ -124,6 +124,7 @@ def test_a_second_way_joins_the_account_of_the_session(visitor: Visitor, place: 
         assert tab.session_info()["body"]["userId"] == user_id
 
 
+@pytest.mark.exhaustive
 def test_an_address_that_nobody_has_verified_is_refused_and_stays_free(
     visitor: Visitor, elsewhere: Visitor, place: Place
 ) -> None:
@@ -136,6 +137,7 @@ def test_an_address_that_nobody_has_verified_is_refused_and_stays_free(
     assert place.by_code(there, {"email": elsewhere.email})["createdNewRecipeUser"] is True
 
 
+@pytest.mark.exhaustive
 def test_accounts_are_linked_once_the_address_is_verified(visitor: Visitor, elsewhere: Visitor, place: Place) -> None:
     """Until then the other way is refused: its mail could be taken for the one that verifies."""
     tab, there = place.open(visitor), place.open(elsewhere)

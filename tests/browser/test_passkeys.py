@@ -129,6 +129,7 @@ def test_sign_up_and_in(visitor: Visitor, opened: Open, transport: str, mode: st
     assert tab.run("signUpWithPasskey", visitor.email)["status"] == "EMAIL_ALREADY_EXISTS_ERROR"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("lacks", [{"resident": False}, {"verifies": False}])
 def test_a_usb_key_that_keeps_no_passkeys_or_verifies_nobody(
     visitor: Visitor, opened: Open, lacks: dict[str, bool]
@@ -140,6 +141,7 @@ def test_a_usb_key_that_keeps_no_passkeys_or_verifies_nobody(
     assert tab.run("passkeyEmailExists", visitor.email) == {"status": "OK", "exists": False, "httpStatus": 200}
 
 
+@pytest.mark.exhaustive
 def test_a_device_that_verifies_nobody(visitor: Visitor, opened: Open) -> None:
     """Verification is not required. A passkey can be made, and the browser keeps it to itself later."""
     tab, authenticator = opened(verifies=False)
@@ -164,6 +166,7 @@ def test_recovery(visitor: Visitor, place: Place, opened: Open) -> None:
     assert tab.run("recover")["status"] == "RECOVER_ACCOUNT_TOKEN_INVALID_ERROR"
 
 
+@pytest.mark.exhaustive
 def test_the_passkeys_of_a_user(visitor: Visitor, opened: Open) -> None:
     tab, _ = opened()
     user = tab.run("signUpWithPasskey", visitor.email)["user"]

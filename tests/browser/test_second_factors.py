@@ -96,6 +96,7 @@ def test_a_password_and_then_an_authenticator_app(visitor: Visitor, place: Place
     assert visitor.holds() == mode
 
 
+@pytest.mark.exhaustive
 def test_a_password_and_then_a_code_by_mail_is_not_enough_for_a_view_that_needs_the_app(
     visitor: Visitor, place: Place
 ) -> None:

@@ -122,6 +122,7 @@ def test_websites_on_sub_domains_share_a_session(visitor: Visitor, siblings: lis
     assert not SESSION_COOKIES & visitor.cookies().keys()
 
 
+@pytest.mark.exhaustive
 @COOKIES_OFTEN
 def test_a_failed_claim_is_named_and_the_session_recovers(visitor: Visitor, siblings: list[Site], mode: str) -> None:
     tab = visitor.open(siblings[0].address(mode))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 from sdks.processes import ROOT, free_port, serving
 
@@ -12,6 +13,7 @@ from browser.sites import CHEAP_HASHES
 from browser.visitor import PASSWORD, Visitor
 
 
+@pytest.mark.exhaustive
 def test_each_sub_domain_has_its_way_to_sign_in_and_its_session(visitor: Visitor, tmp_path: Path) -> None:
     port, log = free_port(), tmp_path / "server.log"
     env = {"PORT": str(port), "ST_CORE": f"sqlite:///{tmp_path}/auth.db?{CHEAP_HASHES}"}

@@ -116,6 +116,7 @@ def test_a_visitor_goes_to_the_provider_and_comes_back(visitor: Visitor, place: 
     assert tab.session_info()["status"] == 401
 
 
+@pytest.mark.exhaustive
 def test_a_visitor_who_does_not_consent_is_not_signed_in(visitor: Visitor, place: Place) -> None:
     tab = place.open(visitor)
     place.leave(tab, "pkce")
@@ -127,6 +128,7 @@ def test_a_visitor_who_does_not_consent_is_not_signed_in(visitor: Visitor, place
     assert tab.session_info()["status"] == 401
 
 
+@pytest.mark.exhaustive
 def test_a_key_that_was_rotated_while_the_visitor_was_away(visitor: Visitor, place: Place) -> None:
     tab = place.open(visitor)
     place.leave(tab, "pkce")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+import pytest
 import requests
 from cluster import Cluster
 from sdks.processes import free_port, serving
@@ -44,6 +45,7 @@ def test_workers_open_connections_of_their_own(cluster: Cluster, tmp_path: Path)
     assert of_parent not in {backend for backend, _ in used}
 
 
+@pytest.mark.exhaustive
 def test_gevent_goes_on_while_a_call_waits_for_the_server(cluster: Cluster, tmp_path: Path) -> None:
     """psycopg was imported before gunicorn made the process cooperative. It waits cooperatively all the same."""
     address = cluster.address()

@@ -71,7 +71,7 @@ def test_memory_is_not_shared_by_a_fork() -> None:
     "scene",
     [
         pytest.param("busy", id="while threads write and read"),
-        pytest.param("hashing", id="while threads hash passwords"),
+        pytest.param("hashing", id="while threads hash passwords", marks=pytest.mark.exhaustive),
         pytest.param("closing_parent", id="and the parent closes the file before the child is done"),
         pytest.param("waiting", id="that waits for a thread, which may take a second connection"),
         pytest.param("inside", id="of several threads at once, each with a connection"),

@@ -18,6 +18,15 @@ HERE = Path(__file__).parent
 API_KEY = "a-key-that-every-call-needs"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the SDK for Python in make exhaustive alone. It follows the one for Node, and takes a minute more."""
+    for item in items:
+        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if item.path.parent == HERE and "python" in parameters.values():
+            item.add_marker(pytest.mark.exhaustive)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield

@@ -17,6 +17,8 @@ from sdks.conftest import API_KEY, HERE
 from sdks.installs import python_environment
 from sdks.peers import Peer, PeerError, running
 
+pytestmark = pytest.mark.exhaustive  # like all tests of the SDK for Python: see conftest.py
+
 TENANT: dict[str, str] = {"tenant_id": "public"}
 NOT_THE_CODE = "never"
 NO_DEVICE = base64.b64encode(bytes(32)).decode()

@@ -135,7 +135,7 @@ APPS["django"]["site_of_ours.py"] = APPS["django"].pop("site.py")
 
 
 #: docs/testing.md has a test of WebTest's client, and the other tests below use werkzeug's.
-KINDS = exhaustive_but(list(CLIENTS), ["flask", "falcon", "django"])
+KINDS = exhaustive_but(list(CLIENTS), ["flask", "django"])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -274,6 +274,7 @@ def test_what_a_test_may_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.exhaustive
+@pytest.mark.exhaustive
 def test_divided_among_workers(tmp_path: Path) -> None:
     files = {"auth.py": AUTH, "app.py": FLASK, "test_checks.py": OTHERS}
     assert run_pytest(tmp_path, files, "-n", "2", app="app:app") == {"passed": 10}
@@ -371,6 +372,7 @@ def test_an_instance_that_was_made_too_early_is_refused(tmp_path: Path) -> None:
     assert run_pytest(tmp_path, {"auth.py": AUTH, "app.py": FLASK, "test_checks.py": checks}) == {"passed": 1}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("app", "error"), [("", "name your app in the option st_app"), ("app:nothing", "nothing")])
 def test_a_name_that_leads_nowhere(app: str, error: str, tmp_path: Path) -> None:
     checks = "def test_client(st_client): ..."
@@ -380,6 +382,7 @@ def test_a_name_that_leads_nowhere(app: str, error: str, tmp_path: Path) -> None
     assert error in found.stdout
 
 
+@pytest.mark.exhaustive
 def test_in_the_runner_of_django(tmp_path: Path) -> None:
     checks = """
         from django.contrib.auth.models import User
