@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings  # type: ignore[import-untyped]  # Django has no types of its own
-from django.contrib.auth import authenticate, get_user_model, logout  # type: ignore[import-untyped]
+from django.contrib.auth import authenticate, get_user_model  # type: ignore[import-untyped]
 from django.contrib.auth.backends import BaseBackend, ModelBackend  # type: ignore[import-untyped]
 from django.contrib.auth.hashers import make_password  # type: ignore[import-untyped]
 from django.contrib.auth.middleware import AuthenticationMiddleware  # type: ignore[import-untyped]
@@ -37,7 +37,7 @@ from django.utils.module_loading import import_string  # type: ignore[import-unt
 from st_wsgi import get_user
 from st_wsgi.recipes.session import SessionContainer, get_session, get_session_or_none
 
-from . import end_session, session_of
+from . import end_session
 
 if TYPE_CHECKING:  # without types of Django's, type checkers would know nothing of our classes
     _Middleware = object
@@ -84,7 +84,7 @@ def user_of(request: HttpRequest) -> Any:
     :raises TryRefreshToken: the access token must be renewed: 401.
     :raises InvalidClaims: a claim does not pass its validator: 403.
     """
-    session = session_of(request, check_database=_checks_database(), sign_out=logout.__code__)
+    session = get_session_or_none(request, check_database=_checks_database())
     own: Any = getattr(request, "session", None)
     owner = None if own is None else own.get(_OWNER)
     if session is None:

@@ -6,16 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, abort, request
-from flask_login import (  # type: ignore[import-untyped]  # it has no types
-    LoginManager,
-    UserMixin,
-    logout_user,
-    user_logged_out,
-)
+from flask_login import LoginManager, UserMixin, user_logged_out  # type: ignore[import-untyped]  # it has no types
 
-from st_wsgi.recipes.session import SessionContainer, get_session
+from st_wsgi.recipes.session import SessionContainer, get_session, get_session_or_none
 
-from . import end_session, session_of
+from . import end_session
 
 if TYPE_CHECKING:  # without types of Flask-Login's, type checkers would know nothing of our class
     _User = object
@@ -64,7 +59,7 @@ def init_app(
 
     @manager.request_loader  # type: ignore[untyped-decorator]  # it has no types
     def of_request(_request: object) -> Any:
-        session = session_of(request, check_database=check_database, sign_out=logout_user.__code__)
+        session = get_session_or_none(request, check_database=check_database)
         return None if session is None else load(session)
 
     @manager.unauthorized_handler  # type: ignore[untyped-decorator]  # it has no types

@@ -22,7 +22,7 @@ from browser.sites import CHEAP_HASHES, HERE, link_in_mail
 from browser.visitor import LIMIT, PASSWORD
 
 #: Seconds for which access tokens of the shop are good.
-TOKEN_SECONDS = 1
+TOKEN_SECONDS = 3
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """
 People without scripts use the pages of a shop under gunicorn: Chromium with JavaScript switched off.
 
-The access tokens of the shop expire at once, so that every journey goes through renewals that nobody may notice. The
-shop is written in Flask; the last test visits it in the other frameworks.
+The access tokens of the shop expire after three seconds, so that every journey goes through renewals that nobody may
+notice. The shop is written in Flask; the last tests visit it in the other frameworks.
 """
 
 from __future__ import annotations
