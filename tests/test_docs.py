@@ -636,6 +636,7 @@ def write_app() -> None:
 CHECKED = ["gunicorn --workers 2 app:app", "gunicorn --workers 2 --threads 4 app:app"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("command", CHECKED)
 def test_a_command_is_understood(command: str) -> None:
     assert command in COMMANDS

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sampling import exhaustive_but
 
 from benchmarks import core_size
 from benchmarks.__main__ import BENCHMARKS
@@ -28,7 +29,7 @@ def test_what_the_runner_starts_is_there(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "app", ["flask_st_wsgi", "flask_st_wsgi_pages", pytest.param("django_st_wsgi", marks=pytest.mark.exhaustive)]
+    "app", exhaustive_but(["flask_st_wsgi", "flask_st_wsgi_pages", "django_st_wsgi"], ["flask_st_wsgi_pages"])
 )
 def test_a_request_costs_something_with_and_without_sessions(app: str, tmp_path: Path) -> None:
     module = f"benchmarks.apps.{app}"

@@ -101,6 +101,7 @@ def test_after_a_reload_the_page_says_who_is_signed_in(visitor: Visitor, page: P
     expect(page.locator("#status")).to_have_text("You are not signed in.")
 
 
+@pytest.mark.exhaustive
 def test_sign_up_who_am_i_sign_out_restart_sign_in(visitor: Visitor, tmp_path: Path) -> None:
     port = free_port()
     origin = f"http://127.0.0.1:{port}"

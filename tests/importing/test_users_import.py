@@ -335,6 +335,7 @@ def test_csv(run: Run, app: Caller, tmp_path: pathlib.Path) -> None:
     assert "no such column: e-mail. There are id, email," in run("csv", wrong, status=1)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
 def test_a_killed_command_is_started_again(run: Run, tmp_path: pathlib.Path) -> None:
     """No user is lost or there twice, and the second command says who was there already."""

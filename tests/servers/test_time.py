@@ -35,6 +35,7 @@ def test_an_expired_access_token_is_refreshed_and_the_call_repeated(hasty: Site,
         assert answer.json()["userId"] == user["id"]
 
 
+@pytest.mark.exhaustive
 def test_a_restart_keeps_users_and_sessions(tmp_path: Path) -> None:
     port = free_port()
     with (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from pages import blocks
 
 from testing_kit.running import run, run_pytest
@@ -35,6 +36,7 @@ def test_the_tests_for_pytest(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.db"))
 
 
+@pytest.mark.exhaustive
 def test_the_tests_for_django(tmp_path: Path) -> None:
     settings = DJANGO
     files = {"shop.py": FILES["shop.py"], "settings.py": settings, "urls.py": URLS, "tests.py": FILES["tests.py"]}

@@ -135,7 +135,7 @@ APPS["django"]["site_of_ours.py"] = APPS["django"].pop("site.py")
 
 
 #: docs/testing.md has a test of WebTest's client, and the other tests below use werkzeug's.
-KINDS = exhaustive_but(list(CLIENTS), ["flask", "django"])
+KINDS = exhaustive_but(list(CLIENTS), ["django"])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -350,6 +350,7 @@ def test_a_user_who_is_there(st_client):
 """
 
 
+@pytest.mark.exhaustive
 def test_an_app_for_each_test_with_other_recipes(tmp_path: Path) -> None:
     assert run_pytest(tmp_path, {"test_checks.py": RECIPES}) == {"passed": 11}
     assert not list(tmp_path.glob("*.db"))
