@@ -31,6 +31,8 @@ sys.dont_write_bytecode = False
 #: that have the same value of it, because a server or a program runs for each value. Tests on PostgreSQL share one
 #: worker and its server, whatever their file says.
 DIVISIONS = {
+    "browser/test_pages.py": "file",
+    "browser/test_page_quality.py": "file",
     "browser": "all",
     "sdks": "sdk",
     "test_make.py": "test",
