@@ -98,7 +98,7 @@ def breaches(rule: Rule, paths: list[Path]) -> set[tuple[str, str]]:
 def test_only_the_choice_of_the_core_and_the_doctor_import_first_party_code_inside_a_function() -> None:
     # And the choice of its engine: an app on a file never loads the driver of a server.
     chosen = {("st_wsgi/app.py", ".embedded"), ("st_wsgi/embedded/core.py", ".storage")}
-    chosen |= {("st_wsgi/cli.py", f".doctor{module}") for module in ("", ".examination", ".instance", ".openapi")}
+    chosen |= {("st_wsgi/cli/apps.py", f"..doctor{module}") for module in ("", ".examination", ".instance", ".openapi")}
     assert breaches(own_imports_in_functions, SOURCES) == chosen
 
 

@@ -507,5 +507,5 @@ def test_serving_where_it_cannot(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
     assert f"port {port} is in use" in error
     assert "--port" in error
     assert "no port 65536" in run("core", "serve", "--port", 65536, status=1)
-    monkeypatch.setattr("st_wsgi.cli.CoreServer", None)
+    monkeypatch.setattr("st_wsgi.cli.serving.CoreServer", None)
     assert "pip install 'st-wsgi[serve]'" in run("core", "serve", status=1)
