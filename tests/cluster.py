@@ -12,6 +12,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import NoReturn
 
 import pytest
 from sdks.processes import free_port, serving
@@ -45,9 +46,14 @@ def program(name: str) -> str | None:
 def needed(message: str, *names: str) -> None:
     """Skip the test where programs are not installed; fail it there if all tests have to run."""
     if None in map(program, names):
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+        _skip(message)
+
+
+def _skip(message: str) -> NoReturn:
+    """Skip the test; fail it where all tests have to run."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
 
 
 class Cluster:
@@ -132,24 +138,29 @@ def _owner() -> str | None:
 def running() -> Iterator[Cluster]:
     """Run a server until the block ends; skip the test where PostgreSQL is not installed."""
     needed(MISSING, "initdb", "pg_ctl")
-    with _folder() as folder:
-        server = Cluster(pathlib.Path(folder), free_port())
-        server.make()
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop()
+    with _started(Cluster.make) as server:
+        yield server
 
 
 @contextmanager
 def standby(primary: Cluster) -> Iterator[Cluster]:
     """Run a server that follows another one, and takes no writes until it is promoted."""
     needed(MISSING, "pg_basebackup")
+    source = ("-h", "127.0.0.1", "-p", str(primary.port), "-U", "tests")
+
+    def make(server: Cluster) -> None:
+        server._run("pg_basebackup", *source, "-D", str(server.folder / "data"), "-R", "--checkpoint=fast")
+
+    with _started(make) as server:
+        yield server
+
+
+@contextmanager
+def _started(make: Callable[[Cluster], None]) -> Iterator[Cluster]:
+    """Run a server in a new folder that *make* fills."""
     with _folder() as folder:
         server = Cluster(pathlib.Path(folder), free_port())
-        source = ("-h", "127.0.0.1", "-p", str(primary.port), "-U", "tests")
-        server._run("pg_basebackup", *source, "-D", str(server.folder / "data"), "-R", "--checkpoint=fast")
+        make(server)
         server.start()
         try:
             yield server
@@ -164,7 +175,7 @@ def small_disk(megabytes: int) -> Iterator[pathlib.Path]:
         options = f"size={megabytes}m,mode=0700,uid={pathlib.Path(folder).stat().st_uid}"
         mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
         if shutil.which("mount") is None or subprocess.run(mount, check=False, capture_output=True).returncode:
-            pytest.skip("this account may not mount a disk")
+            _skip("a small disk cannot be mounted: run the test as root")
         try:
             yield pathlib.Path(folder)
         finally:
