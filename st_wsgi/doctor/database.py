@@ -54,9 +54,9 @@ def _postgres(store: Store, address: str, processes: int) -> Findings:
             yield Finding("database-superuser", "the role of the core is a superuser of PostgreSQL")
         granted = (
             "SELECT DISTINCT grantee FROM information_schema.role_table_grants"
-            f" WHERE table_schema = '{schema}' AND grantee <> current_user ORDER BY grantee"
+            " WHERE table_schema = ? AND grantee <> current_user ORDER BY grantee"
         )
-        others = db.column(granted)
+        others = db.column(granted, schema)
         if others:
             yield Finding("database-readable", f"the tables of the core are open to {', '.join(others)[:200]}")
         most = int(db.value("SELECT setting FROM pg_settings WHERE name = 'max_connections'"))

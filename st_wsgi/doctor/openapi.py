@@ -20,6 +20,7 @@ from ..recipe_kit.forms import EMAIL, PASSWORD, FormField
 from ..recipes.emailpassword import EmailPassword
 from ..recipes.saml.types import LoginRequest, SamlResponseVerified
 from ..recipes.session import Session, SessionContainer
+from ..recipes.session.cookies import ACCESS_COOKIE, REFRESH_COOKIE
 from ..recipes.signing_in import SignedIn
 from ..recipes.thirdparty.types import AppleRedirect
 from ..users import RecipeUserId
@@ -72,12 +73,12 @@ _DESCRIPTION = """\
 The routes of st-wsgi in this app. Not in this document: the routes of the app itself; the same paths with a tenant
 behind the base path; the headers with which frontends ask for cookies or headers (rid, st-auth-mode, fdi-version,
 anti-csrf) and which bring tokens (front-token, st-access-token, st-refresh-token); which of several optional members
-belong together; the answers of handlers and overrides of the app, where they differ from the standard ones."""
+belong together; the responses of handlers and overrides of the app, where they differ from the standard ones."""
 
 _SECURITY: Schema = {
-    "accessCookie": {"type": "apiKey", "in": "cookie", "name": "sAccessToken"},
+    "accessCookie": {"type": "apiKey", "in": "cookie", "name": ACCESS_COOKIE},
     "accessToken": {"type": "http", "scheme": "bearer"},
-    "refreshCookie": {"type": "apiKey", "in": "cookie", "name": "sRefreshToken"},
+    "refreshCookie": {"type": "apiKey", "in": "cookie", "name": REFRESH_COOKIE},
     "refreshToken": {"type": "http", "scheme": "bearer"},
 }
 
@@ -216,8 +217,8 @@ def _request(st: SuperTokens, method: str, name: str) -> Schema:
         ]
         return {"parameters": query}
     schema = _object(properties, required)
-    kinds = ["application/x-www-form-urlencoded"] if name in _BY_FORM else ["application/json"]
-    return {"requestBody": {"required": True, "content": {kind: {"schema": schema} for kind in kinds}}}
+    kind = "application/x-www-form-urlencoded" if name in _BY_FORM else "application/json"
+    return {"requestBody": {"required": True, "content": {kind: {"schema": schema}}}}
 
 
 def _form(st: SuperTokens, name: str) -> Schema:
