@@ -3,9 +3,9 @@ The embedded core on PostgreSQL, beside the same statements sent bare, and besid
 
 A server is started in a temporary folder, as the tests do. Times are those of the processor, of this process and of the
 server together. Users and sessions are the same in the file and on the server: a thousand, and a million (fifty
-thousand with ``--quick``). A refresh sent bare also has its RSA-2048 signature, a verification the check of one. Times
-in the statements move on as they do in the core: PostgreSQL does less for a row that gets the values it has. Nobody
-computes the hash of a password here, which costs a hundred times the rest of a sign-in.
+thousand with ``--quick``). A refresh sent bare also has its RSA-2048 signature, a verification the check of one. The
+bare statements write new times in each call, as the core does: PostgreSQL does less work if a row gets the values that
+it has already. No side computes the hash of a password, which costs a hundred times the rest of a sign-in.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def user_of(request: HttpRequest) -> Any:
     if owner is not None and owner != user_id:
         own.flush()
     elif own is not None and owner is None and not own.is_empty():
-        own.cycle_key()  # somebody else may know the key that the visitor had
+        own.cycle_key()  # an attacker may know the visitor's key
         own[_OWNER] = user_id
     user = authenticate(request, supertokens_session=session) or AnonymousUser()
     setattr(request, _READ, user_id)
@@ -202,7 +202,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
     With :class:`~st_wsgi.pages.Pages` they come to our pages. Without, the response is the 401 of a missing session.
 
-    :raises PermissionDenied: they are signed in, and the page has sent them here all the same.
+    :raises PermissionDenied: they are signed in already, so signing in again would not help.
     """
     target = request.GET.get("next", "")
     if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):

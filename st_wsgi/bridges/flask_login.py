@@ -20,7 +20,7 @@ else:
 
 class SessionUser(_User):
     """
-    A user who is nothing but their session.
+    A user of whom the app knows only the session.
 
     :ivar id: the user id.
     :ivar session: for its claims.

@@ -77,7 +77,7 @@ class SessionPolicy:
         return []
 
     def forget(self, request: Request, **kw: Any) -> list[tuple[str, str]]:
-        """End the session, whatever its claims are. No headers are needed: it is cleared with the response."""
+        """End the session; its claims need not be satisfied. No headers are needed: it is cleared with the response."""
         end_session(request)
         return []
 

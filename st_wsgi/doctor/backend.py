@@ -107,9 +107,9 @@ def over_http(address: str, base_path: str | None = None) -> Backend:
 
     def send(method: str, path: str, headers: Mapping[str, str]) -> Seen:
         try:
-            with pool.request(method, origin + path, headers=headers, redirect=False, preload_content=False) as reply:
-                body = reply.read(1_000_000)
-                return Seen(reply.status, tuple(reply.headers.iteritems()), body)
+            with pool.request(method, origin + path, headers=headers, redirect=False, preload_content=False) as found:
+                body = found.read(1_000_000)
+                return Seen(found.status, tuple(found.headers.iteritems()), body)
         except HTTPError as error:
             return Seen(0, failure=error)
 

@@ -40,10 +40,10 @@ cors-headers | error | Add content-type and get_all_cors_headers() to the allowe
 cors-origin | error | Add the website to the allowed origins, such as cors=Cors(origins=[...]).
 cors-preflight | error | Set cors=Cors(origins=[...]), or have the CORS layer and the proxy answer OPTIONS.
 csrf-off | error | Leave anti_csrf alone: every website can act for users who are signed in.
-database-in-static-files | error | Move the database out of the folder: the server hands it to everybody who asks.
+database-in-static-files | error | Move the database out of the folder: visitors can download it.
 database-mode | error | Take the permissions of other users away: chmod 600 for the files, 755 or less for the folder.
 database-readable | error | Revoke these rights: the tables have password hashes and signing keys.
-database-superuser | warning | Give the core a role of its own that owns its schema and nothing else.
+database-superuser | warning | Give the core a role that owns the schema of the core and nothing else.
 debug | error | Switch debugging off in production: its pages show settings and can run code.
 development-origin | warning | Take addresses of your own machine out of the settings of production.
 development-server | error | Serve the app with a production server, such as gunicorn.
@@ -60,7 +60,7 @@ mixed-content | error | Serve the API by https too: browsers block http calls fr
 one-at-a-time | warning | Give the server threads or workers: now one slow request holds up all others.
 other-core | error | Start both with the same core: sqlite:///auth.db is relative to the current folder.
 plain-http | error | Use https: everyone on the way can read tokens and passwords.
-plain-http-origin | warning | Allow only https origins: whoever changes an http page on its way can act for its users.
+plain-http-origin | warning | Allow only https origins: attackers can change an http page and act for its users.
 pool-too-large | error | Lower pool_size in the address of the core, or raise max_connections of the server.
 post-blocked | error | Let the proxy or firewall pass POST requests to the base path of the API.
 redirected | error | Use the address that the redirect leads to: browsers follow no redirect in a preflight.

@@ -1,4 +1,4 @@
-"""From ``module:attribute`` to the app and its SuperTokens instance, whatever framework made the app."""
+"""From ``module:attribute`` to the app and its SuperTokens instance, for every framework."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def _segment(value: bytes) -> str:
 
 
 _HEADER = {"alg": "RS256", "typ": "JWT", "version": "5", "kid": "d-1"}
-_TOKEN = ".".join(map(_segment, (json.dumps(_HEADER).encode(), b'{"sub":"nobody","exp":1}', bytes(256))))
+_TOKEN = ".".join(map(_segment, (json.dumps(_HEADER).encode(), b'{"sub":"doctor","exp":1}', bytes(256))))
 """It has the form of an access token and is none. A back end that gets it asks for a refresh."""
 
 
@@ -201,19 +201,19 @@ def _readable(website: str, refused: Seen) -> list[Finding]:
 def _requests(backend: Backend, transfer: str) -> Findings:
     """Find what of a request does not reach the back end. It asks for a refresh if the token has reached it."""
 
-    def reply(**headers: str) -> object:
+    def message(**headers: str) -> object:
         return backend.ask("POST", "/signout", {**_COMMON, **headers}).json().get("message")
 
     cookie = f"{ACCESS_COOKIE}={_TOKEN}"
-    if transfer in ("any", "header") and reply(Authorization=f"Bearer {_TOKEN}") == _NO_TOKEN:
+    if transfer in ("any", "header") and message(Authorization=f"Bearer {_TOKEN}") == _NO_TOKEN:
         yield Finding("authorization-removed", "a token in the header Authorization was not seen")
     if transfer not in ("any", "cookie"):
         return
-    seen = reply(Cookie=cookie)
+    seen = message(Cookie=cookie)
     if seen == _NO_TOKEN:
         yield Finding("cookies-not-sent", "a request with a session cookie was taken for one without")
     large = "; ".join([cookie, *(f"padding{number}={'x' * 1000}" for number in range(6))])
-    if seen == "try refresh token" and reply(Cookie=large) != seen:
+    if seen == "try refresh token" and message(Cookie=large) != seen:
         yield Finding("header-limit", f"a Cookie header of {len(large)} bytes was refused")
 
 

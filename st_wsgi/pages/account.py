@@ -196,7 +196,7 @@ def _changed(visit: Visit, name: str) -> View | Response:
     if name == EMAIL and visit.context.services.has("emailverification"):
         session.fetch_and_set_claim(EmailVerificationClaim)
     if name == PASSWORD:
-        _end_others(visit, session)  # whoever knew the old password may have a session
+        _end_others(visit, session)  # an attacker who knew the old password may have one
     visit.pages.protection.renew(visit.context)
     return visit.redirect(visit.address(PATH, done=name))
 

@@ -168,7 +168,7 @@ def renewal(visit: Visit) -> View | Response:
     one of the two new ones is lost, and with it the session. So the other tabs wait until the browser has the new one.
 
     With ``cookie_same_site="none"``, a picture on any site can call this route. Only requests for a page renew. A form
-    goes along, whatever happens. It was sent by a page of this website: that was checked before.
+    always goes along. That it was sent by a page of this website was checked before.
     """
     is_shown = visit.is_post or (is_navigation(visit.context) and visit.method == "GET")
     # With SameSite=Strict, a link on another site leads here without cookies. The API would clear those of the browser.

@@ -111,7 +111,7 @@ def with_script(
     :param others: what stands below the form.
     :param email: for which the passkey is made, if the form does not ask for it.
     :param token: of a recovery mail, which stands for the address. No other page may take it from its address: a link
-        could make a passkey for an account of somebody else.
+        of an attacker could then make the passkey for the attacker's account.
     """
     is_new = submit == "Create a passkey"
     path = f"{PATH}/options/{'register' if is_new else 'signin'}"

@@ -69,7 +69,7 @@ def discard(environ: WSGIEnvironment) -> None:
     shows an error of the connection in place of the response.
     """
     if not environ.get("wsgi.input_terminated"):
-        return  # nobody knows where the body ends: the app may have read some of it
+        return  # it is not known where the body ends: the app may have read some of it
     with contextlib.suppress(BadInput):
         for _ in range(0, _MOST_DISCARDED, _CHUNK):
             if len(_read_exactly(environ["wsgi.input"], _CHUNK)) < _CHUNK:

@@ -181,10 +181,10 @@ def _to_django(client: Any, address: str, cookies: list[str], headers: dict[str,
 def _to_webtest(client: Any, address: str, cookies: list[str], headers: dict[str, str]) -> Any:
     parts = urlsplit(address)
     client.extra_environ |= {**_environ(headers), "HTTP_HOST": parts.netloc, "wsgi.url_scheme": parts.scheme}
-    answer = Message()
+    response = Message()
     for line in cookies:
-        answer["Set-Cookie"] = line
-    client.cookiejar.extract_cookies(SimpleNamespace(info=lambda: answer), Request(address))
+        response["Set-Cookie"] = line
+    client.cookiejar.extract_cookies(SimpleNamespace(info=lambda: response), Request(address))
     return client
 
 

@@ -94,7 +94,7 @@ class Kit:
     @contextmanager
     def test(self, core_settings: Mapping[str, object] | None = None) -> Iterator[Kit]:
         """
-        Run one test: with empty cores but for what the app did while it was loaded, and with an empty outbox.
+        Run one test. Its cores have only what the app did while it was loaded, and its outbox is empty.
 
         :param core_settings: such as ``{"access_token_validity": 2}``.
         """

@@ -138,7 +138,7 @@ class PostgresDatabase(Database):
     def with_stamp(self, query: str, values: Sequence[Any] = ()) -> tuple[int, list[Row]]:
         """Return the stamp of the tenants, and the rows of a query. :raises Outdated: another stamp was assumed."""
         both = (
-            # In this form, the planner knows that there is one row. It would prepare for thousands otherwise.
+            # As a scalar subquery: the planner then knows that it is one row, and does not plan for thousands.
             f"SELECT * FROM (SELECT (SELECT tenants_stamp FROM {self._schema}.schema_version)) AS stamp"
             f" LEFT JOIN (SELECT true, own.* FROM ({query}) AS own) AS found ON true"
         )
