@@ -131,7 +131,7 @@ Texts: TypeAlias = Mapping[str, Mapping[str, str]]
 """From a language, such as ``fr``, to a mapping from English texts to its own."""
 
 _DIRECTIVE = re.compile(r"[a-z-]+")
-_SOURCE = re.compile(r"[!-+\--:<-~]+")  # what can be seen, but for the comma and the semicolon, which end a source
+_SOURCE = re.compile(r"[!-+\--:<-~]+")  # visible characters without comma and semicolon, which end a source
 
 _ORDER = ("thirdparty", "emailpassword", "passwordless", "webauthn")
 
