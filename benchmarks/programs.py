@@ -54,7 +54,7 @@ def running(
 
 @contextmanager
 def core(folder: Path, **settings: object) -> Iterator[str]:
-    """Serve an embedded core over HTTP, on a file in *folder*, as ``python -m st_wsgi core serve`` does."""
+    """Serve an embedded core over HTTP, on a file in *folder*, as ``st-wsgi core serve`` does."""
     port = free_port()
     command = [sys.executable, "-m", "st_wsgi", "core", "serve", "--db", str(folder / "core.db"), f"--port={port}"]
     command += [f"--set={name}={value}" for name, value in settings.items()]

@@ -2,7 +2,7 @@
 Flask with ready pages for signing in: ``python examples/flask_app.py``, then open http://127.0.0.1:3000.
 
 Mails are printed on the console: open their links. The page for administrators needs a confirmed address and the role
-``admin``: ``python -m st_wsgi user roles ada@example.com --add admin``.
+``admin``: ``st-wsgi user roles ada@example.com --add admin``.
 
 The page at ``/spa`` uses the JSON routes, as the official frontend SDKs do. If they run on a website of another origin
 (``ST_WEBSITE_DOMAIN``), that website has the pages, and this app has none.

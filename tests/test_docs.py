@@ -517,18 +517,19 @@ def test_security(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> 
 def st_wsgi_command(line: str, typed: str = "") -> str:
     """What a command of a page prints; *typed* is its standard input. It runs here: a process would take a second."""
     words, printed = shlex.split(line), io.StringIO()
-    assert words[:3] == ["python", "-m", "st_wsgi"]
+    assert words[0] == "st-wsgi"
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
         patch.setattr(sys, "stdin", io.StringIO(typed))
-        assert cli.main(words[3:]) == 0
+        assert cli.main(words[1:]) == 0
     return printed.getvalue()
 
 
 def assert_is_understood(line: str) -> None:
     """Parse a command of a page and do nothing."""
-    assert shlex.split(line)[:3] == ["python", "-m", "st_wsgi"]
+    program, *words = shlex.split(line)
+    assert program == "st-wsgi"
     with pytest.raises(SystemExit) as ended:
-        cli.main([*shlex.split(line)[3:], "--help"])
+        cli.main([*words, "--help"])
     assert ended.value.code == 0
 
 
@@ -536,7 +537,7 @@ def assert_is_understood(line: str) -> None:
 def test_the_embedded_core_and_its_commands(names: dict[str, Any]) -> None:
     user_id, _ = sign_up(Client(names["st"].wrap(nothing_here)))
     names["st"].close()
-    commands = re.findall(r"^\| `(python -m st_wsgi [^`]+)`", page("core"), re.MULTILINE)
+    commands = re.findall(r"^\| `(st-wsgi [^`]+)`", page("core"), re.MULTILINE)
     printed = {
         line: st_wsgi_command(line + (" --password-stdin" if "user create" in line else ""), typed="correct horse 2\n")
         for line in (command.replace("ada@", "grace@") for command in commands)
@@ -544,29 +545,29 @@ def test_the_embedded_core_and_its_commands(names: dict[str, Any]) -> None:
     assert len(printed) == 8
     assert Path("copy.db").is_file()
     assert Path("new.db").is_file()
-    assert user_id in printed["python -m st_wsgi user list"]
-    assert "grace@example.com" in printed["python -m st_wsgi user list"]
-    exported = [json.loads(line) for line in printed["python -m st_wsgi export"].splitlines()]
+    assert user_id in printed["st-wsgi user list"]
+    assert "grace@example.com" in printed["st-wsgi user list"]
+    exported = [json.loads(line) for line in printed["st-wsgi export"].splitlines()]
     assert user_id in json.dumps(exported)
     assert "$argon2" not in json.dumps(exported)
     for other in ("delete", "password", "roles", "sessions"):
-        assert_is_understood(f"python -m st_wsgi user {other}")
+        assert_is_understood(f"st-wsgi user {other}")
 
 
 def test_the_embedded_core_as_a_server_takes_everybody_that_is_pushed_to_it() -> None:
-    st_wsgi_command("python -m st_wsgi user create ada@example.com --password-stdin", typed="correct horse 1\n")
+    st_wsgi_command("st-wsgi user create ada@example.com --password-stdin", typed="correct horse 1\n")
     serve, _, push = blocks(page("core"), "sh")
     port, key = free_port(), "0123456789-0123456789"
     install, _, run = serve.strip().splitlines()
     assert install == "pip install 'st-wsgi[serve]'"
     command = shlex.split(run.replace("3567", str(port)).replace("auth.db", "other.db"))
     env = {"ST_CORE_API_KEY": key}
-    with serving([sys.executable, *command[1:]], port=port, log=Path("core.log"), env=env):
+    with serving([sys.executable, "-m", "st_wsgi", *command[1:]], port=port, log=Path("core.log"), env=env):
         told = st_wsgi_command(
             push.strip().replace("https://core.internal:3567", f"http://127.0.0.1:{port} --api-key {key}")
         )
     assert "1 users pushed, 1 of them new over there; 1 of 1 are there" in told
-    assert "ada@example.com" in st_wsgi_command("python -m st_wsgi user list --db other.db")
+    assert "ada@example.com" in st_wsgi_command("st-wsgi user list --db other.db")
 
 
 @PROGRAMS.of(page("import"))

@@ -467,7 +467,7 @@ def test_no_core_at_the_address(log: pytest.LogCaptureFixture) -> None:
     (line,) = lines(log)
     assert line == (
         f"the core at {address} is not available: connection refused. Is the core running, and is the address right? "
-        "Start one with: python -m st_wsgi core serve. This is logged once, and again when it replies"
+        "Start one with: st-wsgi core serve. This is logged once, and again when it replies"
     )
 
 

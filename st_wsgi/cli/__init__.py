@@ -1,5 +1,5 @@
 """
-The commands of ``python -m st_wsgi``: those that work on an embedded core, and those that look at an app.
+The commands of ``st-wsgi``: those that work on an embedded core, and those that look at an app.
 
 Every command prints text for people, or with ``--json`` one JSON value for programs, on standard output; progress and
 errors go to standard error. Passwords are asked for or read from standard input, never taken from the command line.

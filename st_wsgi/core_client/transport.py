@@ -438,7 +438,7 @@ def _diagnosis(error: BaseException, waited: float, *, sent: bool) -> tuple[str,
     cause = f"{cause[:1].lower()}{cause[1:]}"
     if sent:
         return f"the connection broke: {cause}", "The core's own log should say why."
-    return cause, "Is the core running, and is the address right? Start one with: python -m st_wsgi core serve."
+    return cause, "Is the core running, and is the address right? Start one with: st-wsgi core serve."
 
 
 def _unavailable(request: CoreRequest, failures: Sequence[_NoReply]) -> CoreUnavailable:

@@ -37,7 +37,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture(scope="session")
 def core_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of `python -m st_wsgi core serve` with an empty database, to those who know the API key."""
+    """The address of `st-wsgi core serve` with an empty database, to those who know the API key."""
     folder = tmp_path_factory.mktemp("core")
     with serving_core(str(folder / "auth.db"), folder) as url:
         yield url

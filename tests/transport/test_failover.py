@@ -267,7 +267,7 @@ def test_when_all_hosts_fail_the_error_names_each_its_failure_and_what_to_try() 
 
 def test_a_refused_write_says_how_to_start_a_core_and_nothing_of_its_body() -> None:
     with dead() as nobody, transport(nobody) as cores:
-        with pytest.raises(CoreUnavailable, match="python -m st_wsgi core serve") as raised:
+        with pytest.raises(CoreUnavailable, match="st-wsgi core serve") as raised:
             cores.send(a_call("POST"))
         assert "hunter2" not in str(raised.value)
         assert "may have done" not in str(raised.value)

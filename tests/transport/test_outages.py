@@ -52,7 +52,7 @@ def test_an_app_whose_core_is_down_says_so_once_and_also_when_it_is_back(log: py
     assert [(record.name, record.levelname) for record in log.records] == [("st_wsgi.core", "WARNING")]
     (line,) = log.messages
     assert f"the core at {address} is not available: connection refused" in line
-    assert "python -m st_wsgi core serve" in line
+    assert "st-wsgi core serve" in line
 
     log.clear()
     with core(lambda _: Answer({"status": "OK", "users": [], "versions": ["5.4"]}), port=port):

@@ -459,7 +459,7 @@ def explain(error: Exception, name: str) -> str:
         )
     if "malformed" in text or "not a database" in text:
         return (
-            f"{name} is damaged ({text}). Run `python -m st_wsgi db check` on it, and put a backup in its place; "
+            f"{name} is damaged ({text}). Run `st-wsgi db check` on it, and put a backup in its place; "
             "do not go on writing to it"
         )
     return f"{name}: {text}"
