@@ -56,6 +56,7 @@ ONE_PYTHON = {
     "browser": "the browser sees HTTP, which the tests of the middleware see too",
     "contract/test_coverage.py": "a list of what other tests cover",
     "contract/test_types.py": "types of the official SDK",
+    "deployments": "the servers differ, not what they call",
     "doctor/test_broken.py": "a table of decisions",
     "doctor/test_docs.py": "prose",
     "doctor/test_openapi.py": "what the sources say",
