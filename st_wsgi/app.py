@@ -31,8 +31,7 @@ from .grammar import CDI_VERSIONS
 from .limits import AttemptLimits, Limiter, RateLimit
 from .recipe_kit.recipe import Recipe
 from .recipes.multitenancy import Multitenancy
-from .request import cors as cross_origin
-from .request import current
+from .request import cors as cross_origin, current
 from .request.context import RequestContext
 from .request.middleware import ErrorHandler, Middleware
 from .request.respond import json_response

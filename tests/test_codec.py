@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 
 import attrs
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from st_wsgi.codec import from_json, member_from_json, to_json
 from st_wsgi.errors import CoreReplyInvalid

@@ -21,6 +21,7 @@ import attrs
 import flask
 import flask_cors
 import pytest
+from public_names import public_names
 from recipes.shop import QUICK
 from werkzeug.test import Client, create_environ
 
@@ -55,12 +56,12 @@ NO_CODE = {"st_wsgi/errors.py module 0"}
 """The drawing of the tree of errors."""
 
 
-def public_names() -> dict[str, Any]:
+def names_of_examples() -> dict[str, Any]:
     names: dict[str, Any] = dict(vars(errors))
     folders = [f"st_wsgi.recipes.{module.name}" for module in pkgutil.iter_modules(recipes.__path__)]
     for module in ("st_wsgi", "st_wsgi.delivery", "st_wsgi.pages", *folders):
         package = importlib.import_module(module)
-        names |= {name: getattr(package, name) for name in package.__all__ if name not in names}
+        names |= {name: getattr(package, name) for name in public_names(package) if name not in names}
         names[module.rpartition(".")[2]] = package
     return names
 
@@ -75,7 +76,7 @@ def sign_in() -> str:
 def names() -> Iterator[dict[str, Any]]:
     """What an example may use without saying where it comes from."""
     app_info = AppInfo(app_name="Shop", api_domain="http://localhost:8000", website_domain="http://localhost:3000")
-    listed = public_names()
+    listed = names_of_examples()
     with EmbeddedCore(settings=QUICK) as core:
         st = st_wsgi.init(app_info=app_info, core=core, recipes=[listed[name]() for name in RECIPES])
         app = flask.Flask("shop")

@@ -6,8 +6,7 @@ from functools import cache
 from importlib.resources import files
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from publicsuffixlist import PublicSuffixList
 
 from st_wsgi.errors import ConfigError

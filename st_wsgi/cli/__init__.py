@@ -19,8 +19,6 @@ from collections.abc import Sequence
 from ..errors import SuperTokensError
 from . import apps, databases, moving, serving, users
 
-__all__ = ["main"]
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status: 0, 1 when it failed, 2 when it was not understood."""

@@ -19,27 +19,11 @@ Text messages are sent in the same way: by :class:`Twilio`, any function, or the
 
 from __future__ import annotations
 
-from ..errors import MessageNotSent
-from ..languages import Language
-from .console import Console
-from .message import Channel, Message
-from .sending import Delivery, Service, delivery_of
-from .smtp import SMTP
-from .templates import MailContent, mail_content, sms_content
-from .twilio import Twilio
-
-__all__ = [
-    "SMTP",
-    "Channel",
-    "Console",
-    "Delivery",
-    "Language",
-    "MailContent",
-    "Message",
-    "MessageNotSent",
-    "Service",
-    "Twilio",
-    "delivery_of",
-    "mail_content",
-    "sms_content",
-]
+from ..errors import MessageNotSent as MessageNotSent
+from ..languages import Language as Language
+from .console import Console as Console
+from .message import Channel as Channel, Message as Message
+from .sending import Delivery as Delivery, Service as Service, delivery_of as delivery_of
+from .smtp import SMTP as SMTP
+from .templates import MailContent as MailContent, mail_content as mail_content, sms_content as sms_content
+from .twilio import Twilio as Twilio

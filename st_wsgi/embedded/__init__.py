@@ -3,5 +3,3 @@
 from __future__ import annotations
 
 from .core import EmbeddedCore as EmbeddedCore
-
-__all__ = ["EmbeddedCore"]

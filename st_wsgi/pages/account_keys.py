@@ -17,8 +17,7 @@ from ..recipes.multitenancy.types import TOTP, WEBAUTHN
 from ..recipes.session import SessionContainer
 from ..recipes.signing_in import automatic_linking, is_fake
 from ..users import LoginMethod, User
-from .account import ACTIONS, DONE, SECTIONS, links_of, moment, signed_in
-from .account import PATH as ACCOUNT
+from .account import ACTIONS, DONE, PATH as ACCOUNT, SECTIONS, links_of, moment, signed_in
 from .factors import LINK, PATHS
 from .forms import form
 from .html import Content, Html, h

@@ -19,8 +19,7 @@ from werkzeug.wrappers import Response
 
 from ..errors import BadInput, Unauthorised
 from ..recipes.multitenancy.types import EMAIL_PASSWORD, OTP_EMAIL, OTP_PHONE, TOTP, WEBAUTHN
-from .codes import FIELDS
-from .codes import TEXTS as CODE_TEXTS
+from .codes import FIELDS, TEXTS as CODE_TEXTS
 from .forms import ACTION, Entry, alert, form, note
 from .html import Content, Html, h
 from .settings import Field

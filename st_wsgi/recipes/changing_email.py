@@ -14,8 +14,6 @@ from .accountlinking import AccountLinking
 from .emailverification import EmailVerification
 from .signing_in import automatic_linking
 
-__all__ = ["change_email"]
-
 _Outcome = TypeVar("_Outcome")
 _REASONS = {
     "PRIMARY_USER_CONFLICT": "another primary user has this e-mail address",

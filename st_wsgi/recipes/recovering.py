@@ -28,13 +28,13 @@ from ..recipe_kit.results import (
 )
 from ..request.context import RequestContext
 from ..users import LoginMethod, RecipeUserId, User
+from .accountlinking import AccountInfoWithRecipeId
 from .accountlinking.decisions import primary_user_of
 from .emailverification.recipe import mark_as_verified
 from .refusals import Refusal, refused
 from .session import Session, SessionContainer
 from .session.container import SESSION_KEY
 from .signing_in import (
-    AccountInfoWithRecipeId,
     SignedIn,
     automatic_linking,
     is_fake,
@@ -43,8 +43,6 @@ from .signing_in import (
     signed_in,
     unless_withdrawn,
 )
-
-__all__ = ["CreateToken", "RecoveryAPIs", "RecoveryFunctions", "RecoverySettings"]
 
 
 @attrs.define(kw_only=True, eq=False, slots=False)

@@ -6,8 +6,6 @@ from typing import Literal, TypeAlias
 
 from ..request.context import RequestContext
 
-__all__ = ["Refusal", "refused"]
-
 Refusal: TypeAlias = Literal[
     "NO_LINKING",
     "SIGN_UP_NOT_ALLOWED",

@@ -30,27 +30,9 @@ from .multifactorauth import MultiFactorAuth, SecondFactors
 from .multifactorauth.decisions import made_up_email
 from .multifactorauth.functions import factors_to_set_up, is_protected, refusals_recorded
 from .multitenancy import AssociationNotAllowed, Multitenancy, UserAssociated
-from .multitenancy.types import EMAIL_PASSWORD
 from .refusals import Refusal
 from .session import SessionContainer
 from .session.in_request import create_new_session, session_of_route
-
-__all__ = [
-    "EMAIL_PASSWORD",
-    "AccountInfoWithRecipeId",
-    "Permission",
-    "SignedIn",
-    "automatic_linking",
-    "first_factors_allowed",
-    "is_fake",
-    "linked",
-    "offer_factors",
-    "permission",
-    "session_to_link",
-    "signed_in",
-    "signing_in_response",
-    "unless_withdrawn",
-]
 
 _Outcome = TypeVar("_Outcome")
 

@@ -6,8 +6,6 @@ With pytest, use the fixtures of :mod:`pytest_st_wsgi`; in Django's own runner, 
 
 from __future__ import annotations
 
-from .clients import SignedIn, signed_in
-from .kit import Kit, start, stop
-from .outbox import Outbox, Sent
-
-__all__ = ["Kit", "Outbox", "Sent", "SignedIn", "signed_in", "start", "stop"]
+from .clients import SignedIn as SignedIn, signed_in as signed_in
+from .kit import Kit as Kit, start as start, stop as stop
+from .outbox import Outbox as Outbox, Sent as Sent

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 from recipes.totp.parts import totp, wrong
-from servers.running import Site
-from servers.running import running as running_example
+from servers.running import Site, running as running_example
 
 from browser.guest import Guest, running
 from browser.visitor import PASSWORD

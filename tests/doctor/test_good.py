@@ -14,8 +14,7 @@ import psycopg
 import pytest
 from cluster import Cluster
 from contract.client import serving as serving_core
-from sdks.processes import ROOT, free_port
-from sdks.processes import serving as serving_program
+from sdks.processes import ROOT, free_port, serving as serving_program
 
 from doctor.conftest import Doctor
 from doctor.setups import SECRET, Place, changing, page, serving

@@ -27,9 +27,7 @@ from contract.expectations import AnyOrder, Some
 from contract.logins import by_code, linked, method_ids, sign_in_up, social, user
 from contract.test_emailpassword import BCRYPT_HASH, SECRET, sign_up
 from contract.test_sessions import create, header, refresh, verify
-from contract.test_totp import SECRET as TOTP_SECRET
-from contract.test_totp import code as totp
-from contract.test_totp import verify as verify_code
+from contract.test_totp import SECRET as TOTP_SECRET, code as totp, verify as verify_code
 
 from embedded.conftest import QUICK, caller
 from st_wsgi.cli import main

@@ -14,12 +14,9 @@ from contract import test_webauthn as passkeys
 from contract.authenticator import asserted, created, credential
 from contract.client import Answer, Caller, InProcess, email, fresh
 from contract.logins import code, consume, link, make_primary, sign_in_up, social, typed
-from contract.test_emailpassword import SECRET as PASSWORD
-from contract.test_emailpassword import sign_up
+from contract.test_emailpassword import SECRET as PASSWORD, sign_up
 from contract.test_sessions import create, refresh, verify
-from contract.test_totp import SECRET, bring
-from contract.test_totp import code as totp
-from contract.test_totp import verify as verify_code
+from contract.test_totp import SECRET, bring, code as totp, verify as verify_code
 
 from embedded.conftest import caller
 from st_wsgi.embedded import EmbeddedCore, population

@@ -9,16 +9,11 @@ from typing import Any
 import pytest
 from cluster import Cluster
 from contract.logins import code, linked, social
-from contract.test_dashboard import made as dashboard_user
-from contract.test_dashboard import session as dashboard_session
+from contract.test_dashboard import made as dashboard_user, session as dashboard_session
 from contract.test_emailpassword import sign_up
 from contract.test_sessions import create, refresh, verify
-from contract.test_totp import SECRET, bring
-from contract.test_totp import code as totp
-from contract.test_totp import verify as verify_code
-from contract.test_webauthn import sign_in as sign_in_with
-from contract.test_webauthn import sign_up as passkey
-from contract.test_webauthn import to_register
+from contract.test_totp import SECRET, bring, code as totp, verify as verify_code
+from contract.test_webauthn import sign_in as sign_in_with, sign_up as passkey, to_register
 
 from embedded.conftest import caller
 from st_wsgi import cli

@@ -23,14 +23,10 @@ from contract.client import Caller, email, fresh
 from contract.logins import by_code, code, consume, linked, phone, sign_in_up, social, typed, user
 from contract.plans import trace
 from contract.test_bulkimport import account, failed, plain
-from contract.test_dashboard import made as dashboard_user
-from contract.test_dashboard import session as dashboard_session
+from contract.test_dashboard import made as dashboard_user, session as dashboard_session
 from contract.test_emailpassword import sign_up
 from contract.test_sessions import create, refresh, verify
-from contract.test_webauthn import add as add_passkey
-from contract.test_webauthn import sign_in as sign_in_with
-from contract.test_webauthn import sign_up as passkey
-from contract.test_webauthn import to_register
+from contract.test_webauthn import add as add_passkey, sign_in as sign_in_with, sign_up as passkey, to_register
 
 from embedded.conftest import QUICK, Clock, caller
 from st_wsgi.embedded import EmbeddedCore

@@ -23,8 +23,7 @@ from contract.authenticator import (
 )
 from contract.client import Caller, email
 from contract.test_webauthn import BASE, RECOVER, send, sign_in, sign_up, to_register, to_sign_in
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from embedded.conftest import HOUR, Clock, caller
 from st_wsgi.embedded import EmbeddedCore, authenticators

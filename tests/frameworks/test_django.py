@@ -21,8 +21,7 @@ from django.urls import path
 from memory import outlives_its_answer
 from rest_framework.response import Response as RestResponse
 from rest_framework.views import APIView
-from werkzeug.test import Client as WSGIClient
-from werkzeug.test import create_environ, run_wsgi_app
+from werkzeug.test import Client as WSGIClient, create_environ, run_wsgi_app
 
 from frameworks.conftest import SharedCore
 from frameworks.django_site import CATCH_ALL, ENTRY, handler, urlpatterns

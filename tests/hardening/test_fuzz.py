@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from recipes.shop import PASSWORD, REFRESH, Borrowed, Shop, Visitor, form, no_mail
 from werkzeug.test import create_environ, run_wsgi_app
 

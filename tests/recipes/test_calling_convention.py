@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from public_names import public_names
 
 import st_wsgi
 from recipes.shop import Borrowed, Shop
@@ -46,7 +47,7 @@ def functions_for_users() -> dict[str, Callable[..., Any]]:
     names = [f"st_wsgi.recipes.{module.name}" for module in pkgutil.iter_modules(recipes.__path__) if module.ispkg]
     found = {}
     for module in (importlib.import_module(name) for name in ["st_wsgi", *names]):
-        for name in module.__all__:
+        for name in public_names(module):
             if inspect.isfunction(getattr(module, name)):
                 found[f"{module.__name__}.{name}"] = getattr(module, name)
     return found
@@ -201,7 +202,7 @@ def every_recipe() -> list[type[Recipe[Any, Any]]]:
 
 def test_all_that_overrides_receive_and_return_can_be_imported_from_a_public_place() -> None:
     packages = {sys.modules[package] for package, _ in exchanged()}
-    public = {name for package in (st_wsgi, delivery, *packages) for name in package.__all__}
+    public = {name for package in (st_wsgi, delivery, *packages) for name in public_names(package)}
     hidden = {
         f"{package}: {kind.__qualname__}"
         for package, kind in exchanged()

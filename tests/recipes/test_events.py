@@ -15,8 +15,7 @@ from recipes.shop import Borrowed, Shop, Visitor, form, no_mail
 from st_wsgi import AttemptLimits, SecurityEvent
 from st_wsgi.delivery import Message
 from st_wsgi.events import EventName
-from st_wsgi.recipes import emailpassword, session, userroles
-from st_wsgi.recipes import emailverification as ev
+from st_wsgi.recipes import emailpassword, emailverification as ev, session, userroles
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.emailverification import EmailVerification
 from st_wsgi.recipes.userroles import UserRoles

@@ -17,8 +17,7 @@ from typing import Any
 
 import peer_http  # noqa: F401  # before the SDK makes a client
 from flask import Flask, g, jsonify
-from supertokens_python import InputAppInfo, SupertokensConfig, convert_to_recipe_user_id, init
-from supertokens_python import syncio as accounts
+from supertokens_python import InputAppInfo, SupertokensConfig, convert_to_recipe_user_id, init, syncio as accounts
 from supertokens_python.framework.flask import Middleware
 from supertokens_python.ingredients.emaildelivery.types import EmailDeliveryConfig, EmailDeliveryInterface
 from supertokens_python.ingredients.smsdelivery.types import SMSDeliveryConfig, SMSDeliveryInterface
@@ -46,8 +45,7 @@ from supertokens_python.recipe.emailverification import syncio as verification
 from supertokens_python.recipe.multitenancy import syncio as tenants
 from supertokens_python.recipe.multitenancy.interfaces import TenantConfigCreateOrUpdate
 from supertokens_python.recipe.passwordless import syncio as codes
-from supertokens_python.recipe.session import SessionContainer
-from supertokens_python.recipe.session import syncio as sessions
+from supertokens_python.recipe.session import SessionContainer, syncio as sessions
 from supertokens_python.recipe.session.exceptions import TokenTheftError, TryRefreshTokenError, UnauthorisedError
 from supertokens_python.recipe.session.framework.flask import verify_session
 from supertokens_python.recipe.thirdparty.provider import ProviderConfig

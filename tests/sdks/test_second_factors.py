@@ -23,10 +23,14 @@ from sdks.peers import Peer
 from sdks.school import SCHOOL, arrival, school, serving_school
 from sdks.sides import Answer, Steps, Visitor, different_steps
 from sdks.test_linking import App, Facts, both, facts, sign_in
-from sdks.test_linking_functions import ROWS as ROWS_OF_FUNCTIONS
-from sdks.test_linking_functions import TENANT as OTHER_TENANT
-from sdks.test_linking_functions import Bench, State, compare
-from sdks.test_linking_functions import Row as RowOfFunctions
+from sdks.test_linking_functions import (
+    ROWS as ROWS_OF_FUNCTIONS,
+    TENANT as OTHER_TENANT,
+    Bench,
+    Row as RowOfFunctions,
+    State,
+    compare,
+)
 from st_wsgi import RecipeUserId
 from st_wsgi.recipes.accountlinking import AccountLinkingFunctions
 from st_wsgi.recipes.emailpassword import EmailPasswordFunctions, SignUpOk

@@ -25,13 +25,13 @@ from verify.minting import (
     header,
     jwk,
     jwks,
+    number as to_number,
     outcome,
     payload,
     private_key,
     token,
     with_claims,
 )
-from verify.minting import number as to_number
 
 GOOD = token()
 HEAD, BODY, SIGNATURE = GOOD.split(".")

@@ -20,8 +20,7 @@ from st_wsgi.recipes.webauthn import Webauthn
 from website.conftest import with_pages
 from website.person import Person, Screen
 from website.test_account import press, texts
-from website.test_factors import Vault, secret_on, user_id
-from website.test_factors import press as press_named
+from website.test_factors import Vault, press as press_named, secret_on, user_id
 from website.test_passkeys import Club, answered, signed_up
 
 ADD_APP, ADD_PASSKEY = "Add an authenticator app", "Add a passkey"

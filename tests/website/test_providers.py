@@ -10,8 +10,7 @@ import pytest
 from recipes.shop import API, Borrowed, no_mail
 from recipes.thirdparty.conftest import certificate, idp
 from recipes.thirdparty.parts import FAILED, settings
-from recipes.thirdparty.provider_server import DIALECTS, ProviderServer
-from recipes.thirdparty.provider_server import Person as Owner
+from recipes.thirdparty.provider_server import DIALECTS, Person as Owner, ProviderServer
 from recipes.thirdparty.providers import IdP, openid
 
 from st_wsgi.recipes.emailpassword import EmailPassword

@@ -20,57 +20,26 @@ from __future__ import annotations
 from typing import Final
 
 from ...recipe_kit.recipe import user_facing
-from ...recipe_kit.results import LinkingToSessionUserFailed
-from .functions import AccountLinkingFunctions
-from .recipe import AccountLinking
+from ...recipe_kit.results import LinkingToSessionUserFailed as LinkingToSessionUserFailed
+from .functions import AccountLinkingFunctions as AccountLinkingFunctions
+from .recipe import AccountLinking as AccountLinking
 from .types import (
-    AccountInfoTaken,
-    AccountInfoWithRecipeId,
-    AccountLinkConflict,
-    AccountsLinked,
-    AccountUnlinked,
-    CanCreatePrimaryUser,
-    CanLinkAccounts,
-    LinkedWithAnotherPrimaryUser,
-    LinkedWithPrimaryUser,
-    NotAPrimaryUser,
-    OnAccountLinked,
-    PrimaryUserCreated,
-    ShouldAutomaticallyLink,
-    ShouldDoAutomaticAccountLinking,
-    ShouldNotAutomaticallyLink,
+    AccountInfoTaken as AccountInfoTaken,
+    AccountInfoWithRecipeId as AccountInfoWithRecipeId,
+    AccountLinkConflict as AccountLinkConflict,
+    AccountsLinked as AccountsLinked,
+    AccountUnlinked as AccountUnlinked,
+    CanCreatePrimaryUser as CanCreatePrimaryUser,
+    CanLinkAccounts as CanLinkAccounts,
+    LinkedWithAnotherPrimaryUser as LinkedWithAnotherPrimaryUser,
+    LinkedWithPrimaryUser as LinkedWithPrimaryUser,
+    NotAPrimaryUser as NotAPrimaryUser,
+    OnAccountLinked as OnAccountLinked,
+    PrimaryUserCreated as PrimaryUserCreated,
+    ShouldAutomaticallyLink as ShouldAutomaticallyLink,
+    ShouldDoAutomaticAccountLinking as ShouldDoAutomaticAccountLinking,
+    ShouldNotAutomaticallyLink as ShouldNotAutomaticallyLink,
 )
-
-__all__ = [
-    "AccountInfoTaken",
-    "AccountInfoWithRecipeId",
-    "AccountLinkConflict",
-    "AccountLinking",
-    "AccountLinkingFunctions",
-    "AccountUnlinked",
-    "AccountsLinked",
-    "CanCreatePrimaryUser",
-    "CanLinkAccounts",
-    "LinkedWithAnotherPrimaryUser",
-    "LinkedWithPrimaryUser",
-    "LinkingToSessionUserFailed",
-    "NotAPrimaryUser",
-    "OnAccountLinked",
-    "PrimaryUserCreated",
-    "ShouldAutomaticallyLink",
-    "ShouldDoAutomaticAccountLinking",
-    "ShouldNotAutomaticallyLink",
-    "can_create_primary_user",
-    "can_link_accounts",
-    "create_primary_user",
-    "create_primary_user_id_or_link_accounts",
-    "get_primary_user_that_can_be_linked_to_recipe_user_id",
-    "is_email_change_allowed",
-    "is_sign_in_allowed",
-    "is_sign_up_allowed",
-    "link_accounts",
-    "unlink_account",
-]
 
 can_create_primary_user: Final = user_facing(AccountLinking, AccountLinkingFunctions.can_create_primary_user)
 can_link_accounts: Final = user_facing(AccountLinking, AccountLinkingFunctions.can_link_accounts)

@@ -19,82 +19,40 @@ from __future__ import annotations
 from typing import Final
 
 from ...arguments import checked
-from ...delivery import Message
-from ...recipe_kit.forms import FieldValue, FormField
+from ...delivery import Message as Message
+from ...recipe_kit.forms import FieldValue as FieldValue, FormField as FormField
 from ...recipe_kit.recipe import user_facing
 from ...recipe_kit.results import (
-    EmailAlreadyExists,
-    EmailChangeNotAllowed,
-    Exists,
-    GeneralError,
-    LinkingToSessionUserFailed,
-    Ok,
-    SignInNotAllowed,
-    SignInOk,
-    SignUpNotAllowed,
-    SignUpOk,
-    UnknownUserId,
+    EmailAlreadyExists as EmailAlreadyExists,
+    EmailChangeNotAllowed as EmailChangeNotAllowed,
+    Exists as Exists,
+    GeneralError as GeneralError,
+    LinkingToSessionUserFailed as LinkingToSessionUserFailed,
+    Ok as Ok,
+    SignInNotAllowed as SignInNotAllowed,
+    SignInOk as SignInOk,
+    SignUpNotAllowed as SignUpNotAllowed,
+    SignUpOk as SignUpOk,
+    UnknownUserId as UnknownUserId,
 )
 from ...request import current
 from ...users import PUBLIC_TENANT, RecipeUserId
-from ..signing_in import SignedIn
-from .apis import EmailPasswordAPIs
-from .functions import EmailPasswordFunctions
-from .passwords import BreachedPasswords, PasswordPolicy
-from .recipe import EmailPassword
+from ..signing_in import SignedIn as SignedIn
+from .apis import EmailPasswordAPIs as EmailPasswordAPIs
+from .functions import EmailPasswordFunctions as EmailPasswordFunctions
+from .passwords import BreachedPasswords as BreachedPasswords, PasswordPolicy as PasswordPolicy
+from .recipe import EmailPassword as EmailPassword
 from .types import (
-    InvalidResetToken,
-    PasswordPolicyViolated,
-    PasswordResetNotAllowed,
-    PasswordResetPostOk,
-    ResetLink,
-    ResetToken,
-    ResetTokenConsumed,
-    SignUpFeature,
-    WrongCredentials,
+    InvalidResetToken as InvalidResetToken,
+    PasswordPolicyViolated as PasswordPolicyViolated,
+    PasswordResetNotAllowed as PasswordResetNotAllowed,
+    PasswordResetPostOk as PasswordResetPostOk,
+    ResetLink as ResetLink,
+    ResetToken as ResetToken,
+    ResetTokenConsumed as ResetTokenConsumed,
+    SignUpFeature as SignUpFeature,
+    WrongCredentials as WrongCredentials,
 )
-
-__all__ = [
-    "BreachedPasswords",
-    "EmailAlreadyExists",
-    "EmailChangeNotAllowed",
-    "EmailPassword",
-    "EmailPasswordAPIs",
-    "EmailPasswordFunctions",
-    "Exists",
-    "FieldValue",
-    "FormField",
-    "GeneralError",
-    "InvalidResetToken",
-    "LinkingToSessionUserFailed",
-    "Message",
-    "Ok",
-    "PasswordPolicy",
-    "PasswordPolicyViolated",
-    "PasswordResetNotAllowed",
-    "PasswordResetPostOk",
-    "ResetLink",
-    "ResetToken",
-    "ResetTokenConsumed",
-    "SignInNotAllowed",
-    "SignInOk",
-    "SignUpFeature",
-    "SignUpNotAllowed",
-    "SignUpOk",
-    "SignedIn",
-    "UnknownUserId",
-    "WrongCredentials",
-    "consume_password_reset_token",
-    "create_reset_password_link",
-    "create_reset_password_token",
-    "reset_password_using_token",
-    "send_email",
-    "send_reset_password_email",
-    "sign_in",
-    "sign_up",
-    "update_email_or_password",
-    "verify_credentials",
-]
 
 consume_password_reset_token: Final = user_facing(EmailPassword, EmailPasswordFunctions.consume_password_reset_token)
 create_reset_password_token: Final = user_facing(EmailPassword, EmailPasswordFunctions.create_reset_password_token)

@@ -18,11 +18,13 @@ from ...recipe_kit.results import (
 )
 from ...request.context import RequestContext
 from ...users import LoginMethod, RecipeUserId, User
+from ..accountlinking import AccountInfoWithRecipeId
 from ..emailverification import EmailVerification
+from ..multitenancy.types import EMAIL_PASSWORD
 from ..recovering import RecoveryAPIs
 from ..refusals import Refusal, refused
 from ..session import SessionContainer
-from ..signing_in import EMAIL_PASSWORD, AccountInfoWithRecipeId, SignedIn, automatic_linking, permission, signed_in
+from ..signing_in import SignedIn, automatic_linking, permission, signed_in
 from .functions import EmailPasswordFunctions
 from .settings import EmailPasswordSettings
 from .types import (

@@ -11,8 +11,9 @@ from ...services import Services
 from ..multifactorauth import MultiFactorAuth
 from ..multifactorauth.decisions import factor_by_email
 from ..multitenancy import Multitenancy
+from ..multitenancy.types import EMAIL_PASSWORD
 from ..session import Session
-from ..signing_in import EMAIL_PASSWORD, offer_factors
+from ..signing_in import offer_factors
 from .apis import EmailPasswordAPIs
 from .functions import EmailPasswordFunctions
 from .routes import ROUTES

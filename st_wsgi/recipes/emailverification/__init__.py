@@ -18,51 +18,25 @@ from typing import Final
 from ...arguments import checked
 from ...errors import ArgumentError
 from ...recipe_kit.recipe import user_facing
-from ...recipe_kit.results import UnknownUserId
+from ...recipe_kit.results import UnknownUserId as UnknownUserId
 from ...request import current
 from ...users import PUBLIC_TENANT, RecipeUserId
-from .apis import EmailVerificationAPIs
-from .claims import EmailVerificationClaim
-from .functions import EmailVerificationFunctions
-from .recipe import EmailVerification
+from .apis import EmailVerificationAPIs as EmailVerificationAPIs
+from .claims import EmailVerificationClaim as EmailVerificationClaim
+from .functions import EmailVerificationFunctions as EmailVerificationFunctions
+from .recipe import EmailVerification as EmailVerification
 from .types import (
-    EmailAlreadyVerified,
-    EmailDoesNotExist,
-    EmailInfo,
-    EmailOfUser,
-    EmailVerified,
-    GetEmailForRecipeUserId,
-    InvalidVerificationToken,
-    VerificationLink,
-    VerificationState,
-    VerificationToken,
+    EmailAlreadyVerified as EmailAlreadyVerified,
+    EmailDoesNotExist as EmailDoesNotExist,
+    EmailInfo as EmailInfo,
+    EmailOfUser as EmailOfUser,
+    EmailVerified as EmailVerified,
+    GetEmailForRecipeUserId as GetEmailForRecipeUserId,
+    InvalidVerificationToken as InvalidVerificationToken,
+    VerificationLink as VerificationLink,
+    VerificationState as VerificationState,
+    VerificationToken as VerificationToken,
 )
-
-__all__ = [
-    "EmailAlreadyVerified",
-    "EmailDoesNotExist",
-    "EmailInfo",
-    "EmailOfUser",
-    "EmailVerification",
-    "EmailVerificationAPIs",
-    "EmailVerificationClaim",
-    "EmailVerificationFunctions",
-    "EmailVerified",
-    "GetEmailForRecipeUserId",
-    "InvalidVerificationToken",
-    "UnknownUserId",
-    "VerificationLink",
-    "VerificationState",
-    "VerificationToken",
-    "create_email_verification_link",
-    "create_email_verification_token",
-    "is_email_verified",
-    "revoke_email_verification_tokens",
-    "send_email",
-    "send_email_verification_email",
-    "unverify_email",
-    "verify_email_using_token",
-]
 
 send_email: Final = user_facing(EmailVerification, EmailVerificationFunctions.send_email)
 verify_email_using_token: Final = user_facing(EmailVerification, EmailVerificationFunctions.verify_email_using_token)

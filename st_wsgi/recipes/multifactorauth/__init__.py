@@ -27,37 +27,24 @@ from ...errors import ArgumentError
 from ...recipe_kit.recipe import user_facing
 from ...request import current
 from ..session import SessionContainer
-from ..session.claim_types import AllOfInAnyOrder, MFAClaimValue, OneOf, Requirement
+from ..session.claim_types import (
+    AllOfInAnyOrder as AllOfInAnyOrder,
+    MFAClaimValue as MFAClaimValue,
+    OneOf as OneOf,
+    Requirement as Requirement,
+)
 from . import functions, recipe
-from .apis import MultiFactorAuthAPIs
-from .claims import MultiFactorAuthClaim, require_factors
-from .functions import MultiFactorAuthFunctions
-from .recipe import MultiFactorAuth
-from .types import FactorIds, Factors, MFAInfo, Requirements, SecondFactors
-
-__all__ = [
-    "AllOfInAnyOrder",
-    "FactorIds",
-    "Factors",
-    "MFAClaimValue",
-    "MFAInfo",
-    "MultiFactorAuth",
-    "MultiFactorAuthAPIs",
-    "MultiFactorAuthClaim",
-    "MultiFactorAuthFunctions",
-    "OneOf",
-    "Requirement",
-    "Requirements",
-    "SecondFactors",
-    "add_to_required_secondary_factors_for_user",
-    "assert_allowed_to_setup_factor_else_throw_invalid_claim_error",
-    "get_factors_setup_for_user",
-    "get_mfa_requirements_for_auth",
-    "get_required_secondary_factors_for_user",
-    "mark_factor_as_complete_in_session",
-    "remove_from_required_secondary_factors_for_user",
-    "require_factors",
-]
+from .apis import MultiFactorAuthAPIs as MultiFactorAuthAPIs
+from .claims import MultiFactorAuthClaim as MultiFactorAuthClaim, require_factors as require_factors
+from .functions import MultiFactorAuthFunctions as MultiFactorAuthFunctions
+from .recipe import MultiFactorAuth as MultiFactorAuth
+from .types import (
+    FactorIds as FactorIds,
+    Factors as Factors,
+    MFAInfo as MFAInfo,
+    Requirements as Requirements,
+    SecondFactors as SecondFactors,
+)
 
 add_to_required_secondary_factors_for_user: Final = user_facing(
     MultiFactorAuth, MultiFactorAuthFunctions.add_to_required_secondary_factors_for_user

@@ -19,69 +19,36 @@ from __future__ import annotations
 from typing import Final
 
 from ...recipe_kit.recipe import user_facing
-from ...recipe_kit.results import EmailAlreadyExists, PhoneNumberAlreadyExists, UnknownUserId
-from .apis import MultitenancyAPIs
-from .claims import AllowedDomainsClaim
-from .functions import MultitenancyFunctions
-from .recipe import Multitenancy
-from .types import (
-    Association,
-    AssociationNotAllowed,
-    LoginMethodEnabled,
-    LoginMethods,
-    LoginProvider,
-    ProviderClientConfig,
-    ProviderConfig,
-    TenantConfig,
-    TenantConfigCreateOrUpdate,
-    TenantDeleted,
-    Tenants,
-    TenantSet,
-    ThirdPartyConfigDeleted,
-    ThirdPartyEnabled,
-    ThirdPartyUserAlreadyExists,
-    UserAssociated,
-    UserDisassociated,
-    UserFields,
-    UserInfoMap,
+from ...recipe_kit.results import (
+    EmailAlreadyExists as EmailAlreadyExists,
+    PhoneNumberAlreadyExists as PhoneNumberAlreadyExists,
+    UnknownUserId as UnknownUserId,
 )
-
-__all__ = [
-    "AllowedDomainsClaim",
-    "Association",
-    "AssociationNotAllowed",
-    "EmailAlreadyExists",
-    "LoginMethodEnabled",
-    "LoginMethods",
-    "LoginProvider",
-    "Multitenancy",
-    "MultitenancyAPIs",
-    "MultitenancyFunctions",
-    "PhoneNumberAlreadyExists",
-    "ProviderClientConfig",
-    "ProviderConfig",
-    "TenantConfig",
-    "TenantConfigCreateOrUpdate",
-    "TenantDeleted",
-    "TenantSet",
-    "Tenants",
-    "ThirdPartyConfigDeleted",
-    "ThirdPartyEnabled",
-    "ThirdPartyUserAlreadyExists",
-    "UnknownUserId",
-    "UserAssociated",
-    "UserDisassociated",
-    "UserFields",
-    "UserInfoMap",
-    "associate_user_to_tenant",
-    "create_or_update_tenant",
-    "create_or_update_third_party_config",
-    "delete_tenant",
-    "delete_third_party_config",
-    "disassociate_user_from_tenant",
-    "get_tenant",
-    "list_all_tenants",
-]
+from .apis import MultitenancyAPIs as MultitenancyAPIs
+from .claims import AllowedDomainsClaim as AllowedDomainsClaim
+from .functions import MultitenancyFunctions as MultitenancyFunctions
+from .recipe import Multitenancy as Multitenancy
+from .types import (
+    Association as Association,
+    AssociationNotAllowed as AssociationNotAllowed,
+    LoginMethodEnabled as LoginMethodEnabled,
+    LoginMethods as LoginMethods,
+    LoginProvider as LoginProvider,
+    ProviderClientConfig as ProviderClientConfig,
+    ProviderConfig as ProviderConfig,
+    TenantConfig as TenantConfig,
+    TenantConfigCreateOrUpdate as TenantConfigCreateOrUpdate,
+    TenantDeleted as TenantDeleted,
+    Tenants as Tenants,
+    TenantSet as TenantSet,
+    ThirdPartyConfigDeleted as ThirdPartyConfigDeleted,
+    ThirdPartyEnabled as ThirdPartyEnabled,
+    ThirdPartyUserAlreadyExists as ThirdPartyUserAlreadyExists,
+    UserAssociated as UserAssociated,
+    UserDisassociated as UserDisassociated,
+    UserFields as UserFields,
+    UserInfoMap as UserInfoMap,
+)
 
 associate_user_to_tenant: Final = user_facing(Multitenancy, MultitenancyFunctions.associate_user_to_tenant)
 create_or_update_tenant: Final = user_facing(Multitenancy, MultitenancyFunctions.create_or_update_tenant)

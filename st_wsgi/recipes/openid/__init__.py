@@ -5,15 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ...recipe_kit.recipe import user_facing
-from .recipe import OpenId, OpenIdAPIs, OpenIdFunctions
-from .types import DiscoveryConfiguration
-
-__all__ = [
-    "DiscoveryConfiguration",
-    "OpenId",
-    "OpenIdAPIs",
-    "OpenIdFunctions",
-    "get_open_id_discovery_configuration",
-]
+from .recipe import OpenId as OpenId, OpenIdAPIs as OpenIdAPIs, OpenIdFunctions as OpenIdFunctions
+from .types import DiscoveryConfiguration as DiscoveryConfiguration
 
 get_open_id_discovery_configuration: Final = user_facing(OpenId, OpenIdFunctions.get_open_id_discovery_configuration)

@@ -20,92 +20,43 @@ from __future__ import annotations
 from typing import Final
 
 from ...arguments import checked
-from ...delivery import Message
+from ...delivery import Message as Message
 from ...errors import SuperTokensError
 from ...recipe_kit.recipe import user_facing
 from ...recipe_kit.results import (
-    EmailAlreadyExists,
-    EmailChangeNotAllowed,
-    Exists,
-    GeneralError,
-    LinkingToSessionUserFailed,
-    Ok,
-    PhoneNumberAlreadyExists,
-    SignInUpNotAllowed,
-    UnknownUserId,
+    EmailAlreadyExists as EmailAlreadyExists,
+    EmailChangeNotAllowed as EmailChangeNotAllowed,
+    Exists as Exists,
+    GeneralError as GeneralError,
+    LinkingToSessionUserFailed as LinkingToSessionUserFailed,
+    Ok as Ok,
+    PhoneNumberAlreadyExists as PhoneNumberAlreadyExists,
+    SignInUpNotAllowed as SignInUpNotAllowed,
+    UnknownUserId as UnknownUserId,
 )
 from ...request import current
 from ...users import PUBLIC_TENANT
-from ..signing_in import SignedIn
-from .apis import PasswordlessAPIs
-from .functions import PasswordlessFunctions
-from .recipe import Passwordless
+from ..signing_in import SignedIn as SignedIn
+from .apis import PasswordlessAPIs as PasswordlessAPIs
+from .functions import PasswordlessFunctions as PasswordlessFunctions
+from .recipe import Passwordless as Passwordless
 from .types import (
-    CodeChecked,
-    CodeConsumed,
-    CodeSent,
-    ConsumedDevice,
-    ContactEmailOnlyConfig,
-    ContactEmailOrPhoneConfig,
-    ContactPhoneOnlyConfig,
-    CreatedCode,
-    Device,
-    DeviceCode,
-    ExpiredUserInputCode,
-    IncorrectUserInputCode,
-    PhoneNumberChangeNotAllowed,
-    RestartFlow,
-    UserInputCodeAlreadyUsed,
+    CodeChecked as CodeChecked,
+    CodeConsumed as CodeConsumed,
+    CodeSent as CodeSent,
+    ConsumedDevice as ConsumedDevice,
+    ContactEmailOnlyConfig as ContactEmailOnlyConfig,
+    ContactEmailOrPhoneConfig as ContactEmailOrPhoneConfig,
+    ContactPhoneOnlyConfig as ContactPhoneOnlyConfig,
+    CreatedCode as CreatedCode,
+    Device as Device,
+    DeviceCode as DeviceCode,
+    ExpiredUserInputCode as ExpiredUserInputCode,
+    IncorrectUserInputCode as IncorrectUserInputCode,
+    PhoneNumberChangeNotAllowed as PhoneNumberChangeNotAllowed,
+    RestartFlow as RestartFlow,
+    UserInputCodeAlreadyUsed as UserInputCodeAlreadyUsed,
 )
-
-__all__ = [
-    "CodeChecked",
-    "CodeConsumed",
-    "CodeSent",
-    "ConsumedDevice",
-    "ContactEmailOnlyConfig",
-    "ContactEmailOrPhoneConfig",
-    "ContactPhoneOnlyConfig",
-    "CreatedCode",
-    "Device",
-    "DeviceCode",
-    "EmailAlreadyExists",
-    "EmailChangeNotAllowed",
-    "Exists",
-    "ExpiredUserInputCode",
-    "GeneralError",
-    "IncorrectUserInputCode",
-    "LinkingToSessionUserFailed",
-    "Message",
-    "Ok",
-    "Passwordless",
-    "PasswordlessAPIs",
-    "PasswordlessFunctions",
-    "PhoneNumberAlreadyExists",
-    "PhoneNumberChangeNotAllowed",
-    "RestartFlow",
-    "SignInUpNotAllowed",
-    "SignedIn",
-    "UnknownUserId",
-    "UserInputCodeAlreadyUsed",
-    "check_code",
-    "consume_code",
-    "create_code",
-    "create_magic_link",
-    "create_new_code_for_device",
-    "delete_email_for_user",
-    "delete_phone_number_for_user",
-    "list_codes_by_device_id",
-    "list_codes_by_email",
-    "list_codes_by_phone_number",
-    "list_codes_by_pre_auth_session_id",
-    "revoke_all_codes",
-    "revoke_code",
-    "send_email",
-    "send_sms",
-    "signinup",
-    "update_user",
-]
 
 check_code: Final = user_facing(Passwordless, PasswordlessFunctions.check_code)
 consume_code: Final = user_facing(Passwordless, PasswordlessFunctions.consume_code)

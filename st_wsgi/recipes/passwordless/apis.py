@@ -13,13 +13,13 @@ from ...errors import BadInput, CoreRefused, TenantUnknown
 from ...recipe_kit.recipe import APIs
 from ...recipe_kit.results import Exists, GeneralError, LinkingToSessionUserFailed, Ok, SignInUpNotAllowed
 from ...request.context import RequestContext
+from ..accountlinking import AccountInfoWithRecipeId
 from ..emailverification import EmailVerification
 from ..emailverification.recipe import mark_as_verified
 from ..multitenancy.types import LINK_EMAIL, LINK_PHONE, OTP_EMAIL, OTP_PHONE
 from ..refusals import Refusal, refused
 from ..session import SessionContainer
 from ..signing_in import (
-    AccountInfoWithRecipeId,
     Permission,
     SignedIn,
     automatic_linking,

@@ -21,49 +21,24 @@ from __future__ import annotations
 from typing import Final
 
 from ...recipe_kit.recipe import user_facing
-from .apis import SamlAPIs
-from .functions import SamlFunctions
-from .recipe import Saml
+from .apis import SamlAPIs as SamlAPIs
+from .functions import SamlFunctions as SamlFunctions
+from .recipe import Saml as Saml
 from .types import (
-    DuplicateIdpEntity,
-    IdpLoginDisallowed,
-    InvalidClient,
-    InvalidMetadataXml,
-    InvalidRelayState,
-    InvalidToken,
-    LoginRequest,
-    SamlClient,
-    SamlClientRemoved,
-    SamlClients,
-    SamlResponseNotVerified,
-    SamlResponseVerified,
-    SamlUserInfo,
+    DuplicateIdpEntity as DuplicateIdpEntity,
+    IdpLoginDisallowed as IdpLoginDisallowed,
+    InvalidClient as InvalidClient,
+    InvalidMetadataXml as InvalidMetadataXml,
+    InvalidRelayState as InvalidRelayState,
+    InvalidToken as InvalidToken,
+    LoginRequest as LoginRequest,
+    SamlClient as SamlClient,
+    SamlClientRemoved as SamlClientRemoved,
+    SamlClients as SamlClients,
+    SamlResponseNotVerified as SamlResponseNotVerified,
+    SamlResponseVerified as SamlResponseVerified,
+    SamlUserInfo as SamlUserInfo,
 )
-
-__all__ = [
-    "DuplicateIdpEntity",
-    "IdpLoginDisallowed",
-    "InvalidClient",
-    "InvalidMetadataXml",
-    "InvalidRelayState",
-    "InvalidToken",
-    "LoginRequest",
-    "Saml",
-    "SamlAPIs",
-    "SamlClient",
-    "SamlClientRemoved",
-    "SamlClients",
-    "SamlFunctions",
-    "SamlResponseNotVerified",
-    "SamlResponseVerified",
-    "SamlUserInfo",
-    "create_login_request",
-    "create_or_update_client",
-    "get_user_info",
-    "list_clients",
-    "remove_client",
-    "verify_saml_response",
-]
 
 create_login_request: Final = user_facing(Saml, SamlFunctions.create_login_request)
 create_or_update_client: Final = user_facing(Saml, SamlFunctions.create_or_update_client)

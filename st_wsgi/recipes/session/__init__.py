@@ -14,89 +14,45 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from ...accounts import user_by_id
 from ...arguments import checked
-from ...errors import CONTEXT_KEY, ConfigError, InvalidClaims, TokenTheftDetected, TryRefreshToken, Unauthorised
+from ...errors import (
+    CONTEXT_KEY,
+    ConfigError,
+    InvalidClaims as InvalidClaims,
+    TokenTheftDetected as TokenTheftDetected,
+    TryRefreshToken as TryRefreshToken,
+    Unauthorised as Unauthorised,
+)
 from ...recipe_kit.recipe import user_facing
 from ...request import current
 from ...services import Services
 from ...users import PUBLIC_TENANT, RecipeUserId
-from ..jwt import create_jwt, get_jwks
-from ..openid import get_open_id_discovery_configuration
+from ..jwt import create_jwt as create_jwt, get_jwks as get_jwks
+from ..openid import get_open_id_discovery_configuration as get_open_id_discovery_configuration
 from . import in_request
-from .apis import SessionAPIs
+from .apis import SessionAPIs as SessionAPIs
 from .claim_types import (
-    BooleanClaim,
-    ClaimValidation,
-    PrimitiveArrayClaim,
-    PrimitiveClaim,
-    SessionClaim,
-    SessionClaimValidator,
+    BooleanClaim as BooleanClaim,
+    ClaimValidation as ClaimValidation,
+    PrimitiveArrayClaim as PrimitiveArrayClaim,
+    PrimitiveClaim as PrimitiveClaim,
+    SessionClaim as SessionClaim,
+    SessionClaimValidator as SessionClaimValidator,
 )
-from .claims import SignInTimeClaim
-from .container import SESSION_KEY, SessionContainer
-from .functions import SessionFunctions
-from .in_request import OverrideGlobalClaimValidators, get_session
-from .recipe import Session
+from .claims import SignInTimeClaim as SignInTimeClaim
+from .container import SESSION_KEY, SessionContainer as SessionContainer
+from .functions import SessionFunctions as SessionFunctions
+from .in_request import OverrideGlobalClaimValidators, get_session as get_session
+from .recipe import Session as Session
 from .types import (
-    CheckedSession,
-    ClaimsValidationResult,
-    ClaimValueOk,
-    ErrorHandlers,
-    SessionDoesNotExist,
-    SessionInformation,
-    SessionTokens,
-    TokenInfo,
+    CheckedSession as CheckedSession,
+    ClaimsValidationResult as ClaimsValidationResult,
+    ClaimValueOk as ClaimValueOk,
+    ErrorHandlers as ErrorHandlers,
+    SessionDoesNotExist as SessionDoesNotExist,
+    SessionInformation as SessionInformation,
+    SessionTokens as SessionTokens,
+    TokenInfo as TokenInfo,
 )
-
-__all__ = [
-    "BooleanClaim",
-    "CheckedSession",
-    "ClaimValidation",
-    "ClaimValueOk",
-    "ClaimsValidationResult",
-    "ErrorHandlers",
-    "InvalidClaims",
-    "PrimitiveArrayClaim",
-    "PrimitiveClaim",
-    "Session",
-    "SessionAPIs",
-    "SessionClaim",
-    "SessionClaimValidator",
-    "SessionContainer",
-    "SessionDoesNotExist",
-    "SessionFunctions",
-    "SessionInformation",
-    "SessionTokens",
-    "SignInTimeClaim",
-    "TokenInfo",
-    "TokenTheftDetected",
-    "TryRefreshToken",
-    "Unauthorised",
-    "create_jwt",
-    "create_new_session",
-    "create_new_session_without_request_response",
-    "current_session",
-    "current_session_or_none",
-    "fetch_and_set_claim",
-    "get_all_session_handles_for_user",
-    "get_claim_value",
-    "get_jwks",
-    "get_open_id_discovery_configuration",
-    "get_session",
-    "get_session_information",
-    "get_session_or_none",
-    "get_session_without_request_response",
-    "merge_into_access_token_payload",
-    "refresh_session",
-    "refresh_session_without_request_response",
-    "remove_claim",
-    "revoke_all_sessions_for_user",
-    "revoke_multiple_sessions",
-    "revoke_session",
-    "set_claim_value",
-    "update_session_data_in_database",
-    "validate_claims_for_session_handle",
-    "verify_session",
-]
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -13,13 +13,13 @@ from typing import Any
 from st_verify.claims import (
     BooleanClaim,
     ClaimValidation,
+    ClaimValidator as SessionClaimValidator,
     PrimitiveArrayClaim,
     PrimitiveClaim,
     SessionClaim,
     failed_claims,
     wants_refetch,
 )
-from st_verify.claims import ClaimValidator as SessionClaimValidator
 from st_verify.known_claims import (
     AllOfInAnyOrder,
     EmailVerificationClaimType,

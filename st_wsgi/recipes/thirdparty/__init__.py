@@ -16,72 +16,45 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...errors import ProviderFailed
+from ...errors import ProviderFailed as ProviderFailed
 from ...recipe_kit.recipe import user_facing
-from ...recipe_kit.results import EmailChangeNotAllowed, GeneralError, LinkingToSessionUserFailed, SignInUpNotAllowed
+from ...recipe_kit.results import (
+    EmailChangeNotAllowed as EmailChangeNotAllowed,
+    GeneralError as GeneralError,
+    LinkingToSessionUserFailed as LinkingToSessionUserFailed,
+    SignInUpNotAllowed as SignInUpNotAllowed,
+)
 from ..multitenancy.types import (
-    GenerateFakeEmail,
-    ProviderClientConfig,
-    ProviderConfig,
-    ProviderConfigForClient,
-    UserFields,
-    UserInfoMap,
-    ValidateAccessToken,
-    ValidateIdTokenPayload,
+    GenerateFakeEmail as GenerateFakeEmail,
+    ProviderClientConfig as ProviderClientConfig,
+    ProviderConfig as ProviderConfig,
+    ProviderConfigForClient as ProviderConfigForClient,
+    UserFields as UserFields,
+    UserInfoMap as UserInfoMap,
+    ValidateAccessToken as ValidateAccessToken,
+    ValidateIdTokenPayload as ValidateIdTokenPayload,
 )
-from .apis import ThirdPartyAPIs
-from .functions import ThirdPartyFunctions
-from .providers.provider import Provider, ProviderInput, ProviderOverride
-from .recipe import ThirdParty
+from .apis import ThirdPartyAPIs as ThirdPartyAPIs
+from .functions import ThirdPartyFunctions as ThirdPartyFunctions
+from .providers.provider import (
+    Provider as Provider,
+    ProviderInput as ProviderInput,
+    ProviderOverride as ProviderOverride,
+)
+from .recipe import ThirdParty as ThirdParty
 from .types import (
-    AppleRedirect,
-    AuthorisationRedirect,
-    IsValidFrontendRedirectUri,
-    NoEmailGivenByProvider,
-    RawUserInfoFromProvider,
-    RedirectUriInfo,
-    SignedInByProvider,
-    SignInUpOk,
-    UserCreatedOrUpdated,
-    UserInfo,
-    UserInfoEmail,
+    AppleRedirect as AppleRedirect,
+    AuthorisationRedirect as AuthorisationRedirect,
+    IsValidFrontendRedirectUri as IsValidFrontendRedirectUri,
+    NoEmailGivenByProvider as NoEmailGivenByProvider,
+    RawUserInfoFromProvider as RawUserInfoFromProvider,
+    RedirectUriInfo as RedirectUriInfo,
+    SignedInByProvider as SignedInByProvider,
+    SignInUpOk as SignInUpOk,
+    UserCreatedOrUpdated as UserCreatedOrUpdated,
+    UserInfo as UserInfo,
+    UserInfoEmail as UserInfoEmail,
 )
-
-__all__ = [
-    "AppleRedirect",
-    "AuthorisationRedirect",
-    "EmailChangeNotAllowed",
-    "GeneralError",
-    "GenerateFakeEmail",
-    "IsValidFrontendRedirectUri",
-    "LinkingToSessionUserFailed",
-    "NoEmailGivenByProvider",
-    "Provider",
-    "ProviderClientConfig",
-    "ProviderConfig",
-    "ProviderConfigForClient",
-    "ProviderFailed",
-    "ProviderInput",
-    "ProviderOverride",
-    "RawUserInfoFromProvider",
-    "RedirectUriInfo",
-    "SignInUpNotAllowed",
-    "SignInUpOk",
-    "SignedInByProvider",
-    "ThirdParty",
-    "ThirdPartyAPIs",
-    "ThirdPartyFunctions",
-    "UserCreatedOrUpdated",
-    "UserFields",
-    "UserInfo",
-    "UserInfoEmail",
-    "UserInfoMap",
-    "ValidateAccessToken",
-    "ValidateIdTokenPayload",
-    "get_provider",
-    "manually_create_or_update_user",
-    "sign_in_up",
-]
 
 get_provider: Final = user_facing(ThirdParty, ThirdPartyFunctions.get_provider)
 manually_create_or_update_user: Final = user_facing(ThirdParty, ThirdPartyFunctions.manually_create_or_update_user)

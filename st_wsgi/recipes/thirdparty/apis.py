@@ -13,11 +13,11 @@ from ...recipe_kit.recipe import APIs
 from ...recipe_kit.results import GeneralError, LinkingToSessionUserFailed, SignInUpNotAllowed
 from ...request.context import RequestContext
 from ...users import ThirdPartyInfo
+from ..accountlinking import AccountInfoWithRecipeId
 from ..multitenancy.types import THIRD_PARTY
 from ..refusals import Refusal, refused
 from ..session import SessionContainer
 from ..signing_in import (
-    AccountInfoWithRecipeId,
     automatic_linking,
     first_factors_allowed,
     is_fake,

@@ -15,43 +15,21 @@ from __future__ import annotations
 from typing import Final
 
 from ...recipe_kit.recipe import user_facing
-from ...recipe_kit.results import UnknownUserId
-from .apis import TotpAPIs
-from .functions import TotpFunctions
-from .recipe import Totp
+from ...recipe_kit.results import UnknownUserId as UnknownUserId
+from .apis import TotpAPIs as TotpAPIs
+from .functions import TotpFunctions as TotpFunctions
+from .recipe import Totp as Totp
 from .types import (
-    Device,
-    DeviceAlreadyExists,
-    DeviceCreated,
-    DeviceRemoved,
-    Devices,
-    DeviceVerified,
-    InvalidTotp,
-    LimitReached,
-    UnknownDevice,
+    Device as Device,
+    DeviceAlreadyExists as DeviceAlreadyExists,
+    DeviceCreated as DeviceCreated,
+    DeviceRemoved as DeviceRemoved,
+    Devices as Devices,
+    DeviceVerified as DeviceVerified,
+    InvalidTotp as InvalidTotp,
+    LimitReached as LimitReached,
+    UnknownDevice as UnknownDevice,
 )
-
-__all__ = [
-    "Device",
-    "DeviceAlreadyExists",
-    "DeviceCreated",
-    "DeviceRemoved",
-    "DeviceVerified",
-    "Devices",
-    "InvalidTotp",
-    "LimitReached",
-    "Totp",
-    "TotpAPIs",
-    "TotpFunctions",
-    "UnknownDevice",
-    "UnknownUserId",
-    "create_device",
-    "list_devices",
-    "remove_device",
-    "update_device",
-    "verify_device",
-    "verify_totp",
-]
 
 create_device: Final = user_facing(Totp, TotpFunctions.create_device)
 list_devices: Final = user_facing(Totp, TotpFunctions.list_devices)

@@ -14,9 +14,7 @@ from __future__ import annotations
 from typing import Final
 
 from ...recipe_kit.recipe import user_facing
-from .recipe import UserMetadata, UserMetadataFunctions
-
-__all__ = ["UserMetadata", "UserMetadataFunctions", "clear_user_metadata", "get_user_metadata", "update_user_metadata"]
+from .recipe import UserMetadata as UserMetadata, UserMetadataFunctions as UserMetadataFunctions
 
 clear_user_metadata: Final = user_facing(UserMetadata, UserMetadataFunctions.clear_user_metadata)
 get_user_metadata: Final = user_facing(UserMetadata, UserMetadataFunctions.get_user_metadata)

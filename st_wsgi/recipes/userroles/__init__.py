@@ -22,35 +22,19 @@ from __future__ import annotations
 from typing import Final
 
 from ...recipe_kit.recipe import user_facing
-from .claims import PermissionClaim, UserRoleClaim
-from .functions import UserRolesFunctions
-from .recipe import UserRoles
-from .types import Permissions, RoleAdded, RoleCreated, RoleDeleted, RoleRemoved, Roles, UnknownRole, Users
-
-__all__ = [
-    "PermissionClaim",
-    "Permissions",
-    "RoleAdded",
-    "RoleCreated",
-    "RoleDeleted",
-    "RoleRemoved",
-    "Roles",
-    "UnknownRole",
-    "UserRoleClaim",
-    "UserRoles",
-    "UserRolesFunctions",
-    "Users",
-    "add_role_to_user",
-    "create_new_role_or_add_permissions",
-    "delete_role",
-    "get_all_roles",
-    "get_permissions_for_role",
-    "get_roles_for_user",
-    "get_roles_that_have_permission",
-    "get_users_that_have_role",
-    "remove_permissions_from_role",
-    "remove_user_role",
-]
+from .claims import PermissionClaim as PermissionClaim, UserRoleClaim as UserRoleClaim
+from .functions import UserRolesFunctions as UserRolesFunctions
+from .recipe import UserRoles as UserRoles
+from .types import (
+    Permissions as Permissions,
+    RoleAdded as RoleAdded,
+    RoleCreated as RoleCreated,
+    RoleDeleted as RoleDeleted,
+    RoleRemoved as RoleRemoved,
+    Roles as Roles,
+    UnknownRole as UnknownRole,
+    Users as Users,
+)
 
 add_role_to_user: Final = user_facing(UserRoles, UserRolesFunctions.add_role_to_user)
 create_new_role_or_add_permissions: Final = user_facing(

@@ -24,12 +24,13 @@ from ...recipe_kit.results import (
 )
 from ...request.context import RequestContext
 from ...users import LoginMethod, RecipeUserId, User
+from ..accountlinking import AccountInfoWithRecipeId
 from ..multifactorauth.recipe import check_complete, check_setup
 from ..multitenancy.types import WEBAUTHN
 from ..recovering import RecoveryAPIs
 from ..refusals import Refusal, refused
 from ..session import Session, SessionContainer
-from ..signing_in import AccountInfoWithRecipeId, SignedIn, permission, signed_in
+from ..signing_in import SignedIn, permission, signed_in
 from .functions import WebauthnFunctions
 from .settings import WebauthnSettings
 from .types import (

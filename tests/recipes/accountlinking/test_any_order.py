@@ -22,8 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from cluster import Cluster
 from contract.authenticator import Credential, credential
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, settings, strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -42,8 +41,7 @@ from recipes.webauthn.parts import RP, made, proved
 from st_wsgi import LoginMethod, User
 from st_wsgi.delivery import Message
 from st_wsgi.embedded import EmbeddedCore
-from st_wsgi.recipes import accountlinking, emailpassword, multitenancy, session
-from st_wsgi.recipes import multifactorauth as mfa
+from st_wsgi.recipes import accountlinking, emailpassword, multifactorauth as mfa, multitenancy, session
 from st_wsgi.recipes.accountlinking import PrimaryUserCreated
 from st_wsgi.recipes.emailpassword import EmailPassword, SignInOk
 from st_wsgi.recipes.multifactorauth import MultiFactorAuth

@@ -20,8 +20,10 @@ from st_wsgi import AccountInfo, Override, RecipeUserId, User, like, list_users_
 from st_wsgi.core_client.transport import CoreRequest
 from st_wsgi.recipes import accountlinking, emailpassword, passwordless
 from st_wsgi.recipes.emailpassword import EmailChangeNotAllowed, EmailPasswordFunctions, SignInOk, SignUpOk
-from st_wsgi.recipes.thirdparty import EmailChangeNotAllowed as EmailOfProviderNotAllowed
-from st_wsgi.recipes.thirdparty import manually_create_or_update_user
+from st_wsgi.recipes.thirdparty import (
+    EmailChangeNotAllowed as EmailOfProviderNotAllowed,
+    manually_create_or_update_user,
+)
 
 NEW_PASSWORD = "another horse 2"
 

@@ -15,8 +15,7 @@ import st_wsgi
 from recipes.shop import PASSWORD, WEBSITE, Borrowed, Shop, Visitor, form
 from st_wsgi import Override, RecipeUserId, like, replace
 from st_wsgi.delivery import Delivery, Message
-from st_wsgi.recipes import emailpassword as ep
-from st_wsgi.recipes import emailverification as ev
+from st_wsgi.recipes import emailpassword as ep, emailverification as ev
 from st_wsgi.recipes.emailpassword import (
     EmailAlreadyExists,
     EmailPassword,

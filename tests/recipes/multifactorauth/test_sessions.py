@@ -18,8 +18,7 @@ from recipes.totp.parts import SECRET, import_device, totp
 from st_wsgi import AttemptStore, RecipeUserId
 from st_wsgi.core_client.transport import CoreReply, CoreRequest
 from st_wsgi.errors import ArgumentError, ConfigError, CoreReplyInvalid, InvalidClaims, Unauthorised
-from st_wsgi.recipes import multifactorauth as mfa
-from st_wsgi.recipes import multitenancy, session
+from st_wsgi.recipes import multifactorauth as mfa, multitenancy, session
 from st_wsgi.recipes.accountlinking import AccountLinking
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.multitenancy import TenantConfigCreateOrUpdate

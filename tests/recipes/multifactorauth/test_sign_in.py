@@ -14,8 +14,7 @@ from recipes.multifactorauth.parts import Member, requirements, site
 from recipes.multifactorauth.test_sessions import REFUSED
 from recipes.shop import PASSWORD, Borrowed, form, payload_of
 from recipes.totp.parts import SECRET, import_device, totp
-from st_wsgi.recipes import multifactorauth as mfa
-from st_wsgi.recipes import multitenancy, session
+from st_wsgi.recipes import multifactorauth as mfa, multitenancy, session
 from st_wsgi.recipes.multitenancy import TenantConfigCreateOrUpdate
 
 FAILED = {"message": "invalid claim"}

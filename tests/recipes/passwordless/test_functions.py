@@ -11,8 +11,7 @@ from contract.logins import phone as phone_number
 
 from recipes.passwordless.parts import BOTH, ask, enter, follow, mailbox, parts_of
 from recipes.shop import Borrowed, Shop, no_mail
-from st_wsgi import Override, RecipeUserId, SecurityEvent, get_user, like, replace
-from st_wsgi import phone as phones
+from st_wsgi import Override, RecipeUserId, SecurityEvent, get_user, like, phone as phones, replace
 from st_wsgi.delivery import Message
 from st_wsgi.errors import ConfigError, CoreRefused, MessageNotSent, SuperTokensError
 from st_wsgi.recipes import passwordless

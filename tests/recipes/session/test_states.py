@@ -15,8 +15,7 @@ from typing import Any, ClassVar
 import attrs
 import pytest
 from cluster import Cluster
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sampling import exhaustive_but
 from werkzeug.test import TestResponse

@@ -18,8 +18,7 @@ from recipes.totp.parts import SECRET, import_device, totp, wrong
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipe_kit.recipe import Recipe
-from st_wsgi.recipes import session
-from st_wsgi.recipes import totp as recipe
+from st_wsgi.recipes import session, totp as recipe
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.multifactorauth import MultiFactorAuth, add_to_required_secondary_factors_for_user
 from st_wsgi.recipes.totp import DeviceCreated, Totp

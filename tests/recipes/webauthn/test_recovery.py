@@ -15,8 +15,7 @@ from recipes.shop import PASSWORD, WEBSITE, Borrowed, Shop
 from recipes.webauthn.parts import INVALID_TOKEN, RP, Holder, made, passkey_site
 from st_wsgi import Override, RecipeUserId, replace
 from st_wsgi.delivery import Message
-from st_wsgi.recipes import accountlinking, emailpassword, multitenancy, webauthn
-from st_wsgi.recipes import emailverification as ev
+from st_wsgi.recipes import accountlinking, emailpassword, emailverification as ev, multitenancy, webauthn
 from st_wsgi.recipes.accountlinking import AccountsLinked
 from st_wsgi.recipes.emailpassword import SignUpOk
 from st_wsgi.recipes.webauthn import (
