@@ -45,7 +45,14 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 WEBSITE = "https://shop.example"
 SIGN_UP = {"formFields": [{"id": "email", "value": "ada@example.com"}, {"id": "password", "value": "correct horse 1"}]}
-OTHERS = {"django", "flask-login", "pyramid", "st_verify", "testing"}  # pages whose blocks have a test of their own
+OTHERS = {
+    "django",
+    "flask-login",
+    "from-supertokens",
+    "pyramid",
+    "st_verify",
+    "testing",
+}  # pages whose blocks have a test of their own
 
 PROGRAMS = Programs(files=frozenset({"auth.py", "settings.py", "views.py", "rest.py"}))
 
