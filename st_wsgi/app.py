@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, ParamSpec
 
 import attrs
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from .checks import Check, a, a_flag, a_function, a_number
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("st_wsgi")
 
 P = ParamSpec("P")
+
+_NO_APP: Final = NotFound()
 
 
 def _is_list_of_versions(value: object) -> bool:
@@ -169,8 +172,12 @@ class SuperTokens:
         recipes = ", ".join(recipe.id for recipe in self.recipes)
         return f"<SuperTokens {self.app_info.app_name!r} on {self.services.transport!r} with {recipes}>"
 
-    def wrap(self, app: WSGIApplication) -> WSGIApplication:
-        """Return a WSGI app with SuperTokens in front of *app*: ``app.wsgi_app = st.wrap(app.wsgi_app)``."""
+    def wrap(self, app: WSGIApplication = _NO_APP) -> WSGIApplication:
+        """
+        Return a WSGI app with SuperTokens in front of *app*: ``app.wsgi_app = st.wrap(app.wsgi_app)``.
+
+        :param app: gets all requests that are not for our routes. By default they get 404.
+        """
         a_function("environ and start_response, a WSGI app", or_none=False).argument("the app to wrap", app)
         # The bound method: Python calls it faster than an object, and every request of the app pays for that.
         return ErrorHandler(app, self, routes=Middleware(app, self)).__call__

@@ -64,6 +64,13 @@ def served(app: WSGIApplication, environ: WSGIEnvironment) -> tuple[bytes, str]:
 class TestNotOurs:
     """Foreign requests."""
 
+    def test_an_instance_without_an_app_has_nothing_but_its_routes(self) -> None:
+        client = Browser(validator(supertokens().wrap()))
+        assert client.post("/auth/echo", json={}).status_code == 200
+        for path in ("/", "/auth", "/auth/unknown", "/page"):
+            assert client.get(path).status_code == 404
+            assert client.head(path).data == b""
+
     def test_the_app_gets_what_the_server_sent_and_its_body_is_returned_as_it_is(self) -> None:
         body = [b"a", b"b"]
         seen: list[Any] = []
