@@ -23,7 +23,7 @@ METADATA := setup.cfg pyproject.toml st_verify/pyproject.toml
 # Two targets at a time, the output of each in one piece where make can do that (4.0 and newer).
 BESIDE := $(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-.PHONY: help demo test lint ruff layers mypy public-types unit exhaustive bench suffixes build clean
+.PHONY: help demo test lint ruff layers mypy public-types unit exhaustive bench reference suffixes build clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -71,6 +71,9 @@ exhaustive: $(VENV)/.compiled ## the tests that make test leaves out: the rest o
 bench: ## the benchmarks, beside what one would take instead; BENCH="--quick" and more is handed on
 	@$(MAKE) --no-print-directory VENV=$(VENV)-bench $(VENV)-bench/.bench
 	@$(VENV)-bench/bin/python -m benchmarks $(BENCH)
+
+reference: $(VENV)/.test ## the pages in docs/reference, from the code
+	@$(BIN)/python .ci/reference.py
 
 suffixes: $(VENV)/.test ## the newest Public Suffix List, which a release needs
 	@$(PIP) install --upgrade publicsuffixlist

@@ -38,12 +38,12 @@ class Clock:
     >>> Clock(wall=lambda: 1_800_000_000.0).wall()
     1800000000.0
 
+    :param wall: seconds since the epoch, for the times in tokens; may jump.
+    :param monotonic: seconds that never run backwards, from any origin, for caches.
     :raises SettingError: one of them is no function.
     """
 
-    #: Seconds since the epoch, for the times in tokens; may jump.
     wall: Callable[[], float] = time.time
-    #: Seconds that never run backwards, from any origin, for caches.
     monotonic: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:

@@ -87,6 +87,7 @@ ONE_PYTHON = {
     "test_make.py": "the Makefile",
     "test_packaging.py": "both distributions are the same for every Python",
     "test_readme.py": "prose",
+    "test_reference.py": "what the sources say",
     "test_requirements.py": "metadata",
     "test_suffix_list.py": "a step of a release",
     "test_suite.py": "how the tests run",

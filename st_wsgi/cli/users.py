@@ -15,7 +15,7 @@ def add(commands: Commands) -> None:
     """Add the commands."""
     user = group(commands, "user", "look after users")
     create = command(user, "create", _user_create, "create a user with email and password")
-    create.add_argument("email")
+    create.add_argument("email", help="the address, with which the user signs in")
     listing = command(user, "list", _user_list, "list a tenant's users, newest first")
     listing.add_argument("--email", metavar="START", help="only emails that start so, or whose domain does")
     listing.add_argument("--limit", type=int, default=100, help="how many at most (default: %(default)s)")
@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
     password = command(user, "password", _user_password, "give a user another password")
     roles = command(user, "roles", _user_roles, "show a user's roles, after adding and removing some")
     roles.add_argument("--add", action="append", default=[], metavar="ROLE", help="made if it is not there")
-    roles.add_argument("--remove", action="append", default=[], metavar="ROLE")
+    roles.add_argument("--remove", action="append", default=[], metavar="ROLE", help="taken from the user")
     sessions = command(user, "sessions", _user_sessions, "show a user's sessions")
     sessions.add_argument("--revoke", action="store_true", help="end them all")
     for parser in (delete, password, roles, sessions):

@@ -207,17 +207,17 @@ _CHECKS: Mapping[str, Check] = {
 # The official core shortens access tokens by up to 0.05 since 12.1, whatever CDI is spoken. Here, as in its 11.4,
 # lifetimes are exact by default. hashing_queue_size and hashing_queue_timeout_ms are the embedded core's own.
 _TABLE = """
-core_config_version | int | 0 | base | The format of the configuration.
-port | int | 3567 | base | The port to listen on.
-host | text | localhost | base | The address to listen on.
+core_config_version | int | 0 | base |
+port | int | 3567 | base |
+host | text | localhost | base |
 max_server_pool_size | int | 10 | base | The number of threads for requests.
 base_path | text | | base | A prefix of every path.
 api_keys | text | - | app | API keys, separated by commas. Without any, every call is served.
 access_token_validity | long | 3600 | app | The lifetime of an access token, in seconds.
 refresh_token_validity | double | 144000 | app | The lifetime of a refresh token, in minutes.
 access_token_dynamic_signing_key_update_interval | double | 168 | app | Hours after which a new signing key is made.
-access_token_signing_key_dynamic | bool | true | app | Whether signing keys change (CDI 2.18 and older).
-access_token_blacklisting | bool | false | app | Whether to check the database (CDI 2.18 and older).
+access_token_signing_key_dynamic | bool | true | app |
+access_token_blacklisting | bool | false | app |
 refresh_token_rotation_grace_period | int | 30 | app | Seconds in which the previous refresh token is taken (CDI 5.6).
 access_token_validity_jitter | double | 0 | app | The part of its lifetime by which an access token may be made shorter.
 recent_token_reuse_behaviour | text | TOKEN_THEFT | base | What a recent reuse counts as (CDI 5.6).
@@ -235,13 +235,13 @@ argon2_memory_kb | int | 87795 | base | The memory of Argon2, in KiB.
 argon2_parallelism | int | 2 | base | The lanes of Argon2.
 argon2_hashing_pool_size | int | 1 | base | How many Argon2 hashes run at a time.
 firebase_password_hashing_signer_key | text | - | app | The signer key of imported Firebase hashes, base64.
-firebase_password_hashing_pool_size | int | 1 | base | How many Firebase hashes run at a time.
+firebase_password_hashing_pool_size | int | 1 | base |
 hashing_queue_size | int | - | base | Calls that may wait for a hash; unset: a quarter of the threads stays free.
 hashing_queue_timeout_ms | int | 5000 | base | How long a call waits for a hash at most, in milliseconds.
 disable_telemetry | bool | false | any | Telemetry. The embedded core has none either way.
-log_level | text | INFO | base | The least level that is logged.
-info_log_path | text | - | base | Where information is logged.
-error_log_path | text | - | base | Where errors are logged.
+log_level | text | INFO | base |
+info_log_path | text | - | base |
+error_log_path | text | - | base |
 ip_allow_regex | text | - | tenant | Only client addresses like this are served.
 ip_deny_regex | text | - | tenant | Client addresses like this are not served.
 supertokens_max_cdi_version | text | - | app | The highest CDI version to speak, 5.4 if unset.

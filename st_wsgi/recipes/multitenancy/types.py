@@ -29,7 +29,13 @@ GetAllowedDomainsForTenantId: TypeAlias = Callable[[str], "Iterable[str] | None"
 
 @attrs.frozen(kw_only=True)
 class UserFields:
-    """The names of the members that say who a user of a provider is."""
+    """
+    The names of the members that say who a user of a provider is. Dots lead into objects, as in ``data.id``.
+
+    :param user_id: of the member with the user's id at the provider.
+    :param email: of the member with the e-mail address.
+    :param email_verified: of the member that is true if that address is verified.
+    """
 
     user_id: str | None = None
     email: str | None = None
@@ -38,7 +44,12 @@ class UserFields:
 
 @attrs.frozen(kw_only=True)
 class UserInfoMap:
-    """Where a provider says who a user is."""
+    """
+    Where a provider says who a user is.
+
+    :param from_id_token_payload: in the claims of the id token.
+    :param from_user_info_api: in the response of the user info endpoint.
+    """
 
     from_id_token_payload: UserFields = UserFields()
     from_user_info_api: UserFields = attrs.field(default=UserFields(), metadata={"wire": "fromUserInfoAPI"})
@@ -56,7 +67,10 @@ class ProviderClientConfig:
     """
     An app that is registered at a provider.
 
+    :param client_id: the id that the provider gave the app.
+    :param client_secret: its secret; without one, PKCE is used.
     :param client_type: tells several clients of one provider apart, such as ``web`` and ``ios``.
+    :param scope: what the app asks the provider for, such as ``["openid", "email"]``.
     :param force_pkce: use PKCE although there is a client secret.
     :param additional_config: what the provider needs beside, such as Apple's key.
     """
@@ -91,6 +105,19 @@ class ProviderConfig:
 
     A parameter that is None in one of the dictionaries removes the default of that name.
 
+    :param third_party_id: such as ``github``, or an id of the app's own choice.
+    :param name: that sign-in pages show.
+    :param clients: the app as it is registered at the provider, once for each kind of client.
+    :param authorization_endpoint: the address that browsers are sent to.
+    :param authorization_endpoint_query_params: further parameters of that address.
+    :param token_endpoint: the address at which a code is exchanged for tokens.
+    :param token_endpoint_body_params: further members of that request.
+    :param user_info_endpoint: the address that says who a user is.
+    :param user_info_endpoint_query_params: further parameters of that address.
+    :param user_info_endpoint_headers: further headers of that request.
+    :param jwks_uri: the address of the keys that sign id tokens.
+    :param oidc_discovery_endpoint: the address of a discovery document, which has the addresses above.
+    :param user_info_map: where the provider says who a user is.
     :param require_email: False has users without an e-mail address sign in with one that is made up.
     :param validate_id_token_payload: an app's own check. This and the next two are never stored in the core.
     :param validate_access_token: takes the place of the check that an access token was issued to this app.

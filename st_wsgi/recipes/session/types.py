@@ -46,6 +46,12 @@ class ErrorHandlers:
 
     Each gets the error and the context of the request, and returns a response. Tokens that the protocol clears are
     cleared before.
+
+    :param on_unauthorised: there is no session.
+    :param on_try_refresh_token: the access token is no longer good.
+    :param on_token_theft_detected: a refresh token was used again. The session is revoked before.
+    :param on_invalid_claim: the session is good, but some of its claims are not.
+    :param on_clear_duplicate_session_cookies: the browser sent a session cookie twice.
     """
 
     on_unauthorised: ErrorHandler[Unauthorised] | None = attrs.field(default=None, validator=_handler)

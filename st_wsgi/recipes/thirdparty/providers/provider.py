@@ -272,6 +272,7 @@ class ProviderInput:
             )
         )
 
+    :param config: its addresses, and the app's clients there.
     :param include_in_non_public_tenants_by_default: other tenants than ``public`` have it too, as long as they have no
         providers of their own in the core.
     :param override: replaces methods of the provider.
