@@ -68,6 +68,7 @@ ONE_PYTHON = {
     "hardening/test_fuzz.py": "random input",
     "importing": "what other systems write is read by the standard library",
     "load": "load is put on real servers on the default Python",
+    "migrating": "users of other packages come with what the bridges and the import are tested with on every Python",
     "openid": "the provider is a process of its own",
     "sdks": "the other side is an official SDK in a process of its own",
     "servers": "the servers differ, not what they call",

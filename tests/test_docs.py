@@ -48,6 +48,8 @@ SIGN_UP = {"formFields": [{"id": "email", "value": "ada@example.com"}, {"id": "p
 OTHERS = {
     "django",
     "flask-login",
+    "from-flask-login",
+    "from-flask-security",
     "from-supertokens",
     "pyramid",
     "st_verify",
