@@ -27,19 +27,30 @@ class Ok(Outcome):
 
 
 @attrs.frozen(kw_only=True)
-class SignUpOk(Ok):
-    """A new user, and the id of their new login method."""
+class LoginOk(Ok):
+    """A user, and the id of one of their login methods."""
 
     user: User
     recipe_user_id: RecipeUserId
+
+
+class SignUpOk(LoginOk):
+    """A new user, and the id of their new login method."""
+
+
+class SignInOk(LoginOk):
+    """The user whose credentials these are, and the id of the login method."""
 
 
 @attrs.frozen(kw_only=True)
-class SignInOk(Ok):
-    """The user whose credentials these are, and the id of the login method."""
+class FoundOrCreated(LoginOk):
+    """
+    The user of a login method, which may be new.
 
-    user: User
-    recipe_user_id: RecipeUserId
+    :param created_new_recipe_user: whether this is a sign-up.
+    """
+
+    created_new_recipe_user: bool = attrs.field(metadata={"wire": "createdNewUser"})
 
 
 @attrs.frozen

@@ -21,7 +21,6 @@ from ..recipe_kit.results import (
     Exists,
     LinkingToSessionUserFailed,
     MailToken,
-    SignInOk,
     SignUpNotAllowed,
     SignUpOk,
     UnknownUserId,
@@ -53,7 +52,6 @@ class RecoverySettings(MailSettings):
 
 
 S = TypeVar("S", bound=RecoverySettings)
-_Found = TypeVar("_Found", SignUpOk, SignInOk)
 _Refused = TypeVar("_Refused")
 
 CreateToken: TypeAlias = Callable[..., MailToken | UnknownUserId]
@@ -62,13 +60,6 @@ CreateToken: TypeAlias = Callable[..., MailToken | UnknownUserId]
 
 class RecoveryFunctions(MailFunctions[S]):
     """Functions of a recipe whose users recover by mail."""
-
-    def _linked(
-        self, outcome: _Found, session: SessionContainer | None, tenant_id: str
-    ) -> _Found | LinkingToSessionUserFailed:
-        ids, is_new = outcome.recipe_user_id, isinstance(outcome, SignUpOk)
-        user = linked(self.context, outcome.user, ids, tenant_id=tenant_id, session=session, is_new=is_new)
-        return user if isinstance(user, LinkingToSessionUserFailed) else attrs.evolve(outcome, user=user)
 
     def _end_other_sessions(self, recipe_user_id: RecipeUserId) -> None:
         """End the user's sessions after a change if the app wants that, except the one of the request in flight."""
@@ -135,15 +126,7 @@ class RecoveryAPIs(APIs[S, F]):
             return not_allowed(outcome.reason)
         if not isinstance(outcome, SignUpOk):
             return outcome
-        return signed_in(
-            context,
-            user=outcome.user,
-            recipe_user_id=outcome.recipe_user_id,
-            factor_id=self.recipe.id,
-            tenant_id=tenant_id,
-            session=may.session,
-            signed_up=True,
-        )
+        return signed_in(context, outcome, factor_id=self.recipe.id, tenant_id=tenant_id, session=may.session)
 
     def _exists(self, email: str, tenant_id: str) -> Exists:
         return Exists(any(self._method_of(user, email, tenant_id) for user in self._users_with(email, tenant_id)))

@@ -18,7 +18,7 @@ from ..accounts import AccountInfo, user_by_id, users_by_account_info
 from ..codec import present, to_json
 from ..errors import NO_SUCH_TENANT, ArgumentError, BadInput, Unauthorised
 from ..grammar import FAKE_EMAIL_DOMAINS
-from ..recipe_kit.results import LinkingToSessionUserFailed, Ok
+from ..recipe_kit.results import FoundOrCreated, LinkingToSessionUserFailed, LoginOk, Ok, SignUpOk
 from ..request.context import RequestContext
 from ..request.respond import json_response
 from ..services import Services
@@ -34,6 +34,7 @@ from .refusals import Refusal
 from .session import SessionContainer
 from .session.in_request import create_new_session, session_of_route
 
+_Login = TypeVar("_Login", bound=LoginOk)
 _Outcome = TypeVar("_Outcome")
 
 
@@ -270,6 +271,26 @@ def linked(
     return outcome
 
 
+def linked_outcome(
+    context: RequestContext, outcome: _Login, *, tenant_id: str, session: SessionContainer | None
+) -> _Login | LinkingToSessionUserFailed:
+    """Do what :func:`linked` does with the login method of an outcome, and return the outcome with its user."""
+    user = linked(
+        context,
+        outcome.user,
+        outcome.recipe_user_id,
+        tenant_id=tenant_id,
+        session=session,
+        is_new=_is_new(outcome),
+    )
+    return user if isinstance(user, LinkingToSessionUserFailed) else attrs.evolve(outcome, user=user)
+
+
+def _is_new(outcome: LoginOk) -> bool:
+    """Return whether a login method was created just now."""
+    return outcome.created_new_recipe_user if isinstance(outcome, FoundOrCreated) else isinstance(outcome, SignUpOk)
+
+
 def _is_protected(context: RequestContext, user: User, method: LoginMethod, tenant_id: str) -> bool:
     """
     Return whether a login method alone does not open its user's account.
@@ -349,22 +370,20 @@ def is_fake(email: str) -> bool:
 
 def signed_in(
     context: RequestContext,
+    outcome: LoginOk,
     *,
-    user: User,
-    recipe_user_id: RecipeUserId,
     factor_id: str,
     tenant_id: str,
     session: SessionContainer | None = None,
-    created: bool | None = None,
-    signed_up: bool | None = None,
 ) -> SignedIn:
     """
     Create a session for a user, send its tokens with the response to the request, and return both.
 
+    :param outcome: of the recipe's function: the user and their login method.
     :param factor_id: that the user has completed. The session notes it, if the app has second factors.
     :param session: of the same user, signed in with another login method. It is kept, and no new one is created.
-    :param signed_up: whether this is a sign-up, if *created* does not say so.
     """
+    user, recipe_user_id, is_new = outcome.user, outcome.recipe_user_id, _is_new(outcome)
     if session is None or user.login_method(session.get_recipe_user_id()) is None:
         session = create_new_session(context, tenant_id=tenant_id, recipe_user_id=recipe_user_id, user_id=user.id)
     mfa = context.services.find(MultiFactorAuth)
@@ -372,12 +391,13 @@ def signed_in(
         mfa.functions.mark_factor_as_complete_in_session(session=session, factor_id=factor_id)
     method = user.login_method(recipe_user_id)
     context.record(
-        "signed_up" if created or signed_up else "signed_in",
+        "signed_up" if is_new else "signed_in",
         tenant_id=tenant_id,
         user_id=user.id,
         session_handle=session.get_handle(),
         recipe_id=None if method is None else method.recipe_id,
     )
+    created = is_new if isinstance(outcome, FoundOrCreated) else None
     return SignedIn(user=user, session=session, created=created)
 
 

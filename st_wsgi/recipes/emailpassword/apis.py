@@ -119,14 +119,7 @@ class EmailPasswordAPIs(RecoveryAPIs[EmailPasswordSettings, EmailPasswordFunctio
                 "sign_in_failed", tenant_id=tenant_id, reason=result.status, recipe_id=EMAIL_PASSWORD, account=email
             )
             return result
-        return signed_in(
-            context,
-            user=result.user,
-            recipe_user_id=result.recipe_user_id,
-            factor_id=EMAIL_PASSWORD,
-            tenant_id=tenant_id,
-            session=may.session,
-        )
+        return signed_in(context, result, factor_id=EMAIL_PASSWORD, tenant_id=tenant_id, session=may.session)
 
     def email_exists_get(self, *, email: str, tenant_id: str, context: RequestContext) -> Exists | GeneralError:
         """Return whether a user of this tenant has signed up with this e-mail and a password."""

@@ -18,6 +18,7 @@ from ...users import PUBLIC_TENANT, RecipeUserId
 from ..changing_email import change_email
 from ..recovering import RecoveryFunctions
 from ..session import SessionContainer
+from ..signing_in import linked_outcome
 from .passwords import normalised
 from .settings import EmailPasswordSettings
 from .types import (
@@ -50,7 +51,9 @@ class EmailPasswordFunctions(RecoveryFunctions[EmailPasswordSettings]):
         :param session: of the user whom the login method is to be linked to.
         """
         outcome = self.functions.create_new_recipe_user(email=email, password=password, tenant_id=tenant_id)
-        return outcome if isinstance(outcome, EmailAlreadyExists) else self._linked(outcome, session, tenant_id)
+        if isinstance(outcome, EmailAlreadyExists):
+            return outcome
+        return linked_outcome(self.context, outcome, tenant_id=tenant_id, session=session)
 
     def create_new_recipe_user(
         self, *, email: str, password: str, tenant_id: str = PUBLIC_TENANT
@@ -75,7 +78,9 @@ class EmailPasswordFunctions(RecoveryFunctions[EmailPasswordSettings]):
         :param session: of the user whom the login method is to be linked to.
         """
         outcome = self.functions.verify_credentials(email=email, password=password, tenant_id=tenant_id)
-        return outcome if isinstance(outcome, WrongCredentials) else self._linked(outcome, session, tenant_id)
+        if isinstance(outcome, WrongCredentials):
+            return outcome
+        return linked_outcome(self.context, outcome, tenant_id=tenant_id, session=session)
 
     def verify_credentials(
         self, *, email: str, password: str, tenant_id: str = PUBLIC_TENANT

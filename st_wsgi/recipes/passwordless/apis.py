@@ -200,15 +200,7 @@ class PasswordlessAPIs(APIs[PasswordlessSettings, PasswordlessFunctions]):
         if not isinstance(outcome, CodeConsumed):
             return self._failed(outcome, account, tenant_id, context)
         context.forget_attempts(account=account)
-        return signed_in(
-            context,
-            user=outcome.user,
-            recipe_user_id=outcome.recipe_user_id,
-            factor_id=may.factors[0],
-            tenant_id=tenant_id,
-            session=may.session,
-            created=outcome.created_new_recipe_user,
-        )
+        return signed_in(context, outcome, factor_id=may.factors[0], tenant_id=tenant_id, session=may.session)
 
     def email_exists_get(self, *, email: str, tenant_id: str, context: RequestContext) -> Exists | GeneralError:
         """Return whether a user of this tenant has signed up with this e-mail address and without a password."""

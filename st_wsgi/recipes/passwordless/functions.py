@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
-
 from ...codec import present
 from ...core_client.replies import Reply
 from ...recipe_kit.mail import SmsFunctions
@@ -20,7 +18,7 @@ from ...recipe_kit.results import (
 from ...users import PUBLIC_TENANT, RecipeUserId
 from ..changing_email import change_email
 from ..session import SessionContainer
-from ..signing_in import linked
+from ..signing_in import linked_outcome
 from .settings import PasswordlessSettings
 from .types import (
     CodeChecked,
@@ -99,15 +97,7 @@ class PasswordlessFunctions(SmsFunctions[PasswordlessSettings]):
         outcome = reply.into(CodeConsumed, IncorrectUserInputCode, ExpiredUserInputCode, RestartFlow)
         if not isinstance(outcome, CodeConsumed):
             return outcome
-        user = linked(
-            self.context,
-            outcome.user,
-            outcome.recipe_user_id,
-            tenant_id=tenant_id,
-            session=session,
-            is_new=outcome.created_new_recipe_user,
-        )
-        return user if isinstance(user, LinkingToSessionUserFailed) else attrs.evolve(outcome, user=user)
+        return linked_outcome(self.context, outcome, tenant_id=tenant_id, session=session)
 
     def check_code(
         self,

@@ -10,9 +10,8 @@ import attrs
 from ...checks import a_function
 from ...phone import is_phone_number
 from ...recipe_kit.forms import Validate, email_rule
-from ...recipe_kit.results import Ok, Outcome, Refusal
+from ...recipe_kit.results import FoundOrCreated, Ok, Outcome, Refusal
 from ...request.context import RequestContext
-from ...users import RecipeUserId, User
 
 PASSWORDLESS: Final = "passwordless"
 """The id of the recipe, and of its login methods."""
@@ -137,16 +136,9 @@ class ConsumedDevice:
 
 
 @attrs.frozen(kw_only=True)
-class CodeConsumed(Ok):
-    """
-    The user whom a code or a link proved.
+class CodeConsumed(FoundOrCreated):
+    """The user whom a code or a link proved."""
 
-    :param created_new_recipe_user: whether this is a sign-up.
-    """
-
-    user: User
-    recipe_user_id: RecipeUserId
-    created_new_recipe_user: bool = attrs.field(metadata={"wire": "createdNewUser"})
     consumed_device: ConsumedDevice
 
 

@@ -7,6 +7,8 @@ import re
 import unicodedata
 from typing import Any
 
+import attrs
+
 from ...errors import BadInput, ConfigError
 from ...recipe_kit.forms import email_rule, normalise_email
 from ...recipe_kit.recipe import APIs
@@ -136,19 +138,9 @@ class ThirdPartyAPIs(APIs[ThirdPartySettings, ThirdPartyFunctions]):
         if isinstance(outcome, SignInUpNotAllowed):
             self._failed(outcome.status, tenant_id, context)
             return outcome
-        done = signed_in(
-            context,
-            user=outcome.user,
-            recipe_user_id=outcome.recipe_user_id,
-            factor_id=THIRD_PARTY,
-            tenant_id=tenant_id,
-            session=may.session,
-            created=outcome.created_new_recipe_user,
-        )
+        done = signed_in(context, outcome, factor_id=THIRD_PARTY, tenant_id=tenant_id, session=may.session)
         return SignedInByProvider(
-            user=done.user,
-            session=done.session,
-            created=done.created,
+            **attrs.asdict(done, recurse=False),
             oauth_tokens=outcome.oauth_tokens,
             raw_user_info_from_provider=outcome.raw_user_info_from_provider,
         )

@@ -14,7 +14,7 @@ from ...users import PUBLIC_TENANT, LoginMethod, ThirdPartyInfo, User
 from ..accountlinking import AccountLinking
 from ..multitenancy.functions import MultitenancyFunctions
 from ..session import SessionContainer
-from ..signing_in import automatic_linking, linked
+from ..signing_in import automatic_linking, linked_outcome
 from .providers.provider import Provider
 from .settings import ThirdPartySettings
 from .types import RawUserInfoFromProvider, SignInUpOk, UserCreatedOrUpdated
@@ -76,9 +76,7 @@ class ThirdPartyFunctions(Functions[ThirdPartySettings]):
         if isinstance(outcome, LinkingToSessionUserFailed):
             return outcome
         return SignInUpOk(
-            user=outcome.user,
-            recipe_user_id=outcome.recipe_user_id,
-            created_new_recipe_user=outcome.created_new_recipe_user,
+            **attrs.asdict(outcome, recurse=False),
             oauth_tokens=oauth_tokens,
             raw_user_info_from_provider=raw_user_info_from_provider,
         )
@@ -132,15 +130,7 @@ class ThirdPartyFunctions(Functions[ThirdPartySettings]):
         if old != email and is_refused():
             put(old, False)
             return EmailChangeNotAllowed(_RISK)
-        user = linked(
-            self.context,
-            outcome.user,
-            outcome.recipe_user_id,
-            tenant_id=tenant_id,
-            session=session,
-            is_new=outcome.created_new_recipe_user,
-        )
-        return user if isinstance(user, LinkingToSessionUserFailed) else attrs.evolve(outcome, user=user)
+        return linked_outcome(self.context, outcome, tenant_id=tenant_id, session=session)
 
     def _login_methods(
         self, third_party: ThirdPartyInfo, tenant_id: str

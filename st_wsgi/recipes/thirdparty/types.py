@@ -7,8 +7,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import attrs
 
-from ...recipe_kit.results import Ok, Outcome
-from ...users import RecipeUserId, User
+from ...recipe_kit.results import FoundOrCreated, Ok, Outcome
 from ..signing_in import SignedIn
 
 IsValidFrontendRedirectUri: TypeAlias = Callable[[str], bool]
@@ -72,17 +71,8 @@ class UserInfo:
     raw_user_info_from_provider: RawUserInfoFromProvider
 
 
-@attrs.frozen(kw_only=True)
-class UserCreatedOrUpdated(Ok):
-    """
-    The user with an account at a provider.
-
-    :param created_new_recipe_user: whether this is a sign-up.
-    """
-
-    user: User
-    recipe_user_id: RecipeUserId
-    created_new_recipe_user: bool = attrs.field(metadata={"wire": "createdNewUser"})
+class UserCreatedOrUpdated(FoundOrCreated):
+    """The user with an account at a provider."""
 
 
 @attrs.frozen(kw_only=True)

@@ -179,14 +179,7 @@ class WebauthnAPIs(RecoveryAPIs[WebauthnSettings, WebauthnFunctions]):
             return not_allowed(outcome.reason)
         if not isinstance(outcome, SignInOk):
             return failed(outcome.status)
-        result = signed_in(
-            context,
-            user=outcome.user,
-            recipe_user_id=outcome.recipe_user_id,
-            factor_id=WEBAUTHN,
-            tenant_id=tenant_id,
-            session=may.session,
-        )
+        result = signed_in(context, outcome, factor_id=WEBAUTHN, tenant_id=tenant_id, session=may.session)
         if not method.verified and self._was_removed(credential["id"], outcome.recipe_user_id):
             result.session.revoke_session()  # a recovery ended all sessions before this one was created
             return failed(InvalidCredentials.status)

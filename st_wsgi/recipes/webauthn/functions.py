@@ -19,6 +19,7 @@ from ...users import PUBLIC_TENANT, RecipeUserId
 from ..changing_email import change_email
 from ..recovering import RecoveryFunctions
 from ..session import SessionContainer
+from ..signing_in import linked_outcome
 from .settings import WebauthnSettings
 from .types import (
     Attestation,
@@ -162,7 +163,9 @@ class WebauthnFunctions(RecoveryFunctions[WebauthnSettings]):
         outcome = self.functions.create_new_recipe_user(
             webauthn_generated_options_id=webauthn_generated_options_id, credential=credential, tenant_id=tenant_id
         )
-        return self._linked(outcome, session, tenant_id) if isinstance(outcome, SignUpOk) else outcome
+        if not isinstance(outcome, SignUpOk):
+            return outcome
+        return linked_outcome(self.context, outcome, tenant_id=tenant_id, session=session)
 
     def create_new_recipe_user(
         self, *, webauthn_generated_options_id: str, credential: Credential, tenant_id: str = PUBLIC_TENANT
@@ -197,7 +200,7 @@ class WebauthnFunctions(RecoveryFunctions[WebauthnSettings]):
         method = outcome.user.login_method(outcome.recipe_user_id)
         if method is None or tenant_id not in method.tenant_ids:  # the core looks for passkeys in all tenants
             return InvalidCredentials()
-        return self._linked(outcome, session, tenant_id)
+        return linked_outcome(self.context, outcome, tenant_id=tenant_id, session=session)
 
     def verify_credentials(
         self, *, webauthn_generated_options_id: str, credential: Credential, tenant_id: str = PUBLIC_TENANT
