@@ -13,6 +13,7 @@ import attrs
 
 from .arguments import checked
 from .core_client.querier import Querier
+from .errors import Unauthorised
 from .request import current
 from .users import PUBLIC_TENANT, ThirdPartyInfo, User
 
@@ -53,6 +54,18 @@ def user_by_id(core: Querier, user_id: str) -> User | None:
     """Do :func:`get_user` on the core of a given instance."""
     reply = core.get("/user/id", {"userId": user_id})
     return reply.ok(User, "user") if reply.is_ok("UNKNOWN_USER_ID_ERROR") else None
+
+
+def user_of_session(core: Querier, user_id: str) -> User:
+    """
+    Return the user of a session.
+
+    :raises Unauthorised: there is none any more.
+    """
+    user = user_by_id(core, user_id)
+    if user is None:
+        raise Unauthorised("the user of the session does not exist")
+    return user
 
 
 @checked

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from werkzeug.wrappers import Response
 
-from ..accounts import user_by_id
-from ..errors import BadInput, TooManyRequests, Unauthorised
+from ..accounts import user_of_session
+from ..errors import BadInput, TooManyRequests
 from ..recipe_kit.forms import EMAIL, PASSWORD, normalise_email
 from ..recipe_kit.results import EmailAlreadyExists, EmailChangeNotAllowed, Ok, SignInOk
 from ..recipes.emailverification import EmailVerificationClaim
@@ -231,10 +231,7 @@ def signed_in(visit: Visit) -> tuple[SessionContainer, User]:
     :raises InvalidClaims: the user has to confirm their address or to complete another factor first.
     """
     session = get_session(visit.context, anti_csrf_check=False, check_database=True)
-    user = user_by_id(visit.context.services.core, session.get_user_id())
-    if user is None:
-        raise Unauthorised("the user of the session does not exist")
-    return session, user
+    return session, user_of_session(visit.context.services.core, session.get_user_id())
 
 
 def _own_password(user: User) -> LoginMethod | None:

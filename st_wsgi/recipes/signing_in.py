@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import attrs
 from werkzeug.wrappers import Response
 
-from ..accounts import AccountInfo, user_by_id, users_by_account_info
+from ..accounts import AccountInfo, user_by_id, user_of_session, users_by_account_info
 from ..codec import present, to_json
 from ..errors import NO_SUCH_TENANT, ArgumentError, BadInput, Unauthorised
 from ..grammar import FAKE_EMAIL_DOMAINS
@@ -25,7 +25,7 @@ from ..services import Services
 from ..users import LoginMethod, RecipeUserId, User
 from .accountlinking import AccountInfoWithRecipeId, AccountLinking
 from .accountlinking.decisions import has_verified, shares_contact
-from .accountlinking.in_request import link_to_session_user, primary_user_of_session, session_user
+from .accountlinking.in_request import link_to_session_user, primary_user_of_session
 from .multifactorauth import MultiFactorAuth, SecondFactors
 from .multifactorauth.decisions import made_up_email
 from .multifactorauth.functions import factors_to_set_up, is_protected, refusals_recorded
@@ -467,7 +467,7 @@ def _owner_elsewhere(
 
     :param check_credentials: None adds it to no tenant yet.
     """
-    own = session_user(linking.functions, session)
+    own = user_of_session(linking.core, session.get_user_id())
     for method in own.login_methods if own.is_primary_user else ():
         there = next(iter(method.tenant_ids), None)
         if there is None or not _is_same(method, account, there):

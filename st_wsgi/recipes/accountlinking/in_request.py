@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...accounts import user_by_id
+from ...accounts import user_of_session
 from ...errors import BadInput, CoreRefused, Unauthorised
 from ...recipe_kit.results import LinkingToSessionUserFailed
 from ...users import LoginMethod, User
@@ -22,18 +22,6 @@ from .types import (
 _TRIES = 10
 
 
-def session_user(functions: AccountLinkingFunctions, session: SessionContainer) -> User:
-    """
-    Return the user of a session.
-
-    :raises Unauthorised: there is none any more.
-    """
-    user = user_by_id(functions.core, session.get_user_id())
-    if user is None:
-        raise Unauthorised("the user of the session does not exist")
-    return user
-
-
 def primary_user_of_session(
     functions: AccountLinkingFunctions, session: SessionContainer, *, changes: bool
 ) -> User | LinkingToSessionUserFailed | None:
@@ -44,7 +32,7 @@ def primary_user_of_session(
     :raises InvalidClaims: their own address has to be verified first: 403.
     :raises Unauthorised: the user does not exist any more.
     """
-    user = session_user(functions, session)
+    user = user_of_session(functions.core, session.get_user_id())
     if user.is_primary_user:
         return user
     method = user.login_methods[0]

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 import attrs
 
-from ...recipe_kit.results import Ok, Outcome, UnknownUserId
+from ...recipe_kit.results import MailLink, MailToken, Ok, Outcome, UnknownUserId
 from ...users import RecipeUserId
 
 Mode: TypeAlias = Literal["REQUIRED", "OPTIONAL"]
@@ -31,18 +31,12 @@ GetEmailForRecipeUserId: TypeAlias = Callable[[RecipeUserId], EmailInfo]
 """Takes the id of a login method and returns its e-mail address, for login methods that the core does not know."""
 
 
-@attrs.frozen
-class VerificationToken(Ok):
+class VerificationToken(MailToken):
     """A token that proves, when it comes back, that its recipient reads mails to the address."""
 
-    token: str = attrs.field(repr=False)
 
-
-@attrs.frozen
-class VerificationLink(Ok):
+class VerificationLink(MailLink):
     """The address of the website's page that verifies the e-mail address; it contains the token."""
-
-    link: str = attrs.field(repr=False)
 
 
 class EmailAlreadyVerified(Outcome):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from ...accounts import user_of_session
 from ...errors import ConfigError, InvalidClaims, Unauthorised
 from ...recipe_kit.recipe import APIs
 from ...recipe_kit.results import GeneralError
 from ...request.context import RequestContext
 from ..session import SessionContainer
-from .functions import MultiFactorAuthFunctions, factors_to_set_up, progress_in, user_of
+from .functions import MultiFactorAuthFunctions, factors_to_set_up, progress_in
 from .settings import MultiFactorAuthSettings
 from .types import Factors, MFAInfo
 
@@ -24,7 +25,7 @@ class MultiFactorAuthAPIs(APIs[MultiFactorAuthSettings, MultiFactorAuthFunctions
         :raises Unauthorised: the user or their login method does not exist any more.
         :raises ConfigError: the next step needs factors that no recipe offers: 500.
         """
-        user = user_of(self.functions, session)
+        user = user_of_session(self.recipe.services.core, session.get_user_id())
         method = user.login_method(session.get_recipe_user_id())
         if method is None:
             raise Unauthorised("the user of the session does not have its login method any more")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, Literal
 
-from ...accounts import user_by_id
+from ...accounts import user_of_session
 from ...codec import member_from_json
 from ...errors import InvalidClaims, Unauthorised
 from ...recipe_kit.recipe import Functions
@@ -180,18 +180,6 @@ def refusals_recorded(functions: MultiFactorAuthFunctions, session: SessionConta
         raise
 
 
-def user_of(functions: MultiFactorAuthFunctions, session: SessionContainer) -> User:
-    """
-    Return the user of a session.
-
-    :raises Unauthorised: there is none any more.
-    """
-    user = user_by_id(functions.recipe.services.core, session.get_user_id())
-    if user is None:
-        raise Unauthorised("the user of the session does not exist")
-    return user
-
-
 def progress_in(
     functions: MultiFactorAuthFunctions, session: SessionContainer, *, completed: str | None = None
 ) -> Progress:
@@ -226,10 +214,7 @@ def progress_of(
 
     @functools.cache
     def user() -> User:
-        found = user_by_id(services.core, recipe_user_id.value)
-        if found is None:
-            raise Unauthorised("the user of the session does not exist")
-        return found
+        return user_of_session(services.core, recipe_user_id.value)
 
     @functools.cache
     def tenant() -> TenantConfig:

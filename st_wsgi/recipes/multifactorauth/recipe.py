@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import attrs
 
+from ...accounts import user_of_session
 from ...recipe_kit.recipe import Recipe, Requires
 from ...services import Services
 from ..accountlinking import AccountLinking
@@ -14,7 +15,7 @@ from ..session import Session, SessionContainer
 from ..usermetadata import UserMetadata
 from .apis import MultiFactorAuthAPIs
 from .claims import MultiFactorAuthClaim
-from .functions import MultiFactorAuthFunctions, factors_to_set_up, progress_in, refusals_recorded, user_of
+from .functions import MultiFactorAuthFunctions, factors_to_set_up, progress_in, refusals_recorded
 from .routes import ROUTES
 from .settings import MultiFactorAuthSettings
 
@@ -54,7 +55,8 @@ def check_setup(services: Services, session: SessionContainer, factor_id: str) -
     mfa = services.find(MultiFactorAuth)
     if mfa is not None:
         with refusals_recorded(mfa.functions, session):
-            factors_to_set_up(mfa.functions, session, user_of(mfa.functions, session), [factor_id])
+            user = user_of_session(services.core, session.get_user_id())
+            factors_to_set_up(mfa.functions, session, user, [factor_id])
 
 
 def check_complete(services: Services, session: SessionContainer) -> None:
