@@ -23,7 +23,7 @@ METADATA := setup.cfg pyproject.toml st_verify/pyproject.toml
 # Two targets at a time, the output of each in one piece where make can do that (4.0 and newer).
 BESIDE := $(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-.PHONY: help demo test lint ruff layers mypy public-types unit exhaustive bench reference suffixes build clean
+.PHONY: help demo test lint ruff layers mypy public-types unit exhaustive bench reference api suffixes build clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -74,6 +74,11 @@ bench: ## the benchmarks, beside what one would take instead; BENCH="--quick" an
 
 reference: $(VENV)/.test ## the pages in docs/reference, from the code
 	@$(BIN)/python .ci/reference.py
+
+api: ## the API reference as HTML, into build/api; a warning of Sphinx is an error
+	@$(MAKE) --no-print-directory VENV=$(VENV)-api $(VENV)-api/.api
+	@$(VENV)-api/bin/python -W ignore::UserWarning:pyramid.asset .ci/api.py build/api
+	@echo "Open build/api/index.html"
 
 suffixes: $(VENV)/.test ## the newest Public Suffix List, which a release needs
 	@$(PIP) install --upgrade publicsuffixlist
@@ -126,4 +131,9 @@ $(VENV)/.compiled: $(VENV)/.test
 $(VENV)/.bench: $(VENV)/.tools $(METADATA) benchmarks/requirements.txt
 	@echo "Installing st-verify, st-wsgi and what they are measured against"
 	@$(INSTALL) -e ./st_verify -e . -r benchmarks/requirements.txt
+	@touch $@
+
+$(VENV)/.api: $(VENV)/.tools $(METADATA) .ci/api-requirements.txt
+	@echo "Installing st-verify, st-wsgi, Sphinx and the frameworks (about a minute the first time)"
+	@$(INSTALL) -e ./st_verify -e . -r .ci/api-requirements.txt
 	@touch $@

@@ -122,7 +122,7 @@ class KeySet:
         """
         Return whether a fetch could bring a key of this id, which the set does not have.
 
-        The id of a dynamic key contains the time of its creation (``d-<ms>``, supertokens-core `VerificationKeys`).
+        The id of a dynamic key contains the time of its creation (``d-<ms>``, supertokens-core ``VerificationKeys``).
         Keys that are older than the oldest published one do not come back, and keys of the future do not exist yet:
         `now` is wall time in seconds.
         """

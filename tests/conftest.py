@@ -83,6 +83,7 @@ ONE_PYTHON = {
     "recipes/thirdparty/test_attacks.py": "decisions",
     "recipes/thirdparty/test_providers.py": "a table of decisions",
     "recipes/thirdparty/test_strangers.py": "a table of decisions",
+    "test_api_reference.py": "what the sources say",
     "test_docs.py": "prose",
     "test_house.py": "what the sources say",
     "test_make.py": "the Makefile",
