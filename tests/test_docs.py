@@ -48,6 +48,7 @@ SIGN_UP = {"formFields": [{"id": "email", "value": "ada@example.com"}, {"id": "p
 OTHERS = {
     "django",
     "flask-login",
+    "from-django-auth",
     "from-flask-login",
     "from-flask-security",
     "from-supertokens",
