@@ -11,18 +11,18 @@ from typing import Any
 import attrs
 import pytest
 
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# (\w+\.py)\n")
 
 
 def blocks(text: str, language: str = "python") -> list[str]:
     """Return the blocks of code of one language on a page, or in a section of it."""
-    return [code for of, code in _FENCE.findall(text) if of == language]
+    return [code for of, code in FENCE.findall(text) if of == language]
 
 
 def sections(page: str) -> dict[str, str]:
     """Return the text below each heading. What looks like a heading inside a block is a comment of that block."""
-    marked = _FENCE.sub(lambda block: block[0].replace("\n#", "\n\0#"), page)
+    marked = FENCE.sub(lambda block: block[0].replace("\n#", "\n\0#"), page)
     parts = re.split(r"^#+ (.+)\n", marked, flags=re.MULTILINE)
     return {title: text.replace("\0", "") for title, text in zip(parts[1::2], parts[2::2], strict=True)}
 

@@ -191,12 +191,25 @@ class _PageHandler(http.server.SimpleHTTPRequestHandler):
         """Say nothing: the log of the tests is no place for requests."""
 
 
+class _SinglePageHandler(_PageHandler):
+    """Serves files below ``/static``, and ``index.html`` at all other addresses, as websites with a router need it."""
+
+    def translate_path(self, path: str) -> str:
+        prefix = "/static/"
+        return super().translate_path(path.removeprefix(prefix) if path.startswith(prefix) else "index.html")
+
+
 @contextmanager
-def page_server(folder: Path, certificate: Path | None = None) -> Iterator[int]:
-    """Serve the built page on a port of its own, which it gives; over TLS with the certificate and key of a file."""
+def page_server(folder: Path, certificate: Path | None = None, *, single_page: bool = False) -> Iterator[int]:
+    """
+    Serve the built page on a port of its own, which it gives; over TLS with the certificate and key of a file.
+
+    :param single_page: every address shows ``index.html``, and files are below ``/static``.
+    """
+    kind = _SinglePageHandler if single_page else _PageHandler
 
     def handler(*args: object) -> _PageHandler:
-        return _PageHandler(*args, directory=str(folder))  # type: ignore[arg-type]  # passed through
+        return kind(*args, directory=str(folder))  # type: ignore[arg-type]  # passed through
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         if certificate is not None:
