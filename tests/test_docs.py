@@ -52,6 +52,7 @@ OTHERS = {
     "from-flask-login",
     "from-flask-security",
     "from-supertokens",
+    "frontend",
     "pyramid",
     "st_verify",
     "testing",
@@ -293,9 +294,11 @@ def test_overrides(names: dict[str, Any]) -> None:
         core="sqlite://",
         recipes=[
             emailpassword.EmailPassword(
+                email_delivery=names["deliver"],
                 override=st_wsgi.Override(
-                    functions=[names["welcoming"], names["noting"], names["from_where"]], apis=names["invited"]
-                )
+                    functions=[names["welcoming"], names["noting"], names["from_where"]],
+                    apis=[names["invited"], names["from_link"], marked],
+                ),
             ),
             names["recipe"],
         ],
@@ -307,8 +310,15 @@ def test_overrides(names: dict[str, Any]) -> None:
         assert uninvited.json == {"status": "GENERAL_ERROR", "message": "Please ask for an invitation."}
         invitation = {"x-invitation": "1", "st-auth-mode": "header"}
         assert (client.post("/auth/signup", json=SIGN_UP, headers=invitation).json or {})["status"] == "OK"
-        assert client.post("/auth/signin", json=SIGN_UP, headers={"User-Agent": "robot"}).status_code == 200
-        assert names["notes"] == ["robot", None]
+        from_link = {"User-Agent": "robot", "x-campaign": "spring"}
+        assert client.post("/auth/signin", json=SIGN_UP, headers=from_link).status_code == 200
+        assert names["notes"] == ["robot", "spring"]
+        user = st_wsgi.list_users_by_account_info(account_info=st_wsgi.AccountInfo(email="ada@example.com"))[0]
+        Client(again.wrap(reminder(lambda: names["remind"](user.id, "ada@example.com")))).get("/")
+        asked = {"formFields": SIGN_UP["formFields"][:1]}
+        assert client.post("/auth/user/password/reset/token", json=asked).json == {"status": "OK"}
+        again.services.get(emailpassword.EmailPassword).background.close()
+        assert names["sent"] == [("ada@example.com", "come back"), ("ada@example.com", "forgotten")]
         refused = client.get("/")
         assert (refused.status_code, refused.text) == (401, "please sign in")
         for age, status in ((17, 403), (18, 200)):
@@ -322,6 +332,25 @@ def test_overrides(names: dict[str, Any]) -> None:
                 (error,) = (answer.json or {})["claimValidationErrors"]
                 assert error["id"] == "age"
                 assert error["reason"] == {"message": "too young", "expectedValue": 18, "actualValue": age}
+
+
+def marked(original: emailpassword.EmailPasswordAPIs) -> emailpassword.EmailPasswordAPIs:
+    """An override that says why a mail is sent."""
+
+    @st_wsgi.like(original.generate_password_reset_token_post)
+    def generate_password_reset_token_post(**given: Any) -> Any:
+        given["context"].user_context["campaign"] = "forgotten"
+        return original.generate_password_reset_token_post(**given)
+
+    return st_wsgi.replace(original, generate_password_reset_token_post=generate_password_reset_token_post)
+
+
+def reminder(remind: Callable[[], object]) -> Callable[[Any, Any], list[bytes]]:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        remind()
+        return nothing_here(environ, start_response)
+
+    return app
 
 
 def cellar(view: Callable[[Any], str]) -> Callable[[Any, Any], list[bytes]]:
