@@ -1,0 +1,45 @@
+// An API without a framework: node server.mjs
+import { createServer } from "node:http";
+import { Keys, Refusal, requireRole, Sessions } from "./sessions.mjs";
+
+const { KEYS_URL, ISSUER, WEBSITE, PORT = "3001" } = process.env;
+const sessions = new Sessions({ keys: new Keys(KEYS_URL), issuer: ISSUER, origins: [WEBSITE] });
+
+const routes = {
+    "GET /api/me": ({ sub }) => ({ userId: sub }),
+    "POST /api/notes": ({ sub }) => ({ savedFor: sub }),
+    "GET /api/admin": (claims) => {
+        requireRole(claims, "admin");
+        return { admin: claims.sub };
+    },
+};
+
+// A browser shows a response to a page of another origin only with these headers, also that of a refusal.
+const cors = {
+    "Access-Control-Allow-Origin": WEBSITE,
+    "Access-Control-Allow-Credentials": "true",
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "content-type, authorization, rid, fdi-version, anti-csrf, st-auth-mode",
+    "Access-Control-Max-Age": "600",
+    Vary: "Origin",
+};
+
+async function respond(request) {
+    const route = routes[`${request.method} ${request.url.split("?")[0]}`];
+    if (route === undefined) return [404, { message: "not found" }];
+    try {
+        return [200, await route(await sessions.of(request))];
+    } catch (error) {
+        if (error instanceof Refusal) return [error.status, error.body, error.headers];
+        console.error(error);
+        return [500, { message: "internal error" }];
+    }
+}
+
+createServer(async (request, response) => {
+    if (request.headers.origin === WEBSITE) for (const [name, value] of Object.entries(cors)) response.setHeader(name, value);
+    if (request.method === "OPTIONS") return response.writeHead(204).end();
+    const [status, body, headers] = await respond(request);
+    response.writeHead(status, { "Content-Type": "application/json", "Cache-Control": "no-store", ...headers });
+    response.end(JSON.stringify(body));
+}).listen(Number(PORT), "127.0.0.1");

@@ -1,0 +1,478 @@
+"""
+What the examples in Node.js and PHP do with every kind of token: what st-verify does, which has tests of its own.
+
+The key server is one of these tests, so the tokens can be such as no auth server makes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import http.server
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from sampling import exhaustive_but
+from verify import minting
+
+from deployments.backends import Deployment, Response, fetch
+from st_verify import ClaimValidator, Refused, SessionVerifier, StaticKeys, UserRoleClaim
+from st_verify.wsgi import CsrfMode, SessionGuard, refusal_response
+
+KID, UNKNOWN = minting.KID, "d-1799999999999"
+COOKIE = "sAccessToken={}"
+
+
+@attrs.define
+class KeyServer:
+    """A key server whose answer is as the test wants it."""
+
+    status: int = 200
+    body: bytes = attrs.field(factory=lambda: minting.jwks(minting.jwk()))
+    fetches: int = 0
+
+    @contextmanager
+    def listening(self, port: int) -> Iterator[None]:
+        keys = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                keys.fetches += 1
+                self.send_response(keys.status)
+                self.send_header("Location", "/elsewhere")
+                self.end_headers()
+                self.wfile.write(keys.body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Print nothing."""
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            try:
+                yield
+            finally:
+                server.shutdown()
+                thread.join()
+
+
+@attrs.define
+class Backends:
+    """Node.js and PHP, whose requests go through nginx."""
+
+    deployment: Deployment
+    keys: KeyServer
+
+    def ask(
+        self, path: str = "/me", *, method: str = "GET", headers: Mapping[str, str] | None = None
+    ) -> tuple[Response, Response]:
+        """The responses of Node.js and PHP."""
+        shop = self.deployment.shop
+        node, php = (fetch(shop, prefix + path, method=method, headers=headers) for prefix in ("/api", ""))
+        return node, php
+
+
+@contextmanager
+def backends(folder: Path, keys: KeyServer) -> Iterator[Backends]:
+    deployment = Deployment("one_domain", folder, folder, token_seconds=3600)
+    with keys.listening(deployment.ports["auth"]), deployment.running("nginx", "php", "node"):
+        yield Backends(deployment, keys)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
+    with backends(tmp_path_factory.mktemp("tokens"), KeyServer()) as running:
+        yield running
+
+
+def payload(issuer: str, **claims: Any) -> dict[str, Any]:
+    """What a good token says now."""
+    now = int(time.time())
+    return minting.payload(**{"iss": issuer, "iat": now - 10, "exp": now + 600, **claims})
+
+
+def good(issuer: str, **claims: Any) -> str:
+    return minting.token(body=payload(issuer, **claims))
+
+
+def with_header(**members: Any) -> Callable[[str], str]:
+    """A good token apart from its header. Members that are ... are left out."""
+    full = minting.header(**members)
+    header = {name: value for name, value in full.items() if value is not ...}
+    return lambda issuer: minting.token(header, payload(issuer))
+
+
+def claiming(**claims: Any) -> Callable[[str], str]:
+    return lambda issuer: good(issuer, **claims)
+
+
+def relative(**seconds: int) -> Callable[[str], str]:
+    """A token with times that many seconds from now."""
+    return lambda issuer: good(issuer, **{name: int(time.time()) + value for name, value in seconds.items()})
+
+
+def without_signature(algorithm: str) -> Callable[[str], str]:
+    return lambda issuer: (
+        minting.token({**minting.header(), "alg": algorithm}, payload(issuer)).rpartition(".")[0] + "."
+    )
+
+
+def with_old_signature(issuer: str) -> str:
+    """The algorithm is none, the signature that of a good token."""
+    return minting.token({**minting.header(), "alg": "none"}, payload(issuer))
+
+
+def signed_with_the_public_key(issuer: str) -> str:
+    """HMAC by the PEM of the public key, which a library that trusts ``alg`` accepts."""
+    public = minting.private_key().public_key()
+    pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    head, body = ({**minting.header(), "alg": "HS256"}, payload(issuer))
+    signing_input = ".".join(minting.b64(json.dumps(part).encode()) for part in (head, body))
+    return f"{signing_input}.{minting.b64(hmac.new(pem, signing_input.encode(), hashlib.sha256).digest())}"
+
+
+def signed_with_sha384(issuer: str) -> str:
+    text = minting.token(body=payload(issuer)).rpartition(".")[0]
+    return f"{text}.{minting.b64(minting.sign(text.encode(), algorithm=hashes.SHA384()))}"
+
+
+def changed(part: int) -> Callable[[str], str]:
+    """A good token of which one part is that of another one."""
+
+    def make(issuer: str) -> str:
+        one, other = (good(issuer, sub=sub).split(".") for sub in ("user-1", "user-2"))
+        return ".".join(other[i] if i == part else text for i, text in enumerate(one))
+
+    return make
+
+
+def other_spelling(issuer: str) -> str:
+    """The last character of the signature has bits that mean nothing: here they are not 0."""
+    token = good(issuer)
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return token[:-1] + alphabet[alphabet.index(token[-1]) + 1]
+
+
+def of_another_kind(**claims: Any) -> Callable[[str], str]:
+    """What the core signs with the same keys for others: no version in the header."""
+    return lambda issuer: minting.token({"alg": "RS256", "typ": "JWT", "kid": KID}, {**payload(issuer), **claims})
+
+
+def serialised(issuer: str) -> str:
+    """A good token in the JSON serialisation of RFC 7515, in base64."""
+    protected, body, signature = good(issuer).split(".")
+    text = json.dumps({"protected": protected, "payload": body, "signature": signature})
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+TOKENS: dict[str, Callable[[str], str]] = {
+    "good": good,
+    "of a refreshed session": claiming(parentRefreshTokenHash1="b2" * 32),
+    "of a user whose id is not English": claiming(sub="Jörg ✓", rsub="Jörg ✓"),
+    "with spaces around the id": claiming(sub=" user-1 "),
+    "nothing": lambda issuer: "",
+    "a word": lambda issuer: "token",
+    "dots": lambda issuer: "..",
+    "four parts": lambda issuer: good(issuer) + ".",
+    "five parts": lambda issuer: good(issuer) + ".a.b",
+    "padding": lambda issuer: good(issuer) + "==",
+    "two words": lambda issuer: good(issuer) + " more",
+    "two tokens": lambda issuer: f"{good(issuer)}, {good(issuer)}",
+    "another alphabet": lambda issuer: good(issuer).replace("-", "+").replace("_", "/"),
+    "another spelling": other_spelling,
+    "json": serialised,
+    "a large one": claiming(more="a" * 5_000),
+    "alg none": without_signature("none"),
+    "alg None": without_signature("None"),
+    "alg none with a signature": with_old_signature,
+    "no signature": without_signature("RS256"),
+    "hmac by the public key": signed_with_the_public_key,
+    "sha384": signed_with_sha384,
+    "alg RS384": with_header(alg="RS384"),
+    "alg in lower case": with_header(alg="rs256"),
+    "no alg": with_header(alg=...),
+    "typ of another kind": with_header(typ="at+jwt"),
+    "no typ": with_header(typ=...),
+    "kid without a prefix": with_header(kid="0123456789"),
+    "no kid": with_header(kid=...),
+    "kid is a number": with_header(kid=5),
+    "kid is a list": with_header(kid=[KID]),
+    "kid of nothing": with_header(kid="constructor"),
+    "kid unknown": with_header(kid=UNKNOWN),
+    "version is a number": with_header(version=5),
+    "version 2": with_header(version="2"),
+    "version of the future": with_header(version="99"),
+    "jku": with_header(jku="https://evil.example/keys"),
+    "jwk": with_header(jwk=minting.jwk("evil")),
+    "crit": with_header(crit=["exp"]),
+    "header is a list": lambda issuer: minting.compact(b'["alg","kid","typ","version"]', b"{}"),
+    "header is null": lambda issuer: minting.compact(b"null", b"{}"),
+    "claims are a list": lambda issuer: minting.token(body=[]),  # type: ignore[arg-type]  # what no auth server makes
+    "claims are null": lambda issuer: minting.compact(json.dumps(minting.header()).encode(), b"null"),
+    "claims are no json": lambda issuer: minting.compact(json.dumps(minting.header()).encode(), b"{"),
+    "signed by another key": lambda issuer: minting.token(body=payload(issuer), key="evil"),
+    "another payload": changed(1),
+    "another signature": changed(2),
+    "expired": relative(exp=-1),
+    "expires at this second": relative(exp=0),
+    "exp is a text": claiming(exp="9999999999"),
+    "exp is no whole number": lambda issuer: good(issuer, exp=time.time() + 600.5),
+    "exp is true": claiming(exp=True),
+    "no exp": claiming(exp=...),
+    "no iat": claiming(iat=...),
+    "clock ahead": relative(iat=5),
+    "from the future": relative(iat=3600, exp=7200),
+    "not valid yet": relative(nbf=3600),
+    "nbf is null": claiming(nbf=None),
+    "another issuer": claiming(iss="https://evil.example/auth"),
+    "issuer with a slash": lambda issuer: good(issuer, iss=issuer + "/"),
+    "issuer in a list": lambda issuer: good(issuer, iss=[issuer]),
+    "no issuer": claiming(iss=...),
+    "audience": claiming(aud="shop"),
+    "access token of OAuth2": claiming(stt=1),
+    "id token": claiming(stt=2),
+    "stt is a text": claiming(stt="0"),
+    "stt is null": claiming(stt=None),
+    "stt is false": claiming(stt=False),
+    "token of the jwt recipe": of_another_kind(source="microservice"),
+    "id token with an audience": of_another_kind(stt=2, aud="client-1"),
+    "no user": claiming(sub=...),
+    "empty user": claiming(sub=""),
+    "user is a number": claiming(sub=123),
+    "no recipe user": claiming(rsub=...),
+    "no tenant": claiming(tId=...),
+    "another tenant": claiming(tId="acme", sessionHandle="5d0b3b3e-8f43-4d9c-9b5c-3f5a4f2c1e11_acme"),
+    "no handle": claiming(sessionHandle=...),
+    "no hash": claiming(refreshTokenHash1=...),
+}
+
+
+def verdict(
+    issuer: str,
+    headers: Mapping[str, str],
+    method: str = "GET",
+    *conditions: ClaimValidator,
+    csrf: CsrfMode = CsrfMode.VIA_CUSTOM_HEADER,
+) -> tuple[int, Any]:
+    """Status of st-verify, and its body or the user."""
+    keys = StaticKeys.from_jwks(minting.jwks(minting.jwk()))
+    verifier = SessionVerifier(keys=keys, issuer=issuer, tenants="public")
+    guard = SessionGuard(verifier, csrf=csrf, transport="any")
+    environ = {"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()}
+    try:
+        return 200, guard.session({"REQUEST_METHOD": method, **environ}, *conditions).user_id
+    except Refused as refused:
+        response = refusal_response(refused)
+        return response.status, json.loads(response.body)
+
+
+def seen(response: Response) -> tuple[int, Any]:
+    """The same of a backend."""
+    if response.status == 200:
+        return 200, next(iter(response.json.values()))
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.headers["Cache-Control"] == "no-store"
+    return response.status, response.json
+
+
+#: One of each kind of refusal, and the two that are accepted for what they are.
+CHOSEN = {
+    "good",
+    "alg none",
+    "hmac by the public key",
+    "another payload",
+    "kid unknown",
+    "expired",
+    "another issuer",
+    "id token",
+    "token of the jwt recipe",
+    "another tenant",
+}
+
+
+@pytest.mark.parametrize("place", ["header", "cookie"])
+@pytest.mark.parametrize("kind", exhaustive_but(sorted(TOKENS), CHOSEN))
+def test_both_backends_do_what_st_verify_does(both: Backends, kind: str, place: str) -> None:
+    issuer = both.deployment.issuer
+    token = TOKENS[kind](issuer)
+    headers = {"Authorization": f"Bearer {token}"} if place == "header" else {"Cookie": COOKIE.format(token)}
+    node, php = (seen(response) for response in both.ask(headers=headers))
+    assert node == php == verdict(issuer, headers)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_the_header_wins_and_a_cookie_counts_once(both: Backends) -> None:
+    issuer = both.deployment.issuer
+    one, other, old = good(issuer), good(issuer, sub="user-2", rsub="user-2"), relative(exp=-1)(issuer)
+    for headers, expected in (
+        ({**bearer(one), "Cookie": f"sAccessToken={other}"}, (200, "user-1")),
+        ({**bearer(old), "Cookie": f"sAccessToken={one}"}, (401, {"message": "try refresh token"})),
+        ({"Authorization": "Bearer key-of-something", "Cookie": f"a=b; sAccessToken={one}"}, (200, "user-1")),
+        ({"Authorization": f"Basic {one}", "Cookie": f"sAccessToken={one}"}, (200, "user-1")),
+        ({"Authorization": f"bearer  {one}"}, (200, "user-1")),
+        ({"Authorization": f"Bearer {one} {other}"}, (401, {"message": "unauthorised"})),
+        ({"Cookie": f"sAccessToken={one}; sAccessToken={other}"}, (401, {"message": "try refresh token"})),
+        ({"Cookie": f"sAccessToken={one}; sAccessToken=x=y"}, (401, {"message": "try refresh token"})),
+        ({"Cookie": f"sAccessToken={one}; sIdRefreshToken=x"}, (401, {"message": "try refresh token"})),
+        (
+            {"Cookie": f"SACCESSTOKEN={one}; xsAccessToken={one}; =sAccessToken={one}"},
+            (401, {"message": "unauthorised"}),
+        ),
+        ({"X-User-Id": "user-1", "st-auth-mode": "header"}, (401, {"message": "unauthorised"})),
+        ({}, (401, {"message": "unauthorised"})),
+    ):
+        node, php = (seen(response) for response in both.ask(headers=headers))
+        assert node == php == verdict(issuer, headers) == expected, headers
+
+
+def test_another_website_cannot_make_changes_with_the_cookies(both: Backends) -> None:
+    """A header of a script, or the origin of the own website. A session with a token of its own needs that token."""
+    here, refused = both.deployment, (401, {"message": "try refresh token"})
+    token = good(here.issuer)
+    cookie, passes = {"Cookie": f"sAccessToken={token}"}, (200, "user-1")
+    special = {"Cookie": f"sAccessToken={good(here.issuer, antiCsrfToken='secret')}"}
+    for headers, expected in (
+        (bearer(token), passes),
+        (cookie, refused),
+        ({**cookie, "rid": ""}, refused),
+        ({**cookie, "rid": "anti-csrf"}, passes),
+        ({**cookie, "Origin": here.shop}, passes),
+        ({**cookie, "Origin": here.shop + ".evil.test"}, refused),
+        ({**cookie, "Origin": "null"}, refused),
+        ({**special, "rid": "anti-csrf", "Origin": here.shop}, refused),
+        ({**special, "anti-csrf": "Secret"}, refused),
+        ({**special, "anti-csrf": ""}, refused),
+        ({**special, "anti-csrf": "secret"}, passes),
+    ):
+        node, php = (seen(response) for response in both.ask("/notes", method="POST", headers=headers))
+        assert node == php == expected, headers
+        mode = CsrfMode.VIA_TOKEN if headers.get("Cookie") == special["Cookie"] else CsrfMode.VIA_CUSTOM_HEADER
+        if "Origin" not in headers:
+            assert verdict(here.issuer, headers, "POST", csrf=mode) == expected
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"v": ["user", "admin"], "t": 1},
+        {"v": ["user"], "t": 1},
+        {"v": [], "t": 1},
+        {"v": "admin", "t": 1},
+        {"v": {"role": "admin"}, "t": 1},
+        {"v": [["admin"]], "t": 1},
+        {"v": None, "t": 1},
+        {},
+        [],
+        "admin",
+        None,
+    ],
+    ids=json.dumps,
+)
+def test_a_role_is_an_entry_of_a_list(both: Backends, claim: Any) -> None:
+    issuer = both.deployment.issuer
+    token = good(issuer, **{"st-role": claim})
+    node, php = both.ask("/admin", headers=bearer(token))
+    assert seen(node) == seen(php)
+    assert seen(node) == verdict(issuer, bearer(token), "GET", UserRoleClaim.includes("admin"))
+
+
+def test_strangers_cause_few_fetches(tmp_path: Path) -> None:
+    """Each backend asks twice in 20 seconds at most, and an expired token or one of another issuer costs nothing."""
+    keys = KeyServer()
+    with backends(tmp_path, keys) as both:
+        issuer = both.deployment.issuer
+        for make in (relative(exp=-1), claiming(iss="https://evil.example/auth"), of_another_kind()):
+            both.ask(headers=bearer(make(issuer)))
+        assert keys.fetches == 0
+        for number in range(10):
+            node, php = both.ask(headers=bearer(with_header(kid=f"d-{number}")(issuer)))
+            assert seen(node) == seen(php) == (401, {"message": "try refresh token"})
+        assert keys.fetches == 4
+        assert [seen(response) for response in both.ask(headers=bearer(good(issuer)))] == [(200, "user-1")] * 2
+        assert keys.fetches == 4
+
+
+def statuses(both: Backends, token: str) -> list[int]:
+    """Those of Node.js and PHP. What cannot be known now comes with the time to ask again."""
+    responses = both.ask(headers=bearer(token))
+    assert all(("Retry-After" in response.headers) == (response.status == 503) for response in responses)
+    return [response.status for response in responses]
+
+
+def test_the_life_of_keys(tmp_path: Path) -> None:
+    """A key server that begins late, makes a new key, removes the old one, and is gone for more than a day."""
+    keys = KeyServer(status=500)
+    with backends(tmp_path, keys) as both:
+        here = both.deployment
+        old, new = good(here.issuer), with_header(kid="d-1800000000000")(here.issuer)
+        assert statuses(both, old) == [503, 503]
+        keys.status, keys.body = 200, minting.jwks(minting.jwk(n=5), minting.jwk(kid=None), minting.jwk())
+        assert statuses(both, old) == [200, 200]
+        here.age_keys(60)
+        assert statuses(both, new) == [401, 401]
+        keys.body = minting.jwks(minting.jwk(), minting.jwk(kid="d-1800000000000"))
+        here.age_keys(60)
+        assert statuses(both, new) == [200, 200]
+        assert statuses(both, old) == [200, 200]
+        keys.body = minting.jwks(minting.jwk(kid="d-1800000000000"))
+        assert statuses(both, old) == [200, 200]
+        here.age_keys(15 * 60)
+        for _ in range(100):  # Node.js fetches while it answers with what it has
+            if statuses(both, old) == [401, 401]:
+                break
+        assert statuses(both, old) == [401, 401]
+        keys.status = 302
+        here.age_keys(23 * 3600)
+        assert statuses(both, new) == [200, 200]
+        assert statuses(both, with_header(kid="d-1800000000001")(here.issuer)) == [503, 503]
+        here.age_keys(2 * 3600)
+        assert statuses(both, new) == [503, 503]
+        keys.status = 200
+        here.age_keys(60)
+        assert statuses(both, new) == [200, 200]
+
+
+#: Answers of a key server without a usable key.
+NO_KEYS = [
+    b"",
+    b"<html>",
+    b"[]",
+    b"{}",
+    b'{"keys": null}',
+    b'{"keys": []}',
+    b'{"keys": [5]}',
+    minting.jwks(minting.jwk(kty="oct", k="c2VjcmV0")),
+    minting.jwks(minting.jwk(alg="RS384")),
+    minting.jwks(minting.jwk(use="enc")),
+    minting.jwks(minting.jwk(e="Aw")),
+    minting.jwks(minting.jwk(kid=None)),
+    minting.jwks(minting.jwk(n=5)),
+    minting.jwks(minting.jwk(n=minting.number(2**1024 + 1))),
+    minting.jwks(minting.jwk()) + b" " * 600_000,
+]
+
+
+@pytest.mark.exhaustive
+def test_key_sets_without_a_usable_key_are_none(both: Backends) -> None:
+    here, token = both.deployment, good(both.deployment.issuer)
+    try:
+        for body in NO_KEYS:
+            both.keys.body = body
+            here.age_keys(25 * 3600)
+            assert statuses(both, token) == [503, 503], body[:40]
+    finally:
+        both.keys.body = minting.jwks(minting.jwk())
+        here.age_keys(60)
+    assert statuses(both, token) == [200, 200]
