@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 CDI_VERSIONS = ("5.0", "5.1", "5.2", "5.3", "5.4", "5.5", "5.6")
 """The versions of the core driver interface that the client and the embedded core know."""
+
+
+@lru_cache
+def numbers(version: str) -> tuple[int, ...]:
+    """Return a version as numbers to compare: ``5.4.0`` equals ``5.4``. :raises ValueError: when it is not one."""
+    parts = [int(part) for part in version.split(".") if part.isascii() and part.isdigit()]
+    if len(parts) != version.count(".") + 1:
+        raise ValueError(version)
+    while len(parts) > 1 and parts[-1] == 0:
+        parts.pop()
+    return tuple(parts)
+
 
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token of RFC 9110, section 5.6.2."""

@@ -25,7 +25,7 @@ import attrs
 from ..codec import present
 from ..errors import BadInput, ConfigError, CoreError, CoreTooOld
 from ..forks import renew_after_fork
-from ..grammar import TENANT_ID
+from ..grammar import TENANT_ID, numbers
 from .interceptor import NetworkInterceptor, intercepting
 from .replies import Reply, read_reply
 from .transport import CoreReply, CoreRequest, Method, Transport, copy_json
@@ -265,7 +265,7 @@ class Querier:
 
     def speaks(self, version: str) -> bool:
         """Return whether the CDI version that is spoken is *version* or a later one."""
-        return _numbers(self.api_version()) >= _numbers(version)
+        return numbers(self.api_version()) >= numbers(version)
 
     def forget(self) -> None:
         """Clear the cache of this request, so that the next call shows what others have changed meanwhile."""
@@ -368,11 +368,11 @@ class Querier:
             start="peek",
         )
         theirs = self._call(request).member(list[str], "versions")
-        known = {_numbers(version) for version in theirs if _VERSION.fullmatch(version)}
-        common = [version for version in self._cdi_versions if _numbers(version) in known]
+        known = {numbers(version) for version in theirs if _VERSION.fullmatch(version)}
+        common = [version for version in self._cdi_versions if numbers(version) in known]
         if not common:
             raise CoreTooOld(ours=self._cdi_versions, theirs=[version[:20] for version in theirs[:50]])
-        return max(common, key=_numbers)
+        return max(common, key=numbers)
 
 
 def _query(params: Parameters) -> dict[str, str]:
@@ -383,13 +383,6 @@ def _query(params: Parameters) -> dict[str, str]:
         elif value is not None:
             texts[name] = str(value)
     return texts
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    numbers = [int(part) for part in version.split(".")]
-    while numbers and numbers[-1] == 0:  # 5.4 and 5.4.0 are the same
-        numbers.pop()
-    return tuple(numbers)
 
 
 def _client_spans() -> Callable[[str], AbstractContextManager[Any]] | None:

@@ -14,9 +14,10 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 
+from ..grammar import numbers
 from .fields import CallRefused
 from .settings import CoreSettings
-from .versions import VERSIONS, Version, numbers
+from .versions import VERSIONS, Version
 
 _CURE = "Set a key (ST_CORE_API_KEY) to lift this"
 

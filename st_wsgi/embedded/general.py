@@ -7,9 +7,10 @@ from copy import deepcopy
 from typing import Any
 
 from ..core_client.transport import CoreReply
+from ..grammar import numbers
 from .call import Call, Endpoint, Handler
 from .fields import CallRefused, bad
-from .versions import VERSIONS, numbers
+from .versions import VERSIONS
 
 TEXT = {"content-type": "text/html; charset=UTF-8"}
 """The headers of an answer that is not JSON."""

@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 import attrs
 
-from .versions import NEWEST, numbers
+from ..grammar import numbers
+from .versions import NEWEST
 
 Scope = Literal["base", "app", "tenant", "any"]
 Kind = Literal["int", "long", "double", "text", "bool"]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from ..grammar import CDI_VERSIONS
+from ..grammar import CDI_VERSIONS, numbers
 
 Version = tuple[int, ...]
 """A CDI version, such as (5, 4)."""
@@ -21,21 +19,7 @@ DEFAULT_HIGHEST = "5.4"
 """The highest version that is spoken unless the setting ``supertokens_max_cdi_version`` says otherwise."""
 
 
-@lru_cache
-def numbers(version: str) -> Version:
-    """Return a version as numbers to compare: ``5.4.0`` equals ``5.4``. :raises ValueError: when it is not one."""
-    parts = [int(part) for part in version.split(".") if part.isascii() and part.isdigit()]
-    if len(parts) != version.count(".") + 1:
-        raise ValueError(version)
-    while len(parts) > 1 and parts[-1] == 0:
-        parts.pop()
-    return tuple(parts)
-
-
-KNOWN = frozenset(numbers(version) for version in VERSIONS)
-"""The same as numbers."""
-
-NEWEST: Version = max(KNOWN)
+NEWEST: Version = max(map(numbers, VERSIONS))
 
 ROTATING: Version = (5, 6)
 """From here on a refresh token is replaced by its first use, and verifying an access token changes nothing."""
