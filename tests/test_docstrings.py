@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import logging
 import pkgutil
+import pydoc
 import re
 import textwrap
 from collections.abc import Iterator
@@ -173,3 +175,11 @@ def test_a_block_of_code_ends_where_the_text_goes_on() -> None:
 
 def test_every_public_door_has_an_example() -> None:
     assert {place.rpartition(" ")[0] for place in EXAMPLES} >= DOORS
+
+
+def test_help_shows_the_functions_of_a_recipe() -> None:
+    shown = pydoc.plain(pydoc.render_doc(session))
+    functions = [name for name in public_names(session) if inspect.isfunction(getattr(session, name))]
+    own = [name for name in functions if getattr(session, name).__module__ == session.__name__]
+    assert {"revoke_session", "create_new_session", "set_claim_value"} <= set(own)
+    assert all(f"\n    {name}(" in shown for name in own)

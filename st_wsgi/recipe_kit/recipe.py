@@ -241,4 +241,6 @@ def user_facing(kind: type[Recipe[F, Any]], function: Callable[Concatenate[F, P]
         return result
 
     call.__signature__ = arguments.signature  # type: ignore[attr-defined]
+    # Its place for help() and tracebacks is the package of the recipe.
+    call.__module__, call.__qualname__ = kind.__module__.rpartition(".")[0], name
     return call
