@@ -84,6 +84,7 @@ ONE_PYTHON = {
     "recipes/thirdparty/test_providers.py": "a table of decisions",
     "recipes/thirdparty/test_strangers.py": "a table of decisions",
     "test_api_reference.py": "what the sources say",
+    "test_common_changes.py": "prose",
     "test_docs.py": "prose",
     "test_house.py": "what the sources say",
     "test_make.py": "the Makefile",

@@ -46,6 +46,7 @@ DOCS = ROOT / "docs"
 WEBSITE = "https://shop.example"
 SIGN_UP = {"formFields": [{"id": "email", "value": "ada@example.com"}, {"id": "password", "value": "correct horse 1"}]}
 OTHERS = {
+    "common-changes",
     "django",
     "flask-login",
     "from-django-auth",

@@ -20,7 +20,7 @@ from typing import Final
 
 from ...arguments import checked
 from ...delivery import Message as Message
-from ...recipe_kit.forms import FieldValue as FieldValue, FormField as FormField
+from ...recipe_kit.forms import FieldValue as FieldValue, FormField as FormField, email_rule as email_rule
 from ...recipe_kit.recipe import user_facing
 from ...recipe_kit.results import (
     EmailAlreadyExists as EmailAlreadyExists,
