@@ -348,6 +348,7 @@ def test_in_the_runner_of_django(site: Mapping[str, str], tmp_path: Path) -> Non
     assert not list(tmp_path.glob("*.db"))
 
 
+@pytest.mark.one_python
 def test_with_required_addresses_that_are_the_usernames(site: Mapping[str, str], tmp_path: Path) -> None:
     views = site["urls.py"].replace("request.user.username", "request.user.get_username()") + MORE_VIEWS
     changed = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from testing_kit.running import run_pytest
 
 from bridges.pages_of_docs import files_of, with_required_addresses
@@ -95,6 +96,7 @@ def test_the_app_of_the_page(tmp_path: Path) -> None:
     assert run_pytest(tmp_path, files, *INI, app="app:app") == {"passed": 7}
 
 
+@pytest.mark.one_python
 def test_with_required_addresses_and_the_database_checked(tmp_path: Path) -> None:
     text = with_required_addresses(files_of("pyramid")["app.py"])
     text = text.replace("Configurator()", 'Configurator(settings={"supertokens.check_database": "true"})')

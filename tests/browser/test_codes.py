@@ -97,6 +97,7 @@ def test_a_link_in_the_same_browser_signs_in_at_once(visitor: Visitor, place: Pl
     assert linked.run("sessionExists") is True
 
 
+@pytest.mark.exhaustive
 def test_a_link_in_another_browser_signs_in_there_after_a_question(
     visitor: Visitor, elsewhere: Visitor, place: Place
 ) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 from recipes.totp.parts import totp, wrong
+from sampling import exhaustive_but
 from servers.running import Site, running as running_example
 
 from browser.guest import Guest, running
@@ -103,6 +104,7 @@ def test_a_code_by_mail(guest: Guest) -> None:
     guest.sees("/orders/7", "/orders/7")
 
 
+@pytest.mark.exhaustive
 def test_an_account_at_a_provider(guest: Guest) -> None:
     guest.open("/orders/7")
     guest.go_to_the_provider()
@@ -187,13 +189,13 @@ def send_letter(guest: Guest) -> None:
     guest.press("Send", {"Text": "two pounds of tea"})
 
 
-def test_a_form_of_the_shop_is_not_lost(guest: Guest, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", exhaustive_but([10, 400_000], [400_000]))
+def test_a_form_of_the_shop_is_not_lost(guest: Guest, tmp_path: Path, size: int) -> None:
     guest.register()
-    for size in (10, 400_000):
-        open_letter(guest, tmp_path / "picture.png", size)
-        send_letter(guest)
-        expect(guest.page.locator("output")).to_have_text(f"two pounds of tea, {size} bytes")
-        expect(guest.page).to_have_url(f"{guest.shop.origin}/letter")
+    open_letter(guest, tmp_path / "picture.png", size)
+    send_letter(guest)
+    expect(guest.page.locator("output")).to_have_text(f"two pounds of tea, {size} bytes")
+    expect(guest.page).to_have_url(f"{guest.shop.origin}/letter")
 
 
 @pytest.mark.exhaustive
@@ -274,6 +276,7 @@ def test_the_account_page_changes_password_and_address(guest: Guest, arrive: Arr
     expect(phone.page.get_by_role("alert")).to_have_text("The e-mail address and the password do not match.")
 
 
+@pytest.mark.exhaustive
 def test_errors_are_read_with_their_fields(guest: Guest) -> None:
     guest.open("/auth?show=signup")
     guest.press("Create account")

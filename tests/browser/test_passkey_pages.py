@@ -110,6 +110,7 @@ def test_sign_up_and_in_and_a_lost_passkey(page: Page, place: Place) -> None:
     assert [text for text in errors if "Content Security Policy" in text] == []
 
 
+@pytest.mark.exhaustive
 def test_a_passkey_is_added_and_removed_on_the_account_page(page: Page, place: Place) -> None:
     authenticator, remove = Authenticator(page), page.get_by_text("Remove", exact=True)
     page.goto(f"{place.origin}/auth/webauthn?show=signup&redirectToPath=/auth/account")

@@ -161,6 +161,7 @@ def test_a_call_by_xmlhttprequest_is_renewed_too(expired: dict[str, tuple[Visito
         assert visitor.refreshes() == [200]
 
 
+@pytest.mark.exhaustive
 def test_sign_out_with_an_expired_token_ends_the_session(expired: dict[str, tuple[Visitor, Tab]]) -> None:
     for arrangement, (visitor, tab) in expired.items():
         tab.run("signOut")

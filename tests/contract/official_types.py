@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
+import hashlib
 import json
 import re
 import subprocess
@@ -54,10 +56,22 @@ Types = Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]
 
 @functools.cache
 def official_types() -> Types:
-    """Return the types of the installed package for CDI 5.4. Skips without Node.js, fails without it in CI."""
-    schema = node_packages(SDKS) / SCHEMA
-    command = [node(), str(SDKS / "core_types.mjs"), str(schema)]
-    types: Types = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    """
+    Return the types of the installed package for CDI 5.4. Skips without Node.js, fails without it in CI.
+
+    Reading them takes longer than most files of tests. So one worker of one run does, and what it found stays beside
+    the package, until there is another package or another program that reads it.
+    """
+    packages, reader = node_packages(SDKS), SDKS / "core_types.mjs"
+    kept = packages / f".core-types-{hashlib.sha256(reader.read_bytes()).hexdigest()}.json"
+    with reader.open() as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if not kept.is_file():
+            found = subprocess.run([node(), str(reader), str(packages / SCHEMA)], stdout=subprocess.PIPE, check=True)
+            written = kept.with_suffix(".part")
+            written.write_bytes(found.stdout)
+            written.replace(kept)
+    types: Types = json.loads(kept.read_text("utf-8"))
     return types
 
 

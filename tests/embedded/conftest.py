@@ -75,7 +75,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests that take a core on each engine, if their file can come out differently there."""
     if "core" in metafunc.fixturenames:
         name = metafunc.definition.path.name
-        marks = [pytest.mark.exhaustive] if name in RANDOM else []
+        # On every Python, the contract suite has the statements and their replies on this engine.
+        marks = [pytest.mark.exhaustive if name in RANDOM else pytest.mark.one_python]
         more = [] if name in (*ABOVE_THE_ENGINES, *OF_SQLITE) else [pytest.param("postgres", marks=marks)]
         metafunc.parametrize("core", ["memory", *more], indirect=True)
 

@@ -14,7 +14,7 @@ from st_wsgi.core_client.transport import CoreRequest  # noqa: E402
 from st_wsgi.embedded import EmbeddedCore  # noqa: E402
 from st_wsgi.embedded.storage.sqlite import SQLiteStore  # noqa: E402
 
-core = EmbeddedCore.open(sys.argv[1], settings={"argon2_iterations": 3, "hashing_queue_timeout_ms": 60_000})
+core = EmbeddedCore.open(sys.argv[1], settings={"hashing_queue_timeout_ms": 60_000})
 counted = 0
 signing_up = True
 

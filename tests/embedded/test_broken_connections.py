@@ -278,6 +278,7 @@ def _visitor(st: SuperTokens) -> Callable[..., Any]:
     return post
 
 
+@pytest.mark.one_python
 def test_an_app_whose_connections_break(cluster: Cluster, between: Proxy) -> None:
     """Wherever it happens, a route answers as always or 503, and what was not answered can be asked for again."""
     st = SuperTokens(

@@ -26,7 +26,8 @@ from st_wsgi.embedded.storage.tables import tables_with
 ROUNDS = 8
 
 
-@pytest.fixture(params=["memory", "file", "postgres"])
+#: On PostgreSQL, the server decides these races.
+@pytest.fixture(params=["memory", "file", pytest.param("postgres", marks=pytest.mark.one_python)])
 def apps(
     request: pytest.FixtureRequest, make_core: Callable[..., EmbeddedCore], tmp_path: pathlib.Path
 ) -> Iterator[list[Caller]]:

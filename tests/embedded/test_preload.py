@@ -29,6 +29,7 @@ def gunicorn(address: str, folder: Path, *options: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
+@pytest.mark.one_python
 def test_workers_open_connections_of_their_own(cluster: Cluster, tmp_path: Path) -> None:
     """None uses one of the parent or of another worker. The parent's stays open when a worker ends."""
     options = ("--workers=2", "--threads=4", "--max-requests=10")

@@ -42,7 +42,7 @@ def run(program: str, *arguments: object) -> str:
     return done.stdout
 
 
-@pytest.fixture(params=["file", "postgres"])
+@pytest.fixture(params=["file", pytest.param("postgres", marks=pytest.mark.one_python)])
 def address(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> str:
     """The address of a database that several processes can use."""
     if request.param == "file":

@@ -14,6 +14,9 @@ from sdks.peers import Peer
 from sdks.test_functions import session, user  # noqa: F401  # fixtures
 from sdks.test_interchange import theirs  # noqa: F401  # a fixture
 
+#: The contract suite makes these calls on PostgreSQL, and the other files have what the SDKs do with the answers.
+pytestmark = pytest.mark.exhaustive
+
 
 @pytest.fixture(scope="module")
 def core_url(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:  # noqa: F811
@@ -22,7 +25,7 @@ def core_url(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield url
 
 
-@pytest.fixture(scope="module", params=["node", pytest.param("python", marks=pytest.mark.exhaustive)])
+@pytest.fixture(scope="module", params=["node", "python"])
 def sdk(request: pytest.FixtureRequest, core_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     """The official SDK for Node, then the one for Python."""
     with official(request.param, core_url, tmp_path_factory) as peer:

@@ -15,8 +15,8 @@ SHOWN = 6000
 #: Each in a tuple of its own, as the one parameter of a row.
 SITES = [(site,) for site in (*((APP, server) for server in SERVERS), *OTHERS.items())]
 
-#: waitress serves three other examples in each run, and gunicorn with threads and --preload is in test_time.py.
-LEFT_OUT = [((APP, "gunicorn-gthread"),), ((APP, "waitress"),)]
+#: waitress and gevent serve other examples in each run, and gunicorn with threads and --preload is in test_time.py.
+LEFT_OUT = [((APP, "gunicorn-gthread"),), ((APP, "gunicorn-gevent"),), ((APP, "waitress"),)]
 
 
 @pytest.fixture(

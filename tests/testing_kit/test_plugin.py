@@ -356,6 +356,7 @@ def test_an_app_for_each_test_with_other_recipes(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.db"))
 
 
+@pytest.mark.one_python
 def test_an_instance_that_was_made_too_early_is_refused(tmp_path: Path) -> None:
     checks = """
         import pytest
