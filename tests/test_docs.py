@@ -23,6 +23,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import attrs
+import flask
 import pytest
 import requests
 from contract import authenticator
@@ -36,6 +37,7 @@ from werkzeug.test import Client
 
 import st_wsgi
 from st_wsgi import cli, errors
+from st_wsgi.pages import Pages
 from st_wsgi.recipes import accountlinking, emailpassword, passwordless, session
 from st_wsgi.recipes.multitenancy import Multitenancy
 from st_wsgi.request import current
@@ -132,6 +134,39 @@ def test_pages(names: dict[str, Any]) -> None:
         assert person.submit(current="wrong horse 1", password="another horse 2").status == 422
         assert person.screen.error_of("current") == "This is not your current password."
         assert person.submit(current=PASSWORD, password="another horse 2").heading == "Your account"
+
+
+@PROGRAMS.of(page("pages"))
+def test_forms_of_an_app_whose_cookies_are_sent_along_with_those_of_other_sites(names: dict[str, Any]) -> None:
+    """The view of the page takes its own form only, and a view without that line takes none."""
+    app, origin = names["app"], "https://shop.example"
+    app.add_url_rule("/usual", view_func=lambda: session.get_session(flask.request).get_user_id(), methods=["POST"])
+    st = st_wsgi.SuperTokens(
+        app_info=st_wsgi.AppInfo(app_name="Shop", api_domain=origin, website_domain=origin),
+        core="sqlite://?argon2_memory_kb=64",
+        allow_in_memory_core=True,
+        recipes=[
+            emailpassword.EmailPassword(email_delivery=print),
+            session.Session(cookie_same_site="none"),
+            Pages(),
+        ],
+    )
+    with closing(st):
+        person = Person(SimpleNamespace(app=st.wrap(lambda *wsgi: flask.Flask.wsgi_app(app, *wsgi))), origin=origin)
+        person.sign_up()
+        kept = person.client.get_cookie("sAccessToken", "shop.example")
+        assert kept is not None
+        assert kept.same_site == "None"
+        form = person.open("/basket").hidden()
+        assert person.send("POST", "/basket", form).html == "thank you"
+        for wrong in ({}, {"token": "0" * 64}, {"token": "é"}):
+            assert person.send("POST", "/basket", wrong).status == 403
+        other = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+        assert person.send("POST", "/basket", {"token": "0" * 64}, other).status == 403
+        answer = person.send("POST", "/usual", form)
+        while answer.location is not None:
+            answer = person.send("POST", answer.location, form)
+        assert (answer.status, answer.heading) == (401, "Your session could not be renewed")
 
 
 FRAMEWORKS_HERE = ["Flask", "Bottle", "Pyramid", "Falcon", "CherryPy", "web.py", "Any WSGI app", "Streaming"]
