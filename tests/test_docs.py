@@ -61,7 +61,7 @@ OTHERS = {
     "testing",
 }  # pages whose blocks have a test of their own
 
-PROGRAMS = Programs(files=frozenset({"auth.py", "settings.py", "views.py", "rest.py"}))
+PROGRAMS = Programs(files=frozenset({"auth.py", "settings.py", "urls.py", "views.py", "rest.py"}))
 
 
 def page(name: str) -> str:
@@ -106,7 +106,7 @@ def sign_up(client: Client) -> tuple[str, dict[str, str]]:
 def test_getting_started(names: dict[str, Any]) -> None:
     """Its last block signs up, calls and signs out; what it promises to scripts is asserted there."""
     assert Path("auth.db").is_file()
-    for path, leads_to in (("/hello", "/auth?redirectToPath=%2Fhello"), ("/auth/account", None)):
+    for path, leads_to in (("/hello", "/auth"), ("/auth/account", None)):
         shown = Client(names["app"]).get(path, headers={"Accept": "text/html"})
         assert shown.status_code == 303
         assert leads_to in (None, shown.location)
@@ -191,11 +191,12 @@ from django.test import Client
 from django.urls import path
 import settings as named
 
-settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["testserver"], INSTALLED_APPS=["corsheaders"],
+settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["testserver"], SECRET_KEY="not secret",
+                   INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "corsheaders"],
                    REST_FRAMEWORK={"UNAUTHENTICATED_USER": None, "EXCEPTION_HANDLER": "rest.handle"},
                    **{name: getattr(named, name) for name in dir(named) if name.isupper()})
 django.setup()
-import views
+import urls
 from auth import st
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -209,7 +210,7 @@ class Rest(APIView):
         from st_wsgi.recipes.session import get_session
         return Response(get_session(request).get_user_id())
 
-urlpatterns = [path("hello", views.hello), path("account", views.Account.as_view()), path("rest", Rest.as_view())]
+urlpatterns = [*urls.urlpatterns, path("rest", Rest.as_view())]
 client = Client()
 origin = {"Origin": "https://shop.example"}
 refused = [client.get(path, headers=origin) for path in ("/hello", "/account", "/rest")]
@@ -230,7 +231,11 @@ st.close()
 #: The settings on each page that has some, and what stands beside them on the page of frameworks.
 (SETTINGS,) = [code for code in blocks(page("frameworks")) if code.startswith("# settings.py")]
 (SETTINGS_WITH_CORS,) = [code for code in blocks(page("cors")) if code.startswith("# settings.py")]
-SITE = [code for code in blocks(page("frameworks")) if code.startswith(("# auth.py", "# views.py", "# rest.py"))]
+SITE = [
+    code
+    for code in blocks(page("frameworks"))
+    if code.startswith(("# auth.py", "# urls.py", "# views.py", "# rest.py"))
+]
 PROGRAMS.claim(SETTINGS, SETTINGS_WITH_CORS, *SITE)
 
 
