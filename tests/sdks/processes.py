@@ -40,10 +40,10 @@ def free_port() -> int:
         return port
 
 
-def listens_on(port: int) -> bool:
-    """Whether a program of this machine listens on a TCP port of 127.0.0.1."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def listens_on(port: int | Path) -> bool:
+    """Whether a program of this machine listens on a TCP port of 127.0.0.1, or on a Unix socket."""
+    with socket.socket(socket.AF_INET if isinstance(port, int) else socket.AF_UNIX) as probe:
+        return probe.connect_ex(("127.0.0.1", port) if isinstance(port, int) else str(port)) == 0
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -58,9 +58,14 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def serving(
-    command: Sequence[str], *, port: int, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    command: Sequence[str],
+    *,
+    port: int | Path,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``command`` until the block ends; the block starts when the program listens on ``port``.
+    """Run ``command`` until the block ends; the block starts when the program listens on ``port``, or a Unix socket.
 
     ``env`` is added to the environment of the tests. What the program prints goes to the file ``log``
     (appended, so that a restart keeps the earlier output). AssertionError with that output if it ends early.
@@ -84,7 +89,7 @@ def last_words(characters: int = 4000) -> Iterator[tuple[str, str]]:
         yield f"printed last to {log.parent.name}/{log.name}", log.read_text(errors="replace")[-characters:]
 
 
-def _wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_until_listening(process: subprocess.Popen[bytes], port: int | Path, log: Path) -> None:
     limit = time.monotonic() + START_LIMIT
     while time.monotonic() < limit:
         if listens_on(port):
@@ -94,4 +99,4 @@ def _wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path
         except subprocess.TimeoutExpired:
             continue
         raise AssertionError(f"{process.args!r} ended with code {code} before it listened:\n{log.read_text()}")
-    raise AssertionError(f"{process.args!r} does not listen on port {port}:\n{log.read_text()}")
+    raise AssertionError(f"{process.args!r} does not listen on {port}:\n{log.read_text()}")

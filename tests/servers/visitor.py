@@ -8,10 +8,12 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import attrs
 import requests
+from requests.adapters import HTTPAdapter
 
 from servers.running import Site
 
@@ -30,19 +32,36 @@ class Tokens:
     refresh: str | None
 
 
+class _From(HTTPAdapter):
+    """Connections that come from an address of this machine."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **settings: Any) -> None:
+        super().init_poolmanager(*arguments, **settings, source_address=(self._address, 0))
+
+
 class Visitor:
     """
     A visitor of a site, with an e-mail address of their own.
 
     :param mode: ``cookie`` or ``header``: how tokens travel.
+    :param authority: a file with the certificate to trust, for a site with https.
+    :param address: of this machine, such as 127.0.0.9, that the visitor comes from.
     """
 
-    def __init__(self, origin: str, mode: str) -> None:
+    def __init__(self, origin: str, mode: str, *, authority: Path | None = None, address: str | None = None) -> None:
         self.mode = mode
         self.email = f"{uuid.uuid4().hex}@example.com"
         self._origin = origin
         self._http = requests.Session()
         self._http.trust_env = False
+        if authority is not None:
+            self._http.verify = str(authority)
+        if address is not None:
+            self._http.mount(origin, _From(address))
         self._tokens = Tokens(None, None)
 
     def __enter__(self) -> Visitor:

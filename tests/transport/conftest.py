@@ -17,9 +17,16 @@ from cryptography.x509.oid import NameOID
 
 @attrs.frozen
 class Certificate:
-    """A certificate for 127.0.0.1 that signs itself, as a file, and a context for a server that shows it."""
+    """
+    A certificate for 127.0.0.1 that signs itself.
+
+    :ivar file: the certificate.
+    :ivar with_key: the certificate and its private key.
+    :ivar server: a context for a server that shows it.
+    """
 
     file: Path
+    with_key: Path
     server: ssl.SSLContext
 
 
@@ -50,4 +57,4 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     )
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(both)
-    return Certificate(public, server)
+    return Certificate(public, both, server)
