@@ -90,6 +90,7 @@ ONE_PYTHON = {
     "test_house.py": "what the sources say",
     "test_make.py": "the Makefile",
     "test_packaging.py": "both distributions are the same for every Python",
+    "test_quickstarts.py": "both distributions are the same for every Python",
     "test_readme.py": "prose",
     "test_reference.py": "what the sources say",
     "test_requirements.py": "metadata",

@@ -23,6 +23,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import attrs
+import flask
 import pytest
 import requests
 from contract import authenticator
@@ -36,6 +37,7 @@ from werkzeug.test import Client
 
 import st_wsgi
 from st_wsgi import cli, errors
+from st_wsgi.pages import Pages
 from st_wsgi.recipes import accountlinking, emailpassword, passwordless, session
 from st_wsgi.recipes.multitenancy import Multitenancy
 from st_wsgi.request import current
@@ -60,7 +62,7 @@ OTHERS = {
     "testing",
 }  # pages whose blocks have a test of their own
 
-PROGRAMS = Programs(files=frozenset({"auth.py", "settings.py", "views.py", "rest.py"}))
+PROGRAMS = Programs(files=frozenset({"auth.py", "settings.py", "urls.py", "views.py", "rest.py"}))
 
 
 def page(name: str) -> str:
@@ -105,7 +107,7 @@ def sign_up(client: Client) -> tuple[str, dict[str, str]]:
 def test_getting_started(names: dict[str, Any]) -> None:
     """Its last block signs up, calls and signs out; what it promises to scripts is asserted there."""
     assert Path("auth.db").is_file()
-    for path, leads_to in (("/hello", "/auth?redirectToPath=%2Fhello"), ("/auth/account", None)):
+    for path, leads_to in (("/hello", "/auth"), ("/auth/account", None)):
         shown = Client(names["app"]).get(path, headers={"Accept": "text/html"})
         assert shown.status_code == 303
         assert leads_to in (None, shown.location)
@@ -135,6 +137,39 @@ def test_pages(names: dict[str, Any]) -> None:
         assert person.submit(current=PASSWORD, password="another horse 2").heading == "Your account"
 
 
+@PROGRAMS.of(page("pages"))
+def test_forms_of_an_app_whose_cookies_are_sent_along_with_those_of_other_sites(names: dict[str, Any]) -> None:
+    """The view of the page takes its own form only, and a view without that line takes none."""
+    app, origin = names["app"], "https://shop.example"
+    app.add_url_rule("/usual", view_func=lambda: session.get_session(flask.request).get_user_id(), methods=["POST"])
+    st = st_wsgi.SuperTokens(
+        app_info=st_wsgi.AppInfo(app_name="Shop", api_domain=origin, website_domain=origin),
+        core="sqlite://?argon2_memory_kb=64",
+        allow_in_memory_core=True,
+        recipes=[
+            emailpassword.EmailPassword(email_delivery=print),
+            session.Session(cookie_same_site="none"),
+            Pages(),
+        ],
+    )
+    with closing(st):
+        person = Person(SimpleNamespace(app=st.wrap(lambda *wsgi: flask.Flask.wsgi_app(app, *wsgi))), origin=origin)
+        person.sign_up()
+        kept = person.client.get_cookie("sAccessToken", "shop.example")
+        assert kept is not None
+        assert kept.same_site == "None"
+        form = person.open("/basket").hidden()
+        assert person.send("POST", "/basket", form).html == "thank you"
+        for wrong in ({}, {"token": "0" * 64}, {"token": "é"}):
+            assert person.send("POST", "/basket", wrong).status == 403
+        other = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+        assert person.send("POST", "/basket", {"token": "0" * 64}, other).status == 403
+        answer = person.send("POST", "/usual", form)
+        while answer.location is not None:
+            answer = person.send("POST", answer.location, form)
+        assert (answer.status, answer.heading) == (401, "Your session could not be renewed")
+
+
 FRAMEWORKS_HERE = ["Flask", "Bottle", "Pyramid", "Falcon", "CherryPy", "web.py", "Any WSGI app", "Streaming"]
 
 
@@ -157,11 +192,12 @@ from django.test import Client
 from django.urls import path
 import settings as named
 
-settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["testserver"], INSTALLED_APPS=["corsheaders"],
+settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["testserver"], SECRET_KEY="not secret",
+                   INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "corsheaders"],
                    REST_FRAMEWORK={"UNAUTHENTICATED_USER": None, "EXCEPTION_HANDLER": "rest.handle"},
                    **{name: getattr(named, name) for name in dir(named) if name.isupper()})
 django.setup()
-import views
+import urls
 from auth import st
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -175,7 +211,7 @@ class Rest(APIView):
         from st_wsgi.recipes.session import get_session
         return Response(get_session(request).get_user_id())
 
-urlpatterns = [path("hello", views.hello), path("account", views.Account.as_view()), path("rest", Rest.as_view())]
+urlpatterns = [*urls.urlpatterns, path("rest", Rest.as_view())]
 client = Client()
 origin = {"Origin": "https://shop.example"}
 refused = [client.get(path, headers=origin) for path in ("/hello", "/account", "/rest")]
@@ -196,7 +232,11 @@ st.close()
 #: The settings on each page that has some, and what stands beside them on the page of frameworks.
 (SETTINGS,) = [code for code in blocks(page("frameworks")) if code.startswith("# settings.py")]
 (SETTINGS_WITH_CORS,) = [code for code in blocks(page("cors")) if code.startswith("# settings.py")]
-SITE = [code for code in blocks(page("frameworks")) if code.startswith(("# auth.py", "# views.py", "# rest.py"))]
+SITE = [
+    code
+    for code in blocks(page("frameworks"))
+    if code.startswith(("# auth.py", "# urls.py", "# views.py", "# rest.py"))
+]
 PROGRAMS.claim(SETTINGS, SETTINGS_WITH_CORS, *SITE)
 
 

@@ -46,14 +46,12 @@ def block_with(word: str) -> str:
     return found
 
 
-def table() -> dict[str, list[str | None]]:
-    """Of the table of frameworks: the code in each cell behind the framework's name, None for a cell without code."""
-    found = {}
-    for line in re.findall(r"^\|.*\|$", README, re.MULTILINE)[2:]:
-        framework, *cells = (cell.strip() for cell in line.strip("|").split("|"))
-        codes = (re.search(r"`([^`]+)`", cell) for cell in cells)
-        found[framework] = [code[1] if code else None for code in codes]
-    return found
+def table() -> dict[str, list[str]]:
+    """Of the table of frameworks: the pieces of code behind the framework's name."""
+    rows = re.findall(
+        r"^\| (.+?) \| (.*) \|$", README.partition("\n| framework |")[2].partition("\n\n")[0], re.MULTILINE
+    )
+    return {framework: re.findall(r"`([^`]+)`", cell) for framework, cell in rows}
 
 
 @pytest.fixture(autouse=True)
@@ -90,17 +88,21 @@ def test_every_block_is_run_by_one_of_these_tests() -> None:
 def test_the_commands_are_those_that_other_tests_run() -> None:
     """test_make runs the targets (and make test runs all of this), test_packaging installs the two packages."""
     commands = [line.partition("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
-    assert commands == ["make demo", "make test", "pip install ./st_verify ."]
+    assert commands == ["make demo", "make test", "pip install ./st_verify . Flask", "flask run --port 3000"]
     dry = subprocess.run(
         ["make", "--dry-run", "demo", "test"], cwd=Path(__file__).parent.parent, capture_output=True, check=False
     )
     assert dry.returncode == 0
 
 
+def test_the_first_app_is_that_of_getting_started() -> None:
+    assert block_with("@app.get") in (Path(__file__).parent.parent / "docs" / "getting-started.md").read_text()
+
+
 def test_the_first_app_leads_browsers_to_the_sign_in_page_answers_401_and_then_greets(shop: dict[str, Any]) -> None:
     client = shop["app"].test_client()
     led = client.get("/hello", headers={"Accept": "text/html"})
-    assert (led.status_code, led.location) == (303, "/auth?redirectToPath=%2Fhello")
+    assert (led.status_code, led.location) == (303, "/auth")
     assert "Create an account" in client.get(led.location).text
     assert client.get("/auth/sign-out").status_code == 200
     assert client.get("/hello").status_code == 401
@@ -223,18 +225,12 @@ def test_the_table_has_a_row_for_each_framework_that_is_tried_here() -> None:
     assert list(table()) == list(APPS)
 
 
-@pytest.mark.parametrize("catch_all", [False, True], ids=["first column", "second column"])
+@pytest.mark.parametrize("catch_all", [False, True], ids=["no handler", "a handler for everything"])
 @pytest.mark.parametrize("framework", APPS)
 def test_a_view_gets_its_session_and_its_errors_are_answered(framework: str, catch_all: bool, st: SuperTokens) -> None:
-    """The first column on an app without error handlers, the second on one whose handlers take everything."""
-    enough, more = table()[framework]
-    assert enough is not None
     names = {**APPS[framework](catch_all), "st": st, "st_wsgi": st_wsgi}
-    if catch_all and more is not None and "app" in more:
-        exec(more, names)  # instead
-    else:
-        exec(more or "", names)  # before
-        exec(enough, names)
+    for code in table()[framework]:
+        exec(code, names)
     client = Client(names["app"])
     user_id, token = sign_up_for_header(client)
     refused = client.get("/")
@@ -250,7 +246,7 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.urls import path
 from werkzeug.test import Client
-from mysite.auth import st
+from auth import st
 from st_wsgi.recipes import session
 
 def view(request):
@@ -280,8 +276,7 @@ st = st_wsgi.init(app_info=info, core="sqlite://", recipes=[emailpassword.EmailP
 
 def test_django_takes_the_entry_in_its_settings(tmp_path: Path) -> None:
     """In a process of its own, since Django's settings are those of a process."""
-    (tmp_path / "mysite").mkdir()
-    (tmp_path / "mysite" / "auth.py").write_text(DJANGO_AUTH)
+    (tmp_path / "auth.py").write_text(DJANGO_AUTH)
     (tmp_path / "site.py").write_text(DJANGO.replace("@SETTINGS@", block_with("SUPERTOKENS")))
     command = [sys.executable, "-W", "error", "site.py", json.dumps(SIGN_UP)]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

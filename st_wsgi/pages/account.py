@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import TypeAlias
 
+import attrs
 from werkzeug.wrappers import Response
 
 from ..accounts import user_of_session
@@ -157,7 +158,7 @@ def _email_page(visit: Visit) -> View:
 def _change(visit: Visit, title: str, new: Entry) -> View:
     _own_method(visit)
     labels = {PASSWORD: "New password", EMAIL: "New e-mail address"}
-    field = Field(label=labels[new.name], type=new.field.type, autocomplete=new.field.autocomplete)
+    field = attrs.evolve(new.field, label=labels[new.name])
     current = Field(label="Current password", type="password", autocomplete="current-password")
     entries = [Entry(name=_CURRENT, field=current), Entry(name=new.name, field=field)]
     return View(visit.text(title), [form(visit, entries, submit="Save"), links_of(visit, (("Your account", PATH),))])

@@ -52,6 +52,9 @@ def entry(visit: Visit, field: FormField, *, autocomplete: str | None = None) ->
     shown = visit.pages.fields.get(field.id) or _KNOWN.get(field.id) or Field()
     if autocomplete is not None:
         shown = attrs.evolve(shown, autocomplete=autocomplete)
+    elif shown is _KNOWN[PASSWORD] and (hint := visit.context.services.named("emailpassword").password_hint):
+        text, number = hint
+        shown = attrs.evolve(shown, hint=visit.text(text, number=str(number)))
     return Entry(name=field.id, field=shown, optional=field.optional)
 
 

@@ -252,6 +252,10 @@ GERMAN: Mapping[str, str] = {
     "There is an account with this address already. Please sign in.": (
         "Zu dieser Adresse gibt es schon ein Konto. Bitte melden Sie sich an."
     ),
+    "At least {number} characters, with a letter and a digit.": (
+        "Mindestens {number} Zeichen, darunter ein Buchstabe und eine Ziffer."
+    ),
+    "At least {number} characters.": "Mindestens {number} Zeichen.",
     "Password must contain at least 8 characters, including a number": (
         "Das Passwort braucht mindestens 8 Zeichen, darunter eine Ziffer."
     ),

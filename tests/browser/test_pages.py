@@ -19,6 +19,9 @@ from servers.running import Site, running as running_example
 from browser.guest import Guest, running
 from browser.visitor import PASSWORD
 
+#: What the field for a new password says of the rule.
+RULE = "At least 8 characters, with a letter and a digit."
+
 NEW = "another horse 2"
 
 Arrive = Callable[..., Guest]
@@ -79,7 +82,7 @@ def test_a_forgotten_password(guest: Guest) -> None:
     guest.open(guest.link("/auth/reset-password"))
     guest.press("Save the password", {"Password": "short"})
     expect(guest.page.get_by_label("Password")).to_have_accessible_description(
-        "Password must contain at least 8 characters, including a number"
+        f"{RULE} Password must contain at least 8 characters, including a number"
     )
     guest.press("Save the password", {"Password": NEW})
     guest.sees("Your new password is set", "/auth/reset-password?done=yes")
@@ -281,8 +284,8 @@ def test_errors_are_read_with_their_fields(guest: Guest) -> None:
     guest.open("/auth?show=signup")
     guest.press("Create account")
     form = guest.form("Create account")
-    for label in ("E-mail address", "Password", "Name"):
-        expect(form.get_by_label(label)).to_have_accessible_description("Please fill in this field.")
+    for label, hint in (("E-mail address", ""), ("Password", f"{RULE} "), ("Name", "")):
+        expect(form.get_by_label(label)).to_have_accessible_description(f"{hint}Please fill in this field.")
     expect(form.get_by_label("E-mail address")).to_be_focused()
 
 

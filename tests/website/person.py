@@ -85,10 +85,20 @@ class Screen:
     def error_of(self, name: str) -> str | None:
         """Return the error that a screen reader tells with a field."""
         [field] = self.all("input", name=name)
+        error = self._told_with(name, "error")
+        assert (error is not None) is (field.attributes.get("aria-invalid") == "true")
+        return error
+
+    def hint_of(self, name: str) -> str | None:
+        """Return the hint that a screen reader tells with a field."""
+        return self._told_with(name, "hint")
+
+    def _told_with(self, name: str, kind: str) -> str | None:
+        [field] = self.all("input", name=name)
         described = (field.attributes.get("aria-describedby") or "").split()
-        texts = [element.text for element in self.elements if element.attributes.get("id") in described]
-        assert len(texts) == len(described)
-        return " ".join(texts) or None if field.attributes.get("aria-invalid") == "true" else None
+        told = [element for element in self.elements if element.attributes.get("id") in described]
+        assert len(told) == len(described)
+        return " ".join(element.text for element in told if element.attributes.get("class") == kind) or None
 
     def link(self, text: str) -> str:
         """Return where the link with this text leads to."""

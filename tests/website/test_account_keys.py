@@ -52,8 +52,9 @@ def test_apps_are_added_with_a_name_and_removed(core: Borrowed) -> None:
     assert apps(person.screen) == ["My <b>phone</b>"]
     assert person.screen.all("b") == []
     person.open(person.screen.link(ADD_APP))
-    error = press_named(person, "create", name="My <b>phone</b>").error_of("name")
-    assert error == "Such as: my phone You have an app of this name already. Please choose another name."
+    screen = press_named(person, "create", name="My <b>phone</b>")
+    assert screen.hint_of("name") == "Such as: my phone"
+    assert screen.error_of("name") == "You have an app of this name already. Please choose another name."
     add_app(person)
     assert len(apps(person.screen)) == 2
     assert apps(person.screen)[1].startswith("App ")

@@ -278,9 +278,9 @@ def test_an_attempt_that_is_over_begins_again(core: Borrowed) -> None:
 def test_a_number_is_asked_for_once(core: Borrowed) -> None:
     vault = Vault(core, "otp-phone")
     person = vault.person()
-    assert press(person, "send", contact="").error_of("contact") == (
-        "With the country code, such as +49 Please fill in this field."
-    )
+    screen = press(person, "send", contact="")
+    assert screen.hint_of("contact") == "With the country code, such as +49"
+    assert screen.error_of("contact") == "Please fill in this field."
     assert press(person, "send", contact="12").alert == "Phone number is invalid"
     press(person, "send", contact=NUMBER)
     assert press(person, "enter", code=vault.code()).status == 200

@@ -8,8 +8,9 @@ import subprocess
 import sys
 from typing import Any
 
+import attrs
 import pytest
-from recipes.shop import PASSWORD, Borrowed, Shop, no_mail
+from recipes.shop import API, PASSWORD, Borrowed, Shop, no_mail
 
 import st_wsgi.pages.html
 from st_wsgi.errors import ConfigError
@@ -18,7 +19,7 @@ from st_wsgi.limits import AttemptLimits
 from st_wsgi.pages import Brand, Field, PageParts, Pages, View, Visit, h
 from st_wsgi.recipe_kit.override import Override, replace
 from st_wsgi.recipe_kit.results import GeneralError
-from st_wsgi.recipes.emailpassword import EmailPassword, EmailPasswordAPIs, FormField, SignUpFeature
+from st_wsgi.recipes.emailpassword import EmailPassword, EmailPasswordAPIs, FormField, PasswordPolicy, SignUpFeature
 from st_wsgi.recipes.session import Session
 from website.conftest import with_pages
 from website.person import ADDRESS, Person
@@ -71,6 +72,52 @@ def test_errors_belong_to_their_fields(person: Person) -> None:
     assert other.sign_up().error_of("email") == "There is an account with this address already. Please sign in."
 
 
+RULE = "At least 8 characters, with a letter and a digit."
+OWN_RULE = FormField(
+    id="password", validate=lambda value, _tenant: None if "!" in value else "Without exclamation mark"
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "language", "hint"),
+    [
+        ({}, None, "en", RULE),
+        ({}, None, "de", "Mindestens 8 Zeichen, darunter ein Buchstabe und eine Ziffer."),
+        ({"password_policy": PasswordPolicy(min_length=10)}, None, "en", "At least 10 characters."),
+        ({"password_policy": PasswordPolicy(min_length=10)}, None, "de", "Mindestens 10 Zeichen."),
+        ({"sign_up_feature": SignUpFeature(form_fields=[OWN_RULE])}, None, "en", None),
+        ({"sign_up_feature": SignUpFeature(form_fields=[OWN_RULE])}, Field(hint="With !"), "en", "With !"),
+        ({"password_policy": PasswordPolicy()}, Field(hint="A sentence is good."), "en", "A sentence is good."),
+        ({}, Field(label="Secret"), "en", None),
+    ],
+)
+def test_a_new_password_has_a_hint_of_its_rule(
+    core: Borrowed, settings: dict[str, Any], field: Field | None, language: str, hint: str | None
+) -> None:
+    """On each page that asks for one. The rule or the text of the app takes the place of ours."""
+    links: list[str] = []
+    recipe = EmailPassword(email_delivery=lambda message: links.append(str(message.link)), **settings)
+    fields = {} if field is None else {"password": attrs.evolve(field, type="password")}
+    person = Person(with_pages(core, recipe, pages=Pages(fields=fields)), language=language)
+    assert person.open("/auth?show=signup").hint_of("password") == hint
+    person.submit(email=person.email, password="correct horse 1!")
+    assert person.open("/auth/account/password").hint_of("password") == hint
+    assert person.screen.hint_of("current") is None
+    person.open("/auth/sign-out")
+    person.submit()
+    person.open("/auth/reset-password")
+    person.submit(email=person.email)
+    recipe.background.close()
+    assert person.open(links[-1].removeprefix(API)).hint_of("password") == hint
+    assert person.submit(password="1").error_of("password") is not None
+    assert person.screen.hint_of("password") == hint
+
+
+def test_signing_in_gives_no_hint_of_the_rule(person: Person) -> None:
+    """The password is known already, and the rule may be newer than it."""
+    assert person.open("/auth").hint_of("password") is None
+
+
 def test_the_form_has_the_fields_of_the_recipe(core: Borrowed) -> None:
     entered: list[dict[str, Any]] = []
 
@@ -98,7 +145,7 @@ def test_the_form_has_the_fields_of_the_recipe(core: Borrowed) -> None:
     assert first.attributes["autocomplete"] == "given-name"
     screen = person.submit(email=person.email, password=PASSWORD, first_name="X")
     assert screen.error_of("first_name") == "Too short"
-    assert screen.error_of("terms") == "All of it Please fill in this field."
+    assert (screen.hint_of("terms"), screen.error_of("terms")) == ("All of it", "Please fill in this field.")
     person.submit(email=person.email, password=PASSWORD, first_name="Ada", terms="yes")
     assert entered == [{"email": person.email, "password": PASSWORD, "first_name": "Ada", "terms": True}]
 

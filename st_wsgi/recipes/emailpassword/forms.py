@@ -10,6 +10,7 @@ import attrs
 from ...errors import ConfigError
 from ...recipe_kit.forms import EMAIL, PASSWORD, FormField, Validate, email_rule
 
+PASSWORD_HINT = "At least {number} characters, with a letter and a digit.", 8
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 

@@ -110,6 +110,11 @@ class PasswordPolicy:
     refuse_common: bool = attrs.field(default=True, validator=a_flag())
     breached: BreachedPasswords | None = attrs.field(default=None, validator=a(BreachedPasswords, or_none=True))
 
+    @property
+    def hint(self) -> tuple[str, int]:
+        """What a password needs, for the pages: a text in English, and the number in it."""
+        return "At least {number} characters.", self.min_length
+
     def rule(self, *, byte_limit: int | None) -> Validate:
         """
         Return the rule for the sign-up form.

@@ -8,7 +8,7 @@ from ...checks import a, a_flag
 from ...recipe_kit.forms import PASSWORD, FormField
 from ...services import Services
 from ..recovering import RecoverySettings
-from .forms import password_rule, sign_in_fields, sign_up_fields, with_rules
+from .forms import PASSWORD_HINT, password_rule, sign_in_fields, sign_up_fields, with_rules
 from .passwords import PasswordPolicy
 from .types import SignUpFeature
 
@@ -20,6 +20,7 @@ class EmailPasswordSettings(RecoverySettings):
 
     :ivar sign_up_fields: of the sign-up form, each with its rule.
     :ivar sign_in_fields: likewise.
+    :ivar password_hint: what new passwords need, in English, and its number; None if the app has a rule of its own.
     """
 
     page = "/reset-password"
@@ -30,10 +31,13 @@ class EmailPasswordSettings(RecoverySettings):
     send_change_notices: bool = attrs.field(default=False, validator=a_flag())
     sign_up_fields: tuple[FormField, ...] = attrs.field(init=False, repr=False)
     sign_in_fields: tuple[FormField, ...] = attrs.field(init=False, repr=False)
+    password_hint: tuple[str, int] | None = attrs.field(init=False, repr=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         self.sign_up_fields = sign_up_fields(self.sign_up_feature.form_fields)
         self.sign_in_fields = sign_in_fields(self.sign_up_fields)
+        if self.fields_named(PASSWORD)[0].validate is None:
+            self.password_hint = PASSWORD_HINT if self.password_policy is None else self.password_policy.hint
 
     def bind(self, services: Services) -> None:
         super().bind(services)
