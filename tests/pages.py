@@ -27,6 +27,18 @@ def sections(page: str) -> dict[str, str]:
     return {title: text.replace("\0", "") for title, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
+def links(page: str) -> list[str]:
+    """Return the targets of the links on a page."""
+    return re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", page))
+
+
+def anchors(page: str) -> set[str]:
+    """Return what a link to a heading of the page may name: GitHub makes it of the heading's text."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page), re.MULTILINE)
+    plain = (re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", heading) for heading in headings)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in plain}
+
+
 @attrs.frozen
 class Programs:
     """
