@@ -414,6 +414,18 @@ def nothing_here(environ: Any, start_response: Any) -> list[bytes]:
     return [b""]
 
 
+@PROGRAMS.of(page("backends"))
+def test_backends_in_other_languages(names: dict[str, Any]) -> None:
+    """The auth server alone, and the one that nginx asks. All other blocks of the page have tests of their own."""
+    alone, asked = Client(names["app"]), Client(names["app_with_check"])
+    assert alone.get("/auth/jwt/jwks.json").status_code == 200
+    assert alone.get("/orders").status_code == 404
+    assert (asked.get("/check").status_code, asked.get("/check").json) == (401, {"message": "unauthorised"})
+    user_id, bearer = sign_up(asked)
+    answer = asked.get("/check", headers=bearer)
+    assert (answer.status_code, answer.headers["X-User-Id"], answer.data) == (204, user_id, b"")
+
+
 @PROGRAMS.of(page("background"))
 def test_background_work(names: dict[str, Any]) -> None:
     made = names["import_user"]("ada@example.com", "correct horse 1")

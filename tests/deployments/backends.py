@@ -23,6 +23,9 @@ from deployments.nginx import missing, nginx, program
 
 EXAMPLES = ROOT / "examples" / "backends"
 
+#: The command of the page, apart from the port and the app.
+GUNICORN = ["gunicorn", "--threads=4", "--limit-request-field_size=16384"]
+
 #: Seconds that a request may take; a fetch of keys that fails takes three.
 LIMIT = 30
 
@@ -33,8 +36,13 @@ _TLS.check_hostname, _TLS.verify_mode = False, ssl.CERT_NONE
 #: A program for Node.js to run before ours: its clock is ahead by the seconds in a file.
 _CLOCK = """
 import { readFileSync } from "node:fs";
-const now = performance.now.bind(performance);
-performance.now = () => now() + 1000 * Number(readFileSync(process.env.CLOCK, "utf8"));
+const original = performance;
+const now = () => original.now() + 1000 * Number(readFileSync(process.env.CLOCK, "utf8"));
+const get = (_, name) => {
+    const value = name === "now" ? now : original[name];
+    return typeof value === "function" ? value.bind(original) : value;
+};
+Object.defineProperty(globalThis, "performance", { value: new Proxy({}, { get }) });
 """
 
 _POOL = """
@@ -219,8 +227,8 @@ class Deployment:
         if self.arrangement == "sub_domains":
             env["ST_COOKIE_DOMAIN"] = ".shop.test"
         app = "app_with_check" if self.arrangement == "one_domain" else "app"
-        command = [sys.executable, "-m", "gunicorn", "--threads=4", f"--bind=127.0.0.1:{port}", "--no-control-socket"]
-        command += ["--limit-request-field_size=16384", f"auth_server:{app}"]
+        command = [sys.executable, "-m", *GUNICORN, f"--bind=127.0.0.1:{port}", "--no-control-socket"]
+        command.append(f"auth_server:{app}")
         return serving(command, port=port, log=self.folder / "auth.log", env=env, cwd=EXAMPLES)
 
     def _node(self) -> AbstractContextManager[object]:

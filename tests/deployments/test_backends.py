@@ -16,10 +16,12 @@ from urllib.parse import urlencode
 
 import pytest
 from browser.visitor import PASSWORD, Tab, Visitor
+from pages import blocks
 from playwright.sync_api import Page, expect
+from sdks.processes import ROOT
 
 import st_wsgi
-from deployments.backends import Deployment, fetch
+from deployments.backends import EXAMPLES, GUNICORN, Deployment, fetch
 from st_wsgi.core_client.transport import CoreRequest
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.recipes.session import Session
@@ -46,8 +48,10 @@ def deployment(arrangement: str, folder: Path, page_folder: Path, token_seconds:
 
 
 @pytest.fixture(scope="module")
-def one_domain(tmp_path_factory: pytest.TempPathFactory, page_folder: Path) -> Iterator[Deployment]:
-    with deployment("one_domain", tmp_path_factory.mktemp("one"), page_folder).running() as here:
+def steady(tmp_path_factory: pytest.TempPathFactory, page_folder: Path) -> Iterator[Deployment]:
+    """One domain, with access tokens that do not expire while a test runs."""
+    made = deployment("one_domain", tmp_path_factory.mktemp("steady"), page_folder, token_seconds=3600)
+    with made.running() as here:
         yield here
 
 
@@ -71,34 +75,54 @@ def wait_for_expiry(page: Page) -> None:
     }""")
 
 
-def test_a_person_signs_in_on_the_pages_and_every_backend_knows_them(visitor: Visitor, one_domain: Deployment) -> None:
-    """From the website in PHP to the sign-in and back, an expired access token that nobody notices, and sign-out."""
-    here, page = one_domain, visitor.new_page()
-    page.goto(f"{here.shop}/orders?page=2")
-    sign_up(page, visitor)
-    expect(page).to_have_url(f"{here.shop}/orders?page=2")
-    user_id = page.locator("b").inner_text()
-    assert call(page, "/api/me") == {"status": 200, "body": {"userId": user_id}}
-    assert call(page, "/me") == {"status": 200, "body": {"userId": user_id}}
-    assert call(page, "/reports/2026") == {"status": 200, "body": {"reportsOf": user_id, "method": "GET"}}
-    wait_for_expiry(page)
-    assert call(page, "/api/me") == {"status": 401, "body": TRY_REFRESH}
-    assert call(page, "/me") == {"status": 401, "body": TRY_REFRESH}
-    assert call(page, "/reports/2026") == {"status": 401, "body": TRY_REFRESH}
-    page.reload()
-    expect(page).to_have_url(f"{here.shop}/orders?page=2")
-    assert page.locator("b").inner_text() == user_id
-    page.get_by_role("button", name="Order").click()
-    assert page.locator("p").inner_text() == f"Ordered for {user_id}"
-    page.goto(f"{here.shop}/orders")
-    page.get_by_role("link", name="Sign out").click()
-    page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("You are signed out")
-    page.goto(f"{here.shop}/")
-    for path in ("/api/me", "/me", "/reports/2026"):
-        assert call(page, path) == {"status": 401, "body": UNAUTHORISED}
-    page.goto(f"{here.shop}/orders")
-    expect(page).to_have_url(f"{here.shop}/auth?redirectToPath=%2Forders")
+def test_a_person_signs_in_on_the_pages_and_every_backend_knows_them(
+    visitor: Visitor, tmp_path: Path, page_folder: Path
+) -> None:
+    """From the website in PHP to the sign-in and back, expired access tokens that nobody notices, and sign-out."""
+    with deployment("one_domain", tmp_path, page_folder, token_seconds=3600).running() as here:
+        page = visitor.new_page()
+        page.goto(f"{here.shop}/orders?page=2")
+        sign_up(page, visitor)
+        expect(page).to_have_url(f"{here.shop}/orders?page=2")
+        user_id = page.locator("b").inner_text()
+        assert call(page, "/api/me") == {"status": 200, "body": {"userId": user_id}}
+        assert call(page, "/me") == {"status": 200, "body": {"userId": user_id}}
+        assert call(page, "/reports/2026") == {"status": 200, "body": {"reportsOf": user_id, "method": "GET"}}
+        here.token_seconds = 2
+        here.restart("auth")
+        page.context.clear_cookies(name="sAccessToken")  # renewed only where it is missing or has expired
+        page.goto(f"{here.shop}/auth/session/refresh?redirectToPath=/orders")
+        wait_for_expiry(page)
+        for path in ("/api/me", "/me", "/reports/2026"):
+            assert call(page, path) == {"status": 401, "body": TRY_REFRESH}
+        page.goto(f"{here.shop}/orders?page=3")
+        expect(page).to_have_url(f"{here.shop}/orders?page=3")
+        page.locator("input[name=what]").fill("green <tea>")
+        wait_for_expiry(page)
+        page.get_by_role("button", name="Order").click()
+        expect(page.locator("p")).to_have_text(f"Ordered green <tea> for {user_id}")
+        page.goto(f"{here.shop}/auth/sign-out")
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("You are signed out")
+        page.goto(f"{here.shop}/")
+        for path in ("/api/me", "/me", "/reports/2026"):
+            assert call(page, path) == {"status": 401, "body": UNAUTHORISED}
+        page.goto(f"{here.shop}/orders")
+        expect(page).to_have_url(f"{here.shop}/auth?redirectToPath=%2Forders")
+
+
+def test_the_blocks_of_the_page_stand_in_the_files_that_run() -> None:
+    page, files = (ROOT / "docs" / "backends.md").read_text(), [*EXAMPLES.glob("*/*.*")]
+    shown = {language: blocks(page, language) for language in ("js", "php", "nginx", "sh", "python")}
+    assert page.count("```") == 2 * sum(len(codes) for codes in shown.values())
+    endings = {"js": ".mjs", "php": ".php", "nginx": ".conf"}
+    for language, ending in endings.items():
+        assert shown[language]
+        texts = [file.read_text() for file in files if file.suffix == ending]
+        assert [code for code in shown[language] if not any(code in text for text in texts)] == []
+    [command] = shown["sh"]
+    started = " ".join(GUNICORN).replace("=", " ")
+    assert command.split() == [*started.split(), "--bind", "127.0.0.1:3000", "auth_server:app"]
 
 
 def open_page(here: Deployment, visitor: Visitor, mode: str) -> Tab:
@@ -148,14 +172,6 @@ def test_the_official_web_sdk_calls_every_backend(
         assert visitor.holds() == mode
         tab.run("signOut")
         assert everywhere(here, tab.page, "/me") == [[401, UNAUTHORISED]] * 2
-
-
-@pytest.fixture(scope="module")
-def steady(tmp_path_factory: pytest.TempPathFactory, page_folder: Path) -> Iterator[Deployment]:
-    """One domain, with access tokens that do not expire while a test runs."""
-    made = deployment("one_domain", tmp_path_factory.mktemp("steady"), page_folder, token_seconds=3600)
-    with made.running() as here:
-        yield here
 
 
 @pytest.mark.exhaustive

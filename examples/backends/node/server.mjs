@@ -37,9 +37,10 @@ async function respond(request) {
 }
 
 createServer(async (request, response) => {
-    if (request.headers.origin === WEBSITE) for (const [name, value] of Object.entries(cors)) response.setHeader(name, value);
-    if (request.method === "OPTIONS") return response.writeHead(204).end();
+    const shared = request.headers.origin === WEBSITE ? cors : {};
+    if (request.method === "OPTIONS") return response.writeHead(204, shared).end();
     const [status, body, headers] = await respond(request);
-    response.writeHead(status, { "Content-Type": "application/json", "Cache-Control": "no-store", ...headers });
+    const own = { "Content-Type": "application/json", "Cache-Control": "no-store" };
+    response.writeHead(status, { ...own, ...shared, ...headers });
     response.end(JSON.stringify(body));
 }).listen(Number(PORT), "127.0.0.1");

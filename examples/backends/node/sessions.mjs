@@ -1,4 +1,4 @@
-// Who is the user? Verifies the access tokens of an auth server with its public keys. Needs Node.js 20 and no package.
+// Who is the user? Verifies the access tokens of an auth server with its public keys. Needs Node.js 18 and no package.
 import { createPublicKey, timingSafeEqual, verify } from "node:crypto";
 
 const FRESH = 15 * 60_000; // Milliseconds after which the keys are fetched again,
@@ -73,7 +73,7 @@ export class Keys {
             this.#reachable = true;
         } catch (error) {
             this.#reachable = false;
-            console.error(`${this.#url} gave no keys: ${error.message}`);
+            console.error(`${this.#url} gave no keys: ${(error.cause ?? error).message}`);
         }
     }
 }

@@ -13,7 +13,7 @@ try {
     match ("{$_SERVER['REQUEST_METHOD']} $path") {
         'GET /' => page('<p>Welcome. <a href="/orders">Your orders</a></p>'),
         'GET /orders' => page(orders($sessions->current())),
-        'POST /orders' => page('<p>Ordered for ' . htmlspecialchars($sessions->current()['sub']) . '</p>'),
+        'POST /orders' => page(ordered($sessions->current())),
         'GET /me' => json(200, ['userId' => $sessions->current()['sub']]),
         'POST /notes' => json(200, ['savedFor' => $sessions->current()['sub']]),
         'GET /admin' => json(200, ['admin' => administrator($sessions->current())]),
@@ -34,8 +34,16 @@ function administrator(array $claims): string
 function orders(array $claims): string
 {
     $user = htmlspecialchars($claims['sub']);
-    return "<p>The orders of <b>$user</b></p><form method=post><button>Order</button></form>"
+    return "<p>The orders of <b>$user</b></p>"
+        . '<form method=post><input name=what value=tea><button>Order</button></form>'
         . '<p><a href="/auth/sign-out">Sign out</a></p>';
+}
+
+/** @param array<string, mixed> $claims */
+function ordered(array $claims): string
+{
+    $what = is_string($_POST['what'] ?? null) ? $_POST['what'] : 'nothing';
+    return '<p>Ordered ' . htmlspecialchars($what) . ' for ' . htmlspecialchars($claims['sub']) . '</p>';
 }
 
 function page(string $body): void
@@ -56,13 +64,15 @@ function json(int $status, array $body): void
 
 function refuse(Refusal $refusal): void
 {
-    $opensPage = $_SERVER['REQUEST_METHOD'] === 'GET'
-        && str_contains($_SERVER['HTTP_ACCEPT'] ?? '', 'text/html')
-        && !isset($_SERVER['HTTP_AUTHORIZATION']);
-    if ($refusal->status === 401 && $opensPage && isset($_SERVER['SIGN_IN'])) {
-        // The pages of the auth server renew the session or ask the user to sign in, and lead back.
-        $page = $_SERVER['SIGN_IN'] . ($refusal->body['message'] === 'unauthorised' ? '' : '/session/refresh');
-        header("Location: $page?redirectToPath=" . rawurlencode($_SERVER['REQUEST_URI']), true, 303);
+    $isExpired = $refusal->body['message'] === 'try refresh token';
+    $isPage = $_SERVER['REQUEST_METHOD'] === 'GET';
+    $isForm = $_SERVER['REQUEST_METHOD'] === 'POST' && ($_SERVER['HTTP_ORIGIN'] ?? '') === $_SERVER['WEBSITE'];
+    $isBrowser = str_contains($_SERVER['HTTP_ACCEPT'] ?? '', 'text/html') && !isset($_SERVER['HTTP_AUTHORIZATION']);
+    if ($refusal->status === 401 && $isBrowser && ($isPage || ($isForm && $isExpired)) && isset($_SERVER['SIGN_IN'])) {
+        // The pages of the auth server ask the user to sign in, or renew the session, and lead back. A form goes along.
+        $page = $_SERVER['SIGN_IN'] . ($isExpired ? '/session/refresh' : '') . ($isForm ? '/form' : '');
+        $address = $page . '?redirectToPath=' . rawurlencode($_SERVER['REQUEST_URI']);
+        header("Location: $address", true, $isForm ? 307 : 303);
         header('Cache-Control: no-store');
         return;
     }

@@ -1,5 +1,5 @@
 <?php
-// Who is the user? Verifies the access tokens of an auth server with its public keys. Needs PHP 8.1 with openssl.
+// Who is the user? Verifies the access tokens of an auth server with its public keys. Needs PHP 8.2 with openssl.
 
 declare(strict_types=1);
 
@@ -23,7 +23,7 @@ final class Refusal extends Exception
     }
 }
 
-/** The public keys of the auth server, in a file for all processes. Old keys stay in use while new ones cannot be fetched. */
+/** The public keys of the auth server, in a file for all processes. Old keys stay in use while it cannot be reached. */
 final class Keys
 {
     private const FRESH = 900; // Seconds after which the keys are fetched again,
@@ -130,7 +130,8 @@ final class Keys
         $key = $part("\x30", $part("\x02", $number) . "\x02\x03\x01\x00\x01");
         $rsa = "\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
         $info = $part("\x30", $rsa . $part("\x03", "\0" . $key));
-        return "-----BEGIN PUBLIC KEY-----\n" . chunk_split(base64_encode($info), 64, "\n") . "-----END PUBLIC KEY-----\n";
+        $lines = chunk_split(base64_encode($info), 64, "\n");
+        return "-----BEGIN PUBLIC KEY-----\n$lines-----END PUBLIC KEY-----\n";
     }
 }
 
