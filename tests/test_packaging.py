@@ -109,6 +109,22 @@ def test_names_pythons_and_descriptions(sdk: Built, verifier: Built) -> None:
         assert "```" in metadata.get_payload()
 
 
+def test_both_name_the_pythons_that_ci_tests(sdk: Built, verifier: Built) -> None:
+    """Not each that CI would test: one that no machine had when the tests ran has no classifier."""
+    named = [
+        re.findall(r"^Programming Language :: Python :: (3\.\d+)$", line, re.MULTILINE)
+        for line in ("\n".join(one.metadata.get_all("Classifier", [])) for one in (sdk, verifier))
+    ]
+    tested = re.search(
+        r'^oldest=(.+)\n(?:#.*\n)*supported="\$oldest (.+)"$', (ROOT / ".ci" / "run").read_text(), re.MULTILINE
+    )
+    assert tested is not None
+    assert named[0] == named[1] == f"{tested[1]} {tested[2]}".split()[: len(named[0])]
+    first, last = named[0][0], named[0][-1]
+    assert sdk.metadata["Requires-Python"] == f">={first}"
+    assert f"on Python {first} to {last}." in (ROOT / "SECURITY.md").read_text()
+
+
 def test_both_lead_to_the_protocol_that_they_speak(sdk: Built, verifier: Built) -> None:
     for metadata in (sdk.metadata, verifier.metadata):
         urls = dict(line.split(", ") for line in metadata.get_all("Project-URL", []))
