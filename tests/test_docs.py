@@ -16,6 +16,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, redirect_stdout
 from pathlib import Path
@@ -322,6 +323,47 @@ def test_sessions(names: dict[str, Any]) -> None:
     assert len(names["lock_out"](user_id)) == 2
     assert client.post("/transfer", headers=bearer).status_code == 401
     assert client.get("/profile", headers=bearer).status_code == 200
+
+
+@PROGRAMS.of(page("roles"))
+def test_roles(names: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who gets in where, and when a change counts, in each of the three ways of the page."""
+    client = Client(names["app"])
+    user_id, bearer = sign_up(client)
+
+    def statuses(token: dict[str, str]) -> list[int]:
+        pages = (("GET", "/desk"), ("POST", "/articles"), ("POST", "/payments"))
+        return [client.open(path, method=method, headers=token).status_code for method, path in pages]
+
+    def signed_in() -> Any:
+        return client.post("/auth/signin", json=SIGN_UP, headers={"st-auth-mode": "header"})
+
+    def token_of(answer: Any) -> dict[str, str]:
+        return {"Authorization": f"Bearer {answer.headers['st-access-token']}"}
+
+    assert statuses(bearer) == [403, 403, 403]
+    (command,) = blocks(page("roles"), "sh")
+    assert_is_understood(command)
+    names["hire"](user_id)
+    assert names["colleagues"]() == (user_id,)
+    assert statuses(bearer) == [403, 403, 403]
+    made = signed_in()
+    assert client.get("/desk", headers=token_of(made)).text == "editor"
+    assert statuses(token_of(made)) == [200, 200, 200]
+    names["dismiss"](user_id)
+    renewal = {"Authorization": f"Bearer {made.headers['st-refresh-token']}"}
+    made = client.post("/auth/session/refresh", headers=renewal)
+    assert statuses(token_of(made)) == [200, 200, 200]
+    now = time.time()
+    with monkeypatch.context() as later:
+        later.setattr(names["UserRoleClaim"], "clock", lambda: now + 61)
+        assert statuses(token_of(made)) == [200, 200, 403]
+    names["update_sessions"](user_id)
+    renewal = {"Authorization": f"Bearer {made.headers['st-refresh-token']}"}
+    assert statuses(token_of(client.post("/auth/session/refresh", headers=renewal))) == [403, 403, 403]
+    names["hire"](user_id)
+    names["dismiss_at_once"](user_id)
+    assert session.get_all_session_handles_for_user(user_id=user_id) == []
 
 
 @PROGRAMS.of(page("overrides"))
