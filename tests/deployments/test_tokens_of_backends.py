@@ -14,6 +14,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from sampling import exhaustive_but
 from verify import minting
 
-from deployments.backends import Deployment, Response, fetch
+from deployments.backends import LIMIT, Deployment, Response, fetch
 from st_verify import ClaimValidator, Refused, SessionVerifier, StaticKeys, UserRoleClaim
 from st_verify.wsgi import CsrfMode, SessionGuard, refusal_response
 
@@ -39,6 +40,11 @@ class KeyServer:
     status: int = 200
     body: bytes = attrs.field(factory=lambda: minting.jwks(minting.jwk()))
     fetches: int = 0
+    #: Cleared, it lets every fetch wait.
+    goes_on: threading.Event = attrs.field(factory=threading.Event)
+
+    def __attrs_post_init__(self) -> None:
+        self.goes_on.set()
 
     @contextmanager
     def listening(self, port: int) -> Iterator[None]:
@@ -47,6 +53,7 @@ class KeyServer:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 keys.fetches += 1
+                keys.goes_on.wait(LIMIT)
                 self.send_response(keys.status)
                 self.send_header("Location", "/elsewhere")
                 self.end_headers()
@@ -404,9 +411,9 @@ def test_strangers_cause_few_fetches(tmp_path: Path) -> None:
         assert keys.fetches == 4
 
 
-def statuses(both: Backends, token: str) -> list[int]:
+def statuses(both: Backends, headers: Mapping[str, str]) -> list[int]:
     """Those of Node.js and PHP. What cannot be known now comes with the time to ask again."""
-    responses = both.ask(headers=bearer(token))
+    responses = both.ask(headers=headers)
     assert all(("Retry-After" in response.headers) == (response.status == 503) for response in responses)
     return [response.status for response in responses]
 
@@ -416,7 +423,7 @@ def test_the_life_of_keys(tmp_path: Path) -> None:
     keys = KeyServer(status=500)
     with backends(tmp_path, keys) as both:
         here = both.deployment
-        old, new = good(here.issuer), with_header(kid="d-1800000000000")(here.issuer)
+        old, new = (bearer(make(here.issuer)) for make in (good, with_header(kid="d-1800000000000")))
         assert statuses(both, old) == [503, 503]
         keys.status, keys.body = 200, minting.jwks(minting.jwk(n=5), minting.jwk(kid=None), minting.jwk())
         assert statuses(both, old) == [200, 200]
@@ -436,12 +443,46 @@ def test_the_life_of_keys(tmp_path: Path) -> None:
         keys.status = 302
         here.age_keys(23 * 3600)
         assert statuses(both, new) == [200, 200]
-        assert statuses(both, with_header(kid="d-1800000000001")(here.issuer)) == [503, 503]
+        assert statuses(both, bearer(with_header(kid="d-1800000000001")(here.issuer))) == [503, 503]
         here.age_keys(2 * 3600)
         assert statuses(both, new) == [503, 503]
         keys.status = 200
         here.age_keys(60)
         assert statuses(both, new) == [200, 200]
+
+
+def wait_for_fetches(keys: KeyServer, number: int) -> None:
+    """Return when the key server has been asked that often."""
+    for _ in range(600):
+        if keys.fetches == number:
+            return
+        threading.Event().wait(0.05)
+    raise AssertionError(f"{keys.fetches} fetches")
+
+
+def test_one_request_fetches_the_keys_for_all(tmp_path: Path) -> None:
+    """While the key server takes its time, requests wait only if there are no keys at all."""
+    keys = KeyServer()
+    with backends(tmp_path, keys) as both, ThreadPoolExecutor(8) as pool:
+        here, headers = both.deployment, bearer(good(both.deployment.issuer))
+        unknown = bearer(with_header(kid=UNKNOWN)(here.issuer))
+        keys.goes_on.clear()
+        waiting = [pool.submit(fetch, here.shop, path, headers=headers) for path in ("/api/me", "/me") * 3]
+        wait_for_fetches(keys, 2)
+        keys.goes_on.set()
+        assert [response.result().status for response in waiting] == [200] * 6
+        assert keys.fetches == 2
+        here.age_keys(16 * 60)
+        keys.goes_on.clear()
+        late = [pool.submit(fetch, here.shop, path, headers=headers) for path in ("/api/me", "/me")]
+        wait_for_fetches(keys, 4)
+        assert statuses(both, headers) == [200, 200]
+        stranger = pool.submit(fetch, here.shop, "/me", headers=unknown)
+        assert stranger.result().status == 401
+        assert not late[1].done()  # PHP has nobody else who could fetch
+        keys.goes_on.set()
+        assert [response.result().status for response in late] == [200, 200]
+        assert keys.fetches == 4
 
 
 #: Answers of a key server without a usable key.
@@ -466,7 +507,8 @@ NO_KEYS = [
 
 @pytest.mark.exhaustive
 def test_key_sets_without_a_usable_key_are_none(both: Backends) -> None:
-    here, token = both.deployment, good(both.deployment.issuer)
+    here, token = both.deployment, bearer(good(both.deployment.issuer))
+    assert statuses(both, token) == [200, 200]
     try:
         for body in NO_KEYS:
             both.keys.body = body
