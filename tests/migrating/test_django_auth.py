@@ -150,6 +150,7 @@ def call(site: Path, command: list[str], settings: str) -> str:
     return done.stdout
 
 
+@pytest.mark.exhaustive
 def test_the_steps_of_the_page(site: Path) -> None:
     cookies: dict[str, Any] = json.loads(run(site, "before", OLD))
     (commands,) = blocks((DOCS / "from-django-auth.md").read_text(encoding="utf-8"), "sh")
