@@ -16,6 +16,7 @@ from werkzeug.serving import run_simple
 
 import st_wsgi
 from st_wsgi import AppInfo
+from st_wsgi.frameworks.bottle import init_app
 from st_wsgi.pages import Pages
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailpassword import EmailPassword
@@ -33,7 +34,7 @@ st = st_wsgi.init(
     recipes=[EmailPassword(), EmailVerification(mode="OPTIONAL"), Session(record_sign_in=True), Pages()],
 )
 site = Bottle()
-app = st.wrap(site)
+app = init_app(site, st)
 
 
 def page(title: str, current: SessionContainer | None) -> str:

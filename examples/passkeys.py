@@ -13,6 +13,7 @@ from flask import Flask, render_template_string, request
 
 import st_wsgi
 from st_wsgi import AppInfo
+from st_wsgi.frameworks.flask import init_app
 from st_wsgi.pages import Pages
 from st_wsgi.recipes import session
 from st_wsgi.recipes.emailverification import EmailVerification
@@ -31,7 +32,7 @@ st = st_wsgi.init(
     recipes=[Webauthn(), EmailVerification(mode="OPTIONAL"), Session(record_sign_in=True), Pages()],
 )
 app = Flask(__name__)
-app.wsgi_app = st.wrap(app.wsgi_app)  # type: ignore[assignment]  # Flask documents this
+init_app(app, st)
 
 
 def page(title: str, current: SessionContainer | None) -> str:

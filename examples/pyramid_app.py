@@ -60,6 +60,7 @@ def session_info(request: Request) -> dict[str, Any]:
 
 
 with Configurator() as config:
+    config.include("st_wsgi.frameworks.pyramid")
     config.add_route("home", "/", request_method="GET")
     config.add_view(home, route_name="home")
     config.add_route("orders", "/orders", request_method="GET")

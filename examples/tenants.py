@@ -14,6 +14,7 @@ from flask import Flask, abort, request
 
 import st_wsgi
 from st_wsgi import AppInfo, Override, RequestContext, like, replace
+from st_wsgi.frameworks.flask import init_app
 from st_wsgi.recipes import multitenancy, session
 from st_wsgi.recipes.emailpassword import EmailPassword
 from st_wsgi.recipes.multitenancy import Multitenancy, MultitenancyFunctions, TenantConfigCreateOrUpdate
@@ -53,7 +54,7 @@ st = st_wsgi.init(
 for tenant_id, factors in FACTORS.items():
     multitenancy.create_or_update_tenant(tenant_id=tenant_id, config=TenantConfigCreateOrUpdate(first_factors=factors))
 app = Flask(__name__)
-app.wsgi_app = st.wrap(app.wsgi_app)  # type: ignore[assignment]  # Flask documents this
+init_app(app, st)
 
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">

@@ -16,6 +16,7 @@ from flask import Flask, render_template_string, request
 
 import st_wsgi
 from st_wsgi import AppInfo
+from st_wsgi.frameworks.flask import init_app
 from st_wsgi.pages import Pages
 from st_wsgi.recipes import session
 from st_wsgi.recipes.session import Session, SessionContainer
@@ -56,7 +57,7 @@ st = st_wsgi.init(
     ],
 )
 app = Flask(__name__)
-app.wsgi_app = st.wrap(app.wsgi_app)  # type: ignore[assignment]  # Flask documents this
+init_app(app, st)
 
 
 def page(title: str, current: SessionContainer | None) -> str:

@@ -113,8 +113,6 @@ def over(http: requests.Session) -> WSGIApplication:
             request.method, url, headers=headers, data=body, allow_redirects=False, stream=True, timeout=60
         )
         kept = [(name, value) for name, value in answer.raw.headers.items() if not is_hop_by_hop_header(name)]
-        if answer.headers.get("Location", "").startswith(f"{ORIGIN}/"):  # Pyramid writes the whole address
-            kept = [(name, value.removeprefix(ORIGIN)) for name, value in kept]
         return Response(answer.content, answer.status_code, kept)
 
     return send

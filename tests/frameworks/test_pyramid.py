@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 from pyramid.config import Configurator
@@ -11,10 +12,12 @@ from pyramid.request import Request
 from pyramid.response import Response
 from werkzeug.test import Client
 
-from st_wsgi import SuperTokens
+from st_wsgi import AppInfo, SuperTokens
 from st_wsgi.errors import Answerable, SessionError
 from st_wsgi.frameworks.pyramid import answer_error
+from st_wsgi.pages import Pages
 from st_wsgi.recipes import session
+from st_wsgi.recipes.emailpassword import EmailPassword
 
 UNAUTHORISED = {"message": "unauthorised"}
 
@@ -53,6 +56,18 @@ def cleared(site: Client) -> bool:
         '{"message":"unauthorised"}',
         2,
     )
+
+
+def test_a_redirect_is_a_path_whatever_the_proxy_says() -> None:
+    """WebOb would make a whole address of it: http, where a proxy with TLS says nothing of https."""
+    info = AppInfo(app_name="Shop", api_domain="https://shop.example", website_domain="https://shop.example")
+    mails = EmailPassword(email_delivery=print)
+    with closing(
+        SuperTokens(app_info=info, core="sqlite://", recipes=[mails, Pages()], allow_in_memory_core=True)
+    ) as st:
+        for method in ("GET", "HEAD"):
+            led = client(st, adapted).open("/gone", method=method, headers={"Accept": "text/html"})
+            assert (led.status_code, led.headers["Location"], led.data) == (303, "/auth?redirectToPath=%2Fgone", b"")
 
 
 def test_without_a_catch_all_nothing_is_needed(st: SuperTokens) -> None:
