@@ -229,11 +229,10 @@ def _users(db: Database, app: int, rows: Iterable[Sequence[Any]], version: Versi
 
 def _user(user_id: str, is_primary: bool, methods: list[dict[str, Any]], version: Version) -> dict[str, Any]:
     """Return the JSON of a user with these login methods, the oldest first."""
-    # The keys of a dict are distinct, and in the order in which they came.
-    tenants: dict[str, None] = {}
-    emails: dict[str, None] = {}
-    phones: dict[str, None] = {}
-    accounts: dict[tuple[str, str], None] = {}
+    tenants: dict[str, None] = {}  # its keys are distinct, and in the order in which they came
+    emails: list[str] = []
+    phones: list[str] = []
+    accounts: list[dict[str, str]] = []
     credentials: list[str | None] = []
     for method in methods:
         for tenant_id in method["tenantIds"]:
@@ -242,20 +241,20 @@ def _user(user_id: str, is_primary: bool, methods: list[dict[str, Any]], version
             if version < WEBAUTHN:
                 continue
             credentials += method["webauthn"]["credentialIds"]
-        if "email" in method:
-            emails[method["email"]] = None
-        if "phoneNumber" in method:
-            phones[method["phoneNumber"]] = None
-        if "thirdParty" in method:
-            accounts[method["thirdParty"]["id"], method["thirdParty"]["userId"]] = None
+        if "email" in method and method["email"] not in emails:
+            emails.append(method["email"])
+        if "phoneNumber" in method and method["phoneNumber"] not in phones:
+            phones.append(method["phoneNumber"])
+        if "thirdParty" in method and method["thirdParty"] not in accounts:
+            accounts.append({**method["thirdParty"]})
     user: dict[str, Any] = {
         "id": user_id,
         "isPrimaryUser": is_primary,
         "tenantIds": list(tenants),
         "timeJoined": methods[0]["timeJoined"],
-        "emails": list(emails),
-        "phoneNumbers": list(phones),
-        "thirdParty": [{"id": party, "userId": party_user} for party, party_user in accounts],
+        "emails": emails,
+        "phoneNumbers": phones,
+        "thirdParty": accounts,
         "loginMethods": methods,
     }
     if version >= WEBAUTHN:
