@@ -216,6 +216,8 @@ class PostgresStore(Store):
         self._closed = False
         self._pool: ConnectionPool[_LimitedConnection] | None = None
         self._opening = threading.Lock()
+        # Not a threading.local: with gunicorn's ``--preload``, this module is imported before gevent replaces that
+        # class, and all greenlets would share one state.
         self._states: ContextVar[State | None]
         self._states = ContextVar("state of a store", default=None)
         try:
@@ -232,25 +234,8 @@ class PostgresStore(Store):
 
     @property
     def _state(self) -> State:
+        """The current state. If there is none, a new one."""
         return self._states.get() or State()
-
-    @contextmanager
-    def _with_state(self) -> Iterator[State]:
-        """
-        Yield the current state. If there is none, yield a new one, which ends with the block.
-
-        ``threading.local`` would not do: with gunicorn's ``--preload``, this module is imported before gevent replaces
-        it, and all greenlets would share one state.
-        """
-        state = self._states.get()
-        if state is not None:
-            yield state
-        else:
-            token = self._states.set(state := State())
-            try:
-                yield state
-            finally:
-                self._states.reset(token)
 
     def close(self) -> None:
         """Close all connections that are not in use; those in use close when they come back."""
@@ -306,9 +291,14 @@ class PostgresStore(Store):
 
     def repeated(self, work: Callable[[], T]) -> T:
         """Return what *work* returns. It is repeated if its transaction and another one were in conflict."""
-        with self._with_state() as state:
-            # Inside other work, that whole work is repeated.
-            return work() if state.repeating else self._repeated(state, work)
+        state = self._state
+        if state.repeating:  # that whole work is repeated
+            return work()
+        token = self._states.set(state)
+        try:
+            return self._repeated(state, work)
+        finally:
+            self._states.reset(token)
 
     def _repeated(self, state: State, work: Callable[[], T]) -> T:
         state.repeating, state.committed, tries = True, False, 0
@@ -416,17 +406,18 @@ class PostgresStore(Store):
     @contextmanager
     def _lent(self, *, in_transaction: bool = True) -> Iterator[PostgresDatabase]:
         pool = self._pool if self._pool is not None and not self._closed else self._opened()
-        with self._with_state() as state:
-            connection = pool.getconn()
-            db = PostgresDatabase(connection, connection.cursors, self._schema, state, in_transaction=in_transaction)
-            before, state.db = state.db, db
-            try:
-                yield db
-            finally:
-                state.db = before
-                pool.putconn(connection)
-                if connection.closed:
-                    self._replace(pool)
+        connection, state = pool.getconn(), self._state
+        db = PostgresDatabase(connection, connection.cursors, self._schema, state, in_transaction=in_transaction)
+        before, state.db = state.db, db
+        token = self._states.set(state)
+        try:
+            yield db
+        finally:
+            self._states.reset(token)
+            state.db = before
+            pool.putconn(connection)
+            if connection.closed:
+                self._replace(pool)
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[PostgresDatabase]:
