@@ -115,9 +115,12 @@ def _split(path: str) -> tuple[str, str, _Rows | None]:
 
 def _choose(rows: _Rows, method: str, rid: str | None) -> Endpoint | None:
     """Return the endpoint for a method; where recipes share a path, of the recipe that ``rid`` names."""
+    only = rows.get((method, None))
+    if only is not None:
+        return only
     if all(recipe != rid for _, recipe in rows):
         rid = emailpassword.RECIPE
-    return rows.get((method, None)) or rows.get((method, rid))
+    return rows.get((method, rid))
 
 
 @attrs.frozen

@@ -28,6 +28,7 @@ from .storage.database import Database, Store
 from .tenancy import Tenant
 
 _OVERLAP = 60_000
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 _PADDING = padding.PKCS1v15()
 _SHA256 = hashes.SHA256()
 _APPS_CACHED = 2048
@@ -254,7 +255,7 @@ def split_token(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes]:
     """Return header, payload and signature of a JWT, nothing checked. :raises TokenInvalid: when it is not one."""
     try:
         head, body, signature = map(_decode, token.split("."))
-        header, payload = json.loads(head), json.loads(body)
+        header, payload = json.loads(head.decode()), json.loads(body.decode())
     except (ValueError, RecursionError):
         raise TokenInvalid("Invalid JWT") from None
     if not isinstance(header, dict) or not isinstance(payload, dict):
@@ -273,4 +274,5 @@ def _encode(data: bytes) -> str:
 def _decode(text: str) -> bytes:
     if "=" in text:
         raise binascii.Error("padding")
-    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    standard = text.encode().translate(_STANDARD)
+    return base64.b64decode(standard + b"=" * (-len(standard) % 4), validate=True)

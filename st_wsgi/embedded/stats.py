@@ -68,7 +68,9 @@ class RequestStats:
                 self._apps = {name: kept for name, kept in self._apps.items() if kept.minutes[-1] >= minute - MINUTES}
             if self._since is None:
                 self._since = minute
-            self._apps.setdefault(app_id, _Day()).count(minute, now // 1000)
+            if app_id not in self._apps:
+                self._apps[app_id] = _Day()
+            self._apps[app_id].count(minute, now // 1000)
 
     def forget(self, app_id: str) -> None:
         """Drop the counts of an app that is gone."""

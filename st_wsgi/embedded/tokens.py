@@ -28,8 +28,8 @@ _CLAIMS: Mapping[str, tuple[str, Any]] = {
     "tenant_id": ("tId", str),
     "handle": ("sessionHandle", str),
     "refresh_hash1": ("refreshTokenHash1", str),
-    "parent_hash1": ("parentRefreshTokenHash1", str | None),
-    "anti_csrf": ("antiCsrfToken", str | None),
+    "parent_hash1": ("parentRefreshTokenHash1", (str, type(None))),
+    "anti_csrf": ("antiCsrfToken", (str, type(None))),
 }
 """Attributes of :class:`AccessTokenContent`, the claims that they are, and the types of these."""
 
@@ -119,10 +119,13 @@ class AccessTokenContent:
     def of(cls, header: Mapping[str, Any], claims: Mapping[str, Any]) -> AccessTokenContent | None:
         """Return what the parts of a JWT say; None when it is not an access token of this core."""
         expiry = claims.get("exp")
-        sound = all(isinstance(claims.get(claim), kind) for claim, kind in _CLAIMS.values())
-        if header.get("version", _VERSION) != _VERSION or not sound or not isinstance(expiry, int):
+        if header.get("version", _VERSION) != _VERSION or not isinstance(expiry, int):
             return None
-        own: dict[str, Any] = {name: claims.get(claim) for name, (claim, _) in _CLAIMS.items()}
+        own: dict[str, Any] = {}
+        for name, (claim, kind) in _CLAIMS.items():
+            own[name] = value = claims.get(claim)
+            if not isinstance(value, kind):
+                return None
         return cls(
             **own,
             expires_at=expiry * 1000,
