@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -54,7 +55,8 @@ listen = {folder}/php.sock
 pm = static
 pm.max_children = {children}
 catch_workers_output = yes
-clear_env = yes
+php_admin_flag[log_errors] = on
+php_admin_value[error_reporting] = 32767
 """
 
 
@@ -98,7 +100,7 @@ def node_program(file: str, *, log: Path, env: Mapping[str, str], port: int) -> 
 
 @contextmanager
 def php_fpm(folder: Path, *, children: int = 4) -> Iterator[None]:
-    """Serve PHP on the socket ``php.sock`` of a folder until the block ends."""
+    """Serve PHP on the socket ``php.sock`` of a folder until the block ends. PHP may have complained of nothing."""
     found = [program(name) for name in ("php-fpm", *(f"php-fpm8.{minor}" for minor in range(9, 0, -1)))]
     where = next(filter(None, found), None)
     if where is None:
@@ -109,6 +111,8 @@ def php_fpm(folder: Path, *, children: int = 4) -> Iterator[None]:
     command = [where, "--nodaemonize", "--fpm-config", str(folder / "php-fpm.conf"), *as_root]
     with serving_on_socket(command, socket=folder / "php.sock", log=folder / "php.log"):
         yield
+    complaints = re.findall(r"PHP (?:Warning|Notice|Deprecated|Fatal).*", (folder / "php.log").read_text())
+    assert complaints == []
 
 
 @contextmanager

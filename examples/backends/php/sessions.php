@@ -102,8 +102,9 @@ final class Keys
                 throw new RuntimeException('too large or too late');
             }
         }
+        $document = json_decode($text, true, 8, JSON_THROW_ON_ERROR);
         $keys = [];
-        foreach (json_decode($text, true, 8, JSON_THROW_ON_ERROR)['keys'] as $key) {
+        foreach (array_filter((array) ($document['keys'] ?? []), 'is_array') as $key) {
             if (self::isUsable($key)) {
                 $keys[$key['kid']] = self::pem($key['n']);
             }
