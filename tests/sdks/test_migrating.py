@@ -172,6 +172,23 @@ def test_the_two_apps_of_the_page_serve_the_same_sessions(core_url: str, tmp_pat
             assert here("GET", "/office", token=again.headers["st-access-token"]).text == "the office"
         assert len(names["newcomers"]) == 1
 
+        in_cookies = {**headers, "st-auth-mode": "cookie"}
+        body = form("cookies@example.com")
+        http.post(f"{old}/auth/signup", json=body, headers=in_cookies, timeout=30).raise_for_status()
+        hello = http.get(f"{old}/hello", timeout=30).text
+        kept = {cookie.name: cookie for cookie in http.cookies}
+        assert set(kept) == {"sAccessToken", "sRefreshToken"}
+        for name, cookie in kept.items():
+            new.set_cookie(name, cookie.value or "", path=cookie.path)
+        assert new.get("/hello").text == hello
+        assert new.post("/auth/session/refresh", headers=in_cookies).status_code == 200
+        for name, cookie in kept.items():
+            renewed = new.get_cookie(name, path=cookie.path)
+            assert renewed.value != cookie.value
+            http.cookies.set(name, renewed.value, domain=cookie.domain, path=cookie.path)
+        assert http.get(f"{old}/hello", timeout=30).text == hello
+        assert http.post(f"{old}/auth/session/refresh", headers=in_cookies, timeout=30).status_code == 200
+
 
 def test_every_block_of_the_page_is_one_of_the_two_apps() -> None:
     assert list(APPS) == ["before.py", "app.py"]
