@@ -75,6 +75,15 @@ def who(environ: Any, start_response: Any) -> list[bytes]:
     return [json.dumps({"userId": found.get_user_id(), **found.get_access_token_payload()}).encode()]
 
 
+def new_address(site: Site, email: str) -> Any:
+    """Sign in on the pages, and ask for another e-mail address on the account page."""
+    person = site.person()
+    person.open("/auth")
+    person.submit(email=ADA, password=PASSWORD)
+    person.open("/auth/account/email")
+    return person.submit(current=PASSWORD, email=email)
+
+
 def bearer(answer: Any) -> dict[str, str]:
     return {"Authorization": f"Bearer {answer.headers['st-access-token']}"}
 
@@ -100,6 +109,7 @@ def test_an_invitation_is_good_for_one_sign_up(site: Site) -> None:
     assert site.status("signup") == "FIELD_ERROR"
     refused = site.sign("signup", invitation="guess").json
     assert refused["message"] == "This invitation is not known, or was used already."
+    assert site.status("signup", invitation=["spring-4711"]) == "FIELD_ERROR"
     assert site.status("signup", "no address", invitation="spring-4711") == "FIELD_ERROR"
     assert site.status("signup", invitation="spring-4711") == "OK"
     assert site.status("signup", "bob@example.com", invitation="spring-4711") == "GENERAL_ERROR"
@@ -125,6 +135,9 @@ def test_an_address_to_throw_away_is_refused_beside_its_field(site: Site) -> Non
     (field,) = refused["formFields"]
     assert (refused["status"], field["id"], field["error"][:10]) == ("FIELD_ERROR", "email", "Please use")
     assert site.status("signup") == "OK"
+    screen = new_address(site, "ada@Mailinator.example")
+    assert "Please use an address" in screen.html
+    assert site.status("signin") == "OK"
 
 
 @section("The form asks for more")
@@ -145,6 +158,20 @@ def test_a_name_and_an_address_sign_in_and_only_an_address_signs_up(site: Site) 
     assert site.status("signin", "ada", "wrong horse 1") == "WRONG_CREDENTIALS_ERROR"
     assert site.status("signin", "bob") == "WRONG_CREDENTIALS_ERROR"
     assert site.status("signin", "a b") == "FIELD_ERROR"
+    assert "This address cannot be used" in new_address(site, "bob").html  # a name is nobody's address
+    assert site.status("signin") == "OK"
+
+
+@section("Users sign in with a name")
+def test_a_name_also_gets_the_mail_for_a_forgotten_password(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    assert site.status("signup") == "OK"
+    for entered in ("ada", "nobody_here"):
+        fields = [{"id": "email", "value": entered}]
+        sent = site.client().post("/auth/user/password/reset/token", json={"formFields": fields})
+        assert sent.json == {"status": "OK"}
+    site.st.close()  # all mails are sent then
+    printed = capsys.readouterr()
+    assert (printed.out + printed.err).count(ADA) == 1
 
 
 @section("A user is blocked, and told why")
@@ -231,6 +258,8 @@ def test_the_old_system_is_asked_once(site: Site) -> None:
     emailpassword.update_email_or_password(recipe_user_id=user.login_methods[0].recipe_user_id, password="another 2 b")
     assert site.status("signin", grace) == "WRONG_CREDENTIALS_ERROR"
     assert asked == [grace, grace]
+    st_wsgi.delete_user(user_id=user_id)
+    assert site.status("signin", grace) == "WRONG_CREDENTIALS_ERROR"
 
 
 @section("Staff see what a user sees")
@@ -254,6 +283,11 @@ def test_an_employee_looks_at_a_user_and_changes_nothing(site: Site) -> None:
     assert client.get("/orders").text == f"orders of {user_id}"
     assert client.post("/look-away").text == "done"
     assert client.post("/orders").text == f"orders of {staff_id}"
+    assert client.post(f"/look-at/{user_id}").status_code == 200
+    userroles.remove_user_role(user_id=staff_id, role="support")
+    assert client.get("/orders").status_code == 403
+    assert client.post("/look-away").text == "done"
+    assert client.get("/orders").text == f"orders of {staff_id}"
     assert len(session.get_all_session_handles_for_user(user_id=user_id)) == 1  # the user's own
 
 
