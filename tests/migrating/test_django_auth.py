@@ -40,19 +40,20 @@ for name in ("ada", "bob", "cy", "nomail"):
     user = User.objects.create_user(name, "" if name == "nomail" else f"{name}@example.com", PASSWORD)
 User.objects.get(username="ada").groups.add(staff)
 cookies = {}
-for name in ("ada", "bob", "cy", "nomail"):
+for place in ("ada", "bob", "bob1", "bob2", "cy", "nomail"):
+    name = place.rstrip("12")
     client = old_sign_in(name)
     own = client.session
     own["basket"] = "apples of " + name
     own.save()
-    cookies[name] = client.cookies["sessionid"].value
+    cookies[place] = client.cookies["sessionid"].value
     assert client.get("/orders").status_code == 200
 print(json.dumps(cookies))
 """
 
 NEW = """
 from auth import st
-from st_wsgi.recipes import session
+from st_wsgi.recipes import emailpassword, session
 from st_wsgi.recipes.session import SignInTimeClaim
 import st_wsgi
 
@@ -111,6 +112,16 @@ assert browser("ada").get("/orders").status_code == 302  # the old cookie is wor
 # A form is taken along. A new sign-in counts more than an old one.
 client = browser("bob")
 assert client.post("/leave", follow=True).content == b"bye"
+
+client = browser("bob1")
+assert sign(client, "signin", "ada@example.com") == "OK"
+assert client.get("/orders", follow=True).content == b"orders of 1, basket: None"  # bob's is not hers
+
+# A new password ends what a thief has of the old site.
+(method,) = st_wsgi.get_user(user_id="2").login_methods
+changed = emailpassword.update_email_or_password(recipe_user_id=method.recipe_user_id, password="another horse 2")
+assert changed.status == "OK"
+assert browser("bob2").get("/orders").headers["Location"] == "/sign-in?next=/orders"
 
 # Who was not imported, or whose password is another one by now, signs in again.
 cy = User.objects.get(username="cy")

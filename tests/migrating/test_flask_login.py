@@ -99,6 +99,16 @@ def test_a_form_is_taken_along(app):
     assert opened(client, "/logout", "POST").text == "bye"
     assert client.get("/orders").status_code == 401
 
+def test_a_new_password_ends_what_a_thief_has_of_the_old_app(app):
+    from st_wsgi.recipes import emailpassword
+    from st_wsgi import RecipeUserId
+    thief = moved(old_client("cy@example.com", "on"), app.app)
+    changed = emailpassword.update_email_or_password(recipe_user_id=RecipeUserId("3"), password="another horse 2")
+    assert changed.status == "OK"
+    assert opened(thief).status_code == 401
+    thief.delete_cookie("session")  # what is remembered counts no more
+    assert opened(thief).status_code == 401
+
 def test_no_other_site_is_a_way_back(app):
     client = moved(old_client("bob@example.com"), app.app)
     there = client.get("/", environ_overrides={"PATH_INFO": "//evil.example/"}).location
@@ -154,4 +164,4 @@ def test_the_steps_of_the_page(tmp_path: Path) -> None:
     assert list(files) == ["customers.py", "before.py", "prepare.py", "export.py", "app.py", "after.py"]
     (command,) = blocks((DOCS / "from-flask-login.md").read_text(encoding="utf-8"), "sh")
     checks = CHECKS.replace("COMMAND", repr(command))
-    assert run_pytest(tmp_path, {**files, "test_checks.py": checks}) == {"passed": 12}
+    assert run_pytest(tmp_path, {**files, "test_checks.py": checks}) == {"passed": 13}

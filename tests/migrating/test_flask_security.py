@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 
 CHECKS = """
 import shlex
+import time
 import pytest
 import before
 from st_wsgi import cli
@@ -87,6 +88,32 @@ def test_who_is_signed_in_stays_so_and_has_not_just_signed_in(app, kept):
     refused = client.post("/close")
     assert (refused.status_code, refused.json["claimValidationErrors"][0]["id"]) == (403, "st-sign-in")
 
+def test_a_new_password_ends_what_a_thief_has_of_the_old_app(app):
+    import st_wsgi
+    from st_wsgi.recipes import emailpassword
+    old, thief = old_client("both@example.com"), app.app.test_client()
+    for name in ("session", "remember_token"):
+        thief.set_cookie(name, old.get_cookie(name).value)
+    (method,) = st_wsgi.get_user(user_id="4").login_methods
+    changed = emailpassword.update_email_or_password(recipe_user_id=method.recipe_user_id, password="another horse 2")
+    assert changed.status == "OK"
+    assert seen(thief) == [401] * len(VIEWS)
+
+def test_a_role_that_is_taken_away_counts_for_a_minute(app):
+    from st_wsgi.recipes import userroles
+    client = new_client(app, "manager@example.com")
+    assert client.get("/desk").text == "the desk"
+    access = client.get_cookie("sAccessToken").value
+    handle = session.get_session_without_request_response(access_token=access).get_handle()
+    minute_old = {"v": ["manager"], "t": int(time.time() - 61) * 1000}
+    session.merge_into_access_token_payload(
+        session_handle=handle, access_token_payload_update={"st-role": minute_old}
+    )
+    assert userroles.remove_user_role(user_id="3", role="manager").status == "OK"
+    assert client.get("/desk").text == "the desk"
+    assert client.post("/auth/session/refresh").status_code == 200
+    assert client.get("/desk").status_code == 403
+
 def test_who_was_not_active_is_a_visitor(app):
     client = app.app.test_client()
     fields = [{"id": "email", "value": "gone@example.com"}, {"id": "password", "value": PASSWORD}]
@@ -105,4 +132,4 @@ def test_the_steps_of_the_page(tmp_path: Path) -> None:
     (packages,) = (python_environment(HERE).parent.parent / "lib").glob("python*/site-packages")
     conftest = f"import sys\nsys.path.append({str(packages)!r})\n"  # behind those of the tests
     checks = CHECKS.replace("COMMAND", repr(command))
-    assert run_pytest(tmp_path, {**files, "conftest.py": conftest, "test_checks.py": checks}) == {"passed": 12}
+    assert run_pytest(tmp_path, {**files, "conftest.py": conftest, "test_checks.py": checks}) == {"passed": 14}
