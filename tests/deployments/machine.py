@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -170,24 +170,26 @@ class Machine:
 
 
 @contextmanager
-def gunicorn(machine: Machine, **env: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the service as systemd would, behind nginx."""
+def gunicorn(machine: Machine, *, before: Sequence[str] = (), **env: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the service as systemd would, behind nginx; *before* stands in front of its command."""
     site = machine.text("nginx.conf")
     at: Path | int = machine.socket
     if "BIND" in env:
         at, alternative = machine.behind, f"# Without a socket: server 127.0.0.1:{machine.behind}"
         assert alternative in site
         site = site.replace("server unix:", "# server unix:").replace(alternative, alternative.split(": ")[1])
-    with gunicorn_alone(machine, at, **env) as process, behind_nginx(machine, site):
+    with gunicorn_alone(machine, at, before=before, **env) as process, behind_nginx(machine, site):
         yield process
 
 
 @contextmanager
-def gunicorn_alone(machine: Machine, at: Path | int, **env: str) -> Iterator[subprocess.Popen[bytes]]:
+def gunicorn_alone(
+    machine: Machine, at: Path | int, *, before: Sequence[str] = (), **env: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run the service without nginx; *at* is its socket or port."""
     unit = machine.unit
     with serving(
-        unit.command("ExecStart"),
+        [*before, *unit.command("ExecStart")],
         port=at,
         log=machine.log,
         env={**unit.environment(), **env},

@@ -1,15 +1,17 @@
 """
 The units of ``examples/deployment``: what systemd says of them, and what they run.
 
-The commands of the units run here as the tests do; what systemd takes from a service is only looked at by
-``systemd-analyze``.
+The tests have no systemd that runs services. So the commands of the units run as the tests do, and strace tells whether
+they need something that the unit takes away.
 """
 
 from __future__ import annotations
 
+import re
 import socket
 import stat
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -27,6 +29,7 @@ from deployments.nginx import missing, program
 from deployments.units import Unit
 
 UNITS = sorted(path.name for path in FILES.glob("*.service"))
+NO_STRACE = "strace is not installed (apt-get install strace)"
 NO_SYSTEMD = "systemd-analyze is not installed (apt-get install systemd)"
 WORST_EXPOSURE = 20  # tenths, of 100: systemd calls it OK
 PATIENCE = 60.0
@@ -135,17 +138,21 @@ def test_a_reload_brings_new_code_and_loses_no_request(machine: Machine) -> None
     assert set(statuses) == {200}
 
 
-@pytest.fixture
-def core(machine: Machine) -> Iterator[str]:
-    """The core as its unit runs it; gives its address. systemd hands it the file with the key."""
+def core_command(machine: Machine) -> list[str]:
+    """Return how the unit runs the core. systemd hands it the file with the key."""
     unit = Unit.read(machine.text("st-wsgi-core.service"))
     name, _, path = unit.one("LoadCredential").partition(":")
     credentials = machine.folder / "credentials"
     credentials.mkdir()
     Path(path).write_text(KEY + "\n")
     (credentials / name).symlink_to(path)
-    command = unit.command("ExecStart", {"CREDENTIALS_DIRECTORY": str(credentials)})
-    with serving(command, port=machine.core, log=machine.folder / "core.log", cwd=machine.folder):
+    return unit.command("ExecStart", {"CREDENTIALS_DIRECTORY": str(credentials)})
+
+
+@pytest.fixture
+def core(machine: Machine) -> Iterator[str]:
+    """The core as its unit runs it; gives its address."""
+    with serving(core_command(machine), port=machine.core, log=machine.folder / "core.log", cwd=machine.folder):
         yield f"http://127.0.0.1:{machine.core}"
 
 
@@ -160,3 +167,52 @@ def test_the_app_on_the_service_of_the_core(machine: Machine, core: str) -> None
     with gunicorn(machine), Visitor(machine.origin, "cookie", authority=machine.certificate.file) as visitor:
         user = visitor.sign_up()["user"]["id"]
         assert visitor.session_info().json()["userId"] == user
+
+
+def allowed(name: str) -> set[str]:
+    """Return the system calls in a set of systemd's."""
+    where = program("systemd-analyze")
+    if where is None:
+        missing(NO_SYSTEMD)
+    told = subprocess.run([where, "syscall-filter", name], capture_output=True, text=True, check=True).stdout
+    names = {line.strip() for line in told.splitlines()[1:] if not line.strip().startswith("#")} - {""}
+    return {call for one in names for call in (allowed(one) if one.startswith("@") else {one})}
+
+
+def sign_up_and_out(machine: Machine) -> None:
+    with Visitor(machine.origin, "cookie", authority=machine.certificate.file) as visitor:
+        visitor.sign_up()
+        assert visitor.session_info().status_code == 200
+        assert visitor.refresh().status_code == 200
+        assert visitor.sign_out().status_code == 200
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_service_needs_nothing_that_its_unit_takes_away(machine: Machine, unit: str) -> None:
+    """Its system calls, the families of its sockets, and the files that it opens for writing while a user signs in."""
+    strace = program("strace")
+    if strace is None:
+        missing(NO_STRACE)
+    settings = Unit.read((FILES / unit).read_text())
+    trace, traced = machine.folder / "trace", [strace, "-I2", "-f", "-qq", "-o", str(machine.folder / "trace")]
+    if unit == "st-wsgi.service":
+        with gunicorn(machine, before=traced):
+            sign_up_and_out(machine)
+    else:
+        command = [*traced, *core_command(machine)]
+        with serving(command, port=machine.core, log=machine.folder / "core.log", cwd=machine.folder):
+            machine.configure(SHOP_CORE=f"http://127.0.0.1:{machine.core}", SHOP_CORE_KEY=KEY)
+            with gunicorn(machine):
+                sign_up_and_out(machine)
+    text = trace.read_text(errors="replace")
+    assert set(re.findall(r"^\d+ +(\w+)\(", text, re.MULTILINE)) <= allowed(settings.one("SystemCallFilter"))
+    families = set(re.findall(r"socket\((AF_\w+)", text))
+    assert families
+    assert families <= set(settings.one("RestrictAddressFamilies").split())
+    opened = re.findall(r'open(?:at)?\((?:AT_FDCWD, )?"([^"]+)", (\S+?)[,)]', text)
+    written = {Path(path) for path, flags in opened if re.search("O_WRONLY|O_RDWR|O_CREAT", flags)}
+    data = machine.folder / "data"
+    assert data / "auth.db" in written
+    for path in written:
+        assert path.parent in (data, Path(tempfile.gettempdir()), Path("/dev")) or "__pycache__" in path.parts, path
