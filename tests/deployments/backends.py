@@ -255,8 +255,8 @@ class Deployment:
         certificate, port = self_signed(self.folder), self.ports["nginx"]
         site = (EXAMPLES / "nginx" / f"{self.arrangement}.conf").read_text()
         for here, there in (
-            ("/etc/ssl/shop.example.pem", str(certificate)),
-            ("/etc/ssl/shop.example.key", str(certificate)),
+            ("/etc/letsencrypt/live/shop.example/fullchain.pem", str(certificate)),
+            ("/etc/letsencrypt/live/shop.example/privkey.pem", str(certificate)),
             ("/srv/shop/public", str(self.public)),
             ("/srv/shop/php", str(EXAMPLES / "php")),
             ("/run/shop/reports.sock", f"{self.folder}/reports.sock"),
