@@ -370,6 +370,22 @@ def test_another_website_cannot_make_changes_with_the_cookies(both: Backends) ->
             assert verdict(here.issuer, headers, "POST", csrf=mode) == expected
 
 
+def test_only_the_website_may_read_what_node_answers(both: Backends) -> None:
+    """A preflight, a session and refusals. For the website, the browser shows all of them to its scripts."""
+    here = both.deployment
+    for method, headers, status in (
+        ("OPTIONS", {"Access-Control-Request-Method": "GET"}, 204),
+        ("GET", bearer(good(here.issuer)), 200),
+        ("GET", {}, 401),
+        ("GET", bearer(good(here.issuer, tId="acme")), 403),
+    ):
+        for origin, allowed in ((here.shop, here.shop), ("https://evil.test", None)):
+            response = fetch(here.api, "/api/me", method=method, headers={**headers, "Origin": origin})
+            assert response.status == status
+            assert response.headers.get("Access-Control-Allow-Origin") == allowed
+            assert response.headers.get("Access-Control-Allow-Credentials") == (allowed and "true")
+
+
 @pytest.mark.parametrize(
     "claim",
     [
