@@ -89,21 +89,24 @@ def running(
     *,
     two_origins: bool = False,
     token_seconds: int = 3600,
+    host: str = "127.0.0.1",
+    port: int | None = None,
     replaced: Sequence[tuple[str, str]] = (),
 ) -> Iterator[Shop]:
     """
     Write the files of the blocks, and of the app, into a folder; run the commands among the blocks; serve the app.
 
+    :param host: what browsers call this machine.
     :param replaced: pairs of a text that the page has and what stands there instead.
     """
-    port = free_port()
-    api = f"http://127.0.0.1:{port}"
+    port = free_port() if port is None else port
+    api = f"http://{host}:{port}"
     core = f"{CORE}?{CHEAP_HASHES}&access_token_validity={token_seconds}"
     with ExitStack() as stack:
         website = api
         if two_origins:
             website_port = stack.enter_context(page_server(folder / "website", single_page=True))
-            website = f"http://127.0.0.1:{website_port}"
+            website = f"http://{host}:{website_port}"
         changes = [(API, api), (CORE, core), ("WEBSITE = API\n", f'WEBSITE = "{website}"\n'), *replaced]
         app = of_part("The app of the examples", "python")
         for name, text in files([*app, *(block for block in blocks if block.language != "sh")]).items():

@@ -8,17 +8,22 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 import requests
+from openid.real_provider import running as running_provider
 from playwright.sync_api import Locator, Page, expect
+from recipes.totp.parts import totp, wrong
 from sdks.installs import missing
+from sdks.processes import free_port
 
 from browser.shop_of_docs import API, BLOCKS, PAGE, Block, Shop, of_part, running, with_changes
+from browser.test_passkeys import Authenticator
 from browser.visitor import PASSWORD, Visitor
 from st_wsgi.core_client.transport import CoreRequest
 from st_wsgi.embedded import EmbeddedCore
@@ -293,6 +298,153 @@ def test_the_form_of_react_needs_the_rule_of_the_policy(tmp_path: Path, visitor:
             forms.shows("Please use at least 10 characters.")
         forms.enter("SIGN UP", password="only letters and spaces")
         forms.shows("Verify your email!" if with_rule else "Password must contain at least one number")
+
+
+#: The rows of the table of forms: recipe, module, how it is initialised, forms.
+_ROW = re.compile(r"^\| \[`(\w+)`\]\(\S+\) \| `(\w+)` \| `(.+)` \| `(\w+)` \|$", re.MULTILINE)
+FORMS = {name: (module, init, forms) for name, module, init, forms in _ROW.findall(PAGE)}
+
+TOTP_NEEDED = """\
+from st_wsgi import Override, replace
+from st_wsgi.recipes.multifactorauth import MultiFactorAuth
+from st_wsgi.recipes.totp import Totp
+
+def needed(original):
+    return replace(original, get_mfa_requirements_for_auth=lambda **_given: ["totp"])
+
+SECOND = MultiFactorAuth(first_factors=["emailpassword"], override=Override(functions=needed))
+"""
+CODES = "from st_wsgi.recipes.passwordless import ContactEmailOnlyConfig, Passwordless\n"
+PASSKEYS = "from st_wsgi.recipes.webauthn import Webauthn\n"
+PROVIDER = """\
+from st_wsgi.recipes.multitenancy import ProviderClientConfig, ProviderConfig
+from st_wsgi.recipes.thirdparty import ProviderInput, ThirdParty
+
+CONFIG = ProviderConfig(
+    third_party_id="idp",
+    clients=[ProviderClientConfig(client_id="client-with-pkce", scope=["openid", "email"])],
+    oidc_discovery_endpoint="DISCOVERY",
+)
+"""
+
+
+@contextmanager
+def with_more_forms(
+    folder: Path, visitor: Visitor, names: Sequence[str], *, defined: str, recipes: str, port: int | None = None
+) -> Iterator[Forms]:
+    """
+    The shop with further recipes, and with their forms as the table of the page has them.
+
+    :param defined: what the recipes of the app need.
+    :param recipes: the recipes, as they stand in the list.
+    """
+    rows = [FORMS[name] for name in names]
+    imports = "".join(
+        f'import {init.partition(".")[0]} from "supertokens-auth-react/recipe/{module}";\n'
+        f'import {{ {forms} }} from "supertokens-auth-react/recipe/{module}/prebuiltui";\n'
+        for module, init, forms in rows
+    )
+    changes = [
+        ("const API =", f"{imports}const API ="),
+        ("recipeList: [", f"recipeList: [{', '.join(init for _, init, _ in rows)}, "),
+        ("router, [", f"router, [{', '.join(forms for *_, forms in rows)}, "),
+        ("\nAPI =", f"\n{defined}\nAPI ="),
+        ("recipes=[", f"recipes=[{recipes}, "),
+    ]
+    with running(folder, WITH_ROUTER, host="localhost", port=port, replaced=changes) as shop:
+        yield Forms(visitor.new_page(), shop)
+
+
+def shows_orders(forms: Forms) -> None:
+    forms.open("/orders")
+    forms.press("Show my orders")
+    forms.shows("a book")
+
+
+@pytest.mark.exhaustive
+def test_the_ready_forms_for_an_authenticator_app(tmp_path: Path, visitor: Visitor) -> None:
+    recipes = "Totp(), SECOND"
+    with with_more_forms(tmp_path, visitor, ["MultiFactorAuth", "Totp"], defined=TOTP_NEEDED, recipes=recipes) as forms:
+        signed_up(forms, visitor.email)
+        forms.press("secret key")
+        secret = forms.page.get_by_text(re.compile("^[A-Z2-7]{32}$")).inner_text()
+        forms.enter("Continue", totp=wrong(secret))
+        expect(forms.page.get_by_text("Invalid TOTP")).to_be_visible()
+        forms.enter("Continue", totp=totp(secret))
+        forms.is_at("/(orders)?$")
+        shows_orders(forms)
+        forms.press("Sign out")
+        forms.press("My orders")
+        forms.enter("SIGN IN", email=visitor.email, password=PASSWORD)
+        forms.shows("Enter TOTP")
+        forms.enter("Continue", totp=totp(secret, steps=1))  # each code is good for one time
+        forms.is_at("/orders$")
+        shows_orders(forms)
+
+
+@pytest.mark.exhaustive
+def test_the_ready_forms_for_codes_and_links(tmp_path: Path, visitor: Visitor) -> None:
+    recipes = 'Passwordless(contact_config=ContactEmailOnlyConfig(), flow_type="USER_INPUT_CODE_AND_MAGIC_LINK")'
+    with with_more_forms(tmp_path, visitor, ["Passwordless"], defined=CODES, recipes=recipes) as forms:
+
+        def ask() -> None:
+            forms.open("/auth?show=signup")
+            forms.press("CONTINUE WITH PASSWORDLESS")
+            forms.enter("CONTINUE", email=visitor.email)
+            forms.shows("Enter OTP")
+
+        ask()
+        forms.enter("CONTINUE", userInputCode="abcdef")
+        forms.shows("Invalid OTP")
+        forms.shop.link(visitor.email, "/auth/verify")
+        log = (forms.shop.folder / "server.log").read_text()
+        forms.enter("CONTINUE", userInputCode=re.findall(r"^(\d{6})$", log, re.MULTILINE)[-1])
+        forms.shows("My orders")
+        shows_orders(forms)  # the code has confirmed the address
+        forms.press("Sign out")
+        ask()
+        forms.page.goto(forms.shop.link(visitor.email, "/auth/verify"))
+        forms.shows("My orders")
+        shows_orders(forms)
+
+
+@pytest.mark.exhaustive
+def test_the_ready_forms_for_passkeys(tmp_path: Path, visitor: Visitor) -> None:
+    with with_more_forms(tmp_path, visitor, ["Webauthn"], defined=PASSKEYS, recipes="Webauthn()") as forms:
+        passkeys = Authenticator(forms.page)
+        forms.open("/auth?show=signup")
+        forms.press("CONTINUE WITH PASSKEY")
+        forms.enter("CONTINUE", email=visitor.email)
+        forms.shows("Create a passkey")
+        forms.page.get_by_role("button", name="CONTINUE").click()
+        forms.shows("Verify your email!")
+        assert len(passkeys.credentials()) == 1
+        forms.page.goto(forms.shop.link(visitor.email, "/auth/verify-email"))
+        forms.press("CONTINUE")
+        forms.shows("My orders")
+        shows_orders(forms)
+        forms.press("Sign out")
+        forms.press("My orders")
+        forms.press("CONTINUE WITH PASSKEY")
+        forms.is_at("/orders$")
+        shows_orders(forms)
+
+
+@pytest.mark.exhaustive
+def test_the_ready_forms_for_a_provider(tmp_path: Path, visitor: Visitor) -> None:
+    port = free_port()
+    recipes = "ThirdParty(providers=[ProviderInput(config=CONFIG)], allow_private_networks=True)"
+    with running_provider(tmp_path, f"http://localhost:{port}/auth/callback/idp") as provider:
+        config = PROVIDER.replace("DISCOVERY", provider.discovery)
+        with with_more_forms(tmp_path, visitor, ["ThirdParty"], defined=config, recipes=recipes, port=port) as forms:
+            forms.open("/orders")
+            forms.press("Continue with Our staff")
+            forms.page.fill("input[name=login]", visitor.email.partition("@")[0])
+            forms.page.fill("input[name=password]", "any")
+            forms.page.get_by_role("button", name="Sign-in").click()
+            forms.page.get_by_role("button", name="Continue").click()
+            forms.is_at("/orders$")
+            shows_orders(forms)  # the provider has confirmed the address
 
 
 # No SDK.
