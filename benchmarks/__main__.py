@@ -3,7 +3,7 @@ The runner: every benchmark, one after the other, in one table.
 
 ::
 
-    python -m benchmarks [--quick] [--only NAME]... [--json]
+    python -m benchmarks [--quick] [--only NAME]... [--json] [--svg FILE]
 
 Each runs in a process of its own with this interpreter, which has to have the peers: ``make bench`` sees to that. The
 exit status is 1 if one of them could not run, whatever the others told.
@@ -17,10 +17,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import attrs
 
+from benchmarks import drawing
 from benchmarks.programs import ROOT
 from benchmarks.report import Goal, Row, from_json, machine, table, to_json
 
@@ -84,7 +87,7 @@ def main(arguments: Sequence[str] | None = None, benchmarks: dict[str, Benchmark
     """Run what was asked for; return the exit status."""
     known = BENCHMARKS if benchmarks is None else benchmarks
     options = _parser(known).parse_args(arguments)
-    about = machine()
+    about = f"{machine()}, {date.today()}"
     rows: list[Row] = []
     broken: dict[str, str] = {}
     for name in options.only or known:
@@ -101,7 +104,14 @@ def main(arguments: Sequence[str] | None = None, benchmarks: dict[str, Benchmark
         print(f"\n{about}\n\n{table(rows)}")
     for name, reason in broken.items():
         print(f"\n{name} could not run:\n{reason}", file=sys.stderr)
-    return 1 if broken else 0
+    if options.svg is None or broken:
+        return 1 if broken else 0
+    try:
+        options.svg.write_text(drawing.svg(rows, f"{about}. {drawing.versions()}."), "utf-8")
+    except (ValueError, OSError) as error:
+        print(f"\nthere is no picture: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 class BenchmarkFailed(Exception):
@@ -130,6 +140,7 @@ def _parser(benchmarks: dict[str, Benchmark]) -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds, for a first look")
     parser.add_argument("--only", action="append", choices=list(benchmarks), metavar="NAME", help="may be given twice")
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the ratios to other projects into a file, too")
     return parser
 
 

@@ -52,6 +52,7 @@ class Row:
     :param unit: of the value and the spread.
     :param spread: the quartiles, between which half of the rounds lie; None for what is counted, not timed.
     :param ratio: to the peer in the same run; which way round says the measure. None for the peer itself.
+    :param ratio_spread: the quartiles of the ratios of the rounds, None for what is counted.
     """
 
     measure: str
@@ -60,6 +61,7 @@ class Row:
     unit: str
     spread: tuple[float, float] | None = None
     ratio: float | None = None
+    ratio_spread: tuple[float, float] | None = None
     goal: Goal | None = None
 
 
@@ -73,16 +75,21 @@ def row(
     goal: Goal | None = None,
 ) -> Row:
     """Return the row of a figure that was measured in several rounds; *ratios* are those of the single rounds."""
-    low, _, high = statistics.quantiles(values, n=4) if len(values) > 1 else (values[0], values[0], values[0])
     return Row(
         measure=measure,
         contender=contender,
         value=statistics.median(values),
         unit=unit,
-        spread=(low, high),
+        spread=_quartiles(values),
         ratio=None if ratios is None else statistics.median(ratios),
+        ratio_spread=None if ratios is None else _quartiles(ratios),
         goal=goal,
     )
+
+
+def _quartiles(values: Sequence[float]) -> tuple[float, float]:
+    low, _, high = statistics.quantiles(values, n=4) if len(values) > 1 else (values[0], values[0], values[0])
+    return low, high
 
 
 def quotients(above: Iterable[float], below: Iterable[float]) -> list[float]:
@@ -103,7 +110,7 @@ def from_json(rows: Iterable[dict[str, Any]]) -> list[Row]:
         Row(
             **{
                 **row,
-                "spread": None if row["spread"] is None else tuple(row["spread"]),
+                **{name: None if row[name] is None else tuple(row[name]) for name in ("spread", "ratio_spread")},
                 "goal": None if row["goal"] is None else Goal(**row["goal"]),
             }
         )
