@@ -23,7 +23,7 @@ METADATA := setup.cfg pyproject.toml st_verify/pyproject.toml
 # Two targets at a time, the output of each in one piece where make can do that (4.0 and newer).
 BESIDE := $(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-.PHONY: help demo test lint ruff layers mypy public-types unit exhaustive bench reference api suffixes build clean
+.PHONY: help demo test lint ruff layers mypy public-types unit exhaustive bench reference api pictures suffixes build clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -79,6 +79,9 @@ api: ## the API reference as HTML, into build/api; a warning of Sphinx is an err
 	@$(MAKE) --no-print-directory VENV=$(VENV)-api $(VENV)-api/.api
 	@$(VENV)-api/bin/python -W ignore::UserWarning:pyramid.asset .ci/api.py build/api
 	@echo "Open build/api/index.html"
+
+pictures: $(VENV)/.test ## the pictures of the pages in docs/pictures, by Chromium
+	@$(BIN)/python .ci/pictures.py
 
 suffixes: $(VENV)/.test ## the newest Public Suffix List, which a release needs
 	@$(PIP) install --upgrade publicsuffixlist
