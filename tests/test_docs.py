@@ -466,6 +466,14 @@ def test_backends_in_other_languages(names: dict[str, Any]) -> None:
     user_id, bearer = sign_up(asked)
     answer = asked.get("/check", headers=bearer)
     assert (answer.status_code, answer.headers["X-User-Id"], answer.data) == (204, user_id, b"")
+    preflight = {"Origin": names["SHOP"], "Access-Control-Request-Method": "GET"}
+    assert asked.options("/check", headers=preflight).status_code == 401
+    app_info, cors = names["st"].services.app_info, st_wsgi.Cors(origins=[names["SHOP"]], whole_app=True)
+    careless = st_wsgi.SuperTokens(
+        app_info=app_info, core="sqlite://", allow_in_memory_core=True, recipes=[session.Session()], cors=cors
+    )
+    with closing(careless):
+        assert Client(careless.wrap(names["check"])).options("/check", headers=preflight).status_code == 204
 
 
 @PROGRAMS.of(page("background"))

@@ -313,6 +313,9 @@ def test_nginx_asks_the_auth_server_for_a_service_that_verifies_nothing(steady: 
     refused = fetch(here.shop, page, method="POST", headers=cookie)
     assert (refused.status, refused.json) == (401, TRY_REFRESH)
     assert fetch(here.shop, page, method="POST", headers=cookie | {"rid": "x"}).json["method"] == "POST"
+    preflight = {"Origin": here.shop, "Access-Control-Request-Method": "GET"}
+    for headers in ({}, cookie, preflight, cookie | preflight):
+        assert fetch(here.shop, page, method="OPTIONS", headers=headers).status == 401
     # A browser that opens the page is led to the sign-in page, and back.
     shown = fetch(here.shop, page + "?a=1&b=2", headers={"Accept": "text/html", "Sec-Fetch-Mode": "navigate"})
     assert (shown.status, shown.headers["Location"]) == (303, "/auth?redirectToPath=%2Freports%2F2026%3Fa%3D1%26b%3D2")

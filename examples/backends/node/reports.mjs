@@ -2,6 +2,7 @@
 import { createServer } from "node:http";
 
 createServer((request, response) => {
-    response.writeHead(200, { "Content-Type": "application/json", "Cache-Control": "no-store" });
-    response.end(JSON.stringify({ reportsOf: request.headers["x-user-id"], method: request.method }));
+    const user = request.headers["x-user-id"];
+    response.writeHead(user ? 200 : 403, { "Content-Type": "application/json", "Cache-Control": "no-store" });
+    response.end(JSON.stringify(user ? { reportsOf: user, method: request.method } : { message: "forbidden" }));
 }).listen(process.env.SOCKET);
