@@ -109,6 +109,7 @@ def test_the_web_sdk(web_sdk: Shop, visitor: Visitor) -> None:
     sdk = SdkPage(visitor.new_page(), web_sdk)
     sdk.open()
     sdk.says("You are not signed in.")
+    sdk.page.on("dialog", lambda dialog: dialog.accept(NEW_PASSWORD if dialog.type == "prompt" else ""))
     sdk.press("My orders")
     sdk.says("Please sign in.")
     sdk.enter(visitor.email, "short", "Sign up")
@@ -118,8 +119,11 @@ def test_the_web_sdk(web_sdk: Shop, visitor: Visitor) -> None:
 
     sdk.press("My orders")
     sdk.says("Please confirm your address first. A mail is on its way.")
-    sdk.open(web_sdk.link(visitor.email, "/auth/verify-email"))
+    link = web_sdk.link(visitor.email, "/auth/verify-email")
+    sdk.open(link)
     sdk.says("Your address is confirmed.")
+    sdk.open(link)  # it is good for one time
+    sdk.says("Your address is not confirmed.")
     sdk.open()
     sdk.says(re.compile("^Hello .*, your address is confirmed.$"))
 
@@ -137,7 +141,6 @@ def test_the_web_sdk(web_sdk: Shop, visitor: Visitor) -> None:
     sdk.says("The address and the password do not match.")
     sdk.press("Forgot password?")
     sdk.says("If we know this address, a mail is on its way.")
-    sdk.page.on("dialog", lambda dialog: dialog.accept(NEW_PASSWORD))
     sdk.open(web_sdk.link(visitor.email, "/auth/reset-password"))
     sdk.says("You can sign in with your new password.")
     sdk.enter(visitor.email, NEW_PASSWORD, "Sign in")
