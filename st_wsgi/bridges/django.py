@@ -29,6 +29,7 @@ from django.core.exceptions import (  # type: ignore[import-untyped]
     ValidationError,
 )
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect  # type: ignore[import-untyped]
+from django.middleware.csrf import CSRF_SESSION_KEY, rotate_token  # type: ignore[import-untyped]
 from django.shortcuts import resolve_url  # type: ignore[import-untyped]
 from django.utils.functional import SimpleLazyObject  # type: ignore[import-untyped]
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode  # type: ignore[import-untyped]
@@ -69,7 +70,9 @@ class UserMiddleware(_Middleware):
         owner = getattr(request, _READ, None)
         if owner is not None and request.user.is_authenticated:
             own = getattr(request, "session", None)
-            if own is not None and own.modified and not own.is_empty():
+            # CsrfViewMiddleware writes its secret later.
+            gets_secret = settings.CSRF_USE_SESSIONS and request.META.get("CSRF_COOKIE_NEEDS_UPDATE")
+            if own is not None and (gets_secret or (own.modified and not own.is_empty())):
                 own.setdefault(_OWNER, owner)
         return response
 
@@ -92,10 +95,13 @@ def user_of(request: HttpRequest) -> Any:
             own.flush()
         return AnonymousUser()
     user_id = session.get_user_id()
-    if owner is not None and owner != user_id:
-        own.flush()
-    elif own is not None and owner is None and not own.is_empty():
-        own.cycle_key()  # an attacker may know the visitor's key
+    if own is not None and owner != user_id and not own.is_empty():
+        if CSRF_SESSION_KEY in own:
+            rotate_token(request)  # an attacker may know the secret of the visitor
+        if owner is None:
+            own.cycle_key()  # and the key
+        else:
+            own.flush()
         own[_OWNER] = user_id
     user = authenticate(request, supertokens_session=session) or AnonymousUser()
     setattr(request, _READ, user_id)

@@ -179,6 +179,19 @@ class Users(SuperTokensMixin, TestCase):
             self.assertEqual(client.post("/remember", {"csrfmiddlewaretoken": token}).content, b"ok")
         self.assertEqual(client.post("/remember").status_code, 403)
 
+    @override_settings(CSRF_USE_SESSIONS=True)
+    def test_a_csrf_token_that_was_planted_with_a_session_is_worth_nothing(self):
+        attacker, victims = self.st_client(), [self.st_client(), self.st_client()]
+        self.client.get("/public-form")
+        for planted, victim in zip((self.client, attacker), victims, strict=True):
+            known = planted.get("/form" if planted is attacker else "/public-form").content.decode()
+            victim.handler.enforce_csrf_checks = True
+            victim.cookies["sessionid"] = planted.cookies["sessionid"].value
+            token = victim.get("/form").content.decode()
+            self.assertEqual(victim.post("/remember", {"csrfmiddlewaretoken": known}).status_code, 403)
+            victim.get("/form")
+            self.assertEqual(victim.post("/remember", {"csrfmiddlewaretoken": token}).content, b"ok")
+
     def test_revoked_sessions(self):
         for path in ("/orders", "/api", "/admin/", "/sign-in"):
             client = self.st_client(roles=["staff"])
@@ -304,6 +317,9 @@ def remember(request):
 def form(request):
     return HttpResponse(get_token(request) if request.user.is_authenticated else "")
 
+def public_form(request):
+    return HttpResponse(get_token(request))
+
 def leave(request):
     logout(request)
     request.session["said"] = "goodbye"
@@ -312,6 +328,7 @@ def leave(request):
 urlpatterns += [
     path("remember", remember),
     path("form", form),
+    path("public-form", public_form),
     path("leave", leave),
     path("leave-by-class", LogoutView.as_view(next_page="/")),
 ]
@@ -344,7 +361,7 @@ def test_in_the_runner_of_django(site: Mapping[str, str], tmp_path: Path) -> Non
     files = {**site, "urls.py": site["urls.py"] + MORE_VIEWS, "tests.py": CHECKS}
     found = run(tmp_path, ["manage", "test"], files)
     assert found.returncode == 0, found.stderr
-    assert re.search(r"Ran 21 tests", found.stderr), found.stderr
+    assert re.search(r"Ran 22 tests", found.stderr), found.stderr
     assert not list(tmp_path.glob("*.db"))
 
 
