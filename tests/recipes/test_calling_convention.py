@@ -33,8 +33,9 @@ OF_ONE_VALUE = {
     "st_wsgi.like",
     "st_wsgi.open_user_context",
     "st_wsgi.replace",
+    "st_wsgi.recipes.emailpassword.email_rule",
 }
-"""Helpers that turn one value into something else take that value by position."""
+"""Helpers that turn one value into something else, and rules for one, take that value by position."""
 
 ABOUT_A_TENANT = {
     "st_wsgi.recipes.multitenancy.create_or_update_tenant",
