@@ -553,3 +553,14 @@ def test_key_sets_without_a_usable_key_are_none(both: Backends) -> None:
         both.keys.body = minting.jwks(minting.jwk())
         here.age_keys(60)
     assert statuses(both, token) == [200, 200]
+
+
+def test_a_file_of_keys_that_was_cut_off_is_fetched_again(tmp_path: Path) -> None:
+    """A disk that is full leaves half a file. PHP must not stay broken when there is room again."""
+    with backends(tmp_path, KeyServer()) as both:
+        headers = bearer(good(both.deployment.issuer))
+        assert statuses(both, headers) == [200, 200]
+        (kept,) = both.deployment.folder.rglob("keys.json")
+        for text in (kept.read_text()[:100], "", "7"):
+            kept.write_text(text)
+            assert statuses(both, headers) == [200, 200]

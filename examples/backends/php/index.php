@@ -21,6 +21,9 @@ try {
     };
 } catch (Refusal $refusal) {
     refuse($refusal);
+} catch (Throwable $error) {
+    error_log("{$error->getMessage()} in {$error->getFile()}:{$error->getLine()}");
+    json(500, ['message' => 'internal error']);
 }
 
 /** @param array<string, mixed> $claims */

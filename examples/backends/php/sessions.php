@@ -77,15 +77,18 @@ final class Keys
             $this->state['reachable'] = false;
             error_log("$this->url gave no keys: {$error->getMessage()}");
         }
-        file_put_contents("$this->folder/keys.new", json_encode($this->state, JSON_THROW_ON_ERROR));
-        rename("$this->folder/keys.new", "$this->folder/keys.json"); // Readers see the old file or the new one.
+        $text = json_encode($this->state, JSON_THROW_ON_ERROR);
+        if (file_put_contents("$this->folder/keys.new", $text) === strlen($text)) { // The disk may be full.
+            rename("$this->folder/keys.new", "$this->folder/keys.json"); // Readers see the old file or the new one.
+        }
     }
 
     private function read(): void
     {
         $nothing = ['keys' => [], 'fetched' => 0, 'tries' => [0, 0], 'reachable' => false];
         $file = "$this->folder/keys.json";
-        $this->state = is_file($file) ? json_decode(file_get_contents($file), true, 8, JSON_THROW_ON_ERROR) : $nothing;
+        $state = is_file($file) ? json_decode(file_get_contents($file), true, 8) : null;
+        $this->state = is_array($state) ? $state : $nothing; // A file that was cut off is none.
     }
 
     /** @return array<string, string> */
