@@ -110,7 +110,7 @@ def test_names_pythons_and_descriptions(sdk: Built, verifier: Built) -> None:
 
 
 def test_both_name_the_pythons_that_ci_tests(sdk: Built, verifier: Built) -> None:
-    """Not each that CI would test: one that no machine had when the tests ran has no classifier."""
+    """A Python that CI would test has no classifier until it was there, so the last may be missing."""
     named = [
         re.findall(r"^Programming Language :: Python :: (3\.\d+)$", line, re.MULTILINE)
         for line in ("\n".join(one.metadata.get_all("Classifier", [])) for one in (sdk, verifier))
