@@ -598,6 +598,7 @@ def test_curl(api: Shop) -> None:
     assert tokens.keys() == {"access", "refresh"}
     for name, token in tokens.items():
         assert token not in (api.folder / name).read_text()
+    assert {(api.folder / name).stat().st_mode & 0o077 for name in ("headers", "access", "refresh")} == {0}
 
 
 @pytest.mark.exhaustive
