@@ -259,6 +259,15 @@ GERMAN: Mapping[str, str] = {
     "Password must contain at least 8 characters, including a number": (
         "Das Passwort braucht mindestens 8 Zeichen, darunter eine Ziffer."
     ),
+    "Password must have at least {number} characters": "Das Passwort braucht mindestens {number} Zeichen.",
+    "Password must have at most {number} characters": "Das Passwort darf höchstens {number} Zeichen haben.",
+    "Password must not be longer than {number} bytes": "Das Passwort darf nicht länger als {number} Bytes sein.",
+    "This password is too common. Please choose another one": (
+        "Dieses Passwort ist zu häufig. Bitte wählen Sie ein anderes."
+    ),
+    "This password was found in a data breach. Please choose another one": (
+        "Dieses Passwort stand in einem Datenleck. Bitte wählen Sie ein anderes."
+    ),
     "Password must have fewer than 100 characters": "Das Passwort darf höchstens 99 Zeichen haben.",
     "Password must not contain control characters": "Das Passwort darf keine Steuerzeichen enthalten.",
     "Password must contain at least one letter": "Das Passwort braucht mindestens einen Buchstaben.",

@@ -113,6 +113,23 @@ def test_a_new_password_has_a_hint_of_its_rule(
     assert person.screen.hint_of("password") == hint
 
 
+@pytest.mark.parametrize(
+    ("password", "error"),
+    [
+        ("short", "Das Passwort braucht mindestens 10 Zeichen."),
+        ("x" * 65, "Das Passwort darf höchstens 64 Zeichen haben."),
+        ("1234567890", "Dieses Passwort ist zu häufig. Bitte wählen Sie ein anderes."),
+    ],
+)
+def test_the_errors_of_a_policy_speak_german(core: Borrowed, password: str, error: str) -> None:
+    """The app chooses the number in them."""
+    policy = PasswordPolicy(min_length=10, max_length=64)
+    recipe = EmailPassword(password_policy=policy, email_delivery=no_mail)
+    person = Person(with_pages(core, recipe), language="de")
+    person.open("/auth?show=signup")
+    assert person.submit(email=person.email, password=password).error_of("password") == error
+
+
 def test_signing_in_gives_no_hint_of_the_rule(person: Person) -> None:
     """The password is known already, and the rule may be newer than it."""
     assert person.open("/auth").hint_of("password") is None
