@@ -3,14 +3,16 @@ The embedded core on PostgreSQL, beside the same statements sent bare, and besid
 
 A server is started in a temporary folder, as the tests do. Times are those of the processor, of this process and of the
 server together. Users and sessions are the same in the file and on the server: a thousand, and a million (fifty
-thousand with ``--quick``). A refresh sent bare also has its RSA-2048 signature, a verification the check of one. The
-bare statements write new times in each call, as the core does: PostgreSQL does less work if a row gets the values that
-it has already. No side checks a password, nor waits for its turn to do so: that costs a hundred times the rest of a
-sign-in.
+thousand with ``--quick``). A refresh sent bare also has its RSA-2048 signature. A verification sent bare also reads a
+token and checks its signature: without the token it would not know the session. The bare statements write new times in
+each call, as the core does: PostgreSQL does less work if a row gets the values that it has already. No side checks a
+password, nor waits for its turn to do so: that costs a hundred times the rest of a sign-in.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import random
 import sqlite3
 import sys
@@ -98,7 +100,8 @@ class Bare:
         self._db = psycopg.connect(address.partition("?")[0], autocommit=True, **settings)
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._public_key = self._key.public_key()
-        self._signature = self._sign()
+        signed = subject.access_tokens[0].rpartition(".")[0].encode()
+        self._token = f"{signed.decode()}.{base64.urlsafe_b64encode(self._sign(signed)).decode()}"
         self._recorded_at = _now()
         self._calls = {name: [_recorded(getattr(subject, name)) for _ in range(RECORDED)] for name in ACTS}
         # The last one of each session: its first value is the hash that the session has now.
@@ -106,12 +109,15 @@ class Bare:
 
     def verify(self) -> None:
         self._run(random.choice(self._calls["verify"]))
-        self._public_key.verify(self._signature, b"x" * 600, padding.PKCS1v15(), SHA256())
+        signed, _, signature = self._token.rpartition(".")
+        for part in signed.split("."):
+            json.loads(base64.urlsafe_b64decode(f"{part}=="))
+        self._public_key.verify(base64.urlsafe_b64decode(signature), signed.encode(), padding.PKCS1v15(), SHA256())
 
     def refresh(self) -> None:
         read, (change, values) = random.choice(self._calls["refresh"])
         values[7], values[0] = values[0], f"{random.getrandbits(256):064x}"
-        self._sign()
+        self._sign(b"x" * 600)
         assert self._run([read, (change, self._later(values))]) == 1
 
     def sign_in(self) -> None:
@@ -138,8 +144,8 @@ class Bare:
         passed = _now() - self._recorded_at
         return [value + passed if isinstance(value, int) and value > 10**12 else value for value in values]
 
-    def _sign(self) -> bytes:
-        return self._key.sign(b"x" * 600, padding.PKCS1v15(), SHA256())
+    def _sign(self, text: bytes) -> bytes:
+        return self._key.sign(text, padding.PKCS1v15(), SHA256())
 
 
 def _now() -> int:
