@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from browsing import chromium, executable, playwright  # noqa: F401  # fixtures
 
 HERE = Path(__file__).parent
 

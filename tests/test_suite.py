@@ -36,8 +36,9 @@ def test_that_forgets_its_program():
 
 
 def suite(folder: Path, files: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a suite of these files, whose names are relative to the folder, beside a copy of our conftest.py."""
-    shutil.copy(HERE / "conftest.py", folder)
+    """Run a suite of these files, with names relative to the folder, beside our conftest.py and what it imports."""
+    for name in ("conftest.py", "browsing.py"):
+        shutil.copy(HERE / name, folder)
     for name, text in files.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
@@ -124,3 +125,15 @@ def test_all_tests_on_postgres_share_its_server(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted({*DIVISIONS, *ONE_PYTHON}))
 def test_the_files_and_folders_that_are_treated_apart_are_there(name: str) -> None:
     assert (HERE / name).exists()
+
+
+def test_playwright_is_started_by_one_fixture_for_all_folders() -> None:
+    """A second one in the same process is an error, which shows only when a worker gets tests of both."""
+    sources = {file.relative_to(HERE).as_posix(): file.read_text("utf-8") for file in HERE.rglob("*.py")}
+    ours = {name: text for name, text in sources.items() if "/node_modules/" not in name and "/.venv" not in name}
+    assert [name for name, text in ours.items() if re.search(r"^ .*\bsync_playwright\(\)", text, re.MULTILINE)] == [
+        "browsing.py"
+    ]
+    fixture = r"^(from browsing import .*\b(chromium|executable|playwright)\b|def playwright\()"
+    with_fixture = {name for name, text in ours.items() if re.search(fixture, text, re.MULTILINE)}
+    assert with_fixture == {"browsing.py", "conftest.py"}

@@ -1,39 +1,22 @@
-"""Chromium without a screen, the Flask example in its arrangements, a visitor with an empty profile for each test."""
+"""The Flask example in its arrangements, a visitor with an empty profile for each test."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Playwright, expect, sync_playwright
-from sdks.installs import missing
+from browsing import CHROMIUM_FLAGS, START_LIMIT
+from playwright.sync_api import Browser, BrowserContext, Playwright
 from sdks.processes import last_words
 
 from browser.sites import CHEAP_HASHES, Site, built_page, site
-from browser.visitor import LIMIT, Visitor, visiting
+from browser.visitor import Visitor, visiting
 
 HERE = Path(__file__).parent
-
-#: Milliseconds in which Chromium has to start.
-START_LIMIT = 120_000
-
-#: Chromium looks up nothing and talks to the servers of the tests only.
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--in-process-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP *.test 127.0.0.1",
-]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -42,30 +25,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.failed:
         report.sections.extend(last_words())
     return report
-
-
-@pytest.fixture(scope="session")
-def executable() -> str:
-    """The path of Chromium."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        missing("Chromium (on Debian: apt-get install chromium)")
-    return found
-
-
-@pytest.fixture(scope="session")
-def playwright() -> Iterator[Playwright]:
-    expect.set_options(timeout=LIMIT)
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
-def chromium(playwright: Playwright, executable: str) -> Iterator[Browser]:
-    """One Chromium for all tests."""
-    launched = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS, timeout=START_LIMIT)
-    with launched as browser:
-        yield browser
 
 
 @pytest.fixture(scope="session")

@@ -17,11 +17,11 @@ import attrs
 import flask
 import pytest
 import requests
+from browsing import CHROMIUM_FLAGS, START_LIMIT
 from playwright.sync_api import Browser, Page, Playwright, expect
 from sdks.processes import free_port
 
 import st_wsgi
-from browser.conftest import CHROMIUM_FLAGS, START_LIMIT
 from browser.sites import CHEAP_HASHES, serving_app
 from browser.visitor import LIMIT, PASSWORD
 from st_wsgi import AppInfo
