@@ -564,3 +564,10 @@ def test_a_file_of_keys_that_was_cut_off_is_fetched_again(tmp_path: Path) -> Non
         for text in (kept.read_text()[:100], "", "7"):
             kept.write_text(text)
             assert statuses(both, headers) == [200, 200]
+
+
+def test_a_session_with_large_claims_gets_through(both: Backends) -> None:
+    """A cookie with 12 kB of claims is beyond what nginx takes by default."""
+    token = claiming(plan="a" * 9000)(both.deployment.issuer)
+    assert len(token) > 12_000
+    assert statuses(both, {"Cookie": f"sAccessToken={token}"}) == [200, 200]
