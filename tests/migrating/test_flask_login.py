@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from bridges.pages_of_docs import DOCS, files_of
 from pages import blocks
 from testing_kit.running import run_pytest
@@ -165,3 +166,40 @@ def test_the_steps_of_the_page(tmp_path: Path) -> None:
     (command,) = blocks((DOCS / "from-flask-login.md").read_text(encoding="utf-8"), "sh")
     checks = CHECKS.replace("COMMAND", repr(command))
     assert run_pytest(tmp_path, {**files, "test_checks.py": checks}) == {"passed": 13}
+
+
+WITH_FACTOR = """
+import shlex
+import before
+from st_wsgi import cli
+
+def test_a_second_factor_is_asked_for():
+    form = {"email": "ada@example.com", "password": "correct horse 1"}
+    before.app.test_client().post("/register", data=form)
+    import prepare
+    import export
+    assert cli.main(shlex.split(COMMAND)[1:]) == 0
+    import app
+    from st_wsgi.recipes.multifactorauth import add_to_required_secondary_factors_for_user
+    add_to_required_secondary_factors_for_user(user_id="1", factor_id="totp")
+    old, client = before.app.test_client(), app.app.test_client()
+    old.post("/login", data=form)
+    client.set_cookie("session", old.get_cookie("session").value)
+    assert client.get("/orders").status_code == 307
+    refused = client.get("/orders")
+    assert (refused.status_code, refused.json["claimValidationErrors"][0]["id"]) == (403, "st-mfa")
+    app.st.close()
+"""
+
+
+@pytest.mark.exhaustive
+def test_users_who_stay_signed_in_still_need_their_second_factor(tmp_path: Path) -> None:
+    files = files_of("from-flask-login")
+    recipes = "        MultiFactorAuth(first_factors=['emailpassword']),\n        Totp(issuer='Shop'),\n"
+    imports = "from st_wsgi.recipes.multifactorauth import MultiFactorAuth\nfrom st_wsgi.recipes.totp import Totp\n"
+    changed = files["app.py"].replace("    recipes=[\n", "    recipes=[\n" + recipes)
+    assert changed != files["app.py"]
+    files["app.py"] = changed.replace("import flask\n", "import flask\n" + imports, 1)
+    (command,) = blocks((DOCS / "from-flask-login.md").read_text(encoding="utf-8"), "sh")
+    checks = WITH_FACTOR.replace("COMMAND", repr(command))
+    assert run_pytest(tmp_path, {**files, "test_checks.py": checks}) == {"passed": 1}
