@@ -193,6 +193,8 @@ from django.test import Client
 from django.urls import path
 import settings as named
 
+# Two threads import below "runserver". Before Python 3.12, both fail if they begin with parts of one package at once.
+assert "st_wsgi" in sys.modules
 settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["testserver"], SECRET_KEY="not secret",
                    INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "corsheaders"],
                    REST_FRAMEWORK={"UNAUTHENTICATED_USER": None, "EXCEPTION_HANDLER": "rest.handle"},
@@ -246,7 +248,7 @@ def run_django(settings: str) -> dict[str, Any]:
     for code in (settings, *SITE):
         assert PROGRAMS.write(code)
     if "SUPERTOKENS" not in settings:
-        Path("settings.py").write_text(settings + 'SUPERTOKENS = "auth.st"\n')
+        Path("settings.py").write_text(settings + 'import st_wsgi\nSUPERTOKENS = "auth.st"\n')
     Path("site_under_test.py").write_text(DJANGO)
     run = subprocess.run(
         [sys.executable, "-W", "error", "site_under_test.py", json.dumps(SIGN_UP)],

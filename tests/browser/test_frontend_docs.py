@@ -405,6 +405,7 @@ def test_the_ready_forms_for_codes_and_links(tmp_path: Path, visitor: Visitor) -
         forms.shows("My orders")
         shows_orders(forms)  # the code has confirmed the address
         forms.press("Sign out")
+        forms.is_at("/$")
         ask()
         forms.page.goto(forms.shop.link(visitor.email, "/auth/verify"))
         forms.shows("My orders")

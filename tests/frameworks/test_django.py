@@ -365,3 +365,42 @@ def test_a_request_keeps_its_context_and_its_body_on_the_way_to_the_view(st: Sup
         answer = WSGIClient(st.wrap(noting) if wrapped else noting).post("/auth/body", data=b"for the view")
     assert (answer.status_code, answer.data) == (200, b"for the view")
     assert seen == [(True, wrapped)]
+
+
+TWO_THREADS = """
+import importlib, sys, threading
+import django.core.signals, django.http, django.utils.module_loading
+import st_wsgi
+
+failed = []
+
+def load(name):
+    try:
+        importlib.import_module(name)
+    except BaseException as error:
+        failed.append(repr(error))
+
+threads = [threading.Thread(target=load, args=(name,)) for name in sys.argv[1:]]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(failed)
+"""
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("st_wsgi.recipes.session", "st_wsgi.frameworks.django"),
+        ("st_wsgi.frameworks.django", "st_wsgi.recipes.session"),
+        ("st_wsgi.recipes.emailpassword", "st_wsgi.pages"),
+    ],
+    ids=str,
+)
+def test_two_threads_may_import_when_the_package_is_there(names: tuple[str, str]) -> None:
+    """As Django's runserver does. Without the package, some of these fail before Python 3.12, in both threads."""
+    command = [sys.executable, "-W", "error", "-c", TWO_THREADS, *names]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (run.stdout, run.stderr) == ("[]\n", "")
