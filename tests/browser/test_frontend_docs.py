@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import re
@@ -629,3 +630,68 @@ def test_the_client_in_python(api: Shop, monkeypatch: pytest.MonkeyPatch, capsys
         client.call("GET", "/api/me")
     assert set(client.tokens.values()) == {""}
     client.http.close()
+
+
+class Recorder(http.server.ThreadingHTTPServer):
+    """A server that keeps what it is asked for, and leads everybody who asks for ``/away`` or a renewal to another."""
+
+    def __init__(self, other: str = "") -> None:
+        #: Path, header ``Authorization`` and body of each request.
+        self.seen: list[tuple[str, str | None, bytes]] = []
+        seen = self.seen
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                seen.append((self.path, self.headers["Authorization"], body))
+                self.send_response(307 if other and self.path.endswith(("/away", "/signin", "/refresh")) else 401)
+                self.send_header("Location", f"{other}/elsewhere")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            do_GET = do_POST
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Print nothing."""
+
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server_port}"
+
+    @contextmanager
+    def listening(self) -> Iterator[Recorder]:
+        with self:
+            thread = threading.Thread(target=self.serve_forever)
+            thread.start()
+            try:
+                yield self
+            finally:
+                self.shutdown()
+                thread.join()
+
+
+def test_the_client_in_python_sends_its_tokens_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login ada password of-another-program\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    names: dict[str, Any] = {}
+    exec(compile(CLIENT.code, "page", "exec"), names)
+    with Recorder().listening() as other, Recorder(f"http://{other.address}").listening() as api:
+        client = names["Client"](f"http://{api.address}")
+        client.tokens = {"st-access-token": "access"}
+        for path in (f"@{other.address}/x", f"//{other.address}/x", f"/away?{other.address}", ".example/x", "5/x"):
+            client.call("GET", path)
+        assert {authorization for _, authorization, _ in api.seen} == {"Bearer access"}
+        assert len(api.seen) == 5
+        client.tokens["st-refresh-token"] = "refresh"
+        client.call("POST", "/orders", data=b"order")
+        assert ("/auth/session/refresh", "Bearer refresh", b"") in api.seen
+        with pytest.raises(ValueError, match="Expecting value"):
+            client.sign_in("ada@example.com", PASSWORD)
+        assert api.seen[-1][:2] == ("/auth/signin", None)
+        client.http.close()
+        assert other.seen == []
