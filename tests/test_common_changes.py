@@ -195,6 +195,30 @@ def test_a_blocked_user_is_told_so_after_the_password_was_checked(site: Site) ->
     assert session.get_all_session_handles_for_user(user_id=user_id) == []
 
 
+@section("A user is blocked, and told why")
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_sign_in_at_the_same_time_does_not_outlive_the_block(site: Site, moment: str) -> None:
+    """The whole of ``block()`` runs between two steps of a sign-in: before or after this reads the metadata."""
+    user_id = site.sign("signup").json["user"]["id"]
+    read = site.names["get_user_metadata"]
+
+    def meanwhile(**which: Any) -> Any:
+        site.names["get_user_metadata"] = read
+        found = read(**which) if moment == "after" else None
+        site.names["block"](user_id)
+        return read(**which) if found is None else found
+
+    site.names["get_user_metadata"] = meanwhile
+    made = site.sign("signin")
+    assert site.names["get_user_metadata"] is read
+    assert session.get_all_session_handles_for_user(user_id=user_id) == []
+    assert (made.json["status"], "st-access-token" in made.headers) == (
+        ("OK", True) if moment == "after" else ("GENERAL_ERROR", False)
+    )
+    if moment == "after":
+        assert site.client().get("/", headers=bearer(made)).status_code == 401
+
+
 @section("The access token says more")
 def test_the_plan_is_in_the_token_and_a_new_one_comes_with_the_renewal(site: Site) -> None:
     made = site.sign("signup")
