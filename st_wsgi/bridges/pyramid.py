@@ -79,6 +79,7 @@ class SessionPolicy:
     def forget(self, request: Request, **kw: Any) -> list[tuple[str, str]]:
         """End the session; its claims need not be satisfied. No headers are needed: it is cleared with the response."""
         end_session(request)
+        self._sessions.set(request, None)
         return []
 
 

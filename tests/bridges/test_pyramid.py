@@ -13,6 +13,7 @@ CHECKS = """
 import time
 import pytest
 from pyramid.config import Configurator
+from pyramid.security import forget
 from werkzeug.test import Client
 import app
 from st_wsgi.bridges.pyramid import SessionPolicy
@@ -54,6 +55,21 @@ def test_a_revoked_session_counts_until_its_token_expires(st_client):
     session.revoke_all_sessions_for_user(user_id=user.st_user.user_id)
     assert user.get("/orders").status_code == 200
 
+def test_nobody_is_signed_in_once_the_session_was_forgotten(st_client):
+    def leave(request):
+        before = request.authenticated_userid
+        forget(request)
+        return [before, request.identity, request.authenticated_userid, bool(request.has_permission("orders:read"))]
+
+    with Configurator() as config:
+        config.include("st_wsgi.bridges.pyramid")
+        config.add_route("leave", "/leave")
+        config.add_view(leave, route_name="leave", renderer="json")
+        own = app.st.wrap(config.make_wsgi_app())
+    user = st_client(app=own, roles={"clerk": ["orders:read"]})
+    assert user.post("/leave").json == [user.st_user.user_id, None, None, False]
+    assert user.post("/leave").json == [None, None, None, False]
+
 class Nobody(SessionPolicy):
     def permits(self, request, context, permission):
         return False
@@ -93,7 +109,7 @@ INI = ["-W", "ignore:pkg_resources is deprecated", "-W", "ignore:Deprecated call
 
 def test_the_app_of_the_page(tmp_path: Path) -> None:
     files = {**files_of("pyramid"), "test_checks.py": CHECKS}
-    assert run_pytest(tmp_path, files, *INI, app="app:app") == {"passed": 7}
+    assert run_pytest(tmp_path, files, *INI, app="app:app") == {"passed": 8}
 
 
 @pytest.mark.one_python
