@@ -64,7 +64,7 @@ def measure(quick: bool) -> list[Row]:
 
 def _milliseconds(connection: http.client.HTTPConnection, calls: int, seconds: float = 0.0) -> float:
     """Return the median time of at least *calls* requests, made for at least *seconds*."""
-    taken = []
+    taken: list[float] = []
     end = time.monotonic() + seconds
     while len(taken) < calls or time.monotonic() < end:
         began = time.perf_counter()
