@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 
 import attrs
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, TimeoutError as TimedOut
 from werkzeug.test import Client
 
 from ..config import AppInfo
+from ..exchanges import Exchanges
 from ..urls import normalise_origin, normalise_path
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Seen:
         """Return the JSON object in the body; an empty one if the body is something else."""
         try:
             value: object = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
 
@@ -105,13 +106,19 @@ def over_http(address: str, base_path: str | None = None) -> Backend:
     named = normalise_path(path, setting="the path of the address")
     pool = urllib3.PoolManager(timeout=urllib3.Timeout(total=_SECONDS), retries=False)
 
+    exchanges = Exchanges(at_most=100)
+
+    def seen(method: str, path: str, headers: Mapping[str, str]) -> Seen:
+        with pool.request(method, origin + path, headers=headers, redirect=False, preload_content=False) as found:
+            return Seen(found.status, tuple(found.headers.iteritems()), found.read(1_000_000))
+
     def send(method: str, path: str, headers: Mapping[str, str]) -> Seen:
         try:
-            with pool.request(method, origin + path, headers=headers, redirect=False, preload_content=False) as found:
-                body = found.read(1_000_000)
-                return Seen(found.status, tuple(found.headers.iteritems()), body)
+            return exchanges.within(_SECONDS, lambda: seen(method, path, headers))
         except HTTPError as error:
             return Seen(0, failure=error)
+        except TimeoutError:
+            return Seen(0, failure=TimedOut("the response came too slowly"))
 
     return Backend(origin, named or ("/auth" if base_path is None else base_path), send)
 

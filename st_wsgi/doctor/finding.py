@@ -82,6 +82,11 @@ KNOWN: dict[str, tuple[str, str]] = {
 """From the id of each finding to ``error`` or ``warning``, and the cure. Ids stay the same from release to release."""
 
 
+def _plain(text: str) -> str:
+    """Return a text that does nothing to a terminal: servers choose parts of it."""
+    return "".join(one if " " <= one <= "~" else ascii(one)[1:-1] for one in text[:800])
+
+
 @attrs.frozen
 class Finding:
     """
@@ -92,7 +97,7 @@ class Finding:
     """
 
     id: str
-    problem: str
+    problem: str = attrs.field(converter=_plain)
 
     def json(self) -> dict[str, str]:
         """Return this finding as a JSON object."""

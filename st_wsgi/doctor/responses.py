@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 
 from urllib3.exceptions import SSLError
 
+from ..errors import ConfigError
 from ..recipes.session.cookies import ACCESS_COOKIE, REFRESH_COOKIE, REFRESH_PATH, SESSION_COOKIES
 from ..request.cors import get_all_cors_headers
 from ..urls import host_of, is_loopback, is_same_site, normalise_origin, scheme_of
@@ -69,7 +70,8 @@ def examine(
 
 def key_ids(seen: Seen) -> set[str]:
     """Return the ids of the keys in a response, without those that change every week."""
-    return {kid for kid in (str(key.get("kid")) for key in seen.json().get("keys", ())) if not kid.startswith("d-")}
+    keys = [key for key in seen.json().get("keys", ()) if isinstance(key, dict)]
+    return {kid for kid in (str(key.get("kid")) for key in keys) if not kid.startswith("d-")}
 
 
 def _not_ours(backend: Backend, seen: Seen) -> Findings:
@@ -97,9 +99,13 @@ def _own_address(backend: Backend) -> Findings:
     if not isinstance(told, str) or not told.endswith(KEYS):
         return  # the app has switched this route off or replaced it
     own = told.removesuffix(KEYS)
-    origin = normalise_origin(own, setting="jwks_uri")
-    host, asked = host_of(origin), host_of(backend.origin)
     text = f"the back end says that its address is {own}, and browsers use {backend.origin}{backend.base_path}"
+    try:
+        origin = normalise_origin(own, setting="jwks_uri")
+    except ConfigError:
+        yield Finding("api-domain-host", text)
+        return
+    host, asked = host_of(origin), host_of(backend.origin)
     if host != asked and is_loopback(host) and is_loopback(asked):
         yield Finding("loopback-spelling", text)
     elif host != asked:
