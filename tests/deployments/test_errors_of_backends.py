@@ -1,0 +1,27 @@
+"""An error that nobody expected, in the examples in Node.js and PHP: the client learns nothing, the log says what it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from deployments.test_tokens_of_backends import KID, KeyServer, backends, bearer, good
+
+
+def test_an_unexpected_error_is_500_without_details(tmp_path: Path) -> None:
+    with backends(tmp_path, KeyServer()) as both:
+        headers, folder = bearer(good(both.deployment.issuer)), both.deployment.folder
+        assert [response.status for response in both.ask(headers=headers)] == [200, 200]
+        (kept,) = folder.rglob("keys.json")
+        kept.write_text(json.dumps({**json.loads(kept.read_text()), "keys": {KID: ["no key"]}}))  # breaks PHP
+        (folder / "clock").unlink()  # breaks Node.js, whose clock is this file
+        for response in both.ask(headers=headers):
+            assert (response.status, response.json) == (500, {"message": "internal error"})
+            assert response.headers["Content-Type"] == "application/json"
+            assert response.headers["Cache-Control"] == "no-store"
+            assert not {"X-Powered-By", "Location"} & set(response.headers)
+        assert "must be of type" in (folder / "php.log").read_text()
+        assert "ENOENT" in (folder / "node.log").read_text()
+        (folder / "clock").write_text("0")
+        node, php = both.ask("/nowhere", headers=headers)
+        assert (node.status, php.status) == (404, 404)  # both go on
