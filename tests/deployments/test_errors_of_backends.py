@@ -1,4 +1,4 @@
-"""An error that nobody expected, in the examples in Node.js and PHP: the client learns nothing, and it is in the log."""
+"""An error that nobody expected, in the examples in Node.js and PHP: the client learns nothing, the log has it."""
 
 from __future__ import annotations
 
