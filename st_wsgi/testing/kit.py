@@ -97,8 +97,11 @@ class Kit:
         Run one test. Its cores have only what the app did while it was loaded, and its outbox is empty.
 
         :param core_settings: such as ``{"access_token_validity": 2}``.
+        :raises ConfigError: the instance of ``st_wsgi.init`` was made before the kit was there.
         """
         default = current.services() if current.has_default() else None
+        if default is not None and not isinstance(default.transport, _CoreOfTest):
+            raise ConfigError(_TOO_EARLY)
         self._is_loading, self._cores, self._settings = False, {}, core_settings or {}
         self.outbox.clear()
         for st in self._instances:

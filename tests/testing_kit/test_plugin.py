@@ -367,11 +367,28 @@ def test_an_instance_that_was_made_too_early_is_refused(tmp_path: Path) -> None:
         def st_app():
             return app.app
 
-        def test_too_early(st_client):
+        @pytest.mark.parametrize("fixture", ["st_kit", "st_outbox", "st_client"])
+        def test_too_early(fixture, request):
             with pytest.raises(ConfigError, match="option st_app of pytest"):
-                st_client()
+                request.getfixturevalue(fixture)
     """
-    assert run_pytest(tmp_path, {"auth.py": AUTH, "app.py": FLASK, "test_checks.py": checks}) == {"passed": 1}
+    assert run_pytest(tmp_path, {"auth.py": AUTH, "app.py": FLASK, "test_checks.py": checks}) == {"passed": 3}
+
+
+@pytest.mark.one_python
+def test_an_instance_that_nobody_keeps_is_under_test(tmp_path: Path) -> None:
+    made = AUTH.partition("userroles.create")[0].replace("st = st_wsgi.init", "st_wsgi.init")
+    checks = """
+        import gc
+        import auth
+        from st_wsgi.recipes import userroles
+
+        def test_roles(st_kit):
+            gc.collect()
+            userroles.create_new_role_or_add_permissions(role="in memory", permissions=[])
+    """
+    assert run_pytest(tmp_path, {"auth.py": made, "test_checks.py": checks}, app="auth:INFO") == {"passed": 1}
+    assert not list(tmp_path.glob("*.db"))
 
 
 @pytest.mark.exhaustive
