@@ -1,16 +1,20 @@
-"""The deployment of ``docs/backends.md``: auth server, Node.js, PHP and nginx, as files of ``examples/backends``."""
+"""The deployment of ``docs/backends.md``: auth server, Node.js, PHP, Go, nginx, as files of ``examples/backends``."""
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
 import os
 import re
+import shutil
 import ssl
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,6 +48,25 @@ const get = (_, name) => {
     return typeof value === "function" ? value.bind(original) : value;
 };
 Object.defineProperty(globalThis, "performance", { value: new Proxy({}, { get }) });
+"""
+
+#: The same in Go, for the clock of the keys.
+_GO_CLOCK = """
+package main
+
+import (
+	"os"
+	"strconv"
+	"time"
+)
+
+func init() {
+	now = func() time.Time {
+		text, _ := os.ReadFile(os.Getenv("CLOCK"))
+		seconds, _ := strconv.Atoi(string(text))
+		return time.Now().Add(time.Duration(seconds) * time.Second)
+	}
+}
 """
 
 _POOL = """
@@ -98,6 +121,30 @@ def node_program(file: str, *, log: Path, env: Mapping[str, str], port: int) -> 
         yield
 
 
+def go(*words: str, folder: Path, scratch: Path) -> str:
+    """What a command of Go prints about the program in a folder. It fetches nothing; its cache is in ``scratch``."""
+    where = shutil.which("go")
+    if where is None:
+        missing("Go is not installed (apt-get install golang-go)")
+    env = {"GOCACHE": f"{scratch}/cache", "GOPATH": f"{scratch}/path", "GOFLAGS": "-mod=mod", "GOPROXY": "off"}
+    env |= {"GOWORK": "off", "GOTOOLCHAIN": "local"}
+    env = {**os.environ, **env}
+    done = subprocess.run([where, *words], cwd=folder, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+@cache
+def go_program() -> Path:
+    """The program of ``examples/backends/go``, whose clock can be put forward, built once for all tests."""
+    scratch = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    source = shutil.copytree(EXAMPLES / "go", scratch / "source")
+    (source / "clock.go").write_text(_GO_CLOCK)
+    go("build", "-o", str(scratch / "api"), folder=source, scratch=scratch)
+    return scratch / "api"
+
+
 @contextmanager
 def php_fpm(folder: Path, *, children: int = 4) -> Iterator[None]:
     """Serve PHP on the socket ``php.sock`` of a folder until the block ends. PHP may have complained of nothing."""
@@ -146,6 +193,7 @@ class Deployment:
     :ivar shop: the origin of the website.
     :ivar auth: the origin of the auth server.
     :ivar api: the origin of Node.js.
+    :ivar go: the origin of Go. It is no part of the arrangements, but can run beside them.
     """
 
     arrangement: str
@@ -155,15 +203,18 @@ class Deployment:
     shop: str = attrs.field(init=False)
     auth: str = attrs.field(init=False)
     api: str = attrs.field(init=False)
+    go: str = attrs.field(init=False)
     ports: dict[str, int] = attrs.field(init=False)
     _running: dict[str, ExitStack] = attrs.field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        self.ports = {name: free_port() for name in ("nginx", "auth", "node")}
+        self.ports = {name: free_port() for name in ("nginx", "auth", "node", "go")}
         https = self.ports["nginx"]
         hosts = ("shop",) * 3 if self.arrangement == "one_domain" else ("www.shop", "auth.shop", "api.shop")
         self.shop, self.auth, self.api = (f"https://{host}.test:{https}" for host in hosts)
+        self.go = f"http://127.0.0.1:{self.ports['go']}"
         (self.folder / "keys").mkdir(mode=0o700)
+        (self.folder / "clock").write_text("0")
 
     @property
     def core(self) -> str:
@@ -206,7 +257,7 @@ class Deployment:
         return (self.folder / f"{name}.log").read_text()
 
     def age_keys(self, seconds: int) -> None:
-        """Make the keys that both backends have older, and their last attempts to fetch some."""
+        """Make the keys that the backends have older, and their last attempts to fetch some."""
         clock, file = self.folder / "clock", self.folder / "keys" / "keys.json"
         clock.write_text(str(int(clock.read_text()) + seconds))
         state = json.loads(file.read_text())
@@ -235,12 +286,19 @@ class Deployment:
         command.append(f"auth_server:{app}")
         return serving(command, port=port, log=self.folder / "auth.log", env=env, cwd=EXAMPLES)
 
-    def _node(self) -> AbstractContextManager[object]:
+    def _settings(self) -> dict[str, str]:
+        """The environment of the backends in Node.js and Go."""
         keys = f"http://127.0.0.1:{self.ports['auth']}/auth/jwt/jwks.json"
+        return {"KEYS_URL": keys, "ISSUER": self.issuer, "WEBSITE": self.shop, "CLOCK": f"{self.folder}/clock"}
+
+    def _go(self) -> AbstractContextManager[object]:
+        port = self.ports["go"]
+        env = {**self._settings(), "PORT": str(port)}
+        return serving([str(go_program())], port=port, log=self.folder / "go.log", env=env)
+
+    def _node(self) -> AbstractContextManager[object]:
         (self.folder / "clock.mjs").write_text(_CLOCK)
-        (self.folder / "clock").write_text("0")
-        env = {"KEYS_URL": keys, "ISSUER": self.issuer, "WEBSITE": self.shop}
-        env |= {"NODE_OPTIONS": f"--import={self.folder}/clock.mjs", "CLOCK": f"{self.folder}/clock"}
+        env = {**self._settings(), "NODE_OPTIONS": f"--import={self.folder}/clock.mjs"}
         return node_program("server.mjs", log=self.folder / "node.log", env=env, port=self.ports["node"])
 
     def _reports(self) -> AbstractContextManager[object]:

@@ -113,9 +113,9 @@ def test_a_person_signs_in_on_the_pages_and_every_backend_knows_them(
 
 def test_the_blocks_of_the_page_stand_in_the_files_that_run() -> None:
     page, files = (ROOT / "docs" / "backends.md").read_text(), [*EXAMPLES.glob("*/*.*")]
-    shown = {language: blocks(page, language) for language in ("js", "php", "nginx", "sh", "python")}
+    shown = {language: blocks(page, language) for language in ("js", "php", "go", "nginx", "sh", "python")}
     assert page.count("```") == 2 * sum(len(codes) for codes in shown.values())
-    endings = {"js": ".mjs", "php": ".php", "nginx": ".conf"}
+    endings = {"js": ".mjs", "php": ".php", "go": ".go", "nginx": ".conf"}
     for language, ending in endings.items():
         assert shown[language]
         texts = [file.read_text() for file in files if file.suffix == ending]

@@ -9,13 +9,13 @@ from deployments.test_tokens_of_backends import KID, KeyServer, backends, bearer
 
 
 def test_an_unexpected_error_is_500_without_details(tmp_path: Path) -> None:
-    with backends(tmp_path, KeyServer()) as both:
-        headers, folder = bearer(good(both.deployment.issuer)), both.deployment.folder
-        assert [response.status for response in both.ask(headers=headers)] == [200, 200]
+    with backends(tmp_path, KeyServer()) as three:
+        headers, folder = bearer(good(three.deployment.issuer)), three.deployment.folder
+        assert [response.status for response in three.ask(headers=headers)] == [200] * 3
         (kept,) = folder.rglob("keys.json")
         kept.write_text(json.dumps({**json.loads(kept.read_text()), "keys": {KID: ["no key"]}}))  # breaks PHP
         (folder / "clock").unlink()  # breaks Node.js, whose clock is this file
-        for response in both.ask(headers=headers):
+        for response in three.ask(headers=headers)[:2]:  # Go has neither a file of keys nor such a clock
             assert (response.status, response.json) == (500, {"message": "internal error"})
             assert response.headers["Content-Type"] == "application/json"
             assert response.headers["Cache-Control"] == "no-store"
@@ -23,5 +23,4 @@ def test_an_unexpected_error_is_500_without_details(tmp_path: Path) -> None:
         assert "must be of type" in (folder / "php.log").read_text()
         assert "ENOENT" in (folder / "node.log").read_text()
         (folder / "clock").write_text("0")
-        node, php = both.ask("/nowhere", headers=headers)
-        assert (node.status, php.status) == (404, 404)  # both go on
+        assert [response.status for response in three.ask("/nowhere", headers=headers)] == [404] * 3  # they go on

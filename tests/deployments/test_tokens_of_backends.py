@@ -1,5 +1,5 @@
 """
-What the examples in Node.js and PHP do with every kind of token: what st-verify does, which has tests of its own.
+What the examples in Node.js, PHP and Go do with every kind of token: what st-verify does, which has tests of its own.
 
 The key server is one of these tests, so the tokens can be such as no auth server makes.
 """
@@ -11,7 +11,11 @@ import hashlib
 import hmac
 import http.server
 import json
+import os
 import random
+import re
+import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,9 +28,11 @@ import attrs
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from sampling import exhaustive_but
+from sdks.installs import node as node_js
 from verify import minting
 
-from deployments.backends import LIMIT, Deployment, Response, fetch
+from deployments.backends import EXAMPLES, LIMIT, Deployment, Response, fetch, go, go_program
+from deployments.nginx import missing, program
 from st_verify import ClaimValidator, Refused, SessionVerifier, StaticKeys, UserRoleClaim
 from st_verify.wsgi import CsrfMode, SessionGuard, refusal_response
 
@@ -75,29 +81,33 @@ class KeyServer:
 
 @attrs.define
 class Backends:
-    """Node.js and PHP, whose requests go through nginx."""
+    """Node.js and PHP, whose requests go through nginx, and Go, which is asked directly."""
 
     deployment: Deployment
     keys: KeyServer
 
+    def addresses(self, path: str) -> list[tuple[str, str]]:
+        """Origins and paths of a route in Node.js, PHP and Go."""
+        here = self.deployment
+        return [(here.shop, f"/api{path}"), (here.shop, path), (here.go, f"/api{path}")]
+
     def ask(
         self, path: str = "/me", *, method: str = "GET", headers: Mapping[str, str] | None = None
-    ) -> tuple[Response, Response]:
-        """The responses of Node.js and PHP."""
-        shop = self.deployment.shop
-        node, php = (fetch(shop, prefix + path, method=method, headers=headers) for prefix in ("/api", ""))
-        return node, php
+    ) -> tuple[Response, Response, Response]:
+        """The responses of Node.js, PHP and Go."""
+        node, php, golang = (fetch(*address, method=method, headers=headers) for address in self.addresses(path))
+        return node, php, golang
 
 
 @contextmanager
 def backends(folder: Path, keys: KeyServer) -> Iterator[Backends]:
     deployment = Deployment("one_domain", folder, folder, token_seconds=3600)
-    with keys.listening(deployment.ports["auth"]), deployment.running("nginx", "php", "node"):
+    with keys.listening(deployment.ports["auth"]), deployment.running("nginx", "php", "node", "go"):
         yield Backends(deployment, keys)
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
+def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
     with backends(tmp_path_factory.mktemp("tokens"), KeyServer()) as running:
         yield running
 
@@ -261,6 +271,9 @@ TOKENS: dict[str, Callable[[str], str]] = {
     "another tenant": claiming(tId="acme", sessionHandle="5d0b3b3e-8f43-4d9c-9b5c-3f5a4f2c1e11_acme"),
     "no handle": claiming(sessionHandle=...),
     "no hash": claiming(refreshTokenHash1=...),
+    "user in capitals": lambda issuer: good(issuer, sub=..., SUB="user-1"),
+    "issuer in capitals": lambda issuer: good(issuer, iss=..., ISS=issuer),
+    "header in capitals": with_header(alg=..., ALG="RS256"),
 }
 
 
@@ -309,12 +322,12 @@ CHOSEN = {
 
 @pytest.mark.parametrize("place", ["header", "cookie"])
 @pytest.mark.parametrize("kind", exhaustive_but(sorted(TOKENS), CHOSEN))
-def test_both_backends_do_what_st_verify_does(both: Backends, kind: str, place: str) -> None:
-    issuer = both.deployment.issuer
+def test_every_backend_does_what_st_verify_does(three: Backends, kind: str, place: str) -> None:
+    issuer = three.deployment.issuer
     token = TOKENS[kind](issuer)
     headers = {"Authorization": f"Bearer {token}"} if place == "header" else {"Cookie": COOKIE.format(token)}
-    node, php = (seen(response) for response in both.ask(headers=headers))
-    assert node == php == verdict(issuer, headers)
+    node, php, golang = (seen(response) for response in three.ask(headers=headers))
+    assert node == php == golang == verdict(issuer, headers)
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -322,9 +335,9 @@ def bearer(token: str) -> dict[str, str]:
 
 
 @pytest.mark.exhaustive
-def test_a_token_that_was_changed_anywhere_is_refused(both: Backends) -> None:
+def test_a_token_that_was_changed_anywhere_is_refused(three: Backends) -> None:
     """Characters replaced, added and removed, the same ones in every run."""
-    issuer, choice = both.deployment.issuer, random.Random(7)
+    issuer, choice = three.deployment.issuer, random.Random(7)
     token = good(issuer, **{"st-role": {"v": ["user"], "t": 1}})
     assert verdict(issuer, bearer(token))[0] == 200
     for _ in range(300):
@@ -333,12 +346,12 @@ def test_a_token_that_was_changed_anywhere_is_refused(both: Backends) -> None:
         changed_token = token[:at] + choice.choice(["", new, token[at] + new]) + token[at + 1 :]
         if changed_token.strip(" \t") == token:
             continue
-        node, php = (seen(response) for response in both.ask(headers=bearer(changed_token)))
-        assert (node[0], php[0], verdict(issuer, bearer(changed_token))[0]) == (401, 401, 401), changed_token
+        node, php, golang = (seen(response) for response in three.ask(headers=bearer(changed_token)))
+        assert {node[0], php[0], golang[0], verdict(issuer, bearer(changed_token))[0]} == {401}, changed_token
 
 
-def test_the_header_wins_and_a_cookie_counts_once(both: Backends) -> None:
-    issuer = both.deployment.issuer
+def test_the_header_wins_and_a_cookie_counts_once(three: Backends) -> None:
+    issuer = three.deployment.issuer
     one, other, old = good(issuer), good(issuer, sub="user-2", rsub="user-2"), relative(exp=-1)(issuer)
     for headers, expected in (
         ({**bearer(one), "Cookie": f"sAccessToken={other}"}, (200, "user-1")),
@@ -357,13 +370,13 @@ def test_the_header_wins_and_a_cookie_counts_once(both: Backends) -> None:
         ({"X-User-Id": "user-1", "st-auth-mode": "header"}, (401, {"message": "unauthorised"})),
         ({}, (401, {"message": "unauthorised"})),
     ):
-        node, php = (seen(response) for response in both.ask(headers=headers))
-        assert node == php == verdict(issuer, headers) == expected, headers
+        node, php, golang = (seen(response) for response in three.ask(headers=headers))
+        assert node == php == golang == verdict(issuer, headers) == expected, headers
 
 
-def test_another_website_cannot_make_changes_with_the_cookies(both: Backends) -> None:
+def test_another_website_cannot_make_changes_with_the_cookies(three: Backends) -> None:
     """A header of a script, or the origin of the own website. A session with a token of its own needs that token."""
-    here, refused = both.deployment, (401, {"message": "try refresh token"})
+    here, refused = three.deployment, (401, {"message": "try refresh token"})
     token = good(here.issuer)
     cookie, passes = {"Cookie": f"sAccessToken={token}"}, (200, "user-1")
     special = {"Cookie": f"sAccessToken={good(here.issuer, antiCsrfToken='secret')}"}
@@ -380,16 +393,19 @@ def test_another_website_cannot_make_changes_with_the_cookies(both: Backends) ->
         ({**special, "anti-csrf": ""}, refused),
         ({**special, "anti-csrf": "secret"}, passes),
     ):
-        node, php = (seen(response) for response in both.ask("/notes", method="POST", headers=headers))
-        assert node == php == expected, headers
+        node, php, golang = (seen(response) for response in three.ask("/notes", method="POST", headers=headers))
+        assert node == php == golang == expected, headers
         mode = CsrfMode.VIA_TOKEN if headers.get("Cookie") == special["Cookie"] else CsrfMode.VIA_CUSTOM_HEADER
         if "Origin" not in headers:
             assert verdict(here.issuer, headers, "POST", csrf=mode) == expected
+    empty = {"Cookie": f"sAccessToken={good(here.issuer, antiCsrfToken='')}"}
+    for headers in (empty, {**empty, "anti-csrf": ""}, {**empty, "rid": "anti-csrf"}):
+        assert statuses(three, headers, "/notes", "POST") == [401] * 3
 
 
-def test_only_the_website_may_read_what_node_answers(both: Backends) -> None:
+def test_only_the_website_may_read_what_an_api_answers(three: Backends) -> None:
     """A preflight, a session and refusals. For the website, the browser shows all of them to its scripts."""
-    here = both.deployment
+    here = three.deployment
     for method, headers, status in (
         ("OPTIONS", {"Access-Control-Request-Method": "GET"}, 204),
         ("GET", bearer(good(here.issuer)), 200),
@@ -397,10 +413,15 @@ def test_only_the_website_may_read_what_node_answers(both: Backends) -> None:
         ("GET", bearer(good(here.issuer, tId="acme")), 403),
     ):
         for origin, allowed in ((here.shop, here.shop), ("https://evil.test", None)):
-            response = fetch(here.api, "/api/me", method=method, headers={**headers, "Origin": origin})
-            assert response.status == status
-            assert response.headers.get("Access-Control-Allow-Origin") == allowed
-            assert response.headers.get("Access-Control-Allow-Credentials") == (allowed and "true")
+            sent = {**headers, "Origin": origin}
+            node, golang = (fetch(api, "/api/me", method=method, headers=sent) for api in (here.api, here.go))
+            assert node.status == golang.status == status
+            assert node.headers.get("Access-Control-Allow-Origin") == allowed
+            assert node.headers.get("Access-Control-Allow-Credentials") == (allowed and "true")
+            names = {name for name in (*node.headers, *golang.headers) if name.startswith("Access-Control-")}
+            assert len(names) == (5 if allowed else 0)
+            for name in (*names, "Vary"):
+                assert golang.headers.get(name) == node.headers.get(name)
 
 
 @pytest.mark.parametrize(
@@ -420,33 +441,32 @@ def test_only_the_website_may_read_what_node_answers(both: Backends) -> None:
     ],
     ids=json.dumps,
 )
-def test_a_role_is_an_entry_of_a_list(both: Backends, claim: Any) -> None:
-    issuer = both.deployment.issuer
+def test_a_role_is_an_entry_of_a_list(three: Backends, claim: Any) -> None:
+    issuer = three.deployment.issuer
     token = good(issuer, **{"st-role": claim})
-    node, php = both.ask("/admin", headers=bearer(token))
-    assert seen(node) == seen(php)
-    assert seen(node) == verdict(issuer, bearer(token), "GET", UserRoleClaim.includes("admin"))
+    node, php, golang = (seen(response) for response in three.ask("/admin", headers=bearer(token)))
+    assert node == php == golang == verdict(issuer, bearer(token), "GET", UserRoleClaim.includes("admin"))
 
 
 def test_strangers_cause_few_fetches(tmp_path: Path) -> None:
     """Each backend asks twice in 20 seconds at most, and an expired token or one of another issuer costs nothing."""
     keys = KeyServer()
-    with backends(tmp_path, keys) as both:
-        issuer = both.deployment.issuer
+    with backends(tmp_path, keys) as three:
+        issuer = three.deployment.issuer
         for make in (relative(exp=-1), claiming(iss="https://evil.example/auth"), of_another_kind()):
-            both.ask(headers=bearer(make(issuer)))
+            three.ask(headers=bearer(make(issuer)))
         assert keys.fetches == 0
         for number in range(10):
-            node, php = both.ask(headers=bearer(with_header(kid=f"d-{number}")(issuer)))
-            assert seen(node) == seen(php) == (401, {"message": "try refresh token"})
-        assert keys.fetches == 4
-        assert [seen(response) for response in both.ask(headers=bearer(good(issuer)))] == [(200, "user-1")] * 2
-        assert keys.fetches == 4
+            for response in three.ask(headers=bearer(with_header(kid=f"d-{number}")(issuer))):
+                assert seen(response) == (401, {"message": "try refresh token"})
+        assert keys.fetches == 6
+        assert [seen(response) for response in three.ask(headers=bearer(good(issuer)))] == [(200, "user-1")] * 3
+        assert keys.fetches == 6
 
 
-def statuses(both: Backends, headers: Mapping[str, str]) -> list[int]:
-    """Those of Node.js and PHP. What cannot be known now comes with the time to ask again."""
-    responses = both.ask(headers=headers)
+def statuses(three: Backends, headers: Mapping[str, str], path: str = "/me", method: str = "GET") -> list[int]:
+    """Those of Node.js, PHP and Go. What cannot be known now comes with the time to ask again."""
+    responses = three.ask(path, method=method, headers=headers)
     assert all(("Retry-After" in response.headers) == (response.status == 503) for response in responses)
     return [response.status for response in responses]
 
@@ -454,34 +474,34 @@ def statuses(both: Backends, headers: Mapping[str, str]) -> list[int]:
 def test_the_life_of_keys(tmp_path: Path) -> None:
     """A key server that begins late, makes a new key, removes the old one, and is gone for more than a day."""
     keys = KeyServer(status=500)
-    with backends(tmp_path, keys) as both:
-        here = both.deployment
+    with backends(tmp_path, keys) as three:
+        here = three.deployment
         old, new = (bearer(make(here.issuer)) for make in (good, with_header(kid="d-1800000000000")))
-        assert statuses(both, old) == [503, 503]
+        assert statuses(three, old) == [503] * 3
         keys.status, keys.body = 200, minting.jwks(minting.jwk(n=5), minting.jwk(kid=None), minting.jwk())
-        assert statuses(both, old) == [200, 200]
+        assert statuses(three, old) == [200] * 3
         here.age_keys(60)
-        assert statuses(both, new) == [401, 401]
+        assert statuses(three, new) == [401] * 3
         keys.body = minting.jwks(minting.jwk(), minting.jwk(kid="d-1800000000000"))
         here.age_keys(60)
-        assert statuses(both, new) == [200, 200]
-        assert statuses(both, old) == [200, 200]
+        assert statuses(three, new) == [200] * 3
+        assert statuses(three, old) == [200] * 3
         keys.body = minting.jwks(minting.jwk(kid="d-1800000000000"))
-        assert statuses(both, old) == [200, 200]
+        assert statuses(three, old) == [200] * 3
         here.age_keys(16 * 60)
-        for _ in range(100):  # Node.js fetches while it answers with what it has
-            if statuses(both, old) == [401, 401]:
+        for _ in range(100):  # Node.js and Go fetch while they answer with what they have
+            if statuses(three, old) == [401] * 3:
                 break
-        assert statuses(both, old) == [401, 401]
+        assert statuses(three, old) == [401] * 3
         keys.status = 302
         here.age_keys(23 * 3600)
-        assert statuses(both, new) == [200, 200]
-        assert statuses(both, bearer(with_header(kid="d-1800000000001")(here.issuer))) == [503, 503]
+        assert statuses(three, new) == [200] * 3
+        assert statuses(three, bearer(with_header(kid="d-1800000000001")(here.issuer))) == [503] * 3
         here.age_keys(2 * 3600)
-        assert statuses(both, new) == [503, 503]
+        assert statuses(three, new) == [503] * 3
         keys.status = 200
         here.age_keys(60)
-        assert statuses(both, new) == [200, 200]
+        assert statuses(three, new) == [200] * 3
 
 
 def wait_for_fetches(keys: KeyServer, number: int) -> None:
@@ -496,26 +516,27 @@ def wait_for_fetches(keys: KeyServer, number: int) -> None:
 def test_one_request_fetches_the_keys_for_all(tmp_path: Path) -> None:
     """While the key server takes its time, requests wait only if there are no keys at all."""
     keys = KeyServer()
-    with backends(tmp_path, keys) as both, ThreadPoolExecutor(8) as pool:
-        here, headers = both.deployment, bearer(good(both.deployment.issuer))
+    with backends(tmp_path, keys) as three, ThreadPoolExecutor(12) as pool:
+        here, headers = three.deployment, bearer(good(three.deployment.issuer))
         unknown = bearer(with_header(kid=UNKNOWN)(here.issuer))
         keys.goes_on.clear()
-        waiting = [pool.submit(fetch, here.shop, path, headers=headers) for path in ("/api/me", "/me") * 3]
-        wait_for_fetches(keys, 2)
+        waiting = [pool.submit(fetch, *address, headers=headers) for address in three.addresses("/me") * 3]
+        wait_for_fetches(keys, 3)
         keys.goes_on.set()
-        assert [response.result().status for response in waiting] == [200] * 6
-        assert keys.fetches == 2
+        assert [response.result().status for response in waiting] == [200] * 9
+        assert keys.fetches == 3
         here.age_keys(16 * 60)
         keys.goes_on.clear()
-        late = [pool.submit(fetch, here.shop, path, headers=headers) for path in ("/api/me", "/me")]
-        wait_for_fetches(keys, 4)
-        assert statuses(both, headers) == [200, 200]
+        late = [pool.submit(fetch, *address, headers=headers) for address in three.addresses("/me")]
+        wait_for_fetches(keys, 6)
+        assert statuses(three, headers) == [200] * 3
         stranger = pool.submit(fetch, here.shop, "/me", headers=unknown)
         assert stranger.result().status == 401
         assert not late[1].done()  # PHP has nobody else who could fetch
+        assert all("gave no keys" not in here.log(name) for name in ("node", "go"))  # nobody has waited for a timeout
         keys.goes_on.set()
-        assert [response.result().status for response in late] == [200, 200]
-        assert keys.fetches == 4
+        assert [response.result().status for response in late] == [200] * 3
+        assert keys.fetches == 6
 
 
 #: Answers of a key server without a usable key.
@@ -541,33 +562,85 @@ NO_KEYS = [
 
 
 @pytest.mark.exhaustive
-def test_key_sets_without_a_usable_key_are_none(both: Backends) -> None:
-    here, token = both.deployment, bearer(good(both.deployment.issuer))
-    assert statuses(both, token) == [200, 200]
+def test_key_sets_without_a_usable_key_are_none(three: Backends) -> None:
+    here, token = three.deployment, bearer(good(three.deployment.issuer))
+    assert statuses(three, token) == [200] * 3
     try:
         for body in NO_KEYS:
-            both.keys.body = body
+            three.keys.body = body
             here.age_keys(25 * 3600)
-            assert statuses(both, token) == [503, 503], body[:40]
+            assert statuses(three, token) == [503] * 3, body[:40]
     finally:
-        both.keys.body = minting.jwks(minting.jwk())
+        three.keys.body = minting.jwks(minting.jwk())
         here.age_keys(60)
-    assert statuses(both, token) == [200, 200]
+    assert statuses(three, token) == [200] * 3
 
 
 def test_a_file_of_keys_that_was_cut_off_is_fetched_again(tmp_path: Path) -> None:
     """A disk that is full leaves half a file. PHP must not stay broken when there is room again."""
-    with backends(tmp_path, KeyServer()) as both:
-        headers = bearer(good(both.deployment.issuer))
-        assert statuses(both, headers) == [200, 200]
-        (kept,) = both.deployment.folder.rglob("keys.json")
+    with backends(tmp_path, KeyServer()) as three:
+        headers = bearer(good(three.deployment.issuer))
+        assert statuses(three, headers) == [200] * 3
+        (kept,) = three.deployment.folder.rglob("keys.json")
         for text in (kept.read_text()[:100], "", "7"):
             kept.write_text(text)
-            assert statuses(both, headers) == [200, 200]
+            assert statuses(three, headers) == [200] * 3
 
 
-def test_a_session_with_large_claims_gets_through(both: Backends) -> None:
+def test_a_session_with_large_claims_gets_through(three: Backends) -> None:
     """A cookie with 12 kB of claims is beyond what nginx takes by default."""
-    token = claiming(plan="a" * 9000)(both.deployment.issuer)
+    token = claiming(plan="a" * 9000)(three.deployment.issuer)
     assert len(token) > 12_000
-    assert statuses(both, {"Cookie": f"sAccessToken={token}"}) == [200, 200]
+    assert statuses(three, {"Cookie": f"sAccessToken={token}"}) == [200] * 3
+
+
+def test_go_reads_json_as_strictly_as_st_verify(three: Backends) -> None:
+    """Two members with one name, numbers in another spelling, text that is no UTF-8, and what is nested too deeply."""
+    here = three.deployment
+    head, body = (json.dumps(part).encode() for part in (minting.header(), payload(here.issuer)))
+    late = b'"exp": 9e9, '
+    for changed_head, changed_body in (
+        (head, b'{"sub": "root", ' + body[1:]),
+        (head, b'{"st-role": {"v": [], "v": ["admin"]}, ' + body[1:]),
+        (b'{"alg": "none", ' + head[1:], body),
+        (head, b"{" + late + re.sub(rb'"exp": \d+, ', b"", body)[1:]),
+        (head, re.sub(rb'("exp": \d+)', rb"\1.0", body)),
+        (head, body.replace(b"user-1", b"user-\xff")),
+        (head, body + b"{}"),
+        (head, b'{"more": ' + b"[" * 1000 + b"]" * 1000 + b", " + body[1:]),
+    ):
+        assert (changed_head, changed_body) != (head, body)
+        headers = bearer(minting.compact(changed_head, changed_body))
+        response = fetch(here.go, "/api/me", headers=headers)
+        assert seen(response) == verdict(here.issuer, headers) == (401, {"message": "unauthorised"}), changed_body
+    headers = bearer(minting.compact(head, body))
+    assert seen(fetch(here.go, "/api/me", headers=headers)) == (200, "user-1")
+
+
+@pytest.mark.parametrize("wrong", [{"KEYS_URL": ""}, {"KEYS_URL": "shop.test/keys"}, {"ISSUER": ""}, {"WEBSITE": ""}])
+def test_a_backend_without_its_settings_says_so(wrong: dict[str, str], tmp_path: Path) -> None:
+    """Node.js and Go do not start. PHP, which has no start, answers 500 to everything and logs why."""
+    settings = {"KEYS_URL": "http://127.0.0.1:9/keys", "ISSUER": "https://a.test/auth", "WEBSITE": "https://a.test"}
+    env = {**os.environ, **settings, **wrong, "PORT": "0"}
+    reason = "must begin with https" if "KEYS_URL" in wrong else "are needed"
+    for command in ([node_js(), str(EXAMPLES / "node" / "server.mjs")], [str(go_program())]):
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=LIMIT)
+        assert done.returncode == 1
+        assert reason in done.stderr
+    php = program("php")
+    if php is None:
+        missing("PHP is not installed (apt-get install php-fpm)")
+    request = {"REQUEST_METHOD": "GET", "REQUEST_URI": "/", "KEYS_FOLDER": str(tmp_path)}
+    command = [php, "-d", "variables_order=EGPCS", str(EXAMPLES / "php" / "index.php")]
+    done = subprocess.run(command, env=env | request, capture_output=True, text=True, check=False, timeout=LIMIT)
+    assert json.loads(done.stdout) == {"message": "internal error"}
+    assert reason in done.stderr
+
+
+@pytest.mark.exhaustive
+def test_go_has_nothing_to_say_about_the_example(tmp_path: Path) -> None:
+    """Its formatter and its examination. The program needs no module."""
+    source = shutil.copytree(EXAMPLES / "go", tmp_path / "source")
+    assert go("vet", ".", folder=source, scratch=tmp_path) == ""
+    assert go("fmt", ".", folder=source, scratch=tmp_path) == ""
+    assert "require" not in (source / "go.mod").read_text()

@@ -34,6 +34,7 @@ export class Keys {
     #renewal = null;
 
     constructor(url) {
+        if (!/^https?:\/\/./.test(url)) throw new TypeError("the address must begin with https or http");
         this.#url = url;
     }
 

@@ -5,11 +5,10 @@ declare(strict_types=1);
 
 require __DIR__ . '/sessions.php';
 
-$keys = new Keys($_SERVER['KEYS_URL'], $_SERVER['KEYS_FOLDER']);
-$sessions = new Sessions($keys, $_SERVER['ISSUER'], [$_SERVER['WEBSITE']]);
-$path = parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
-
 try {
+    $keys = new Keys($_SERVER['KEYS_URL'] ?? '', $_SERVER['KEYS_FOLDER'] ?? '');
+    $sessions = new Sessions($keys, $_SERVER['ISSUER'] ?? '', [$_SERVER['WEBSITE'] ?? '']);
+    $path = parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
     match ("{$_SERVER['REQUEST_METHOD']} $path") {
         'GET /' => page('<p>Welcome. <a href="/orders">Your orders</a></p>'),
         'GET /orders' => page(orders($sessions->current())),

@@ -38,6 +38,9 @@ final class Keys
     /** @param string $folder which nobody but the user of PHP may write to: who can, can sign in as anybody */
     public function __construct(private readonly string $url, private readonly string $folder)
     {
+        if (!preg_match('#^https?://.#', $url) || $folder === '') {
+            throw new InvalidArgumentException('a folder is needed, and the address must begin with https or http');
+        }
         $this->read();
     }
 
@@ -157,6 +160,9 @@ final class Sessions
         private readonly array $origins,
         private readonly array $tenants = ['public'],
     ) {
+        if ($issuer === '' || $origins === [] || in_array('', $origins, true)) {
+            throw new InvalidArgumentException('issuer and origins are needed');
+        }
     }
 
     /**
@@ -237,7 +243,7 @@ final class Sessions
     private function checkSender(mixed $antiCsrfToken): void
     {
         $isOurs = is_string($antiCsrfToken)
-            ? hash_equals($antiCsrfToken, $_SERVER['HTTP_ANTI_CSRF'] ?? '')
+            ? $antiCsrfToken !== '' && hash_equals($antiCsrfToken, $_SERVER['HTTP_ANTI_CSRF'] ?? '')
             : ($_SERVER['HTTP_RID'] ?? '') !== '' || in_array($_SERVER['HTTP_ORIGIN'] ?? '', $this->origins, true);
         if (!$isOurs) {
             throw Refusal::tryRefresh();
