@@ -104,12 +104,14 @@ def over_http(address: str, base_path: str | None = None) -> Backend:
     origin = normalise_origin(address, setting="the address")
     path = urlsplit(address if "://" in address else f"//{address}").path
     named = normalise_path(path, setting="the path of the address")
-    pool = urllib3.PoolManager(timeout=urllib3.Timeout(total=_SECONDS), retries=False)
-
     exchanges = Exchanges(at_most=100)
 
     def seen(method: str, path: str, headers: Mapping[str, str]) -> Seen:
-        with pool.request(method, origin + path, headers=headers, redirect=False, preload_content=False) as found:
+        # A connection for each request: the server may be closing one that is kept, and the request would get nothing.
+        with (
+            urllib3.PoolManager(timeout=urllib3.Timeout(total=_SECONDS), retries=False) as pool,
+            pool.request(method, origin + path, headers=headers, redirect=False, preload_content=False) as found,
+        ):
             return Seen(found.status, tuple(found.headers.iteritems()), found.read(1_000_000))
 
     def send(method: str, path: str, headers: Mapping[str, str]) -> Seen:
