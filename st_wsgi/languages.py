@@ -44,7 +44,7 @@ class Language:
         number = _NUMBER.search(bare)
         if number is not None and not values and bare not in self.texts:
             general = f"{bare[: number.start()]}{{number}}{bare[number.end() :]}"
-            bare = self.texts[general].replace("{number}", number[0]) if general in self.texts else bare
+            bare = self.texts.get(general, bare).replace("{number}", number[0])
         known = self.texts.get(bare, bare) + ("" if code is None else code[0])
         return known.format(**values) if values else known
 
