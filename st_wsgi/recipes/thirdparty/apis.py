@@ -7,8 +7,6 @@ import re
 import unicodedata
 from typing import Any
 
-import attrs
-
 from ...errors import BadInput, ConfigError
 from ...recipe_kit.forms import email_rule, normalise_email
 from ...recipe_kit.recipe import APIs
@@ -140,7 +138,9 @@ class ThirdPartyAPIs(APIs[ThirdPartySettings, ThirdPartyFunctions]):
             return outcome
         done = signed_in(context, outcome, factor_id=THIRD_PARTY, tenant_id=tenant_id, session=may.session)
         return SignedInByProvider(
-            **attrs.asdict(done, recurse=False),
+            user=done.user,
+            session=done.session,
+            created=done.created,
             oauth_tokens=outcome.oauth_tokens,
             raw_user_info_from_provider=outcome.raw_user_info_from_provider,
         )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
-
 from ...accounts import AccountInfo, users_by_account_info
 from ...errors import NO_SUCH_TENANT, BadInput
 from ...recipe_kit.recipe import Functions
@@ -76,7 +74,9 @@ class ThirdPartyFunctions(Functions[ThirdPartySettings]):
         if isinstance(outcome, LinkingToSessionUserFailed):
             return outcome
         return SignInUpOk(
-            **attrs.asdict(outcome, recurse=False),
+            user=outcome.user,
+            recipe_user_id=outcome.recipe_user_id,
+            created_new_recipe_user=outcome.created_new_recipe_user,
             oauth_tokens=oauth_tokens,
             raw_user_info_from_provider=raw_user_info_from_provider,
         )
