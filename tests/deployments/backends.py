@@ -12,7 +12,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
@@ -21,10 +21,10 @@ from urllib.parse import urlsplit
 
 import attrs
 from browser.sites import CHEAP_HASHES, self_signed
-from sdks.installs import node
-from sdks.processes import ROOT, end, free_port, serving
+from sdks.installs import missing, node
+from sdks.processes import ROOT, free_port, serving
 
-from deployments.nginx import missing, nginx, program
+from deployments.nginx import nginx, program
 
 EXAMPLES = ROOT / "examples" / "backends"
 
@@ -125,7 +125,7 @@ def go(*words: str, folder: Path, scratch: Path) -> str:
     """What a command of Go prints about the program in a folder. It fetches nothing; its cache is in ``scratch``."""
     where = shutil.which("go")
     if where is None:
-        missing("Go is not installed (apt-get install golang-go)")
+        missing("Go (on Debian: apt-get install golang-go)")
     env = {"GOCACHE": f"{scratch}/cache", "GOPATH": f"{scratch}/path", "GOFLAGS": "-mod=mod", "GOPROXY": "off"}
     env |= {"GOWORK": "off", "GOTOOLCHAIN": "local"}
     env = {**os.environ, **env}
@@ -151,37 +151,15 @@ def php_fpm(folder: Path, *, children: int = 4) -> Iterator[None]:
     found = [program(name) for name in ("php-fpm", *(f"php-fpm8.{minor}" for minor in range(9, 0, -1)))]
     where = next(filter(None, found), None)
     if where is None:
-        missing("php-fpm is not installed (apt-get install php-fpm)")
+        missing("php-fpm (on Debian: apt-get install php-fpm)")
     pool = _POOL.format(folder=folder, children=children)
     as_root = ["--allow-to-run-as-root"] if os.geteuid() == 0 else []
     (folder / "php-fpm.conf").write_text(pool + ("user = root\ngroup = root\n" if as_root else ""))
     command = [where, "--nodaemonize", "--fpm-config", str(folder / "php-fpm.conf"), *as_root]
-    with serving_on_socket(command, socket=folder / "php.sock", log=folder / "php.log"):
+    with serving(command, port=folder / "php.sock", log=folder / "php.log"):
         yield
     complaints = re.findall(r"PHP (?:Warning|Notice|Deprecated|Fatal).*", (folder / "php.log").read_text())
     assert complaints == []
-
-
-@contextmanager
-def serving_on_socket(
-    command: Sequence[str], *, socket: Path, log: Path, env: Mapping[str, str] | None = None
-) -> Iterator[None]:
-    """Run a program that listens on a Unix socket until the block ends."""
-    socket.unlink(missing_ok=True)
-    with log.open("ab") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
-    try:
-        for _ in range(600):
-            if socket.exists():
-                break
-            try:
-                code = process.wait(0.05)
-            except subprocess.TimeoutExpired:
-                continue
-            raise AssertionError(f"{command!r} ended with code {code}:\n{log.read_text()}")
-        yield
-    finally:
-        end(process)
 
 
 @attrs.define
@@ -303,8 +281,9 @@ class Deployment:
 
     def _reports(self) -> AbstractContextManager[object]:
         socket = self.folder / "reports.sock"
+        socket.unlink(missing_ok=True)  # Node.js leaves it behind
         command, env = [node(), str(EXAMPLES / "node" / "reports.mjs")], {"SOCKET": str(socket)}
-        return serving_on_socket(command, socket=socket, log=self.folder / "reports.log", env=env)
+        return serving(command, port=socket, log=self.folder / "reports.log", env=env)
 
     def _php(self) -> AbstractContextManager[object]:
         return php_fpm(self.folder)

@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
+from sdks.installs import missing
 from sdks.processes import ROOT, free_port, serving
 from transport.conftest import Certificate
 
-from deployments.nginx import missing, nginx, program
+from deployments.nginx import nginx, program
 from deployments.units import Unit
 
 FILES = ROOT / "examples" / "deployment"
@@ -60,10 +61,6 @@ Include {folder}/site.conf
 
 _MODULES = "/usr/lib/apache2/modules"
 _DEBIANS_PYTHON = "/usr/bin/python3"
-
-NO_APACHE = "Apache with mod_wsgi is not installed (apt-get install apache2-bin libapache2-mod-wsgi-py3)"
-OTHER_PYTHON = f"mod_wsgi is built for {_DEBIANS_PYTHON}, which has another version than the Python of the tests"
-NO_IPV6 = "the loopback interface has no IPv6"
 
 
 @contextmanager
@@ -218,7 +215,7 @@ def uwsgi(machine: Machine) -> Iterator[subprocess.Popen[bytes]]:
 @contextmanager
 def behind_nginx(machine: Machine, site: str) -> Iterator[None]:
     if not _has_ipv6():
-        missing(NO_IPV6)
+        missing("IPv6 on the loopback interface")
     with nginx(site, folder=machine.folder, port=machine.https):
         yield
 
@@ -239,10 +236,10 @@ def apache(machine: Machine) -> Iterator[subprocess.Popen[bytes]]:
     """Run Apache with mod_wsgi, which serves the app itself."""
     where = program("apache2")
     if where is None or not Path(_MODULES, "mod_wsgi.so").exists():
-        missing(NO_APACHE)
+        missing("Apache with mod_wsgi (on Debian: apt-get install apache2-bin libapache2-mod-wsgi-py3)")
     version = "import sys; print(sys.version_info[:2])"
     if subprocess.check_output([_DEBIANS_PYTHON, "-c", version], text=True).strip() != str(sys.version_info[:2]):
-        missing(OTHER_PYTHON)
+        missing(f"mod_wsgi for the Python of the tests: Debian's is for {_DEBIANS_PYTHON}, which has another version")
     folder = machine.folder
     _make_environment(folder / "srv" / ".venv")
     machine.configure(SHOP_PROXIES="0")

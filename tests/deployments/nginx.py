@@ -7,12 +7,9 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
-import pytest
+from sdks.installs import missing
 from sdks.processes import serving
-
-MISSING = "nginx is not installed (apt-get install nginx)"
 
 #: Around the site, as the nginx.conf of a distribution is: a site is what stands inside ``http``.
 _MAIN = """
@@ -38,13 +35,6 @@ def program(name: str) -> str | None:
     return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin")))
 
 
-def missing(message: str) -> NoReturn:
-    """Skip the test because something is not installed; fail it where all tests have to run."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(message)
-    pytest.skip(message)
-
-
 @contextmanager
 def nginx(site: str, *, folder: Path, port: int) -> Iterator[Path]:
     """
@@ -56,7 +46,7 @@ def nginx(site: str, *, folder: Path, port: int) -> Iterator[Path]:
     """
     where = program("nginx")
     if where is None:
-        missing(MISSING)
+        missing("nginx (on Debian: apt-get install nginx)")
     # Started by root, nginx works as another user, who cannot read folders of the tests.
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "site.conf").write_text(site)

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
+from sdks.installs import missing
 from sdks.processes import free_port, serving
 
 from deployments.machine import FILES
-from deployments.nginx import missing
 
 COMPOSE = FILES / "compose.yaml"
 TEXT = COMPOSE.read_text(encoding="utf-8")
@@ -73,7 +73,7 @@ def test_no_secret_stands_in_the_file_and_none_may_be_missing(file: dict[str, An
 def test_the_check_of_the_core_succeeds_with_a_core_and_fails_without(file: dict[str, Any], tmp_path: Path) -> None:
     """With the embedded core, which answers ``/hello`` as the official one does."""
     if shutil.which("curl") is None:
-        missing("curl is not installed (apt-get install curl)")
+        missing("curl (on Debian: apt-get install curl)")
     port = free_port()
     _, *words = [word.replace("3567", str(port)) for word in file["services"]["core"]["healthcheck"]["test"]]
 

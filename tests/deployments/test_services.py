@@ -20,17 +20,17 @@ from pathlib import Path
 
 import pytest
 import requests
+from sdks.installs import missing
 from sdks.processes import serving
 from servers.visitor import Visitor
 from transport.conftest import Certificate, certificate  # noqa: F401  # fixture
 
 from deployments.machine import FILES, Machine, gunicorn, machine_in_a_folder
-from deployments.nginx import missing, program
+from deployments.nginx import program
 from deployments.units import Unit
 
 UNITS = sorted(path.name for path in FILES.glob("*.service"))
-NO_STRACE = "strace is not installed (apt-get install strace)"
-NO_SYSTEMD = "systemd-analyze is not installed (apt-get install systemd)"
+NO_SYSTEMD = "systemd-analyze (on Debian: apt-get install systemd)"
 WORST_EXPOSURE = 20  # tenths, of 100: systemd calls it OK
 PATIENCE = 60.0
 KEY = "the-key-of-the-core-in-this-test"
@@ -193,7 +193,7 @@ def test_a_service_needs_nothing_that_its_unit_takes_away(machine: Machine, unit
     """Its system calls, the families of its sockets, and the files that it opens for writing while a user signs in."""
     strace = program("strace")
     if strace is None:
-        missing(NO_STRACE)
+        missing("strace (on Debian: apt-get install strace)")
     settings = Unit.read((FILES / unit).read_text())
     trace, traced = machine.folder / "trace", [strace, "-I2", "-f", "-qq", "-o", str(machine.folder / "trace")]
     if unit == "st-wsgi.service":

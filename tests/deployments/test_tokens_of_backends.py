@@ -28,11 +28,11 @@ import attrs
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from sampling import exhaustive_but
-from sdks.installs import node as node_js
+from sdks.installs import missing, node as node_js
 from verify import minting
 
 from deployments.backends import EXAMPLES, LIMIT, Deployment, Response, fetch, go, go_program
-from deployments.nginx import missing, program
+from deployments.nginx import program
 from st_verify import ClaimValidator, Refused, SessionVerifier, StaticKeys, UserRoleClaim
 from st_verify.wsgi import CsrfMode, SessionGuard, refusal_response
 
@@ -629,7 +629,7 @@ def test_a_backend_without_its_settings_says_so(wrong: dict[str, str], tmp_path:
         assert reason in done.stderr
     php = program("php")
     if php is None:
-        missing("PHP is not installed (apt-get install php-fpm)")
+        missing("PHP (on Debian: apt-get install php-fpm)")
     request = {"REQUEST_METHOD": "GET", "REQUEST_URI": "/", "KEYS_FOLDER": str(tmp_path)}
     command = [php, "-d", "variables_order=EGPCS", str(EXAMPLES / "php" / "index.php")]
     done = subprocess.run(command, env=env | request, capture_output=True, text=True, check=False, timeout=LIMIT)
