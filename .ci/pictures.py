@@ -7,16 +7,10 @@ scripts. The users and secrets in them are gone with the folder that the example
 
 from __future__ import annotations
 
-import base64
-import hmac
-import os
 import shutil
-import socket
 import struct
-import subprocess
 import sys
 import tempfile
-import time
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -25,7 +19,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-ROOT = Path(__file__).parent.parent
+sys.path.append(str(Path(__file__).parent.parent / "tests"))
+from recipes.totp.parts import totp
+from sdks.processes import ROOT, free_port, serving
+
 PICTURES = ROOT / "docs" / "pictures"
 EMAIL, PASSWORD = "ada@example.com", "correct horse 1"
 
@@ -35,8 +32,6 @@ WIDTH, SCALE = 480, 2
 EDGE = 16
 #: Bytes of a picture.
 MOST = 60_000
-#: Seconds in which an example has to start.
-START = 30
 
 
 def main(folder: Path) -> None:
@@ -46,51 +41,35 @@ def main(folder: Path) -> None:
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as databases:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         for scheme in ("light", "dark"):
-            with serving("flask_app", Path(databases, scheme)) as origin, tab(browser, scheme) as page:
+            with example("flask_app", Path(databases, scheme)) as origin, tab(browser, scheme) as page:
                 page.goto(f"{origin}/orders")
                 take(page, folder / f"sign-in-{scheme}.png")
-            with serving("second_factor", Path(databases, f"second-{scheme}")) as origin, tab(browser, scheme) as page:
+            with example("second_factor", Path(databases, f"second-{scheme}")) as origin, tab(browser, scheme) as page:
                 page.goto(f"{origin}/auth?show=signup&redirectToPath=/auth/account")
                 fill(page, {"E-mail address": EMAIL, "Password": PASSWORD}, "Create account")
+                page.wait_for_url("**/auth/mfa?*")
                 page.goto(f"{origin}/auth/mfa/totp?redirectToPath=/auth/account")
                 page.get_by_role("button", name="Set up an app").click()
                 page.get_by_role("img").wait_for()
                 take(page, folder / f"second-factor-{scheme}.png")
                 secret = page.locator("code").inner_text().replace(" ", "")
-                fill(page, {"Code": code(secret)}, "Continue")
+                fill(page, {"Code": totp(secret)}, "Continue")
                 page.wait_for_url("**/auth/account")
                 take(page, folder / f"account-{scheme}.png")
         browser.close()
 
 
 @contextmanager
-def serving(example: str, folder: Path) -> Iterator[str]:
+def example(name: str, folder: Path) -> Iterator[str]:
     """Serve an example with a database of its own; gives its origin."""
     folder.mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     origin = f"http://localhost:{port}"
-    env = {**os.environ, "PORT": str(port), "ST_API_DOMAIN": origin, "ST_WEBSITE_DOMAIN": origin}
+    env = {"PORT": str(port), "ST_API_DOMAIN": origin, "ST_WEBSITE_DOMAIN": origin}
     env["ST_CORE"] = f"sqlite:///{folder}/auth.db"
-    command = [sys.executable, str(ROOT / "examples" / f"{example}.py")]
-    with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            limit = time.monotonic() + START
-            while not _listens(port):
-                if server.poll() is not None or time.monotonic() > limit:
-                    sys.exit(f"examples/{example}.py does not start")
-                time.sleep(0.1)
-            yield origin
-        finally:
-            server.terminate()
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
+    command = [sys.executable, str(ROOT / "examples" / f"{name}.py")]
+    with serving(command, port=port, log=folder / "log", env=env):
+        yield origin
 
 
 @contextmanager
@@ -182,14 +161,6 @@ def _predicted(kind: int, left: int, above: int, corner: int) -> int:
         guess = left + above - corner
         return min((left, above, corner), key=lambda one: abs(guess - one))
     return (0, left, above, (left + above) // 2)[kind]
-
-
-def code(secret: str) -> str:
-    """Return the code that an authenticator app shows now (RFC 6238)."""
-    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
-    digest = hmac.digest(key, struct.pack(">Q", int(time.time()) // 30), "sha1")
-    offset = digest[-1] & 15
-    return f"{(struct.unpack('>I', digest[offset : offset + 4])[0] & 0x7FFFFFFF) % 1_000_000:06}"
 
 
 if __name__ == "__main__":

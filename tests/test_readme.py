@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import flask
 import pytest
 from pyramid.config import Configurator  # type: ignore[import-untyped]
 from pyramid.request import Request as PyramidRequest  # type: ignore[import-untyped]
+from threads import answering
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import make_server
 from werkzeug.test import Client
@@ -116,9 +116,7 @@ def test_the_first_app_leads_browsers_to_the_sign_in_page_answers_401_and_then_g
 def test_the_resource_server_takes_a_session_of_the_first_app(shop: dict[str, Any]) -> None:
     user_id, token = sign_up_for_header(shop["app"].test_client())
     server = make_server("127.0.0.1", 0, shop["app"], threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with answering(server):
         # The keys are at a free port here; the issuer is a name and stays.
         code = block_with("SessionVerifier").replace(
             'auth + "/jwt/jwks.json"', f'"http://127.0.0.1:{server.port}/auth/jwt/jwks.json"'
@@ -129,10 +127,6 @@ def test_the_resource_server_takes_a_session_of_the_first_app(shop: dict[str, An
         assert client.get("/").status_code == 401
         assert client.get("/", headers={"Authorization": f"Bearer {token[:-9]}AAAAAAAAA"}).status_code == 401
         assert client.get("/", headers={"Authorization": f"Bearer {token}"}).text == user_id
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def sign_up_for_header(client: Any) -> tuple[str, str]:

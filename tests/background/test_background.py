@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from contract.client import serving
 from sampling import exhaustive_but
 from werkzeug.test import Client
 
@@ -19,8 +20,6 @@ import st_wsgi
 from st_wsgi import AppInfo, Override, RecipeUserId, SuperTokens, like, open_user_context, replace, user_context
 from st_wsgi.core_client.transport import CoreReply, CoreRequest, Transport
 from st_wsgi.embedded import EmbeddedCore
-from st_wsgi.embedded.server import CoreServer
-from st_wsgi.embedded.wsgi import CoreApp
 from st_wsgi.errors import ConfigError
 from st_wsgi.recipes import emailpassword, session
 from st_wsgi.recipes.emailpassword import EmailPassword, EmailPasswordFunctions
@@ -170,13 +169,8 @@ def core(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "file":
         yield f"sqlite:///{tmp_path}/auth.db?argon2_memory_kb=64"
         return
-    with EmbeddedCore.open(f"sqlite:///{tmp_path}/auth.db?argon2_memory_kb=64") as core:
-        server = CoreServer(CoreApp(core), host="127.0.0.1", port=0)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with EmbeddedCore.open(f"sqlite:///{tmp_path}/auth.db?argon2_memory_kb=64") as core, serving(core) as server:
         yield server.address
-        server.stop()
-        thread.join()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")

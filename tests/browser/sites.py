@@ -25,6 +25,7 @@ from cryptography.x509.oid import NameOID
 from flask import Flask
 from sdks.installs import node_packages
 from sdks.processes import ROOT, free_port, serving
+from threads import answering
 from werkzeug.middleware.shared_data import SharedDataMiddleware
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -143,14 +144,10 @@ def with_page(st: SuperTokens, app: Flask, *, port: int, folder: Path, also_at: 
 def serving_app(st: SuperTokens, wrapped: WSGIApplication, *, port: int) -> Iterator[None]:
     """Serve a wrapped app in a thread of this process. Close the SDK in the end."""
     server = make_server("127.0.0.1", port, wrapped, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
     try:
-        yield
+        with answering(server):
+            yield
     finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
         current.set_default(None)
         st.close()
 
@@ -211,18 +208,13 @@ def page_server(folder: Path, certificate: Path | None = None, *, single_page: b
     def handler(*args: object) -> _PageHandler:
         return kind(*args, directory=str(folder))  # type: ignore[arg-type]  # passed through
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        if certificate is not None:
-            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            tls.load_cert_chain(certificate)
-            server.socket = tls.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if certificate is not None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate)
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    with answering(server):
+        yield server.server_port
 
 
 def self_signed(folder: Path) -> Path:

@@ -22,6 +22,7 @@ from playwright.sync_api import Locator, Page, expect
 from recipes.totp.parts import totp, wrong
 from sdks.installs import missing
 from sdks.processes import free_port
+from threads import answering
 
 from browser.shop_of_docs import API, BLOCKS, PAGE, Block, Shop, of_part, running, with_changes
 from browser.test_passkeys import Authenticator
@@ -662,14 +663,8 @@ class Recorder(http.server.ThreadingHTTPServer):
 
     @contextmanager
     def listening(self) -> Iterator[Recorder]:
-        with self:
-            thread = threading.Thread(target=self.serve_forever)
-            thread.start()
-            try:
-                yield self
-            finally:
-                self.shutdown()
-                thread.join()
+        with answering(self):
+            yield self
 
 
 def test_the_client_in_python_sends_its_tokens_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ import html
 import http.server
 import re
 import secrets
-import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ import requests
 from browsing import CHROMIUM_FLAGS, START_LIMIT
 from playwright.sync_api import Browser, Page, Playwright, expect
 from sdks.processes import free_port
+from threads import answering
 
 import st_wsgi
 from browser.sites import CHEAP_HASHES, serving_app
@@ -108,14 +108,9 @@ def attacking(host: str, document: str, cookie: str = "") -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://{host}:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with answering(server):
+        yield f"http://{host}:{server.server_port}/"
 
 
 @pytest.fixture

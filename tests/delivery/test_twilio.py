@@ -8,13 +8,14 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 from urllib.parse import parse_qs
 
 import attrs
 import pytest
 from sdks.processes import free_port
+from threads import answering
 
 from st_wsgi.delivery import Delivery, Message, MessageNotSent, Twilio, sms_content
 from st_wsgi.errors import ConfigError
@@ -81,17 +82,14 @@ def twilio(
 
         def log_message(self, format: str, *args: Any) -> None: ...
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that has left
-        state.port = server.server_port
-        thread = Thread(target=server.serve_forever)
-        thread.start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that has left
+    state.port = server.server_port
+    with answering(server):
         try:
             yield service(f"http://127.0.0.1:{state.port}"), state
         finally:
             state.over.set()
-            server.shutdown()
-            thread.join(10)
 
 
 def service(url: str, **settings: Any) -> Twilio:

@@ -29,6 +29,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from sampling import exhaustive_but
 from sdks.installs import missing, node as node_js
+from threads import answering
 from verify import minting
 
 from deployments.backends import EXAMPLES, LIMIT, Deployment, Response, fetch, go, go_program
@@ -69,14 +70,8 @@ class KeyServer:
             def log_message(self, format: str, *args: object) -> None:
                 """Print nothing."""
 
-        with http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
-            thread = threading.Thread(target=server.serve_forever)
-            thread.start()
-            try:
-                yield
-            finally:
-                server.shutdown()
-                thread.join()
+        with answering(http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)):
+            yield
 
 
 @attrs.define

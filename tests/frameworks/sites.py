@@ -27,7 +27,6 @@ Every view's answer gets the header ``X-User`` afterwards, by the framework's ow
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http.cookiejar import DefaultCookiePolicy
@@ -35,6 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import requests
+from threads import answering
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from st_wsgi import SuperTokens
@@ -170,14 +170,7 @@ class _Quiet(WSGIRequestHandler):
 def serving(app: WSGIApplication, st: SuperTokens) -> Iterator[Site]:
     """Serve *app* on a free port by a server with threads, until the block ends."""
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        with requests.Session() as http:
-            http.trust_env = False
-            http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            yield Site(f"http://127.0.0.1:{server.port}", st, http)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with answering(server), requests.Session() as http:
+        http.trust_env = False
+        http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        yield Site(f"http://127.0.0.1:{server.port}", st, http)

@@ -33,6 +33,7 @@ from recipes.totp.parts import totp
 from recipes.webauthn.parts import made, proved
 from sampling import exhaustive_but
 from sdks.processes import free_port, serving
+from threads import answering
 from werkzeug.serving import make_server
 
 from hardening.busy_site import WITH_FACTORS, Busy, Outbox
@@ -159,11 +160,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             stack.enter_context(serving(command, port=port, log=folder / "site.log", env=env, cwd=TESTS))
         else:
             server = make_server("127.0.0.1", 0, here.app(), threaded=True, request_handler=_Quiet)
-            thread = threading.Thread(target=server.serve_forever)
-            thread.start()
-            stack.callback(server.server_close)
-            stack.callback(thread.join, LIMIT)
-            stack.callback(server.shutdown)
+            stack.enter_context(answering(server))
             port = server.server_port
         yield Place(f"http://127.0.0.1:{port}", here, folder)
 

@@ -21,6 +21,7 @@ import attrs
 import pytest
 import requests
 from sdks.processes import free_port, serving
+from threads import answering
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from st_wsgi import AppInfo, AttemptLimits, SuperTokens
@@ -143,11 +144,7 @@ def started(stack: ExitStack, core: str, targets: Targets, rate_limit: AttemptLi
     stack.callback(st.close)
     targets.apps.append(st)
     server = make_server("127.0.0.1", 0, st.wrap(nothing), threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    stack.callback(server.server_close)
-    stack.callback(thread.join, LIMIT)
-    stack.callback(server.shutdown)
+    stack.enter_context(answering(server))
     return int(server.server_port)
 
 

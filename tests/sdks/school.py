@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from threads import answering
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from sdks.ours import API
@@ -55,14 +55,8 @@ def _answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable
 def serving_school() -> Iterator[str]:
     """Serve the provider until the block ends, at this origin."""
     server = make_server("127.0.0.1", 0, _answer, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with answering(server):
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def school(origin: str) -> ProviderConfig:

@@ -9,10 +9,11 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import pytest
+from threads import answering
 
 from recipes.shop import PASSWORD, Borrowed, Shop, Visitor, form
 from st_wsgi import AttemptLimits, Override, replace
@@ -187,16 +188,13 @@ def service(breached: str, *, status: int = 200, drips: bool = False) -> Iterato
 
         def log_message(self, format: str, *args: Any) -> None: ...
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that has left
-        thread = Thread(target=server.serve_forever)
-        thread.start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that has left
+    with answering(server):
         try:
             yield f"http://127.0.0.1:{server.server_port}/range/", asked
         finally:
             over.set()
-            server.shutdown()
-            thread.join(10)
 
 
 def breach_shop(core: Borrowed, mails: list[Message], url: str, **settings: Any) -> Shop:
