@@ -166,8 +166,9 @@ def test_forms_of_an_app_whose_cookies_are_sent_along_with_those_of_other_sites(
         other = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
         assert person.send("POST", "/basket", {"token": "0" * 64}, other).status == 403
         answer = person.send("POST", "/usual", form)
-        while answer.location is not None:
-            answer = person.send("POST", answer.location, form)
+        for _ in range(50):
+            if answer.location is not None:
+                answer = person.send("POST", answer.location, form)
         assert (answer.status, answer.heading) == (401, "Your session could not be renewed")
 
 
@@ -673,9 +674,7 @@ def assert_is_understood(line: str) -> None:
     """Parse a command of a page and do nothing."""
     program, *words = shlex.split(line)
     assert program == "st-wsgi"
-    with pytest.raises(SystemExit) as ended:
-        cli.main([*words, "--help"])
-    assert ended.value.code == 0
+    cli._parser().parse_args(words)
 
 
 @PROGRAMS.of(page("core"))
@@ -696,7 +695,7 @@ def test_the_embedded_core_and_its_commands(names: dict[str, Any]) -> None:
     assert user_id in json.dumps(exported)
     assert "$argon2" not in json.dumps(exported)
     for other in ("delete", "password", "roles", "sessions"):
-        assert_is_understood(f"st-wsgi user {other}")
+        assert_is_understood(f"st-wsgi user {other} ada@example.com")
 
 
 def test_the_embedded_core_as_a_server_takes_everybody_that_is_pushed_to_it() -> None:

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +27,7 @@ from threads import answering
 
 from browser.shop_of_docs import API, BLOCKS, PAGE, Block, Shop, of_part, running, with_changes
 from browser.test_passkeys import Authenticator
-from browser.visitor import PASSWORD, Visitor
+from browser.visitor import LIMIT, PASSWORD, Visitor
 from st_wsgi.core_client.transport import CoreRequest
 from st_wsgi.embedded import EmbeddedCore
 
@@ -616,8 +617,9 @@ def test_the_client_in_python(api: Shop, monkeypatch: pytest.MonkeyPatch, capsys
     first = dict(client.tokens)
 
     def wait_for_expiry(access_token: str) -> None:
-        bearer = {"Authorization": f"Bearer {access_token}"}
+        bearer, limit = {"Authorization": f"Bearer {access_token}"}, time.monotonic() + LIMIT / 1000
         while client.http.get(f"{api.api}/api/me", headers=bearer, timeout=30).ok:
+            assert time.monotonic() < limit
             threading.Event().wait(0.1)
 
     wait_for_expiry(first["st-access-token"])

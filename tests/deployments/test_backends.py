@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from playwright.sync_api import Page, expect
 from sdks.processes import ROOT
 
 import st_wsgi
-from deployments.backends import EXAMPLES, GUNICORN, Deployment, fetch
+from deployments.backends import EXAMPLES, GUNICORN, LIMIT, Deployment, fetch
 from st_wsgi.core_client.transport import CoreRequest
 from st_wsgi.embedded import EmbeddedCore
 from st_wsgi.recipes.session import Session
@@ -70,9 +71,10 @@ def sign_up(page: Page, visitor: Visitor) -> None:
 
 def wait_for_expiry(page: Page) -> None:
     """Return as soon as Node.js refuses the access token."""
-    page.evaluate("""async () => {
-        while ((await fetch("/api/me")).ok) await new Promise((go) => setTimeout(go, 100));
-    }""")
+    limit = time.monotonic() + LIMIT
+    while page.evaluate("async () => (await fetch('/api/me')).ok"):
+        assert time.monotonic() < limit
+        page.wait_for_timeout(100)
 
 
 def test_a_person_signs_in_on_the_pages_and_every_backend_knows_them(
