@@ -106,7 +106,7 @@ class References:
         for node in document.findall(pending_xref):
             if node["refdomain"] != "py":
                 continue
-            target = node["reftarget"].removesuffix("()")
+            target = node["reftarget"]
             path = self._path(target, node.get("py:module"), node.get("py:class"))
             if path is not None:
                 node["reftarget"] = path
@@ -134,7 +134,7 @@ class References:
         for base in inspect.getmro(above) if inspect.isclass(above) else ():
             is_function = name in vars(base) and (inspect.isroutine(value) or isinstance(value, property))
             if id(base) in self.paths and (is_function or name in inspect.get_annotations(base)):
-                return self.paths[id(base)] + (f".{name}" if is_function and value.__doc__ else "")
+                return self.paths[id(base)] + (f".{name}" if is_function else "")
         return None
 
     def _is_known(self, name: str) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import ast
 import dataclasses
-import enum
 import functools
 import importlib
 import inspect
@@ -168,7 +167,7 @@ def default_of(value: Any) -> str:
             return "computed"
         return code({list: "[]", dict: "{}", set: "set()"}.get(made, f"{made.__name__}()"))
     if type(value).__module__.startswith(PACKAGES):  # made with its own defaults
-        return code(repr(value) if isinstance(value, enum.Enum) else f"{type(value).__name__}()")
+        return code(f"{type(value).__name__}()")
     if inspect.isroutine(value):
         return "a function" if value.__name__ == "<lambda>" else code(value.__name__)
     return code(f"{value:.15g}" if isinstance(value, float) else repr(value))
@@ -185,8 +184,7 @@ def settings_of(kind: type) -> list[Setting]:
         if not field.init:
             continue
         name = field.alias or field.name
-        taken = getattr(field.converter, "__annotations__", {})
-        given = next((text for parameter, text in taken.items() if parameter != "return"), field.type)
+        given = next(iter(getattr(field.converter, "__annotations__", {}).values()), field.type)
         meaning = said.get(name, "")
         if name == "override" and issubclass(kind, Recipe):
             given, meaning = "Override | None", "changes of functions and APIs ([overrides](../overrides.md))."
