@@ -12,16 +12,16 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import NoReturn
 
 import pytest
+from sdks.installs import missing
 from sdks.processes import free_port, serving
 
 #: Where Debian and others put the programs, the newest version last.
 _FOLDERS = (*map(str, sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))), "/usr/local/pgsql/bin")
 
-MISSING = "PostgreSQL is not installed: initdb and pg_ctl are needed (apt-get install postgresql)"
-NO_POOLER = "pgbouncer is not installed (apt-get install pgbouncer)"
+POSTGRESQL = "PostgreSQL with initdb and pg_ctl (on Debian: apt-get install postgresql)"
+PGBOUNCER = "pgbouncer (on Debian: apt-get install pgbouncer)"
 
 _POOLER = """
 [databases]
@@ -43,17 +43,10 @@ def program(name: str) -> str | None:
     return shutil.which(name, path=path)
 
 
-def needed(message: str, *names: str) -> None:
+def needed(what: str, *names: str) -> None:
     """Skip the test where programs are not installed; fail it there if all tests have to run."""
     if None in map(program, names):
-        _skip(message)
-
-
-def _skip(message: str) -> NoReturn:
-    """Skip the test; fail it where all tests have to run."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(message)
-    pytest.skip(message)
+        missing(what)
 
 
 class Cluster:
@@ -95,7 +88,7 @@ class Cluster:
 
     def _run(self, name: str, *arguments: str) -> None:
         found = program(name)
-        assert found is not None, MISSING
+        assert found is not None, POSTGRESQL
         # The server refuses to run as root. What it prints goes to a file: it would keep a pipe open.
         with (self.folder / "output").open("a+") as output:
             done = subprocess.run(
@@ -137,7 +130,7 @@ def _owner() -> str | None:
 @contextmanager
 def running() -> Iterator[Cluster]:
     """Run a server until the block ends; skip the test where PostgreSQL is not installed."""
-    needed(MISSING, "initdb", "pg_ctl")
+    needed(POSTGRESQL, "initdb", "pg_ctl")
     with _started(Cluster.make) as server:
         yield server
 
@@ -145,7 +138,7 @@ def running() -> Iterator[Cluster]:
 @contextmanager
 def standby(primary: Cluster) -> Iterator[Cluster]:
     """Run a server that follows another one, and takes no writes until it is promoted."""
-    needed(MISSING, "pg_basebackup")
+    needed(POSTGRESQL, "pg_basebackup")
     source = ("-h", "127.0.0.1", "-p", str(primary.port), "-U", "tests")
 
     def make(server: Cluster) -> None:
@@ -175,7 +168,7 @@ def small_disk(megabytes: int) -> Iterator[pathlib.Path]:
         options = f"size={megabytes}m,mode=0700,uid={pathlib.Path(folder).stat().st_uid}"
         mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
         if shutil.which("mount") is None or subprocess.run(mount, check=False, capture_output=True).returncode:
-            _skip("a small disk cannot be mounted: run the test as root")
+            missing("a small disk, which only root can mount")
         try:
             yield pathlib.Path(folder)
         finally:
@@ -192,7 +185,7 @@ def cluster() -> Iterator[Cluster]:
 @contextmanager
 def pooler(server: Cluster, size: int = 3) -> Iterator[int]:
     """Run pgbouncer in front of a server, in transaction mode with so many connections; yield its port."""
-    needed(NO_POOLER, "pgbouncer")
+    needed(PGBOUNCER, "pgbouncer")
     port, owner = free_port(), _owner()
     with tempfile.TemporaryDirectory(prefix="pooler-") as name:
         folder = pathlib.Path(name)
