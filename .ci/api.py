@@ -54,7 +54,7 @@ def public_modules() -> Iterator[ModuleType]:
 
 
 def entry(path: str, value: object, *, again: bool) -> list[str]:
-    """Return the directive for a public name. What another module shows *again* is no target of references."""
+    """Return the directive for a public name. References do not point to what another module shows *again*."""
     kind = "autofunction" if inspect.isroutine(value) else "autodata"
     options = ["   :no-index:"] if again else []
     if inspect.isclass(value):
@@ -126,7 +126,7 @@ class References:
         return shown[0] if len(shown) == 1 else None
 
     def _shown(self, path: str) -> str | None:
-        """Return where a value is shown. A function of a class is at its class; other members are told of there."""
+        """Return where a value is shown. A function of a class is at its class, which describes its other members."""
         value, (owner, _, name) = _value(path), path.rpartition(".")
         if value is not None and id(value) in self.paths:
             return self.paths[id(value)]

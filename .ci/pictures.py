@@ -1,5 +1,5 @@
 """
-The pictures of the pages in ``docs/pictures``: ``make pictures`` takes them anew, in light and dark.
+The pictures of the pages in ``docs/pictures``: ``make pictures`` takes them again, in light and dark.
 
 They are taken of ``examples/flask_app.py`` and ``examples/second_factor.py`` by the Chromium of this machine, without
 scripts. The users and secrets in them are gone with the folder that the examples kept them in.

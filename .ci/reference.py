@@ -311,7 +311,7 @@ def core_page() -> str:
             used.append(row)
     old = [f"* `{alias}` is an older name of `{name}`." for alias, name in ALIASES.items()]
     text = """
-The settings of the embedded core have the names and units of the official core's `config.yaml`. They stand in the
+The settings of the embedded core have the names and units of the official core's `config.yaml`. They are part of the
 address: `core="sqlite:///auth.db?access_token_validity=600"`. Commands take them as `--set access_token_validity=600`,
 tenants as `core_config`. An unknown name and a value that does not fit are refused. A PostgreSQL address has
 [settings of its own](../postgresql.md#settings), too.
@@ -329,12 +329,12 @@ The fourth column says for what one value holds: the whole process, an app with 
 
 
 def needing(kind: type[Recipe[Any, Any]]) -> list[str]:
-    """Return the recipes that bring this one along."""
+    """Return the recipes that add this one to an app."""
     return [other.__name__ for other in (*all_recipes(), pages.Pages) if kind in required(other)]
 
 
 def required(kind: type[Recipe[Any, Any]]) -> set[type[Recipe[Any, Any]]]:
-    """Return what a recipe brings along, and what that brings along."""
+    """Return the recipes that a recipe adds to an app, and those that these add."""
     return {one for direct in kind.requires for one in (direct, *required(direct))}
 
 
@@ -452,7 +452,7 @@ def arguments(parser: argparse.ArgumentParser) -> dict[str, tuple[str, bool]]:
 
 
 def command(parser: argparse.ArgumentParser, words: str, shared: dict[str, str]) -> Iterator[str]:
-    """Yield the heading of a command, how it is written, and the table of the arguments that others do not have."""
+    """Yield the heading of a command, how it is written, and the table of the arguments that only this command has."""
     taken = arguments(parser)
     line = " ".join([parser.prog, *(shown for shown, (_, needed) in taken.items() if needed or shown.startswith("["))])
     own = [(code(shown), meaning) for shown, (meaning, _) in taken.items() if shared.get(shown) != meaning]

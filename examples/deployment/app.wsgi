@@ -1,4 +1,4 @@
-"""What mod_wsgi loads. Apache hands the app no environment, so this reads the file that systemd reads for gunicorn."""
+"""What mod_wsgi loads. Apache gives the app no environment, so this reads the file that systemd reads for gunicorn."""
 
 import os
 from pathlib import Path

@@ -17,7 +17,7 @@ threads = 8 if worker_class == "gthread" else 1
 # The cookies of a session with large claims do not fit the 8 kB that gunicorn takes otherwise.
 limit_request_field_size = 16384
 
-# A request that runs gets this many seconds when the server is reloaded or stopped.
+# A running request gets this many seconds when the server is reloaded or stopped.
 graceful_timeout = 30
 
 # gunicorn's command gunicornc is not used here, and its socket is in a folder that a service cannot write to.

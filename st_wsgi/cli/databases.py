@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
     copying_all.add_argument("--to", required=True, metavar="ADDRESS", help="an empty one, or one that was cut short")
     copying_all.add_argument("--json", action="store_true", help="print JSON")
     copying_all.set_defaults(run=_db_copy, set=[])
-    command(db, "check", _db_check, "read everything and tell whether it is sound")
+    command(db, "check", _db_check, "read everything and report damage")
 
 
 def _db_migrate(arguments: argparse.Namespace) -> int:

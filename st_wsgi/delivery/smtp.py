@@ -89,8 +89,8 @@ class SMTP:
     :param connect_timeout: seconds for the connection to be made, to each address of the server.
     :param timeout: seconds for the whole mail, the connection included.
     :param tls_context: other rules for certificates than the system's, such as a certificate authority of your own.
-    :param allow_unencrypted: accept ``security="none"`` with a server on another machine, where everybody on the way
-        can read the links.
+    :param allow_unencrypted: accept ``security="none"`` with a server on another machine, although others in
+        the network can read the links.
     :param content: from a message to what the mail says, to change subjects and texts.
     :raises ConfigError: a setting is not usable.
     """

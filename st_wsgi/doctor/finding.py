@@ -83,7 +83,7 @@ KNOWN: dict[str, tuple[str, str]] = {
 
 
 def _plain(text: str) -> str:
-    """Return a text that does nothing to a terminal: servers choose parts of it."""
+    """Return a text without control characters, since servers choose parts of it and it is printed to a terminal."""
     return "".join(one if " " <= one <= "~" else ascii(one)[1:-1] for one in text[:800])
 
 

@@ -42,12 +42,12 @@ def names(cells: object) -> set[str]:
 
 
 def test_the_page_names_each_file() -> None:
-    (table, _) = PAGE.split("## What is yours")
+    (table, _) = PAGE.split("## Names to replace")
     assert names(list(rows(table))) == {path.name for path in FILES.iterdir() if path.is_file()}
 
 
 def test_the_names_to_replace_are_those_that_the_tests_replace(certificate: Certificate) -> None:  # noqa: F811  # fixture
-    told = names(list(rows(SECTIONS["What is yours"])))
+    told = names(list(rows(SECTIONS["Names to replace"])))
     users = {"shop", "www-data"}
     replaced = {re.sub(r"^https://|/\w+\.pem$", "", name) for name in Machine(Path(), certificate).yours}
     assert told - users == replaced

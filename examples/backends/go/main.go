@@ -56,7 +56,7 @@ var routes = map[string]func(claims Object) (Object, error){
 func (api api) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 	headers := writer.Header()
 	if request.Header.Get("Origin") == api.website {
-		// A browser shows a response to a page of another origin only with these headers, also that of a refusal.
+		// A page of another origin can read a response only with these headers. Refusals need them, too.
 		headers.Set("Access-Control-Allow-Origin", api.website)
 		headers.Set("Access-Control-Allow-Credentials", "true")
 		headers.Set("Access-Control-Allow-Methods", "GET, POST")

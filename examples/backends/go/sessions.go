@@ -107,7 +107,7 @@ func (keys *Keys) Find(ctx context.Context, kid string) (*rsa.PublicKey, error) 
 			keys.mutex.Lock()
 		}
 	} else if age > fresh {
-		keys.renew() // Nobody waits for it.
+		keys.renew() // This request does not wait for the fetch.
 	}
 	key := keys.keys[kid]
 	if now().Sub(keys.fetched) > stale || (key == nil && !keys.reachable) {
@@ -263,7 +263,7 @@ func (sessions *Sessions) checkClaims(claims Object) error {
 			return errNoSession
 		}
 	}
-	// What is missing is 0, and that is only right for some: there is no token without times.
+	// A missing number is read as 0. That is right for stt and nbf, but a token must have iat and exp.
 	_, hasExpiry := claims["exp"]
 	_, hasTime := claims["iat"]
 	kind, isKind := whole(claims, "stt")
@@ -280,7 +280,8 @@ func (sessions *Sessions) checkClaims(claims Object) error {
 	return nil
 }
 
-// isOurs tells whether one of our pages has sent a request. Browsers send cookies with those of other websites, too.
+// isOurs reports whether one of our pages has sent a request. Browsers send cookies with requests of other websites,
+// too.
 func (sessions *Sessions) isOurs(headers http.Header, antiCsrfToken any) bool {
 	if antiCsrfToken == nil {
 		return headers.Get("rid") != "" || contains(sessions.origins, headers.Get("Origin"))
@@ -397,13 +398,13 @@ func read(decoder *json.Decoder, depth int) (any, error) {
 	return list, nil
 }
 
-// decodeBase64 decodes base64url in its one spelling.
+// decodeBase64 decodes canonical base64url.
 func decodeBase64(text string) ([]byte, bool) {
 	decoded, err := base64.RawURLEncoding.DecodeString(text)
 	return decoded, err == nil && base64.RawURLEncoding.EncodeToString(decoded) == text
 }
 
-// whole returns a whole number, or 0 if it is missing, and whether it is one of the two.
+// whole returns a whole number, or 0 if it is missing. It is false for anything else.
 func whole(claims Object, name string) (int64, bool) {
 	value, found := claims[name]
 	if !found {

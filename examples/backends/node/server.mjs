@@ -14,7 +14,7 @@ const routes = {
     },
 };
 
-// A browser shows a response to a page of another origin only with these headers, also that of a refusal.
+// A page of another origin can read a response only with these headers. Refusals need them, too.
 const cors = {
     "Access-Control-Allow-Origin": WEBSITE,
     "Access-Control-Allow-Credentials": "true",

@@ -42,7 +42,7 @@ export class Keys {
     async find(kid) {
         const age = performance.now() - this.#fetched;
         if (age > STALE || !this.#keys.has(kid)) await this.#renew();
-        else if (age > FRESH) void this.#renew(); // Nobody waits for it.
+        else if (age > FRESH) void this.#renew(); // This request does not wait for the fetch.
         const isUsable = performance.now() - this.#fetched < STALE;
         if (!isUsable || !(this.#keys.has(kid) || this.#reachable)) throw unavailable();
         return this.#keys.get(kid);

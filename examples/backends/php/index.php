@@ -71,7 +71,7 @@ function refuse(Refusal $refusal): void
     $isForm = $_SERVER['REQUEST_METHOD'] === 'POST' && ($_SERVER['HTTP_ORIGIN'] ?? '') === $_SERVER['WEBSITE'];
     $isBrowser = str_contains($_SERVER['HTTP_ACCEPT'] ?? '', 'text/html') && !isset($_SERVER['HTTP_AUTHORIZATION']);
     if ($refusal->status === 401 && $isBrowser && ($isPage || ($isForm && $isExpired)) && isset($_SERVER['SIGN_IN'])) {
-        // The pages of the auth server ask the user to sign in, or renew the session, and lead back. A form goes along.
+        // The pages of the auth server ask the user to sign in, or renew the session, and lead back. Forms are kept.
         $page = $_SERVER['SIGN_IN'] . ($isExpired ? '/session/refresh' : '') . ($isForm ? '/form' : '');
         $address = $page . '?redirectToPath=' . rawurlencode($_SERVER['REQUEST_URI']);
         header("Location: $address", true, $isForm ? 307 : 303);

@@ -35,7 +35,7 @@ final class Keys
     /** @var array{keys: array<string, string>, fetched: int, tries: array{int, int}, reachable: bool} */
     private array $state;
 
-    /** @param string $folder which nobody but the user of PHP may write to: who can, can sign in as anybody */
+    /** @param string $folder to which only the user of PHP may write: who changes the keys can sign in as any user */
     public function __construct(private readonly string $url, private readonly string $folder)
     {
         if (!preg_match('#^https?://.#', $url) || $folder === '') {
@@ -62,7 +62,7 @@ final class Keys
     private function renew(bool $isUsable): void
     {
         $lock = fopen("$this->folder/lock", 'c');
-        // One request fetches. Others go on with what there is, and wait only if there is nothing.
+        // One request fetches the keys. The others use the keys in the file, and wait only if there are none.
         if (!flock($lock, $isUsable ? LOCK_EX | LOCK_NB : LOCK_EX)) {
             return;
         }
@@ -91,7 +91,7 @@ final class Keys
         $nothing = ['keys' => [], 'fetched' => 0, 'tries' => [0, 0], 'reachable' => false];
         $file = "$this->folder/keys.json";
         $state = is_file($file) ? json_decode(file_get_contents($file), true, 8) : null;
-        $this->state = is_array($state) ? $state : $nothing; // A file that was cut off is none.
+        $this->state = is_array($state) ? $state : $nothing; // A file that was cut off is ignored.
     }
 
     /** @return array<string, string> */
@@ -296,7 +296,7 @@ final class Sessions
     }
 }
 
-/** Decode base64url; null for a text that is not its one spelling. */
+/** Decode base64url; null for a text that is not canonical. */
 function base64url(string $text): ?string
 {
     $bytes = base64_decode(strtr($text, '-_', '+/'), true);

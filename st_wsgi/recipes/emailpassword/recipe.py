@@ -34,8 +34,8 @@ class EmailPassword(EmailPasswordSettings, Recipe[EmailPasswordFunctions, EmailP
         characters with a letter and a digit.
     :param end_sessions_on_change: a changed password or e-mail address ends all sessions of the user but the one of the
         request.
-    :param send_change_notices: send a mail to the user whose password or e-mail address was changed; to the former
-        address in the latter case.
+    :param send_change_notices: send a mail to the user whose password or e-mail address was changed. After a change
+        of the address, it goes to the former address.
     :param email_delivery: sends the mails that reset passwords; the console in development.
     :param override: replacements of functions and APIs.
     :raises ConfigError: a setting is not usable.

@@ -23,13 +23,13 @@ from .settings import MultiFactorAuthSettings
 @attrs.define(kw_only=True, eq=False, slots=False)
 class MultiFactorAuth(MultiFactorAuthSettings, Recipe[MultiFactorAuthFunctions, MultiFactorAuthAPIs]):
     """
-    Second factors: what a user has to complete beside the first sign-in, before views get their session.
+    Second factors: what a user has to complete after the first sign-in, before views accept the session.
 
     A second factor that is a way to sign in, such as a code by mail, becomes a login method of the user. So the app has
     to link accounts (``AccountLinking(should_do_automatic_account_linking=...)``).
 
-    :param first_factors: with which users may begin to sign in, in tenants that have no first factors of their own. By
-        default all that the recipes offer.
+    :param first_factors: the factors with which users may begin to sign in, in tenants that have no first factors of
+        their own. By default all that the recipes offer.
     :param override: replacements of functions and APIs.
     :raises ConfigError: a setting is not usable.
     """

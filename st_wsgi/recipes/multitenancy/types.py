@@ -106,7 +106,7 @@ class ProviderConfig:
     A parameter that is None in one of the dictionaries removes the default of that name.
 
     :param third_party_id: such as ``github``, or an id of the app's own choice.
-    :param name: that sign-in pages show.
+    :param name: the name that sign-in pages show.
     :param clients: the app as it is registered at the provider, once for each kind of client.
     :param authorization_endpoint: the address that browsers are sent to.
     :param authorization_endpoint_query_params: further parameters of that address.
@@ -118,7 +118,7 @@ class ProviderConfig:
     :param jwks_uri: the address of the keys that sign id tokens.
     :param oidc_discovery_endpoint: the address of a discovery document, which has the addresses above.
     :param user_info_map: where the provider says who a user is.
-    :param require_email: False has users without an e-mail address sign in with one that is made up.
+    :param require_email: with False, users without an e-mail address sign in with an address that is made up.
     :param validate_id_token_payload: an app's own check. This and the next two are never stored in the core.
     :param validate_access_token: takes the place of the check that an access token was issued to this app.
     :param generate_fake_email: makes that address up.

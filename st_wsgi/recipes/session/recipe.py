@@ -55,7 +55,7 @@ class Session(SessionSettings, Recipe[SessionFunctions, SessionAPIs]):
         from the website, whatever its other headers say.
     :param get_token_transfer_method: ``cookie``, ``header``, ``any`` (what the frontend asks for), or a function of the
         request, and whether a session is being created, that returns one of these.
-    :param error_handlers: other answers than the protocol's.
+    :param error_handlers: responses to session errors that differ from the protocol's.
     :param use_dynamic_access_token_signing_key: sign access tokens with a key that changes now and then.
     :param expose_access_token_to_frontend_in_cookie_based_auth: let the website's scripts see the access token.
     :param jwks_refresh_interval_sec: seconds after which the signing keys are fetched anew at the latest.

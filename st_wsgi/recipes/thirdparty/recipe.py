@@ -42,7 +42,7 @@ class ThirdParty(ThirdPartySettings, Recipe[ThirdPartyFunctions, ThirdPartyAPIs]
             ]
         )
 
-    :param providers: that the app has. A tenant may have others in the core.
+    :param providers: the providers of the app. A tenant may have others in the core.
     :param redirect_uris: further addresses that providers send browsers to, such as ``com.example.app://callback`` of a
         phone's app. Those on the website and on the API are good anyway.
     :param is_valid_frontend_redirect_uri: returns True for addresses that Apple's form may be passed on to; by default,

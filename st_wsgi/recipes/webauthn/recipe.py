@@ -34,8 +34,8 @@ class Webauthn(WebauthnSettings, Recipe[WebauthnFunctions, WebauthnAPIs]):
     :param get_relying_party_id: the domain that passkeys belong to: the host of the website, or a domain above it.
         Default: the host of the API. Passkeys are lost when it changes.
     :param get_relying_party_name: what browsers show; the name of the app by default.
-    :param get_origin: of the page that asks for a passkey, or a list of several; the website's by default. An app for
-        Android has ``android:apk-key-hash:`` and the hash of its key.
+    :param get_origin: the origin of the page that asks for a passkey, or several in a list; the website's by default.
+        An app for Android has ``android:apk-key-hash:`` and the hash of its key.
     :param validate_email_address: from the address and the tenant to an error text, or None if the address is good.
     :param end_sessions_on_change: a recovery or a changed e-mail address ends all sessions of the user but the one of
         the request.
