@@ -122,7 +122,7 @@ def test_an_invitation_is_good_for_one_sign_up(site: Site) -> None:
     assert site.status("signup", "bob@example.com", invitation="summer") == "OK"
 
 
-@section("Nobody signs up by themselves")
+@section("Only your code creates users")
 def test_only_the_app_makes_users(site: Site) -> None:
     assert site.status("signup") == "401"  # the app answers
     assert emailpassword.sign_up(email=ADA, password=PASSWORD).status == "OK"
@@ -140,7 +140,7 @@ def test_an_address_to_throw_away_is_refused_beside_its_field(site: Site) -> Non
     assert site.status("signin") == "OK"
 
 
-@section("The form asks for more")
+@section("The sign-up form has more fields")
 def test_the_name_of_the_form_is_kept(site: Site) -> None:
     assert site.status("signup") == "FIELD_ERROR"
     assert site.status("signup", name=["Ada"]) == "FIELD_ERROR"
@@ -219,7 +219,7 @@ def test_a_sign_in_at_the_same_time_does_not_outlive_the_block(site: Site, momen
         assert site.client().get("/", headers=bearer(made)).status_code == 401
 
 
-@section("The access token says more")
+@section("The access token has more values")
 def test_the_plan_is_in_the_token_and_a_new_one_comes_with_the_renewal(site: Site) -> None:
     made = site.sign("signup")
     user_id, client = made.json["user"]["id"], site.client()
@@ -262,7 +262,7 @@ def test_the_tenant_chooses_the_service(site: Site, monkeypatch: pytest.MonkeyPa
     assert used == ["smtp.shop.example", "smtp.acme.example"]
 
 
-@section("Users of the old system come along when they sign in")
+@section("Users of an old system are moved when they sign in")
 def test_the_old_system_is_asked_once(site: Site) -> None:
     asked: list[str] = []
     accepts = site.names["old_system_accepts"]
